@@ -1,0 +1,64 @@
+#pragma once
+/// \file
+/// A running job: remaining work, speed, and what its time was good for.
+///
+/// Remaining work is integer nanoseconds at speed 1. At a change of speed, and when a run ends early,
+/// remaining -= floor(elapsed x speed); a run's end is now + ceil(remaining / speed). Both are exact for every
+/// double: speed 1 is plain integer arithmetic, others are computed from the double's mantissa and exponent.
+/// One row per live job. Not thread-safe.
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/core/wide.hpp>
+
+#include <cstdint>
+
+namespace ampacity::execution {
+
+/// floor(elapsed x speed). \pre elapsed >= 0, 0 < speed <= 2^20, finite
+[[nodiscard]] duration work_in(duration elapsed, double speed);
+/// ceil(remaining / speed), `duration::max()` where that is beyond the range. \pre as above
+[[nodiscard]] duration time_for(duration remaining, double speed);
+
+/// The state of one live job.
+struct run {
+    duration work{};              ///< whole work at speed 1
+    duration remaining{};         ///< at `since`
+    duration allowance = duration::max();  ///< run time left before it is killed, at `since`
+    duration useful{};            ///< run time of kept work so far
+    instant since{};              ///< start of the current stretch of constant speed
+    instant first_start = instant::min();
+    double speed = 1.0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t restarts = 0;
+
+    /// When the current run ends, by itself or killed. \pre running, stretch begun
+    [[nodiscard]] instant end() const {
+        const duration left = time_for(remaining, speed);
+        const duration run_time = left < allowance ? left : allowance;
+        return run_time > never - since ? never : since + run_time;
+    }
+    /// Does the run end by being killed?
+    [[nodiscard]] bool ends_killed() const { return allowance < time_for(remaining, speed); }
+
+    /// A run begins now.
+    void start(instant now) {
+        since = now;
+        if (first_start == instant::min()) first_start = now;
+    }
+    /// Books the stretch up to `now`: progress is kept.
+    void advance(instant now) {
+        const duration elapsed = now - since;
+        remaining -= work_in(elapsed, speed);
+        if (remaining < duration::zero()) remaining = duration::zero();
+        if (allowance != duration::max()) allowance -= elapsed;
+        useful += elapsed;
+        since = now;
+    }
+    /// The speed changes now; the end must be asked for again.
+    void set_speed(instant now, double to) {
+        advance(now);
+        speed = to;
+    }
+};
+
+}  // namespace ampacity::execution

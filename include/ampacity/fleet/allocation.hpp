@@ -1,0 +1,78 @@
+#pragma once
+/// \file
+/// Which GPUs a job holds: a list of (node, GPU mask), so that a failure can hit a single GPU.
+///
+/// Lists live in one arena with a free list per power-of-two size, so starting and stopping jobs allocates
+/// nothing in steady state. On a pool the list is empty and only the count matters. Not thread-safe.
+
+#include <ampacity/core/ids.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::fleet {
+
+/// The GPUs of one node that belong to one job; bit i is GPU i of the node.
+struct gpu_share {
+    node_id node{};
+    std::uint64_t gpus = 0;
+
+    friend constexpr bool operator==(const gpu_share&, const gpu_share&) = default;
+};
+
+/// What a job needs, as far as placing it is concerned.
+struct demand {
+    std::uint32_t gpus = 0;
+    bool spread = false;  ///< take GPUs node by node instead of whole nodes
+
+    friend constexpr bool operator==(const demand&, const demand&) = default;
+};
+
+/// A list of shares inside an `allocation_arena`.
+struct allocation {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
+};
+
+/// Storage for allocations.
+class allocation_arena {
+public:
+    /// Copies `shares` in. O(size), amortised without allocation.
+    [[nodiscard]] allocation store(std::span<const gpu_share> shares) {
+        if (shares.empty()) return {};
+        const std::size_t kind = size_class(shares.size());
+        std::uint32_t at = 0;
+        if (!free_[kind].empty()) {
+            at = free_[kind].back();
+            free_[kind].pop_back();
+        } else {
+            at = static_cast<std::uint32_t>(storage_.size());
+            storage_.resize(storage_.size() + (std::size_t{1} << kind));
+        }
+        std::copy(shares.begin(), shares.end(), storage_.begin() + at);
+        return {.at = at, .size = static_cast<std::uint32_t>(shares.size())};
+    }
+
+    /// Gives the storage back; the allocation must not be used again.
+    void release(allocation a) {
+        if (a.size != 0) free_[size_class(a.size)].push_back(a.at);
+    }
+
+    /// Valid until the next `store`.
+    [[nodiscard]] std::span<const gpu_share> shares(allocation a) const noexcept {
+        return {storage_.data() + a.at, a.size};
+    }
+
+private:
+    static std::size_t size_class(std::size_t size) noexcept { return static_cast<std::size_t>(std::bit_width(size - 1)); }
+
+    std::vector<gpu_share> storage_;
+    std::array<std::vector<std::uint32_t>, 33> free_{};
+};
+
+}  // namespace ampacity::fleet

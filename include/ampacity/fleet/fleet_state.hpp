@@ -1,0 +1,73 @@
+#pragma once
+/// \file
+/// The fleet of a run: nodes with their states, free GPUs, and the books of everything that is not allocated.
+///
+/// Only the simulation changes it. GPUs of a node that is `up` and unallocated are free; those of a draining,
+/// down or uncommissioned node are not, and their time goes to the account of that name. `advance(now)`
+/// integrates exactly; it must be called before any change at a new instant. O(log64 nodes) per node touched.
+
+#include <ampacity/core/accounts.hpp>
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/free_index.hpp>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::fleet {
+
+/// What a node can be used for.
+enum class node_state : std::uint8_t { uncommissioned, up, draining, down };
+
+class fleet_state {
+public:
+    /// A bare pool: counts only. \pre gpus >= 1
+    static fleet_state pool(std::uint64_t gpus);
+    /// Flat nodes, all `up`. \pre count >= 1, 1 <= gpus_per_node <= 64
+    static fleet_state flat_nodes(std::uint32_t count, std::uint32_t gpus_per_node);
+
+    [[nodiscard]] bool is_pool() const noexcept { return free_.is_pool(); }
+    /// All GPUs that are installed, in whatever state.
+    [[nodiscard]] std::uint64_t installed_gpus() const noexcept { return installed_; }
+    /// GPUs of nodes that are up.
+    [[nodiscard]] std::uint64_t up_gpus() const noexcept { return gpus_in_[static_cast<std::size_t>(node_state::up)]; }
+    /// Free GPUs, indexed.
+    [[nodiscard]] const free_index& free() const noexcept { return free_; }
+    /// The fleet as it would be with no job on it and every node up: what "will ever fit" is judged against.
+    [[nodiscard]] const free_index& empty() const noexcept { return empty_; }
+    [[nodiscard]] node_state state(node_id node) const noexcept { return state_[index(node)]; }
+
+    /// Integrates the unallocated accounts and the capacity up to `now`.
+    void advance(instant now);
+
+    /// Takes GPUs for a job. \pre advanced to now; all of them free
+    void take(std::uint32_t gpus, std::span<const gpu_share> shares);
+    /// Gives a job's GPUs back; on a node that is not up they do not become free.
+    void give(std::uint32_t gpus, std::span<const gpu_share> shares);
+    /// Changes a node's state. \pre no job holds GPUs of a node that goes down or out of service
+    void set_state(node_id node, node_state to);
+
+    /// Adds capacity and the unallocated accounts to the books.
+    void book(ledger& books) const;
+
+private:
+    static constexpr std::size_t num_states = 4;
+
+    [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept { return unallocated_[static_cast<std::size_t>(s)]; }
+
+    free_index free_;
+    free_index empty_;
+    std::uint64_t installed_ = 0;
+    std::vector<node_state> state_;              // (nodes)
+    std::vector<std::uint64_t> held_;            // (nodes) GPUs held by jobs
+    std::array<std::uint64_t, num_states> gpus_in_{};      // GPUs by state of their node
+    std::array<std::uint64_t, num_states> unallocated_{};  // of those, held by no job
+    instant advanced_to_{};
+    gpu_time capacity_ = 0;                                // [GPU-ns]
+    std::array<gpu_time, num_states> booked_{};            // [GPU-ns] unallocated, by state
+};
+
+}  // namespace ampacity::fleet

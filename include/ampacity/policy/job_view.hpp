@@ -1,0 +1,42 @@
+#pragma once
+/// \file
+/// What a scheduling policy may see of a job: what its user said and what the cluster has observed, never the
+/// true duration. (`oracle_view` in view.hpp is the declared exception, for policies that are oracles.)
+///
+/// One row of a dense table indexed by `job_id`; a row belongs to a job from its submit until its finish and is
+/// then reused. Only the simulation and the plan write it.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+
+#include <cstdint>
+
+namespace ampacity::policy {
+
+enum class job_state : std::uint8_t {
+    absent,   ///< the row is free
+    queued,   ///< waiting for GPUs
+    running,  ///< holding GPUs (in a plan: from the moment its start is proposed)
+};
+
+struct job_view {
+    std::uint64_t order = 0;        ///< rank by (submit, workload entry, file order); unique and rising
+    instant submit{};               ///< when it arrived
+    duration estimate{};            ///< planning estimate: max(user's estimate, duration), for the whole work
+    duration remaining_estimate{};  ///< at the start of the current run, or now if queued: estimate - progress kept
+    instant run_start{};            ///< start of the current run; meaningless if queued
+    duration progress{};            ///< work kept at the end of the last run; 0 before the first preemption
+    fleet::demand demand{};         ///< GPUs and how they may lie
+    std::uint32_t attempt = 0;      ///< runs begun so far
+    std::int32_t priority = 0;      ///< larger is more urgent
+    std::uint32_t user = 0;         ///< 0 = not given
+    std::uint32_t group = 0;        ///< 0 = not given
+    job_state state = job_state::absent;
+    fleet::allocation held{};       ///< what it holds while running (empty on a pool)
+
+    /// End of the current run if the planning estimate is right. \pre running
+    [[nodiscard]] instant planned_end() const noexcept { return add_saturating(run_start, remaining_estimate); }
+};
+
+}  // namespace ampacity::policy

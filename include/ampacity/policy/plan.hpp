@@ -1,0 +1,96 @@
+#pragma once
+/// \file
+/// A plan: the actions that a policy proposes in one scheduling pass. The simulation commits them afterwards, in
+/// the order in which they were proposed.
+///
+/// Each proposal is checked when it is made and shows in the view at once: a started job's GPUs are no longer
+/// free, a preempted job's are. An impossible proposal throws `plan_error`, naming the job, the node and the
+/// reason, after every proposal of the plan has been taken back: the fleet is never corrupted. Nothing allocates
+/// in steady state. Not thread-safe.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
+#include <ampacity/policy/job_view.hpp>
+#include <ampacity/policy/placer.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ampacity::policy {
+
+enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject, drain, undrain, set_cap };
+
+/// One proposed action.
+struct action {
+    action_kind kind{};
+    job_id job = none<job_id>;
+    fleet::allocation before{};  ///< preempt: what the job held
+    duration progress{};         ///< preempt: its progress at the start of the run that ends
+};
+
+class plan {
+public:
+    /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
+    plan(fleet::fleet_state& fleet, std::vector<job_view>& jobs, fleet::allocation_arena& allocations, const placer& place)
+        : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {}
+
+    /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
+    /// is no place for it.
+    /// \throws plan_error if the job is not queued
+    bool start(job_id job);
+
+    /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
+    void start(job_id job, std::span<const fleet::gpu_share> where);
+
+    /// Stops a running job; it goes back to the queue and keeps its progress. Preempting and then starting it in
+    /// the same plan moves it, and counts as a preemption.
+    /// \throws plan_error if the job is not running, or was started by this very plan
+    void preempt(job_id job);
+
+    /// Removes a queued job for good. \throws plan_error if the job is not queued
+    void reject(job_id job);
+
+    /// Asks for an `on_tick` and a pass at `when`, which replaces an earlier wish; `never` withdraws it.
+    /// \throws plan_error if `when` is not in the future
+    void wake_at(instant when);
+
+    /// Actions that no model supports yet: refused with a message, so that a policy cannot believe that they
+    /// happened. \throws plan_error always
+    void resize(job_id job, std::uint32_t gpus);
+    void migrate(job_id job, std::span<const fleet::gpu_share> where);
+    void drain(node_id node);
+    void undrain(node_id node);
+    void set_cap(node_id node, double power_w);
+
+    /// What has been proposed so far, in order.
+    [[nodiscard]] std::span<const action> actions() const noexcept { return actions_; }
+    /// The wish to be woken, if one was made.
+    [[nodiscard]] std::optional<instant> wake_up() const noexcept { return wake_up_; }
+
+    /// Begins a new plan at `now`; used by the simulation.
+    void begin(instant now);
+    /// Takes every proposal back, newest first.
+    void roll_back();
+
+private:
+    job_view& checked(job_id job, job_state wanted, const char* verb);
+    void commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where);
+    [[noreturn]] void refuse(job_id job, const std::string& why);
+    [[noreturn]] void unsupported(const char* what);
+
+    fleet::fleet_state& fleet_;
+    std::vector<job_view>& jobs_;
+    fleet::allocation_arena& allocations_;
+    const placer& placer_;
+    instant now_{};
+    std::vector<action> actions_;
+    std::vector<fleet::gpu_share> scratch_;
+    std::optional<instant> wake_up_;
+};
+
+}  // namespace ampacity::policy

@@ -1,0 +1,55 @@
+#pragma once
+/// \file
+/// The scheduling policy: the one class to derive from to bring your own.
+///
+/// The simulation tells the policy what happens (notifications), and once per round, if something happened that
+/// a policy can act on, asks it to decide. A policy proposes on the plan; the simulation commits. Keep state in
+/// the notifications so that a pass costs what changed, not the length of the queue. One instance serves one
+/// simulation and is called from one thread.
+///
+///     class shortest_estimate_first final : public ampacity::policy::policy {
+///         using entry = std::pair<ampacity::duration, std::pair<std::uint64_t, ampacity::job_id>>;
+///         std::set<entry> queue_;
+///         void on_submit(const view& v, job_id j) override { queue_.insert({v[j].estimate, {v[j].order, j}}); }
+///         void decide(const view&, plan& p) override {
+///             while (!queue_.empty() && p.start(queue_.begin()->second.second)) queue_.erase(queue_.begin());
+///         }
+///     };
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/view.hpp>
+
+namespace ampacity::policy {
+
+class policy {
+public:
+    policy() = default;
+    policy(const policy&) = delete;
+    policy& operator=(const policy&) = delete;
+    virtual ~policy() = default;
+
+    /// Proposes what to do now. Called at most once per round, after all notifications of the round.
+    virtual void decide(const view& v, plan& p) = 0;
+
+    /// A job has arrived and is queued. Jobs that can never run are rejected before and not shown.
+    virtual void on_submit(const view&, job_id) {}
+    /// A start of this policy's plan has been committed.
+    virtual void on_start(const view&, job_id) {}
+    /// A job has finished or was killed; its row is reused after this call.
+    virtual void on_finish(const view&, job_id) {}
+    /// A preemption of this policy's plan has been committed; the job is queued again.
+    virtual void on_preempt(const view&, job_id) {}
+    /// A job's GPU count has changed.
+    virtual void on_resize(const view&, job_id) {}
+    /// A failure has stopped the job; it is queued again.
+    virtual void on_fail(const view&, job_id) {}
+    /// Nodes have entered or left service.
+    virtual void on_capacity_changed(const view&) {}
+    /// The power head-room of a feed has changed.
+    virtual void on_headroom_changed(const view&) {}
+    /// The instant asked for by `plan::wake_at` has come.
+    virtual void on_tick(const view&) {}
+};
+
+}  // namespace ampacity::policy

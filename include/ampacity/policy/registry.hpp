@@ -1,0 +1,37 @@
+#pragma once
+/// \file
+/// The built-in policies and placers by name. Constant tables: no registration, no global state.
+
+#include <ampacity/core/wide.hpp>
+#include <ampacity/policy/placer.hpp>
+#include <ampacity/policy/policy.hpp>
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace ampacity::policy {
+
+/// Settings of the built-in policies.
+struct policy_options {
+    bool sjf_by_estimate = false;             ///< order by planning estimate instead of the true duration
+    bool srtf_by_estimate = false;            ///< order by remaining planning estimate instead of the truth
+    std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000, gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
+};
+
+/// A name and what it means, for `list` and `describe`.
+struct description {
+    std::string_view name;
+    std::string_view text;
+};
+
+[[nodiscard]] std::span<const description> policies() noexcept;
+[[nodiscard]] std::span<const description> placers() noexcept;
+
+/// Null for an unknown name.
+[[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view name, const policy_options& options);
+/// Null for an unknown name.
+[[nodiscard]] std::unique_ptr<placer> make_placer(std::string_view name);
+
+}  // namespace ampacity::policy

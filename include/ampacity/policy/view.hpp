@@ -1,0 +1,53 @@
+#pragma once
+/// \file
+/// The read-only picture of the system that a policy decides on. A handful of references: cheap to pass, valid
+/// only during the call. It shows the proposals of the running plan as if they were done, so that "does it
+/// fit?" is always asked of what is left.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/free_index.hpp>
+#include <ampacity/policy/job_view.hpp>
+#include <ampacity/policy/placer.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::policy {
+
+/// GPUs: how many there are, how many are free and where.
+struct capacity_view {
+    const fleet::free_index& free;   ///< what is free, after the plan's own proposals
+    const fleet::free_index& empty;  ///< the fleet with no job on it
+    std::uint64_t up_gpus = 0;       ///< GPUs of nodes in service
+};
+
+/// The truth that only oracles ask for; a policy that calls it says so in its description.
+class oracle_view {
+public:
+    explicit oracle_view(std::span<const duration> work) : work_(work) {}
+    /// True duration of the whole work at speed 1.
+    [[nodiscard]] duration work(job_id job) const noexcept { return work_[index(job)]; }
+
+private:
+    std::span<const duration> work_;
+};
+
+struct view {
+    instant now{};
+    capacity_view capacity;
+    std::span<const job_view> jobs;               ///< by `job_id`
+    const fleet::allocation_arena& allocations;   ///< what `job_view::held` points into
+    const placer& place;                          ///< the scenario's placer
+    oracle_view oracle;
+
+    [[nodiscard]] const job_view& operator[](job_id job) const noexcept { return jobs[index(job)]; }
+    /// The GPUs that a running job holds; empty on a pool.
+    [[nodiscard]] std::span<const fleet::gpu_share> held(job_id job) const noexcept {
+        return allocations.shares(jobs[index(job)].held);
+    }
+};
+
+}  // namespace ampacity::policy

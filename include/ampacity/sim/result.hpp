@@ -1,0 +1,60 @@
+#pragma once
+/// \file
+/// What a run yields: one record per job in file order, and the summary over them.
+///
+/// Means and percentiles are over finished jobs only, and the counts of all others stand beside them. A metric over
+/// zero jobs is absent. Values only; safe to copy and to keep after the simulation is gone.
+
+#include <ampacity/core/accounts.hpp>
+#include <ampacity/core/time.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ampacity::sim {
+
+/// How a job ended, or did not.
+enum class outcome : std::uint8_t { unfinished, finished, rejected, killed };
+
+/// No instant: the job never started, or never finished.
+inline constexpr instant unset = instant::min();
+
+/// One job of the input, for good. 64 bytes.
+struct job_record {
+    std::int64_t name = 0;           ///< the file's job_id, or an index into the source's texts
+    instant submit{};
+    instant first_start = unset;
+    instant finish = unset;          ///< of a finished or killed job
+    duration useful{};               ///< wall time of kept work [ns per GPU]
+    duration lost{};                 ///< wall time of work thrown away [ns per GPU]
+    std::uint32_t gpus = 0;
+    std::uint32_t preemptions = 0;
+    std::uint32_t restarts = 0;      ///< runs after a failure
+    outcome state = outcome::unfinished;
+    bool name_is_text = false;
+};
+static_assert(sizeof(job_record) <= 64);
+
+/// Mean and order statistics: the p-th percentile of n values is the ceil(p/100 n)-th smallest.
+struct distribution_summary {
+    double mean = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;
+};
+
+struct summary {
+    std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
+    duration simulated{};                                  ///< end of the run
+    std::optional<distribution_summary> jct_s;             ///< finish - submit [s]
+    std::optional<distribution_summary> wait_s;            ///< first start - submit [s]
+    std::optional<distribution_summary> bounded_slowdown;  ///< max(1, JCT / max(duration, 10 s))
+    std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
+    std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
+    ledger books;
+};
+
+/// Summary over records. `gpus` is the size of the fleet.
+[[nodiscard]] summary summarise(std::span<const std::vector<job_record>> sources, std::uint64_t gpus);
+
+}  // namespace ampacity::sim

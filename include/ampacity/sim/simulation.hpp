@@ -1,0 +1,79 @@
+#pragma once
+/// \file
+/// One simulation: a fleet, a policy, sources of jobs, and the clock that joins them.
+///
+/// Build it, then drive it with `run_until`, `run_rounds` or `step`; read `results()` at the end. It prints
+/// nothing, has no global state and calls back only observers and the policy; any number live side by side, each
+/// used by one thread at a time. Reading the sources is timed apart, so that the speed of the simulation is known.
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
+#include <ampacity/policy/placer.hpp>
+#include <ampacity/policy/policy.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/result.hpp>
+#include <ampacity/workload/source.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ampacity::sim {
+
+/// Everything that a simulation needs; it takes ownership.
+struct parts {
+    fleet::fleet_state fleet;
+    std::vector<std::unique_ptr<workload::job_source>> sources;
+    std::unique_ptr<policy::policy> policy;
+    std::unique_ptr<policy::placer> placer;
+    std::optional<duration> until;           ///< none: until the last job has left
+    bool enforce_estimate = false;           ///< kill jobs whose run time reaches their raw estimate
+    std::optional<duration> sample_every;    ///< interval of `observer::on_sample`
+    std::vector<observer*> observers;        ///< not owned; outlive the simulation
+};
+
+enum class status : std::uint8_t {
+    done,    ///< the run has reached its end
+    paused,  ///< there is more to do
+};
+
+class simulation {
+public:
+    /// \throws data_error if a source cannot be read
+    explicit simulation(parts p);
+    ~simulation();
+    simulation(simulation&&) noexcept;
+    simulation& operator=(simulation&&) noexcept;
+
+    /// One round. \throws plan_error, data_error, internal_error
+    status step();
+    /// All rounds up to and including `t`, or the end of the run.
+    status run_until(instant t);
+    /// Rounds until about `events` events have been processed.
+    status run_rounds(std::uint64_t events);
+    /// To the end of the run.
+    void run();
+
+    [[nodiscard]] instant now() const noexcept;
+    [[nodiscard]] std::uint64_t events_processed() const noexcept;
+    /// Largest number of jobs that waited at the end of any round.
+    [[nodiscard]] std::uint64_t peak_queue() const noexcept;
+    /// Wall time spent inside the sources [s].
+    [[nodiscard]] double reading_s() const noexcept;
+    [[nodiscard]] const workload::job_source& source(std::size_t i) const;
+    [[nodiscard]] std::size_t num_sources() const noexcept;
+
+    /// Closes the books at the end of the run, or now if it was stopped early, checks the ledger, and yields the
+    /// summary. Idempotent. \throws internal_error if the books do not balance
+    const summary& results();
+    /// Records of one source in file order. \pre results() was called
+    [[nodiscard]] std::span<const job_record> records(std::size_t source) const;
+
+private:
+    class model;
+    std::unique_ptr<model> model_;
+};
+
+}  // namespace ampacity::sim

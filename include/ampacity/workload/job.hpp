@@ -1,0 +1,65 @@
+#pragma once
+/// \file
+/// A job as its user asks for it: what a trace or a generator yields, before anything runs.
+///
+/// A plain value of under 128 bytes; the simulation copies it into its live tables at submit and
+/// forgets it when the job leaves.
+
+#include <ampacity/core/time.hpp>
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+namespace ampacity::workload {
+
+/// How a job behaves over time. Only `rigid` jobs run today; the others are refused with a message.
+enum class job_kind : std::uint8_t {
+    rigid,    ///< a fixed number of GPUs for a fixed amount of work
+    elastic,  ///< min..max GPUs, speed by scaling curve
+    service,  ///< without end, ends when told to
+};
+
+/// Where the GPUs of a job may be.
+struct placement_constraint {
+    bool spread = false;  ///< take GPUs node by node in the placer's order, without whole nodes
+
+    friend constexpr bool operator==(const placement_constraint&, const placement_constraint&) = default;
+};
+
+/// Relative speed of a job on one accelerator type; type 0 is "whatever the fleet is made of".
+struct accelerator_speed {
+    std::uint16_t type = 0;
+    double speed = 1.0;  ///< work per time, 1 = the trace's own speed
+};
+
+/// No value was given.
+inline constexpr duration no_estimate = duration::min();
+
+/// A request to run a job.
+struct job_request {
+    std::uint64_t row = 0;           ///< position in its file, from 0, counting the rows that were kept
+    std::int64_t name = 0;           ///< the file's job_id: the number itself, or an index into the source's `names`
+    instant submit{};                ///< when the job arrives
+    duration work{};                 ///< true duration at speed 1; policies other than oracles never see it
+    duration estimate = no_estimate; ///< the user's estimate, raw; `no_estimate` where there is none
+    std::uint32_t gpus_min = 0;      ///< smallest gang that can run
+    std::uint32_t gpus = 0;          ///< preferred gang; equal to min and max for rigid jobs
+    std::uint32_t gpus_max = 0;      ///< largest gang of use
+    std::int32_t priority = 0;       ///< larger is more urgent
+    std::uint32_t user = 0;          ///< index into the source's `names`, 0 = none
+    std::uint32_t group = 0;         ///< index into the source's `names`, 0 = none
+    std::uint16_t source = 0;        ///< which entry of the scenario's workload it came from
+    job_kind kind = job_kind::rigid;
+    bool name_is_text = false;       ///< `name` is an index into the source's `names`
+    placement_constraint placement{};
+    accelerator_speed accelerator{}; ///< allowed type and its speed (one pair until fleets are mixed)
+};
+
+static_assert(sizeof(job_request) <= 128);
+
+/// The largest GPU count that is input at all; more is bad input, not a rejected job.
+inline constexpr std::uint64_t max_gpus_per_job = std::uint64_t{1} << 31U;
+
+}  // namespace ampacity::workload

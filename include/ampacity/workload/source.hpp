@@ -1,0 +1,53 @@
+#pragma once
+/// \file
+/// Where jobs come from: a pull interface in batches, so that a trace larger than memory streams
+/// through and a virtual call is paid once per batch.
+///
+/// A source yields requests in order of (submit, row); `row` may jump back where a file's rows were
+/// not sorted. One source is read by one simulation; it is not shared between threads.
+
+#include <ampacity/workload/job.hpp>
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+#include <string_view>
+
+namespace ampacity::workload {
+
+/// A stream of job requests.
+class job_source {
+public:
+    job_source() = default;
+    job_source(const job_source&) = delete;
+    job_source& operator=(const job_source&) = delete;
+    virtual ~job_source() = default;
+
+    /// Fills `out` from the front and returns how many were written; 0 means the source is exhausted.
+    /// \throws data_error when the input is unreadable or malformed.
+    virtual std::size_t next(std::span<job_request> out) = 0;
+
+    /// Share of the input consumed so far, in [0, 1], where it is known; for progress only.
+    [[nodiscard]] virtual std::optional<double> progress() const { return std::nullopt; }
+
+    /// The text behind `job_request::name` (where `name_is_text`), `user` and `group`.
+    [[nodiscard]] virtual std::string_view text(std::int64_t index) const = 0;
+};
+
+/// Requests held in memory, in the order of the span that is given; sorted stably by submit.
+class vector_source final : public job_source {
+public:
+    /// `jobs` get row numbers by position.
+    explicit vector_source(std::vector<job_request> jobs);
+    std::size_t next(std::span<job_request> out) override;
+    [[nodiscard]] std::optional<double> progress() const override;
+    [[nodiscard]] std::string_view text(std::int64_t) const override { return {}; }
+
+private:
+    std::vector<job_request> jobs_;
+    std::size_t at_ = 0;
+};
+
+}  // namespace ampacity::workload

@@ -1,0 +1,42 @@
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/wide.hpp>
+
+#include <algorithm>
+
+namespace ampacity {
+
+std::string diagnostic::text() const {
+    std::string out;
+    if (!where.file.empty()) {
+        out += where.file;
+        if (where.line != 0) {
+            out += ':' + std::to_string(where.line) + ':' + std::to_string(where.column);
+        }
+        out += ": ";
+    }
+    out += "error: ";
+    if (!key.empty()) out += key + ": ";
+    out += what;
+    if (!value.empty()) out += " (" + value + ")";
+    if (!remedy.empty()) out += "; " + remedy;
+    return out;
+}
+
+void assertion_failed(const char* expression, const char* file, int line) {
+    throw internal_error(std::string{"assertion failed: "} + expression + " at " + file + ":" + std::to_string(line));
+}
+
+std::string to_string(int128 value) {
+    const bool negative = value < 0;
+    uint128 rest = negative ? -static_cast<uint128>(value) : static_cast<uint128>(value);
+    std::string digits;
+    do {
+        digits += static_cast<char>('0' + static_cast<int>(rest % 10));
+        rest /= 10;
+    } while (rest != 0);
+    if (negative) digits += '-';
+    std::reverse(digits.begin(), digits.end());
+    return digits;
+}
+
+}  // namespace ampacity

@@ -1,0 +1,87 @@
+#include <ampacity/fleet/fleet_state.hpp>
+
+namespace ampacity::fleet {
+
+fleet_state fleet_state::pool(std::uint64_t gpus) {
+    AMPACITY_ASSERT(gpus >= 1);
+    fleet_state f;
+    f.free_ = free_index::pool(gpus);
+    f.empty_ = f.free_;
+    f.installed_ = gpus;
+    f.gpus_in_[static_cast<std::size_t>(node_state::up)] = gpus;
+    f.unallocated(node_state::up) = gpus;
+    return f;
+}
+
+fleet_state fleet_state::flat_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
+    AMPACITY_ASSERT(count >= 1 && gpus_per_node >= 1 && gpus_per_node <= 64);
+    fleet_state f;
+    f.free_ = free_index::nodes(count, gpus_per_node);
+    f.empty_ = f.free_;
+    f.installed_ = std::uint64_t{count} * gpus_per_node;
+    f.state_.assign(count, node_state::up);
+    f.held_.assign(count, 0);
+    f.gpus_in_[static_cast<std::size_t>(node_state::up)] = f.installed_;
+    f.unallocated(node_state::up) = f.installed_;
+    return f;
+}
+
+void fleet_state::advance(instant now) {
+    if (now == advanced_to_) return;
+    AMPACITY_ASSERT(now > advanced_to_);
+    const gpu_time elapsed = ticks(now - advanced_to_);
+    advanced_to_ = now;
+    for (std::size_t s = 0; s != num_states; ++s) {
+        booked_[s] += elapsed * unallocated_[s];
+        if (static_cast<node_state>(s) != node_state::uncommissioned) capacity_ += elapsed * gpus_in_[s];
+    }
+}
+
+void fleet_state::take(std::uint32_t gpus, std::span<const gpu_share> shares) {
+    free_.take(gpus, shares);
+    for (const auto& s : shares) held_[index(s.node)] |= s.gpus;
+    unallocated(node_state::up) -= gpus;
+}
+
+void fleet_state::give(std::uint32_t gpus, std::span<const gpu_share> shares) {
+    if (is_pool()) {
+        free_.give(gpus, shares);
+        unallocated(node_state::up) += gpus;
+        return;
+    }
+    for (const auto& s : shares) {
+        auto& held = held_[index(s.node)];
+        AMPACITY_ASSERT((s.gpus & ~held) == 0);
+        held &= ~s.gpus;
+        const node_state in = state_[index(s.node)];
+        if (in == node_state::up) free_.give(s);
+        unallocated(in) += static_cast<std::uint64_t>(std::popcount(s.gpus));
+    }
+}
+
+void fleet_state::set_state(node_id node, node_state to) {
+    AMPACITY_ASSERT(!is_pool());
+    const node_state from = state_[index(node)];
+    if (from == to) return;
+    const std::uint64_t held = held_[index(node)];
+    AMPACITY_ASSERT(held == 0 || to == node_state::up || to == node_state::draining);
+    const std::uint64_t unheld = free_index::full_mask(free_.gpus_per_node()) & ~held;
+    const auto count = static_cast<std::uint64_t>(std::popcount(unheld));
+    if (from == node_state::up) free_.take({.node = node, .gpus = unheld});
+    if (to == node_state::up) free_.give({.node = node, .gpus = unheld});
+    state_[index(node)] = to;
+    gpus_in_[static_cast<std::size_t>(from)] -= free_.gpus_per_node();
+    gpus_in_[static_cast<std::size_t>(to)] += free_.gpus_per_node();
+    unallocated(from) -= count;
+    unallocated(to) += count;
+}
+
+void fleet_state::book(ledger& books) const {
+    books.capacity += capacity_;
+    books[account::idle] += booked_[static_cast<std::size_t>(node_state::up)];
+    books[account::draining] += booked_[static_cast<std::size_t>(node_state::draining)];
+    books[account::down] += booked_[static_cast<std::size_t>(node_state::down)];
+    books[account::uncommissioned] += booked_[static_cast<std::size_t>(node_state::uncommissioned)];
+}
+
+}  // namespace ampacity::fleet

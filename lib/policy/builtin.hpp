@@ -1,0 +1,17 @@
+#pragma once
+/// \file
+/// Makers of the built-in policies; their rules stand in the semantics, one file per family.
+
+#include <ampacity/policy/registry.hpp>
+
+namespace ampacity::policy {
+
+std::unique_ptr<policy> make_fifo();
+std::unique_ptr<policy> make_fifo_skip();
+std::unique_ptr<policy> make_sjf(bool by_estimate);
+std::unique_ptr<policy> make_srtf(bool by_estimate);
+std::unique_ptr<policy> make_las(std::vector<gpu_time> thresholds);
+std::unique_ptr<policy> make_easy();
+std::unique_ptr<policy> make_conservative();
+
+}  // namespace ampacity::policy

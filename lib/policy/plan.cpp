@@ -1,0 +1,141 @@
+#include <ampacity/core/error.hpp>
+#include <ampacity/policy/plan.hpp>
+
+#include <bit>
+
+namespace ampacity::policy {
+
+void plan::begin(instant now) {
+    now_ = now;
+    actions_.clear();
+    wake_up_.reset();
+}
+
+bool plan::start(job_id job) {
+    job_view& j = checked(job, job_state::queued, "start");
+    scratch_.clear();
+    if (!place(placer_, fleet_.free(), j.demand, scratch_)) return false;
+    commit_start(job, j, scratch_);
+    return true;
+}
+
+void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
+    job_view& j = checked(job, job_state::queued, "start");
+    std::uint64_t gpus = 0;
+    if (fleet_.is_pool()) {
+        if (!where.empty()) refuse(job, "a pool has no nodes to start it on");
+        if (j.demand.gpus > fleet_.free().free_gpus()) {
+            refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and " +
+                            std::to_string(fleet_.free().free_gpus()) + " are free");
+        }
+        gpus = j.demand.gpus;
+    }
+    for (std::size_t i = 0; i != where.size(); ++i) {
+        const auto& s = where[i];
+        const std::string node = "node " + std::to_string(index(s.node));
+        if (index(s.node) >= fleet_.free().num_nodes()) refuse(job, node + " does not exist");
+        if (!fleet_.free().is_free(s)) refuse(job, "GPUs of " + node + " are not free");
+        for (std::size_t k = 0; k != i; ++k) {
+            if (where[k].node == s.node) refuse(job, node + " is named twice");
+        }
+        gpus += static_cast<std::uint64_t>(std::popcount(s.gpus));
+    }
+    if (gpus != j.demand.gpus) {
+        refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and was given " + std::to_string(gpus));
+    }
+    commit_start(job, j, where);
+}
+
+void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
+    fleet_.take(j.demand.gpus, where);
+    j.held = allocations_.store(where);
+    j.state = job_state::running;
+    j.run_start = now_;
+    ++j.attempt;
+    actions_.push_back({.kind = action_kind::start, .job = job});
+}
+
+void plan::preempt(job_id job) {
+    job_view& j = checked(job, job_state::running, "preempt");
+    for (const auto& a : actions_) {
+        if (a.kind == action_kind::start && a.job == job) refuse(job, "this plan has just started it");
+    }
+    fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+    actions_.push_back({.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress});
+    j.held = {};
+    j.state = job_state::queued;
+    j.progress += now_ - j.run_start;
+    j.remaining_estimate = j.estimate - j.progress;
+}
+
+void plan::reject(job_id job) {
+    job_view& j = checked(job, job_state::queued, "reject");
+    j.state = job_state::absent;
+    actions_.push_back({.kind = action_kind::reject, .job = job});
+}
+
+void plan::wake_at(instant when) {
+    if (when <= now_) {
+        roll_back();
+        throw plan_error("wake_at " + std::to_string(to_seconds(when)) + " s is not after now, " +
+                         std::to_string(to_seconds(now_)) + " s");
+    }
+    wake_up_ = when;
+}
+
+void plan::roll_back() {
+    for (; !actions_.empty(); actions_.pop_back()) {
+        const action& a = actions_.back();
+        job_view& j = jobs_[index(a.job)];
+        switch (a.kind) {
+            case action_kind::start:
+                fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+                allocations_.release(j.held);
+                j.held = {};
+                j.state = job_state::queued;
+                --j.attempt;
+                break;
+            case action_kind::preempt:
+                fleet_.take(j.demand.gpus, allocations_.shares(a.before));
+                j.held = a.before;
+                j.state = job_state::running;
+                j.progress = a.progress;
+                j.remaining_estimate = j.estimate - j.progress;
+                break;
+            case action_kind::reject: j.state = job_state::queued; break;
+            default: break;
+        }
+    }
+    wake_up_.reset();
+}
+
+job_view& plan::checked(job_id job, job_state wanted, const char* verb) {
+    if (index(job) >= jobs_.size() || jobs_[index(job)].state != wanted) {
+        refuse(job, std::string{"cannot "} + verb + " it: it is not " +
+                        (wanted == job_state::queued ? "queued" : "running"));
+    }
+    return jobs_[index(job)];
+}
+
+void plan::refuse(job_id job, const std::string& why) {
+    const bool known = index(job) < jobs_.size() && jobs_[index(job)].state != job_state::absent;
+    const std::string name =
+        known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " + std::to_string(index(job)) + ")"
+              : "job id " + std::to_string(index(job));
+    roll_back();
+    throw plan_error("the policy's plan at " + std::to_string(to_seconds(now_)) + " s is impossible: " + name + ": " + why);
+}
+
+void plan::unsupported(const char* what) {
+    roll_back();
+    throw plan_error(std::string{"the policy proposed '"} + what +
+                     "', which no model of this version supports; use start, preempt, reject or wake_at");
+}
+
+void plan::resize(job_id, std::uint32_t) { unsupported("resize"); }
+void plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }
+void plan::drain(node_id) { unsupported("drain"); }
+void plan::undrain(node_id) { unsupported("undrain"); }
+void plan::set_cap(node_id, double) { unsupported("set_cap"); }
+
+}  // namespace ampacity::policy

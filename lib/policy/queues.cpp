@@ -1,0 +1,75 @@
+#include "builtin.hpp"
+
+#include <ampacity/policy/class_queue.hpp>
+
+#include <algorithm>
+#include <deque>
+
+namespace ampacity::policy {
+namespace {
+
+class fifo final : public policy {
+public:
+    void on_submit(const view&, job_id job) override { queue_.push_back(job); }
+    void decide(const view&, plan& p) override {
+        while (!queue_.empty() && p.start(queue_.front())) queue_.pop_front();
+    }
+
+private:
+    std::deque<job_id> queue_;
+};
+
+/// Within a pass room only shrinks, so a job that was skipped cannot fit later in it: taking the earliest job of
+/// all lanes that still fit is the walk of the queue.
+class fifo_skip final : public policy {
+public:
+    void on_submit(const view& v, job_id job) override { queue_.push(job, v[job].order, v[job].demand, duration::zero()); }
+    void decide(const view& v, plan& p) override {
+        while (!queue_.empty() && v.capacity.free.free_gpus() != 0) {
+            class_queue::entry best;
+            for (const auto& lane : queue_.lanes()) {
+                if (lane.size() == 0 || !fits(v.place, v.capacity.free, lane.demand())) continue;
+                if (const auto e = lane.first(0, duration::zero()); e.order < best.order) best = e;
+            }
+            if (best.job == none<job_id> || !p.start(best.job)) return;
+            queue_.remove(best.job);
+        }
+    }
+
+private:
+    class_queue queue_;
+};
+
+class sjf final : public policy {
+public:
+    explicit sjf(bool by_estimate) : by_estimate_(by_estimate) {}
+    void on_submit(const view& v, job_id job) override {
+        queue_.push_back({.key = by_estimate_ ? v[job].estimate : v.oracle.work(job), .order = v[job].order, .job = job});
+        std::push_heap(queue_.begin(), queue_.end(), later);
+    }
+    void decide(const view&, plan& p) override {
+        while (!queue_.empty() && p.start(queue_.front().job)) {
+            std::pop_heap(queue_.begin(), queue_.end(), later);
+            queue_.pop_back();
+        }
+    }
+
+private:
+    struct entry {
+        duration key{};
+        std::uint64_t order = 0;
+        job_id job{};
+    };
+    static bool later(const entry& a, const entry& b) { return a.key != b.key ? a.key > b.key : a.order > b.order; }
+
+    bool by_estimate_;
+    std::vector<entry> queue_;  // a heap, the next job in front
+};
+
+}  // namespace
+
+std::unique_ptr<policy> make_fifo() { return std::make_unique<fifo>(); }
+std::unique_ptr<policy> make_fifo_skip() { return std::make_unique<fifo_skip>(); }
+std::unique_ptr<policy> make_sjf(bool by_estimate) { return std::make_unique<sjf>(by_estimate); }
+
+}  // namespace ampacity::policy

@@ -1,0 +1,47 @@
+#include "builtin.hpp"
+
+#include <array>
+
+namespace ampacity::policy {
+namespace {
+
+constexpr std::array policy_table{
+    description{"fifo", "submit order; the first job that does not fit blocks all behind it"},
+    description{"fifo-skip", "submit order; every job that fits starts"},
+    description{"sjf", "shortest job first (oracle: true duration); the first that does not fit blocks"},
+    description{"srtf", "shortest remaining time first, preemptive (oracle: true remaining time)"},
+    description{"las", "least attained service in buckets of GPU-time, preemptive"},
+    description{"easy", "EASY backfill: later jobs start if they do not delay the head of the queue"},
+    description{"conservative", "conservative backfill: every queued job holds a reservation"},
+};
+
+constexpr std::array placer_table{
+    description{"first-fit", "lowest node row first"},
+    description{"pack", "the remainder goes to the fullest node that has room"},
+    description{"spread", "the emptiest node first"},
+};
+
+}  // namespace
+
+std::span<const description> policies() noexcept { return policy_table; }
+std::span<const description> placers() noexcept { return placer_table; }
+
+std::unique_ptr<policy> make_policy(std::string_view name, const policy_options& options) {
+    if (name == "fifo") return make_fifo();
+    if (name == "fifo-skip") return make_fifo_skip();
+    if (name == "sjf") return make_sjf(options.sjf_by_estimate);
+    if (name == "srtf") return make_srtf(options.srtf_by_estimate);
+    if (name == "las") return make_las(options.las_thresholds);
+    if (name == "easy") return make_easy();
+    if (name == "conservative") return make_conservative();
+    return nullptr;
+}
+
+std::unique_ptr<placer> make_placer(std::string_view name) {
+    if (name == "first-fit") return make_first_fit();
+    if (name == "pack") return make_pack();
+    if (name == "spread") return make_spread();
+    return nullptr;
+}
+
+}  // namespace ampacity::policy

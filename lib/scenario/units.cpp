@@ -1,0 +1,405 @@
+#include <ampacity/core/decimal.hpp>
+#include <ampacity/scenario/units.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace ampacity::scenario {
+namespace {
+
+constexpr std::int64_t us = 1'000;
+constexpr std::int64_t ms = 1'000 * us;
+constexpr std::int64_t s = 1'000 * ms;
+constexpr std::int64_t min = 60 * s;
+constexpr std::int64_t h = 60 * min;
+constexpr std::int64_t d = 24 * h;
+
+// Either `num` or `den` is 1, so that a conversion rounds once.
+constexpr std::array table{
+    unit{"ns", dimension::time, 1, 1},
+    unit{"us", dimension::time, us, 1},
+    unit{"ms", dimension::time, ms, 1},
+    unit{"s", dimension::time, s, 1},
+    unit{"min", dimension::time, min, 1},
+    unit{"h", dimension::time, h, 1},
+    unit{"d", dimension::time, d, 1},
+    unit{"w", dimension::time, 7 * d, 1},
+    unit{"GPU-ns", dimension::gpu_time, 1, 1},
+    unit{"GPU-us", dimension::gpu_time, us, 1},
+    unit{"GPU-ms", dimension::gpu_time, ms, 1},
+    unit{"GPU-s", dimension::gpu_time, s, 1},
+    unit{"GPU-min", dimension::gpu_time, min, 1},
+    unit{"GPU-h", dimension::gpu_time, h, 1},
+    unit{"GPU-d", dimension::gpu_time, d, 1},
+    unit{"/d", dimension::rate, 1, 86'400},
+    unit{"/h", dimension::rate, 1, 3'600},
+    unit{"/min", dimension::rate, 1, 60},
+    unit{"/s", dimension::rate, 1, 1},
+    unit{"W", dimension::power, 1, 1},
+    unit{"kW", dimension::power, 1'000, 1},
+    unit{"MW", dimension::power, 1'000'000, 1},
+    unit{"GW", dimension::power, 1'000'000'000, 1},
+    unit{"J", dimension::energy, 1, 1},
+    unit{"Wh", dimension::energy, 3'600, 1},
+    unit{"kWh", dimension::energy, 3'600'000, 1},
+    unit{"MWh", dimension::energy, 3'600'000'000, 1},
+    unit{"B/s", dimension::data_rate, 1, 1},
+    unit{"MB/s", dimension::data_rate, 1'000'000, 1},
+    unit{"GB/s", dimension::data_rate, 1'000'000'000, 1},
+    unit{"TB/s", dimension::data_rate, 1'000'000'000'000, 1},
+    unit{"USD/J", dimension::price, 1, 1},
+    unit{"USD/MWh", dimension::price, 1, 3'600'000'000},
+    unit{"USD/kWh", dimension::price, 1, 3'600'000},
+};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// The length of the number at the front of `text`: [+-] digits [. digits] [e [+-] digits].
+std::size_t number_length(std::string_view text) {
+    std::size_t at = 0;
+    const auto digits = [&] {
+        const std::size_t from = at;
+        while (at < text.size() && is_digit(text[at])) ++at;
+        return at - from;
+    };
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    std::size_t count = digits();
+    if (at < text.size() && text[at] == '.') {
+        ++at;
+        count += digits();
+    }
+    if (count == 0) return 0;
+    // "5e3" is an exponent, "5 eggs" and "5e" are not.
+    if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+        std::size_t after = at + 1;
+        if (after < text.size() && (text[after] == '+' || text[after] == '-')) ++after;
+        if (after < text.size() && is_digit(text[after])) {
+            at = after;
+            digits();
+        }
+    }
+    return at;
+}
+
+std::string symbols(dimension of) {
+    std::string out;
+    for (const unit& row : table) {
+        if (row.of != of) continue;
+        if (!out.empty()) out += ", ";
+        out += row.symbol;
+    }
+    return out;
+}
+
+const unit* find(std::string_view symbol) {
+    const auto* row = std::find_if(table.begin(), table.end(), [&](const unit& u) { return u.symbol == symbol; });
+    return row == table.end() ? nullptr : row;
+}
+
+/// The unit of dimension `of` that differs from `symbol` in case only.
+const unit* find_any_case(std::string_view symbol, dimension of) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    const auto* row = std::find_if(table.begin(), table.end(), [&](const unit& u) {
+        return u.of == of && std::equal(u.symbol.begin(), u.symbol.end(), symbol.begin(), symbol.end(),
+                                        [&](char a, char b) { return lower(a) == lower(b); });
+    });
+    return row == table.end() ? nullptr : row;
+}
+
+struct split {
+    std::string_view number;
+    const unit* row = nullptr;
+};
+
+std::optional<fault> take_apart(std::string_view text, dimension of, std::string_view bare_unit, split& out) {
+    const std::size_t length = number_length(text);
+    if (length == 0) return fault{"expected " + std::string{name_of(of)}, "write a number and a unit, such as " + std::string{example_of(of)}};
+    out.number = text.substr(0, length);
+    std::string_view symbol = text.substr(length);
+    while (!symbol.empty() && symbol.front() == ' ') symbol.remove_prefix(1);
+    if (symbol.empty()) symbol = bare_unit;
+    if (symbol.empty()) {
+        return fault{"expected " + std::string{name_of(of)} + ", found a bare number", "write the unit, such as " + std::string{example_of(of)} + " (units: " + symbols(of) + ")"};
+    }
+    out.row = find(symbol);
+    if (out.row == nullptr) {
+        const unit* meant = find_any_case(symbol, of);
+        return fault{"unknown unit", meant != nullptr ? "did you mean `" + std::string{meant->symbol} + "`?"
+                                                      : "write one of the units of " + std::string{name_of(of)} + ": " + symbols(of)};
+    }
+    if (out.row->of != of) {
+        return fault{"expected " + std::string{name_of(of)} + ", found " + std::string{name_of(out.row->of)},
+                     "write one of the units of " + std::string{name_of(of)} + ": " + symbols(of)};
+    }
+    return std::nullopt;
+}
+
+/// Reads NUMBER UNIT exactly into an integer count of the base unit.
+std::optional<fault> parse_exact(std::string_view text, dimension of, std::string_view bare_unit, std::int64_t limit, std::int64_t& out) {
+    split parts;
+    if (auto wrong = take_apart(text, of, bare_unit, parts)) return wrong;
+    const auto result = parse_scaled_by(parts.number, parts.row->num, parts.row->den);
+    if (result.status == decimal_status::overflow || (result && (result.value > limit || result.value < -limit))) {
+        return fault{"too large", of == dimension::time ? "write at most 200 years" : "write at most 2500000 GPU-h"};
+    }
+    if (!result) return fault{"expected " + std::string{name_of(of)}, "write a number and a unit, such as " + std::string{example_of(of)}};
+    out = result.value;
+    return std::nullopt;
+}
+
+std::string format_exact(int128 value, dimension of) {
+    const unit* best = nullptr;
+    for (const unit& row : table) {
+        if (row.of != of) continue;
+        const bool is_main = row.num == s;
+        if (value == 0 ? is_main : value % row.num == 0) best = &row;
+    }
+    return to_string(value / best->num) + ' ' + std::string{best->symbol};
+}
+
+std::optional<double> to_double(std::string_view number) {
+    if (!number.empty() && number.front() == '+') number.remove_prefix(1);
+    double value = 0;
+    const auto [end, status] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (status != std::errc{} || end != number.data() + number.size() || !std::isfinite(value)) return std::nullopt;
+    return value;
+}
+
+double to_base(double number, const unit& row) {
+    return row.den == 1 ? number * static_cast<double>(row.num) : number / static_cast<double>(row.den);
+}
+
+std::string shortest(double value) {
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+    return {text.data(), end};
+}
+
+/// Two or more digits at `at`; moves `at` on.
+std::optional<int> fixed_digits(std::string_view text, std::size_t& at, std::size_t count) {
+    if (at + count > text.size()) return std::nullopt;
+    int value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!is_digit(text[at + i])) return std::nullopt;
+        value = value * 10 + (text[at + i] - '0');
+    }
+    at += count;
+    return value;
+}
+
+bool take(std::string_view text, std::size_t& at, char c) {
+    if (at >= text.size() || text[at] != c) return false;
+    ++at;
+    return true;
+}
+
+/// `06:30[:15[.25]]` at `at`.
+std::optional<std::chrono::nanoseconds> time_of_day(std::string_view text, std::size_t& at) {
+    const auto hours = fixed_digits(text, at, 2);
+    if (!hours || *hours > 23 || !take(text, at, ':')) return std::nullopt;
+    const auto minutes = fixed_digits(text, at, 2);
+    if (!minutes || *minutes > 59) return std::nullopt;
+    std::chrono::nanoseconds time = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
+    if (!take(text, at, ':')) return time;
+    const auto seconds = fixed_digits(text, at, 2);
+    if (!seconds || *seconds > 59) return std::nullopt;
+    time += std::chrono::seconds{*seconds};
+    if (!take(text, at, '.')) return time;
+    const std::size_t from = at;
+    std::int64_t fraction = 0;
+    for (; at < text.size() && is_digit(text[at]); ++at) {
+        if (at - from >= 9) return std::nullopt;
+        fraction = fraction * 10 + (text[at] - '0');
+    }
+    if (at == from) return std::nullopt;
+    for (std::size_t i = at - from; i < 9; ++i) fraction *= 10;
+    return time + std::chrono::nanoseconds{fraction};
+}
+
+/// `Z`, `+02:00` or nothing at `at`.
+std::optional<std::chrono::minutes> zone(std::string_view text, std::size_t& at) {
+    if (at == text.size() || take(text, at, 'Z')) return std::chrono::minutes{0};
+    const bool west = take(text, at, '-');
+    if (!west && !take(text, at, '+')) return std::nullopt;
+    const auto hours = fixed_digits(text, at, 2);
+    if (!hours || *hours > 23 || !take(text, at, ':')) return std::nullopt;
+    const auto minutes = fixed_digits(text, at, 2);
+    if (!minutes || *minutes > 59) return std::nullopt;
+    const std::chrono::minutes offset = std::chrono::hours{*hours} + std::chrono::minutes{*minutes};
+    return west ? -offset : offset;
+}
+
+std::optional<date> read_date(std::string_view text) {
+    std::size_t at = 0;
+    const auto year = fixed_digits(text, at, 4);
+    if (!year || !take(text, at, '-')) return std::nullopt;
+    const auto month = fixed_digits(text, at, 2);
+    if (!month || !take(text, at, '-')) return std::nullopt;
+    const auto day = fixed_digits(text, at, 2);
+    if (!day) return std::nullopt;
+    const std::chrono::year_month_day calendar{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
+                                               std::chrono::day{static_cast<unsigned>(*day)}};
+    // 64-bit ns end in the middle of 1677 and 2262.
+    if (!calendar.ok() || *year < 1678 || *year > 2261) return std::nullopt;
+    date value{std::chrono::sys_days{calendar}};
+    if (at == text.size()) return value;
+    if (!take(text, at, 'T') && !take(text, at, ' ')) return std::nullopt;
+    const auto time = time_of_day(text, at);
+    if (!time) return std::nullopt;
+    const auto offset = zone(text, at);
+    if (!offset || at != text.size()) return std::nullopt;
+    return value + *time - *offset;
+}
+
+void append_padded(std::string& out, std::int64_t value, std::size_t width) {
+    const std::string digits = std::to_string(value);
+    out.append(width - std::min(width, digits.size()), '0');
+    out += digits;
+}
+
+}  // namespace
+
+std::span<const unit> units() noexcept { return table; }
+
+std::string_view name_of(dimension of) noexcept {
+    switch (of) {
+        case dimension::time: return "a duration";
+        case dimension::gpu_time: return "a GPU-time";
+        case dimension::rate: return "a rate";
+        case dimension::power: return "a power";
+        case dimension::energy: return "an energy";
+        case dimension::data_rate: return "a data rate";
+        case dimension::price: return "a price of energy";
+    }
+    return {};
+}
+
+std::string_view example_of(dimension of) noexcept {
+    switch (of) {
+        case dimension::time: return "\"60 s\"";
+        case dimension::gpu_time: return "\"1 GPU-h\"";
+        case dimension::rate: return "\"36 /h\"";
+        case dimension::power: return "\"120 kW\"";
+        case dimension::energy: return "\"5 kWh\"";
+        case dimension::data_rate: return "\"8 TB/s\"";
+        case dimension::price: return "\"0.07 USD/kWh\"";
+    }
+    return {};
+}
+
+std::optional<fault> parse(std::string_view text, duration& out, std::string_view bare_unit) {
+    std::int64_t ns = 0;
+    if (auto wrong = parse_exact(text, dimension::time, bare_unit, longest_input.count(), ns)) return wrong;
+    out = duration{ns};
+    return std::nullopt;
+}
+
+std::optional<fault> parse(std::string_view text, gpu_duration& out, std::string_view bare_unit) {
+    std::int64_t ns = 0;
+    if (auto wrong = parse_exact(text, dimension::gpu_time, bare_unit, 9'000'000'000 * s, ns)) return wrong;
+    out = gpu_duration{ns};
+    return std::nullopt;
+}
+
+std::optional<fault> parse_quantity(std::string_view text, dimension of, double& base, std::string_view bare_unit) {
+    split parts;
+    if (auto wrong = take_apart(text, of, bare_unit, parts)) return wrong;
+    const auto number = to_double(parts.number);
+    if (!number || !std::isfinite(to_base(*number, *parts.row))) return fault{"not a finite number", "write a smaller number of digits or exponent"};
+    base = to_base(*number, *parts.row);
+    return std::nullopt;
+}
+
+std::optional<fault> parse(std::string_view text, double& out) {
+    if (const std::size_t length = number_length(text); length == 0 || length != text.size()) {
+        return fault{"expected a number", length != 0 ? "write it without a unit" : "write a decimal number, such as 1.5"};
+    }
+    const auto value = to_double(text);
+    if (!value) return fault{"not a finite number", "write a smaller number of digits or exponent"};
+    out = *value;
+    return std::nullopt;
+}
+
+std::optional<fault> parse(std::string_view text, std::uint64_t& out) {
+    if (!text.empty() && std::all_of(text.begin(), text.end(), is_digit)) {
+        std::uint64_t value = 0;
+        const auto status = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+        if (status != std::errc{}) return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::uint64_t>::max())};
+        out = value;
+        return std::nullopt;
+    }
+    if (const std::size_t length = number_length(text); length != 0 && length != text.size()) {
+        return fault{"expected a whole number", "write it without a unit"};
+    }
+    const auto result = parse_count(text);
+    switch (result.status) {
+        case decimal_status::ok: out = static_cast<std::uint64_t>(result.value); return std::nullopt;
+        case decimal_status::negative: return fault{"must not be negative", "write a whole number from 0 up"};
+        case decimal_status::overflow: return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::int64_t>::max())};
+        default: return fault{"expected a whole number", "write digits only, such as 512"};
+    }
+}
+
+std::optional<fault> parse(std::string_view text, date& out) {
+    const auto value = read_date(text);
+    if (!value) return fault{"expected a date", "write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z"};
+    out = *value;
+    return std::nullopt;
+}
+
+std::string format(duration value) { return format_exact(value.count(), dimension::time); }
+
+std::string format(gpu_duration value) { return format_exact(value.value, dimension::gpu_time); }
+
+std::string format_quantity(double base, dimension of) {
+    std::string best;
+    for (const unit& row : table) {
+        if (row.of != of) continue;
+        const double number = row.den == 1 ? base / static_cast<double>(row.num) : base * static_cast<double>(row.den);
+        std::array<char, 32> rounded{};
+        const auto end = std::to_chars(rounded.data(), rounded.data() + rounded.size(), number, std::chars_format::general, 15).ptr;
+        for (const std::string& text : {std::string{rounded.data(), end}, shortest(number)}) {
+            const auto again = to_double(text);
+            if (!again || to_base(*again, row) != base) continue;
+            std::string candidate = text + ' ' + std::string{row.symbol};
+            // Among equally short texts the base unit wins.
+            const bool is_base = row.num == 1 && row.den == 1;
+            if (best.empty() || candidate.size() < best.size() || (is_base && candidate.size() == best.size())) best = std::move(candidate);
+        }
+    }
+    return best;
+}
+
+std::string format(double value) { return shortest(value); }
+
+std::string format(std::uint64_t value) { return std::to_string(value); }
+
+std::string format(date value) {
+    const auto day = std::chrono::floor<std::chrono::days>(value);
+    const std::chrono::year_month_day calendar{day};
+    const std::chrono::hh_mm_ss<std::chrono::nanoseconds> time{value - day};
+    std::string out;
+    append_padded(out, static_cast<int>(calendar.year()), 4);
+    out += '-';
+    append_padded(out, static_cast<unsigned>(calendar.month()), 2);
+    out += '-';
+    append_padded(out, static_cast<unsigned>(calendar.day()), 2);
+    out += 'T';
+    append_padded(out, time.hours().count(), 2);
+    out += ':';
+    append_padded(out, time.minutes().count(), 2);
+    out += ':';
+    append_padded(out, time.seconds().count(), 2);
+    if (time.subseconds().count() != 0) {
+        out += '.';
+        append_padded(out, time.subseconds().count(), 9);
+        while (out.back() == '0') out.pop_back();
+    }
+    out += 'Z';
+    return out;
+}
+
+}  // namespace ampacity::scenario

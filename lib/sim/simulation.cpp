@@ -1,0 +1,316 @@
+#include "feed.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/execution/run.hpp>
+#include <ampacity/kernel/kernel.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+
+namespace ampacity::sim {
+namespace {
+
+using kernel::phase;
+
+// The phases of a round, as in the semantics. The scheduling pass stands between control and sampling.
+constexpr phase completions{0};
+constexpr phase arrivals{2};
+constexpr phase control{3};
+constexpr phase samples{6};
+
+enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample };
+
+}  // namespace
+
+class simulation::model {
+public:
+    static constexpr phase pass_phase{5};
+    using kernel_type = kernel::kernel<model>;
+
+    explicit model(parts p)
+        : fleet_(std::move(p.fleet)), policy_(std::move(p.policy)), placer_(std::move(p.placer)), feed_(std::move(p.sources)),
+          until_(p.until ? start_of_time + *p.until : never), enforce_estimate_(p.enforce_estimate),
+          sample_every_(p.sample_every), observers_(std::move(p.observers)),
+          plan_(fleet_, seen_, allocations_, *placer_), kernel_(*this) {
+        records_.resize(feed_.num_sources());
+        if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+        if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
+    }
+
+    void dispatch(const kernel::event& e, kernel_type&) {
+        fleet_.advance(kernel_.now());
+        switch (e.kind) {
+            case job_ends: end(job_id{e.entity}, e.attempt); break;
+            case jobs_arrive: arrive(); break;
+            case policy_wakes:
+                wake_ = kernel::no_event;
+                policy_->on_tick(picture());
+                changed_ = true;
+                break;
+            case take_sample: sample_now(); break;
+            default: AMPACITY_ASSERT(false);
+        }
+    }
+
+    void pass(kernel_type&) {
+        if (!changed_) return;
+        changed_ = false;
+        plan_.begin(kernel_.now());
+        try {
+            policy_->decide(picture(), plan_);
+        } catch (...) {
+            plan_.roll_back();
+            throw;
+        }
+        commit();
+        peak_queue_ = std::max(peak_queue_, live_ - running_);
+    }
+
+    status run_rounds(std::uint64_t events, instant to) {
+        const instant limit = std::min(to, until_);
+        const auto s = kernel_.run_rounds(events, limit);
+        if (s == kernel::run_status::paused) return status::paused;
+        if (s == kernel::run_status::reached && limit < until_) return status::paused;
+        ended_ = true;
+        return status::done;
+    }
+
+    const summary& results() {
+        if (closed_) return summary_;
+        closed_ = true;
+        const instant end = ended_ && until_ != never ? until_ : kernel_.now();
+        fleet_.advance(end);
+        for (std::size_t i = 0; i != seen_.size(); ++i) {
+            if (seen_[i].state == policy::job_state::absent) continue;
+            if (seen_[i].state == policy::job_state::running) runs_[i].advance(end);
+            record(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished);
+        }
+        summary_ = summarise(records_, fleet_.installed_gpus());
+        summary_.simulated = end - start_of_time;
+        summary_.books = books_;
+        fleet_.book(summary_.books);
+        summary_.books.check();
+        return summary_;
+    }
+
+    fleet::fleet_state fleet_;
+    std::vector<policy::job_view> seen_;            // by job_id
+    std::vector<execution::run> runs_;              // by job_id
+    fleet::allocation_arena allocations_;
+    std::unique_ptr<policy::policy> policy_;
+    std::unique_ptr<policy::placer> placer_;
+    feed feed_;
+    instant until_;
+    bool enforce_estimate_;
+    std::optional<duration> sample_every_;
+    std::vector<observer*> observers_;
+    policy::plan plan_;
+    kernel_type kernel_;
+    std::vector<std::vector<job_record>> records_;  // by source, by row
+    std::uint64_t peak_queue_ = 0;
+    bool ended_ = false;
+
+private:
+    /// Who a live job is in its file.
+    struct identity {
+        std::uint64_t row = 0;
+        std::int64_t name = 0;
+        std::uint16_t source = 0;
+        bool name_is_text = false;
+    };
+
+    [[nodiscard]] policy::view picture() const {
+        return {.now = kernel_.now(),
+                .capacity = {.free = fleet_.free(), .empty = fleet_.empty(), .up_gpus = fleet_.up_gpus()},
+                .jobs = seen_,
+                .allocations = allocations_,
+                .place = *placer_,
+                .oracle = policy::oracle_view{work_}};
+    }
+
+    /// All jobs that are submitted at this instant.
+    void arrive() {
+        const instant now = kernel_.now();
+        while (!feed_.empty() && feed_.front().submit == now) {
+            submit(feed_.front());
+            feed_.pop();
+        }
+        if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+    }
+
+    void submit(const workload::job_request& r) {
+        if (r.kind != workload::job_kind::rigid) {
+            throw scenario_error({.where = {}, .key = "workload", .what = "only rigid jobs are supported yet", .value = {}, .remedy = {}});
+        }
+        auto& records = records_[feed_.which()];
+        if (r.row >= records.size()) records.resize(r.row + 1);
+        const fleet::demand wanted{.gpus = r.gpus, .spread = r.placement.spread};
+        const std::uint64_t order = arrived_++;
+        if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
+            records[r.row] = {.name = r.name, .submit = r.submit, .gpus = r.gpus, .state = outcome::rejected, .name_is_text = r.name_is_text};
+            return;
+        }
+        const job_id job = new_row();
+        const std::size_t i = index(job);
+        const duration estimate = r.estimate == workload::no_estimate ? r.work : std::max(r.estimate, r.work);
+        const std::uint32_t attempt = seen_[i].attempt;  // goes on counting, so that no stale event can match
+        seen_[i] = {};
+        seen_[i].order = order;
+        seen_[i].submit = r.submit;
+        seen_[i].estimate = estimate;
+        seen_[i].remaining_estimate = estimate;
+        seen_[i].demand = wanted;
+        seen_[i].attempt = attempt;
+        seen_[i].priority = r.priority;
+        seen_[i].user = r.user;
+        seen_[i].group = r.group;
+        seen_[i].state = policy::job_state::queued;
+        work_[i] = r.work;
+        runs_[i] = {};
+        runs_[i].work = r.work;
+        runs_[i].remaining = r.work;
+        if (enforce_estimate_ && r.estimate != workload::no_estimate) runs_[i].allowance = r.estimate;
+        who_[i] = {.row = r.row, .name = r.name, .source = static_cast<std::uint16_t>(feed_.which()), .name_is_text = r.name_is_text};
+        attempts_[i] = 0;
+        ++live_;
+        policy_->on_submit(picture(), job);
+        changed_ = true;
+    }
+
+    job_id new_row() {
+        if (!free_rows_.empty()) {
+            const job_id job = free_rows_.back();
+            free_rows_.pop_back();
+            return job;
+        }
+        seen_.emplace_back();
+        runs_.emplace_back();
+        work_.emplace_back();
+        who_.emplace_back();
+        ends_.push_back(kernel::no_event);
+        attempts_.push_back(0);
+        return job_id{static_cast<std::uint32_t>(seen_.size() - 1)};
+    }
+
+    void end(job_id job, std::uint32_t attempt) {
+        const std::size_t i = index(job);
+        policy::job_view& j = seen_[i];
+        AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
+        const bool killed = runs_[i].ends_killed();
+        runs_[i].advance(kernel_.now());
+        fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+        --running_;
+        record(job, killed ? outcome::killed : outcome::finished);
+        policy_->on_finish(picture(), job);
+        allocations_.release(j.held);
+        j.held = {};
+        j.state = policy::job_state::absent;
+        free_rows_.push_back(job);
+        --live_;
+        changed_ = true;
+    }
+
+    /// Writes the job's record and books its time.
+    void record(job_id job, outcome how) {
+        const std::size_t i = index(job);
+        const execution::run& r = runs_[i];
+        const bool gone = how == outcome::finished || how == outcome::killed;
+        const bool wasted = how == outcome::killed;  // a killed job has no result: its time is lost
+        if (how == outcome::finished) ++finished_;
+        records_[who_[i].source][who_[i].row] = {.name = who_[i].name,
+                                                 .submit = seen_[i].submit,
+                                                 .first_start = r.first_start,
+                                                 .finish = gone ? kernel_.now() : unset,
+                                                 .useful = wasted ? duration::zero() : r.useful,
+                                                 .lost = wasted ? r.useful : duration::zero(),
+                                                 .gpus = seen_[i].demand.gpus,
+                                                 .preemptions = r.preemptions,
+                                                 .restarts = r.restarts,
+                                                 .state = how,
+                                                 .name_is_text = who_[i].name_is_text};
+        books_[wasted ? account::lost : account::useful] += gpu_time{ticks(r.useful)} * seen_[i].demand.gpus;
+    }
+
+    void commit() {
+        const instant now = kernel_.now();
+        for (const policy::action& a : plan_.actions()) {
+            const std::size_t i = index(a.job);
+            switch (a.kind) {
+                case policy::action_kind::start:
+                    runs_[i].start(now);
+                    ++running_;
+                    ++attempts_[i];
+                    ends_[i] = kernel_.schedule(runs_[i].end(), completions,
+                                                {.kind = job_ends, .entity = static_cast<std::uint32_t>(a.job), .attempt = seen_[i].attempt});
+                    for (observer* o : observers_) {
+                        o->on_start({.at = now, .source = who_[i].source, .name = who_[i].name, .name_is_text = who_[i].name_is_text,
+                                     .attempt = attempts_[i], .where = allocations_.shares(seen_[i].held)});
+                    }
+                    policy_->on_start(picture(), a.job);
+                    break;
+                case policy::action_kind::preempt:
+                    runs_[i].advance(now);
+                    ++runs_[i].preemptions;
+                    --running_;
+                    kernel_.cancel(ends_[i]);
+                    allocations_.release(a.before);
+                    policy_->on_preempt(picture(), a.job);
+                    break;
+                case policy::action_kind::reject:
+                    record(a.job, outcome::rejected);
+                    free_rows_.push_back(a.job);
+                    --live_;
+                    break;
+                default: AMPACITY_ASSERT(false);
+            }
+        }
+        if (const auto when = plan_.wake_up()) {
+            kernel_.cancel(wake_);
+            wake_ = *when == never ? kernel::no_event : kernel_.schedule(*when, control, {.kind = policy_wakes});
+        }
+    }
+
+    void sample_now() {
+        const instant now = kernel_.now();
+        const std::uint64_t free = fleet_.free().free_gpus();
+        const sample s{.at = now, .queued = live_ - running_, .running = running_, .busy_gpus = fleet_.up_gpus() - free,
+                       .free_gpus = free, .finished = finished_};
+        for (observer* o : observers_) o->on_sample(s);
+        // Samples alone do not keep a run alive.
+        if (kernel_.pending() != 0 || (until_ != never && now + *sample_every_ <= until_)) {
+            kernel_.schedule(now + *sample_every_, samples, {.kind = take_sample});
+        }
+    }
+
+    std::vector<duration> work_;                     // by job_id: the truth, for oracles
+    std::vector<identity> who_;                      // by job_id
+    std::vector<kernel::event_handle> ends_;         // by job_id
+    std::vector<std::uint32_t> attempts_;            // by job_id: runs of this job
+    std::vector<job_id> free_rows_;
+    std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
+    kernel::event_handle wake_ = kernel::no_event;
+    bool changed_ = false;
+    bool closed_ = false;
+    ledger books_;
+    summary summary_;
+};
+
+simulation::simulation(parts p) : model_(std::make_unique<model>(std::move(p))) {}
+simulation::~simulation() = default;
+simulation::simulation(simulation&&) noexcept = default;
+simulation& simulation::operator=(simulation&&) noexcept = default;
+
+status simulation::step() { return model_->run_rounds(1, never); }
+status simulation::run_until(instant t) { return model_->run_rounds(~std::uint64_t{0}, t); }
+status simulation::run_rounds(std::uint64_t events) { return model_->run_rounds(events, never); }
+void simulation::run() { run_until(never); }
+instant simulation::now() const noexcept { return model_->kernel_.now(); }
+std::uint64_t simulation::events_processed() const noexcept { return model_->kernel_.events_processed(); }
+std::uint64_t simulation::peak_queue() const noexcept { return model_->peak_queue_; }
+double simulation::reading_s() const noexcept { return model_->feed_.reading_s(); }
+const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
+std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }
+const summary& simulation::results() { return model_->results(); }
+std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source); }
+
+}  // namespace ampacity::sim

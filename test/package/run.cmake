@@ -1,0 +1,37 @@
+# Installs the build tree BUILD into a fresh prefix below WORK, moves it, then configures, builds and runs this folder's
+# project against it; what the project prints must be expected.txt. Needs also: CONFIG, COMPILER, GENERATOR, VERSION.
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+    execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --config "${CONFIG}" --prefix "${WORK}/first" --strip)
+# Moved, so that no path of the build or of the first place can be what makes it work.
+file(RENAME "${WORK}/first" "${WORK}/prefix")
+
+run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}" -B "${WORK}/build" -G "${GENERATOR}"
+    "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_BUILD_TYPE=${CONFIG}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+    "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror -Wno-error=maybe-uninitialized")
+run("${CMAKE_COMMAND}" --build "${WORK}/build" --parallel 1)
+
+file(READ "${CMAKE_CURRENT_LIST_DIR}/expected.txt" expected)
+string(REPLACE "@version@" "${VERSION}" expected "${expected}")
+foreach(program IN ITEMS consumer consumer_of_all)
+    execute_process(COMMAND "${WORK}/build/${program}" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT output STREQUAL expected)
+        message(FATAL_ERROR "${program} printed\n${output}\nexpected was\n${expected}")
+    endif()
+endforeach()
+
+# The installed program runs from where it was moved to, and finds its libraries.
+set(program "${WORK}/prefix/bin/ampacity")
+if(EXISTS "${program}")
+    execute_process(COMMAND "${program}" --version OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+    string(FIND "${output}" "${VERSION}" at)
+    if(at EQUAL -1)
+        message(FATAL_ERROR "ampacity --version printed\n${output}")
+    endif()
+endif()
+file(REMOVE_RECURSE "${WORK}")

@@ -1,0 +1,470 @@
+#include "support/naive_replay.hpp"
+
+#include <algorithm>
+#include <bitset>
+#include <cstddef>
+#include <map>
+#include <stdexcept>
+
+namespace naive {
+
+namespace {
+
+using ampacity::int128;
+
+std::uint64_t count(std::uint64_t mask) { return std::bitset<64>(mask).count(); }
+
+std::uint64_t full_mask(std::uint32_t gpus) { return gpus >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << gpus) - 1; }
+
+/// The n lowest set bits of a mask.
+std::uint64_t lowest(std::uint64_t mask, std::uint64_t n) {
+    std::uint64_t taken = 0;
+    for (unsigned bit = 0; bit < 64 && count(taken) < n; ++bit) {
+        const std::uint64_t one = std::uint64_t{1} << bit;
+        if ((mask & one) != 0) taken |= one;
+    }
+    return taken;
+}
+
+/// All node numbers in the order in which a placer prefers them for a part of a node.
+std::vector<std::uint32_t> preference(const std::vector<std::uint64_t>& free, const std::string& placer) {
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t n = 0; n < free.size(); ++n) order.push_back(n);
+    if (placer == "pack") {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return count(free[a]) < count(free[b]); });
+    } else if (placer == "spread") {
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint32_t a, std::uint32_t b) { return count(free[a]) > count(free[b]); });
+    }
+    return order;
+}
+
+/// Free GPUs: a number on a pool, a mask per node on nodes.
+struct space {
+    std::uint64_t pool_free = 0;
+    std::vector<std::uint64_t> free{};
+};
+
+enum class phase { to_come, queued, running, over };
+
+/// One job and where it stands.
+struct entry {
+    std::size_t index = 0;  ///< file order
+    job in{};
+    phase at = phase::to_come;
+    std::int64_t run_start = 0;  ///< of the current run
+    std::int64_t kept = 0;       ///< run time of earlier runs [ns]
+    placement where{};           ///< of the current run
+    std::size_t bucket = 0;      ///< las: thresholds reached, as of the last round
+    outcome out{};
+};
+
+class replayer {
+public:
+    replayer(const std::vector<job>& jobs, const fleet& where, const options& how) : fleet_(where), how_(how) {
+        static const std::vector<std::string> policies{"fifo", "fifo-skip", "sjf",         "srtf",
+                                                       "las",  "easy",      "conservative"};
+        static const std::vector<std::string> placers{"first-fit", "pack", "spread"};
+        if (std::find(policies.begin(), policies.end(), how.policy) == policies.end())
+            throw std::invalid_argument("naive replay: unknown policy " + how.policy);
+        if (std::find(placers.begin(), placers.end(), where.placer) == placers.end())
+            throw std::invalid_argument("naive replay: unknown placer " + where.placer);
+        if (!is_pool() && (where.nodes == 0 || where.gpus_per_node == 0 || where.gpus_per_node > 64))
+            throw std::invalid_argument("naive replay: impossible fleet");
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            entry e;
+            e.index = i;
+            e.in = jobs[i];
+            jobs_.push_back(e);
+        }
+    }
+
+    std::vector<outcome> run() {
+        while (true) {
+            const std::optional<std::int64_t> next = next_event();
+            if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
+            now_ = *next;
+            if (events_of_round()) pass();
+        }
+        std::vector<outcome> result;
+        for (entry& e : jobs_) {
+            if (e.at == phase::running) e.kept += *how_.until_ns - e.run_start;
+            if (e.at != phase::over) e.out.useful_gpu_ns = int128{e.kept} * static_cast<int128>(e.in.gpus);
+            result.push_back(e.out);
+        }
+        return result;
+    }
+
+private:
+    bool is_pool() const { return fleet_.pool_gpus > 0; }
+
+    std::uint64_t all_gpus() const {
+        return is_pool() ? fleet_.pool_gpus : std::uint64_t{fleet_.nodes} * fleet_.gpus_per_node;
+    }
+
+    // ---- a job's numbers
+
+    std::int64_t run_time(const entry& e) const {
+        return e.kept + (e.at == phase::running ? now_ - e.run_start : 0);
+    }
+
+    bool will_be_killed(const entry& e) const {
+        return how_.enforce_estimate && e.in.estimate_ns && *e.in.estimate_ns < e.in.duration_ns;
+    }
+
+    /// When the current run ends, by completion or kill.
+    std::int64_t end_of_run(const entry& e) const {
+        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns : e.in.duration_ns) - e.kept;
+    }
+
+    static std::int64_t planning_estimate(const entry& e) {
+        return e.in.estimate_ns ? std::max(*e.in.estimate_ns, e.in.duration_ns) : e.in.duration_ns;
+    }
+
+    std::int64_t remaining_estimate(const entry& e) const { return planning_estimate(e) - run_time(e); }
+
+    std::int64_t planned_end(const entry& e) const { return e.run_start + planning_estimate(e) - e.kept; }
+
+    int128 attained(const entry& e) const { return int128{run_time(e)} * static_cast<int128>(e.in.gpus); }
+
+    std::size_t bucket_of(const entry& e) const {
+        std::size_t reached = 0;
+        for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
+            if (attained(e) >= int128{threshold} * 1'000'000'000) ++reached;
+        return reached;
+    }
+
+    /// The first ns at which the running job has reached this threshold.
+    static std::int64_t crossing(const entry& e, std::int64_t threshold_gpu_s) {
+        const int128 gpus = static_cast<int128>(e.in.gpus);
+        const int128 missing = int128{threshold_gpu_s} * 1'000'000'000 - int128{e.kept} * gpus;
+        return e.run_start + static_cast<std::int64_t>((missing + gpus - 1) / gpus);
+    }
+
+    // ---- events
+
+    std::optional<std::int64_t> next_event() const {
+        std::optional<std::int64_t> next;
+        const auto consider = [&](std::int64_t t) {
+            if (!next || t < *next) next = t;
+        };
+        for (const entry& e : jobs_) {
+            if (e.at == phase::to_come) consider(e.in.submit_ns);
+            if (e.at == phase::running) consider(end_of_run(e));
+            if (e.at == phase::running && how_.policy == "las")
+                for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
+                    if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
+        }
+        return next;
+    }
+
+    /// The phases of one round before its pass; true if the pass is due.
+    bool events_of_round() {
+        bool changed = false;
+        for (entry& e : jobs_) {
+            if (e.at != phase::running || end_of_run(e) != now_) continue;
+            end_job(e);
+            changed = true;
+        }
+        for (entry& e : jobs_) {
+            if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
+            if (e.in.gpus == 0 || !place(empty_fleet(), e)) {
+                e.at = phase::over;
+                e.out.st = state::rejected;
+            } else {
+                e.at = phase::queued;
+                e.bucket = bucket_of(e);
+                changed = true;
+            }
+        }
+        if (how_.policy == "las") {
+            for (entry& e : jobs_) {
+                if (e.at != phase::running || bucket_of(e) == e.bucket) continue;
+                e.bucket = bucket_of(e);
+                changed = true;
+            }
+        }
+        return changed;
+    }
+
+    void end_job(entry& e) {
+        const int128 used = attained(e);
+        e.at = phase::over;
+        e.out.finish_ns = now_;
+        if (will_be_killed(e)) {
+            e.out.st = state::killed;
+            e.out.lost_gpu_ns = used;
+        } else {
+            e.out.st = state::finished;
+            e.out.useful_gpu_ns = used;
+        }
+    }
+
+    void start(entry& e, const placement& where) {
+        e.at = phase::running;
+        e.run_start = now_;
+        e.where = where;
+        if (!e.out.first_start_ns) e.out.first_start_ns = now_;
+        e.out.attempts.push_back({now_, where});
+    }
+
+    void preempt(entry& e) {
+        e.kept = run_time(e);
+        e.at = phase::queued;
+        e.where.clear();
+        ++e.out.preemptions;
+    }
+
+    // ---- space
+
+    space empty_fleet() const {
+        if (is_pool()) return {fleet_.pool_gpus, {}};
+        return {0, std::vector<std::uint64_t>(fleet_.nodes, full_mask(fleet_.gpus_per_node))};
+    }
+
+    static void take(space& s, const entry& e, const placement& where) {
+        if (s.free.empty()) s.pool_free -= e.in.gpus;
+        for (const auto& [node, mask] : where) s.free[node] &= ~mask;
+    }
+
+    space free_now() const {
+        space s = empty_fleet();
+        for (const entry& e : jobs_)
+            if (e.at == phase::running) take(s, e, e.where);
+        return s;
+    }
+
+    /// Free space at `t` if running jobs end as planned and nothing else starts.
+    space free_at(std::int64_t t) const {
+        space s = empty_fleet();
+        for (const entry& e : jobs_)
+            if (e.at == phase::running && planned_end(e) > t) take(s, e, e.where);
+        return s;
+    }
+
+    std::optional<placement> place(const space& s, const entry& e) const {
+        if (!is_pool()) return place_on_nodes(s.free, fleet_.gpus_per_node, fleet_.placer, e.in.gpus, e.in.spread);
+        if (e.in.gpus > s.pool_free) return std::nullopt;
+        return placement{};
+    }
+
+    bool start_if_fits(entry& e) {
+        const std::optional<placement> where = place(free_now(), e);
+        if (where) start(e, *where);
+        return where.has_value();
+    }
+
+    // ---- order
+
+    std::int64_t key(const entry& e) const {
+        if (how_.policy == "sjf") return how_.by_estimate ? planning_estimate(e) : e.in.duration_ns;
+        if (how_.policy == "srtf") return how_.by_estimate ? remaining_estimate(e) : e.in.duration_ns - run_time(e);
+        if (how_.policy == "las") return static_cast<std::int64_t>(bucket_of(e));
+        return 0;
+    }
+
+    /// Queued jobs, and running ones if asked for, by (policy's key, submit, file order).
+    std::vector<entry*> in_order(bool with_running) {
+        std::vector<entry*> list;
+        for (entry& e : jobs_)
+            if (e.at == phase::queued || (with_running && e.at == phase::running)) list.push_back(&e);
+        std::sort(list.begin(), list.end(), [&](const entry* a, const entry* b) {
+            if (key(*a) != key(*b)) return key(*a) < key(*b);
+            if (a->in.submit_ns != b->in.submit_ns) return a->in.submit_ns < b->in.submit_ns;
+            return a->index < b->index;
+        });
+        return list;
+    }
+
+    // ---- the policies
+
+    void pass() {
+        if (how_.policy == "fifo" || how_.policy == "sjf") pass_in_order();
+        if (how_.policy == "fifo-skip") pass_skip();
+        if (how_.policy == "srtf" || how_.policy == "las") is_pool() ? pass_prefix_pool() : pass_prefix_nodes();
+        if (how_.policy == "easy") is_pool() ? pass_easy_pool() : pass_easy_nodes();
+        if (how_.policy == "conservative") pass_conservative();
+    }
+
+    void pass_in_order() {
+        for (entry* e : in_order(false))
+            if (!start_if_fits(*e)) return;
+    }
+
+    void pass_skip() {
+        for (entry* e : in_order(false)) start_if_fits(*e);
+    }
+
+    void pass_prefix_pool() {
+        const std::vector<entry*> list = in_order(true);
+        std::uint64_t left = fleet_.pool_gpus;
+        std::size_t prefix = 0;
+        while (prefix < list.size() && list[prefix]->in.gpus <= left) left -= list[prefix++]->in.gpus;
+        for (std::size_t i = prefix; i < list.size(); ++i)
+            if (list[i]->at == phase::running) preempt(*list[i]);
+        for (std::size_t i = 0; i < prefix; ++i)
+            if (list[i]->at == phase::queued) start(*list[i], {});
+    }
+
+    void pass_prefix_nodes() {
+        const std::vector<entry*> list = in_order(true);
+        space unclaimed = empty_fleet();
+        std::vector<std::optional<placement>> decided(list.size());
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            const entry& e = *list[i];
+            bool keeps = e.at == phase::running;
+            for (const auto& [node, mask] : e.where)
+                if ((unclaimed.free[node] & mask) != mask) keeps = false;
+            if (keeps) {
+                decided[i] = e.where;
+            } else {
+                space quiet = unclaimed;
+                for (std::size_t later = i + 1; later < list.size(); ++later)
+                    if (list[later]->at == phase::running) take(quiet, *list[later], list[later]->where);
+                decided[i] = place(quiet, e);
+                if (!decided[i]) decided[i] = place(unclaimed, e);
+            }
+            if (!decided[i]) break;
+            take(unclaimed, e, *decided[i]);
+        }
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            entry& e = *list[i];
+            if (e.at == phase::running && decided[i] && *decided[i] == e.where) continue;
+            if (e.at == phase::running) preempt(e);
+            if (decided[i]) start(e, *decided[i]);
+        }
+    }
+
+    /// Starts heads as fifo does; the jobs that are left, the blocked head first.
+    std::vector<entry*> start_heads() {
+        std::vector<entry*> queue = in_order(false);
+        while (!queue.empty() && start_if_fits(*queue.front())) queue.erase(queue.begin());
+        return queue;
+    }
+
+    /// The earliest planned end of a running job at which the blocked head fits.
+    std::int64_t shadow_time(const entry& head) const {
+        std::optional<std::int64_t> shadow;
+        for (const entry& e : jobs_) {
+            if (e.at != phase::running || !place(free_at(planned_end(e)), head)) continue;
+            if (!shadow || planned_end(e) < *shadow) shadow = planned_end(e);
+        }
+        return shadow.value();
+    }
+
+    void pass_easy_pool() {
+        const std::vector<entry*> queue = start_heads();
+        if (queue.empty()) return;
+        const std::int64_t shadow = shadow_time(*queue[0]);
+        std::uint64_t extra = free_at(shadow).pool_free - queue[0]->in.gpus;
+        for (std::size_t i = 1; i < queue.size(); ++i) {
+            entry& e = *queue[i];
+            if (!place(free_now(), e)) continue;
+            if (now_ + remaining_estimate(e) <= shadow) {
+                start(e, {});
+            } else if (e.in.gpus <= extra) {
+                extra -= e.in.gpus;
+                start(e, {});
+            }
+        }
+    }
+
+    void pass_easy_nodes() {
+        const std::vector<entry*> queue = start_heads();
+        if (queue.empty()) return;
+        const std::int64_t shadow = shadow_time(*queue[0]);
+        for (std::size_t i = 1; i < queue.size(); ++i) {
+            entry& e = *queue[i];
+            const std::optional<placement> where = place(free_now(), e);
+            if (!where) continue;
+            space then = free_at(shadow);
+            take(then, e, *where);
+            if (now_ + remaining_estimate(e) <= shadow || place(then, *queue[0])) start(e, *where);
+        }
+    }
+
+    /// Free GPUs over time: each value holds from its key up to the next key; the last one for ever.
+    using profile = std::map<std::int64_t, std::uint64_t>;
+
+    static void cut(profile& p, std::int64_t t) { p.emplace(t, std::prev(p.upper_bound(t))->second); }
+
+    /// Takes GPUs off the profile over [from, to).
+    static void reserve(profile& p, std::int64_t from, std::int64_t to, std::uint64_t gpus) {
+        if (to <= from) return;
+        cut(p, from);
+        cut(p, to);
+        for (auto& [t, free] : p)
+            if (t >= from && t < to) free -= gpus;
+    }
+
+    /// True if the profile has the GPUs at `from` and over all of [from, to).
+    static bool has_room(const profile& p, std::int64_t from, std::int64_t to, std::uint64_t gpus) {
+        for (const auto& [t, free] : p)
+            if ((t == from || (t > from && t < to)) && free < gpus) return false;
+        return true;
+    }
+
+    void pass_conservative() {
+        profile p;
+        p[now_] = all_gpus();
+        for (const entry& e : jobs_)
+            if (e.at == phase::running) reserve(p, now_, planned_end(e), e.in.gpus);
+        for (entry* e : in_order(false)) {
+            // Room can only begin where the profile rises, so keys are the only slots to try.
+            std::int64_t slot = now_;
+            for (const auto& [t, free] : p) {
+                slot = t;
+                if (has_room(p, t, t + remaining_estimate(*e), e->in.gpus)) break;
+            }
+            reserve(p, slot, slot + remaining_estimate(*e), e->in.gpus);
+            if (slot == now_) start_if_fits(*e);
+        }
+    }
+
+    fleet fleet_;
+    options how_;
+    std::vector<entry> jobs_{};
+    std::int64_t now_ = 0;
+};
+
+}  // namespace
+
+std::optional<placement> place_on_nodes(const std::vector<std::uint64_t>& free, std::uint32_t gpus_per_node,
+                                        const std::string& placer, std::uint64_t gpus, bool spread_job) {
+    placement where;
+    std::vector<bool> taken(free.size(), false);
+    if (spread_job) {
+        std::uint64_t left = gpus;
+        for (const std::uint32_t n : preference(free, placer)) {
+            const std::uint64_t here = std::min(left, count(free[n]));
+            if (here > 0) where.emplace_back(n, lowest(free[n], here));
+            left -= here;
+        }
+        if (left > 0) return std::nullopt;
+    } else {
+        std::uint64_t whole = gpus / gpus_per_node;
+        for (std::uint32_t n = 0; n < free.size() && whole > 0; ++n) {
+            if (count(free[n]) != gpus_per_node) continue;
+            where.emplace_back(n, free[n]);
+            taken[n] = true;
+            --whole;
+        }
+        if (whole > 0) return std::nullopt;
+        std::uint64_t rest = gpus % gpus_per_node;
+        for (const std::uint32_t n : preference(free, placer)) {
+            if (rest == 0 || taken[n] || count(free[n]) < rest) continue;
+            where.emplace_back(n, lowest(free[n], rest));
+            rest = 0;
+        }
+        if (rest > 0) return std::nullopt;
+    }
+    std::sort(where.begin(), where.end());
+    return where;
+}
+
+std::vector<outcome> replay(const std::vector<job>& jobs, const fleet& where, const options& how) {
+    return replayer(jobs, where, how).run();
+}
+
+}  // namespace naive

@@ -1,0 +1,78 @@
+#pragma once
+/// \file
+/// The naive replay: a second program for rigid jobs, written from the semantics alone, that the
+/// engine is compared with job by job.
+///
+/// It shares no code with the engine and keeps no state that could go stale: every round looks at
+/// all jobs, every pass sorts the queue and rebuilds free space and profile from the running jobs.
+/// Cost: O(jobs^2) to O(jobs^3) per pass; meant for hundreds of jobs. Pure functions, any thread.
+/// Planned times are 64-bit: the sum of all estimates must stay below 2^63 ns.
+
+#include <ampacity/core/wide.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace naive {
+
+/// One line of the trace. File order is vector order; submits need not be sorted.
+struct job {
+    std::int64_t submit_ns = 0;
+    std::int64_t duration_ns = 0;
+    std::optional<std::int64_t> estimate_ns{};  ///< raw estimate; may be shorter than the duration
+    std::uint64_t gpus = 0;
+    bool spread = false;  ///< may be cut into pieces of any size over the nodes
+};
+
+/// A pool if `pool_gpus` > 0, else flat nodes.
+struct fleet {
+    std::uint64_t pool_gpus = 0;
+    std::uint32_t nodes = 0;
+    std::uint32_t gpus_per_node = 0;  ///< at most 64
+    std::string placer = "first-fit"; ///< first-fit | pack | spread
+};
+
+/// What the scenario says about scheduling.
+struct options {
+    std::string policy;  ///< fifo | fifo-skip | sjf | srtf | las | easy | conservative
+    bool by_estimate = false;
+    std::vector<std::int64_t> las_thresholds_gpu_s{3600, 36000};
+    bool enforce_estimate = false;
+    std::optional<std::int64_t> until_ns{};
+};
+
+enum class state { finished, rejected, killed, unfinished };
+
+/// GPUs of a job: (node, GPU mask), ascending node; empty on a pool.
+using placement = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
+
+/// One uninterrupted stay of a job on one set of GPUs.
+struct attempt {
+    std::int64_t start_ns = 0;
+    placement nodes{};
+};
+
+/// What became of one job.
+struct outcome {
+    state st = state::unfinished;
+    std::optional<std::int64_t> first_start_ns{};
+    std::optional<std::int64_t> finish_ns{};  ///< end or kill; absent for rejected and unfinished jobs
+    std::uint32_t preemptions = 0;
+    std::vector<attempt> attempts{};
+    ampacity::int128 useful_gpu_ns = 0;
+    ampacity::int128 lost_gpu_ns = 0;
+};
+
+/// Replays the jobs; outcomes are in the order of `jobs`.
+/// Throws std::invalid_argument for an unknown policy or placer or an impossible fleet.
+std::vector<outcome> replay(const std::vector<job>& jobs, const fleet& where, const options& how);
+
+/// The placer alone: where a job of `gpus` goes when `free` holds the free-GPU mask of each node,
+/// or nothing if it does not fit.
+std::optional<placement> place_on_nodes(const std::vector<std::uint64_t>& free, std::uint32_t gpus_per_node,
+                                        const std::string& placer, std::uint64_t gpus, bool spread_job);
+
+}  // namespace naive

@@ -1,0 +1,184 @@
+#pragma once
+/// \file
+/// Small random workloads for comparing the engine with the naive replay, made to hit ties.
+///
+/// Everything follows from a 64-bit seed with integer arithmetic only, so a seed names the same
+/// workload on every machine and compiler. Pure functions, any thread; cost linear in the jobs.
+
+#include "support/naive_replay.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace naive {
+
+/// SplitMix64: enough for test data, independent of the library's streams under test.
+class test_random {
+public:
+    explicit constexpr test_random(std::uint64_t seed) noexcept : state_(seed) {}
+
+    constexpr std::uint64_t next() noexcept {
+        std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
+        z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+        z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+        return z ^ (z >> 31U);
+    }
+
+    /// An integer in [low, high]; the modulo's bias does not matter here.
+    constexpr std::int64_t between(std::int64_t low, std::int64_t high) noexcept {
+        return low + static_cast<std::int64_t>(next() % (static_cast<std::uint64_t>(high - low) + 1));
+    }
+
+    constexpr bool chance(std::int64_t percent) noexcept { return between(0, 99) < percent; }
+
+private:
+    std::uint64_t state_;
+};
+
+/// What a workload stresses.
+enum class flavour {
+    mixed,          ///< a bit of everything, load near 1
+    congested,      ///< offered load about 3: long queues
+    light,          ///< offered load about 0.3
+    all_at_once,    ///< every job submitted at 0
+    same_size,      ///< one size, one duration, few submit times: only file order decides
+    zero_heavy,     ///< most durations are zero, several submits share an instant
+    fractions,      ///< odd nanoseconds everywhere
+    bad_estimates,  ///< estimates from far too short to far too long, many missing
+    oversized,      ///< many jobs of 0 GPUs or more than the fleet, many near its size
+    spread_jobs,    ///< most jobs may be cut into pieces
+    long_jobs,      ///< several LAS thresholds crossed per job
+};
+
+inline constexpr std::array all_flavours{
+    flavour::mixed,     flavour::congested,     flavour::light,     flavour::all_at_once, flavour::same_size, flavour::zero_heavy,
+    flavour::fractions, flavour::bad_estimates, flavour::oversized, flavour::spread_jobs, flavour::long_jobs};
+
+inline constexpr std::array all_policies{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"};
+inline constexpr std::array all_placers{"first-fit", "pack", "spread"};
+
+/// Name of a flavour, for test messages.
+inline std::string name_of(flavour kind) {
+    static constexpr std::array names{"mixed",     "congested",     "light",     "all_at_once", "same_size", "zero_heavy",
+                                      "fractions", "bad_estimates", "oversized", "spread_jobs", "long_jobs"};
+    return names.at(static_cast<std::size_t>(kind));
+}
+
+/// GPUs of a fleet.
+inline std::uint64_t gpus_of(const fleet& where) {
+    return where.pool_gpus > 0 ? where.pool_gpus : std::uint64_t{where.nodes} * where.gpus_per_node;
+}
+
+/// A pool of 1 to 40 GPUs.
+inline fleet random_pool(std::uint64_t seed) {
+    test_random random(seed ^ 0x706f6f6cU);
+    return {.pool_gpus = static_cast<std::uint64_t>(random.between(1, 40))};
+}
+
+/// 1 to 7 nodes of 1 to 8 GPUs (now and then 64) with the given placer.
+inline fleet random_nodes(std::uint64_t seed, const std::string& placer) {
+    test_random random(seed ^ 0x6e6f646573U);
+    fleet where{.nodes = static_cast<std::uint32_t>(random.between(1, 7)), .placer = placer};
+    where.gpus_per_node = random.chance(5) ? 64U : static_cast<std::uint32_t>(random.between(1, 8));
+    return where;
+}
+
+/// Options with the details drawn at random: `by: estimate`, thresholds, enforcement and, with a
+/// chance of one in four, an `until` on the grid of the workloads' times.
+inline options random_options(std::uint64_t seed, const std::string& policy) {
+    test_random random(seed ^ 0x6f7074696f6e73U);
+    options how{.policy = policy};
+    how.by_estimate = (policy == "sjf" || policy == "srtf") && random.chance(40);
+    how.enforce_estimate = random.chance(30);
+    if (random.chance(75)) {
+        how.las_thresholds_gpu_s.clear();
+        std::int64_t threshold = 0;
+        for (std::int64_t i = random.between(1, 4); i > 0; --i) {
+            threshold += random.between(1, 60);
+            how.las_thresholds_gpu_s.push_back(threshold);
+        }
+    }
+    if (random.chance(25)) how.until_ns = random.between(0, 100) * 1'000'000'000;
+    return how;
+}
+
+/// `jobs` jobs for a fleet. File order is submit order, unless `sorted` is false: then the same
+/// jobs are shuffled.
+inline std::vector<job> random_workload(std::uint64_t seed, flavour kind, const fleet& where, std::size_t jobs = 40,
+                                        bool sorted = true) {
+    test_random random(seed * all_flavours.size() + static_cast<std::uint64_t>(kind));
+    constexpr std::int64_t second = 1'000'000'000;
+    const auto fleet_gpus = static_cast<std::int64_t>(gpus_of(where));
+    const auto node_gpus = static_cast<std::int64_t>(where.pool_gpus > 0 ? 4U : where.gpus_per_node);
+    const std::int64_t tick = kind == flavour::fractions ? 1 : kind == flavour::long_jobs ? 500 * second : second;
+    const std::int64_t longest = kind == flavour::fractions ? 20 * second : 20;  // [ticks]
+
+    const auto draw_gpus = [&]() -> std::int64_t {
+        const std::int64_t odd = kind == flavour::oversized ? 40 : 6;
+        if (random.chance(odd)) {
+            const std::int64_t which = random.between(0, 3);
+            if (which == 0) return 0;
+            if (which == 1) return fleet_gpus + random.between(1, 9);
+            if (which == 2) return fleet_gpus;
+            return std::max<std::int64_t>(1, fleet_gpus - 1);
+        }
+        const std::int64_t shape = random.between(0, 9);
+        if (shape < 4) return random.between(1, std::max<std::int64_t>(1, std::min(fleet_gpus, node_gpus) / 2));
+        if (shape < 7) return random.between(1, std::min(fleet_gpus, node_gpus));
+        if (shape < 8) return std::min(fleet_gpus, node_gpus * random.between(1, 3));
+        return random.between(1, fleet_gpus);
+    };
+    const auto draw_duration = [&]() -> std::int64_t {
+        if (random.chance(kind == flavour::zero_heavy ? 60 : 6)) return 0;
+        if (kind == flavour::mixed && random.chance(15)) return random.between(1, 20 * second);
+        return tick * random.between(1, random.chance(50) ? std::max<std::int64_t>(1, longest / 5) : longest);
+    };
+    const auto draw_estimate = [&](std::int64_t duration) -> std::optional<std::int64_t> {
+        const std::int64_t wild = kind == flavour::bad_estimates ? 80 : 30;
+        if (random.chance(25)) return std::nullopt;
+        if (!random.chance(wild)) return duration;
+        const std::int64_t which = random.between(0, 4);
+        if (which == 0) return 0;
+        if (which == 1) return duration / 2;
+        if (which == 2) return duration - std::min<std::int64_t>(duration, 1);
+        if (which == 3) return duration * random.between(2, 5);
+        return duration + tick * random.between(0, 10);
+    };
+
+    std::vector<job> list(jobs);
+    const job first{.duration_ns = tick * random.between(1, 9),
+                    .gpus = static_cast<std::uint64_t>(random.between(1, std::max<std::int64_t>(1, fleet_gpus / 2)))};
+    std::int64_t work = 0;  // [GPU-ns] of jobs that can run; small numbers, no overflow
+    for (job& j : list) {
+        if (kind == flavour::same_size) {
+            j = first;
+        } else {
+            j.gpus = static_cast<std::uint64_t>(draw_gpus());
+            j.duration_ns = draw_duration();
+            j.estimate_ns = draw_estimate(j.duration_ns);
+            j.spread = random.chance(kind == flavour::spread_jobs ? 70 : 8);
+        }
+        if (j.gpus <= gpus_of(where)) work += static_cast<std::int64_t>(j.gpus) * (j.duration_ns / 1000);
+    }
+
+    // Submits fall on a coarse grid over the span that gives the wanted load, so that they meet
+    // each other and the ends of jobs.
+    const std::int64_t load_percent = kind == flavour::light ? 30 : kind == flavour::congested ? 300 : 100;
+    const std::int64_t span = kind == flavour::all_at_once ? 0 : work / fleet_gpus * 1000 / load_percent * 100;
+    for (job& j : list) {
+        j.submit_ns = random.between(0, span / tick) * tick;
+        if (kind == flavour::zero_heavy) j.submit_ns -= j.submit_ns % (4 * tick);
+    }
+    std::stable_sort(list.begin(), list.end(), [](const job& a, const job& b) { return a.submit_ns < b.submit_ns; });
+    if (!sorted)
+        for (std::size_t i = list.size(); i > 1; --i)
+            std::swap(list[i - 1], list[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(i) - 1))]);
+    return list;
+}
+
+}  // namespace naive

@@ -1,0 +1,216 @@
+#include "support/catch.hpp"
+#include "support/files.hpp"
+#include "support/gzip.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/io/input_stream.hpp>
+#include <ampacity/io/xxh64.hpp>
+
+#include <sys/stat.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace ampacity;
+using namespace ampacity::io;
+
+namespace {
+
+struct files {
+    test::temporary_directory directory;
+
+    [[nodiscard]] std::filesystem::path operator()(const std::string& name, std::string_view bytes) const {
+        const auto file = directory.path() / name;
+        test::write_file(file, bytes);
+        return file;
+    }
+};
+
+std::string read_by(input_stream& in, std::size_t step) {
+    std::string text;
+    std::vector<char> block(step);
+    while (const std::size_t n = in.read(block)) text.append(block.data(), n);
+    return text;
+}
+
+std::string content(const std::filesystem::path& file, std::size_t step = 4096) {
+    input_stream in{file};
+    return read_by(in, step);
+}
+
+/// The message without the directory, or what was read where there is none.
+std::string fault(const std::filesystem::path& file) {
+    try {
+        return "read: " + content(file);
+    } catch (const data_error& e) {
+        CHECK(e.exit_status() == 3);
+        const std::string text = e.what();
+        REQUIRE(text.starts_with(file.string()));
+        return text.substr(file.parent_path().string().size() + 1);
+    }
+}
+
+std::string random_bytes(std::size_t n) {
+    std::mt19937_64 random{n};
+    std::string text;
+    for (std::size_t i = 0; i < n; ++i) text += static_cast<char>(random() % 7 == 0 ? random() : 'a' + random() % 4);
+    return text;
+}
+
+std::uint64_t hash_of(std::string_view bytes) {
+    xxh64 hash;
+    hash.update(bytes);
+    return hash.digest();
+}
+
+}  // namespace
+
+TEST_CASE("plain and gzip files give the same bytes", "[input_stream]") {
+    const files make;
+    const std::string text = random_bytes(700'000);
+    for (const std::size_t step : {1U, 1000U, 300'000U, 1'000'000U}) {
+        if (step == 1U) {
+            CHECK(content(make("small", text.substr(0, 3000)), step) == text.substr(0, 3000));
+            CHECK(content(make("small.gz", test::gzip(text.substr(0, 3000))), step) == text.substr(0, 3000));
+            continue;
+        }
+        CHECK(content(make("a", text), step) == text);
+        CHECK(content(make("a.gz", test::gzip(text)), step) == text);
+    }
+    CHECK(content(make("empty", "")).empty());
+    CHECK(content(make("empty.gz", test::gzip(""))).empty());
+}
+
+TEST_CASE("gzip is told by its bytes, not by the name", "[input_stream]") {
+    const files make;
+    CHECK(content(make("jobs.csv", test::gzip("hello"))) == "hello");
+    CHECK(fault(make("jobs.csv.gz", "hello")) ==
+          "jobs.csv.gz: error: is not gzip data, although its name ends in .gz; rename it if it is plain, else fetch "
+          "it again");
+}
+
+TEST_CASE("all members of a gzip file are read", "[input_stream]") {
+    const files make;
+    const std::string text = random_bytes(300'000);
+    const std::string members = test::gzip("one,") + test::gzip("") + test::gzip(text) + test::gzip("end");
+    CHECK(content(make("m.gz", members)) == "one," + text + "end");
+    CHECK(content(make("padded.gz", members + std::string(600'000, '\0'))) == "one," + text + "end");
+
+    const std::string one = test::gzip("one");
+    const std::string at = std::to_string(one.size());
+    CHECK(fault(make("g.gz", one + "garbage")) ==
+          "g.gz: error: corrupt gzip data (unexpected bytes after the end of the data at compressed byte " + at +
+              "); fetch or compress the file again");
+    CHECK(fault(make("g.gz", one + std::string(3, '\0') + one)).find("unexpected bytes") != std::string::npos);
+    CHECK(fault(make("g.gz", one + "\x1F")) == "g.gz: error: truncated gzip data (ends at compressed byte " +
+                                                   std::to_string(one.size() + 1) +
+                                                   "); fetch or compress the file again");
+}
+
+TEST_CASE("a truncated gzip file never reads as complete", "[input_stream]") {
+    const files make;
+    const std::string whole = test::gzip("job_id,submit_s\n1,2\n3,4\n") + test::gzip("5,6\n");
+    const std::size_t first = test::gzip("job_id,submit_s\n1,2\n3,4\n").size();
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+        if (n == first) continue;  // a complete file of one member
+        CAPTURE(n);
+        REQUIRE(fault(make("t.gz", whole.substr(0, n))) ==
+                "t.gz: error: truncated gzip data (ends at compressed byte " + std::to_string(n) +
+                    "); fetch or compress the file again");
+    }
+    CHECK(fault(make("t.gz", whole)) == "read: job_id,submit_s\n1,2\n3,4\n5,6\n");
+}
+
+TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
+    const files make;
+    const std::string text = "job_id,submit_s\n1,2\n3,4\n";
+    const std::string whole = test::gzip(text);
+    std::string bad_crc = whole;
+    bad_crc[whole.size() - 8] = static_cast<char>(bad_crc[whole.size() - 8] ^ 1);
+    CHECK(fault(make("c.gz", bad_crc)) == "c.gz: error: corrupt gzip data (incorrect data check at compressed byte " +
+                                              std::to_string(whole.size() - 4) + "); fetch or compress the file again");
+    std::string bad_length = whole;
+    bad_length.back() = 1;
+    CHECK(fault(make("c.gz", bad_length)) ==
+          "c.gz: error: corrupt gzip data (incorrect length check at compressed byte " + std::to_string(whole.size()) +
+              "); fetch or compress the file again");
+    // Bytes 4 to 9 of the header (time, flags, system) and the text flag mean nothing to the data.
+    int harmless = 0;
+    for (std::size_t at = 10; at < whole.size(); ++at) {
+        for (int bit = 0; bit < 8; ++bit) {
+            std::string damaged = whole;
+            damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+            CAPTURE(at, bit);
+            const std::string got = fault(make("d.gz", damaged));
+            if (got == "read: " + text) {
+                ++harmless;
+                continue;
+            }
+            REQUIRE(got.find("d.gz: error: ") == 0);
+            REQUIRE(got.find("gzip data") != std::string::npos);
+        }
+    }
+    CHECK(harmless <= 7);  // bits that fill up the last byte of the compressed data
+}
+
+TEST_CASE("what cannot be read is said with a remedy", "[input_stream]") {
+    const files make;
+    CHECK(fault(make.directory.path() / "none.csv") ==
+          "none.csv: error: cannot be opened (No such file or directory); check the path");
+    std::filesystem::create_directory(make.directory.path() / "folder");
+    CHECK(fault(make.directory.path() / "folder") == "folder: error: is a directory; give a file in it");
+    CHECK(fault(make("file", "x") / "below") == "below: error: cannot be opened (Not a directory); check the path");
+
+    const auto secret = make("secret", "x");
+    std::filesystem::permissions(secret, std::filesystem::perms::none);
+    const std::string got = fault(secret);  // the superuser may read it
+    CHECK((got == "read: x" ||
+           got == "secret: error: cannot be opened (Permission denied); check the file's permissions"));
+
+    const std::string zstd =
+        "Zstandard compression is not supported yet; decompress the file with `zstd -d`, or recompress it with gzip";
+    CHECK(fault(make("a.csv.zst", "\x28\xB5\x2F\xFDxyz")) == "a.csv.zst: error: " + zstd);
+    CHECK(fault(make("a.csv", "\x28\xB5\x2F\xFDxyz")) == "a.csv: error: " + zstd);
+}
+
+TEST_CASE("progress and the hash count the file's own bytes", "[input_stream]") {
+    const files make;
+    const std::string text = random_bytes(600'000);
+    const std::string packed = test::gzip(text);
+    for (const std::string& bytes : {text, packed}) {
+        const auto file = make("f", bytes);
+        input_stream in{file};
+        CHECK(in.path() == file.string());
+        CHECK(in.is_compressed() == (bytes == packed));
+        CHECK(in.file_bytes() == bytes.size());
+        CHECK(in.bytes_consumed() == 0);
+        std::vector<char> block(100'000);
+        CHECK(in.read(block) == block.size());
+        CHECK(in.bytes_consumed() > 0);
+        CHECK(in.bytes_consumed() < bytes.size());
+        SECTION("read to the end") {
+            read_by(in, 5000);
+            CHECK(in.bytes_consumed() == bytes.size());
+            CHECK(in.finish_digest() == hash_of(bytes));
+        }
+        SECTION("left early") {
+            CHECK(in.finish_digest() == hash_of(bytes));
+            CHECK(in.read(block) == 0);
+            CHECK(in.finish_digest() == hash_of(bytes));
+        }
+    }
+}
+
+TEST_CASE("a pipe is a file of unknown size", "[input_stream]") {
+    const files make;
+    const auto pipe = make.directory.path() / "pipe.gz";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const std::string text = random_bytes(50'000);
+    const auto packed = make("packed", test::gzip(text));
+    const std::string command = "cat '" + packed.string() + "' > '" + pipe.string() + "' &";
+    REQUIRE(std::system(command.c_str()) == 0);
+    input_stream in{pipe};
+    CHECK(in.file_bytes() == 0);
+    CHECK(read_by(in, 4096) == text);
+}
