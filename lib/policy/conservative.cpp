@@ -108,8 +108,9 @@ private:
     /// The step that begins at `t`, made if there is none. \pre t not before the first step
     std::size_t split(instant t) {
         const auto at = std::lower_bound(profile_.begin(), profile_.end(), t, [](const step& s, instant u) { return s.at < u; });
-        if (at != profile_.end() && at->at == t) return static_cast<std::size_t>(at - profile_.begin());
-        return static_cast<std::size_t>(profile_.insert(at, {.at = t, .free = (at - 1)->free}) - profile_.begin());
+        const auto row = static_cast<std::size_t>(at - profile_.begin());
+        if (at == profile_.end() || at->at != t) profile_.insert(at, {.at = t, .free = profile_[row - 1].free});
+        return row;
     }
 
     std::vector<waiting> queue_;  // submit order; the first reserved_ hold a slot

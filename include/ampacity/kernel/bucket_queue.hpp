@@ -139,7 +139,7 @@ private:
     static constexpr std::size_t split_above = 128;  ///< heap entries that make a wide range worth spreading
     static constexpr std::size_t most_shifted = 8;   ///< distance from the end of `near_` that is not left to the heap
     static constexpr std::size_t look_ahead = 8;     ///< entries of `near_` whose rows are fetched before their turn
-    static constexpr std::size_t insertion_sorted = 20;  ///< lists up to here are sorted by insertion alone
+    static constexpr std::size_t worth_a_turn = 16;  ///< short lists are taken together until so many entries
     static constexpr std::size_t most_sorted = 1024;     ///< longer lists are always spread
     static constexpr std::size_t most_in_bin = 24;       ///< longer bins would make the final insertion sort slow
     static constexpr std::uint64_t whole_range = ~std::uint64_t{0};
@@ -236,8 +236,12 @@ private:
                 take_all();
                 return true;
             }
+            if (chunk_pool::is_short(far_.list(p))) {
+                take_short(p);
+                return true;
+            }
             const radix_lists::extent x = far_.measure(p);
-            if (x.first == x.last && x.count > insertion_sorted) {
+            if (x.first == x.last) {
                 far_.raise_base(x.first);
                 last_ = x.first;
                 crowd_.start(far_.take(p, x.count));
@@ -245,7 +249,7 @@ private:
                 return true;
             }
             // A long `near_` saves levels, but must stay a small part of all or the heap would fill up.
-            if (x.count <= std::clamp(far_.size() / 32, few, most_sorted) && take_sorted(p, x)) {
+            if (x.count <= std::clamp(far_.size() / 32, few, most_sorted) && scatter(p, x)) {
                 far_.raise_base(x.first);
                 last_ = p.highest;
                 return true;
@@ -257,23 +261,28 @@ private:
         return false;
     }
 
-    /// Moves a short list to `near_`: counting sort by time into about as many bins as entries, then insertion
-    /// sort by the full key. False, and nothing done, if the times are too uneven for that.
-    bool take_sorted(const radix_lists::position& p, const radix_lists::extent& x) {
-        if (x.count <= insertion_sorted) {
-            near_.resize(x.count);
-            chunk_pool::list l = far_.take(p, x.count);
-            queued_event* out = near_.begin();
-            pool_.drain(l, [&out](const queued_event& e) { store(out++, e); });
-        } else if (!scatter(p, x)) {
-            return false;
-        }
+    /// Moves a list of one chunk to `near_`, and those behind it while they are few.
+    void take_short(radix_lists::position p) {
+        far_.raise_base(p.lowest);
+        const unsigned level = p.level;
+        do {
+            chunk_pool::list l = far_.take(p, chunk_pool::short_size(far_.list(p)));
+            pool_.drain(l, [this](const queued_event& e) { near_.push_back(e); });
+            last_ = p.highest;
+            if (far_.empty()) break;
+            p = far_.first();
+        } while (near_.size() < worth_a_turn && p.level == level && chunk_pool::is_short(far_.list(p)));
         insertion_sort(near_.begin(), near_.end());
-        const std::size_t soon = std::min(look_ahead + 1, near_.size());
-        for (std::size_t i = 0; i < soon; ++i) slots_.prefetch(near_[i].slot);
-        return true;
+        fetch_rows();
     }
 
+    void fetch_rows() const noexcept {
+        const std::size_t soon = std::min(look_ahead + 1, near_.size());
+        for (std::size_t i = 0; i < soon; ++i) slots_.prefetch(near_[i].slot);
+    }
+
+    /// Moves a list to `near_`: counting sort by time into about as many bins as entries, then insertion
+    /// sort by the full key. False, and nothing done, if the times are too uneven for that.
     bool scatter(const radix_lists::position& p, const radix_lists::extent& x) {
         const auto wanted = static_cast<unsigned>(std::bit_width(x.count - 1));
         const auto width = static_cast<unsigned>(std::bit_width(x.last - x.first));
@@ -297,6 +306,8 @@ private:
         near_.resize(x.count);
         chunk_pool::list l = far_.take(p, x.count);
         pool_.drain(l, [&](const queued_event& e) { store(near_.begin() + at[bin(e)]++, e); });
+        insertion_sort(near_.begin(), near_.end());
+        fetch_rows();
         return true;
     }
 

@@ -50,6 +50,14 @@ public:
         *l.end++ = e;
     }
 
+    /// Does the list, which is not empty, fit one chunk?
+    [[nodiscard]] static bool is_short(const list& l) noexcept { return last_chunk(l) == l.head; }
+
+    /// How many entries a short list holds.
+    [[nodiscard]] static std::size_t short_size(const list& l) noexcept {
+        return static_cast<std::size_t>(l.end - l.head->entries);
+    }
+
     /// Calls `f(first, end)` for each run of entries, in order.
     template <class F>
     static void for_runs(const list& l, F f) {

@@ -52,7 +52,10 @@ std::vector<placement> places_of(const std::vector<outcome>& all) {
 
 spans attempts_of(const outcome& o) {  // (start [s], first node)
     spans result;
-    for (const attempt& a : o.attempts) result.emplace_back(a.start_ns / s, a.nodes.empty() ? -1 : a.nodes.front().first);
+    for (const attempt& a : o.attempts) {
+        const std::int64_t node = a.nodes.empty() ? -1 : std::int64_t{a.nodes.front().first};
+        result.emplace_back(a.start_ns / s, node);
+    }
     return result;
 }
 
