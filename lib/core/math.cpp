@@ -23,6 +23,7 @@ using extended = long double;
 static_assert(std::numeric_limits<extended>::digits >= 64);
 
 constexpr extended ln2 = 0.693147180559945309417232121458176568L;
+constexpr extended ln2_beyond = -1.145835272680e-20L;  // ln 2 - ln2, where ln2 has 64 bits
 
 // Nearest multiple of 2^-42. Products of such a number below 1 with integers below 2^11 are exact.
 constexpr double leading_part(extended x) {
@@ -74,7 +75,7 @@ constexpr std::array<log_entry, log_entries> make_log_table() {
 
 constexpr auto log_table = make_log_table();
 constexpr double ln2_leading = leading_part(ln2);
-constexpr double ln2_rest = static_cast<double>(ln2 - leading_part(ln2));
+constexpr double ln2_rest = static_cast<double>((ln2 - leading_part(ln2)) + ln2_beyond);
 
 // ---- exponential: x = k ln2/128 + r, exp x = 2^(k/128) exp r.
 
@@ -104,7 +105,7 @@ constexpr std::array<exp_entry, exp_entries> make_exp_table() {
 constexpr auto exp_table = make_exp_table();
 constexpr double steps_per_unit = static_cast<double>(exp_entries / ln2);
 constexpr double step_leading = leading_part(ln2 / exp_entries);
-constexpr double step_rest = static_cast<double>(ln2 / exp_entries - leading_part(ln2 / exp_entries));
+constexpr double step_rest = static_cast<double>((ln2 / exp_entries - leading_part(ln2 / exp_entries)) + ln2_beyond / exp_entries);
 
 // 2^exponent x mantissa x (1 + relative) = exp x, |relative| < 0.003
 struct reduced_exp {
@@ -208,6 +209,10 @@ double portable_expm1(double x) noexcept {
     if (x != x || std::fabs(x) < 0x1p-54) return x;
     if (x > 40.0) return portable_exp(x);  // 1 is below half a unit in the last place
     if (x < -40.0) return -1.0;
+    if (std::fabs(x) < 1.0 / 64) {  // where scale - 1 below would cancel against the rest
+        static constexpr std::array<double, 6> taylor{1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040};
+        return x + x * x * horner(taylor, x);
+    }
     const reduced_exp e = reduce_exp(x);
     const double scale = scaled_mantissa(e);
     const double high = scale - 1.0;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <utility>
 
 namespace ampacity::io {
 namespace {
@@ -40,6 +41,10 @@ std::string_view name_of(yaml_kind kind) {
         case yaml_kind::map: return "a map";
     }
     return {};
+}
+
+[[noreturn]] void refuse(source_position where, std::string key, std::string what, std::string value, std::string remedy) {
+    throw scenario_error({std::move(where), std::move(key), std::move(what), std::move(value), std::move(remedy)});
 }
 
 std::string joined(const std::string& path, std::string_view key) { return path.empty() ? std::string{key} : path + '.' + std::string{key}; }
@@ -146,7 +151,7 @@ private:
     }
 
     [[noreturn]] void fail(const yaml_place& at, std::string key, std::string what, std::string value, std::string remedy) const {
-        throw scenario_error({tree_.position(at), std::move(key), std::move(what), std::move(value), std::move(remedy)});
+        refuse(tree_.position(at), std::move(key), std::move(what), std::move(value), std::move(remedy));
     }
 
     const yaml_tree& tree_;
@@ -185,7 +190,7 @@ public:
 
 private:
     [[noreturn]] void fail(std::string what, std::string remedy) const {
-        throw scenario_error({tree_.position(place_), path_, std::move(what), {}, std::move(remedy)});
+        refuse(tree_.position(place_), path_, std::move(what), {}, std::move(remedy));
     }
 
     yaml_index copy_of(yaml_index row) {
@@ -260,7 +265,7 @@ scenario_override parse_override(std::string_view text) {
     const std::size_t equals = text.find('=');
     const std::string origin = "--set " + std::string{text};
     if (equals == 0 || equals == std::string_view::npos) {
-        throw scenario_error({{origin, 0, 0}, {}, "expected key.path=value", shown(text), "write it as in --set scheduler.policy=easy"});
+        refuse({origin, 0, 0}, {}, "expected key.path=value", shown(text), "write it as in --set scheduler.policy=easy");
     }
     return {std::string{text.substr(0, equals)}, std::string{text.substr(equals + 1)}, origin};
 }
@@ -278,7 +283,7 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
                                    const std::filesystem::path& directory) {
     yaml_tree tree;
     tree.root = parse_yaml(tree, name, text, yaml_places::lines);
-    if (tree.at(tree.root).kind == yaml_kind::null) throw scenario_error({{name, 1, 1}, {}, "the file is empty", {}, "write a scenario that starts with `ampacity: 1`"});
+    if (tree.at(tree.root).kind == yaml_kind::null) refuse({name, 1, 1}, {}, "the file is empty", {}, "write a scenario that starts with `ampacity: 1`");
     for (const scenario_override& o : overrides) overrider{tree, o}.apply();
     loaded_scenario loaded;
     loaded.file = name;
@@ -290,15 +295,13 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
 
 loaded_scenario read_scenario(const std::filesystem::path& file, std::span<const scenario_override> overrides) {
     const std::string name = file.string();
-    const auto refuse = [&](const std::string& why) {
-        throw scenario_error({{name, 0, 0}, {}, "the scenario file cannot be read", why, "check the path"});
-    };
+    const auto unreadable = [&](const std::string& why) { refuse({name, 0, 0}, {}, "the scenario file cannot be read", why, "check the path"); };
     // A folder would open like a file and fail on its first read.
     std::error_code ignored;
-    if (std::filesystem::is_directory(file, ignored)) refuse("it is a folder");
+    if (std::filesystem::is_directory(file, ignored)) unreadable("it is a folder");
     errno = 0;
     std::ifstream stream{file, std::ios::binary};
-    if (!stream) refuse(errno != 0 ? std::generic_category().message(errno) : "unknown reason");
+    if (!stream) unreadable(errno != 0 ? std::generic_category().message(errno) : "unknown reason");
     const std::string text{std::istreambuf_iterator<char>{stream}, {}};
     return read_scenario_text(name, text, overrides, file.parent_path());
 }

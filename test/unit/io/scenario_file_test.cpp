@@ -329,6 +329,21 @@ TEST_CASE("files", "[scenario_file]") {
     std::filesystem::remove_all(folder);
 }
 
+TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
+    const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
+    std::size_t read_well = 0;
+    for (const char* name : {"quickstart.yaml", "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
+        INFO(name);
+        REQUIRE_NOTHROW(io::read_scenario(root / name));
+        ++read_well;
+    }
+    CHECK(read_well == 4);
+    const auto demo = io::read_scenario(root / "quickstart.yaml").value;
+    CHECK(demo.fleet.nodes == scenario::node_group{8, 64});
+    CHECK(demo.scheduler.policy == "easy");
+    CHECK(demo.scheduler.placer == "pack");
+}
+
 namespace {
 
 /// Scenarios with every kind of value, all valid.

@@ -33,7 +33,7 @@ fleet flat(std::uint32_t nodes, std::uint32_t gpus, const std::string& placer = 
     return {.nodes = nodes, .gpus_per_node = gpus, .placer = placer};
 }
 
-/// [s, s) of every job: first start and finish; -1 where there is none.
+/// Pairs of whole seconds; of a job: first start and finish, -1 where there is none.
 using spans = std::vector<std::pair<std::int64_t, std::int64_t>>;
 
 spans spans_of(const std::vector<outcome>& all) {
@@ -101,11 +101,7 @@ TEST_CASE("naive srtf on a pool", "[naive]") {
     SECTION("at equal remaining time the earlier submit goes first") {
         CHECK(spans_of(replay({make(0, 10, 4), make(5, 5, 4)}, pool(4), {.policy = "srtf"})) == spans{{0, 10}, {10, 15}});
     }
-    SECTION("a running job has no preference at equal keys") {
-        // Line 1 runs from 0 (line 0 is longer); at 0 they differ. Line 2 is submitted at 4 with what
-        // remains of line 1 then, but later, so line 1 stays; with file order turned round by an
-        // earlier submit a tie cannot favour the queued one, except at one and the same submit:
-        // here lines 0 and 1 have equal keys and line 0 wins although both arrive together.
+    SECTION("equal keys and submits: file order; a later shorter job passes the waiting one") {
         const std::vector<outcome> o = replay({make(0, 4, 4), make(0, 4, 4), make(2, 2, 4)}, pool(4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 4}, {6, 10}, {4, 6}});
         CHECK(o[0].preemptions == 0);
@@ -183,13 +179,14 @@ TEST_CASE("naive easy on a pool", "[naive]") {
         CHECK(spans_of(replay(jobs, pool(5), {.policy = "easy"})) == spans{{0, 10}, {0, 10}, {10, 15}, {2, 22}});
     }
     SECTION("extra is used up within one pass") {
-        // As before, three more at one instant: 1 GPU free now, so only one could start anyway; a
-        // pool of 7 leaves 3 free now and extra 4 - 3 = ... : at 10 all 7 are free, need 4, extra 3.
-        // Lines 3 and 4 (2 GPUs each, long): the first starts (extra 1), the second has 1 free: no.
-        // Line 5 (1 GPU, long) starts with the last extra.
+        // 3 of 7 are free at 1; at 10 all 7 are, the head needs 4: extra 3. Lines 3 and 4 (2 GPUs
+        // each, long): the first starts (extra 1), the second finds 1 free. Line 5 takes the last extra.
         const std::vector<job> jobs{make(0, 10, 2), make(0, 10, 2), make(1, 5, 4), make(2, 20, 2), make(2, 20, 2), make(2, 20, 1)};
         CHECK(spans_of(replay(jobs, pool(7), {.policy = "easy"})) ==
               spans{{0, 10}, {0, 10}, {10, 15}, {2, 22}, {15, 35}, {2, 22}});
+        // 5 of 9 are free at 1, extra 9 - 6 = 3. Of two jobs of 2 that both fit, one may delay nothing.
+        const std::vector<job> wide{make(0, 10, 4), make(1, 5, 6), make(2, 20, 2), make(2, 20, 2)};
+        CHECK(spans_of(replay(wide, pool(9), {.policy = "easy"})) == spans{{0, 10}, {10, 15}, {2, 22}, {15, 35}});
     }
     SECTION("a short estimate counts as the duration, a missing one too") {
         // Line 2 says 1 s, but plans its 9: 2 + 9 > 10 and extra is 0.
@@ -299,7 +296,7 @@ TEST_CASE("naive easy on nodes: the head's place counts, not the number of GPUs"
 }
 
 TEST_CASE("naive easy on nodes: earlier backfilled jobs that outlive the shadow time stay in place", "[naive]") {
-    // Three nodes of 2. 0: line 0 holds nodes 0 and 1 but for nothing; line 1 half of node 2 (0 to 4).
+    // Three nodes of 2. 0: line 0 holds nodes 0 and 1, line 1 half of node 2 until 4.
     // Head: 2 whole nodes. Lines 3 and 4 are single and long.
     // Node 2 has one GPU free at 1. Shadow: at 4 only node 2 is whole: no; at 10 all: yes.
     // Line 3 takes node 2's free GPU at 1: at 10 nodes 0 and 1 remain: starts. At 4 line 4 takes the
@@ -342,20 +339,33 @@ TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") 
         CHECK(o[0].preemptions + o[1].preemptions == 0);
         CHECK(spans_of(o) == spans{{0, 100}, {0, 90}, {10, 15}});
     }
-    SECTION("a moved job may use what is left of its own GPUs") {
-        // One node of 4: line 0 holds GPUs 0 and 1, line 1 GPU 2. Line 2 (short, 2 GPUs): unheld is
-        // only GPU 3, so it claims 0 and 1. Line 1 (20) keeps GPU 2. Line 0 (30) needs 2: GPU 3 only.
+    SECTION("a claimed job without a place is preempted and ends the walk") {
+        // Line 0 holds GPUs 0 and 1, line 1 GPU 2. Line 2 (2 GPUs) finds only GPU 3 unheld and claims 0
+        // and 1. Line 1 (20 s left) keeps GPU 2. Line 0 (30 s left) has only GPU 3: preempted.
         const std::vector<outcome> o = replay({make(0, 40, 2), make(5, 25, 1), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 45}, {5, 30}, {10, 15}});
         CHECK(o[0].preemptions == 1);
         CHECK(o[1].preemptions == 0);
-        // With 3 GPUs held of 5, and a newcomer of 3: it claims 0 to 2; the rest 3 and 4 has room for
-        // a job of 2 that held 0 and 1.
-        const std::vector<outcome> moved = replay({make(0, 40, 2), make(10, 5, 3)}, flat(1, 4), {.policy = "srtf"});
-        CHECK(spans_of(moved) == spans{{0, 45}, {10, 15}});
-        const std::vector<outcome> kept = replay({make(0, 40, 3), make(10, 5, 3)}, flat(1, 6), {.policy = "srtf"});
-        CHECK(kept[0].preemptions == 0);
-        CHECK(places_of(kept)[1] == placement{{0, 0b111000}});
+        // 0: line 0 (50) on node 0, line 1 (60) on GPU 0 of node 1. 10: line 2 (5 s, 6 GPUs) has no unheld
+        // place; node 0 is wholly unclaimed, its remainder goes to GPUs 0 and 1 of node 1. Line 0 (40,
+        // 4 GPUs) finds no node: the walk stops, and line 1 stops too, though 2 GPUs stay idle.
+        const std::vector<outcome> stop = replay({make(0, 50, 4), make(0, 60, 1), make(10, 5, 6)}, flat(2, 4), {.policy = "srtf"});
+        CHECK(spans_of(stop) == spans{{0, 55}, {0, 65}, {10, 15}});
+        CHECK(stop[0].preemptions == 1);
+        CHECK(stop[1].preemptions == 1);
+    }
+    SECTION("a moved job may use what is left of its own GPUs") {
+        // Line 0 holds GPU 0, line 1 GPUs 1 and 2. At 10 line 2 (5 s, 2 GPUs) finds only GPU 3 unheld
+        // and claims 0 and 1; line 1 (31 s left) moves to 2 (its own) and 3; line 0 (90) is preempted
+        // and starts at 15 on GPU 0.
+        const std::vector<outcome> o = replay({make(0, 100, 1), make(1, 40, 2), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
+        CHECK(spans_of(o) == spans{{0, 105}, {1, 41}, {10, 15}});
+        REQUIRE(o[1].attempts.size() == 2);
+        CHECK(o[1].attempts[0].nodes == placement{{0, 0b0110}});
+        CHECK(o[1].attempts[1].nodes == placement{{0, 0b1100}});
+        REQUIRE(o[0].attempts.size() == 2);
+        CHECK(o[0].attempts[1].nodes == placement{{0, 0b0001}});
+        CHECK(o[1].preemptions == 1);
     }
 }
 
