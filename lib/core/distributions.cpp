@@ -2,6 +2,7 @@
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/wide.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -43,10 +44,11 @@ double constant_distribution::variance() const noexcept { return 0.0; }
 double constant_distribution::cdf(double x) const noexcept { return x >= value ? 1.0 : 0.0; }
 void constant_distribution::validate() const { require_finite("constant", "value", value); }
 
-// As a weighted mean of the ends, since high - low may overflow.
+// Monotone in u, and without overflow: a weighted mean of ends of different signs only, a difference of others only.
 double uniform_distribution::operator()(random_stream& stream) const {
     const double u = stream.uniform01_open();
-    return low * (1.0 - u) + high * u;
+    if (low < 0 && high > 0) return low * (1.0 - u) + high * u;
+    return std::min(low + (high - low) * u, high);
 }
 double uniform_distribution::mean() const noexcept { return 0.5 * low + 0.5 * high; }
 double uniform_distribution::variance() const noexcept { return (high - low) * (high - low) / 12.0; }
@@ -96,6 +98,7 @@ void lognormal_distribution::validate() const {
 }
 
 double gamma_distribution::operator()(random_stream& stream) const {
+    if (!(shape > 0)) return std::numeric_limits<double>::quiet_NaN();  // the loop would hardly ever end
     // For shape < 1: gamma(shape) = gamma(shape + 1) x U^(1 / shape).
     const double boost = shape < 1.0 ? portable_exp(portable_log(stream.uniform01_open()) / shape) : 1.0;
     const double d = (shape < 1.0 ? shape + 1.0 : shape) - 1.0 / 3.0;

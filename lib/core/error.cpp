@@ -9,9 +9,8 @@ std::string diagnostic::text() const {
     std::string out;
     if (!where.file.empty()) {
         out += where.file;
-        if (where.line != 0) {
-            out += ':' + std::to_string(where.line) + ':' + std::to_string(where.column);
-        }
+        if (where.line != 0) out += ':' + std::to_string(where.line);
+        if (where.line != 0 && where.column != 0) out += ':' + std::to_string(where.column);
         out += ": ";
     }
     out += "error: ";

@@ -10,8 +10,12 @@ quantile_selector::quantile_selector(std::vector<per_mille> percentiles) {
         AMPACITY_ASSERT(p.value >= 1 && p.value <= 1000);
         requests_.push_back({p, 0, std::nullopt});
     }
-    // The last bin of pass 1: a leading one at bit 63 and all fraction bits set.
+}
+
+void quantile_selector::count_sample() {
+    // The last bin: a leading one at bit 63 and all fraction bits set.
     counts_.resize(first_bin(~std::uint64_t{0}) + 1);
+    for (const std::uint64_t key : sample_) ++counts_[first_bin(key)];
 }
 
 quantile_selector quantile_selector::of_ranks(std::vector<std::uint64_t> ranks) {

@@ -1,10 +1,9 @@
+#include <ampacity/core/distributions.hpp>
 #include <ampacity/core/error.hpp>
-#include <ampacity/core/math.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/workload/synthetic.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -12,29 +11,6 @@ namespace ampacity::workload {
 namespace {
 
 constexpr unsigned job_bits = 48;
-
-/// Rounds half to even; whatever is beyond `limit` becomes `limit`.
-duration to_duration(double ns, duration limit) {
-    if (!(ns < static_cast<double>(limit.count()))) return limit;
-    return duration{static_cast<std::int64_t>(std::nearbyint(ns))};
-}
-
-/// Gamma variate of mean 1 for shape > 0. Marsaglia and Tsang, "A simple method for generating gamma
-/// variables", ACM TOMS 26 (2000); shapes below 1 by their boost: gamma(a) = gamma(a + 1) U^(1/a).
-double unit_gamma(double shape, random_stream& stream) {
-    const double boosted = shape < 1 ? shape + 1 : shape;
-    const double d = boosted - 1.0 / 3.0;
-    const double c = 1 / std::sqrt(9 * d);
-    double v = 0;
-    for (;;) {
-        const double x = portable_normal_quantile(stream.uniform01_open());
-        v = (1 + c * x) * (1 + c * x) * (1 + c * x);
-        if (v <= 0) continue;
-        if (portable_log(stream.uniform01_open()) < 0.5 * x * x + d * (1 - v + portable_log(v))) break;
-    }
-    const double boost = shape < 1 ? portable_exp(portable_log(stream.uniform01_open()) / shape) : 1.0;
-    return d * v * boost / shape;
-}
 
 [[noreturn]] void refuse_arrival(std::uint16_t entry, std::uint64_t job) {
     diagnostic d;
@@ -87,18 +63,19 @@ std::optional<double> synthetic_source::progress() const {
 std::uint64_t synthetic_source::entity(std::uint64_t job) const { return (std::uint64_t{options_.entry} << job_bits) | job; }
 
 duration synthetic_source::draw_interval(std::uint64_t job) const {
-    const double mean_ns = 1e9 / options_.rate_per_s;
-    if (options_.cv == 0) return to_duration(mean_ns, longest_input);
+    const double mean_s = 1 / options_.rate_per_s;
     random_stream stream{options_.seed, purpose::arrivals, entity(job)};
-    if (options_.cv == 1) return to_duration(-mean_ns * portable_log(stream.uniform01_open()), longest_input);
+    if (options_.cv == 0) return round_to_duration(mean_s);
+    if (options_.cv == 1) return draw_duration(exponential_distribution{mean_s}, stream);
     // A gamma variate has cv = 1 / sqrt(shape).
-    return to_duration(mean_ns * unit_gamma(1 / (options_.cv * options_.cv), stream), longest_input);
+    const double shape = 1 / (options_.cv * options_.cv);
+    return draw_duration(gamma_distribution{shape, mean_s / shape}, stream);
 }
 
 duration synthetic_source::draw_work(std::uint64_t job) const {
     random_stream stream{options_.seed, purpose::durations, entity(job)};
-    const double z = portable_normal_quantile(stream.uniform01_open());
-    return to_duration(static_cast<double>(options_.median.count()) * portable_exp(options_.sigma * z), options_.max);
+    const lognormal_distribution seconds{to_seconds(options_.median), options_.sigma};
+    return std::min(draw_duration(seconds, stream), options_.max);
 }
 
 std::uint32_t synthetic_source::draw_gpus(std::uint64_t job) const {
@@ -112,8 +89,8 @@ std::uint32_t synthetic_source::draw_gpus(std::uint64_t job) const {
 
 duration synthetic_source::draw_estimate(std::uint64_t job, duration work) const {
     random_stream stream{options_.seed, purpose::estimates, entity(job)};
-    const auto [low, high] = *options_.estimate;
-    return to_duration(static_cast<double>(work.count()) * (low + (high - low) * stream.uniform01()), longest_input);
+    const uniform_distribution factor{options_.estimate->min, options_.estimate->max};
+    return round_to_duration(to_seconds(work) * factor(stream));
 }
 
 }  // namespace ampacity::workload

@@ -60,7 +60,8 @@ inline constexpr per_mille p100{1000};  ///< the largest value
 /// metric) can share a scan.
 ///
 /// At most 5 passes, typically 2; 1 for up to `collect_limit` keys. O(passes x n) time, two or three operations per
-/// key and pass. Memory: 512 KiB for the bins of pass 1, then at most 512 KiB for each distinct bin in work.
+/// key and pass. Memory: 8 bytes a key up to `collect_limit`, beyond it 512 KiB for the bins of pass 1, then at most
+/// 512 KiB for each distinct bin in work.
 class quantile_selector {
 public:
     /// A bin with up to this many keys is collected and searched in memory.
@@ -126,9 +127,12 @@ private:
     }
 
     void add_first(std::uint64_t key) {
-        ++count_;
-        ++counts_[first_bin(key)];
-        if (count_ <= collect_limit) sample_.push_back(key);
+        if (count_++ < collect_limit) {
+            sample_.push_back(key);
+        } else {
+            if (counts_.empty()) count_sample();
+            ++counts_[first_bin(key)];
+        }
     }
 
     void add_later(std::uint64_t key) {
@@ -149,6 +153,7 @@ private:
         return width_log > digit_bits ? width_log - digit_bits : 0;
     }
 
+    void count_sample();
     void end_first_pass();
     void split(const active_bin& bin, std::vector<active_bin>& next);
     void enter(std::vector<active_bin>& next, std::uint64_t first, unsigned width_log, std::uint64_t keys,
@@ -156,7 +161,7 @@ private:
     void search(std::vector<std::uint64_t>& keys, std::uint64_t below);
 
     std::vector<request> requests_;
-    std::vector<std::uint64_t> counts_;  // pass 1 only
+    std::vector<std::uint64_t> counts_;  // pass 1 only, once there are many keys
     std::vector<std::uint64_t> sample_;  // pass 1 only: the keys, while there are few
     std::vector<active_bin> bins_;       // later passes
     std::uint64_t count_ = 0;

@@ -28,7 +28,15 @@ inline constexpr instant never = instant::max();                ///< later than 
 inline constexpr duration longest_input = std::chrono::hours{24 * 366 * 200}; ///< limit of every input time
 
 /// Seconds as a double, for reports only: correctly rounded from the integer nanoseconds.
-constexpr double to_seconds(duration d) noexcept { return static_cast<double>(d.count()) / 1e9; }
+constexpr double to_seconds(duration d) noexcept {
+    constexpr std::int64_t exact = std::int64_t{1} << 53;
+    constexpr std::int64_t second = 1'000'000'000;
+    const std::int64_t ns = d.count();
+    if (-exact <= ns && ns <= exact) return static_cast<double>(ns) / 1e9;
+    // From 2^23 s on, whole nanoseconds stay 512 / (1e9 x 2^30) away from every tie between two doubles, and the
+    // quotient's error is below 2^-54: it cannot change how the sum is rounded.
+    return static_cast<double>(ns / second) + static_cast<double>(ns % second) / 1e9;
+}
 constexpr double to_seconds(instant t) noexcept { return to_seconds(t.time_since_epoch()); }
 
 /// Nanoseconds since the start, for arithmetic in wide integers.

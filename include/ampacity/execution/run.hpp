@@ -3,26 +3,22 @@
 /// A running job: remaining work, speed, and what its time was good for.
 ///
 /// Remaining work is integer nanoseconds at speed 1. At a change of speed, and when a run ends early,
-/// remaining -= floor(elapsed x speed); a run's end is now + ceil(remaining / speed). Both are exact for every
-/// double: speed 1 is plain integer arithmetic, others are computed from the double's mantissa and exponent.
+/// remaining -= floor(elapsed x speed); a run's end is now + ceil(remaining / speed).
 /// One row per live job. Not thread-safe.
 
 #include <ampacity/core/time.hpp>
-#include <ampacity/core/wide.hpp>
+#include <ampacity/core/work.hpp>
 
 #include <cstdint>
 
 namespace ampacity::execution {
 
-/// floor(elapsed x speed). \pre elapsed >= 0, 0 < speed <= 2^20, finite
-[[nodiscard]] duration work_in(duration elapsed, double speed);
-/// ceil(remaining / speed), `duration::max()` where that is beyond the range. \pre as above
-[[nodiscard]] duration time_for(duration remaining, double speed);
+using ampacity::time_for;
+using ampacity::work_in;
 
 /// The state of one live job.
 struct run {
-    duration work{};              ///< whole work at speed 1
-    duration remaining{};         ///< at `since`
+    duration remaining{};         ///< work left at `since`
     duration allowance = duration::max();  ///< run time left before it is killed, at `since`
     duration useful{};            ///< run time of kept work so far
     instant since{};              ///< start of the current stretch of constant speed

@@ -11,6 +11,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/free_index.hpp>
+#include <ampacity/fleet/node_state.hpp>
 
 #include <array>
 #include <cstdint>
@@ -18,9 +19,6 @@
 #include <vector>
 
 namespace ampacity::fleet {
-
-/// What a node can be used for.
-enum class node_state : std::uint8_t { uncommissioned, up, draining, down };
 
 class fleet_state {
 public:
@@ -39,6 +37,8 @@ public:
     /// The fleet as it would be with no job on it and every node up: what "will ever fit" is judged against.
     [[nodiscard]] const free_index& empty() const noexcept { return empty_; }
     [[nodiscard]] node_state state(node_id node) const noexcept { return state_[index(node)]; }
+    /// States of all nodes; empty on a pool.
+    [[nodiscard]] std::span<const node_state> states() const noexcept { return state_; }
 
     /// Integrates the unallocated accounts and the capacity up to `now`.
     void advance(instant now);

@@ -245,15 +245,21 @@ TEMPLATE_TEST_CASE("times may be negative, extreme and far apart", "[kernel]", h
 TEMPLATE_TEST_CASE("looking far ahead does not spoil what is pushed before it", "[kernel]", heap4, bucket_queue) {
     checked<TestType> q(2);
     auto& r = q.random;
-    for (int i = 0; i < 500; ++i) q.push(5'000'000'000'000 + below(r, 1'000'000'000), r() % 8);
-    for (int repeat = 0; repeat < 20; ++repeat) {
+    for (unsigned repeat = 0; repeat < 40; ++repeat) {
+        const std::int64_t ahead = std::int64_t{1} << (20 + repeat % 25);
+        for (int i = 0; i < 500; ++i) q.push(q.now + ahead + below(r, std::int64_t{1} << (repeat % 40)), r() % 8);
+        const std::int64_t far = q.now + ahead;
+        while (q.model.begin()->first.time_ns < far) q.pop();
         REQUIRE(q.queue.top_time() == q.model.begin()->first.time());
-        for (int i = 0; i < 400; ++i) q.push(q.now + below(r, 100'000'000'000), r() % 8);
-        for (int i = 0; i < 390; ++i) {
-            q.pop();
-            if (i % 7 == 0) q.push(q.now + below(r, 1000), r() % 8);
-        }
+        for (int i = 0; i < 600; ++i) q.push(q.now + below(r, far - q.now), r() % 8);
         q.look();
+        for (int i = 0; i < 300; ++i) {
+            q.pop();
+            if (i % 3 == 0) q.push(q.now + below(r, 1000), r() % 8);
+            if (i % 5 == 0) q.cancel();
+            if (i % 5 == 1) q.reschedule(q.now + below(r, ahead));
+        }
+        while (q.model.size() > 700) q.pop();
     }
     while (!q.model.empty()) q.pop();
 }

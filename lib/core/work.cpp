@@ -1,9 +1,10 @@
 #include <ampacity/core/error.hpp>
-#include <ampacity/execution/run.hpp>
+#include <ampacity/core/wide.hpp>
+#include <ampacity/core/work.hpp>
 
 #include <cmath>
 
-namespace ampacity::execution {
+namespace ampacity {
 namespace {
 
 /// speed = mantissa x 2^-shift with an odd mantissa below 2^53, or shift = 0.
@@ -54,4 +55,4 @@ duration time_for(duration remaining, double speed) {
     return quotient > limit ? duration::max() : duration{static_cast<std::int64_t>(quotient)};
 }
 
-}  // namespace ampacity::execution
+}  // namespace ampacity

@@ -1,0 +1,16 @@
+#pragma once
+/// \file
+/// What a node can be used for. A plain value.
+
+#include <cstdint>
+
+namespace ampacity::fleet {
+
+enum class node_state : std::uint8_t {
+    uncommissioned,  ///< installed, not yet in service
+    up,              ///< takes jobs
+    draining,        ///< keeps its jobs, takes no new ones
+    down,            ///< failed
+};
+
+}  // namespace ampacity::fleet

@@ -1,0 +1,293 @@
+// The reference keeps one entry per GPU and adds up nanosecond by GPU.
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+using namespace ampacity;
+using fleet::fleet_state;
+using fleet::free_index;
+using fleet::gpu_share;
+using fleet::node_state;
+
+namespace {
+
+instant at(std::int64_t ns) { return instant{duration{ns}}; }
+gpu_share share(std::size_t row, std::uint64_t gpus) {
+    return {.node = node_id{static_cast<std::uint32_t>(row)}, .gpus = gpus};
+}
+node_id node(std::size_t row) { return node_id{static_cast<std::uint32_t>(row)}; }
+
+ledger books_of(const fleet_state& f) {
+    ledger books;
+    f.book(books);
+    return books;
+}
+
+constexpr std::array all_states{node_state::uncommissioned, node_state::up, node_state::draining, node_state::down};
+
+/// GPUs one by one.
+struct naive_fleet {
+    naive_fleet(std::size_t nodes, std::size_t per_node)
+        : state(nodes, node_state::up), held(nodes, std::vector<bool>(per_node)) {}
+
+    void advance(std::int64_t elapsed) {
+        for (std::size_t row = 0; row < state.size(); ++row) {
+            for (const bool is_held : held[row]) {
+                if (state[row] == node_state::uncommissioned) {
+                    books[account::uncommissioned] += elapsed;
+                    continue;
+                }
+                books.capacity += elapsed;
+                const account free = state[row] == node_state::up         ? account::idle
+                                     : state[row] == node_state::draining ? account::draining
+                                                                          : account::down;
+                books[is_held ? account::useful : free] += elapsed;
+            }
+        }
+    }
+    [[nodiscard]] std::uint64_t held_mask(std::size_t row) const {
+        std::uint64_t mask = 0;
+        for (std::size_t i = 0; i < held[row].size(); ++i) mask |= std::uint64_t{held[row][i]} << i;
+        return mask;
+    }
+
+    std::vector<node_state> state;
+    std::vector<std::vector<bool>> held;
+    ledger books;
+};
+
+void check_same(const fleet_state& f, const naive_fleet& naive) {
+    const std::uint64_t all = free_index::full_mask(f.free().gpus_per_node());
+    std::uint64_t up = 0;
+    std::size_t wrong = 0;
+    for (std::size_t row = 0; row < naive.state.size(); ++row) {
+        const bool is_up = naive.state[row] == node_state::up;
+        if (is_up) up += f.free().gpus_per_node();
+        if (f.state(node(row)) != naive.state[row]) ++wrong;
+        if (f.free().free_mask(node(row)) != (is_up ? all & ~naive.held_mask(row) : 0)) ++wrong;
+        if (f.empty().free_mask(node(row)) != all) ++wrong;
+    }
+    CHECK(wrong == 0);
+    CHECK(f.up_gpus() == up);
+    CHECK(f.installed_gpus() == naive.state.size() * f.free().gpus_per_node());
+}
+
+}  // namespace
+
+TEST_CASE("a new fleet is up, free and has booked nothing", "[fleet_state]") {
+    const fleet_state nodes = fleet_state::flat_nodes(3, 8);
+    CHECK_FALSE(nodes.is_pool());
+    CHECK(nodes.installed_gpus() == 24);
+    CHECK(nodes.up_gpus() == 24);
+    CHECK(nodes.free().free_gpus() == 24);
+    CHECK(nodes.empty().free_gpus() == 24);
+    for (std::size_t row = 0; row < 3; ++row) CHECK(nodes.state(node(row)) == node_state::up);
+    CHECK(books_of(nodes) == ledger{});
+
+    const fleet_state pool = fleet_state::pool(100);
+    CHECK(pool.is_pool());
+    CHECK(pool.installed_gpus() == 100);
+    CHECK(pool.up_gpus() == 100);
+    CHECK(pool.free().free_gpus() == 100);
+    CHECK(pool.empty().free_gpus() == 100);
+
+    CHECK_THROWS_AS(fleet_state::pool(0), internal_error);
+    CHECK_THROWS_AS(fleet_state::flat_nodes(0, 8), internal_error);
+    CHECK_THROWS_AS(fleet_state::flat_nodes(1, 0), internal_error);
+    CHECK_THROWS_AS(fleet_state::flat_nodes(1, 65), internal_error);
+}
+
+TEST_CASE("unallocated time goes to the account of the node's state", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(4, 8);
+    f.advance(at(10));
+    f.take(2, std::vector{share(0, 0b11)});
+    f.set_state(node(1), node_state::draining);
+    f.set_state(node(2), node_state::down);
+    f.set_state(node(3), node_state::uncommissioned);
+    CHECK(f.up_gpus() == 8);
+    CHECK(f.free().free_gpus() == 6);
+    CHECK(f.empty().free_gpus() == 32);
+    f.advance(at(15));
+
+    ledger expected;
+    expected[account::idle] = 10 * 32 + 5 * 6;
+    expected[account::draining] = 5 * 8;
+    expected[account::down] = 5 * 8;
+    expected[account::uncommissioned] = 5 * 8;
+    expected.capacity = 10 * 32 + 5 * 24;
+    CHECK(books_of(f) == expected);
+    f.advance(at(15));
+    CHECK(books_of(f) == expected);
+
+    ledger books = books_of(f);
+    CHECK_THROWS_AS(books.check(), internal_error);
+    books[account::useful] += 5 * 2;
+    CHECK_NOTHROW(books.check());
+
+    // `book` adds to what is there.
+    f.book(books);
+    CHECK((books[account::idle] == 2 * expected[account::idle]));
+    CHECK((books.capacity == 2 * expected.capacity));
+}
+
+TEST_CASE("a draining node takes no new jobs and keeps what its jobs give back", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(2, 8);
+    const std::vector job{share(0, 0x0F)};
+    f.take(4, job);
+    f.set_state(node(0), node_state::draining);
+    CHECK(f.free().free_mask(node(0)) == 0);
+    CHECK(f.free().free_gpus() == 8);
+    CHECK_THROWS_AS(f.take(1, std::vector{share(0, 0x80)}), internal_error);
+    CHECK_THROWS_AS(f.set_state(node(0), node_state::down), internal_error);
+    CHECK_THROWS_AS(f.set_state(node(0), node_state::uncommissioned), internal_error);
+
+    f.advance(at(3));
+    f.give(4, job);
+    CHECK(f.free().free_gpus() == 8);
+    f.advance(at(5));
+    CHECK((books_of(f)[account::draining] == 3 * 4 + 2 * 8));
+    CHECK((books_of(f)[account::idle] == 5 * 8));
+
+    f.set_state(node(0), node_state::down);
+    f.set_state(node(0), node_state::up);
+    CHECK(f.free().free_gpus() == 16);
+
+    // Back up with a job on it: the rest is free again.
+    f.take(4, job);
+    f.set_state(node(0), node_state::draining);
+    f.set_state(node(0), node_state::up);
+    CHECK(f.free().free_mask(node(0)) == 0xF0);
+    f.give(4, job);
+    CHECK(f.free().free_mask(node(0)) == 0xFF);
+}
+
+TEST_CASE("what cannot be is refused", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(2, 8);
+    f.advance(at(5));
+    CHECK_THROWS_AS(f.advance(at(4)), internal_error);
+    f.take(2, std::vector{share(0, 0b11)});
+    CHECK_THROWS_AS(f.take(1, std::vector{share(0, 0b10)}), internal_error);
+    CHECK_THROWS_AS(f.set_state(node(0), node_state::down), internal_error);
+    CHECK_THROWS_AS(f.give(1, std::vector{share(0, 0b100)}), internal_error);
+    f.give(2, std::vector{share(0, 0b11)});
+    CHECK_THROWS_AS(f.give(2, std::vector{share(0, 0b11)}), internal_error);
+    CHECK(f.free().free_gpus() == 16);
+
+    fleet_state pool = fleet_state::pool(10);
+    CHECK_THROWS_AS(pool.set_state(node(0), node_state::down), internal_error);
+    CHECK_THROWS_AS(pool.take(11, {}), internal_error);
+}
+
+TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
+    constexpr std::uint64_t gpus = std::uint64_t{1} << 31U;
+    fleet_state f = fleet_state::pool(gpus);
+    f.take(1'000'000'000, {});
+    f.advance(start_of_time + longest_input / 2);
+    f.give(400'000'000, {});
+    f.advance(start_of_time + longest_input);
+    ledger books = books_of(f);
+    const gpu_time half = ticks(longest_input) / 2;
+    CHECK((books.capacity == 2 * half * gpus));
+    CHECK((books[account::idle] == half * (gpus - 1'000'000'000) + half * (gpus - 600'000'000)));
+    books[account::useful] = half * 1'600'000'000;
+    CHECK_NOTHROW(books.check());
+    f.give(600'000'000, {});
+    CHECK(f.free().free_gpus() == gpus);
+}
+
+TEST_CASE("random operations agree with GPUs counted one by one, and the books balance", "[fleet_state]") {
+    std::mt19937_64 random{1};
+    for (const auto& [nodes, per_node] : {std::pair{1U, 1U}, {3U, 4U}, {6U, 8U}, {70U, 2U}, {3U, 64U}}) {
+        CAPTURE(nodes, per_node);
+        const std::uint64_t all = free_index::full_mask(per_node);
+        fleet_state f = fleet_state::flat_nodes(nodes, per_node);
+        naive_fleet naive(nodes, per_node);
+        struct job {
+            std::uint32_t gpus = 0;
+            std::vector<gpu_share> shares;
+        };
+        std::vector<job> jobs;
+        std::array<int, 4> entered{};
+        std::int64_t now = 0;
+        for (int step = 0; step < 3000; ++step) {
+            if (random() % 3 != 0) {
+                const auto elapsed = static_cast<std::int64_t>(random() % 1000);
+                now += elapsed;
+                naive.advance(elapsed);
+                f.advance(at(now));
+            }
+            const std::uint64_t what = random() % 10;
+            if (what < 4) {
+                job j;
+                for (std::size_t row = random() % nodes, n = random() % 3 + 1; n > 0 && row < nodes; ++row, --n) {
+                    const std::uint64_t some = f.free().free_mask(node(row)) & random();
+                    if (some == 0) continue;
+                    j.shares.push_back(share(row, some));
+                    j.gpus += static_cast<std::uint32_t>(std::popcount(some));
+                }
+                f.take(j.gpus, j.shares);
+                for (const gpu_share& s : j.shares) {
+                    for (std::size_t i = 0; i < per_node; ++i) {
+                        if ((s.gpus >> i & 1U) != 0) naive.held[index(s.node)][i] = true;
+                    }
+                }
+                jobs.push_back(std::move(j));
+            } else if (what < 8 && !jobs.empty()) {
+                std::swap(jobs[random() % jobs.size()], jobs.back());
+                f.give(jobs.back().gpus, jobs.back().shares);
+                for (const gpu_share& s : jobs.back().shares) {
+                    for (std::size_t i = 0; i < per_node; ++i) {
+                        if ((s.gpus >> i & 1U) != 0) naive.held[index(s.node)][i] = false;
+                    }
+                }
+                jobs.pop_back();
+            } else {
+                const std::size_t row = random() % nodes;
+                const node_state to = all_states[random() % 2 == 0 ? 1 : random() % 4];
+                if ((naive.held_mask(row) & all) != 0 && (to == node_state::down || to == node_state::uncommissioned))
+                    continue;
+                if (naive.state[row] != to) ++entered[static_cast<std::size_t>(to)];
+                f.set_state(node(row), to);
+                naive.state[row] = to;
+            }
+            if (step % 100 == 0) check_same(f, naive);
+        }
+        check_same(f, naive);
+        CHECK(*std::min_element(entered.begin(), entered.end()) > 5);
+
+        ledger books = books_of(f);
+        books[account::useful] = naive.books[account::useful];
+        CHECK(books == naive.books);
+        CHECK_NOTHROW(books.check());
+        // installed = capacity + uncommissioned
+        CHECK((books.capacity + books[account::uncommissioned] == static_cast<gpu_time>(now) * f.installed_gpus()));
+    }
+}
+
+TEST_CASE("a fleet allocates nothing while it runs", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(500, 8);
+    const std::vector job{share(3, 0x0F), share(400, 0xFF)};
+    const std::uint64_t before = test::allocations();
+    for (std::int64_t t = 1; t < 1000; ++t) {
+        f.advance(at(3 * t));
+        f.take(12, job);
+        f.set_state(node(3), node_state::draining);
+        f.advance(at(3 * t + 1));
+        f.give(12, job);
+        f.set_state(node(3), node_state::down);
+        f.advance(at(3 * t + 2));
+        f.set_state(node(3), node_state::up);
+    }
+    CHECK(test::allocations() == before);
+    CHECK(f.free().free_gpus() == 4000);
+}

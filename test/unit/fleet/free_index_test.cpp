@@ -1,0 +1,175 @@
+// The reference is one mask per node and nothing else.
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+#include <ampacity/fleet/free_index.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+using namespace ampacity;
+using fleet::free_index;
+using fleet::gpu_share;
+using fleet::node_set;
+
+namespace {
+
+static_assert(free_index::full_mask(0) == 0 && free_index::full_mask(1) == 1 && free_index::full_mask(8) == 0xFF);
+static_assert(free_index::full_mask(63) == ~std::uint64_t{0} >> 1U && free_index::full_mask(64) == ~std::uint64_t{0});
+
+using masks = std::vector<std::uint64_t>;
+
+gpu_share share(std::size_t row, std::uint64_t gpus) {
+    return {.node = node_id{static_cast<std::uint32_t>(row)}, .gpus = gpus};
+}
+
+/// Every answer of the index, from the masks alone.
+void check_against(const free_index& f, const masks& naive) {
+    const std::uint32_t per_node = f.gpus_per_node();
+    std::uint64_t total = 0;
+    std::vector<std::uint32_t> counts(per_node + 1, 0);
+    std::size_t wrong = 0;
+    for (std::size_t row = 0; row < naive.size(); ++row) {
+        const auto c = static_cast<std::uint32_t>(std::popcount(naive[row]));
+        const auto r = static_cast<std::uint32_t>(row);
+        total += c;
+        ++counts[c];
+        if (f.free_mask(node_id{r}) != naive[row]) ++wrong;
+        if (f.any_free().contains(r) != (c > 0)) ++wrong;
+        for (std::uint32_t k = 0; k <= per_node; ++k) {
+            if (f.nodes_with(k).contains(r) != (k == c)) ++wrong;
+        }
+    }
+    for (std::uint32_t k = 0; k <= per_node; ++k) {
+        if (f.count_with(k) != counts[k]) ++wrong;
+    }
+    CHECK(wrong == 0);
+    CHECK(f.free_gpus() == total);
+    CHECK(f.num_nodes() == naive.size());
+}
+
+/// Some of the set bits of `from`, at least one.
+std::uint64_t some_of(std::uint64_t from, std::mt19937_64& random) {
+    const std::uint64_t some = from & random() & (random() % 2 == 0 ? ~std::uint64_t{0} : random());
+    return some == 0 ? from & (~from + 1) : some;
+}
+
+}  // namespace
+
+TEST_CASE("a free index begins with everything free", "[free_index]") {
+    for (const std::uint32_t per_node : {1U, 8U, 63U, 64U}) {
+        for (const std::uint32_t count : {1U, 64U, 65U, 300U}) {
+            CAPTURE(per_node, count);
+            const free_index f = free_index::nodes(count, per_node);
+            check_against(f, masks(count, free_index::full_mask(per_node)));
+            CHECK_FALSE(f.is_pool());
+            CHECK(f.gpus_per_node() == per_node);
+            CHECK(f.nodes_with(per_node).first() == 0);
+            CHECK(f.nodes_with(0).empty());
+        }
+    }
+}
+
+TEST_CASE("a free index agrees with naive masks on random operations", "[free_index]") {
+    std::mt19937_64 random{1};
+    for (const std::uint32_t per_node : {1U, 2U, 8U, 63U, 64U}) {
+        for (const std::uint32_t count : {1U, 65U, 200U}) {
+            CAPTURE(per_node, count);
+            const std::uint64_t all = free_index::full_mask(per_node);
+            free_index f = free_index::nodes(count, per_node);
+            masks naive(count, all);
+            std::uint64_t emptiest = ~std::uint64_t{0};
+            for (int step = 0; step < 3000; ++step) {
+                const std::size_t row = random() % count;
+                const bool taking = random() % 4 < (step / 500 % 2 == 0 ? 3U : 1U);
+                const std::uint64_t candidates = taking ? naive[row] : all & ~naive[row];
+                if (candidates == 0) continue;
+                const std::uint64_t gpus = random() % 3 == 0 ? candidates : some_of(candidates, random);
+                REQUIRE(f.is_free(share(row, gpus)) == taking);
+                if (taking) {
+                    f.take(share(row, gpus));
+                    naive[row] &= ~gpus;
+                } else {
+                    f.give(share(row, gpus));
+                    naive[row] |= gpus;
+                }
+                emptiest = std::min(emptiest, f.free_gpus());
+                if (step % 250 == 0) check_against(f, naive);
+            }
+            check_against(f, naive);
+            CHECK(emptiest <= std::uint64_t{count} * per_node * 2 / 3);
+        }
+    }
+}
+
+TEST_CASE("whole allocations are taken and given share by share", "[free_index]") {
+    free_index f = free_index::nodes(4, 8);
+    const std::vector<gpu_share> shares{share(1, 0xFF), share(3, 0xFF), share(2, 0b0101'0000)};
+    f.take(18, shares);
+    check_against(f, {0xFF, 0, 0xFF & ~0b0101'0000U, 0});
+    CHECK(f.nodes_with(6).first() == 2);
+    CHECK(f.any_free().next(0) == 2);
+    f.give(18, shares);
+    check_against(f, masks(4, 0xFF));
+}
+
+TEST_CASE("GPUs that are not free cannot be taken, free ones not given", "[free_index]") {
+    free_index f = free_index::nodes(2, 8);
+    f.take(share(1, 0b11));
+    CHECK_THROWS_AS(f.take(share(1, 0b10)), internal_error);
+    CHECK_THROWS_AS(f.take(share(1, 0b110)), internal_error);
+    CHECK_THROWS_AS(f.take(share(0, 0x100)), internal_error);  // a node has 8
+    CHECK_THROWS_AS(f.give(share(1, 0b100)), internal_error);
+    CHECK_THROWS_AS(f.give(share(0, 0b1)), internal_error);
+    check_against(f, {0xFF, 0xFC});
+    f.take(share(0, 0));  // nothing
+    f.give(share(0, 0));
+    check_against(f, {0xFF, 0xFC});
+}
+
+TEST_CASE("a pool is a count", "[free_index]") {
+    constexpr std::uint64_t large = std::uint64_t{1} << 40U;
+    free_index f = free_index::pool(large);
+    CHECK(f.is_pool());
+    CHECK(f.num_nodes() == 0);
+    CHECK(f.gpus_per_node() == 0);
+    f.take(0xFFFF'FFFFU, {});
+    CHECK(f.free_gpus() == large - 0xFFFF'FFFFU);
+    f.give(0xFFFF'FFFFU, {});
+    CHECK(f.free_gpus() == large);
+
+    free_index small = free_index::pool(10);
+    small.take(4, {});
+    CHECK_THROWS_AS(small.take(7, {}), internal_error);
+    CHECK(small.free_gpus() == 6);
+    small.take(6, {});
+    CHECK(small.free_gpus() == 0);
+}
+
+TEST_CASE("a copy of a free index is for trying things out", "[free_index]") {
+    free_index f = free_index::nodes(70, 8);
+    f.take(share(69, 0x0F));
+    free_index trial = f;
+    trial.take(share(0, 0xFF));
+    trial.give(share(69, 0x03));
+    masks naive(70, 0xFF);
+    naive[69] = 0xF0;
+    check_against(f, naive);
+    naive[0] = 0;
+    naive[69] = 0xF3;
+    check_against(trial, naive);
+}
+
+TEST_CASE("taking and giving allocates nothing", "[free_index]") {
+    free_index f = free_index::nodes(5000, 8);
+    const std::uint64_t before = test::allocations();
+    for (std::size_t round = 0; round < 3; ++round) {
+        for (std::size_t row = 0; row < 5000; ++row) f.take(share(row, row % 255 + 1));
+        for (std::size_t row = 0; row < 5000; ++row) f.give(share(row, row % 255 + 1));
+    }
+    CHECK(test::allocations() == before);
+    CHECK(f.free_gpus() == 40'000);
+}
