@@ -1,123 +1,196 @@
+#include "availability.hpp"
 #include "builtin.hpp"
+#include "ordered_jobs.hpp"
+
+#include <ampacity/policy/class_queue.hpp>
 
 #include <algorithm>
 
 namespace ampacity::policy {
 namespace {
 
+/// Where a search for a slot may begin: what is free only shrinks while reservations are made, so a job comes no
+/// earlier than any before it that needed at most as many GPUs for at most as long. For each number of GPUs, the
+/// longest lengths that had a slot no later are forgotten, so that lengths and slots rise together.
+class slot_bounds {
+public:
+    void clear() {
+        for (size& s : sizes_) s.slots.clear();
+    }
+
+    [[nodiscard]] instant bound(std::int64_t gpus, duration length, instant now) const {
+        instant from = now;
+        for (const size& s : sizes_) {
+            if (s.gpus > gpus) break;
+            const auto longer = std::upper_bound(s.slots.begin(), s.slots.end(), length, [](duration l, const known& k) { return l < k.length; });
+            if (longer != s.slots.begin()) from = std::max(from, std::prev(longer)->slot);
+        }
+        return from;
+    }
+
+    void learn(std::int64_t gpus, duration length, instant slot) {
+        auto s = std::lower_bound(sizes_.begin(), sizes_.end(), gpus, [](const size& a, std::int64_t g) { return a.gpus < g; });
+        if (s == sizes_.end() || s->gpus != gpus) s = sizes_.insert(s, {.gpus = gpus, .slots = {}});
+        auto& slots = s->slots;
+        const auto at = std::lower_bound(slots.begin(), slots.end(), length, [](const known& k, duration l) { return k.length < l; });
+        if (at != slots.begin() && std::prev(at)->slot >= slot) return;
+        auto end = at;
+        while (end != slots.end() && end->slot <= slot) ++end;
+        if (end == at) {
+            slots.insert(at, {.length = length, .slot = slot});
+        } else {
+            *at = {.length = length, .slot = slot};
+            slots.erase(std::next(at), end);
+        }
+    }
+
+private:
+    struct known {
+        duration length{};
+        instant slot{};
+    };
+    struct size {
+        std::int64_t gpus = 0;
+        std::vector<known> slots;  // both rising
+    };
+    std::vector<size> sizes_;  // rising
+};
+
 /// Conservative backfill. Reservations made in queue order stay what a rebuild would give as long as jobs end when
-/// planned, so they are kept between passes; an early end, or a job that had no place at its slot, rebuilds them.
-/// A pass stops reserving once no GPU is free, since only starts can be observed.
+/// planned and start at their slots, so they are kept between passes; an early end, or a job that had no place at
+/// its slot, rebuilds them. So does a start that leaves no room at the slot of a job without length before it, which
+/// holds nothing that others could see.
+///
+/// Only starts can be observed, and what is planned to be free only shrinks as jobs get their slots. So a pass stops
+/// once no job behind could start now even if no other came before it; those behind are left to later passes.
 class conservative final : public policy {
 public:
-    void on_submit(const view&, job_id job) override { queue_.push_back({.job = job}); }
+    void on_submit(const view& v, job_id job) override {
+        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_estimate());
+        if (unreserved_ == none<job_id>) unreserved_ = job;
+    }
 
     void on_finish(const view& v, job_id job) override {
         if (v[job].planned_end() != v.now) stale_ = true;
-        std::erase(running_, job);
+        running_.erase(ending(v, job));
     }
 
     void on_capacity_changed(const view&) override { stale_ = true; }
 
     void decide(const view& v, plan& p) override {
         if (queue_.empty() || v.capacity.free.free_gpus() == 0) return;
-        if (stale_ || next_slot_ < v.now) rebuild(v);
-        forget_past(v.now);
-        if (next_slot_ > v.now && reserved_ == queue_.size()) return;
-        std::size_t kept = 0;
-        std::size_t at = 0;
-        next_slot_ = never;
-        for (; at != queue_.size() && (at < reserved_ || v.capacity.free.free_gpus() != 0); ++at) {
-            waiting w = queue_[at];
-            if (at >= reserved_) {
-                w.slot = earliest(v.now, v[w.job].demand.gpus, v[w.job].estimate);
-                claim(w.slot, v[w.job].estimate, v[w.job].demand.gpus);
-            }
-            if (w.slot == v.now && p.start(w.job)) {
-                running_.push_back(w.job);
-                continue;
-            }
-            next_slot_ = std::min(next_slot_, w.slot);
-            queue_[kept++] = w;
+        if (stale_ || (!slots_.empty() && slots_.front().key < ticks_of(v.now))) {
+            rebuild(v);
+        } else {
+            planned_.forget_past(v.now);
         }
-        reserved_ = kept;
-        queue_.erase(queue_.begin() + static_cast<std::ptrdiff_t>(kept), queue_.begin() + static_cast<std::ptrdiff_t>(at));
+        start_due(v, p);
+        reserve(v, p);
     }
 
 private:
-    struct waiting {
-        job_id job{};
-        instant slot = never;
-    };
-    /// From `at` until the next step, so many GPUs are planned to be free.
-    struct step {
-        instant at{};
-        std::int64_t free = 0;
-    };
+    static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
+    static ranked_job ending(const view& v, job_id job) {
+        return {.key = ticks_of(v[job].planned_end()), .order = v[job].order, .job = job};
+    }
 
+    /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
     void rebuild(const view& v) {
-        std::vector<std::pair<instant, std::uint32_t>> ends;
-        std::int64_t free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
-        for (const job_id job : running_) {
-            if (v[job].planned_end() <= v.now) free += v[job].demand.gpus;
-            else ends.emplace_back(v[job].planned_end(), v[job].demand.gpus);
+        ends_.clear();
+        auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            const std::int64_t gpus = v[e->job].demand.gpus;
+            if (e->key <= ticks_of(v.now)) free += gpus;
+            else ends_.emplace_back(instant{duration{static_cast<std::int64_t>(e->key)}}, gpus);
         }
-        std::sort(ends.begin(), ends.end());
-        profile_.assign(1, {.at = v.now, .free = free});
-        for (const auto& [at, gpus] : ends) {
-            if (profile_.back().at != at) profile_.push_back({.at = at, .free = profile_.back().free});
-            profile_.back().free += gpus;
-        }
-        reserved_ = 0;
-        next_slot_ = never;
+        planned_.reset(v.now, free, ends_);
+        bounds_.clear();
+        slots_.clear();
+        instants_.clear();
+        unreserved_ = queue_.front();
         stale_ = false;
     }
 
-    /// Drops the steps that lie before `now`.
-    void forget_past(instant now) {
-        std::size_t first = 0;
-        while (first + 1 < profile_.size() && profile_[first + 1].at <= now) ++first;
-        profile_.erase(profile_.begin(), profile_.begin() + static_cast<std::ptrdiff_t>(first));
-        profile_.front().at = now;
-    }
-
-    /// The earliest instant from which `gpus` are planned free for `length`.
-    [[nodiscard]] instant earliest(instant now, std::int64_t gpus, duration length) const {
-        instant start = now;
-        bool open = false;
-        for (const step& s : profile_) {
-            if (open && s.at >= add_saturating(start, length)) return start;
-            if (s.free < gpus) {
-                open = false;
-            } else if (!open) {
-                start = s.at;
-                open = true;
-            }
+    /// Starts the jobs whose slot is now, in queue order.
+    void start_due(const view& v, plan& p) {
+        due_.clear();
+        while (!slots_.empty() && slots_.front().key == ticks_of(v.now)) {
+            due_.push_back(slots_.front());
+            std::pop_heap(slots_.begin(), slots_.end(), after);
+            slots_.pop_back();
         }
-        return open ? start : never;
+        while (!instants_.empty() && instants_.first().key == ticks_of(v.now)) instants_.erase(instants_.first());
+        for (const ranked_job& e : due_) start(v, p, e.job);
     }
 
-    /// Takes the GPUs out of the profile over [start, start + length).
-    void claim(instant start, duration length, std::int64_t gpus) {
-        if (start == never || length == duration::zero()) return;
-        const std::size_t first = split(start);
-        const std::size_t last = split(add_saturating(start, length));
-        for (std::size_t i = first; i != last; ++i) profile_[i].free -= gpus;
+    /// Gives slots to jobs that have none, in queue order, as long as one of them could start now.
+    void reserve(const view& v, plan& p) {
+        class_queue::entry hope;
+        while (unreserved_ != none<job_id>) {
+            const job_id job = unreserved_;
+            const std::uint64_t order = v[job].order;
+            if (hope.job == none<job_id> || hope.order < order || !could_start(v, v[hope.job].demand, v[hope.job].remaining_estimate())) {
+                hope = next_hope(v, order);
+                if (hope.job == none<job_id>) return;
+            }
+            unreserved_ = queue_.next(job);
+            const std::int64_t gpus = v[job].demand.gpus;
+            const duration length = v[job].remaining_estimate();
+            const instant slot = planned_.earliest(bounds_.bound(gpus, length, v.now), gpus, length);
+            bounds_.learn(gpus, length, slot);
+            planned_.claim(slot, length, gpus);
+            if (slot == v.now) {
+                start(v, p, job);
+                continue;
+            }
+            slots_.push_back({.key = ticks_of(slot), .order = order, .job = job});
+            if (length == duration::zero()) instants_.insert(slots_.back());
+            std::push_heap(slots_.begin(), slots_.end(), after);
+        }
     }
 
-    /// The step that begins at `t`, made if there is none. \pre t not before the first step
-    std::size_t split(instant t) {
-        const auto at = std::lower_bound(profile_.begin(), profile_.end(), t, [](const step& s, instant u) { return s.at < u; });
-        const auto row = static_cast<std::size_t>(at - profile_.begin());
-        if (at == profile_.end() || at->at != t) profile_.insert(at, {.at = t, .free = profile_[row - 1].free});
-        return row;
+    /// Could a job of this demand and length start now, were it the next to get its slot?
+    [[nodiscard]] bool could_start(const view& v, fleet::demand wanted, duration length) const {
+        if (!fits(v.place, v.capacity.free, wanted)) return false;
+        const auto longest = planned_.free_for(wanted.gpus);
+        return longest && length <= *longest;
     }
 
-    std::vector<waiting> queue_;  // submit order; the first reserved_ hold a slot
-    std::size_t reserved_ = 0;
-    instant next_slot_ = never;   // earliest of them
-    std::vector<job_id> running_;
-    std::vector<step> profile_{{}};
+    /// The first job of rank `order` or behind that could start now.
+    [[nodiscard]] class_queue::entry next_hope(const view& v, std::uint64_t order) const {
+        class_queue::entry first;
+        queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
+            if (!fits(v.place, v.capacity.free, lane.demand())) return;
+            const auto longest = planned_.free_for(lane.demand().gpus);
+            if (!longest) return;
+            if (const auto e = lane.first(order, std::min(*longest, duration::max() - duration{1})); e.order < first.order) first = e;
+        });
+        return first;
+    }
+
+    void start(const view& v, plan& p, job_id job) {
+        if (!p.start(job)) {
+            stale_ = true;  // no place at its slot: the next pass plans anew
+            return;
+        }
+        queue_.remove(job);
+        const ranked_job e = ending(v, job);
+        running_.insert(e);
+        for (auto z = instants_.begin(); z != instants_.end() && z->key < e.key; ++z) {
+            const instant slot{duration{static_cast<std::int64_t>(z->key)}};
+            if (z->order < e.order && planned_.free_at(slot) < std::int64_t{v[z->job].demand.gpus}) stale_ = true;
+        }
+    }
+
+    class_queue queue_;
+    job_id unreserved_ = none<job_id>;  // the first in the queue that has not been given a slot
+    std::vector<ranked_job> slots_;     // a heap, the earliest slot that is still to come in front
+    std::vector<ranked_job> due_;
+    ordered_jobs instants_;             // those of slots_ that hold nothing: planned to end when they start
+    ordered_jobs running_;              // by planned end
+    std::vector<std::pair<instant, std::int64_t>> ends_;
+    availability planned_;
+    slot_bounds bounds_;
     bool stale_ = true;
 };
 

@@ -1,25 +1,24 @@
 #include "builtin.hpp"
+#include "ordered_jobs.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
-
-#include <algorithm>
 
 namespace ampacity::policy {
 namespace {
 
 /// EASY backfill. The shadow of the head is kept between passes: it stays right as long as jobs end when planned,
 /// since those that start behind the head either end by it or leave the head its place. It is found anew when the
-/// head changes or a job ends early.
+/// head changes or a job ends early. What is free at the shadow is kept with it and rewound to what is free now by
+/// the jobs that were to end by then, so nothing is copied and nothing scans the fleet.
 class easy final : public policy {
 public:
     void on_submit(const view& v, job_id job) override { queue_.push(job, v[job].order, v[job].demand, v[job].estimate); }
 
     void on_finish(const view& v, job_id job) override {
-        const instant end = v[job].planned_end();
-        if (end != v.now) shadow_known_ = false;
-        auto at = std::lower_bound(running_.begin(), running_.end(), end, [](const ending& e, instant t) { return e.at > t; });
-        while (at->job != job) ++at;
-        running_.erase(at);
+        const ranked_job e = ending(v, job);
+        running_.erase(e);
+        if (shadow_known_ && e.key > ticks_of(shadow_)) then_.give(v[job].demand.gpus, v.held(job));
+        if (e.key != ticks_of(v.now)) early_ = true;
     }
 
     void on_capacity_changed(const view&) override { shadow_known_ = false; }
@@ -27,75 +26,78 @@ public:
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front())) {
             begin(v, queue_.front());
-            shadow_known_ = false;
+            early_ = true;  // the head has changed
         }
         if (queue_.size() < 2 || v.capacity.free.free_gpus() == 0) return;
-        if (!shadow_known_) find_shadow(v);
+        if (early_ || !shadow_known_) find_shadow(v);
         std::uint64_t from = v[queue_.front()].order + 1;
         while (v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
-            for (const auto& lane : queue_.lanes()) {
-                if (lane.size() == 0 || !fits(v.place, v.capacity.free, lane.demand())) continue;
-                const duration window = may_outlive(v, lane.demand()) ? longest_window : shadow_ - v.now;
+            queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
+                if (!fits(v.place, v.capacity.free, lane.demand())) return;
+                const duration window = may_outlive(v, lane.demand()) ? duration::max() - duration{1} : shadow_ - v.now;
                 if (const auto e = lane.first(from, window); e.order < best.order) best = e;
-            }
+            });
             if (best.job == none<job_id> || !p.start(best.job)) return;
             begin(v, best.job);
             from = best.order + 1;
-            if (v[best.job].planned_end() > shadow_) {
-                if (!then_.is_pool()) then_.take(v[best.job].demand.gpus, v.held(best.job));
-                else extra_ -= v[best.job].demand.gpus;
-            }
         }
     }
 
 private:
-    struct ending {
-        instant at{};
-        job_id job{};
-    };
-    static constexpr duration longest_window = duration::max() - duration{1};
+    static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
+    static ranked_job ending(const view& v, job_id job) {
+        return {.key = ticks_of(v[job].planned_end()), .order = v[job].order, .job = job};
+    }
 
+    /// A job leaves the queue and runs.
     void begin(const view& v, job_id job) {
         queue_.remove(job);
-        const ending e{.at = v[job].planned_end(), .job = job};
-        running_.insert(std::lower_bound(running_.begin(), running_.end(), e.at,
-                                         [](const ending& a, instant t) { return a.at > t; }), e);
+        const ranked_job e = ending(v, job);
+        running_.insert(e);
+        if (shadow_known_ && e.key > ticks_of(shadow_)) then_.take(v[job].demand.gpus, v.held(job));
     }
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.
     void find_shadow(const view& v) {
-        const fleet::demand head = v[queue_.front()].demand;
-        then_ = v.capacity.free;
+        if (shadow_known_) {
+            for (auto e = running_.begin(); e != running_.end() && e->key <= ticks_of(shadow_); ++e) {
+                then_.take(v[e->job].demand.gpus, v.held(e->job));
+            }
+        } else {
+            then_ = v.capacity.free;
+        }
         shadow_ = never;
         shadow_known_ = true;
-        for (auto e = running_.rbegin(); e != running_.rend();) {
-            const instant at = e->at;
-            for (; e != running_.rend() && e->at == at; ++e) then_.give(v[e->job].demand.gpus, v.held(e->job));
+        early_ = false;
+        const fleet::demand head = v[queue_.front()].demand;
+        for (auto e = running_.begin(); e != running_.end();) {
+            const std::uint64_t at = e->key;
+            for (; e != running_.end() && e->key == at; ++e) then_.give(v[e->job].demand.gpus, v.held(e->job));
             if (fits(v.place, then_, head)) {
-                shadow_ = at;
-                break;
+                shadow_ = instant{duration{static_cast<std::int64_t>(at)}};
+                return;
             }
         }
-        extra_ = then_.free_gpus() < head.gpus ? 0 : then_.free_gpus() - head.gpus;
     }
 
     /// May a job of this demand start now and run past the shadow?
     bool may_outlive(const view& v, fleet::demand wanted) {
-        if (then_.is_pool()) return wanted.gpus <= extra_;
+        const fleet::demand head = v[queue_.front()].demand;
+        if (then_.is_pool()) return then_.free_gpus() >= std::uint64_t{head.gpus} + wanted.gpus;
         shares_.clear();
         if (!v.place.place(v.capacity.free, wanted, shares_)) return false;
         then_.take(wanted.gpus, shares_);
-        const bool head_fits = fits(v.place, then_, v[queue_.front()].demand);
+        const bool head_fits = fits(v.place, then_, head);
         then_.give(wanted.gpus, shares_);
         return head_fits;
     }
 
     class_queue queue_;
-    std::vector<ending> running_;  // latest planned end first
-    bool shadow_known_ = false;
+    ordered_jobs running_;      // by planned end
+    bool shadow_known_ = false; // shadow_ and then_ belong together
+    bool early_ = false;        // but are no longer the earliest
     instant shadow_{};
-    std::uint64_t extra_ = 0;   // pool: free at the shadow beyond the head's need
     fleet::free_index then_;    // what is free at the shadow, before the head starts
     std::vector<fleet::gpu_share> shares_;
 };

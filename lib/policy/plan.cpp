@@ -57,15 +57,17 @@ void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_shar
 
 void plan::preempt(job_id job) {
     job_view& j = checked(job, job_state::running, "preempt");
-    for (const auto& a : actions_) {
-        if (a.kind == action_kind::start && a.job == job) refuse(job, "this plan has just started it");
+    if (j.run_start == now_) {
+        for (const auto& a : actions_) {
+            if (a.kind == action_kind::start && a.job == job) refuse(job, "this plan has just started it");
+        }
     }
+    const duration progress = j.done(now_);
     fleet_.give(j.demand.gpus, allocations_.shares(j.held));
     actions_.push_back({.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress});
     j.held = {};
     j.state = job_state::queued;
-    j.progress += now_ - j.run_start;
-    j.remaining_estimate = j.estimate - j.progress;
+    j.progress = progress;
 }
 
 void plan::reject(job_id job) {
@@ -100,7 +102,6 @@ void plan::roll_back() {
                 j.held = a.before;
                 j.state = job_state::running;
                 j.progress = a.progress;
-                j.remaining_estimate = j.estimate - j.progress;
                 break;
             case action_kind::reject: j.state = job_state::queued; break;
             default: break;

@@ -1,6 +1,8 @@
 #include "builtin.hpp"
+#include "ordered_jobs.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace ampacity::policy {
 namespace {
@@ -8,61 +10,62 @@ namespace {
 /// Running and queued jobs in one list; the longest prefix that fits is kept (semantics: srtf, las).
 ///
 /// Between passes the running jobs are that prefix, so a pass starts at the first queued job: those running ones
-/// that come before it keep their GPUs. Only when it does not fit into what is free, and running jobs come behind
-/// it, are these contested and walked one by one.
+/// that come before it keep their GPUs. Only when it does not fit into what is free do running jobs behind it
+/// lose theirs. On a pool these are the last of the list, O(log n) each; on nodes the places matter, and those
+/// behind are walked one by one.
 class prefix_policy : public policy {
 public:
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
-
-    void on_finish(const view&, job_id job) override {
-        std::erase_if(running_, [job](const entry& e) { return e.job == job; });
-    }
+    void on_finish(const view& v, job_id job) override { running_.erase(running_place(v, job)); }
 
     void decide(const view& v, plan& p) override {
         while (!queue_.empty()) {
-            const entry head = queue_.front();
+            const ranked_job head = queue_.front();
             if (p.start(head.job)) {
                 pop();
                 run(v, head.job);
                 continue;
             }
-            const auto behind = std::upper_bound(running_.begin(), running_.end(), shifted(head, age(v)), before);
-            if (behind != running_.end()) contest(v, p, static_cast<std::size_t>(behind - running_.begin()));
-            break;
+            const ranked_job limit = shifted(head, age(v));
+            if (running_.empty() || before(running_.last(), limit)) break;
+            if (!v.capacity.free.is_pool()) {
+                contest(v, p, limit);
+                break;
+            }
+            if (!clear(v, p, limit, v[head.job].demand.gpus)) break;
         }
-        plan_wake_up(v, p);
+        plan_wake_up(p);
     }
 
 protected:
-    /// Place in the list; `key` of running jobs is kept so that it does not change with time.
-    struct entry {
-        std::int64_t key = 0;
-        std::uint64_t order = 0;
-        job_id job{};
-    };
-    static bool before(const entry& a, const entry& b) { return a.key != b.key ? a.key < b.key : a.order < b.order; }
-    static bool after(const entry& a, const entry& b) { return before(b, a); }
+    /// Key of a queued job.
+    virtual std::uint64_t queued_key(const view& v, job_id job) const = 0;
+    /// Key of a running job, which does not change with time: key as if queued + age.
+    virtual std::uint64_t running_key(const view& v, job_id job) const = 0;
+    virtual std::uint64_t age(const view& v) const = 0;
+    virtual void begin_run(const view&, job_id) {}
+    virtual void end_run(const view&, job_id) {}
+    virtual void plan_wake_up(plan&) {}
 
-    /// Key of a queued job, or of a running one that is about to be queued.
-    virtual std::int64_t queued_key(const view& v, job_id job) const = 0;
-    /// Key of a running job.
-    virtual std::int64_t running_key(const view& v, job_id job) const = 0;
-    /// running key = key as if queued + age.
-    virtual std::int64_t age(const view& v) const = 0;
-    virtual void plan_wake_up(const view&, plan&) {}
-
-    void run(const view& v, job_id job) {
-        const entry e{.key = running_key(v, job), .order = v[job].order, .job = job};
-        running_.insert(std::upper_bound(running_.begin(), running_.end(), e, before), e);
+    [[nodiscard]] ranked_job running_place(const view& v, job_id job) const {
+        return {.key = running_key(v, job), .order = v[job].order, .job = job};
     }
-    void resort() { std::sort(running_.begin(), running_.end(), before); }
 
-    std::vector<entry> running_;  // sorted
+    ordered_jobs running_;
 
 private:
-    static entry shifted(entry e, std::int64_t by) {
+    static ranked_job shifted(ranked_job e, std::uint64_t by) {
         e.key += by;
         return e;
+    }
+    void run(const view& v, job_id job) {
+        begin_run(v, job);
+        running_.insert(running_place(v, job));
+    }
+    void preempt(const view& v, plan& p, const ranked_job& e) {
+        running_.erase(e);
+        p.preempt(e.job);
+        end_run(v, e.job);
     }
     void enqueue(const view& v, job_id job) {
         queue_.push_back({.key = queued_key(v, job), .order = v[job].order, .job = job});
@@ -73,51 +76,41 @@ private:
         queue_.pop_back();
     }
 
+    /// On a pool: preempts the last running jobs behind `limit` until `gpus` are free. When all of them are not
+    /// enough, the job at `limit` is the first that does not fit, and the walk ends there: false.
+    bool clear(const view& v, plan& p, const ranked_job& limit, std::uint32_t gpus) {
+        while (v.capacity.free.free_gpus() < gpus) {
+            if (running_.empty() || before(running_.last(), limit)) return false;
+            const ranked_job last = running_.last();
+            preempt(v, p, last);
+            enqueue(v, last.job);
+        }
+        return true;
+    }
+
     struct placed {
         job_id job{};
         std::size_t begin = 0;  ///< into shares_
         std::size_t end = 0;
     };
 
-    /// Walks the merged list from the queue's head on; running_[first..] may lose their GPUs.
-    void contest(const view& v, plan& p, std::size_t first) {
-        const std::vector<entry> contested(running_.begin() + static_cast<std::ptrdiff_t>(first), running_.end());
+    /// On nodes: walks the merged list from the queue's head on; running jobs behind it may lose their GPUs.
+    void contest(const view& v, plan& p, const ranked_job& limit) {
         preferred_ = v.capacity.free;
         unclaimed_ = v.capacity.free;
-        for (const entry& e : contested) unclaimed_.give(v[e.job].demand.gpus, v.held(e.job));
+        contested_.clear();
+        for (auto at = running_.behind(limit); at != running_.end(); ++at) {
+            contested_.push_back(*at);
+            unclaimed_.give(v[at->job].demand.gpus, v.held(at->job));
+        }
         shares_.clear();
         placed_.clear();
-        kept_.assign(contested.size(), false);
-
-        std::size_t at = 0;
-        for (;;) {
-            const bool more_running = at != contested.size();
-            if (!more_running && queue_.empty()) break;
-            if (more_running && (queue_.empty() || before(contested[at], shifted(queue_.front(), age(v))))) {
-                const job_id job = contested[at].job;
-                if (keep(v, job)) {
-                    kept_[at++] = true;
-                } else if (claim(v, job)) {
-                    ++at;
-                } else {
-                    break;
-                }
-            } else if (claim(v, queue_.front().job)) {
-                pop();
-            } else {
-                break;
-            }
-        }
-
-        running_.resize(first);
-        for (std::size_t i = 0; i != contested.size(); ++i) {
-            if (kept_[i]) {
-                running_.push_back(contested[i]);
-                continue;
-            }
-            const job_id job = contested[i].job;
-            if (i >= at) enqueue(v, job);  // neither kept nor given another place
-            p.preempt(job);
+        const std::size_t reached = walk(v);
+        for (std::size_t i = 0; i != contested_.size(); ++i) {
+            const ranked_job& e = contested_[i];
+            if (i < reached && kept_[i]) continue;
+            preempt(v, p, e);
+            if (i >= reached) enqueue(v, e.job);
         }
         for (const placed& s : placed_) {
             p.start(s.job, std::span{shares_}.subspan(s.begin, s.end - s.begin));
@@ -125,13 +118,30 @@ private:
         }
     }
 
+    /// Decides for each job whether it is kept, placed anew, or ends the walk; returns how many of the contested
+    /// running jobs were reached. Jobs of the queue that get a place leave it.
+    std::size_t walk(const view& v) {
+        kept_.assign(contested_.size(), false);
+        std::size_t at = 0;
+        while (at != contested_.size() || !queue_.empty()) {
+            const bool next_is_running = at != contested_.size() && (queue_.empty() || before(contested_[at], shifted(queue_.front(), age(v))));
+            if (next_is_running) {
+                const job_id job = contested_[at].job;
+                kept_[at] = keep(v, job);
+                if (!kept_[at] && !claim(v, job)) return at;
+                ++at;
+            } else {
+                if (!claim(v, queue_.front().job)) return at;
+                pop();
+            }
+        }
+        return at;
+    }
+
     /// Does a contested running job still have its GPUs?
     bool keep(const view& v, job_id job) {
         const auto held = v.held(job);
-        const std::uint32_t gpus = v[job].demand.gpus;
-        if (unclaimed_.is_pool()) {
-            if (gpus > unclaimed_.free_gpus()) return false;
-        } else if (!std::all_of(held.begin(), held.end(), [this](const auto& s) { return unclaimed_.is_free(s); })) {
+        if (!std::all_of(held.begin(), held.end(), [this](const auto& s) { return unclaimed_.is_free(s); })) {
             // From here on what is left of its GPUs belongs to nobody.
             for (const auto& s : held) {
                 const std::uint64_t left = s.gpus & unclaimed_.free_mask(s.node);
@@ -139,7 +149,7 @@ private:
             }
             return false;
         }
-        unclaimed_.take(gpus, held);
+        unclaimed_.take(v[job].demand.gpus, held);
         return true;
     }
 
@@ -147,11 +157,7 @@ private:
     bool claim(const view& v, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const std::size_t begin = shares_.size();
-        if (unclaimed_.is_pool()) {
-            if (wanted.gpus > unclaimed_.free_gpus()) return false;
-        } else if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) {
-            return false;
-        }
+        if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
         const auto where = std::span{shares_}.subspan(begin);
         unclaimed_.take(wanted.gpus, where);
         for (const auto& s : where) {
@@ -162,30 +168,30 @@ private:
         return true;
     }
 
-    std::vector<entry> queue_;  // a heap, the next job in front
+    std::vector<ranked_job> queue_;  // a heap, the next job in front
+    std::vector<ranked_job> contested_;
+    std::vector<bool> kept_;         // (contested)
     fleet::free_index preferred_;
     fleet::free_index unclaimed_;
     std::vector<fleet::gpu_share> shares_;
     std::vector<placed> placed_;
-    std::vector<bool> kept_;
 };
 
-/// Work done by now.
-duration work_done(const view& v, job_id job) {
-    return v[job].state == job_state::running ? v[job].progress + (v.now - v[job].run_start) : v[job].progress;
-}
+/// Sums of a duration and an instant, each up to 292 years, need the unsigned range.
+std::uint64_t unsigned_ns(std::int64_t ns) noexcept { return static_cast<std::uint64_t>(ns); }
 
 class srtf final : public prefix_policy {
 public:
     explicit srtf(bool by_estimate) : by_estimate_(by_estimate) {}
 
 private:
-    [[nodiscard]] duration whole(const view& v, job_id job) const { return by_estimate_ ? v[job].estimate : v.oracle.work(job); }
-    std::int64_t queued_key(const view& v, job_id job) const override { return ticks(whole(v, job) - work_done(v, job)); }
-    std::int64_t running_key(const view& v, job_id job) const override {
-        return ticks(whole(v, job) - v[job].progress) + ticks(v[job].run_start);
+    [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
+        const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
+        return unsigned_ns(ticks(whole - v[job].progress));
     }
-    std::int64_t age(const view& v) const override { return ticks(v.now); }
+    std::uint64_t queued_key(const view& v, job_id job) const override { return left(v, job); }
+    std::uint64_t running_key(const view& v, job_id job) const override { return left(v, job) + unsigned_ns(ticks(v[job].run_start)); }
+    std::uint64_t age(const view& v) const override { return unsigned_ns(ticks(v.now)); }
 
     bool by_estimate_;
 };
@@ -194,38 +200,71 @@ class las final : public prefix_policy {
 public:
     explicit las(std::vector<gpu_time> thresholds) : thresholds_(std::move(thresholds)) {}
 
+    void on_finish(const view& v, job_id job) override {
+        prefix_policy::on_finish(v, job);
+        end_run(v, job);
+    }
+
     void on_tick(const view& v) override {
-        for (entry& e : running_) e.key = bucket(attained(v, e.job));
-        resort();
+        wanted_ = never;
+        while (!crossings_.empty() && crossings_.first().key <= unsigned_ns(ticks(v.now))) {
+            const job_id job = crossings_.first().job;
+            running_.erase(running_place(v, job));
+            end_run(v, job);
+            begin_run(v, job);
+            running_.insert(running_place(v, job));
+        }
     }
 
 private:
-    [[nodiscard]] gpu_time attained(const view& v, job_id job) const {
-        return gpu_time{ticks(work_done(v, job))} * v[job].demand.gpus;
-    }
-    [[nodiscard]] std::int64_t bucket(gpu_time service) const {
-        return std::upper_bound(thresholds_.begin(), thresholds_.end(), service) - thresholds_.begin();
-    }
-    std::int64_t queued_key(const view& v, job_id job) const override { return bucket(attained(v, job)); }
-    std::int64_t running_key(const view& v, job_id job) const override { return bucket(attained(v, job)); }
-    std::int64_t age(const view&) const override { return 0; }
+    /// What a running job has in these two sets.
+    struct state {
+        std::uint64_t bucket = 0;
+        instant crossing = never;
+    };
 
-    /// The first instant at which a running job reaches its next threshold.
-    void plan_wake_up(const view& v, plan& p) override {
-        instant next = never;
-        for (const entry& e : running_) {
-            const auto b = static_cast<std::size_t>(e.key);
-            if (b == thresholds_.size()) continue;
-            const gpu_time missing = thresholds_[b] - gpu_time{ticks(v[e.job].progress)} * v[e.job].demand.gpus;
-            const auto gpus = static_cast<gpu_time>(v[e.job].demand.gpus);
-            const gpu_time run = (missing + gpus - 1) / gpus;
-            if (run > gpu_time{ticks(never - v[e.job].run_start)}) continue;
-            next = std::min(next, v[e.job].run_start + duration{static_cast<std::int64_t>(run)});
-        }
-        if (next != never || !running_.empty()) p.wake_at(next);
+    std::uint64_t queued_key(const view& v, job_id job) const override { return bucket(v, job); }
+    std::uint64_t running_key(const view&, job_id job) const override { return state_[index(job)].bucket; }
+    std::uint64_t age(const view&) const override { return 0; }
+
+    /// Thresholds that the attained service has reached by now.
+    [[nodiscard]] std::uint64_t bucket(const view& v, job_id job) const {
+        const gpu_time service = gpu_time{ticks(v[job].done(v.now))} * v[job].demand.gpus;
+        return static_cast<std::uint64_t>(std::upper_bound(thresholds_.begin(), thresholds_.end(), service) - thresholds_.begin());
+    }
+
+    void begin_run(const view& v, job_id job) override {
+        if (index(job) >= state_.size()) state_.resize(index(job) + 1);
+        const std::uint64_t b = bucket(v, job);
+        state_[index(job)] = {.bucket = b, .crossing = b == thresholds_.size() ? never : crossing(v[job], thresholds_[b])};
+        if (state_[index(job)].crossing != never) crossings_.insert(crossing_place(v, job));
+    }
+    void end_run(const view& v, job_id job) override {
+        if (state_[index(job)].crossing != never) crossings_.erase(crossing_place(v, job));
+    }
+    [[nodiscard]] ranked_job crossing_place(const view& v, job_id job) const {
+        return {.key = unsigned_ns(ticks(state_[index(job)].crossing)), .order = v[job].order, .job = job};
+    }
+
+    /// The first instant of the current run at which the attained service reaches `threshold`, `never` beyond time.
+    static instant crossing(const job_view& j, gpu_time threshold) {
+        const gpu_time gpus = j.demand.gpus;
+        const gpu_time work = (threshold + gpus - 1) / gpus - ticks(j.progress);
+        if (work > ticks(duration::max())) return never;
+        return add_saturating(j.run_start, time_for(duration{static_cast<std::int64_t>(work)}, j.speed));
+    }
+
+    void plan_wake_up(plan& p) override {
+        const instant next = crossings_.empty() ? never : instant{duration{static_cast<std::int64_t>(crossings_.first().key)}};
+        if (next == wanted_) return;
+        wanted_ = next;
+        p.wake_at(next);
     }
 
     std::vector<gpu_time> thresholds_;  // [GPU-ns], rising
+    std::vector<state> state_;          // by job_id; of running jobs
+    ordered_jobs crossings_;            // running jobs that will reach a threshold, by when
+    instant wanted_ = never;            // the wish that was made last
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "builtin.hpp"
+#include "ordered_jobs.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
 
@@ -27,10 +28,10 @@ public:
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
-            for (const auto& lane : queue_.lanes()) {
-                if (lane.size() == 0 || !fits(v.place, v.capacity.free, lane.demand())) continue;
+            queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
+                if (!fits(v.place, v.capacity.free, lane.demand())) return;
                 if (const auto e = lane.first(0, duration::zero()); e.order < best.order) best = e;
-            }
+            });
             if (best.job == none<job_id> || !p.start(best.job)) return;
             queue_.remove(best.job);
         }
@@ -44,26 +45,20 @@ class sjf final : public policy {
 public:
     explicit sjf(bool by_estimate) : by_estimate_(by_estimate) {}
     void on_submit(const view& v, job_id job) override {
-        queue_.push_back({.key = by_estimate_ ? v[job].estimate : v.oracle.work(job), .order = v[job].order, .job = job});
-        std::push_heap(queue_.begin(), queue_.end(), later);
+        const duration length = by_estimate_ ? v[job].estimate : v.oracle.work(job);
+        queue_.push_back({.key = static_cast<std::uint64_t>(ticks(length)), .order = v[job].order, .job = job});
+        std::push_heap(queue_.begin(), queue_.end(), after);
     }
     void decide(const view&, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front().job)) {
-            std::pop_heap(queue_.begin(), queue_.end(), later);
+            std::pop_heap(queue_.begin(), queue_.end(), after);
             queue_.pop_back();
         }
     }
 
 private:
-    struct entry {
-        duration key{};
-        std::uint64_t order = 0;
-        job_id job{};
-    };
-    static bool later(const entry& a, const entry& b) { return a.key != b.key ? a.key > b.key : a.order > b.order; }
-
     bool by_estimate_;
-    std::vector<entry> queue_;  // a heap, the next job in front
+    std::vector<ranked_job> queue_;  // a heap, the next job in front
 };
 
 }  // namespace

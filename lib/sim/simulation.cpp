@@ -1,6 +1,7 @@
 #include "feed.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/kernel/kernel.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -38,7 +39,7 @@ public:
     }
 
     void dispatch(const kernel::event& e, kernel_type&) {
-        fleet_.advance(kernel_.now());
+        if (e.kind != take_sample) reach(kernel_.now());
         switch (e.kind) {
             case job_ends: end(job_id{e.entity}, e.attempt); break;
             case jobs_arrive: arrive(); break;
@@ -63,7 +64,7 @@ public:
             throw;
         }
         commit();
-        peak_queue_ = std::max(peak_queue_, live_ - running_);
+        peak_queue_ = std::max(peak_queue_, waiting());
     }
 
     status run_rounds(std::uint64_t events, instant to) {
@@ -78,20 +79,24 @@ public:
     const summary& results() {
         if (closed_) return summary_;
         closed_ = true;
-        const instant end = ended_ && until_ != never ? until_ : kernel_.now();
+        const instant end = ended_ && until_ != never ? until_ : reached_;
         fleet_.advance(end);
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
             if (seen_[i].state == policy::job_state::running) runs_[i].advance(end);
             record(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished);
         }
-        summary_ = summarise(records_, fleet_.installed_gpus());
+        std::vector<std::span<const job_record>> records;
+        for (const auto& of_source : records_) records.push_back(of_source.span());
+        summary_ = summarise(records, fleet_.installed_gpus());
         summary_.simulated = end - start_of_time;
         summary_.books = books_;
         fleet_.book(summary_.books);
         summary_.books.check();
         return summary_;
     }
+
+    [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
 
     fleet::fleet_state fleet_;
     std::vector<policy::job_view> seen_;            // by job_id
@@ -106,7 +111,7 @@ public:
     std::vector<observer*> observers_;
     policy::plan plan_;
     kernel_type kernel_;
-    std::vector<std::vector<job_record>> records_;  // by source, by row
+    std::vector<pod_vector<job_record>> records_;   // by source, by row
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
 
@@ -119,9 +124,22 @@ private:
         bool name_is_text = false;
     };
 
+    /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
+    /// ends when it would end without them.
+    void reach(instant now) {
+        if (now == never) {
+            throw scenario_error({.where = {}, .key = "until", .what = "the run goes on beyond 292 years, where simulated time ends", .value = {},
+                                  .remedy = "give a duration, or a larger fleet"});
+        }
+        fleet_.advance(now);
+        reached_ = now;
+    }
+
     [[nodiscard]] policy::view picture() const {
         return {.now = kernel_.now(),
                 .capacity = {.free = fleet_.free(), .empty = fleet_.empty(), .up_gpus = fleet_.up_gpus()},
+                .headroom = {},
+                .health = {.nodes = fleet_.states()},
                 .jobs = seen_,
                 .allocations = allocations_,
                 .place = *placer_,
@@ -139,11 +157,12 @@ private:
     }
 
     void submit(const workload::job_request& r) {
-        if (r.kind != workload::job_kind::rigid) {
-            throw scenario_error({.where = {}, .key = "workload", .what = "only rigid jobs are supported yet", .value = {}, .remedy = {}});
+        if (r.kind != workload::job_kind::rigid || r.gpus_min != r.gpus || r.gpus_max != r.gpus) {
+            throw scenario_error({.where = {}, .key = "workload", .what = "jobs that are not rigid are not supported yet", .value = {},
+                                  .remedy = "give kind rigid and equal GPU counts"});
         }
         auto& records = records_[feed_.which()];
-        if (r.row >= records.size()) records.resize(r.row + 1);
+        records.grow_to(r.row + 1, {});
         const fleet::demand wanted{.gpus = r.gpus, .spread = r.placement.spread};
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
@@ -158,7 +177,7 @@ private:
         seen_[i].order = order;
         seen_[i].submit = r.submit;
         seen_[i].estimate = estimate;
-        seen_[i].remaining_estimate = estimate;
+        seen_[i].speed = r.accelerator.speed;
         seen_[i].demand = wanted;
         seen_[i].attempt = attempt;
         seen_[i].priority = r.priority;
@@ -167,11 +186,10 @@ private:
         seen_[i].state = policy::job_state::queued;
         work_[i] = r.work;
         runs_[i] = {};
-        runs_[i].work = r.work;
         runs_[i].remaining = r.work;
+        runs_[i].speed = r.accelerator.speed;
         if (enforce_estimate_ && r.estimate != workload::no_estimate) runs_[i].allowance = r.estimate;
         who_[i] = {.row = r.row, .name = r.name, .source = static_cast<std::uint16_t>(feed_.which()), .name_is_text = r.name_is_text};
-        attempts_[i] = 0;
         ++live_;
         policy_->on_submit(picture(), job);
         changed_ = true;
@@ -188,7 +206,6 @@ private:
         work_.emplace_back();
         who_.emplace_back();
         ends_.push_back(kernel::no_event);
-        attempts_.push_back(0);
         return job_id{static_cast<std::uint32_t>(seen_.size() - 1)};
     }
 
@@ -239,12 +256,11 @@ private:
                 case policy::action_kind::start:
                     runs_[i].start(now);
                     ++running_;
-                    ++attempts_[i];
                     ends_[i] = kernel_.schedule(runs_[i].end(), completions,
                                                 {.kind = job_ends, .entity = static_cast<std::uint32_t>(a.job), .attempt = seen_[i].attempt});
                     for (observer* o : observers_) {
                         o->on_start({.at = now, .source = who_[i].source, .name = who_[i].name, .name_is_text = who_[i].name_is_text,
-                                     .attempt = attempts_[i], .where = allocations_.shares(seen_[i].held)});
+                                     .attempt = runs_[i].preemptions + runs_[i].restarts + 1, .where = allocations_.shares(seen_[i].held)});
                     }
                     policy_->on_start(picture(), a.job);
                     break;
@@ -273,7 +289,7 @@ private:
     void sample_now() {
         const instant now = kernel_.now();
         const std::uint64_t free = fleet_.free().free_gpus();
-        const sample s{.at = now, .queued = live_ - running_, .running = running_, .busy_gpus = fleet_.up_gpus() - free,
+        const sample s{.at = now, .queued = waiting(), .running = running_, .busy_gpus = fleet_.up_gpus() - free,
                        .free_gpus = free, .finished = finished_};
         for (observer* o : observers_) o->on_sample(s);
         // Samples alone do not keep a run alive.
@@ -285,10 +301,10 @@ private:
     std::vector<duration> work_;                     // by job_id: the truth, for oracles
     std::vector<identity> who_;                      // by job_id
     std::vector<kernel::event_handle> ends_;         // by job_id
-    std::vector<std::uint32_t> attempts_;            // by job_id: runs of this job
     std::vector<job_id> free_rows_;
     std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
     kernel::event_handle wake_ = kernel::no_event;
+    instant reached_ = start_of_time;
     bool changed_ = false;
     bool closed_ = false;
     ledger books_;
@@ -306,11 +322,12 @@ status simulation::run_rounds(std::uint64_t events) { return model_->run_rounds(
 void simulation::run() { run_until(never); }
 instant simulation::now() const noexcept { return model_->kernel_.now(); }
 std::uint64_t simulation::events_processed() const noexcept { return model_->kernel_.events_processed(); }
+std::uint64_t simulation::waiting() const noexcept { return model_->waiting(); }
 std::uint64_t simulation::peak_queue() const noexcept { return model_->peak_queue_; }
 double simulation::reading_s() const noexcept { return model_->feed_.reading_s(); }
 const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
 std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }
 const summary& simulation::results() { return model_->results(); }
-std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source); }
+std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source).span(); }
 
 }  // namespace ampacity::sim

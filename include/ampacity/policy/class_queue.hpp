@@ -2,9 +2,9 @@
 /// \file
 /// A queue in submit order, indexed by what decides whether a job may start: its demand and its estimate.
 ///
-/// Jobs of equal demand share a lane, so "does it fit?" is asked once per lane; a lane is a tree of least
-/// estimates over submit order, so the next job with an estimate within a window is found in O(log n) without a
-/// walk of the queue. Push and remove cost O(log n). Not thread-safe.
+/// Jobs of equal demand share a lane, so "does it fit?" is asked once per lane; a lane knows the least estimate of
+/// every run of 16 jobs and a tree over these, so the next job with an estimate within a window is found in O(log n)
+/// without a walk of the queue. Push and remove cost O(log n). About 64 bytes per job. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -39,31 +39,67 @@ public:
         [[nodiscard]] entry first(std::uint64_t from_order, duration longest) const {
             if (live_ == 0 || least_[1] > longest) return {};
             const auto from = std::lower_bound(slots_.begin(), slots_.end(), from_order,
-                                               [](const entry& e, std::uint64_t order) { return e.order < order; });
+                                               [](const slot& s, std::uint64_t order) { return s.order < order; });
             if (from == slots_.end()) return {};
-            std::size_t at = capacity() + static_cast<std::size_t>(from - slots_.begin());
-            while (least_[at] > longest) {  // climb to a right neighbour that holds one, then descend
+            const auto row = static_cast<std::size_t>(from - slots_.begin());
+            const std::size_t block = row / per_block;
+            if (least_[blocks() + block] <= longest) {
+                if (const entry e = first_in(row, (block + 1) * per_block, longest); e.job != none<job_id>) return e;
+            }
+            std::size_t at = blocks() + block;
+            do {  // climb to a right neighbour that holds one, then descend
                 while (at % 2 == 1) at /= 2;
                 if (at == 0) return {};
                 ++at;
-                if (least_[at] <= longest) break;
-            }
-            while (at < capacity()) at = least_[2 * at] <= longest ? 2 * at : 2 * at + 1;
-            return slots_[at - capacity()];
+            } while (least_[at] > longest);
+            while (at < blocks()) at = least_[2 * at] <= longest ? 2 * at : 2 * at + 1;
+            return first_in((at - blocks()) * per_block, (at - blocks() + 1) * per_block, longest);
         }
 
     private:
         friend class class_queue;
-        [[nodiscard]] std::size_t capacity() const noexcept { return least_.size() / 2; }
-        void set(std::size_t slot, duration estimate) {
-            std::size_t at = capacity() + slot;
-            least_[at] = estimate;
-            for (at /= 2; at != 0; at /= 2) least_[at] = std::min(least_[2 * at], least_[2 * at + 1]);
+
+        struct slot {
+            std::uint64_t order = 0;
+            duration estimate = gone;
+            job_id job{};
+        };
+
+        [[nodiscard]] std::size_t blocks() const noexcept { return least_.size() / 2; }
+        [[nodiscard]] std::size_t capacity() const noexcept { return blocks() * per_block; }
+
+        [[nodiscard]] entry first_in(std::size_t row, std::size_t end, duration longest) const {
+            for (end = std::min(end, slots_.size()); row < end; ++row) {
+                if (slots_[row].estimate <= longest) return {.order = slots_[row].order, .job = slots_[row].job};
+            }
+            return {};
+        }
+        [[nodiscard]] duration least_of(std::size_t block) const {
+            duration least = gone;
+            const std::size_t end = std::min((block + 1) * per_block, slots_.size());
+            for (std::size_t row = block * per_block; row != end; ++row) least = std::min(least, slots_[row].estimate);
+            return least;
+        }
+        void append(const slot& s) {
+            slots_.push_back(s);
+            for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate < least_[at]; at /= 2) {
+                least_[at] = s.estimate;
+            }
+        }
+        void erase(std::size_t row) {
+            slots_[row].estimate = gone;
+            std::size_t at = blocks() + row / per_block;
+            duration least = least_of(row / per_block);
+            while (at != 0 && least_[at] != least) {
+                least_[at] = least;
+                at /= 2;
+                if (at != 0) least = std::min(least_[2 * at], least_[2 * at + 1]);
+            }
         }
 
         fleet::demand demand_;
-        std::vector<entry> slots_;      // rising order; removed ones stay until the next compaction
-        std::vector<duration> least_;   // tree over slots, root at 1; `gone` where there is no job
+        std::vector<slot> slots_;      // rising order; removed ones stay until the next compaction
+        std::vector<duration> least_;  // tree over runs of `per_block` slots, root at 1
         std::size_t live_ = 0;
     };
 
@@ -71,21 +107,27 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// The job that has waited longest. \pre not empty
     [[nodiscard]] job_id front() const noexcept { return head_; }
-    [[nodiscard]] const std::vector<lane>& lanes() const noexcept { return lanes_; }
+    /// The next one in submit order; `none` behind the last. \pre queued
+    [[nodiscard]] job_id next(job_id job) const noexcept { return at_[index(job)].after; }
+
+    /// Calls `f(lane)` for each lane that holds jobs of at most `gpus`, smallest demand first.
+    template <class F>
+    void for_lanes(std::uint64_t gpus, F f) const {
+        for (const std::uint32_t row : by_size_) {
+            const lane& l = lanes_[row];
+            if (l.demand().gpus > gpus) return;
+            if (l.size() != 0) f(l);
+        }
+    }
 
     /// Appends a job; `order` is above all that were pushed before.
     void push(job_id job, std::uint64_t order, fleet::demand demand, duration estimate) {
-        const std::uint64_t key = std::uint64_t{demand.gpus} << 1U | static_cast<std::uint64_t>(demand.spread);
-        const auto [found, fresh] = lane_of_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
-        if (fresh) lanes_.emplace_back(demand);
+        const std::uint32_t row = lane_for(demand);
         if (index(job) >= at_.size()) at_.resize(index(job) + 1);
-        place& p = at_[index(job)];
-        p = {.lane = found->second, .slot = 0, .before = tail_, .after = none<job_id>};
-        lane& l = lanes_[p.lane];
+        lane& l = lanes_[row];
         if (l.slots_.size() == l.capacity()) compact(l);
-        p.slot = static_cast<std::uint32_t>(l.slots_.size());
-        l.slots_.push_back({.order = order, .job = job});
-        l.set(p.slot, estimate);
+        at_[index(job)] = {.lane = row, .slot = static_cast<std::uint32_t>(l.slots_.size()), .before = tail_, .after = none<job_id>};
+        l.append({.order = order, .estimate = std::min(estimate, gone - duration{1}), .job = job});
         ++l.live_;
         ++size_;
         (tail_ == none<job_id> ? head_ : at_[index(tail_)].after) = job;
@@ -95,7 +137,7 @@ public:
     void remove(job_id job) {
         const place p = at_[index(job)];
         lane& l = lanes_[p.lane];
-        l.set(p.slot, gone);
+        l.erase(p.slot);
         --l.live_;
         --size_;
         (p.before == none<job_id> ? head_ : at_[index(p.before)].after) = p.after;
@@ -104,6 +146,7 @@ public:
 
 private:
     static constexpr duration gone = duration::max();
+    static constexpr std::size_t per_block = 16;
 
     struct place {
         std::uint32_t lane = 0;
@@ -112,25 +155,30 @@ private:
         job_id after = none<job_id>;
     };
 
+    std::uint32_t lane_for(fleet::demand demand) {
+        const std::uint64_t key = std::uint64_t{demand.gpus} << 1U | static_cast<std::uint64_t>(demand.spread);
+        const auto [found, fresh] = lane_of_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
+        if (fresh) {
+            lanes_.emplace_back(demand);
+            const auto smaller = [this](std::uint32_t row, std::uint32_t gpus) { return lanes_[row].demand().gpus < gpus; };
+            by_size_.insert(std::lower_bound(by_size_.begin(), by_size_.end(), demand.gpus, smaller), found->second);
+        }
+        return found->second;
+    }
+
     /// Drops the removed slots; doubles when more than half are alive. O(1) per push on average.
     void compact(lane& l) {
-        std::vector<duration> estimates;
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i != l.slots_.size(); ++i) {
-            const duration e = l.least_[l.capacity() + i];
-            if (e == gone) continue;
-            l.slots_[kept] = l.slots_[i];
-            at_[index(l.slots_[kept].job)].slot = static_cast<std::uint32_t>(kept);
-            estimates.push_back(e);
-            ++kept;
-        }
-        l.slots_.resize(kept);
-        l.least_.assign(2 * std::max<std::size_t>(16, std::bit_ceil(2 * kept + 1)), gone);
-        std::copy(estimates.begin(), estimates.end(), l.least_.begin() + static_cast<std::ptrdiff_t>(l.capacity()));
-        for (std::size_t at = l.capacity() - 1; at != 0; --at) l.least_[at] = std::min(l.least_[2 * at], l.least_[2 * at + 1]);
+        std::erase_if(l.slots_, [](const lane::slot& s) { return s.estimate == gone; });
+        const std::size_t wanted = std::bit_ceil(2 * l.slots_.size() / per_block + 1);
+        if (wanted != l.blocks()) l.least_.resize(2 * wanted);
+        l.slots_.reserve(l.capacity());
+        for (std::size_t i = 0; i != l.slots_.size(); ++i) at_[index(l.slots_[i].job)].slot = static_cast<std::uint32_t>(i);
+        for (std::size_t b = 0; b != l.blocks(); ++b) l.least_[l.blocks() + b] = b * per_block < l.slots_.size() ? l.least_of(b) : gone;
+        for (std::size_t at = l.blocks() - 1; at != 0; --at) l.least_[at] = std::min(l.least_[2 * at], l.least_[2 * at + 1]);
     }
 
     std::vector<lane> lanes_;
+    std::vector<std::uint32_t> by_size_;  // rows of lanes_, rising demand
     std::unordered_map<std::uint64_t, std::uint32_t> lane_of_;
     std::vector<place> at_;  // by job_id
     job_id head_ = none<job_id>;

@@ -8,6 +8,7 @@
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
 
 #include <cstdint>
@@ -24,9 +25,9 @@ struct job_view {
     std::uint64_t order = 0;        ///< rank by (submit, workload entry, file order); unique and rising
     instant submit{};               ///< when it arrived
     duration estimate{};            ///< planning estimate: max(user's estimate, duration), for the whole work
-    duration remaining_estimate{};  ///< at the start of the current run, or now if queued: estimate - progress kept
     instant run_start{};            ///< start of the current run; meaningless if queued
     duration progress{};            ///< work kept at the end of the last run; 0 before the first preemption
+    double speed = 1.0;             ///< work per time while it runs
     fleet::demand demand{};         ///< GPUs and how they may lie
     std::uint32_t attempt = 0;      ///< runs begun so far
     std::int32_t priority = 0;      ///< larger is more urgent
@@ -35,8 +36,14 @@ struct job_view {
     job_state state = job_state::absent;
     fleet::allocation held{};       ///< what it holds while running (empty on a pool)
 
+    /// Work that is left by the planning estimate, at the start of the current run, or now if queued.
+    [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
+    /// Work done by `now`.
+    [[nodiscard]] duration done(instant now) const {
+        return state == job_state::running ? progress + work_in(now - run_start, speed) : progress;
+    }
     /// End of the current run if the planning estimate is right. \pre running
-    [[nodiscard]] instant planned_end() const noexcept { return add_saturating(run_start, remaining_estimate); }
+    [[nodiscard]] instant planned_end() const { return add_saturating(run_start, time_for(remaining_estimate(), speed)); }
 };
 
 }  // namespace ampacity::policy

@@ -8,6 +8,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/free_index.hpp>
+#include <ampacity/fleet/node_state.hpp>
 #include <ampacity/policy/job_view.hpp>
 #include <ampacity/policy/placer.hpp>
 
@@ -24,6 +25,16 @@ struct capacity_view {
     std::uint64_t up_gpus = 0;       ///< GPUs of nodes in service
 };
 
+/// Power that feeds could still give. Empty until a fleet has feeds.
+struct headroom_view {
+    std::span<const double> feed_w{};  ///< [W] (feeds)
+};
+
+/// How the nodes are. Empty on a pool.
+struct health_view {
+    std::span<const fleet::node_state> nodes{};  ///< (nodes)
+};
+
 /// The truth that only oracles ask for; a policy that calls it says so in its description.
 class oracle_view {
 public:
@@ -38,6 +49,8 @@ private:
 struct view {
     instant now{};
     capacity_view capacity;
+    headroom_view headroom{};
+    health_view health{};
     std::span<const job_view> jobs;               ///< by `job_id`
     const fleet::allocation_arena& allocations;   ///< what `job_view::held` points into
     const placer& place;                          ///< the scenario's placer

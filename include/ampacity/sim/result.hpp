@@ -25,7 +25,7 @@ inline constexpr instant unset = instant::min();
 /// One job of the input, for good. 64 bytes.
 struct job_record {
     std::int64_t name = 0;           ///< the file's job_id, or an index into the source's texts
-    instant submit{};
+    instant submit = unset;          ///< unset: a row that the run ended before
     instant first_start = unset;
     instant finish = unset;          ///< of a finished or killed job
     duration useful{};               ///< wall time of kept work [ns per GPU]
@@ -54,7 +54,7 @@ struct summary {
     ledger books;
 };
 
-/// Summary over records. `gpus` is the size of the fleet.
-[[nodiscard]] summary summarise(std::span<const std::vector<job_record>> sources, std::uint64_t gpus);
+/// Summary over the records of each source. `gpus` is the size of the fleet.
+[[nodiscard]] summary summarise(std::span<const std::span<const job_record>> sources, std::uint64_t gpus);
 
 }  // namespace ampacity::sim

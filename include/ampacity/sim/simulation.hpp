@@ -58,6 +58,8 @@ public:
 
     [[nodiscard]] instant now() const noexcept;
     [[nodiscard]] std::uint64_t events_processed() const noexcept;
+    /// Jobs that wait now.
+    [[nodiscard]] std::uint64_t waiting() const noexcept;
     /// Largest number of jobs that waited at the end of any round.
     [[nodiscard]] std::uint64_t peak_queue() const noexcept;
     /// Wall time spent inside the sources [s].
