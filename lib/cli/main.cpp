@@ -1,70 +1,126 @@
 // The program: thin over the library. Results go to stdout, progress and diagnostics to stderr.
 
+#include "list_command.hpp"
 #include "run_command.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/suggest.hpp>
 #include <ampacity/core/version.hpp>
-#include <ampacity/policy/registry.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
-void print(std::span<const ampacity::policy::description> table) {
-    for (const auto& d : table) fmt::print("{:<14} {}\n", d.name, d.text);
+using namespace ampacity;
+
+void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
+    command.add_option("SCENARIO", options.scenario, "scenario file")->required();
+    command.add_option("--set", options.set, "override a key of the file: key.path=value; may be repeated")->allow_extra_args(false);
+    command.add_option("--seed", options.seed, "seed of all random streams");
+    command.add_option("--policy", options.policy, "scheduling policy");
+    command.add_option("--until", options.until, "end of the run: a duration, or drained");
+}
+
+std::string joined(int argc, char** argv) {
+    std::string out;
+    for (int i = 0; i < argc; ++i) {
+        if (i != 0) out += ' ';
+        out += argv[i];
+    }
+    return out;
+}
+
+/// Another command that may have been meant, or where to read on.
+std::string remedy_for(const CLI::App& app, int argc, char** argv) {
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
+    const std::string given = argc > 1 ? argv[1] : "";
+    if (std::find(known.begin(), known.end(), given) != known.end()) return fmt::format("see ampacity {} --help", given);
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const std::string_view near = nearest(given, names);
+    return near.empty() ? "see ampacity --help" : fmt::format("did you mean `{}`?", near);
 }
 
 int run_program(int argc, char** argv) {
     CLI::App app{"Ampacity simulates AI datacenters as discrete events.", "ampacity"};
-    app.set_version_flag("--version", std::string{ampacity::version});
-    app.require_subcommand(1);
+    app.set_version_flag("--version", "ampacity " + std::string{version});
+    app.require_subcommand(0, 1);  // so that an unknown one is named
 
-    ampacity::cli::run_options options;
-    const auto scenario_arguments = [&options](CLI::App& command) {
-        command.add_option("SCENARIO", options.scenario, "scenario file")->required();
-        command.add_option("--set", options.set, "override: key.path=value")->allow_extra_args(false);
-        command.add_option("--seed", options.seed, "seed of all random streams");
-        command.add_option("--policy", options.policy, "scheduling policy");
-        command.add_option("--until", options.until, "end of the run: a duration, or drained");
-    };
-    CLI::App& run = *app.add_subcommand("run", "run one simulation");
-    scenario_arguments(run);
-    run.add_option("-o,--output", options.directory, "folder for the results (default out/NAME)");
+    cli::run_options options;
+    options.command = joined(argc, argv);
+    CLI::App& run = *app.add_subcommand("run", "run one simulation: a table on stdout, files in the output folder");
+    add_scenario_options(run, options.of);
+    run.add_option("-o,--output", options.directory, "folder for the results (default: out/NAME)");
     run.add_flag("--progress,!--no-progress", options.progress, "show progress (default: on a terminal)");
-    CLI::App& validate = *app.add_subcommand("validate", "check a scenario and print it resolved");
-    scenario_arguments(validate);
+
+    CLI::App& validate = *app.add_subcommand("validate", "read everything, run nothing; print the resolved scenario");
+    add_scenario_options(validate, options.of);
+
+    std::string directory;
+    std::string page;
+    CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run");
+    report.add_option("DIR", directory, "output folder of a run")->required();
+    report.add_option("-o,--output", page, "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run");
+
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
-    list.add_option("WHAT", what, "policies or placers")->required()->check(CLI::IsMember({"policies", "placers"}));
+    list.add_option("WHAT", what, "policies, placers, formats, metrics or keys")
+        ->required()
+        ->check(CLI::IsMember({"policies", "placers", "formats", "metrics", "keys"}));
+    std::string name;
+    CLI::App& describe = *app.add_subcommand("describe", "all there is to say about a policy, placer, format, metric or key");
+    describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
 
     try {
         app.parse(argc, argv);
+    } catch (const CLI::Success& e) {  // --help, --version
+        return app.exit(e);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : 2;
+        fmt::print(stderr, "ampacity: error: {}; {}\n", e.what(), remedy_for(app, argc, argv));
+        return 2;
     }
-    if (run) return ampacity::cli::run(options);
-    if (validate) return ampacity::cli::validate(options);
-    print(what == "policies" ? ampacity::policy::policies() : ampacity::policy::placers());
-    return 0;
+    if (app.get_subcommands().empty()) {
+        fmt::print(stderr, "ampacity: error: no command; see ampacity --help\n");
+        return 2;
+    }
+    if (run) return cli::run(options);
+    if (validate) return cli::validate(options.of);
+    if (report) return cli::report(directory, page);
+    if (list) return cli::list(what);
+    return cli::describe(name);
+}
+
+/// Results that did not reach their reader are an error.
+int checked_output(int status) {
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    fmt::print(stderr, "stdout:1:1: error: the results cannot be written; check where the output goes\n");
+    return 2;
+}
+
+int report_bug(const char* what) {
+    fmt::print(stderr, "ampacity: this is a bug of ours: {}\nplease report it with the scenario, the command and the version {}\n", what, version);
+    return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
     try {
-        return run_program(argc, argv);
-    } catch (const ampacity::internal_error& e) {
-        fmt::print(stderr, "ampacity: this is a bug of ours: {}\nplease report it with the scenario and the version {}\n", e.what(), ampacity::version);
-        return 1;
-    } catch (const ampacity::error& e) {
+        return checked_output(run_program(argc, argv));
+    } catch (const internal_error& e) {
+        return report_bug(e.what());
+    } catch (const error& e) {
         fmt::print(stderr, "{}\n", e.what());
         return e.exit_status();
     } catch (const std::exception& e) {
-        fmt::print(stderr, "ampacity: this is a bug of ours: {}\nplease report it with the scenario and the version {}\n", e.what(), ampacity::version);
-        return 1;
+        return report_bug(e.what());
     }
 }

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// The commands `run` and `validate`. Not thread-safe: one command per process.
+/// The commands `run`, `validate` and `report`. Not thread-safe: one command per process.
 
 #include <optional>
 #include <string>
@@ -8,16 +8,22 @@
 
 namespace ampacity::cli {
 
-struct run_options {
+struct scenario_options {
     std::string scenario;
     std::vector<std::string> set;
     std::string seed, policy, until;  ///< empty where not given
-    std::string directory;            ///< empty: out/NAME
-    std::optional<bool> progress;
 };
 
-/// Returns the exit status: 0, or 4 if interrupted. \throws ampacity::error
+struct run_options {
+    scenario_options of{};
+    std::string directory{};          ///< empty: out/NAME
+    std::optional<bool> progress{};
+    std::string command{};            ///< the whole command line, for run.json
+};
+
+// Each returns the exit status: 0, or 4 if interrupted. \throws ampacity::error
 int run(const run_options& options);
-int validate(const run_options& options);
+int validate(const scenario_options& options);
+int report(const std::string& directory, const std::string& output);
 
 }  // namespace ampacity::cli

@@ -221,10 +221,21 @@ bool csv_reader::fill() {
         row_ = 0;
     }
     if (end_ + slack_bytes == buffer_.size()) buffer_.resize(2 * buffer_.size());
-    const std::size_t n = in_.read({buffer_.data() + end_, buffer_.size() - slack_bytes - end_});
+    const std::size_t n = read_more();
     at_file_end_ = n == 0;
     end_ += n;
     return n != 0;
+}
+
+/// A fault of the file is reported where the text that could be read ends.
+std::size_t csv_reader::read_more() {
+    try {
+        return in_.read({buffer_.data() + end_, buffer_.size() - slack_bytes - end_});
+    } catch (const data_error& e) {
+        diagnostic d = e.details();
+        d.where = where_byte(buffer_.data() + end_);
+        throw data_error(std::move(d));
+    }
 }
 
 void csv_reader::check_count() const {

@@ -70,7 +70,7 @@ struct input_stream::state {
     }
 
     [[noreturn]] void fail(std::string what, std::string value, std::string remedy) const {
-        throw data_error({{path, 0, 0}, {}, std::move(what), std::move(value), std::move(remedy)});
+        throw data_error({{path, 1, 1}, {}, std::move(what), std::move(value), std::move(remedy)});
     }
     [[noreturn]] void fail_to_open(int code) const {
         fail("cannot be opened", system_text(code), code == EACCES ? "check the file's permissions" : "check the path");

@@ -2,6 +2,7 @@
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/xxh64.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
 
@@ -274,7 +275,7 @@ source_position loaded_scenario::locate(std::string_view key_path) const {
     for (;;) {
         if (const auto found = positions.find(key_path); found != positions.end()) return found->second;
         const std::size_t dot = key_path.rfind('.');
-        if (dot == std::string_view::npos) return {file, 0, 0};
+        if (dot == std::string_view::npos) return {file, 1, 1};
         key_path = key_path.substr(0, dot);
     }
 }
@@ -288,6 +289,9 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
     loaded_scenario loaded;
     loaded.file = name;
     loaded.directory = directory;
+    xxh64 hash;
+    hash.update(text);
+    loaded.digest = hash.digest();
     binder{tree, loaded.positions}.bind_struct(tree.root, {}, tree.at(tree.root).at, loaded.value);
     scenario::check(loaded.value, [&](std::string_view path) { return loaded.locate(path); });
     return loaded;
@@ -295,7 +299,7 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
 
 loaded_scenario read_scenario(const std::filesystem::path& file, std::span<const scenario_override> overrides) {
     const std::string name = file.string();
-    const auto unreadable = [&](const std::string& why) { refuse({name, 0, 0}, {}, "the scenario file cannot be read", why, "check the path"); };
+    const auto unreadable = [&](const std::string& why) { refuse({name, 1, 1}, {}, "the scenario file cannot be read", why, "check the path"); };
     // A folder would open like a file and fail on its first read.
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored)) unreadable("it is a folder");

@@ -217,7 +217,7 @@ yaml_index parse_yaml(yaml_tree& tree, const std::string& origin, std::string_vi
     const auto origin_row = static_cast<std::uint32_t>(tree.origins.size());
     tree.origins.push_back(origin);
     tree_builder builder{tree, origin_row, places};
-    if (text.size() > max_text) builder.fail({origin_row, 0, 0}, {}, "too large", std::to_string(text.size()) + " bytes", "write at most 16 MiB");
+    if (text.size() > max_text) builder.fail({origin_row, 1, 1}, {}, "too large", std::to_string(text.size()) + " bytes", "write at most 16 MiB");
     if (constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
     check_bytes(text, builder);
     // yaml-cpp takes a quote that is never closed for closed where the text ends in a line break.

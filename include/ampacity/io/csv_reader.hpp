@@ -66,6 +66,7 @@ private:
     outcome tokenise();
     void unescape();
     bool fill();
+    std::size_t read_more();
     void check_count() const;
     [[nodiscard]] source_position where_byte(const char* at) const;
     [[noreturn]] void fail_at(const char* at, std::string what, std::string value, std::string remedy) const;

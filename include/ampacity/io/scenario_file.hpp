@@ -10,6 +10,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/scenario.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <span>
@@ -34,6 +35,7 @@ struct loaded_scenario {
     scenario::scenario value;
     std::string file;                 ///< as given
     std::filesystem::path directory;  ///< paths in the scenario are relative to it
+    std::uint64_t digest = 0;         ///< XXH64 of the file's text
     std::map<std::string, source_position, std::less<>> positions;  ///< of each value that was given, by key path
 
     /// The place of a value; for one that was not given, of the nearest value around it.

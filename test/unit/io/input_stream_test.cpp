@@ -86,7 +86,7 @@ TEST_CASE("gzip is told by its bytes, not by the name", "[input_stream]") {
     const files make;
     CHECK(content(make("jobs.csv", test::gzip("hello"))) == "hello");
     CHECK(fault(make("jobs.csv.gz", "hello")) ==
-          "jobs.csv.gz: error: is not gzip data, although its name ends in .gz; rename it if it is plain, else fetch "
+          "jobs.csv.gz:1:1: error: is not gzip data, although its name ends in .gz; rename it if it is plain, else fetch "
           "it again");
 }
 
@@ -100,10 +100,10 @@ TEST_CASE("all members of a gzip file are read", "[input_stream]") {
     const std::string one = test::gzip("one");
     const std::string at = std::to_string(one.size());
     CHECK(fault(make("g.gz", one + "garbage")) ==
-          "g.gz: error: corrupt gzip data (unexpected bytes after the end of the data at compressed byte " + at +
+          "g.gz:1:1: error: corrupt gzip data (unexpected bytes after the end of the data at compressed byte " + at +
               "); fetch or compress the file again");
     CHECK(fault(make("g.gz", one + std::string(3, '\0') + one)).find("unexpected bytes") != std::string::npos);
-    CHECK(fault(make("g.gz", one + "\x1F")) == "g.gz: error: truncated gzip data (ends at compressed byte " +
+    CHECK(fault(make("g.gz", one + "\x1F")) == "g.gz:1:1: error: truncated gzip data (ends at compressed byte " +
                                                    std::to_string(one.size() + 1) +
                                                    "); fetch or compress the file again");
 }
@@ -116,7 +116,7 @@ TEST_CASE("a truncated gzip file never reads as complete", "[input_stream]") {
         if (n == first) continue;  // a complete file of one member
         CAPTURE(n);
         REQUIRE(fault(make("t.gz", whole.substr(0, n))) ==
-                "t.gz: error: truncated gzip data (ends at compressed byte " + std::to_string(n) +
+                "t.gz:1:1: error: truncated gzip data (ends at compressed byte " + std::to_string(n) +
                     "); fetch or compress the file again");
     }
     CHECK(fault(make("t.gz", whole)) == "read: job_id,submit_s\n1,2\n3,4\n5,6\n");
@@ -128,12 +128,12 @@ TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
     const std::string whole = test::gzip(text);
     std::string bad_crc = whole;
     bad_crc[whole.size() - 8] = static_cast<char>(bad_crc[whole.size() - 8] ^ 1);
-    CHECK(fault(make("c.gz", bad_crc)) == "c.gz: error: corrupt gzip data (incorrect data check at compressed byte " +
+    CHECK(fault(make("c.gz", bad_crc)) == "c.gz:1:1: error: corrupt gzip data (incorrect data check at compressed byte " +
                                               std::to_string(whole.size() - 4) + "); fetch or compress the file again");
     std::string bad_length = whole;
     bad_length.back() = 1;
     CHECK(fault(make("c.gz", bad_length)) ==
-          "c.gz: error: corrupt gzip data (incorrect length check at compressed byte " + std::to_string(whole.size()) +
+          "c.gz:1:1: error: corrupt gzip data (incorrect length check at compressed byte " + std::to_string(whole.size()) +
               "); fetch or compress the file again");
     // Bytes 4 to 9 of the header (time, flags, system) and the text flag mean nothing to the data.
     int harmless = 0;
@@ -147,7 +147,7 @@ TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
                 ++harmless;
                 continue;
             }
-            REQUIRE(got.find("d.gz: error: ") == 0);
+            REQUIRE(got.find("d.gz:1:1: error: ") == 0);
             REQUIRE(got.find("gzip data") != std::string::npos);
         }
     }
@@ -157,21 +157,21 @@ TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
 TEST_CASE("what cannot be read is said with a remedy", "[input_stream]") {
     const files make;
     CHECK(fault(make.directory.path() / "none.csv") ==
-          "none.csv: error: cannot be opened (No such file or directory); check the path");
+          "none.csv:1:1: error: cannot be opened (No such file or directory); check the path");
     std::filesystem::create_directory(make.directory.path() / "folder");
-    CHECK(fault(make.directory.path() / "folder") == "folder: error: is a directory; give a file in it");
-    CHECK(fault(make("file", "x") / "below") == "below: error: cannot be opened (Not a directory); check the path");
+    CHECK(fault(make.directory.path() / "folder") == "folder:1:1: error: is a directory; give a file in it");
+    CHECK(fault(make("file", "x") / "below") == "below:1:1: error: cannot be opened (Not a directory); check the path");
 
     const auto secret = make("secret", "x");
     std::filesystem::permissions(secret, std::filesystem::perms::none);
     const std::string got = fault(secret);  // the superuser may read it
     CHECK((got == "read: x" ||
-           got == "secret: error: cannot be opened (Permission denied); check the file's permissions"));
+           got == "secret:1:1: error: cannot be opened (Permission denied); check the file's permissions"));
 
     const std::string zstd =
         "Zstandard compression is not supported yet; decompress the file with `zstd -d`, or recompress it with gzip";
-    CHECK(fault(make("a.csv.zst", "\x28\xB5\x2F\xFDxyz")) == "a.csv.zst: error: " + zstd);
-    CHECK(fault(make("a.csv", "\x28\xB5\x2F\xFDxyz")) == "a.csv: error: " + zstd);
+    CHECK(fault(make("a.csv.zst", "\x28\xB5\x2F\xFDxyz")) == "a.csv.zst:1:1: error: " + zstd);
+    CHECK(fault(make("a.csv", "\x28\xB5\x2F\xFDxyz")) == "a.csv:1:1: error: " + zstd);
 }
 
 TEST_CASE("progress and the hash count the file's own bytes", "[input_stream]") {

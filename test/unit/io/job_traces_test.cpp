@@ -323,11 +323,14 @@ TEST_CASE("gzip traces read alike, and truncated ones never end quietly", "[job_
     for (std::size_t n = 0; n < packed.size(); ++n) {
         CAPTURE(n);
         test::write_file(file, packed.substr(0, n));
-        REQUIRE(fault({.path = file}) == "t.csv.gz: error: truncated gzip data (ends at compressed byte " +
-                                             std::to_string(n) + "); fetch or compress the file again");
+        // The place is where the text that could be read ends.
+        const std::string got = fault({.path = file});
+        REQUIRE(got.starts_with("t.csv.gz:"));
+        REQUIRE(got.ends_with(": error: truncated gzip data (ends at compressed byte " + std::to_string(n) +
+                              "); fetch or compress the file again"));
     }
     CHECK(fault({.path = make.directory.path() / "none.csv"}) ==
-          "none.csv: error: cannot be opened (No such file or directory); check the path");
+          "none.csv:1:1: error: cannot be opened (No such file or directory); check the path");
 }
 
 TEST_CASE("philly-csv counts from its first submit", "[job_traces]") {

@@ -116,7 +116,7 @@ TEST_CASE("values keep their places", "[scenario_file]") {
     CHECK(at("scheduler.las.thresholds.1") == "s.yaml:15:66");
     // Defaults are located at what holds them.
     CHECK(at("scheduler.srtf.by") == "s.yaml:15:12");
-    CHECK(at("start") == "s.yaml:0:0");
+    CHECK(at("start") == "s.yaml:1:1");
 }
 
 TEST_CASE("the smallest scenarios", "[scenario_file]") {
@@ -242,7 +242,7 @@ TEST_CASE("what is not YAML, or more of it than a scenario may use", "[scenario_
         CHECK(refusal(std::string{"a: "} + bytes).starts_with("s.yaml:1:4: error: not UTF-8"));
     }
     CHECK(refusal(with("philly-easy", "zürich-日本-\xF0\x9F\x98\x80")) == "accepted");
-    CHECK(refusal("a: " + std::string(std::size_t{17} << 20U, 'x')) == "s.yaml: error: too large (17825795 bytes); write at most 16 MiB");
+    CHECK(refusal("a: " + std::string(std::size_t{17} << 20U, 'x')) == "s.yaml:1:1: error: too large (17825795 bytes); write at most 16 MiB");
 }
 
 TEST_CASE("deep nesting is refused before it hurts", "[scenario_file]") {
@@ -324,8 +324,8 @@ TEST_CASE("files", "[scenario_file]") {
     CHECK(loaded.directory == folder);
     CHECK(loaded.resolve("jobs.csv.gz") == folder / "jobs.csv.gz");
     CHECK(loaded.locate("seed").file == file.string());
-    CHECK_THROWS_WITH(io::read_scenario("no/such.yaml"), "no/such.yaml: error: the scenario file cannot be read (No such file or directory); check the path");
-    CHECK_THROWS_WITH(io::read_scenario(folder), folder.string() + ": error: the scenario file cannot be read (it is a folder); check the path");
+    CHECK_THROWS_WITH(io::read_scenario("no/such.yaml"), "no/such.yaml:1:1: error: the scenario file cannot be read (No such file or directory); check the path");
+    CHECK_THROWS_WITH(io::read_scenario(folder), folder.string() + ":1:1: error: the scenario file cannot be read (it is a folder); check the path");
     std::filesystem::remove_all(folder);
 }
 

@@ -1,0 +1,62 @@
+#pragma once
+/// \file
+/// The files of a run: jobs.csv, placement.csv, telemetry.csv, summary.json, run.json, resolved.yaml.
+///
+/// The folder is made if it is not there; our own files of an earlier run are removed first, others are left alone.
+/// placement.csv and telemetry.csv grow while the run goes on. No file stands under its name before it is complete;
+/// summary.json is the last. Numbers are exact decimals or the shortest text of their double, so the same results
+/// give the same bytes. One thread at a time.
+
+#include <ampacity/scenario/scenario.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ampacity::io {
+
+/// Writes a file that appears whole or not at all. \throws scenario_error
+void write_file(const std::filesystem::path& file, const std::string& text);
+
+/// What is true of this execution only: for run.json.
+struct run_facts {
+    double wall_s = 0;        ///< simulation alone [s]
+    double load_s = 0;        ///< reading scenario and traces [s]
+    std::string command;      ///< how the program was called
+    std::vector<std::pair<std::string, std::string>> inputs;  ///< path and hash of each input file
+};
+
+class run_files final : public sim::observer {
+public:
+    /// \throws scenario_error if the folder cannot be used
+    run_files(std::filesystem::path folder, const scenario::scenario& described);
+    ~run_files() override;
+
+    /// The simulation whose starts are written; needed before it runs.
+    void watch(const sim::simulation& s) noexcept { simulation_ = &s; }
+    /// Wall time spent on writing while the run went on [s].
+    [[nodiscard]] double writing_s() const noexcept { return std::chrono::duration<double>(writing_).count(); }
+
+    void on_start(const sim::job_start& s) override;
+    void on_sample(const sim::sample& s) override;
+
+    /// Completes all files. \throws scenario_error
+    void finish(sim::simulation& s, bool interrupted, const run_facts& facts);
+
+private:
+    struct streams;
+    void write_jobs(const sim::simulation& s) const;
+
+    std::filesystem::path folder_;
+    scenario::scenario described_;
+    const sim::simulation* simulation_ = nullptr;
+    std::unique_ptr<streams> streams_;
+    std::chrono::steady_clock::duration writing_{};
+};
+
+}  // namespace ampacity::io

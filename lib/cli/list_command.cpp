@@ -1,0 +1,109 @@
+#include "list_command.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/suggest.hpp>
+#include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/metrics.hpp>
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/scenario/reference.hpp>
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace ampacity::cli {
+namespace {
+
+struct line {
+    std::string name;
+    std::string text;
+};
+
+std::vector<line> lines_of(std::span<const policy::description> table) {
+    std::vector<line> out;
+    for (const auto& d : table) out.push_back({std::string{d.name}, std::string{d.text}});
+    return out;
+}
+
+std::string with_unit(std::string_view text, std::string_view unit) {
+    return unit.empty() ? std::string{text} : fmt::format("{} [{}]", text, unit);
+}
+
+std::vector<line> lines_of(std::string_view what) {
+    if (what == "policies") return lines_of(policy::policies());
+    if (what == "placers") return lines_of(policy::placers());
+    std::vector<line> out;
+    if (what == "formats") {
+        for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
+    } else if (what == "metrics") {
+        for (const auto& m : io::metrics()) out.push_back({std::string{m.name}, with_unit(m.text, m.unit)});
+    } else {
+        for (const auto& k : scenario::key_reference()) {
+            if (k.supported) out.push_back({k.path, k.doc});
+        }
+    }
+    return out;
+}
+
+void print(const std::vector<line>& lines) {
+    std::size_t width = 0;
+    for (const line& l : lines) width = std::max(width, l.name.size());
+    for (const line& l : lines) fmt::print("{:<{}}  {}\n", l.name, width, l.text);
+}
+
+void print_format(const io::job_trace_format& f) {
+    fmt::print("{}: {}\n\ncolumns, found by the names in the header:\n", f.name, f.description);
+    std::vector<line> columns;
+    for (const auto& c : f.columns) {
+        const char* use = c.use == io::column_use::required      ? ""
+                          : c.use == io::column_use::optional    ? "; optional"
+                          : c.use == io::column_use::unsupported ? "; not supported yet, must be empty"
+                                                                 : "; not looked at";
+        columns.push_back({"  " + std::string{c.name}, with_unit(c.doc, c.unit) + use});
+    }
+    print(columns);
+}
+
+void print_key(const scenario::key_entry& k) {
+    fmt::print("{}: {}\n", k.path, k.doc);
+    const auto more = [](const char* what, const std::string& text) {
+        if (!text.empty()) fmt::print("  {:<9}{}\n", what, text);
+    };
+    more("type", k.type);
+    more("units", k.unit);
+    more("range", k.range);
+    more("default", k.required ? "none: it must be given" : k.default_value);
+}
+
+}  // namespace
+
+int list(const std::string& what) {
+    print(lines_of(what));
+    return 0;
+}
+
+int describe(const std::string& name) {
+    std::vector<std::string> known;
+    for (const auto& f : io::job_trace_formats()) {
+        if (f.name == name) return print_format(f), 0;
+        known.emplace_back(f.name);
+    }
+    for (const auto& k : scenario::key_reference()) {
+        if (k.path == name && k.supported) return print_key(k), 0;
+        if (k.supported) known.push_back(k.path);
+    }
+    for (const char* what : {"policies", "placers", "metrics"}) {
+        for (const line& l : lines_of(what)) {
+            if (l.name == name) return fmt::print("{}: {}\n", l.name, l.text), 0;
+            known.push_back(l.name);
+        }
+    }
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    const std::string_view near = nearest(name, names);
+    throw scenario_error({.where = {}, .key = "describe", .what = "nothing has this name", .value = name,
+                          .remedy = near.empty() ? "see `ampacity list policies`, placers, formats, metrics, keys" : "did you mean `" + std::string{near} + "`?"});
+}
+
+}  // namespace ampacity::cli

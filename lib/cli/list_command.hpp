@@ -1,0 +1,15 @@
+#pragma once
+/// \file
+/// The commands `list` and `describe`: what exists, with units.
+
+#include <string>
+
+namespace ampacity::cli {
+
+/// One line for each: "policies", "placers", "formats", "metrics" or "keys".
+int list(const std::string& what);
+/// All there is to say about a policy, a placer, a format, a metric or a key of a scenario.
+/// \throws scenario_error for a name that nothing has
+int describe(const std::string& name);
+
+}  // namespace ampacity::cli

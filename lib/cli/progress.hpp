@@ -1,0 +1,35 @@
+#pragma once
+/// \file
+/// One line on stderr that says how far a run is. Shown on a terminal only, unless asked for.
+
+#include <ampacity/sim/simulation.hpp>
+
+#include <chrono>
+#include <optional>
+
+namespace ampacity::cli {
+
+class progress_line {
+public:
+    /// `wanted`: from the command line; without it a line is shown where stderr is a terminal.
+    progress_line(std::optional<bool> wanted, std::optional<duration> until);
+    ~progress_line();
+    progress_line(const progress_line&) = delete;
+    progress_line& operator=(const progress_line&) = delete;
+
+    /// Shows the state of the run, a few times a second at most.
+    void update(const sim::simulation& s);
+
+private:
+    using clock = std::chrono::steady_clock;
+
+    [[nodiscard]] double share_done(const sim::simulation& s) const;
+
+    bool shown_;
+    bool drawn_ = false;
+    std::optional<duration> until_;
+    clock::time_point begun_ = clock::now();
+    clock::time_point next_ = begun_ + std::chrono::milliseconds{250};
+};
+
+}  // namespace ampacity::cli

@@ -1,0 +1,43 @@
+#include <ampacity/io/metrics.hpp>
+
+#include <array>
+
+namespace ampacity::io {
+namespace {
+
+constexpr std::array table{
+    metric{"simulated_s", "s", "simulated time from the start to the end of the run"},
+    metric{"jobs.submitted", "", "jobs that arrived by the end of the run"},
+    metric{"jobs.finished", "", "jobs that did all their work; the only ones in the means and percentiles"},
+    metric{"jobs.rejected", "", "jobs of 0 GPUs, or that the empty fleet cannot hold"},
+    metric{"jobs.killed", "", "jobs stopped at their estimate (enforce_estimate)"},
+    metric{"jobs.unfinished", "", "jobs that ran or waited at the end of the run"},
+    metric{"jobs.preemptions", "", "times that a running job lost its GPUs to another"},
+    metric{"jct_s.mean", "s", "job completion time: finish - submit, mean"},
+    metric{"jct_s.p50", "s", "job completion time, the ceil(n/2)-th smallest of n"},
+    metric{"jct_s.p90", "s", "job completion time, 90th percentile"},
+    metric{"jct_s.p99", "s", "job completion time, 99th percentile"},
+    metric{"jct_s.max", "s", "job completion time, largest"},
+    metric{"wait_s.mean", "s", "first start - submit, mean"},
+    metric{"wait_s.p50", "s", "wait, median"},
+    metric{"wait_s.p90", "s", "wait, 90th percentile"},
+    metric{"wait_s.p99", "s", "wait, 99th percentile"},
+    metric{"wait_s.max", "s", "wait, largest"},
+    metric{"bounded_slowdown.mean", "", "max(1, JCT / max(duration, 10 s)), mean"},
+    metric{"bounded_slowdown.p50", "", "bounded slowdown, median"},
+    metric{"bounded_slowdown.p90", "", "bounded slowdown, 90th percentile"},
+    metric{"bounded_slowdown.p99", "", "bounded slowdown, 99th percentile"},
+    metric{"bounded_slowdown.max", "", "bounded slowdown, largest"},
+    metric{"makespan_s", "s", "last finish - first submit"},
+    metric{"utilisation", "", "useful GPU-time / (GPUs x makespan)"},
+    metric{"gpu_hours.capacity", "GPU-h", "GPUs in service, over the whole run; the sum of all accounts"},
+    metric{"gpu_hours.useful", "GPU-h", "time of work that was kept"},
+    metric{"gpu_hours.lost", "GPU-h", "time of work that was thrown away"},
+    metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
+};
+
+}  // namespace
+
+std::span<const metric> metrics() noexcept { return table; }
+
+}  // namespace ampacity::io

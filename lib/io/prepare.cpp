@@ -1,0 +1,35 @@
+#include <ampacity/io/prepare.hpp>
+#include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/fields.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace ampacity::io {
+
+prepared_run prepare(const loaded_scenario& loaded) {
+    std::vector<trace_source*> traces;
+    const auto open = [&](const scenario::job_trace& t, std::uint16_t entry) -> std::unique_ptr<workload::job_source> {
+        auto source = open_job_trace({.path = loaded.resolve(t.path),
+                                      .format = std::string{scenario::name_of_value(t.format)},
+                                      .reorder = t.reorder,
+                                      .align = t.align,
+                                      .source = entry,
+                                      .unix_start_ns = loaded.value.start.time_since_epoch().count()});
+        traces.push_back(source.get());
+        return source;
+    };
+    sim::parts parts = scenario::build(loaded.value, open, [&](std::string_view key) { return loaded.locate(key); });
+    return {std::move(parts), std::move(traces)};
+}
+
+void check_inputs(const loaded_scenario& loaded) {
+    const prepared_run run = prepare(loaded);
+    std::vector<workload::job_request> batch(1024);
+    for (const auto& source : run.parts.sources) {
+        while (source->next(batch) != 0) {
+        }
+    }
+}
+
+}  // namespace ampacity::io

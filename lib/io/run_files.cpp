@@ -1,0 +1,238 @@
+#include "output_file.hpp"
+
+#include <ampacity/core/decimal.hpp>
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/version.hpp>
+#include <ampacity/io/run_files.hpp>
+#include <ampacity/scenario/resolved.hpp>
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <bit>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+namespace ampacity::io {
+namespace {
+
+using json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::array our_files{"summary.json", "jobs.csv",      "requests.csv", "placement.csv", "telemetry.csv",
+                               "events.json",  "resolved.yaml", "run.json",     "report.html"};
+
+void make_folder(const fs::path& folder) {
+    const auto refuse = [&](const std::string& why) {
+        throw scenario_error({.where = {.file = folder.string(), .line = 1, .column = 1}, .key = {}, .what = "cannot be used as the output folder", .value = why,
+                              .remedy = "choose another one with -o"});
+    };
+    std::error_code status;
+    fs::create_directories(folder, status);
+    if (status) refuse(status.message());
+    if (!fs::is_directory(folder, status)) refuse("it is not a folder");
+    for (const char* name : our_files) {
+        for (const char* suffix : {"", ".partial"}) {
+            fs::remove(folder / (std::string{name} + suffix), status);
+            if (status) refuse(status.message());
+        }
+    }
+}
+
+void append_time(std::string& out, instant t) {
+    if (t != sim::unset) append_ns_as_seconds(out, ticks(t));
+}
+
+/// The job_id of the file, quoted where CSV needs it.
+void append_name(std::string& out, std::int64_t name, bool is_text, const workload::job_source& source) {
+    if (!is_text) {
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), name);
+        return;
+    }
+    const std::string_view text = source.text(name);
+    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+        out += text;
+        return;
+    }
+    out += '"';
+    for (const char c : text) {
+        if (c == '"') out += '"';
+        out += c;
+    }
+    out += '"';
+}
+
+json to_json(const sim::distribution_summary& d) {
+    return {{"mean", d.mean}, {"p50", d.p50}, {"p90", d.p90}, {"p99", d.p99}, {"max", d.max}};
+}
+
+std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted) {
+    json out{{"schema", 1}, {"scenario", sc.name}, {"seed", sc.seed}, {"policy", sc.scheduler.policy}, {"simulated_s", to_seconds(s.simulated)}};
+    if (interrupted) out["interrupted"] = true;
+    out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished}, {"rejected", s.rejected},
+                   {"killed", s.killed}, {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
+    if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
+    if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
+    if (s.bounded_slowdown) out["bounded_slowdown"] = to_json(*s.bounded_slowdown);
+    if (s.makespan_s) out["makespan_s"] = *s.makespan_s;
+    if (s.utilisation) out["utilisation"] = *s.utilisation;
+    json& hours = out["gpu_hours"];
+    hours["capacity"] = to_gpu_hours(s.books.capacity);
+    // The other accounts belong to models that this version does not have.
+    for (const auto a : {account::useful, account::lost, account::idle}) {
+        hours[std::string{account_names[static_cast<std::size_t>(a)]}] = to_gpu_hours(s.books[a]);
+    }
+    return out.dump(2) + '\n';
+}
+
+json host_facts() {
+    json host;
+    utsname name{};
+    if (uname(&name) == 0) {
+        host["system"] = std::string{name.sysname} + ' ' + name.release;
+        host["machine"] = name.machine;
+    }
+    host["cores"] = std::thread::hardware_concurrency();
+    std::ifstream cpus("/proc/cpuinfo");
+    for (std::string line; std::getline(cpus, line);) {
+        if (!line.starts_with("model name")) continue;
+        host["cpu"] = line.substr(std::min(line.size(), line.find(':') + 2));
+        break;
+    }
+    return host;
+}
+
+std::string run_text(const sim::simulation& s, const run_facts& facts, double write_s) {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    json out{{"wall_s", facts.wall_s},
+             {"load_s", facts.load_s},
+             {"write_s", write_s},
+             {"events", s.events_processed()},
+             {"events_per_s", facts.wall_s > 0 ? static_cast<double>(s.events_processed()) / facts.wall_s : 0.0},
+             {"peak_queue", s.peak_queue()},
+             {"peak_rss_bytes", usage.ru_maxrss * 1024},
+             {"version", version},
+             {"compiler", compiler},
+             {"command", facts.command},
+             {"host", host_facts()},
+             {"inputs", json::object()}};
+    for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
+    return out.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+/// Adds its own life time to a sum.
+class timed {
+public:
+    explicit timed(std::chrono::steady_clock::duration& sum) : sum_(sum) {}
+    timed(const timed&) = delete;
+    timed& operator=(const timed&) = delete;
+    ~timed() { sum_ += std::chrono::steady_clock::now() - begin_; }
+
+private:
+    std::chrono::steady_clock::duration& sum_;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+struct run_files::streams {
+    std::optional<output_file> placement;
+    std::optional<output_file> telemetry;
+};
+
+void write_file(const fs::path& path, const std::string& text) {
+    output_file file(path);
+    file.text() += text;
+    file.commit();
+}
+
+run_files::run_files(fs::path folder, const scenario::scenario& described)
+    : folder_(std::move(folder)), described_(described), streams_(std::make_unique<streams>()) {
+    make_folder(folder_);
+    if (described_.output.placement) {
+        streams_->placement.emplace(folder_ / "placement.csv").text() += "job_id,attempt,start_s,nodes\n";
+    }
+    if (described_.output.telemetry) {
+        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() += "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
+    }
+}
+
+run_files::~run_files() = default;
+
+void run_files::on_start(const sim::job_start& s) {
+    if (!streams_->placement) return;
+    const timed clock{writing_};
+    std::string& out = streams_->placement->text();
+    append_name(out, s.name, s.name_is_text, simulation_->source(s.source));
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},"), s.attempt);
+    append_time(out, s.at);
+    out += ',';
+    const char* separator = "";
+    for (const auto& share : s.where) {
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{}:{}"), separator, index(share.node), std::popcount(share.gpus));
+        separator = ";";
+    }
+    out += '\n';
+    streams_->placement->row_done();
+}
+
+void run_files::on_sample(const sim::sample& s) {
+    if (!streams_->telemetry) return;
+    const timed clock{writing_};
+    std::string& out = streams_->telemetry->text();
+    append_time(out, s.at);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), s.queued, s.running, s.busy_gpus, s.free_gpus, s.finished);
+    streams_->telemetry->row_done();
+}
+
+void run_files::write_jobs(const sim::simulation& s) const {
+    static constexpr std::array<std::string_view, 4> states{"unfinished", "finished", "rejected", "killed"};
+    output_file file(folder_ / "jobs.csv");
+    std::string& out = file.text();
+    out += "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s\n";
+    for (std::size_t i = 0; i != s.num_sources(); ++i) {
+        for (const sim::job_record& r : s.records(i)) {
+            if (r.submit == sim::unset) continue;
+            append_name(out, r.name, r.name_is_text, s.source(i));
+            for (const instant t : {r.submit, r.first_start, r.finish}) {
+                out += ',';
+                append_time(out, t);
+            }
+            fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},"), r.gpus, states[static_cast<std::size_t>(r.state)], r.preemptions,
+                           r.restarts);
+            append_gpu_seconds(out, gpu_time{ticks(r.useful)} * r.gpus);
+            out += ',';
+            append_gpu_seconds(out, gpu_time{ticks(r.lost)} * r.gpus);
+            out += '\n';
+            file.row_done();
+        }
+    }
+    file.commit();
+}
+
+void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& facts) {
+    const sim::summary& summary = s.results();
+    {
+        const timed clock{writing_};
+        for (auto* stream : {&streams_->placement, &streams_->telemetry}) {
+            if (*stream) (*stream)->commit();
+        }
+        if (described_.output.jobs) write_jobs(s);
+        write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_));
+    }
+    write_file(folder_ / "run.json", run_text(s, facts, writing_s()));
+    write_file(folder_ / "summary.json", summary_text(described_, summary, interrupted));
+}
+
+}  // namespace ampacity::io

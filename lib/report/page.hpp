@@ -1,0 +1,54 @@
+#pragma once
+/// \file
+/// The frame of a page: its style, and the few kinds of elements that reports are made of.
+///
+/// Arguments named `html` are put in as they are; all others are escaped. One thread per object.
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ampacity::report {
+
+void append(std::string& to, std::initializer_list<std::string_view> parts);
+
+/// A table whose first columns are text and whose others are numbers.
+class html_table {
+public:
+    html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns);
+    void row(std::initializer_list<std::string_view> html_cells);
+    [[nodiscard]] std::string str() const;
+
+private:
+    std::size_t text_columns_;
+    std::string rows_;
+};
+
+enum class band_kind : std::uint8_t { note, warning };
+
+/// A page that grows from the top.
+class page {
+public:
+    explicit page(std::string_view title);
+
+    void heading(std::string_view title, std::string_view html_below);
+    void band(band_kind kind, std::string_view strong, std::string_view text);
+    /// One of the key figures; `below` explains it.
+    void begin_cards();
+    void card(std::string_view name, std::string_view value, std::string_view below);
+    void end_cards();
+    void begin_section(std::string_view title);
+    void end_section();
+    void paragraph(std::string_view text);
+    void figure(std::string_view html_chart, std::string_view caption);
+    void table(const html_table& rows);
+    void details(std::string_view summary, std::string_view html_content);
+    [[nodiscard]] std::string finish(std::string_view footer) &&;
+
+private:
+    std::string out_;
+};
+
+}  // namespace ampacity::report

@@ -1,0 +1,65 @@
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/synthetic_options.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ampacity::scenario {
+namespace {
+
+std::vector<std::string_view> names_of(std::span<const policy::description> table) {
+    std::vector<std::string_view> names;
+    for (const auto& d : table) names.push_back(d.name);
+    return names;
+}
+
+ampacity::fleet::fleet_state make_fleet(const fleet& f) {
+    using ampacity::fleet::fleet_state;
+    if (f.pool_gpus) return fleet_state::pool(*f.pool_gpus);
+    return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count), static_cast<std::uint32_t>(f.nodes->gpus));
+}
+
+policy::policy_options make_options(const scheduler& s) {
+    policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
+                                   .srtf_by_estimate = s.srtf.by == knowledge::estimate,
+                                   .las_thresholds = {}};
+    for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
+    return options;
+}
+
+}  // namespace
+
+void validate(const scenario& s, const locator& locate) {
+    validate(s, names_of(policy::policies()), names_of(policy::placers()), locate);
+}
+
+sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate) {
+    validate(s, locate);
+    sim::parts parts{.fleet = make_fleet(s.fleet),
+                     .sources = {},
+                     .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
+                     .placer = policy::make_placer(s.scheduler.placer),
+                     .until = s.until,
+                     .enforce_estimate = s.enforce_estimate,
+                     .sample_every = s.output.telemetry,
+                     .observers = {}};
+    for (std::size_t i = 0; i != s.workload.size(); ++i) {
+        const workload_entry& entry = s.workload[i];
+        const auto number = static_cast<std::uint16_t>(i);
+        if (entry.synthetic) {
+            parts.sources.push_back(std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number)));
+            continue;
+        }
+        const std::string key = "workload." + std::to_string(i) + ".trace";
+        if (!open_trace) {
+            throw scenario_error({.where = locate ? locate(key) : source_position{}, .key = key, .what = "no way to open traces was given",
+                                  .value = entry.trace->path, .remedy = "pass a trace_opener to build, or use the library of files"});
+        }
+        parts.sources.push_back(open_trace(*entry.trace, number));
+    }
+    return parts;
+}
+
+}  // namespace ampacity::scenario
