@@ -59,7 +59,8 @@ int run_program(int argc, char** argv) {
     CLI::App& run = *app.add_subcommand("run", "run one simulation: a table on stdout, files in the output folder");
     add_scenario_options(run, options.of);
     run.add_option("-o,--output", options.directory, "folder for the results (default: out/NAME)");
-    run.add_flag("--progress,!--no-progress", options.progress, "show progress (default: on a terminal)");
+    run.add_flag_callback("--progress", [&] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
+    run.add_flag_callback("--no-progress", [&] { options.progress = false; }, "show no progress");
 
     CLI::App& validate = *app.add_subcommand("validate", "read everything, run nothing; print the resolved scenario");
     add_scenario_options(validate, options.of);

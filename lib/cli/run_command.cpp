@@ -50,7 +50,7 @@ io::loaded_scenario load(const scenario_options& o) {
 std::string grouped(double x, int decimals) {
     std::string text = fmt::format("{:.{}f}", x, decimals);
     const std::size_t point = std::min(text.find('.'), text.size());
-    for (std::size_t at = point; at > 3 + (text[0] == '-' ? 1U : 0U); at -= 3) text.insert(at - 3, ",");
+    for (std::size_t at = point; at > 3 + (text[0] == '-' ? 1U : 0U); at -= 3) text.insert(at - 3, 1, ',');
     return text;
 }
 
@@ -83,16 +83,22 @@ double seconds_since(std::chrono::steady_clock::time_point t) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
 }
 
-/// Runs to the end or to an interrupt, in pieces of about 50 ms, however much an event costs.
+/// Runs to the end or to an interrupt. The pieces are small: a pass over a long queue can take a tenth of a second.
 void run_in_pieces(sim::simulation& s, progress_line& progress) {
-    constexpr double piece_s = 0.05;
-    double events = 256;
-    while (interrupted == 0) {
-        const auto begin = std::chrono::steady_clock::now();
-        if (s.run_rounds(static_cast<std::uint64_t>(events)) == sim::status::done) return;
-        const double factor = piece_s / std::max(seconds_since(begin), 1e-6);
-        events = std::clamp(events * std::clamp(factor, 0.1, 4.0), 1.0, 1e7);
-        progress.update(s);
+    constexpr std::uint64_t events = 16;
+    while (interrupted == 0 && s.run_rounds(events) == sim::status::paused) progress.update(s);
+}
+
+/// Calls `f`; a fault of the scenario that was found without its file gets its place there.
+template <class F>
+void with_places(const io::loaded_scenario& loaded, F f) {
+    try {
+        f();
+    } catch (const scenario_error& e) {
+        if (!e.details().where.file.empty() || e.details().key.empty()) throw;
+        diagnostic d = e.details();
+        d.where = loaded.locate(d.key);
+        throw scenario_error(std::move(d));
     }
 }
 
@@ -100,7 +106,7 @@ void run_in_pieces(sim::simulation& s, progress_line& progress) {
 
 int validate(const scenario_options& options) {
     const auto loaded = load(options);
-    io::check_inputs(loaded);
+    with_places(loaded, [&] { io::check_inputs(loaded); });
     fmt::print("{}", scenario::write_resolved(loaded.value));
     return 0;
 }
@@ -122,7 +128,7 @@ int run(const run_options& options) {
     const auto start = std::chrono::steady_clock::now();
     {
         progress_line progress(options.progress, sc.until);
-        run_in_pieces(s, progress);
+        with_places(loaded, [&] { run_in_pieces(s, progress); });
     }
     const auto& result = s.results();
     const double reading_s = s.reading_s() - read_before;

@@ -2,7 +2,6 @@
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/wide.hpp>
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -44,11 +43,11 @@ double constant_distribution::variance() const noexcept { return 0.0; }
 double constant_distribution::cdf(double x) const noexcept { return x >= value ? 1.0 : 0.0; }
 void constant_distribution::validate() const { require_finite("constant", "value", value); }
 
-// Monotone in u, and without overflow: a weighted mean of ends of different signs only, a difference of others only.
+// Both forms are monotone in u and stay within the ends. The difference of ends of different signs may overflow.
 double uniform_distribution::operator()(random_stream& stream) const {
     const double u = stream.uniform01_open();
     if (low < 0 && high > 0) return low * (1.0 - u) + high * u;
-    return std::min(low + (high - low) * u, high);
+    return low + (high - low) * u;
 }
 double uniform_distribution::mean() const noexcept { return 0.5 * low + 0.5 * high; }
 double uniform_distribution::variance() const noexcept { return (high - low) * (high - low) / 12.0; }

@@ -27,8 +27,9 @@ exact_speed split(double speed) {
 
 }  // namespace
 
-duration work_in(duration elapsed, double speed) {
-    if (speed == 1.0) return elapsed;
+namespace detail {
+
+duration work_at_speed(duration elapsed, double speed) {
     const exact_speed s = split(speed);
     const uint128 product = static_cast<uint128>(ticks(elapsed)) * s.mantissa;
     const uint128 whole = s.shift >= 128 ? 0 : product >> s.shift;
@@ -36,8 +37,7 @@ duration work_in(duration elapsed, double speed) {
     return duration{static_cast<std::int64_t>(whole < limit ? whole : limit)};
 }
 
-duration time_for(duration remaining, double speed) {
-    if (speed == 1.0) return remaining;
+duration time_at_speed(duration remaining, double speed) {
     const exact_speed s = split(speed);
     constexpr auto limit = static_cast<uint128>(duration::max().count());
     uint128 quotient = static_cast<uint128>(ticks(remaining)) / s.mantissa;
@@ -55,4 +55,5 @@ duration time_for(duration remaining, double speed) {
     return quotient > limit ? duration::max() : duration{static_cast<std::int64_t>(quotient)};
 }
 
+}  // namespace detail
 }  // namespace ampacity

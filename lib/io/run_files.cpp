@@ -33,18 +33,19 @@ constexpr std::array our_files{"summary.json", "jobs.csv",      "requests.csv", 
                                "events.json",  "resolved.yaml", "run.json",     "report.html"};
 
 void make_folder(const fs::path& folder) {
-    const auto refuse = [&](const std::string& why) {
-        throw scenario_error({.where = {.file = folder.string(), .line = 1, .column = 1}, .key = {}, .what = "cannot be used as the output folder", .value = why,
-                              .remedy = "choose another one with -o"});
+    const auto refuse = [](const fs::path& path, const char* what, const std::string& why) {
+        throw scenario_error({.where = {.file = path.string(), .line = 1, .column = 1}, .key = {}, .what = what, .value = why,
+                              .remedy = "choose another folder with -o"});
     };
     std::error_code status;
     fs::create_directories(folder, status);
-    if (status) refuse(status.message());
-    if (!fs::is_directory(folder, status)) refuse("it is not a folder");
+    if (status) refuse(folder, "cannot be used as the output folder", status.message());
+    if (!fs::is_directory(folder, status)) refuse(folder, "cannot be used as the output folder", "it is not a folder");
     for (const char* name : our_files) {
         for (const char* suffix : {"", ".partial"}) {
-            fs::remove(folder / (std::string{name} + suffix), status);
-            if (status) refuse(status.message());
+            const fs::path file = folder / (std::string{name} + suffix);
+            fs::remove(file, status);
+            if (status) refuse(file, "a file of an earlier run cannot be removed", status.message());
         }
     }
 }

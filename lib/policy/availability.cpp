@@ -5,11 +5,16 @@
 namespace ampacity::policy {
 namespace {
 
+planned_time after(planned_time start, duration length) noexcept {
+    const auto ns = static_cast<planned_time>(ticks(length));
+    return start > never_planned - ns ? never_planned : start + ns;
+}
+
 std::ptrdiff_t signed_row(std::size_t row) noexcept { return static_cast<std::ptrdiff_t>(row); }
 
 }  // namespace
 
-std::size_t availability::block::row_of(instant t) const {
+std::size_t availability::block::row_of(planned_time t) const {
     return static_cast<std::size_t>(std::upper_bound(at.begin(), at.begin() + signed_row(size), t) - at.begin()) - 1;
 }
 
@@ -19,7 +24,7 @@ void availability::block::erase_front(std::size_t n) {
     size -= n;
 }
 
-void availability::block::insert(std::size_t row, instant t, std::int64_t gpus) {
+void availability::block::insert(std::size_t row, planned_time t, std::int64_t gpus) {
     std::copy_backward(at.begin() + signed_row(row), at.begin() + signed_row(size), at.begin() + signed_row(size + 1));
     std::copy_backward(free.begin() + signed_row(row), free.begin() + signed_row(size), free.begin() + signed_row(size + 1));
     at[row] = t;
@@ -27,9 +32,9 @@ void availability::block::insert(std::size_t row, instant t, std::int64_t gpus) 
     ++size;
 }
 
-void availability::reset(instant now, std::int64_t free, const std::vector<std::pair<instant, std::int64_t>>& ends) {
+void availability::reset(planned_time now, std::int64_t free, const std::vector<std::pair<planned_time, std::int64_t>>& ends) {
     drop_front(row_.size());
-    instant at = now;
+    planned_time at = now;
     for (const auto& [end, gpus] : ends) {
         if (end != at) append(std::exchange(at, end), free);
         free += gpus;
@@ -37,7 +42,7 @@ void availability::reset(instant now, std::int64_t free, const std::vector<std::
     append(at, free);
 }
 
-void availability::append(instant at, std::int64_t free) {
+void availability::append(planned_time at, std::int64_t free) {
     // Half full, so that there is room for steps between.
     if (row_.empty() || steps(row_.size() - 1).size == per_block / 2) insert_block(row_.size());
     block& b = steps(row_.size() - 1);
@@ -53,7 +58,7 @@ void availability::insert_block(std::size_t b) {
     row_.insert(row_.begin() + signed_row(b), spare_.back());
     spare_.pop_back();
     steps(b).size = 0;
-    first_.insert(first_.begin() + signed_row(b), instant{});
+    first_.insert(first_.begin() + signed_row(b), planned_time{0});
     for (auto* column : {&offset_, &least_, &most_}) column->insert(column->begin() + signed_row(b), 0);
 }
 
@@ -72,11 +77,11 @@ void availability::measure(std::size_t b) {
     first_[b] = k.at[0];
 }
 
-std::size_t availability::block_of(instant t) const {
+std::size_t availability::block_of(planned_time t) const {
     return static_cast<std::size_t>(std::upper_bound(first_.begin(), first_.end(), t) - first_.begin()) - 1;
 }
 
-void availability::forget_past(instant now) {
+void availability::forget_past(planned_time now) {
     drop_front(block_of(now));
     block& k = steps(0);
     k.erase_front(k.row_of(now));
@@ -84,13 +89,13 @@ void availability::forget_past(instant now) {
     measure(0);
 }
 
-std::int64_t availability::free_at(instant t) const {
+std::int64_t availability::free_at(planned_time t) const {
     const std::size_t b = block_of(t);
     return steps(b).free[steps(b).row_of(t)] + offset_[b];
 }
 
-std::optional<duration> availability::free_for(std::int64_t gpus) const {
-    const instant from = first_.front();
+std::optional<planned_time> availability::free_for(std::int64_t gpus) const {
+    const planned_time from = first_.front();
     for (std::size_t b = 0; b != row_.size(); ++b) {
         if (least_[b] >= gpus) continue;
         const block& k = steps(b);
@@ -99,14 +104,14 @@ std::optional<duration> availability::free_for(std::int64_t gpus) const {
         if (k.at[row] == from) return std::nullopt;
         return k.at[row] - from;
     }
-    return duration::max();
+    return never_planned;
 }
 
-instant availability::earliest(instant from, std::int64_t gpus, duration length) const {
-    instant start = from;
+planned_time availability::earliest(planned_time from, std::int64_t gpus, duration length) const {
+    planned_time start = from;
     bool open = false;
     for (std::size_t b = block_of(from); b != row_.size(); ++b) {
-        if (open && first_[b] >= add_saturating(start, length)) return start;
+        if (open && first_[b] >= after(start, length)) return start;
         if (most_[b] < gpus) {
             open = false;
             continue;
@@ -119,7 +124,7 @@ instant availability::earliest(instant from, std::int64_t gpus, duration length)
         }
         const std::int64_t wanted = gpus - offset_[b];
         for (std::size_t row = k.at[0] < from ? k.row_of(from) : 0; row != k.size; ++row) {
-            if (open && k.at[row] >= add_saturating(start, length)) return start;
+            if (open && k.at[row] >= after(start, length)) return start;
             if (k.free[row] < wanted) {
                 open = false;
             } else if (!open) {
@@ -128,11 +133,11 @@ instant availability::earliest(instant from, std::int64_t gpus, duration length)
             }
         }
     }
-    return open ? start : never;
+    return open ? start : never_planned;
 }
 
 /// The step that begins at `t`, made if there is none.
-availability::place availability::split(instant t) {
+availability::place availability::split(planned_time t) {
     std::size_t b = block_of(t);
     std::size_t row = steps(b).row_of(t);
     if (steps(b).at[row] == t) return {.block = b, .row = row};
@@ -155,9 +160,9 @@ availability::place availability::split(instant t) {
     return {.block = b, .row = row + 1};
 }
 
-void availability::claim(instant start, duration length, std::int64_t gpus) {
-    if (start == never || length == duration::zero()) return;
-    const instant end = add_saturating(start, length);
+void availability::claim(planned_time start, duration length, std::int64_t gpus) {
+    if (start == never_planned || length == duration::zero()) return;
+    const planned_time end = after(start, length);
     split(end);
     const place from = split(start);
     std::size_t row = from.row;

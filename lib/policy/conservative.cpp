@@ -1,5 +1,6 @@
 #include "availability.hpp"
 #include "builtin.hpp"
+#include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
@@ -18,8 +19,8 @@ public:
         for (size& s : sizes_) s.slots.clear();
     }
 
-    [[nodiscard]] instant bound(std::int64_t gpus, duration length, instant now) const {
-        instant from = now;
+    [[nodiscard]] planned_time bound(std::int64_t gpus, duration length, planned_time now) const {
+        planned_time from = now;
         for (const size& s : sizes_) {
             if (s.gpus > gpus) break;
             const auto longer = std::upper_bound(s.slots.begin(), s.slots.end(), length, [](duration l, const known& k) { return l < k.length; });
@@ -28,7 +29,7 @@ public:
         return from;
     }
 
-    void learn(std::int64_t gpus, duration length, instant slot) {
+    void learn(std::int64_t gpus, duration length, planned_time slot) {
         auto s = std::lower_bound(sizes_.begin(), sizes_.end(), gpus, [](const size& a, std::int64_t g) { return a.gpus < g; });
         if (s == sizes_.end() || s->gpus != gpus) s = sizes_.insert(s, {.gpus = gpus, .slots = {}});
         auto& slots = s->slots;
@@ -47,7 +48,7 @@ public:
 private:
     struct known {
         duration length{};
-        instant slot{};
+        planned_time slot = 0;
     };
     struct size {
         std::int64_t gpus = 0;
@@ -71,8 +72,9 @@ public:
     }
 
     void on_finish(const view& v, job_id job) override {
-        if (v[job].planned_end() != v.now) stale_ = true;
-        running_.erase(ending(v, job));
+        const ranked_job e = ending(v, job);
+        if (e.key != ticks_of(v.now)) stale_ = true;
+        running_.erase(e);
     }
 
     void on_capacity_changed(const view&) override { stale_ = true; }
@@ -82,7 +84,7 @@ public:
         if (stale_ || (!slots_.empty() && slots_.front().key < ticks_of(v.now))) {
             rebuild(v);
         } else {
-            planned_.forget_past(v.now);
+            planned_.forget_past(ticks_of(v.now));
         }
         start_due(v, p);
         reserve(v, p);
@@ -91,7 +93,7 @@ public:
 private:
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
-        return {.key = ticks_of(v[job].planned_end()), .order = v[job].order, .job = job};
+        return {.key = v[job].planned_end_ns(), .order = v[job].order, .job = job};
     }
 
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
@@ -101,9 +103,9 @@ private:
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             const std::int64_t gpus = v[e->job].demand.gpus;
             if (e->key <= ticks_of(v.now)) free += gpus;
-            else ends_.emplace_back(instant{duration{static_cast<std::int64_t>(e->key)}}, gpus);
+            else ends_.emplace_back(e->key, gpus);
         }
-        planned_.reset(v.now, free, ends_);
+        planned_.reset(ticks_of(v.now), free, ends_);
         bounds_.clear();
         slots_.clear();
         instants_.clear();
@@ -116,8 +118,7 @@ private:
         due_.clear();
         while (!slots_.empty() && slots_.front().key == ticks_of(v.now)) {
             due_.push_back(slots_.front());
-            std::pop_heap(slots_.begin(), slots_.end(), after);
-            slots_.pop_back();
+            slots_.pop();
         }
         while (!instants_.empty() && instants_.first().key == ticks_of(v.now)) instants_.erase(instants_.first());
         for (const ranked_job& e : due_) start(v, p, e.job);
@@ -136,16 +137,16 @@ private:
             unreserved_ = queue_.next(job);
             const std::int64_t gpus = v[job].demand.gpus;
             const duration length = v[job].remaining_estimate();
-            const instant slot = planned_.earliest(bounds_.bound(gpus, length, v.now), gpus, length);
+            const planned_time slot = planned_.earliest(bounds_.bound(gpus, length, ticks_of(v.now)), gpus, length);
             bounds_.learn(gpus, length, slot);
             planned_.claim(slot, length, gpus);
-            if (slot == v.now) {
+            if (slot == ticks_of(v.now)) {
                 start(v, p, job);
                 continue;
             }
-            slots_.push_back({.key = ticks_of(slot), .order = order, .job = job});
-            if (length == duration::zero()) instants_.insert(slots_.back());
-            std::push_heap(slots_.begin(), slots_.end(), after);
+            const ranked_job reserved{.key = slot, .order = order, .job = job};
+            slots_.push(reserved);
+            if (length == duration::zero()) instants_.insert(reserved);
         }
     }
 
@@ -153,7 +154,7 @@ private:
     [[nodiscard]] bool could_start(const view& v, fleet::demand wanted, duration length) const {
         if (!fits(v.place, v.capacity.free, wanted)) return false;
         const auto longest = planned_.free_for(wanted.gpus);
-        return longest && length <= *longest;
+        return longest && static_cast<planned_time>(ticks(length)) <= *longest;
     }
 
     /// The first job of rank `order` or behind that could start now.
@@ -163,7 +164,9 @@ private:
             if (!fits(v.place, v.capacity.free, lane.demand())) return;
             const auto longest = planned_.free_for(lane.demand().gpus);
             if (!longest) return;
-            if (const auto e = lane.first(order, std::min(*longest, duration::max() - duration{1})); e.order < first.order) first = e;
+            constexpr auto most = static_cast<planned_time>(ticks(duration::max())) - 1;
+            const duration window{static_cast<std::int64_t>(std::min(*longest, most))};
+            if (const auto e = lane.first(order, window); e.order < first.order) first = e;
         });
         return first;
     }
@@ -177,18 +180,17 @@ private:
         const ranked_job e = ending(v, job);
         running_.insert(e);
         for (auto z = instants_.begin(); z != instants_.end() && z->key < e.key; ++z) {
-            const instant slot{duration{static_cast<std::int64_t>(z->key)}};
-            if (z->order < e.order && planned_.free_at(slot) < std::int64_t{v[z->job].demand.gpus}) stale_ = true;
+            if (z->order < e.order && planned_.free_at(z->key) < std::int64_t{v[z->job].demand.gpus}) stale_ = true;
         }
     }
 
     class_queue queue_;
     job_id unreserved_ = none<job_id>;  // the first in the queue that has not been given a slot
-    std::vector<ranked_job> slots_;     // a heap, the earliest slot that is still to come in front
+    job_sorter slots_;                    // the earliest slot that is still to come in front
     std::vector<ranked_job> due_;
     ordered_jobs instants_;             // those of slots_ that hold nothing: planned to end when they start
     ordered_jobs running_;              // by planned end
-    std::vector<std::pair<instant, std::int64_t>> ends_;
+    std::vector<std::pair<planned_time, std::int64_t>> ends_;
     availability planned_;
     slot_bounds bounds_;
     bool stale_ = true;

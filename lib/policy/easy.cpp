@@ -17,7 +17,7 @@ public:
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
         running_.erase(e);
-        if (shadow_known_ && e.key > ticks_of(shadow_)) then_.give(v[job].demand.gpus, v.held(job));
+        if (shadow_known_ && e.key > shadow_ns_) then_.give(v[job].demand.gpus, v.held(job));
         if (e.key != ticks_of(v.now)) early_ = true;
     }
 
@@ -35,7 +35,7 @@ public:
             class_queue::entry best;
             queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
                 if (!fits(v.place, v.capacity.free, lane.demand())) return;
-                const duration window = may_outlive(v, lane.demand()) ? duration::max() - duration{1} : shadow_ - v.now;
+                const duration window = may_outlive(v, lane.demand()) ? longest : until_shadow(v);
                 if (const auto e = lane.first(from, window); e.order < best.order) best = e;
             });
             if (best.job == none<job_id> || !p.start(best.job)) return;
@@ -45,9 +45,15 @@ public:
     }
 
 private:
+    static constexpr duration longest = duration::max() - duration{1};
+
+    [[nodiscard]] duration until_shadow(const view& v) const noexcept {
+        const std::uint64_t ns = shadow_ns_ - ticks_of(v.now);
+        return ns < ticks_of(instant{longest}) ? duration{static_cast<std::int64_t>(ns)} : longest;
+    }
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
-        return {.key = ticks_of(v[job].planned_end()), .order = v[job].order, .job = job};
+        return {.key = v[job].planned_end_ns(), .order = v[job].order, .job = job};
     }
 
     /// A job leaves the queue and runs.
@@ -55,19 +61,19 @@ private:
         queue_.remove(job);
         const ranked_job e = ending(v, job);
         running_.insert(e);
-        if (shadow_known_ && e.key > ticks_of(shadow_)) then_.take(v[job].demand.gpus, v.held(job));
+        if (shadow_known_ && e.key > shadow_ns_) then_.take(v[job].demand.gpus, v.held(job));
     }
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.
     void find_shadow(const view& v) {
         if (shadow_known_) {
-            for (auto e = running_.begin(); e != running_.end() && e->key <= ticks_of(shadow_); ++e) {
+            for (auto e = running_.begin(); e != running_.end() && e->key <= shadow_ns_; ++e) {
                 then_.take(v[e->job].demand.gpus, v.held(e->job));
             }
         } else {
             then_ = v.capacity.free;
         }
-        shadow_ = never;
+        shadow_ns_ = ~std::uint64_t{0};
         shadow_known_ = true;
         early_ = false;
         const fleet::demand head = v[queue_.front()].demand;
@@ -75,7 +81,7 @@ private:
             const std::uint64_t at = e->key;
             for (; e != running_.end() && e->key == at; ++e) then_.give(v[e->job].demand.gpus, v.held(e->job));
             if (fits(v.place, then_, head)) {
-                shadow_ = instant{duration{static_cast<std::int64_t>(at)}};
+                shadow_ns_ = at;
                 return;
             }
         }
@@ -95,9 +101,9 @@ private:
 
     class_queue queue_;
     ordered_jobs running_;      // by planned end
-    bool shadow_known_ = false; // shadow_ and then_ belong together
+    bool shadow_known_ = false; // shadow_ns_ and then_ belong together
     bool early_ = false;        // but are no longer the earliest
-    instant shadow_{};
+    std::uint64_t shadow_ns_ = 0;
     fleet::free_index then_;    // what is free at the shadow, before the head starts
     std::vector<fleet::gpu_share> shares_;
 };

@@ -10,9 +10,10 @@
 
 #include <boost/intrusive/set.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 namespace ampacity::policy {
@@ -30,8 +31,6 @@ struct ranked_job {
 [[nodiscard]] constexpr bool before(const ranked_job& a, const ranked_job& b) noexcept {
     return a.key != b.key ? a.key < b.key : a.order < b.order;
 }
-/// For heaps whose front is the first.
-[[nodiscard]] constexpr bool after(const ranked_job& a, const ranked_job& b) noexcept { return before(b, a); }
 
 class ordered_jobs {
     using hook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
@@ -79,13 +78,9 @@ public:
     [[nodiscard]] const ranked_job& last() const noexcept { return tree_.rbegin()->value; }
 
     void insert(const ranked_job& e) {
-        node* n = nullptr;
-        if (spare_.empty()) {
-            n = &nodes_.emplace_back();
-        } else {
-            n = spare_.back();
-            spare_.pop_back();
-        }
+        if (spare_.empty()) make_nodes();
+        node* const n = spare_.back();
+        spare_.pop_back();
         n->value = e;
         tree_.insert(*n);
     }
@@ -103,7 +98,17 @@ public:
     }
 
 private:
-    std::deque<node> nodes_;  // never moved
+    /// As many again as there are: few allocations, and none at the same size.
+    void make_nodes() {
+        const std::size_t more = std::max<std::size_t>(64, made_);
+        chunks_.push_back(std::make_unique<node[]>(more));
+        made_ += more;
+        spare_.reserve(made_);
+        for (std::size_t i = more; i-- > 0;) spare_.push_back(chunks_.back().get() + i);
+    }
+
+    std::vector<std::unique_ptr<node[]>> chunks_;
+    std::size_t made_ = 0;
     std::vector<node*> spare_;
     tree tree_;
 };

@@ -64,7 +64,7 @@ void plan::preempt(job_id job) {
     }
     const duration progress = j.done(now_);
     fleet_.give(j.demand.gpus, allocations_.shares(j.held));
-    actions_.push_back({.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress});
+    actions_.push_back({.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress, .run_start = j.run_start});
     j.held = {};
     j.state = job_state::queued;
     j.progress = progress;
@@ -102,6 +102,7 @@ void plan::roll_back() {
                 j.held = a.before;
                 j.state = job_state::running;
                 j.progress = a.progress;
+                j.run_start = a.run_start;
                 break;
             case action_kind::reject: j.state = job_state::queued; break;
             default: break;

@@ -1,4 +1,5 @@
 #include "builtin.hpp"
+#include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
 
 #include <algorithm>
@@ -22,8 +23,9 @@ public:
         while (!queue_.empty()) {
             const ranked_job head = queue_.front();
             if (p.start(head.job)) {
-                pop();
+                queue_.pop();
                 run(v, head.job);
+                queue_.for_next([&v](job_id next) { v.expect(next); });
                 continue;
             }
             const ranked_job limit = shifted(head, age(v));
@@ -64,16 +66,11 @@ private:
     }
     void preempt(const view& v, plan& p, const ranked_job& e) {
         running_.erase(e);
-        p.preempt(e.job);
         end_run(v, e.job);
+        p.preempt(e.job);
     }
     void enqueue(const view& v, job_id job) {
-        queue_.push_back({.key = queued_key(v, job), .order = v[job].order, .job = job});
-        std::push_heap(queue_.begin(), queue_.end(), after);
-    }
-    void pop() {
-        std::pop_heap(queue_.begin(), queue_.end(), after);
-        queue_.pop_back();
+        queue_.push({.key = queued_key(v, job), .order = v[job].order, .job = job});
     }
 
     /// On a pool: preempts the last running jobs behind `limit` until `gpus` are free. When all of them are not
@@ -132,7 +129,7 @@ private:
                 ++at;
             } else {
                 if (!claim(v, queue_.front().job)) return at;
-                pop();
+                queue_.pop();
             }
         }
         return at;
@@ -168,7 +165,7 @@ private:
         return true;
     }
 
-    std::vector<ranked_job> queue_;  // a heap, the next job in front
+    job_sorter queue_;
     std::vector<ranked_job> contested_;
     std::vector<bool> kept_;         // (contested)
     fleet::free_index preferred_;
@@ -198,7 +195,7 @@ private:
 
 class las final : public prefix_policy {
 public:
-    explicit las(std::vector<gpu_time> thresholds) : thresholds_(std::move(thresholds)) {}
+    explicit las(std::vector<gpu_time> thresholds) : thresholds_(std::move(thresholds)) { AMPACITY_ASSERT(thresholds_.size() <= 255); }
 
     void on_finish(const view& v, job_id job) override {
         prefix_policy::on_finish(v, job);
@@ -217,14 +214,8 @@ public:
     }
 
 private:
-    /// What a running job has in these two sets.
-    struct state {
-        std::uint64_t bucket = 0;
-        instant crossing = never;
-    };
-
     std::uint64_t queued_key(const view& v, job_id job) const override { return bucket(v, job); }
-    std::uint64_t running_key(const view&, job_id job) const override { return state_[index(job)].bucket; }
+    std::uint64_t running_key(const view&, job_id job) const override { return bucket_[index(job)]; }
     std::uint64_t age(const view&) const override { return 0; }
 
     /// Thresholds that the attained service has reached by now.
@@ -234,16 +225,18 @@ private:
     }
 
     void begin_run(const view& v, job_id job) override {
-        if (index(job) >= state_.size()) state_.resize(index(job) + 1);
-        const std::uint64_t b = bucket(v, job);
-        state_[index(job)] = {.bucket = b, .crossing = b == thresholds_.size() ? never : crossing(v[job], thresholds_[b])};
-        if (state_[index(job)].crossing != never) crossings_.insert(crossing_place(v, job));
+        bucket_.grow_to(index(job) + 1, 0);
+        bucket_[index(job)] = static_cast<std::uint8_t>(bucket(v, job));
+        if (const auto e = crossing_place(v, job); e.key != unsigned_ns(ticks(never))) crossings_.insert(e);
     }
     void end_run(const view& v, job_id job) override {
-        if (state_[index(job)].crossing != never) crossings_.erase(crossing_place(v, job));
+        if (const auto e = crossing_place(v, job); e.key != unsigned_ns(ticks(never))) crossings_.erase(e);
     }
+    /// When the running job leaves its bucket; the key is `never` for one that does not.
     [[nodiscard]] ranked_job crossing_place(const view& v, job_id job) const {
-        return {.key = unsigned_ns(ticks(state_[index(job)].crossing)), .order = v[job].order, .job = job};
+        const std::size_t b = bucket_[index(job)];
+        const instant when = b == thresholds_.size() ? never : crossing(v[job], thresholds_[b]);
+        return {.key = unsigned_ns(ticks(when)), .order = v[job].order, .job = job};
     }
 
     /// The first instant of the current run at which the attained service reaches `threshold`, `never` beyond time.
@@ -262,7 +255,7 @@ private:
     }
 
     std::vector<gpu_time> thresholds_;  // [GPU-ns], rising
-    std::vector<state> state_;          // by job_id; of running jobs
+    pod_vector<std::uint8_t> bucket_;   // by job_id; of running jobs
     ordered_jobs crossings_;            // running jobs that will reach a threshold, by when
     instant wanted_ = never;            // the wish that was made last
 };

@@ -1,10 +1,8 @@
 #include "builtin.hpp"
-#include "ordered_jobs.hpp"
+#include "job_ring.hpp"
+#include "job_sorter.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
-
-#include <algorithm>
-#include <deque>
 
 namespace ampacity::policy {
 namespace {
@@ -12,12 +10,15 @@ namespace {
 class fifo final : public policy {
 public:
     void on_submit(const view&, job_id job) override { queue_.push_back(job); }
-    void decide(const view&, plan& p) override {
-        while (!queue_.empty() && p.start(queue_.front())) queue_.pop_front();
+    void decide(const view& v, plan& p) override {
+        while (!queue_.empty() && p.start(queue_.front())) {
+            queue_.pop_front();
+            if (!queue_.empty()) v.expect(queue_.front());
+        }
     }
 
 private:
-    std::deque<job_id> queue_;
+    job_ring queue_;
 };
 
 /// Within a pass room only shrinks, so a job that was skipped cannot fit later in it: taking the earliest job of
@@ -46,19 +47,18 @@ public:
     explicit sjf(bool by_estimate) : by_estimate_(by_estimate) {}
     void on_submit(const view& v, job_id job) override {
         const duration length = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        queue_.push_back({.key = static_cast<std::uint64_t>(ticks(length)), .order = v[job].order, .job = job});
-        std::push_heap(queue_.begin(), queue_.end(), after);
+        queue_.push({.key = static_cast<std::uint64_t>(ticks(length)), .order = v[job].order, .job = job});
     }
-    void decide(const view&, plan& p) override {
+    void decide(const view& v, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front().job)) {
-            std::pop_heap(queue_.begin(), queue_.end(), after);
-            queue_.pop_back();
+            queue_.pop();
+            queue_.for_next([&v](job_id next) { v.expect(next); });
         }
     }
 
 private:
     bool by_estimate_;
-    std::vector<ranked_job> queue_;  // a heap, the next job in front
+    job_sorter queue_;
 };
 
 }  // namespace

@@ -147,6 +147,8 @@ bool time_series::is_drawn_exactly() const noexcept {
 std::optional<double> mean_capacity(const run_summary& s) {
     if (!s.capacity_gpu_hours || s.simulated == duration::zero()) return std::nullopt;
     const double gpus = *s.capacity_gpu_hours / (to_seconds(s.simulated) / 3600);
+    constexpr double most = 1e15;  // beyond it the file is wrong
+    if (gpus > most) return std::nullopt;
     const double whole = std::round(gpus);
     return std::abs(gpus - whole) <= 1e-9 * gpus ? whole : gpus;
 }

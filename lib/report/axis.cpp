@@ -53,14 +53,22 @@ std::vector<tick> known_times(bool fine) {
     return out;
 }
 
-/// The part of `known` that reaches from at or below the least to at or above the greatest, two ticks at least.
+/// The part of `known` from the last at or below the least to the first at or above the greatest; with a neighbour
+/// on both sides where that is one tick only.
 std::span<const tick> around(std::span<const tick> known, double least, double greatest) {
-    const auto below = [](const tick& t, double value) { return t.at < value; };
-    auto first = std::lower_bound(known.begin(), known.end(), least, below);
-    auto last = std::lower_bound(known.begin(), known.end(), greatest, below);
-    if (first != known.begin() && (first == known.end() || first->at > least || first == last)) --first;
-    if (last != known.end()) ++last;
-    return {first, last};
+    const auto at_or_above = [&](double value) {
+        const auto at =
+            std::lower_bound(known.begin(), known.end() - 1, value, [](const tick& t, double v) { return t.at < v; });
+        return static_cast<std::size_t>(at - known.begin());
+    };
+    std::size_t first = at_or_above(least);
+    std::size_t last = at_or_above(greatest);
+    if (known[first].at > least && first != 0) --first;
+    if (first == last) {
+        if (first != 0) --first;
+        last = std::min(last + 1, known.size() - 1);
+    }
+    return known.subspan(first, last - first + 1);
 }
 
 }  // namespace
@@ -75,7 +83,8 @@ axis count_axis(double top, std::size_t most) {
     AMPACITY_ASSERT(top > 0 && most >= 1);
     axis out{.low = 0, .high = top, .logarithmic = false, .unit = {}, .ticks = {}};
     const double step = std::max(1.0, round_step(top / static_cast<double>(most)));
-    for (double k = 0; k * step <= top; ++k) out.ticks.push_back({k * step, fixed(k * step, 0)});
+    const auto steps = static_cast<int>(top / step);
+    for (int k = 0; k <= steps; ++k) out.ticks.push_back({k * step, fixed(k * step, 0)});
     return out;
 }
 
@@ -120,15 +129,17 @@ axis factor_axis(double greatest) {
     const auto add = [&out](double at) { out.ticks.push_back({at, significant(at, 3) + "\u00D7"}); };
     if (!out.logarithmic) {
         const double step = round_step((out.high - 1) / 5);
-        for (double k = 0; 1 + k * step <= out.high * (1 + 1e-12); ++k) add(1 + k * step);
+        const auto steps = static_cast<int>((out.high - 1) / step + 1e-9);
+        for (int k = 0; k <= steps; ++k) add(1 + k * step);
         return out;
     }
-    for (double decade = 1; decade <= out.high; decade *= 10) {
-        add(decade);
-        if (out.high > 200) continue;
-        for (const double n : {2.0, 5.0}) {
-            if (n * decade <= out.high) add(n * decade);
+    const bool few = out.high <= 200;
+    double decade = 1;
+    while (decade <= out.high) {
+        for (const double n : {1.0, 2.0, 5.0}) {
+            if ((few || n == 1) && n * decade <= out.high) add(n * decade);
         }
+        decade *= 10;
     }
     return out;
 }

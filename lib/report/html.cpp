@@ -76,7 +76,7 @@ void add_bands(page& to, const run_files& run) {
     } else if (s.finished != s.submitted) {
         std::string text = "Means and percentiles are over the " + grouped(s.finished) + " finished of " +
                            jobs_text(s.submitted) + " (" + share_finished(s) + ").";
-        if (s.finished == 0) text = "None of " + jobs_text(s.submitted) + " finished: there are no means.";
+        if (s.finished == 0) text = "No job finished, so there are no means.";
         text += " Left out:";
         const char* separator = " ";
         for (const auto& [count, what] : {std::pair{s.unfinished, " unfinished"}, std::pair{s.rejected, " rejected"},

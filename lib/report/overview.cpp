@@ -6,6 +6,7 @@
 #include <ampacity/report/text.hpp>
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace ampacity::report {
 namespace {
@@ -14,6 +15,8 @@ constexpr double busy_height = 200;
 constexpr double waiting_height = 120;
 constexpr double title_height = 28;
 constexpr double right_margin = 24;
+constexpr double line_height = 18;
+constexpr std::string_view separator = "  \u00B7  ";
 
 double widest_label(const axis& y) {
     double width = 0;
@@ -46,12 +49,33 @@ std::string caution(const run_summary& s) {
 
 std::string key_figures(const run_summary& s) {
     std::string out;
-    if (s.jct_s) append(out, {"JCT mean ", human_seconds(s.jct_s->mean), ", p99 ", human_seconds(s.jct_s->p99)});
-    if (s.wait_s)
-        append(out, {"  \u00B7  wait mean ", human_seconds(s.wait_s->mean), ", p99 ", human_seconds(s.wait_s->p99)});
-    if (s.utilisation) append(out, {"  \u00B7  utilisation ", percent(*s.utilisation, 1)});
-    if (s.preemptions != 0) append(out, {"  \u00B7  ", grouped(s.preemptions), " preemptions"});
+    const auto add = [&out](std::initializer_list<std::string_view> parts) {
+        if (!out.empty()) out += separator;
+        append(out, parts);
+    };
+    if (s.jct_s) add({"JCT mean ", human_seconds(s.jct_s->mean), ", p99 ", human_seconds(s.jct_s->p99)});
+    if (s.wait_s) add({"wait mean ", human_seconds(s.wait_s->mean), ", p99 ", human_seconds(s.wait_s->p99)});
+    if (s.utilisation) add({"utilisation ", percent(*s.utilisation, 1)});
+    if (s.preemptions != 0) add({grouped(s.preemptions), " preemptions"});
     return out;
+}
+
+/// A text in as many lines as it needs.
+void draw_paragraph(canvas& to, const box& where, std::string_view text) {
+    double y = where.y;
+    std::string line;
+    while (!text.empty()) {
+        const std::size_t blank = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, blank);
+        text.remove_prefix(std::min(blank + 1, text.size()));
+        if (!line.empty() && text_width(line) + text_width(word) > where.width) {
+            to.text(where.x, y, anchor::start, "dim", line);
+            y += line_height;
+            line.clear();
+        }
+        append(line, {line.empty() ? "" : " ", word});
+    }
+    to.text(where.x, y, anchor::start, "dim", line);
 }
 
 }  // namespace
@@ -88,18 +112,19 @@ std::string overview_svg(const run_files& run) {
     const time_series_or_reason over = over_time(run);
     const std::string warning = caution(s);
     const double header = warning.empty() ? 92 : 112;
-    canvas to{width, header + (over.series ? overview_height : 40), s.scenario + ", policy " + s.policy};
+    canvas to{width, header + (over.series ? overview_height : 3 * line_height), s.scenario + ", policy " + s.policy};
     to.text(margin, 34, anchor::start, "large", shortened(s.scenario, 70));
-    std::string line = "policy " + s.policy + "  \u00B7  " + grouped(s.submitted) + " jobs";
-    if (const auto gpus = mean_capacity(s)) append(line, {"  \u00B7  ", significant(*gpus, 4), " GPUs"});
-    append(line, {"  \u00B7  ", human_seconds(to_seconds(s.simulated)), " simulated  \u00B7  seed ", s.seed});
+    std::string line = "policy " + s.policy;
+    append(line, {separator, grouped(s.submitted), " jobs"});
+    if (const auto gpus = mean_capacity(s)) append(line, {separator, significant(*gpus, 4), " GPUs"});
+    append(line, {separator, human_seconds(to_seconds(s.simulated)), " simulated", separator, "seed ", s.seed});
     to.text(margin, 56, anchor::start, "dim", line);
     to.text(margin, 76, anchor::start, "", key_figures(s));
     if (!warning.empty()) to.text(margin, 96, anchor::start, "hue c2", warning);
     if (over.series) {
-        draw_overview(to, {margin / 2, header, width - margin / 2, overview_height}, *over.series);
+        draw_overview(to, {margin, header, width - margin, overview_height}, *over.series);
     } else {
-        to.text(margin, header + 16, anchor::start, "dim", over.reason);
+        draw_paragraph(to, {margin, header + line_height, width - 2 * margin, 2 * line_height}, over.reason);
     }
     return to.standalone();
 }

@@ -17,6 +17,7 @@ namespace ampacity::report {
 namespace {
 
 constexpr std::size_t most_listed = 20;
+constexpr std::int64_t most_counted = 1'000'000'000'000'000;
 constexpr double longest_s = 9.2e9;  ///< what 64 bits of ns hold, with room for sums
 
 constexpr const char* remedy_of_mixture = "give the folder of one run, as `ampacity run` left it";
@@ -57,7 +58,9 @@ public:
     }
     [[nodiscard]] std::int64_t count(std::size_t column) const {
         const auto [status, value] = parse_count((*this)[column]);
-        if (status != decimal_status::ok) fail(column, "not a count", "give a whole number from 0 up");
+        if (status != decimal_status::ok || value > most_counted) {
+            fail(column, "not a count", "give a whole number from 0 to 1e15");
+        }
         return value;
     }
     [[nodiscard]] double amount(std::size_t column) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 
 namespace ampacity::report {
 namespace {
@@ -152,7 +153,7 @@ void draw_axes(canvas& to, const box& where, const axis& x, const axis& y, bool 
         to.line(where.x, at, right, at, t.at == y.low ? "base" : "grid");
         to.text(where.x - label_gap, at + 4, anchor::end, "dim", t.label);
     }
-    double free = -label_gap;  // where the last label ends
+    double free = -std::numeric_limits<double>::infinity();  // where the last label ends
     for (const tick& t : x.ticks) {
         const double at = place_x(where, x, t.at);
         to.line(at, where.y, at, bottom, "grid");

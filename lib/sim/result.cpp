@@ -34,6 +34,28 @@ distribution_summary describe(double mean, const quantile_selector& keys, Conver
             .max = convert(*keys.value(3))};
 }
 
+/// a / b, to the nearest double or the next to it.
+double ratio(int128 a, int128 b) { return static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)); }
+
+/// What one scan over all records adds up.
+struct totals {
+    int128 jct_ns = 0;
+    int128 wait_ns = 0;
+    long double slowdown = 0;
+    gpu_time useful = 0;
+    instant first = never;
+    instant last = unset;
+
+    void add(const job_record& r, double slowdown_of_r) {
+        jct_ns += sim::completion_ns(r);
+        wait_ns += sim::wait_ns(r);
+        slowdown += slowdown_of_r;
+        useful += gpu_time{ticks(r.useful)} * r.gpus;
+        first = std::min(first, r.submit);
+        last = std::max(last, r.finish);
+    }
+};
+
 void count(const job_record& r, summary& s) {
     if (r.submit == unset) return;
     ++s.submitted;
@@ -46,56 +68,54 @@ void count(const job_record& r, summary& s) {
     }
 }
 
-void describe_finished(std::span<const std::span<const job_record>> sources, summary& s) {
-    const std::vector<per_mille> ranks{p50, p90, p99, p100};
-    quantile_selector jct{ranks};
-    quantile_selector wait{ranks};
-    quantile_selector bounded{ranks};
-    int128 jct_sum = 0;
-    int128 wait_sum = 0;
-    double slowdown_sum = 0;
-    for (bool again = true, first = true; again; first = false) {
-        for_finished(sources, [&](const job_record& r) {
-            jct.add(completion_ns(r));
-            wait.add(wait_ns(r));
-            const double x = slowdown(r);
-            bounded.add(order_key(x));
-            if (!first) return;
-            jct_sum += completion_ns(r);
-            wait_sum += wait_ns(r);
-            slowdown_sum += x;
-        });
+/// The order statistics of the three metrics, which share the scans.
+struct selectors {
+    quantile_selector jct{ranks()};
+    quantile_selector wait{ranks()};
+    quantile_selector bounded{ranks()};
+
+    static std::vector<per_mille> ranks() { return {p50, p90, p99, p100}; }
+    void add(const job_record& r, double slowdown_of_r) {
+        jct.add(completion_ns(r));
+        wait.add(wait_ns(r));
+        bounded.add(order_key(slowdown_of_r));
+    }
+    bool end_pass() {
         // Each must see the end of the pass.
         const bool jct_again = jct.end_pass();
         const bool wait_again = wait.end_pass();
         const bool bounded_again = bounded.end_pass();
-        again = jct_again || wait_again || bounded_again;
+        return jct_again || wait_again || bounded_again;
     }
-    const auto n = static_cast<double>(s.finished);
-    s.jct_s = describe(static_cast<double>(jct_sum) / 1e9 / n, jct, seconds);
-    s.wait_s = describe(static_cast<double>(wait_sum) / 1e9 / n, wait, seconds);
-    s.bounded_slowdown = describe(slowdown_sum / n, bounded, from_order_key);
-}
+};
 
 }  // namespace
 
 summary summarise(std::span<const std::span<const job_record>> sources, std::uint64_t gpus) {
     summary s;
+    totals sum;
+    selectors select;
     for (const auto& records : sources) {
-        for (const job_record& r : records) count(r, s);
+        for (const job_record& r : records) {
+            count(r, s);
+            if (r.state != outcome::finished) continue;
+            const double x = slowdown(r);
+            sum.add(r, x);
+            select.add(r, x);
+        }
     }
     if (s.finished == 0) return s;
-    describe_finished(sources, s);
-    gpu_time useful = 0;
-    instant first = never;
-    instant last = unset;
-    for_finished(sources, [&](const job_record& r) {
-        useful += gpu_time{ticks(r.useful)} * r.gpus;
-        first = std::min(first, r.submit);
-        last = std::max(last, r.finish);
-    });
-    s.makespan_s = to_seconds(last - first);
-    if (last > first) s.utilisation = static_cast<double>(useful) / (static_cast<double>(gpus) * static_cast<double>(ticks(last - first)));
+    while (select.end_pass()) {
+        for_finished(sources, [&](const job_record& r) { select.add(r, slowdown(r)); });
+    }
+    const int128 n = s.finished;
+    s.jct_s = describe(ratio(sum.jct_ns, n * 1'000'000'000), select.jct, seconds);
+    s.wait_s = describe(ratio(sum.wait_ns, n * 1'000'000'000), select.wait, seconds);
+    s.bounded_slowdown = describe(static_cast<double>(sum.slowdown / static_cast<long double>(n)), select.bounded, from_order_key);
+    s.makespan_s = to_seconds(sum.last - sum.first);
+    if (sum.last > sum.first) {
+        s.utilisation = ratio(sum.useful, int128{gpus} * ticks(sum.last - sum.first));
+    }
     return s;
 }
 

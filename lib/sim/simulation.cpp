@@ -83,8 +83,8 @@ public:
         fleet_.advance(end);
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
-            if (seen_[i].state == policy::job_state::running) runs_[i].advance(end);
-            record(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished);
+            if (seen_[i].state == policy::job_state::running) live_jobs_[i].run.advance(end);
+            close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
         }
         std::vector<std::span<const job_record>> records;
         for (const auto& of_source : records_) records.push_back(of_source.span());
@@ -96,11 +96,12 @@ public:
         return summary_;
     }
 
+    [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
+    [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
 
     fleet::fleet_state fleet_;
-    std::vector<policy::job_view> seen_;            // by job_id
-    std::vector<execution::run> runs_;              // by job_id
+    pod_vector<policy::job_view> seen_;             // by job_id
     fleet::allocation_arena allocations_;
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
@@ -116,13 +117,18 @@ public:
     bool ended_ = false;
 
 private:
-    /// Who a live job is in its file.
-    struct identity {
-        std::uint64_t row = 0;
-        std::int64_t name = 0;
-        std::uint16_t source = 0;
-        bool name_is_text = false;
+    static constexpr unsigned row_bits = 48;
+
+    /// What only the simulation knows of a live job.
+    struct alignas(64) live_job {
+        execution::run run{};
+        kernel::event_handle ends = kernel::no_event;  ///< while it runs
+        std::uint64_t record = 0;                      ///< source in the top 16 bits, row below
+
+        [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(record >> row_bits); }
+        [[nodiscard]] std::uint64_t row() const noexcept { return record & ((std::uint64_t{1} << row_bits) - 1); }
     };
+    static_assert(sizeof(live_job) == 64);
 
     /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
     /// ends when it would end without them.
@@ -140,10 +146,12 @@ private:
                 .capacity = {.free = fleet_.free(), .empty = fleet_.empty(), .up_gpus = fleet_.up_gpus()},
                 .headroom = {},
                 .health = {.nodes = fleet_.states()},
-                .jobs = seen_,
+                .jobs = seen_.span(),
                 .allocations = allocations_,
                 .place = *placer_,
-                .oracle = policy::oracle_view{work_}};
+                .oracle = policy::oracle_view{work_.span()},
+                .more_rows = reinterpret_cast<const char*>(live_jobs_.data()),
+                .more_stride = sizeof(live_job)};
     }
 
     /// All jobs that are submitted at this instant.
@@ -161,35 +169,32 @@ private:
             throw scenario_error({.where = {}, .key = "workload", .what = "jobs that are not rigid are not supported yet", .value = {},
                                   .remedy = "give kind rigid and equal GPU counts"});
         }
+        AMPACITY_ASSERT(r.row >> row_bits == 0);
         auto& records = records_[feed_.which()];
         records.grow_to(r.row + 1, {});
+        records[r.row] = {.name = r.name, .submit = r.submit, .gpus = r.gpus, .state = outcome::unfinished, .name_is_text = r.name_is_text};
         const fleet::demand wanted{.gpus = r.gpus, .spread = r.placement.spread};
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
-            records[r.row] = {.name = r.name, .submit = r.submit, .gpus = r.gpus, .state = outcome::rejected, .name_is_text = r.name_is_text};
+            records[r.row].state = outcome::rejected;
             return;
         }
         const job_id job = new_row();
         const std::size_t i = index(job);
-        const duration estimate = r.estimate == workload::no_estimate ? r.work : std::max(r.estimate, r.work);
-        const std::uint32_t attempt = seen_[i].attempt;  // goes on counting, so that no stale event can match
-        seen_[i] = {};
-        seen_[i].order = order;
-        seen_[i].submit = r.submit;
-        seen_[i].estimate = estimate;
-        seen_[i].speed = r.accelerator.speed;
-        seen_[i].demand = wanted;
-        seen_[i].attempt = attempt;
-        seen_[i].priority = r.priority;
-        seen_[i].user = r.user;
-        seen_[i].group = r.group;
-        seen_[i].state = policy::job_state::queued;
+        const bool estimated = r.estimate != workload::no_estimate;
+        seen_[i] = {.order = order,
+                    .submit = r.submit,
+                    .estimate = estimated ? std::max(r.estimate, r.work) : r.work,
+                    .speed = r.accelerator.speed,
+                    .demand = wanted,
+                    .attempt = seen_[i].attempt,  // goes on counting, so that no stale event can match
+                    .priority = r.priority,
+                    .user = r.user,
+                    .group = r.group,
+                    .state = policy::job_state::queued};
         work_[i] = r.work;
-        runs_[i] = {};
-        runs_[i].remaining = r.work;
-        runs_[i].speed = r.accelerator.speed;
-        if (enforce_estimate_ && r.estimate != workload::no_estimate) runs_[i].allowance = r.estimate;
-        who_[i] = {.row = r.row, .name = r.name, .source = static_cast<std::uint16_t>(feed_.which()), .name_is_text = r.name_is_text};
+        live_jobs_[i] = {.run = {.remaining = r.work, .speed = r.accelerator.speed}, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
+        if (enforce_estimate_ && estimated) live_jobs_[i].run.allowance = r.estimate;
         ++live_;
         policy_->on_submit(picture(), job);
         changed_ = true;
@@ -201,11 +206,9 @@ private:
             free_rows_.pop_back();
             return job;
         }
-        seen_.emplace_back();
-        runs_.emplace_back();
-        work_.emplace_back();
-        who_.emplace_back();
-        ends_.push_back(kernel::no_event);
+        seen_.push_back({});
+        live_jobs_.push_back({});
+        work_.push_back({});
         return job_id{static_cast<std::uint32_t>(seen_.size() - 1)};
     }
 
@@ -213,11 +216,12 @@ private:
         const std::size_t i = index(job);
         policy::job_view& j = seen_[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
-        const bool killed = runs_[i].ends_killed();
-        runs_[i].advance(kernel_.now());
+        execution::run& run = live_jobs_[i].run;
+        const bool killed = run.ends_killed();
+        run.advance(kernel_.now());
         fleet_.give(j.demand.gpus, allocations_.shares(j.held));
         --running_;
-        record(job, killed ? outcome::killed : outcome::finished);
+        close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
         policy_->on_finish(picture(), job);
         allocations_.release(j.held);
         j.held = {};
@@ -227,56 +231,62 @@ private:
         changed_ = true;
     }
 
-    /// Writes the job's record and books its time.
-    void record(job_id job, outcome how) {
+    [[nodiscard]] job_record& record_of(std::size_t i) noexcept { return records_[live_jobs_[i].source()][live_jobs_[i].row()]; }
+
+    /// Completes the job's record and books its time. A killed job has no result: its time is lost.
+    void close(job_id job, outcome how, instant finish) {
         const std::size_t i = index(job);
-        const execution::run& r = runs_[i];
-        const bool gone = how == outcome::finished || how == outcome::killed;
-        const bool wasted = how == outcome::killed;  // a killed job has no result: its time is lost
+        const duration ran = live_jobs_[i].run.useful;
+        job_record& r = record_of(i);
+        r.state = how;
+        r.finish = finish;
+        // The record learns of the first start when that run ends, so that starting touches fewer rows.
+        if (r.first_start == unset && seen_[i].state == policy::job_state::running) r.first_start = seen_[i].run_start;
+        (how == outcome::killed ? r.lost : r.useful) = ran;
+        books_[how == outcome::killed ? account::lost : account::useful] += gpu_time{ticks(ran)} * r.gpus;
         if (how == outcome::finished) ++finished_;
-        records_[who_[i].source][who_[i].row] = {.name = who_[i].name,
-                                                 .submit = seen_[i].submit,
-                                                 .first_start = r.first_start,
-                                                 .finish = gone ? kernel_.now() : unset,
-                                                 .useful = wasted ? duration::zero() : r.useful,
-                                                 .lost = wasted ? r.useful : duration::zero(),
-                                                 .gpus = seen_[i].demand.gpus,
-                                                 .preemptions = r.preemptions,
-                                                 .restarts = r.restarts,
-                                                 .state = how,
-                                                 .name_is_text = who_[i].name_is_text};
-        books_[wasted ? account::lost : account::useful] += gpu_time{ticks(r.useful)} * seen_[i].demand.gpus;
+    }
+
+    void start(job_id job, instant now) {
+        const std::size_t i = index(job);
+        live_job& l = live_jobs_[i];
+        l.run.start(now);
+        ++running_;
+        __builtin_prefetch(&record_of(i), 1);
+        l.ends = kernel_.schedule(l.run.end(), completions,
+                                  {.kind = job_ends, .entity = static_cast<std::uint32_t>(job), .attempt = seen_[i].attempt});
+        for (observer* o : observers_) {
+            const job_record& r = record_of(i);
+            o->on_start({.at = now, .source = l.source(), .name = r.name, .name_is_text = r.name_is_text,
+                         .attempt = r.preemptions + r.restarts + 1, .where = allocations_.shares(seen_[i].held)});
+        }
+        policy_->on_start(picture(), job);
+    }
+
+    void preempt(const policy::action& a, instant now) {
+        live_job& l = live_jobs_[index(a.job)];
+        l.run.advance(now);
+        job_record& r = record_of(index(a.job));
+        if (r.preemptions++ == 0) r.first_start = a.run_start;
+        --running_;
+        kernel_.cancel(l.ends);
+        allocations_.release(a.before);
+        policy_->on_preempt(picture(), a.job);
+    }
+
+    void reject(job_id job) {
+        close(job, outcome::rejected, unset);
+        free_rows_.push_back(job);
+        --live_;
     }
 
     void commit() {
         const instant now = kernel_.now();
         for (const policy::action& a : plan_.actions()) {
-            const std::size_t i = index(a.job);
             switch (a.kind) {
-                case policy::action_kind::start:
-                    runs_[i].start(now);
-                    ++running_;
-                    ends_[i] = kernel_.schedule(runs_[i].end(), completions,
-                                                {.kind = job_ends, .entity = static_cast<std::uint32_t>(a.job), .attempt = seen_[i].attempt});
-                    for (observer* o : observers_) {
-                        o->on_start({.at = now, .source = who_[i].source, .name = who_[i].name, .name_is_text = who_[i].name_is_text,
-                                     .attempt = runs_[i].preemptions + runs_[i].restarts + 1, .where = allocations_.shares(seen_[i].held)});
-                    }
-                    policy_->on_start(picture(), a.job);
-                    break;
-                case policy::action_kind::preempt:
-                    runs_[i].advance(now);
-                    ++runs_[i].preemptions;
-                    --running_;
-                    kernel_.cancel(ends_[i]);
-                    allocations_.release(a.before);
-                    policy_->on_preempt(picture(), a.job);
-                    break;
-                case policy::action_kind::reject:
-                    record(a.job, outcome::rejected);
-                    free_rows_.push_back(a.job);
-                    --live_;
-                    break;
+                case policy::action_kind::start: start(a.job, now); break;
+                case policy::action_kind::preempt: preempt(a, now); break;
+                case policy::action_kind::reject: reject(a.job); break;
                 default: AMPACITY_ASSERT(false);
             }
         }
@@ -298,9 +308,8 @@ private:
         }
     }
 
-    std::vector<duration> work_;                     // by job_id: the truth, for oracles
-    std::vector<identity> who_;                      // by job_id
-    std::vector<kernel::event_handle> ends_;         // by job_id
+    pod_vector<live_job> live_jobs_;  // by job_id
+    pod_vector<duration> work_;       // by job_id: the truth, for oracles
     std::vector<job_id> free_rows_;
     std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
     kernel::event_handle wake_ = kernel::no_event;
@@ -322,6 +331,8 @@ status simulation::run_rounds(std::uint64_t events) { return model_->run_rounds(
 void simulation::run() { run_until(never); }
 instant simulation::now() const noexcept { return model_->kernel_.now(); }
 std::uint64_t simulation::events_processed() const noexcept { return model_->kernel_.events_processed(); }
+std::uint64_t simulation::arrived() const noexcept { return model_->arrived(); }
+std::uint64_t simulation::departed() const noexcept { return model_->arrived() - model_->live(); }
 std::uint64_t simulation::waiting() const noexcept { return model_->waiting(); }
 std::uint64_t simulation::peak_queue() const noexcept { return model_->peak_queue_; }
 double simulation::reading_s() const noexcept { return model_->feed_.reading_s(); }

@@ -2,11 +2,14 @@
 /// \file
 /// A growing array of plain values that never has to hold two copies of itself.
 ///
-/// Grows by half through `std::realloc`, which moves large arrays by their pages, so that millions of records cost
-/// their own size in memory and growing is cheap. For trivially copyable types. Not thread-safe.
+/// Grows by a sixteenth through `std::realloc`, which moves large arrays by their pages, so that millions of rows
+/// cost their own size in memory and growing is cheap. For trivially copyable types, of any alignment. Not
+/// thread-safe.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -19,34 +22,62 @@ class pod_vector {
     static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
 public:
+    pod_vector() = default;
+    pod_vector(const pod_vector&) = delete;
+    pod_vector& operator=(const pod_vector&) = delete;
+    pod_vector(pod_vector&& other) noexcept { swap(other); }
+    pod_vector& operator=(pod_vector&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~pod_vector() { std::free(block_); }
+
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-    [[nodiscard]] T& operator[](std::size_t i) noexcept { return data_.get()[i]; }
-    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data_.get()[i]; }
-    [[nodiscard]] std::span<const T> span() const noexcept { return {data_.get(), size_}; }
+    [[nodiscard]] T* data() noexcept { return data_; }
+    [[nodiscard]] const T* data() const noexcept { return data_; }
+    [[nodiscard]] T& operator[](std::size_t i) noexcept { return data_[i]; }
+    [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data_[i]; }
+    [[nodiscard]] std::span<const T> span() const noexcept { return {data_, size_}; }
+
+    /// Appends `value`. Amortised O(1).
+    void push_back(const T& value) { grow_to(size_ + 1, value); }
 
     /// Makes the size `n`, if it is less, by copies of `fill`. Amortised O(1) per element.
     void grow_to(std::size_t n, const T& fill) {
         if (n <= size_) return;
-        if (n > capacity_) reserve(n + n / 2 + 64);
-        std::uninitialized_fill(data_.get() + size_, data_.get() + n, fill);
+        if (n > capacity_) reserve(n + n / 16 + 64);
+        std::uninitialized_fill(data_ + size_, data_ + n, fill);
         size_ = n;
     }
 
 private:
-    struct free_memory {
-        void operator()(T* p) const noexcept { std::free(p); }
-    };
+    static constexpr std::size_t slack = alignof(T) > alignof(std::max_align_t) ? alignof(T) : 0;
+
+    void swap(pod_vector& other) noexcept {
+        std::swap(block_, other.block_);
+        std::swap(data_, other.data_);
+        std::swap(offset_, other.offset_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
 
     void reserve(std::size_t n) {
-        void* const wider = std::realloc(data_.get(), n * sizeof(T));  // NOLINT: realloc can move pages
+        auto* const wider = static_cast<char*>(std::realloc(block_, n * sizeof(T) + slack));
         if (wider == nullptr) throw std::bad_alloc{};
-        (void)data_.release();
-        data_.reset(static_cast<T*>(wider));
+        block_ = wider;
+        const std::size_t from = offset_;
+        if constexpr (slack != 0) {
+            offset_ = (alignof(T) - reinterpret_cast<std::uintptr_t>(wider) % alignof(T)) % alignof(T);
+            if (size_ != 0 && offset_ != from) std::memmove(wider + offset_, wider + from, size_ * sizeof(T));
+        }
+        data_ = reinterpret_cast<T*>(wider + offset_);
         capacity_ = n;
     }
 
-    std::unique_ptr<T, free_memory> data_;
+    void* block_ = nullptr;
+    T* data_ = nullptr;
+    std::size_t offset_ = 0;  ///< of the data in the block, for its alignment [B]
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };

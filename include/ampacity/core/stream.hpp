@@ -117,7 +117,7 @@ private:
     constexpr std::uint64_t draw_block(std::uint64_t block) {
         if (block >= length / 2) {
             position_ = length;
-            AMPACITY_ASSERT(!"random stream exhausted");
+            assertion_failed("the random stream is not exhausted", __FILE__, __LINE__);
         }
         const philox_counter words =
             philox4x32({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(name_.use),

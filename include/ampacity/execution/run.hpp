@@ -9,8 +9,6 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/work.hpp>
 
-#include <cstdint>
-
 namespace ampacity::execution {
 
 using ampacity::time_for;
@@ -22,10 +20,7 @@ struct run {
     duration allowance = duration::max();  ///< run time left before it is killed, at `since`
     duration useful{};            ///< run time of kept work so far
     instant since{};              ///< start of the current stretch of constant speed
-    instant first_start = instant::min();
     double speed = 1.0;
-    std::uint32_t preemptions = 0;
-    std::uint32_t restarts = 0;
 
     /// When the current run ends, by itself or killed. \pre running, stretch begun
     [[nodiscard]] instant end() const {
@@ -37,10 +32,7 @@ struct run {
     [[nodiscard]] bool ends_killed() const { return allowance < time_for(remaining, speed); }
 
     /// A run begins now.
-    void start(instant now) {
-        since = now;
-        if (first_start == instant::min()) first_start = now;
-    }
+    void start(instant now) { since = now; }
     /// Books the stretch up to `now`: progress is kept.
     void advance(instant now) {
         const duration elapsed = now - since;

@@ -7,6 +7,7 @@
 /// without a walk of the queue. Push and remove cost O(log n). About 64 bytes per job. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 
@@ -81,6 +82,7 @@ public:
             return least;
         }
         void append(const slot& s) {
+            if (slots_.size() == slots_.capacity()) slots_.reserve(slots_.size() + slots_.size() / 8 + per_block);
             slots_.push_back(s);
             for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate < least_[at]; at /= 2) {
                 least_[at] = s.estimate;
@@ -123,7 +125,7 @@ public:
     /// Appends a job; `order` is above all that were pushed before.
     void push(job_id job, std::uint64_t order, fleet::demand demand, duration estimate) {
         const std::uint32_t row = lane_for(demand);
-        if (index(job) >= at_.size()) at_.resize(index(job) + 1);
+        at_.grow_to(index(job) + 1, {});
         lane& l = lanes_[row];
         if (l.slots_.size() == l.capacity()) compact(l);
         at_[index(job)] = {.lane = row, .slot = static_cast<std::uint32_t>(l.slots_.size()), .before = tail_, .after = none<job_id>};
@@ -169,9 +171,8 @@ private:
     /// Drops the removed slots; doubles when more than half are alive. O(1) per push on average.
     void compact(lane& l) {
         std::erase_if(l.slots_, [](const lane::slot& s) { return s.estimate == gone; });
-        const std::size_t wanted = std::bit_ceil(2 * l.slots_.size() / per_block + 1);
+        const std::size_t wanted = std::max<std::size_t>(4, std::bit_ceil(2 * l.slots_.size() / per_block + 1));
         if (wanted != l.blocks()) l.least_.resize(2 * wanted);
-        l.slots_.reserve(l.capacity());
         for (std::size_t i = 0; i != l.slots_.size(); ++i) at_[index(l.slots_[i].job)].slot = static_cast<std::uint32_t>(i);
         for (std::size_t b = 0; b != l.blocks(); ++b) l.least_[l.blocks() + b] = b * per_block < l.slots_.size() ? l.least_of(b) : gone;
         for (std::size_t at = l.blocks() - 1; at != 0; --at) l.least_[at] = std::min(l.least_[2 * at], l.least_[2 * at + 1]);
@@ -180,7 +181,7 @@ private:
     std::vector<lane> lanes_;
     std::vector<std::uint32_t> by_size_;  // rows of lanes_, rising demand
     std::unordered_map<std::uint64_t, std::uint32_t> lane_of_;
-    std::vector<place> at_;  // by job_id
+    pod_vector<place> at_;  // by job_id
     job_id head_ = none<job_id>;
     job_id tail_ = none<job_id>;
     std::size_t size_ = 0;

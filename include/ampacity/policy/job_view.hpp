@@ -42,8 +42,12 @@ struct job_view {
     [[nodiscard]] duration done(instant now) const {
         return state == job_state::running ? progress + work_in(now - run_start, speed) : progress;
     }
-    /// End of the current run if the planning estimate is right. \pre running
+    /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
     [[nodiscard]] instant planned_end() const { return add_saturating(run_start, time_for(remaining_estimate(), speed)); }
+    /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
+    [[nodiscard]] std::uint64_t planned_end_ns() const {
+        return static_cast<std::uint64_t>(ticks(run_start)) + static_cast<std::uint64_t>(ticks(time_for(remaining_estimate(), speed)));
+    }
 };
 
 }  // namespace ampacity::policy

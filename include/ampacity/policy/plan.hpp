@@ -9,6 +9,7 @@
 /// in steady state. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
@@ -31,12 +32,13 @@ struct action {
     job_id job = none<job_id>;
     fleet::allocation before{};  ///< preempt: what the job held
     duration progress{};         ///< preempt: its progress at the start of the run that ends
+    instant run_start{};         ///< preempt: when that run began
 };
 
 class plan {
 public:
     /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
-    plan(fleet::fleet_state& fleet, std::vector<job_view>& jobs, fleet::allocation_arena& allocations, const placer& place)
+    plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations, const placer& place)
         : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {}
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
@@ -84,7 +86,7 @@ private:
     [[noreturn]] void unsupported(const char* what);
 
     fleet::fleet_state& fleet_;
-    std::vector<job_view>& jobs_;
+    pod_vector<job_view>& jobs_;
     fleet::allocation_arena& allocations_;
     const placer& placer_;
     instant now_{};

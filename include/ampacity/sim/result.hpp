@@ -23,7 +23,7 @@ enum class outcome : std::uint8_t { unfinished, finished, rejected, killed };
 inline constexpr instant unset = instant::min();
 
 /// One job of the input, for good. 64 bytes.
-struct job_record {
+struct alignas(64) job_record {
     std::int64_t name = 0;           ///< the file's job_id, or an index into the source's texts
     instant submit = unset;          ///< unset: a row that the run ended before
     instant first_start = unset;
@@ -36,7 +36,7 @@ struct job_record {
     outcome state = outcome::unfinished;
     bool name_is_text = false;
 };
-static_assert(sizeof(job_record) <= 64);
+static_assert(sizeof(job_record) == 64);
 
 /// Mean and order statistics: the p-th percentile of n values is the ceil(p/100 n)-th smallest.
 struct distribution_summary {

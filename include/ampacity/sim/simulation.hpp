@@ -58,7 +58,9 @@ public:
 
     [[nodiscard]] instant now() const noexcept;
     [[nodiscard]] std::uint64_t events_processed() const noexcept;
-    /// Jobs that wait now.
+    /// Jobs that have arrived; of these, jobs that have left; jobs that wait now.
+    [[nodiscard]] std::uint64_t arrived() const noexcept;
+    [[nodiscard]] std::uint64_t departed() const noexcept;
     [[nodiscard]] std::uint64_t waiting() const noexcept;
     /// Largest number of jobs that waited at the end of any round.
     [[nodiscard]] std::uint64_t peak_queue() const noexcept;

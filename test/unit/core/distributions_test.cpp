@@ -342,16 +342,23 @@ TEST_CASE("the extreme draws are finite and within what the distribution promise
         CHECK(draw_of(weibull_distribution{0.5, 1}, bits) > 0);
         CHECK(std::isfinite(draw_of(weibull_distribution{0.5, 1}, bits)));
         CHECK(std::isfinite(draw_of(uniform_distribution{-largest, largest}, bits)));
+        CHECK(std::isfinite(draw_of(uniform_distribution{0, largest}, bits)));
     }
-    // A range of few doubles: every draw is one of them.
+    CHECK(draw_of(uniform_distribution{-largest, largest}, std::uint64_t{1} << 62U) < -0.49 * largest);
+    CHECK(draw_of(uniform_distribution{-largest, largest}, std::uint64_t{1} << 62U) > -0.51 * largest);
+    // Draws stay within their range, be it a few doubles wide.
     std::mt19937_64 random{78};
-    for (int trial = 0; trial < 5000; ++trial) {
-        const double low =
-            std::ldexp(1.0 + static_cast<double>(random() >> 12U) * 0x1p-52, static_cast<int>(random() % 40) - 20);
-        double high = low;
+    const auto any = [&] {
+        const int exponent = static_cast<int>(random() % 40) - 20;
+        return std::ldexp(1.0 + static_cast<double>(random() >> 12U) * 0x1p-52, exponent);
+    };
+    for (int trial = 0; trial < 10'000; ++trial) {
+        const double low = any();
+        double high = low + (trial % 2 == 0 ? any() : 0);
         for (std::uint64_t i = random() % 3 + 1; i > 0; --i) high = std::nextafter(high, infinity);
         const std::uint64_t bits = trial % 3 == 0 ? all_bits : trial % 3 == 1 ? 0 : random();
-        for (const auto& d : {uniform_distribution{low, high}, uniform_distribution{-high, -low}}) {
+        for (const auto& d :
+             {uniform_distribution{low, high}, uniform_distribution{-high, -low}, uniform_distribution{-low, high}}) {
             const double x = draw_of(d, bits);
             REQUIRE(x >= d.low);
             REQUIRE(x <= d.high);

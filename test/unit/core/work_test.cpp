@@ -110,7 +110,8 @@ TEST_CASE("work is the exact floor and time the exact ceiling for every speed", 
     }
     // Small speeds with few bits: products and quotients that come out even.
     for (int trial = 0; trial < 20'000; ++trial) {
-        const double speed = std::ldexp(static_cast<double>(random() % 32 + 1), -static_cast<int>(random() % 12));
+        const auto bits = static_cast<double>(random() % 32 + 1);
+        const double speed = std::ldexp(bits, -static_cast<int>(random() % 12));
         check(static_cast<std::int64_t>(random() % 5000), speed);
     }
 }

@@ -51,7 +51,6 @@ run started(std::int64_t work, double speed, std::int64_t now) {
 
 TEST_CASE("a run at speed 1 is integer arithmetic", "[run]") {
     run r = started(1'000'000'007, 1, 5);
-    CHECK(r.first_start == at(5));
     CHECK(r.end() == at(1'000'000'012));
     CHECK_FALSE(r.ends_killed());
     r.advance(at(8));
@@ -63,7 +62,6 @@ TEST_CASE("a run at speed 1 is integer arithmetic", "[run]") {
     CHECK(r.remaining == duration{1'000'000'004});
     // Preempted at 8, again from 20 on.
     r.start(at(20));
-    CHECK(r.first_start == at(5));
     CHECK(r.end() == at(1'000'000'024));
     r.advance(r.end());
     CHECK(r.remaining == duration{0});
@@ -99,7 +97,6 @@ TEST_CASE("pauses at speed 1 lose no work", "[run]") {
     for (int trial = 0; trial < 300; ++trial) {
         const auto work = static_cast<std::int64_t>(random() % 1'000'000'000'000) + 1;
         std::int64_t now = static_cast<std::int64_t>(random() % 1000);
-        const std::int64_t first = now;
         std::int64_t done = 0;
         run r = started(work, 1, now);
         for (int stretch = 0; stretch < 50; ++stretch) {
@@ -113,7 +110,6 @@ TEST_CASE("pauses at speed 1 lose no work", "[run]") {
             r.start(at(now));
             REQUIRE(r.end() == at(now + work - done));
         }
-        REQUIRE(r.first_start == at(first));
     }
 }
 
@@ -132,9 +128,9 @@ TEST_CASE("changes of speed and pauses agree with exact fractions, and cost less
             const std::int64_t needed = ceiling_of(cpp_rational(remaining) / exact(speed));
             REQUIRE(r.end() == at(now + needed));
             // Mostly short stretches, where the fractions dropped matter.
-            const auto limit = static_cast<std::uint64_t>(needed);
-            const auto elapsed = static_cast<std::int64_t>(
-                random() % (random() % 4 == 0 ? limit + 1 : std::min<std::uint64_t>(limit, 50) + 1));
+            const auto longest =
+                static_cast<std::uint64_t>(random() % 4 == 0 ? needed : std::min<std::int64_t>(needed, 50));
+            const auto elapsed = static_cast<std::int64_t>(random() % (longest + 1));
             now += elapsed;
             ran += elapsed;
             remaining -= floor_of(elapsed * exact(speed));

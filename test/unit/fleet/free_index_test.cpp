@@ -53,7 +53,8 @@ void check_against(const free_index& f, const masks& naive) {
 
 /// Some of the set bits of `from`, at least one.
 std::uint64_t some_of(std::uint64_t from, std::mt19937_64& random) {
-    const std::uint64_t some = from & random() & (random() % 2 == 0 ? ~std::uint64_t{0} : random());
+    const std::uint64_t half = from & random();
+    const std::uint64_t some = random() % 2 == 0 ? half : half & random();
     return some == 0 ? from & (~from + 1) : some;
 }
 

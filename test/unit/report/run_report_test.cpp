@@ -1,0 +1,351 @@
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/report/run_report.hpp>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace ampacity;
+using namespace ampacity::report;
+
+namespace {
+
+constexpr std::string_view jobs_header =
+    "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s\n";
+
+/// Two jobs on 8 GPUs for 200 s: 4 GPUs from 0 to 100 s, 8 from 100 to 200 s; the second waits for 90 s.
+constexpr std::string_view two_jobs =
+    "a,0,0,100,4,finished,0,0,400,0\n"
+    "b,10,100,200,8,finished,0,0,800,0\n";
+
+struct run_text {
+    std::string counts =
+        R"("submitted": 2, "finished": 2, "rejected": 0, "killed": 0, "unfinished": 0, "preemptions": 0)";
+    std::string name = "two jobs";
+    std::string more = "";
+    std::string metrics = R"("jct_s": {"mean": 145, "p50": 100, "p90": 190, "p99": 190, "max": 190},
+  "wait_s": {"mean": 45, "p50": 0, "p90": 90, "p99": 90, "max": 90},
+  "bounded_slowdown": {"mean": 1.45, "p50": 1, "p90": 1.9, "p99": 1.9, "max": 1.9},
+  "makespan_s": 200, "utilisation": 0.75,)";
+    std::string hours = R"("capacity": 0.4444444444444444, "useful": 0.3333333333333333, "idle": 0.1111111111111111)";
+    std::string simulated = "200";
+
+    [[nodiscard]] std::string summary() const {
+        return "{\"schema\": 1,\n \"scenario\": \"" + name + "\", \"seed\": 7, \"policy\": \"fifo\",\n" + more +
+               "  \"simulated_s\": " + simulated + ",\n  \"jobs\": {" + counts + "},\n  " + metrics +
+               "\n  \"gpu_hours\": {" + hours + "}}\n";
+    }
+};
+
+/// A folder with the files of a run.
+class run_folder {
+public:
+    explicit run_folder(const run_text& text = {}) { write("summary.json", text.summary()); }
+    run_folder& write(std::string_view name, std::string_view content) {
+        test::write_file(directory_.path() / name, content);
+        return *this;
+    }
+    run_folder& jobs(std::string_view rows) { return write("jobs.csv", std::string{jobs_header} += rows); }
+    [[nodiscard]] run_files read() const { return read_run(directory_.path()); }
+    [[nodiscard]] std::string page() const { return html(read()); }
+    /// What is wrong with it, without the folder.
+    [[nodiscard]] std::string fault() const {
+        try {
+            static_cast<void>(page());
+        } catch (const data_error& e) {
+            return std::string{e.what()}.substr(directory_.path().string().size() + 1);
+        }
+        return {};
+    }
+
+private:
+    test::temporary_directory directory_;
+};
+
+bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+/// The first tag that does not fit; empty where all do.
+std::string unbalanced(const std::string& page) {
+    std::vector<std::string> open;
+    for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at + 1)) {
+        const std::size_t end = page.find('>', at);
+        if (end == std::string::npos) return page.substr(at, 40);
+        const std::string tag = page.substr(at + 1, end - at - 1);
+        const std::string name = tag.substr(0, tag.find(' '));
+        if (tag.ends_with('/') || name == "meta" || name == "!DOCTYPE") continue;
+        if (!name.starts_with('/')) {
+            open.push_back(name);
+        } else if (open.empty() || open.back() != name.substr(1)) {
+            return page.substr(at, 40);
+        } else {
+            open.pop_back();
+        }
+    }
+    return open.empty() ? "" : open.back();
+}
+
+}  // namespace
+
+TEST_CASE("a report shows the run", "[report]") {
+    const std::string page = run_folder{}.jobs(two_jobs).page();
+    CHECK(holds(page, "<h1>two jobs</h1>"));
+    CHECK(holds(page, "policy <b>fifo</b> &middot; seed <b>7</b> &middot; <b>8</b> GPUs &middot; <b>2</b> jobs"));
+    CHECK(holds(page, "145\u00A0s"));
+    CHECK(holds(page, "mean 6, peak 8"));     // GPUs: (4 x 100 + 8 x 100) / 200
+    CHECK(holds(page, "mean 0.45, peak 1"));  // jobs waiting: 90 / 200
+    CHECK(holds(page, "capacity 8"));
+    CHECK(holds(page, "Computed exactly"));
+    CHECK(holds(page, "wait (50\u00A0% did not wait)"));
+    CHECK(holds(page, "<bdi>b</bdi>"));
+    CHECK(unbalanced(page).empty());
+    CHECK_FALSE(holds(page, "Censored."));
+    CHECK_FALSE(holds(page, "Interrupted."));
+}
+
+TEST_CASE("a report needs nothing from outside", "[report]") {
+    const std::string page = run_folder{}.jobs(two_jobs).page();
+    for (const std::string_view part : {"http:", "https:", "<script", "<link", "<img", "@import", "url("}) {
+        CAPTURE(part);
+        CHECK_FALSE(holds(page, part));
+    }
+    CHECK(holds(page, "prefers-color-scheme:dark"));
+    CHECK(holds(page, "@media print"));
+}
+
+TEST_CASE("equal files give equal reports", "[report]") {
+    run_folder folder;
+    folder.jobs(two_jobs);
+    CHECK(folder.page() == folder.page());
+    CHECK(overview_svg(folder.read()) == overview_svg(folder.read()));
+    run_folder copy;
+    CHECK(copy.jobs(two_jobs).page() == folder.page());
+}
+
+TEST_CASE("whatever comes from files is escaped", "[report]") {
+    run_text text{.name = "<b>&'x'", .more = R"("extra <i>": {"a&b": "</td>"},)"};
+    run_folder folder{text};
+    folder.jobs(
+        "\"<script>alert(\"\"1\"\")</script>\",0,0,100,4,finished,0,0,400,0\n"
+        "\"\xFF\x01&amp;\",10,100,200,8,finished,0,0,800,0\n");
+    folder.write("resolved.yaml", "name: </pre><script>\n");
+    folder.write("run.json", R"({"version": "<u>", "inputs": {"a<b>.csv": "</code>"}})");
+    const std::string page = folder.page();
+    CHECK(unbalanced(page).empty());
+    CHECK_FALSE(holds(page, "<script"));
+    CHECK(holds(page, "<h1>&lt;b&gt;&amp;&#39;x&#39;</h1>"));
+    CHECK(holds(page, "<title>&lt;b&gt;"));
+    CHECK(holds(page, "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;"));
+    CHECK(holds(page, "<bdi>\xEF\xBF\xBD\xEF\xBF\xBD&amp;amp;</bdi>"));
+    CHECK(holds(page, "name: &lt;/pre&gt;&lt;script&gt;"));
+    CHECK(holds(page, "a&lt;b&gt;.csv"));
+    CHECK(holds(page, "extra &lt;i&gt;.a&amp;b"));
+    CHECK(unbalanced(overview_svg(folder.read())).empty());
+}
+
+TEST_CASE("an interrupted run says so first", "[report]") {
+    run_text text{.more = "\"interrupted\": true,\n"};
+    run_folder folder{text};
+    const std::string page = folder.jobs(two_jobs).page();
+    const std::size_t band = page.find("<strong>Interrupted.</strong> The run was stopped after 3.33\u00A0min");
+    REQUIRE(band != std::string::npos);
+    CHECK(band < page.find("class=\"cards\""));
+    CHECK(holds(overview_svg(folder.read()), "interrupted; figures are of the part that ran"));
+}
+
+TEST_CASE("jobs that are in no mean are counted beside it", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 6, "finished": 2, "rejected": 1, "killed": 1, "unfinished": 2, "preemptions": 0)",
+        .hours = R"("capacity": 0.4444444444444444, "useful": 0.3611111111111111, "idle": 0.08333333333333333)"};
+    run_folder folder{text};
+    folder.jobs(std::string{two_jobs} + "c,5,,,9,rejected,0,0,0,0\n" + "d,20,30,80,2,killed,0,0,0,100\n" +
+                "e,30,,,1,unfinished,0,0,0,0\n" + "f,200,200,,1,unfinished,0,0,0,0\n");
+    const std::string page = folder.page();
+    CHECK(holds(page,
+                "<strong>Censored.</strong> Means and percentiles are over the 2 finished of 6 jobs (33.3\u00A0%). "
+                "Left out: 2 unfinished, 1 rejected, 1 killed. Of the unfinished jobs 1 had started and 1 had "
+                "not, the longest wait so far being 2.83\u00A0min.</div>"));
+    CHECK(holds(page, "of 33.3\u00A0% of jobs</span>"));
+    CHECK(holds(page, "2 jobs unfinished, 1 rejected, 1 killed: they are in none of these numbers."));
+    CHECK(holds(page, "mean 6.5, peak 8"));   // the killed job held 2 GPUs for 50 s
+    CHECK(holds(page, "mean 1.35, peak 2"));  // 90 s, 10 s and, to the end, 170 s of waiting
+    CHECK(holds(overview_svg(folder.read()), "figures are of the 2 finished of 6 jobs"));
+}
+
+TEST_CASE("a run without a finished job has no means", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 1, "finished": 0, "rejected": 0, "killed": 0, "unfinished": 1, "preemptions": 0)",
+        .metrics = "",
+        .hours = R"("capacity": 0.4444444444444444, "useful": 0.0555555555555556, "idle": 0.38888888888888884)"};
+    const std::string page = run_folder{text}.jobs("a,0,0,,1,unfinished,0,0,200,0\n").page();
+    CHECK(holds(page,
+                "No job finished, so there are no means. Left out: 1 unfinished. All unfinished jobs had started."));
+    CHECK(holds(page, "<b>\u2013</b><span>no job finished</span>"));
+    CHECK(unbalanced(page).empty());
+}
+
+TEST_CASE("an empty run is a report too", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 0, "finished": 0, "rejected": 0, "killed": 0, "unfinished": 0, "preemptions": 0)",
+        .metrics = "",
+        .hours = R"("capacity": 0, "useful": 0, "idle": 0)",
+        .simulated = "0"};
+    run_folder folder{text};
+    const std::string page = folder.jobs("").page();
+    CHECK(holds(page, "No job was submitted"));
+    CHECK(holds(page, "No simulated time passed"));
+    CHECK(unbalanced(page).empty());
+    CHECK(holds(overview_svg(folder.read()), "No simulated time passed"));
+}
+
+TEST_CASE("one job of no duration is a report too", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 1, "finished": 1, "rejected": 0, "killed": 0, "unfinished": 0, "preemptions": 0)",
+        .metrics = "",
+        .hours = R"("capacity": 0, "useful": 0, "idle": 0)",
+        .simulated = "0"};
+    const std::string page = run_folder{text}.jobs("a,0,0,0,1,finished,0,0,0,0\n").page();
+    CHECK(holds(page, "The finished job"));
+    CHECK(holds(page, "wait (100\u00A0% did not wait)"));
+    CHECK(unbalanced(page).empty());
+}
+
+TEST_CASE("preempted jobs need telemetry for charts over time", "[report]") {
+    const std::string preempted = "a,0,0,200,4,finished,1,0,400,0\nb,10,10,200,8,finished,0,0,800,0\n";
+    run_folder folder;
+    folder.jobs(preempted);
+    CHECK(holds(folder.page(), "jobs were preempted or restarted, and jobs.csv has only their first start"));
+    CHECK(holds(folder.page(), "Set output.telemetry"));
+    CHECK(holds(overview_svg(folder.read()), "Set output.telemetry"));
+
+    folder.write("telemetry.csv",
+                 "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n0,0,1,4,4,0\n100,3,1,6,0,0\n");
+    const std::string page = folder.page();
+    CHECK(holds(page, "From the samples of telemetry.csv, one every 100\u00A0s;"));
+    CHECK(holds(page, "mean 5, peak 6"));
+    CHECK(holds(page, "mean 1.5, peak 3"));
+    CHECK(holds(page, "capacity, at most 8"));
+}
+
+TEST_CASE("jobs that do not account for the GPU-time are not drawn as exact", "[report]") {
+    run_text text{.hours = R"("capacity": 0.4444444444444444, "useful": 0.4, "idle": 0.0444444444444444)"};
+    run_folder folder{text};
+    CHECK(holds(folder.jobs(two_jobs).page(), "do not account for all GPU-time"));
+    folder.write("telemetry.csv", "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n0,0,1,4,4,0\n");
+    CHECK(holds(folder.page(), "From the samples of telemetry.csv;"));
+}
+
+TEST_CASE("without jobs.csv there is a report of the summary", "[report]") {
+    const std::string page = run_folder{}.page();
+    CHECK(holds(page, "the folder has no jobs.csv either"));
+    CHECK(holds(page, "Not in the folder: jobs.csv resolved.yaml run.json."));
+    CHECK(holds(page, "Where the GPU-hours went"));
+    CHECK(unbalanced(page).empty());
+}
+
+TEST_CASE("the slowest jobs come first, in file order where equal", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 50, "finished": 50, "rejected": 0, "killed": 0, "unfinished": 0, "preemptions": 0)",
+        .hours = R"("capacity": 1)"};
+    std::string rows;
+    for (int i = 0; i < 50; ++i) {
+        const std::string jct = std::to_string(i % 25 + 1);
+        rows += "j" + std::to_string(i) + ",0,0," + jct + ",1,finished,0,0," + jct + ",0\n";
+    }
+    const run_files run = run_folder{text}.jobs(rows).read();
+    REQUIRE(run.slowest.size() == 20);
+    for (std::size_t i = 0; i < 20; ++i) {
+        CHECK(run.slowest[i].id == "j" + std::to_string((i % 2 == 0 ? 24 : 49) - i / 2));
+    }
+}
+
+TEST_CASE("percentiles by size are those of the semantics", "[report]") {
+    run_text text{
+        .counts = R"("submitted": 10, "finished": 10, "rejected": 0, "killed": 0, "unfinished": 0, "preemptions": 0)",
+        .hours = R"("capacity": 1)"};
+    std::string rows;
+    for (int i = 1; i <= 10; ++i) {  // run time 10 s, so the bounded slowdown is i
+        const std::string start = std::to_string(10 * (i - 1));
+        rows += "j" + std::to_string(i) + ",0," + start + "," + std::to_string(10 * i) + ",3,finished,0,0,30,0\n";
+    }
+    const std::string page = run_folder{text}.jobs(rows).page();
+    CHECK(holds(page, "p50 5.00, p90 9.00"));  // the 5th and the 9th of 10
+    CHECK(holds(page, "<td>3\u20134 GPUs</td>"));
+}
+
+TEST_CASE("a folder that is none is bad usage", "[report]") {
+    const test::temporary_directory directory;
+    const auto file = directory.path() / "file";
+    test::write_file(file, "x");
+    CHECK_THROWS_AS(read_run(directory.path() / "missing"), scenario_error);
+    CHECK_THROWS_WITH(read_run(file),
+                      file.string() + ": error: is not a folder; give the output folder of `ampacity run`");
+    CHECK_THROWS_AS(read_run(directory.path()), data_error);
+    CHECK_THROWS_WITH(read_run(directory.path()),
+                      (directory.path() / "summary.json").string() +
+                          ": error: there is no such file; give the output folder of `ampacity run`; a run writes it "
+                          "at its end");
+}
+
+TEST_CASE("faults of summary.json are named with their place", "[report]") {
+    const auto fault = [](std::string_view text) { return run_folder{}.write("summary.json", text).fault(); };
+    const std::string remedy = "; run the simulation again, or give the file as `ampacity run` wrote it";
+    CHECK(fault("{\"schema\": 1,\n \"scenario\":") == "summary.json:2:13: error: ends too early" + remedy);
+    CHECK(fault("") == "summary.json:1:1: error: ends too early" + remedy);
+    CHECK(fault("{\n  x}") == "summary.json:2:3: error: is not JSON (x})" + remedy);
+    CHECK(fault("[1]") == "summary.json:1:1: error: is not a JSON object" + remedy);
+    CHECK(fault("{\"schema\": 1}") == "summary.json:1:1: error: scenario: key missing" + remedy);
+    CHECK(fault("{\"schema\": 1e999}").starts_with("summary.json:1:1: error: is not JSON that can be read"));
+    CHECK(fault("{ \"schema\": 2 }") ==
+          "summary.json:1:13: error: schema: is of another version of Ampacity (2); use that version for the report, "
+          "or run the simulation again");
+    CHECK(fault(std::string(200, '[') + std::string(200, ']')) ==
+          "summary.json:1:1: error: is nested too deeply" + remedy);
+    run_text text;
+    text.counts = R"("submitted": 2, "fin": {"is\"hed": [1, "}"]}, "finished": -2)";
+    CHECK(fault(text.summary()) == "summary.json:4:70: error: jobs.finished: not a count (-2)" + remedy);
+    text.counts = R"("submitted": 2)";
+    CHECK(fault(text.summary()) == "summary.json:4:11: error: jobs.finished: key missing" + remedy);
+    text = {.simulated = "1e10"};
+    CHECK(fault(text.summary()) ==
+          "summary.json:3:18: error: simulated_s: not a time (10,000,000,000); give seconds from 0 to 290 years");
+}
+
+TEST_CASE("faults of jobs.csv are named with their place", "[report]") {
+    const auto fault = [](std::string_view rows) { return run_folder{}.jobs(rows).fault(); };
+    CHECK(fault("a,x,0,1,1,finished,0,0,1,0\n") ==
+          "jobs.csv:2:3: error: submit_s: not a time (x); give seconds from 0 to 290 years");
+    CHECK(fault("a,-1,0,1,1,finished,0,0,1,0\n").starts_with("jobs.csv:2:3: error: submit_s: not a time (-1)"));
+    CHECK(fault("a,0,0,1,1,done,0,0,1,0\n") ==
+          "jobs.csv:2:11: error: state: unknown state (done); known: finished, rejected, killed, unfinished");
+    CHECK(fault("a,0,,1,1,finished,0,0,1,0\n") ==
+          "jobs.csv:2:5: error: start_s: value missing; a finished job has a start");
+    CHECK(fault("a,0,0,,1,finished,0,0,1,0\n") ==
+          "jobs.csv:2:7: error: finish_s: value missing; a finished job has an end");
+    CHECK(fault("a,5,4,9,1,finished,0,0,1,0\n") ==
+          "jobs.csv:2:5: error: start_s: before submit_s (4); correct the times");
+    CHECK(fault("a,5,6,5,1,finished,0,0,1,0\n") ==
+          "jobs.csv:2:7: error: finish_s: before the job began (5); correct the times");
+    CHECK(fault("a,0,0,1,1.5,finished,0,0,1,0\n") ==
+          "jobs.csv:2:9: error: gpus: not a count (1.5); give a whole number from 0 to 1e15");
+    CHECK(fault("a,0,0,1,2147483649,finished,0,0,1,0\n").starts_with("jobs.csv:2:9: error: gpus: too large"));
+    CHECK(fault("a,0,0,1,1,finished,0,0,nan,0\n") ==
+          "jobs.csv:2:24: error: useful_gpu_s: not a number (nan); give a decimal number from 0 up");
+    CHECK(fault("a,0,0,1\n").starts_with("jobs.csv:2:8: error: too few fields"));
+    CHECK(run_folder{}.write("jobs.csv", "job_id,submit_s\n").fault() ==
+          "jobs.csv:1:16: error: start_s: column missing from the header; give the file as `ampacity run` wrote it");
+    CHECK(fault("a,0,0,1,1,finished,0,0,1,0\n") ==
+          "jobs.csv: error: is not of the run that summary.json describes (1 jobs, 1 finished, where 2 and 2 are "
+          "expected); give the folder of one run, as `ampacity run` left it");
+}
+
+TEST_CASE("faults of telemetry.csv are named with their place", "[report]") {
+    run_folder folder;
+    folder.write("telemetry.csv", "time_s,queued_jobs,busy_gpus,free_gpus\n5,0,0,8\n4,0,0,8\n");
+    CHECK(folder.fault() == "telemetry.csv:3:1: error: time_s: earlier than the row before (4); sort the rows");
+    folder.write("telemetry.csv", "time_s,queued_jobs,busy_gpus\n");
+    CHECK(folder.fault().starts_with("telemetry.csv:1:29: error: free_gpus: column missing"));
+}
