@@ -18,6 +18,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 namespace ampacity::cli {
 namespace {
@@ -118,7 +119,9 @@ int run(const run_options& options) {
     const auto& sc = loaded.value;
     auto prepared = io::prepare(loaded);
     const std::uint64_t gpus = prepared.parts.fleet.installed_gpus();
-    io::run_files files(options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory}, sc);
+    std::vector<std::filesystem::path> inputs{loaded.file};
+    for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
+    io::run_files files(options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory}, sc, inputs);
     prepared.parts.observers.push_back(&files);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);

@@ -50,6 +50,17 @@ void make_folder(const fs::path& folder) {
     }
 }
 
+/// Refuses to write over what the run reads.
+void keep_input(const fs::path& folder, const fs::path& input) {
+    for (const char* name : our_files) {
+        std::error_code absent;
+        if (!fs::equivalent(folder / name, input, absent) || absent) continue;
+        throw scenario_error({.where = {.file = (folder / name).string(), .line = 1, .column = 1}, .key = {},
+                              .what = "is an input of this run, which would write over it", .value = input.string(),
+                              .remedy = "choose another folder with -o"});
+    }
+}
+
 void append_time(std::string& out, instant t) {
     if (t != sim::unset) append_ns_as_seconds(out, ticks(t));
 }
@@ -158,8 +169,9 @@ void write_file(const fs::path& path, const std::string& text) {
     file.commit();
 }
 
-run_files::run_files(fs::path folder, const scenario::scenario& described)
+run_files::run_files(fs::path folder, const scenario::scenario& described, std::span<const fs::path> inputs)
     : folder_(std::move(folder)), described_(described), streams_(std::make_unique<streams>()) {
+    for (const fs::path& input : inputs) keep_input(folder_, input);
     make_folder(folder_);
     if (described_.output.placement) {
         streams_->placement.emplace(folder_ / "placement.csv").text() += "job_id,attempt,start_s,nodes\n";

@@ -25,6 +25,12 @@ foreach(program IN ITEMS consumer consumer_of_all)
     endif()
 endforeach()
 
+# The README's policy: what it prints stands there too.
+execute_process(COMMAND "${WORK}/build/own_policy" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+if(NOT output STREQUAL "mean wait: easy 495 s, mine 714 s\n")
+    message(FATAL_ERROR "own_policy printed\n${output}")
+endif()
+
 # The installed program runs from where it was moved to, and finds its libraries.
 set(program "${WORK}/prefix/bin/ampacity")
 if(EXISTS "${program}")

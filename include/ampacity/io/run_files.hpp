@@ -14,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,8 +34,9 @@ struct run_facts {
 
 class run_files final : public sim::observer {
 public:
+    /// `inputs`: the files that the run reads; none of them may be one that it would replace.
     /// \throws scenario_error if the folder cannot be used
-    run_files(std::filesystem::path folder, const scenario::scenario& described);
+    run_files(std::filesystem::path folder, const scenario::scenario& described, std::span<const std::filesystem::path> inputs);
     ~run_files() override;
 
     /// The simulation whose starts are written; needed before it runs.

@@ -8,11 +8,11 @@
 /// simulation and is called from one thread.
 ///
 ///     class shortest_estimate_first final : public ampacity::policy::policy {
-///         using entry = std::pair<ampacity::duration, std::pair<std::uint64_t, ampacity::job_id>>;
-///         std::set<entry> queue_;
-///         void on_submit(const view& v, job_id j) override { queue_.insert({v[j].estimate, {v[j].order, j}}); }
+///         std::set<std::tuple<ampacity::duration, std::uint64_t, ampacity::job_id>> queue_;
+///
+///         void on_submit(const view& v, ampacity::job_id job) override { queue_.insert({v[job].estimate, v[job].order, job}); }
 ///         void decide(const view&, plan& p) override {
-///             while (!queue_.empty() && p.start(queue_.begin()->second.second)) queue_.erase(queue_.begin());
+///             while (!queue_.empty() && p.start(std::get<ampacity::job_id>(*queue_.begin()))) queue_.erase(queue_.begin());
 ///         }
 ///     };
 
@@ -24,6 +24,11 @@ namespace ampacity::policy {
 
 class policy {
 public:
+    // In a class derived from this one `policy` names the class, not the namespace: so that `policy::view` and
+    // `policy::plan` mean the same everywhere.
+    using view = ::ampacity::policy::view;
+    using plan = ::ampacity::policy::plan;
+
     policy() = default;
     policy(const policy&) = delete;
     policy& operator=(const policy&) = delete;

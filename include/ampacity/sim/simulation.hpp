@@ -25,13 +25,13 @@ namespace ampacity::sim {
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
-    std::vector<std::unique_ptr<workload::job_source>> sources;
-    std::unique_ptr<policy::policy> policy;
-    std::unique_ptr<policy::placer> placer;
-    std::optional<duration> until;           ///< none: until the last job has left
+    std::vector<std::unique_ptr<workload::job_source>> sources{};
+    std::unique_ptr<policy::policy> policy{};
+    std::unique_ptr<policy::placer> placer{};
+    std::optional<duration> until{};         ///< none: until the last job has left
     bool enforce_estimate = false;           ///< kill jobs whose run time reaches their raw estimate
-    std::optional<duration> sample_every;    ///< interval of `observer::on_sample`
-    std::vector<observer*> observers;        ///< not owned; outlive the simulation
+    std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
+    std::vector<observer*> observers{};      ///< not owned; outlive the simulation
 };
 
 enum class status : std::uint8_t {

@@ -39,7 +39,7 @@ struct synthetic_options {
     duration median{};                 ///< of the durations, > 0
     double sigma = 0;                  ///< standard deviation of log(duration)
     duration max = longest_input;      ///< longer durations are cut to this
-    std::vector<size> sizes;           ///< not empty, at least one weight > 0
+    std::vector<size> sizes{};         ///< not empty, at least one weight > 0
     std::optional<factor> estimate{};  ///< none: jobs carry no estimate
 };
 

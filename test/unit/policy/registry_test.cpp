@@ -1,0 +1,66 @@
+#include "support/catch.hpp"
+
+#include <ampacity/policy/registry.hpp>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using namespace ampacity;
+
+namespace {
+
+std::set<std::string_view> names_of(std::span<const policy::description> table) {
+    std::set<std::string_view> names;
+    for (const auto& d : table) names.insert(d.name);
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
+    CHECK(names_of(policy::policies()) == std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"});
+    CHECK(names_of(policy::placers()) == std::set<std::string_view>{"first-fit", "pack", "spread"});
+}
+
+TEST_CASE("names are unique and described", "[registry]") {
+    CHECK(policy::policies().size() == 7);
+    CHECK(policy::placers().size() == 3);
+    std::set<std::string_view> texts;
+    for (const auto table : {policy::policies(), policy::placers()}) {
+        CHECK(names_of(table).size() == table.size());
+        for (const auto& d : table) {
+            CAPTURE(d.name);
+            CHECK(d.text.size() > 10);
+            CHECK(texts.insert(d.text).second);
+            CHECK(d.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") == std::string_view::npos);
+        }
+    }
+}
+
+TEST_CASE("every name makes an instance of its own", "[registry]") {
+    for (const auto& d : policy::policies()) {
+        CAPTURE(d.name);
+        const auto one = policy::make_policy(d.name, {});
+        const auto other = policy::make_policy(d.name, {});
+        CHECK(one != nullptr);
+        CHECK(one != other);
+    }
+    for (const auto& d : policy::placers()) {
+        CAPTURE(d.name);
+        CHECK(policy::make_placer(d.name) != nullptr);
+    }
+}
+
+TEST_CASE("unknown names make nothing", "[registry]") {
+    for (const std::string name : {"", "FIFO", "fifo ", "fif", "fifo-skip-", "first-fit", "spread", "fcfs"}) {
+        CAPTURE(name);
+        CHECK(policy::make_policy(name, {}) == nullptr);
+    }
+    for (const std::string name : {"", "Pack", "packs", "first_fit", "fifo", "topology"}) {
+        CAPTURE(name);
+        CHECK(policy::make_placer(name) == nullptr);
+    }
+}
