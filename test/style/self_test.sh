@@ -14,7 +14,10 @@ fresh() {
     printf '#pragma once\n/// \\file\n/// A header.\n#include <ampacity/core/a.hpp>\n' >"$tree/include/ampacity/kernel/b.hpp"
     printf '#include <ampacity/core/a.hpp>\n' >"$tree/lib/core/a.cpp"
     printf '#include <ampacity/kernel/b.hpp>\n#include <yaml-cpp/yaml.h>\n' >"$tree/lib/io/c.cpp"
-    printf '[a](docs)\n' >"$tree/README.md"
+    printf '[a](docs)\n```cpp\nint main() {}\n```\nmean wait: mine 1 s\n' >"$tree/README.md"
+    mkdir -p "$tree/test/package"
+    printf 'int main() {}\n' >"$tree/test/package/policy.cpp"
+    printf 'if(NOT output STREQUAL "mean wait: mine 1 s\\n")\n' >"$tree/test/package/run.cmake"
 }
 
 # expect SCRIPT TEXT: the script fails on the tree and its output has the text; no TEXT: it passes.
@@ -29,7 +32,12 @@ expect() {
 }
 
 fresh
-for script in modules.sh rules.sh links.sh; do expect $script; done
+for script in modules.sh rules.sh links.sh readme.sh; do expect $script; done
+
+fresh; echo '// more' >>"$tree/test/package/policy.cpp"
+expect readme.sh '> // more'
+fresh; sed -i 's/mine 1 s/mine 2 s/' "$tree/README.md"
+expect readme.sh 'does not show what the policy prints'
 
 fresh; echo '#include <ampacity/kernel/b.hpp>' >>"$tree/include/ampacity/core/a.hpp"
 expect modules.sh 'include/ampacity/core/a.hpp:4: core may not include kernel'
