@@ -192,9 +192,7 @@ void measure_handles(table& t, const std::string& name, std::size_t pending, std
             event_handle& h = handles[order[i]];
             h = q.reschedule(h, instant{duration{steps[(i + 77) % table_size] + 1}});
         });
-        timed(cancel, [&](std::uint32_t i) {
-            all_cancelled = q.cancel(handles[order[i]]) && all_cancelled;
-        });
+        timed(cancel, [&](std::uint32_t i) { all_cancelled = q.cancel(handles[order[i]]) && all_cancelled; });
     }
     const std::string tail = ", " + name + ", " + std::to_string(2 * pending) + " pending";
     t.expect(all_cancelled && q.size() == pending, "cancelled events" + tail);

@@ -102,8 +102,12 @@ int describe(const std::string& name) {
     }
     const std::vector<std::string_view> names(known.begin(), known.end());
     const std::string_view near = nearest(name, names);
-    throw scenario_error({.where = {}, .key = "describe", .what = "nothing has this name", .value = name,
-                          .remedy = near.empty() ? "see `ampacity list policies`, placers, formats, metrics, keys" : "did you mean `" + std::string{near} + "`?"});
+    throw scenario_error({.where = {},
+                          .key = "describe",
+                          .what = "nothing has this name",
+                          .value = name,
+                          .remedy = near.empty() ? "see `ampacity list policies`, placers, formats, metrics, keys"
+                                                 : "did you mean `" + std::string{near} + "`?"});
 }
 
 }  // namespace ampacity::cli

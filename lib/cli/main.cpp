@@ -23,7 +23,8 @@ using namespace ampacity;
 
 void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("SCENARIO", options.scenario, "scenario file")->required();
-    command.add_option("--set", options.set, "override a key of the file: key.path=value; may be repeated")->allow_extra_args(false);
+    command.add_option("--set", options.set, "override a key of the file: key.path=value; may be repeated")
+        ->allow_extra_args(false);
     command.add_option("--seed", options.seed, "seed of all random streams");
     command.add_option("--policy", options.policy, "scheduling policy");
     command.add_option("--until", options.until, "end of the run: a duration, or drained");
@@ -43,7 +44,8 @@ std::string remedy_for(const CLI::App& app, int argc, char** argv) {
     std::vector<std::string> known;
     for (const CLI::App* command : app.get_subcommands(nullptr)) known.push_back(command->get_name());
     const std::string given = argc > 1 ? argv[1] : "";
-    if (std::find(known.begin(), known.end(), given) != known.end()) return fmt::format("see ampacity {} --help", given);
+    if (std::find(known.begin(), known.end(), given) != known.end())
+        return fmt::format("see ampacity {} --help", given);
     const std::vector<std::string_view> names(known.begin(), known.end());
     const std::string_view near = nearest(given, names);
     return near.empty() ? "see ampacity --help" : fmt::format("did you mean `{}`?", near);
@@ -59,7 +61,8 @@ int run_program(int argc, char** argv) {
     CLI::App& run = *app.add_subcommand("run", "run one simulation: a table on stdout, files in the output folder");
     add_scenario_options(run, options.of);
     run.add_option("-o,--output", options.directory, "folder for the results (default: out/NAME)");
-    run.add_flag_callback("--progress", [&] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
+    run.add_flag_callback(
+        "--progress", [&] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
     run.add_flag_callback("--no-progress", [&] { options.progress = false; }, "show no progress");
 
     CLI::App& validate = *app.add_subcommand("validate", "read everything, run nothing; print the resolved scenario");
@@ -69,7 +72,8 @@ int run_program(int argc, char** argv) {
     std::string page;
     CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run");
     report.add_option("DIR", directory, "output folder of a run")->required();
-    report.add_option("-o,--output", page, "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run");
+    report.add_option("-o,--output", page,
+                      "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run");
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
@@ -77,7 +81,8 @@ int run_program(int argc, char** argv) {
         ->required()
         ->check(CLI::IsMember({"policies", "placers", "formats", "metrics", "keys"}));
     std::string name;
-    CLI::App& describe = *app.add_subcommand("describe", "all there is to say about a policy, placer, format, metric or key");
+    CLI::App& describe =
+        *app.add_subcommand("describe", "all there is to say about a policy, placer, format, metric or key");
     describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
 
     try {
@@ -107,7 +112,10 @@ int checked_output(int status) {
 }
 
 int report_bug(const char* what) {
-    fmt::print(stderr, "ampacity: this is a bug of ours: {}\nplease report it with the scenario, the command and the version {}\n", what, version);
+    fmt::print(
+        stderr,
+        "ampacity: this is a bug of ours: {}\nplease report it with the scenario, the command and the version {}\n",
+        what, version);
     return 1;
 }
 

@@ -1,7 +1,6 @@
 #include "progress.hpp"
 
 #include <fmt/core.h>
-
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +28,8 @@ progress_line::~progress_line() {
 
 double progress_line::share_done(const sim::simulation& s) const {
     double sources = 0;
-    for (std::size_t i = 0; i != s.num_sources(); ++i) sources += s.source(i).progress().value_or(0) / static_cast<double>(s.num_sources());
+    for (std::size_t i = 0; i != s.num_sources(); ++i)
+        sources += s.source(i).progress().value_or(0) / static_cast<double>(s.num_sources());
     // Of the jobs that will come, those that have left: a queue that has grown is still to be worked off.
     if (s.arrived() != 0) sources *= static_cast<double>(s.departed()) / static_cast<double>(s.arrived());
     const double time = until_ && until_->count() > 0 ? to_seconds(s.now()) / to_seconds(*until_) : 0;
@@ -43,8 +43,8 @@ void progress_line::update(const sim::simulation& s) {
     const double wall = std::chrono::duration<double>(clock::now() - begun_).count();
     const double share = share_done(s);
     const std::string eta = share > 0.001 ? clock_text(wall * (1 - share) / share) : "-";
-    fmt::print(stderr, "\r{:5.1f} %  day {:.1f}  {} waiting  {:.2f} M events/s  ETA {}\033[K", 100 * share, to_seconds(s.now()) / 86400, s.waiting(),
-               static_cast<double>(s.events_processed()) / wall / 1e6, eta);
+    fmt::print(stderr, "\r{:5.1f} %  day {:.1f}  {} waiting  {:.2f} M events/s  ETA {}\033[K", 100 * share,
+               to_seconds(s.now()) / 86400, s.waiting(), static_cast<double>(s.events_processed()) / wall / 1e6, eta);
     std::fflush(stderr);
 }
 

@@ -28,7 +28,7 @@ extern "C" void on_interrupt(int) { interrupted = 1; }
 
 /// The first Ctrl-C ends the run in order, the second one at once.
 void catch_interrupts() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_interrupt;
     action.sa_flags = static_cast<int>(SA_RESETHAND);
     sigemptyset(&action.sa_mask);
@@ -40,7 +40,8 @@ io::loaded_scenario load(const scenario_options& o) {
     std::vector<io::scenario_override> overrides;
     for (const auto& text : o.set) overrides.push_back(io::parse_override(text));
     if (!o.seed.empty()) overrides.push_back({.path = "seed", .value = o.seed, .origin = "--seed " + o.seed});
-    if (!o.policy.empty()) overrides.push_back({.path = "scheduler.policy", .value = o.policy, .origin = "--policy " + o.policy});
+    if (!o.policy.empty())
+        overrides.push_back({.path = "scheduler.policy", .value = o.policy, .origin = "--policy " + o.policy});
     if (!o.until.empty()) overrides.push_back({.path = "until", .value = o.until, .origin = "--until " + o.until});
     auto loaded = io::read_scenario(o.scenario, overrides);
     scenario::validate(loaded.value, [&loaded](std::string_view key) { return loaded.locate(key); });
@@ -59,25 +60,25 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
                sc.fleet.pool_gpus ? "" : "  placer " + sc.scheduler.placer, grouped(static_cast<double>(gpus), 0),
                grouped(to_seconds(s.simulated) / 86400, 2));
-    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n\n", s.submitted, s.finished,
-               s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
+    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n\n",
+               s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
     if (s.finished == 0) {
         fmt::print("no job finished: there is nothing to average\n");
         return;
     }
     fmt::print("{:<18}{:>16}{:>16}{:>16}{:>16}{:>16}\n", "", "mean", "p50", "p90", "p99", "max");
     const auto row = [](const char* name, const sim::distribution_summary& d) {
-        fmt::print("{:<18}{:>16}{:>16}{:>16}{:>16}{:>16}\n", name, grouped(d.mean, 2), grouped(d.p50, 2), grouped(d.p90, 2), grouped(d.p99, 2),
-                   grouped(d.max, 2));
+        fmt::print("{:<18}{:>16}{:>16}{:>16}{:>16}{:>16}\n", name, grouped(d.mean, 2), grouped(d.p50, 2),
+                   grouped(d.p90, 2), grouped(d.p99, 2), grouped(d.max, 2));
     };
     row("JCT [s]", *s.jct_s);
     row("wait [s]", *s.wait_s);
     row("bounded slowdown", *s.bounded_slowdown);
     fmt::print("\n{:<18}{:>16}\n", "makespan [s]", grouped(*s.makespan_s, 2));
     if (s.utilisation) fmt::print("{:<18}{:>16}\n", "utilisation", fmt::format("{:.4f}", *s.utilisation));
-    fmt::print("{:<18}{:>16} = {} useful + {} lost + {} idle\n", "GPU-hours", grouped(to_gpu_hours(s.books.capacity), 1),
-               grouped(to_gpu_hours(s.books[account::useful]), 1), grouped(to_gpu_hours(s.books[account::lost]), 1),
-               grouped(to_gpu_hours(s.books[account::idle]), 1));
+    fmt::print("{:<18}{:>16} = {} useful + {} lost + {} idle\n", "GPU-hours",
+               grouped(to_gpu_hours(s.books.capacity), 1), grouped(to_gpu_hours(s.books[account::useful]), 1),
+               grouped(to_gpu_hours(s.books[account::lost]), 1), grouped(to_gpu_hours(s.books[account::idle]), 1));
 }
 
 double seconds_since(std::chrono::steady_clock::time_point t) {
@@ -121,7 +122,9 @@ int run(const run_options& options) {
     const std::uint64_t gpus = prepared.parts.fleet.installed_gpus();
     std::vector<std::filesystem::path> inputs{loaded.file};
     for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
-    io::run_files files(options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory}, sc, inputs);
+    io::run_files files(
+        options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory},
+        sc, inputs);
     prepared.parts.observers.push_back(&files);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);
@@ -144,13 +147,16 @@ int run(const run_options& options) {
     }
     files.finish(s, cut_short, facts);
     print_summary(sc, result, gpus, s.peak_queue());
-    if (cut_short) fmt::print(stderr, "ampacity: interrupted at {} s of simulated time; partial results are saved\n", to_seconds(s.now()));
+    if (cut_short)
+        fmt::print(stderr, "ampacity: interrupted at {} s of simulated time; partial results are saved\n",
+                   to_seconds(s.now()));
     return cut_short ? 4 : 0;
 }
 
 int report(const std::string& directory, const std::string& output) {
     const auto results = report::read_run(directory);
-    const std::filesystem::path page = output.empty() ? std::filesystem::path{directory} / "report.html" : std::filesystem::path{output};
+    const std::filesystem::path page =
+        output.empty() ? std::filesystem::path{directory} / "report.html" : std::filesystem::path{output};
     io::write_file(page, page.extension() == ".svg" ? report::overview_svg(results) : report::html(results));
     fmt::print("{}\n", page.string());
     return 0;

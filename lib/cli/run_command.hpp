@@ -16,9 +16,9 @@ struct scenario_options {
 
 struct run_options {
     scenario_options of{};
-    std::string directory{};          ///< empty: out/NAME
+    std::string directory{};  ///< empty: out/NAME
     std::optional<bool> progress{};
-    std::string command{};            ///< the whole command line, for run.json
+    std::string command{};  ///< the whole command line, for run.json
 };
 
 // Each returns the exit status: 0, or 4 if interrupted. \throws ampacity::error

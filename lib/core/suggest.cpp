@@ -29,7 +29,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const bool same = folded(a[i - 1]) == folded(b[j - 1]);
             current[j] = std::min({last[j] + 1, current[j - 1] + 1, last[j - 1] + (same ? 0U : 1U)});
-            const bool swapped = i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) && folded(a[i - 2]) == folded(b[j - 1]);
+            const bool swapped =
+                i > 1 && j > 1 && folded(a[i - 1]) == folded(b[j - 2]) && folded(a[i - 2]) == folded(b[j - 1]);
             if (swapped) current[j] = std::min(current[j], before_last[j - 2] + 1);
         }
         before_last = last;
@@ -53,7 +54,8 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
 }
 
 std::string suggestion(std::string_view text, std::span<const std::string_view> known) {
-    if (const std::string_view name = nearest(text, known); !name.empty()) return "did you mean `" + std::string{name} + "`?";
+    if (const std::string_view name = nearest(text, known); !name.empty())
+        return "did you mean `" + std::string{name} + "`?";
     if (known.empty()) return {};
     std::string out = "known: ";
     for (std::size_t i = 0; i < known.size() && i < most_listed; ++i) {

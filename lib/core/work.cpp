@@ -46,7 +46,6 @@ duration time_at_speed(duration remaining, double speed) {
         const unsigned bits = left < 60 ? left : 60;
         left -= bits;
         rest <<= bits;
-        if (quotient != 0 && (quotient >> (64 - (bits < 64 ? bits : 63))) != 0) return duration::max();
         quotient = (quotient << bits) + rest / s.mantissa;
         rest %= s.mantissa;
         if (quotient > limit) return duration::max();

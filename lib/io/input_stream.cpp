@@ -44,7 +44,7 @@ private:
 struct input_stream::state {
     explicit state(const std::filesystem::path& file) : path(file.string()), in(path.c_str()) {
         if (in.number() < 0) fail_to_open(errno);
-        struct stat facts {};
+        struct stat facts{};
         if (::fstat(in.number(), &facts) != 0) fail_to_open(errno);
         if (S_ISDIR(facts.st_mode)) fail("is a directory", {}, "give a file in it");
         if (S_ISREG(facts.st_mode)) size = static_cast<std::uint64_t>(facts.st_size);

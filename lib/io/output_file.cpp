@@ -41,7 +41,10 @@ void output_file::commit() {
 
 void output_file::fail(const char* what) const {
     const std::string reason = std::generic_category().message(errno);
-    throw scenario_error({.where = {.file = path_.string(), .line = 1, .column = 1}, .key = {}, .what = what, .value = reason,
+    throw scenario_error({.where = {.file = path_.string(), .line = 1, .column = 1},
+                          .key = {},
+                          .what = what,
+                          .value = reason,
                           .remedy = "free space there, or choose another folder with -o"});
 }
 

@@ -25,7 +25,8 @@ public:
     [[nodiscard]] std::string& text() noexcept { return text_; }
     /// Writes the buffer out once it is large. \throws scenario_error
     void row_done() {
-        if (text_.size() >= flush_at) [[unlikely]] flush();
+        if (text_.size() >= flush_at) [[unlikely]]
+            flush();
     }
     /// Completes the file under its name. \throws scenario_error
     void commit();

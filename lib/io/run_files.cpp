@@ -9,7 +9,6 @@
 #include <fmt/compile.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -34,7 +33,10 @@ constexpr std::array our_files{"summary.json", "jobs.csv",      "requests.csv", 
 
 void make_folder(const fs::path& folder) {
     const auto refuse = [](const fs::path& path, const char* what, const std::string& why) {
-        throw scenario_error({.where = {.file = path.string(), .line = 1, .column = 1}, .key = {}, .what = what, .value = why,
+        throw scenario_error({.where = {.file = path.string(), .line = 1, .column = 1},
+                              .key = {},
+                              .what = what,
+                              .value = why,
                               .remedy = "choose another folder with -o"});
     };
     std::error_code status;
@@ -55,8 +57,10 @@ void keep_input(const fs::path& folder, const fs::path& input) {
     for (const char* name : our_files) {
         std::error_code absent;
         if (!fs::equivalent(folder / name, input, absent) || absent) continue;
-        throw scenario_error({.where = {.file = (folder / name).string(), .line = 1, .column = 1}, .key = {},
-                              .what = "is an input of this run, which would write over it", .value = input.string(),
+        throw scenario_error({.where = {.file = (folder / name).string(), .line = 1, .column = 1},
+                              .key = {},
+                              .what = "is an input of this run, which would write over it",
+                              .value = input.string(),
                               .remedy = "choose another folder with -o"});
     }
 }
@@ -89,10 +93,14 @@ json to_json(const sim::distribution_summary& d) {
 }
 
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted) {
-    json out{{"schema", 1}, {"scenario", sc.name}, {"seed", sc.seed}, {"policy", sc.scheduler.policy}, {"simulated_s", to_seconds(s.simulated)}};
+    json out{{"schema", 1},
+             {"scenario", sc.name},
+             {"seed", sc.seed},
+             {"policy", sc.scheduler.policy},
+             {"simulated_s", to_seconds(s.simulated)}};
     if (interrupted) out["interrupted"] = true;
-    out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished}, {"rejected", s.rejected},
-                   {"killed", s.killed}, {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
+    out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
+                   {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
     if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
     if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
     if (s.bounded_slowdown) out["bounded_slowdown"] = to_json(*s.bounded_slowdown);
@@ -177,7 +185,8 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->placement.emplace(folder_ / "placement.csv").text() += "job_id,attempt,start_s,nodes\n";
     }
     if (described_.output.telemetry) {
-        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() += "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
+        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
+            "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
     }
 }
 
@@ -193,7 +202,8 @@ void run_files::on_start(const sim::job_start& s) {
     out += ',';
     const char* separator = "";
     for (const auto& share : s.where) {
-        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{}:{}"), separator, index(share.node), std::popcount(share.gpus));
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{}:{}"), separator, index(share.node),
+                       std::popcount(share.gpus));
         separator = ";";
     }
     out += '\n';
@@ -205,7 +215,8 @@ void run_files::on_sample(const sim::sample& s) {
     const timed clock{writing_};
     std::string& out = streams_->telemetry->text();
     append_time(out, s.at);
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), s.queued, s.running, s.busy_gpus, s.free_gpus, s.finished);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), s.queued, s.running, s.busy_gpus,
+                   s.free_gpus, s.finished);
     streams_->telemetry->row_done();
 }
 
@@ -222,8 +233,8 @@ void run_files::write_jobs(const sim::simulation& s) const {
                 out += ',';
                 append_time(out, t);
             }
-            fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},"), r.gpus, states[static_cast<std::size_t>(r.state)], r.preemptions,
-                           r.restarts);
+            fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},"), r.gpus,
+                           states[static_cast<std::size_t>(r.state)], r.preemptions, r.restarts);
             append_gpu_seconds(out, gpu_time{ticks(r.useful)} * r.gpus);
             out += ',';
             append_gpu_seconds(out, gpu_time{ticks(r.lost)} * r.gpus);

@@ -30,7 +30,8 @@ std::string shown(std::string_view text) {
     // Do not cut inside a UTF-8 sequence.
     while (length < text.size() && length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;
     std::string out{text.substr(0, length)};
-    std::replace_if(out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
     return length < text.size() ? out + "..." : out;
 }
 
@@ -44,16 +45,20 @@ std::string_view name_of(yaml_kind kind) {
     return {};
 }
 
-[[noreturn]] void refuse(source_position where, std::string key, std::string what, std::string value, std::string remedy) {
+[[noreturn]] void refuse(source_position where, std::string key, std::string what, std::string value,
+                         std::string remedy) {
     throw scenario_error({std::move(where), std::move(key), std::move(what), std::move(value), std::move(remedy)});
 }
 
-std::string joined(const std::string& path, std::string_view key) { return path.empty() ? std::string{key} : path + '.' + std::string{key}; }
+std::string joined(const std::string& path, std::string_view key) {
+    return path.empty() ? std::string{key} : path + '.' + std::string{key};
+}
 
 /// Moves values from a tree into structs along their `fields`.
 class binder {
 public:
-    binder(const yaml_tree& tree, std::map<std::string, source_position, std::less<>>& positions) : tree_{tree}, positions_{positions} {}
+    binder(const yaml_tree& tree, std::map<std::string, source_position, std::less<>>& positions)
+        : tree_{tree}, positions_{positions} {}
 
     /// `holder`: the place of the key that holds the struct, where its missing keys are reported.
     template <described S>
@@ -75,9 +80,10 @@ private:
         S& out;
 
         template <class M>
-        void operator()(M S::*member, const field<scenario::value_of_t<M>>& f) {
+        void operator()(M S::* member, const field<scenario::value_of_t<M>>& f) {
             const std::string full = joined(path, f.key);
-            const auto entry = std::find_if(node.entries.begin(), node.entries.end(), [&](const yaml_entry& e) { return e.key == f.key; });
+            const auto entry = std::find_if(node.entries.begin(), node.entries.end(),
+                                            [&](const yaml_entry& e) { return e.key == f.key; });
             if (entry == node.entries.end()) {
                 if (f.required) to.fail(holder, full, "required key is missing", {}, to.how_to_add(f));
                 return;
@@ -88,21 +94,27 @@ private:
     };
 
     template <class M>
-    void bind_member(const yaml_entry& entry, const std::string& path, const field<scenario::value_of_t<M>>& f, M& out) {
+    void bind_member(const yaml_entry& entry, const std::string& path, const field<scenario::value_of_t<M>>& f,
+                     M& out) {
         const yaml_node& node = tree_.at(entry.value);
         positions_[path] = tree_.position(node.at);
-        if (node.kind == yaml_kind::null) fail(entry.at, path, "has no value", {}, std::string{"write a value"} + (f.required ? "" : ", or remove the key"));
+        if (node.kind == yaml_kind::null)
+            fail(entry.at, path, "has no value", {},
+                 std::string{"write a value"} + (f.required ? "" : ", or remove the key"));
         if constexpr (scenario::is_list<M>) {
             expect(node, yaml_kind::list, path, f.example);
             out.clear();
             for (const yaml_index item : node.items) {
                 const std::string item_path = path + '.' + std::to_string(out.size());
-                if (tree_.at(item).kind == yaml_kind::null) fail(node.at, item_path, "has no value", {}, "write a value, or remove the entry");
+                if (tree_.at(item).kind == yaml_kind::null)
+                    fail(node.at, item_path, "has no value", {}, "write a value, or remove the entry");
                 bind_one(item, item_path, tree_.at(item).at, f, out.emplace_back());
             }
         } else if constexpr (scenario::is_optional<M>) {
-            if (!f.none.empty() && node.kind == yaml_kind::scalar && node.text == f.none) out.reset();
-            else bind_one(entry.value, path, entry.at, f, out.emplace());
+            if (!f.none.empty() && node.kind == yaml_kind::scalar && node.text == f.none)
+                out.reset();
+            else
+                bind_one(entry.value, path, entry.at, f, out.emplace());
         } else {
             bind_one(entry.value, path, entry.at, f, out);
         }
@@ -145,13 +157,15 @@ private:
 
     void expect(const yaml_node& node, yaml_kind kind, const std::string& path, std::string_view example) const {
         if (node.kind == kind) return;
-        const std::string remedy = !example.empty()           ? "write it as in " + std::string{example}
+        const std::string remedy = !example.empty()         ? "write it as in " + std::string{example}
                                    : kind == yaml_kind::map ? "write `key: value` lines"
                                                             : "write it as " + std::string{name_of(kind)};
-        fail(node.at, path, "expected " + std::string{name_of(kind)} + ", found " + std::string{name_of(node.kind)}, shown(node.text), remedy);
+        fail(node.at, path, "expected " + std::string{name_of(kind)} + ", found " + std::string{name_of(node.kind)},
+             shown(node.text), remedy);
     }
 
-    [[noreturn]] void fail(const yaml_place& at, std::string key, std::string what, std::string value, std::string remedy) const {
+    [[noreturn]] void fail(const yaml_place& at, std::string key, std::string what, std::string value,
+                           std::string remedy) const {
         refuse(tree_.position(at), std::move(key), std::move(what), std::move(value), std::move(remedy));
     }
 
@@ -164,12 +178,17 @@ private:
 class overrider {
 public:
     overrider(yaml_tree& tree, const scenario_override& o)
-        : tree_{tree}, path_{o.path}, text_{o.value}, value_{parse_yaml(tree, o.origin.empty() ? "--set " + o.path + '=' + o.value : o.origin, o.value, yaml_places::origin_only)} {
+        : tree_{tree},
+          path_{o.path},
+          text_{o.value},
+          value_{parse_yaml(tree, o.origin.empty() ? "--set " + o.path + '=' + o.value : o.origin, o.value,
+                            yaml_places::origin_only)} {
         place_.origin = static_cast<std::uint32_t>(tree.origins.size() - 1);
     }
 
     void apply() {
-        if (text_.find_first_not_of(" \t\n") == std::string::npos) fail("has no value", "write a value, or null to take the key away");
+        if (text_.find_first_not_of(" \t\n") == std::string::npos)
+            fail("has no value", "write a value, or null to take the key away");
         // Aliases share nodes: each node on the way is copied, so that only this path changes.
         yaml_index at = tree_.root = copy_of(tree_.root);
         for (std::size_t from = 0;;) {
@@ -208,13 +227,15 @@ private:
 
     /// A copy of the child `key` of `at`, or a new null node; `at` becomes a map or list if it was null.
     yaml_index make_child(yaml_index at, const std::string& key, const std::string& parent) {
-        if (tree_.at(at).kind == yaml_kind::null) tree_.nodes[at].kind = list_index(key) ? yaml_kind::list : yaml_kind::map;
+        if (tree_.at(at).kind == yaml_kind::null)
+            tree_.nodes[at].kind = list_index(key) ? yaml_kind::list : yaml_kind::map;
         const yaml_node& node = tree_.at(at);
         if (node.kind == yaml_kind::list) {
             const auto i = list_index(key);
             const std::size_t size = node.items.size();
             if (!i || *i > size) {
-                fail("`" + parent + "` is a list of " + std::to_string(size) + (size == 1 ? " entry" : " entries"), "write an index from 0 to " + std::to_string(size) + " after it");
+                fail("`" + parent + "` is a list of " + std::to_string(size) + (size == 1 ? " entry" : " entries"),
+                     "write an index from 0 to " + std::to_string(size) + " after it");
             }
             if (*i < size) return copy_of(node.items[*i]);
         } else if (node.kind == yaml_kind::map) {
@@ -232,13 +253,18 @@ private:
         yaml_node& node = tree_.nodes[at];
         if (node.kind == yaml_kind::list) {
             const std::size_t i = *list_index(key);
-            if (i == node.items.size()) node.items.push_back(child);
-            else node.items[i] = child;
+            if (i == node.items.size())
+                node.items.push_back(child);
+            else
+                node.items[i] = child;
             return;
         }
-        const auto entry = std::find_if(node.entries.begin(), node.entries.end(), [&](const yaml_entry& e) { return e.key == key; });
-        if (entry == node.entries.end()) node.entries.push_back({key, place_, child});
-        else entry->value = child;
+        const auto entry =
+            std::find_if(node.entries.begin(), node.entries.end(), [&](const yaml_entry& e) { return e.key == key; });
+        if (entry == node.entries.end())
+            node.entries.push_back({key, place_, child});
+        else
+            entry->value = child;
     }
 
     void remove(yaml_index at, const std::string& key) {
@@ -266,7 +292,8 @@ scenario_override parse_override(std::string_view text) {
     const std::size_t equals = text.find('=');
     const std::string origin = "--set " + std::string{text};
     if (equals == 0 || equals == std::string_view::npos) {
-        refuse({origin, 0, 0}, {}, "expected key.path=value", shown(text), "write it as in --set scheduler.policy=easy");
+        refuse({origin, 0, 0}, {}, "expected key.path=value", shown(text),
+               "write it as in --set scheduler.policy=easy");
     }
     return {std::string{text.substr(0, equals)}, std::string{text.substr(equals + 1)}, origin};
 }
@@ -280,11 +307,13 @@ source_position loaded_scenario::locate(std::string_view key_path) const {
     }
 }
 
-loaded_scenario read_scenario_text(const std::string& name, std::string_view text, std::span<const scenario_override> overrides,
+loaded_scenario read_scenario_text(const std::string& name, std::string_view text,
+                                   std::span<const scenario_override> overrides,
                                    const std::filesystem::path& directory) {
     yaml_tree tree;
     tree.root = parse_yaml(tree, name, text, yaml_places::lines);
-    if (tree.at(tree.root).kind == yaml_kind::null) refuse({name, 1, 1}, {}, "the file is empty", {}, "write a scenario that starts with `ampacity: 1`");
+    if (tree.at(tree.root).kind == yaml_kind::null)
+        refuse({name, 1, 1}, {}, "the file is empty", {}, "write a scenario that starts with `ampacity: 1`");
     for (const scenario_override& o : overrides) overrider{tree, o}.apply();
     loaded_scenario loaded;
     loaded.file = name;
@@ -299,7 +328,9 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
 
 loaded_scenario read_scenario(const std::filesystem::path& file, std::span<const scenario_override> overrides) {
     const std::string name = file.string();
-    const auto unreadable = [&](const std::string& why) { refuse({name, 1, 1}, {}, "the scenario file cannot be read", why, "check the path"); };
+    const auto unreadable = [&](const std::string& why) {
+        refuse({name, 1, 1}, {}, "the scenario file cannot be read", why, "check the path");
+    };
     // A folder would open like a file and fail on its first read.
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored)) unreadable("it is a folder");

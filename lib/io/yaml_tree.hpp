@@ -36,7 +36,7 @@ struct yaml_entry {
 /// One node.
 struct yaml_node {
     yaml_kind kind = yaml_kind::null;
-    bool quoted = false;              ///< a scalar in quotes or a block scalar: text, whatever it looks like
+    bool quoted = false;  ///< a scalar in quotes or a block scalar: text, whatever it looks like
     yaml_place at;
     std::string text;                 ///< of a scalar
     std::vector<yaml_index> items;    ///< of a list

@@ -26,13 +26,15 @@ void availability::block::erase_front(std::size_t n) {
 
 void availability::block::insert(std::size_t row, planned_time t, std::int64_t gpus) {
     std::copy_backward(at.begin() + signed_row(row), at.begin() + signed_row(size), at.begin() + signed_row(size + 1));
-    std::copy_backward(free.begin() + signed_row(row), free.begin() + signed_row(size), free.begin() + signed_row(size + 1));
+    std::copy_backward(free.begin() + signed_row(row), free.begin() + signed_row(size),
+                       free.begin() + signed_row(size + 1));
     at[row] = t;
     free[row] = gpus;
     ++size;
 }
 
-void availability::reset(planned_time now, std::int64_t free, const std::vector<std::pair<planned_time, std::int64_t>>& ends) {
+void availability::reset(planned_time now, std::int64_t free,
+                         const std::vector<std::pair<planned_time, std::int64_t>>& ends) {
     drop_front(row_.size());
     planned_time at = now;
     for (const auto& [end, gpus] : ends) {

@@ -24,7 +24,8 @@ inline constexpr planned_time never_planned = ~planned_time{0};
 
 class availability {
 public:
-    /// Begins anew: from `now` on `free` GPUs, more as of each of `ends` (instant, GPUs), which rise and lie after `now`.
+    /// Begins anew: from `now` on `free` GPUs, more as of each of `ends` (instant, GPUs), which rise and lie after
+    /// `now`.
     void reset(planned_time now, std::int64_t free, const std::vector<std::pair<planned_time, std::int64_t>>& ends);
 
     /// Drops what lies before `now`. \pre not before the first step
@@ -33,10 +34,12 @@ public:
     /// GPUs planned to be free at `t`. \pre not before the first instant
     [[nodiscard]] std::int64_t free_at(planned_time t) const;
 
-    /// For how long `gpus` are planned to be free from the first instant on; nothing if they are not, not even then. [ns]
+    /// For how long `gpus` are planned to be free from the first instant on; nothing if they are not, not even then.
+    /// [ns]
     [[nodiscard]] std::optional<planned_time> free_for(std::int64_t gpus) const;
 
-    /// The earliest instant at or after `from` from which `gpus` are planned free for `length`; `never_planned` if there is none.
+    /// The earliest instant at or after `from` from which `gpus` are planned free for `length`; `never_planned` if
+    /// there is none.
     [[nodiscard]] planned_time earliest(planned_time from, std::int64_t gpus, duration length) const;
 
     /// Takes GPUs out over [start, start + length). \pre `start` is not before the first step

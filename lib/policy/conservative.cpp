@@ -23,17 +23,20 @@ public:
         planned_time from = now;
         for (const size& s : sizes_) {
             if (s.gpus > gpus) break;
-            const auto longer = std::upper_bound(s.slots.begin(), s.slots.end(), length, [](duration l, const known& k) { return l < k.length; });
+            const auto longer = std::upper_bound(s.slots.begin(), s.slots.end(), length,
+                                                 [](duration l, const known& k) { return l < k.length; });
             if (longer != s.slots.begin()) from = std::max(from, std::prev(longer)->slot);
         }
         return from;
     }
 
     void learn(std::int64_t gpus, duration length, planned_time slot) {
-        auto s = std::lower_bound(sizes_.begin(), sizes_.end(), gpus, [](const size& a, std::int64_t g) { return a.gpus < g; });
+        auto s = std::lower_bound(sizes_.begin(), sizes_.end(), gpus,
+                                  [](const size& a, std::int64_t g) { return a.gpus < g; });
         if (s == sizes_.end() || s->gpus != gpus) s = sizes_.insert(s, {.gpus = gpus, .slots = {}});
         auto& slots = s->slots;
-        const auto at = std::lower_bound(slots.begin(), slots.end(), length, [](const known& k, duration l) { return k.length < l; });
+        const auto at = std::lower_bound(slots.begin(), slots.end(), length,
+                                         [](const known& k, duration l) { return k.length < l; });
         if (at != slots.begin() && std::prev(at)->slot >= slot) return;
         auto end = at;
         while (end != slots.end() && end->slot <= slot) ++end;
@@ -67,7 +70,7 @@ private:
 class conservative final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_estimate());
+        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_time());
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
 
@@ -102,8 +105,10 @@ private:
         auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             const std::int64_t gpus = v[e->job].demand.gpus;
-            if (e->key <= ticks_of(v.now)) free += gpus;
-            else ends_.emplace_back(e->key, gpus);
+            if (e->key <= ticks_of(v.now))
+                free += gpus;
+            else
+                ends_.emplace_back(e->key, gpus);
         }
         planned_.reset(ticks_of(v.now), free, ends_);
         bounds_.clear();
@@ -130,13 +135,14 @@ private:
         while (unreserved_ != none<job_id>) {
             const job_id job = unreserved_;
             const std::uint64_t order = v[job].order;
-            if (hope.job == none<job_id> || hope.order < order || !could_start(v, v[hope.job].demand, v[hope.job].remaining_estimate())) {
+            if (hope.job == none<job_id> || hope.order < order ||
+                !could_start(v, v[hope.job].demand, v[hope.job].remaining_time())) {
                 hope = next_hope(v, order);
                 if (hope.job == none<job_id>) return;
             }
             unreserved_ = queue_.next(job);
             const std::int64_t gpus = v[job].demand.gpus;
-            const duration length = v[job].remaining_estimate();
+            const duration length = v[job].remaining_time();
             const planned_time slot = planned_.earliest(bounds_.bound(gpus, length, ticks_of(v.now)), gpus, length);
             bounds_.learn(gpus, length, slot);
             planned_.claim(slot, length, gpus);
@@ -186,10 +192,10 @@ private:
 
     class_queue queue_;
     job_id unreserved_ = none<job_id>;  // the first in the queue that has not been given a slot
-    job_sorter slots_;                    // the earliest slot that is still to come in front
+    job_sorter slots_;                  // the earliest slot that is still to come in front
     std::vector<ranked_job> due_;
-    ordered_jobs instants_;             // those of slots_ that hold nothing: planned to end when they start
-    ordered_jobs running_;              // by planned end
+    ordered_jobs instants_;  // those of slots_ that hold nothing: planned to end when they start
+    ordered_jobs running_;   // by planned end
     std::vector<std::pair<planned_time, std::int64_t>> ends_;
     availability planned_;
     slot_bounds bounds_;

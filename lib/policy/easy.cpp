@@ -12,7 +12,9 @@ namespace {
 /// the jobs that were to end by then, so nothing is copied and nothing scans the fleet.
 class easy final : public policy {
 public:
-    void on_submit(const view& v, job_id job) override { queue_.push(job, v[job].order, v[job].demand, v[job].estimate); }
+    void on_submit(const view& v, job_id job) override {
+        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_time());
+    }
 
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
@@ -100,11 +102,11 @@ private:
     }
 
     class_queue queue_;
-    ordered_jobs running_;      // by planned end
-    bool shadow_known_ = false; // shadow_ns_ and then_ belong together
-    bool early_ = false;        // but are no longer the earliest
+    ordered_jobs running_;       // by planned end
+    bool shadow_known_ = false;  // shadow_ns_ and then_ belong together
+    bool early_ = false;         // but are no longer the earliest
     std::uint64_t shadow_ns_ = 0;
-    fleet::free_index then_;    // what is free at the shadow, before the head starts
+    fleet::free_index then_;  // what is free at the shadow, before the head starts
     std::vector<fleet::gpu_share> shares_;
 };
 

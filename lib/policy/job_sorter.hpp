@@ -6,7 +6,7 @@
 /// order. When it is used up the next one is split until its front part is short. A push finds its segment from the
 /// last one on, which holds half of all jobs. Each job moves O(log n) times on average, always in sequence, so a long
 /// queue costs few cache misses, where a heap has some in every pop. Allocates only as segments reach new maxima.
-/// Not thread-safe.
+/// No two entries are equal. Not thread-safe.
 
 #include "ordered_jobs.hpp"
 
@@ -64,8 +64,8 @@ private:
     static constexpr std::size_t look_ahead = 4;
 
     struct segment {
-        ranked_job least{};  ///< none of its jobs is before this one
-        bool sorted = false; ///< last first
+        ranked_job least{};   ///< none of its jobs is before this one
+        bool sorted = false;  ///< last first
         std::vector<ranked_job> jobs;
     };
 
@@ -101,8 +101,10 @@ private:
             rest.least = pivot;
             std::size_t kept = 0;
             for (const ranked_job& e : rest.jobs) {
-                if (before(e, pivot)) earlier.jobs.push_back(e);
-                else rest.jobs[kept++] = e;
+                if (before(e, pivot))
+                    earlier.jobs.push_back(e);
+                else
+                    rest.jobs[kept++] = e;
             }
             rest.jobs.resize(kept);
             earlier.sorted = false;

@@ -77,6 +77,7 @@ public:
     /// \pre not empty
     [[nodiscard]] const ranked_job& last() const noexcept { return tree_.rbegin()->value; }
 
+    /// \pre `e` is not in the set
     void insert(const ranked_job& e) {
         if (spare_.empty()) make_nodes();
         node* const n = spare_.back();

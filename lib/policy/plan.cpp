@@ -1,3 +1,4 @@
+#include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
 #include <ampacity/policy/plan.hpp>
 
@@ -34,6 +35,7 @@ void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
         const auto& s = where[i];
         const std::string node = "node " + std::to_string(index(s.node));
         if (index(s.node) >= fleet_.free().num_nodes()) refuse(job, node + " does not exist");
+        if (s.gpus == 0) refuse(job, "no GPU of " + node + " is named");
         if (!fleet_.free().is_free(s)) refuse(job, "GPUs of " + node + " are not free");
         for (std::size_t k = 0; k != i; ++k) {
             if (where[k].node == s.node) refuse(job, node + " is named twice");
@@ -64,7 +66,8 @@ void plan::preempt(job_id job) {
     }
     const duration progress = j.done(now_);
     fleet_.give(j.demand.gpus, allocations_.shares(j.held));
-    actions_.push_back({.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress, .run_start = j.run_start});
+    actions_.push_back(
+        {.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress, .run_start = j.run_start});
     j.held = {};
     j.state = job_state::queued;
     j.progress = progress;
@@ -79,8 +82,8 @@ void plan::reject(job_id job) {
 void plan::wake_at(instant when) {
     if (when <= now_) {
         roll_back();
-        throw plan_error("wake_at " + std::to_string(to_seconds(when)) + " s is not after now, " +
-                         std::to_string(to_seconds(now_)) + " s");
+        throw plan_error("wake_at " + format_ns_as_seconds(ticks(when)) + " s is not after now, " +
+                         format_ns_as_seconds(ticks(now_)) + " s");
     }
     wake_up_ = when;
 }
@@ -121,11 +124,12 @@ job_view& plan::checked(job_id job, job_state wanted, const char* verb) {
 
 void plan::refuse(job_id job, const std::string& why) {
     const bool known = index(job) < jobs_.size() && jobs_[index(job)].state != job_state::absent;
-    const std::string name =
-        known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " + std::to_string(index(job)) + ")"
-              : "job id " + std::to_string(index(job));
+    const std::string name = known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " +
+                                         std::to_string(index(job)) + ")"
+                                   : "job id " + std::to_string(index(job));
     roll_back();
-    throw plan_error("the policy's plan at " + std::to_string(to_seconds(now_)) + " s is impossible: " + name + ": " + why);
+    throw plan_error("the policy's plan at " + format_ns_as_seconds(ticks(now_)) + " s is impossible: " + name + ": " +
+                     why);
 }
 
 void plan::unsupported(const char* what) {

@@ -121,7 +121,8 @@ private:
         kept_.assign(contested_.size(), false);
         std::size_t at = 0;
         while (at != contested_.size() || !queue_.empty()) {
-            const bool next_is_running = at != contested_.size() && (queue_.empty() || before(contested_[at], shifted(queue_.front(), age(v))));
+            const bool next_is_running =
+                at != contested_.size() && (queue_.empty() || before(contested_[at], shifted(queue_.front(), age(v))));
             if (next_is_running) {
                 const job_id job = contested_[at].job;
                 kept_[at] = keep(v, job);
@@ -167,7 +168,7 @@ private:
 
     job_sorter queue_;
     std::vector<ranked_job> contested_;
-    std::vector<bool> kept_;         // (contested)
+    std::vector<bool> kept_;  // (contested)
     fleet::free_index preferred_;
     fleet::free_index unclaimed_;
     std::vector<fleet::gpu_share> shares_;
@@ -182,12 +183,15 @@ public:
     explicit srtf(bool by_estimate) : by_estimate_(by_estimate) {}
 
 private:
+    /// Time that the job still takes, counted from the start of its run if it runs.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        return unsigned_ns(ticks(whole - v[job].progress));
+        return unsigned_ns(ticks(time_for(whole - v[job].progress, v[job].speed)));
     }
     std::uint64_t queued_key(const view& v, job_id job) const override { return left(v, job); }
-    std::uint64_t running_key(const view& v, job_id job) const override { return left(v, job) + unsigned_ns(ticks(v[job].run_start)); }
+    std::uint64_t running_key(const view& v, job_id job) const override {
+        return left(v, job) + unsigned_ns(ticks(v[job].run_start));
+    }
     std::uint64_t age(const view& v) const override { return unsigned_ns(ticks(v.now)); }
 
     bool by_estimate_;
@@ -195,7 +199,9 @@ private:
 
 class las final : public prefix_policy {
 public:
-    explicit las(std::vector<gpu_time> thresholds) : thresholds_(std::move(thresholds)) { AMPACITY_ASSERT(thresholds_.size() <= 255); }
+    explicit las(std::vector<gpu_time> thresholds) : thresholds_(std::move(thresholds)) {
+        AMPACITY_ASSERT(thresholds_.size() <= 255);
+    }
 
     void on_finish(const view& v, job_id job) override {
         prefix_policy::on_finish(v, job);
@@ -221,7 +227,8 @@ private:
     /// Thresholds that the attained service has reached by now.
     [[nodiscard]] std::uint64_t bucket(const view& v, job_id job) const {
         const gpu_time service = gpu_time{ticks(v[job].done(v.now))} * v[job].demand.gpus;
-        return static_cast<std::uint64_t>(std::upper_bound(thresholds_.begin(), thresholds_.end(), service) - thresholds_.begin());
+        return static_cast<std::uint64_t>(std::upper_bound(thresholds_.begin(), thresholds_.end(), service) -
+                                          thresholds_.begin());
     }
 
     void begin_run(const view& v, job_id job) override {
@@ -248,7 +255,8 @@ private:
     }
 
     void plan_wake_up(plan& p) override {
-        const instant next = crossings_.empty() ? never : instant{duration{static_cast<std::int64_t>(crossings_.first().key)}};
+        const instant next =
+            crossings_.empty() ? never : instant{duration{static_cast<std::int64_t>(crossings_.first().key)}};
         if (next == wanted_) return;
         wanted_ = next;
         p.wake_at(next);
@@ -263,6 +271,8 @@ private:
 }  // namespace
 
 std::unique_ptr<policy> make_srtf(bool by_estimate) { return std::make_unique<srtf>(by_estimate); }
-std::unique_ptr<policy> make_las(std::vector<gpu_time> thresholds) { return std::make_unique<las>(std::move(thresholds)); }
+std::unique_ptr<policy> make_las(std::vector<gpu_time> thresholds) {
+    return std::make_unique<las>(std::move(thresholds));
+}
 
 }  // namespace ampacity::policy

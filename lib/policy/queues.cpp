@@ -25,7 +25,9 @@ private:
 /// all lanes that still fit is the walk of the queue.
 class fifo_skip final : public policy {
 public:
-    void on_submit(const view& v, job_id job) override { queue_.push(job, v[job].order, v[job].demand, duration::zero()); }
+    void on_submit(const view& v, job_id job) override {
+        queue_.push(job, v[job].order, v[job].demand, duration::zero());
+    }
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;

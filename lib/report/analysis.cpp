@@ -38,8 +38,7 @@ std::vector<instant> edges_for(const Times& times, Time time, duration length) {
 
 envelope sum_of(std::vector<change> changes, duration length) {
     std::sort(changes.begin(), changes.end(), [](const change& a, const change& b) { return a.at < b.at; });
-    envelope out{edges_for(
-        changes, [](const change& c) { return c.at; }, length)};
+    envelope out{edges_for(changes, [](const change& c) { return c.at; }, length)};
     for (const change& c : changes) out.add(c.at, c.by);
     out.close();
     return out;
@@ -106,8 +105,7 @@ std::optional<time_series> from_jobs(const run_files& run) {
 
 time_series from_telemetry(const telemetry_columns& samples, duration simulated) {
     const duration length = std::max(simulated, samples.time.back() - start_of_time);
-    const envelope empty{edges_for(
-        samples.time, [](instant t) { return t; }, length)};
+    const envelope empty{edges_for(samples.time, [](instant t) { return t; }, length)};
     time_series out{.busy = empty,
                     .waiting = empty,
                     .capacity = empty,

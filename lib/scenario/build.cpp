@@ -18,7 +18,8 @@ std::vector<std::string_view> names_of(std::span<const policy::description> tabl
 ampacity::fleet::fleet_state make_fleet(const fleet& f) {
     using ampacity::fleet::fleet_state;
     if (f.pool_gpus) return fleet_state::pool(*f.pool_gpus);
-    return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count), static_cast<std::uint32_t>(f.nodes->gpus));
+    return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count),
+                                   static_cast<std::uint32_t>(f.nodes->gpus));
 }
 
 policy::policy_options make_options(const scheduler& s) {
@@ -49,13 +50,17 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
         if (entry.synthetic) {
-            parts.sources.push_back(std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number)));
+            parts.sources.push_back(
+                std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number)));
             continue;
         }
         const std::string key = "workload." + std::to_string(i) + ".trace";
         if (!open_trace) {
-            throw scenario_error({.where = locate ? locate(key) : source_position{}, .key = key, .what = "no way to open traces was given",
-                                  .value = entry.trace->path, .remedy = "pass a trace_opener to build, or use the library of files"});
+            throw scenario_error({.where = locate ? locate(key) : source_position{},
+                                  .key = key,
+                                  .what = "no way to open traces was given",
+                                  .value = entry.trace->path,
+                                  .remedy = "pass a trace_opener to build, or use the library of files"});
         }
         parts.sources.push_back(open_trace(*entry.trace, number));
     }

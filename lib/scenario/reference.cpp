@@ -8,9 +8,12 @@ namespace {
 template <class T>
 std::string unit_text() {
     std::optional<dimension> of;
-    if constexpr (std::same_as<T, duration>) of = dimension::time;
-    else if constexpr (std::same_as<T, gpu_duration>) of = dimension::gpu_time;
-    else if constexpr (requires { dimension_of(T{}); }) of = dimension_of(T{});
+    if constexpr (std::same_as<T, duration>)
+        of = dimension::time;
+    else if constexpr (std::same_as<T, gpu_duration>)
+        of = dimension::gpu_time;
+    else if constexpr (requires { dimension_of(T{}); })
+        of = dimension_of(T{});
     std::string out;
     for (const unit& row : units()) {
         if (row.of != of) continue;
@@ -36,19 +39,23 @@ public:
     collector(std::string prefix, std::vector<key_entry>& out) : prefix_{std::move(prefix)}, out_{out} {}
 
     template <class M>
-    void operator()(M S::*member, const field<value_of_t<M>>& f) {
+    void operator()(M S::* member, const field<value_of_t<M>>& f) {
         using T = value_of_t<M>;
         const S defaults{};
         key_entry entry;
         entry.path = prefix_ + std::string{f.key};
-        entry.type = (is_list<M> ? "list of " : "") + std::string{type_name<T>()} + (is_list<M> && described<T> ? "s" : "");
+        entry.type =
+            (is_list<M> ? "list of " : "") + std::string{type_name<T>()} + (is_list<M> && described<T> ? "s" : "");
         entry.unit = unit_text<T>();
         entry.range = range_text(f);
         entry.doc = f.doc;
         entry.required = f.required;
-        if constexpr (is_optional<M>) entry.default_value = f.none;
-        else if constexpr (is_list<M> && !described<T>) entry.default_value = f.required ? "" : text_of(defaults.*member);
-        else if constexpr (!described<T>) entry.default_value = f.required ? "" : yaml_text(defaults.*member);
+        if constexpr (is_optional<M>)
+            entry.default_value = f.none;
+        else if constexpr (is_list<M> && !described<T>)
+            entry.default_value = f.required ? "" : text_of(defaults.*member);
+        else if constexpr (!described<T>)
+            entry.default_value = f.required ? "" : yaml_text(defaults.*member);
         const std::string path = entry.path;
         out_.push_back(std::move(entry));
         if constexpr (described<T>) {

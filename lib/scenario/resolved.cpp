@@ -14,11 +14,13 @@ public:
     struct_writer(const S& value, std::size_t indent, std::string& out) : value_{value}, indent_{indent}, out_{out} {}
 
     template <class M>
-    void operator()(M S::*member, const field<value_of_t<M>>& f) {
+    void operator()(M S::* member, const field<value_of_t<M>>& f) {
         const M& m = value_.*member;
         if constexpr (is_optional<M>) {
-            if (m) write(f.key, *m);
-            else if (!f.none.empty()) line(f.key, std::string{f.none});
+            if (m)
+                write(f.key, *m);
+            else if (!f.none.empty())
+                line(f.key, std::string{f.none});
         } else {
             write(f.key, m);
         }

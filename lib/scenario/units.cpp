@@ -116,19 +116,23 @@ struct split {
 
 std::optional<fault> take_apart(std::string_view text, dimension of, std::string_view bare_unit, split& out) {
     const std::size_t length = number_length(text);
-    if (length == 0) return fault{"expected " + std::string{name_of(of)}, "write a number and a unit, such as " + std::string{example_of(of)}};
+    if (length == 0)
+        return fault{"expected " + std::string{name_of(of)},
+                     "write a number and a unit, such as " + std::string{example_of(of)}};
     out.number = text.substr(0, length);
     std::string_view symbol = text.substr(length);
     while (!symbol.empty() && symbol.front() == ' ') symbol.remove_prefix(1);
     if (symbol.empty()) symbol = bare_unit;
     if (symbol.empty()) {
-        return fault{"expected " + std::string{name_of(of)} + ", found a bare number", "write the unit, such as " + std::string{example_of(of)} + " (units: " + symbols(of) + ")"};
+        return fault{"expected " + std::string{name_of(of)} + ", found a bare number",
+                     "write the unit, such as " + std::string{example_of(of)} + " (units: " + symbols(of) + ")"};
     }
     out.row = find(symbol);
     if (out.row == nullptr) {
         const unit* meant = find_any_case(symbol, of);
-        return fault{"unknown unit", meant != nullptr ? "did you mean `" + std::string{meant->symbol} + "`?"
-                                                      : "write one of the units of " + std::string{name_of(of)} + ": " + symbols(of)};
+        return fault{"unknown unit",
+                     meant != nullptr ? "did you mean `" + std::string{meant->symbol} + "`?"
+                                      : "write one of the units of " + std::string{name_of(of)} + ": " + symbols(of)};
     }
     if (out.row->of != of) {
         return fault{"expected " + std::string{name_of(of)} + ", found " + std::string{name_of(out.row->of)},
@@ -138,14 +142,17 @@ std::optional<fault> take_apart(std::string_view text, dimension of, std::string
 }
 
 /// Reads NUMBER UNIT exactly into an integer count of the base unit.
-std::optional<fault> parse_exact(std::string_view text, dimension of, std::string_view bare_unit, std::int64_t limit, std::int64_t& out) {
+std::optional<fault> parse_exact(std::string_view text, dimension of, std::string_view bare_unit, std::int64_t limit,
+                                 std::int64_t& out) {
     split parts;
     if (auto wrong = take_apart(text, of, bare_unit, parts)) return wrong;
     const auto result = parse_scaled_by(parts.number, parts.row->num, parts.row->den);
     if (result.status == decimal_status::overflow || (result && (result.value > limit || result.value < -limit))) {
         return fault{"too large", of == dimension::time ? "write at most 200 years" : "write at most 2500000 GPU-h"};
     }
-    if (!result) return fault{"expected " + std::string{name_of(of)}, "write a number and a unit, such as " + std::string{example_of(of)}};
+    if (!result)
+        return fault{"expected " + std::string{name_of(of)},
+                     "write a number and a unit, such as " + std::string{example_of(of)}};
     out = result.value;
     return std::nullopt;
 }
@@ -240,7 +247,8 @@ std::optional<date> read_date(std::string_view text) {
     if (!month || !take(text, at, '-')) return std::nullopt;
     const auto day = fixed_digits(text, at, 2);
     if (!day) return std::nullopt;
-    const std::chrono::year_month_day calendar{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
+    const std::chrono::year_month_day calendar{std::chrono::year{*year},
+                                               std::chrono::month{static_cast<unsigned>(*month)},
                                                std::chrono::day{static_cast<unsigned>(*day)}};
     // 64-bit ns end in the middle of 1677 and 2262.
     if (!calendar.ok() || *year < 1678 || *year > 2261) return std::nullopt;
@@ -308,14 +316,16 @@ std::optional<fault> parse_quantity(std::string_view text, dimension of, double&
     split parts;
     if (auto wrong = take_apart(text, of, bare_unit, parts)) return wrong;
     const auto number = to_double(parts.number);
-    if (!number || !std::isfinite(to_base(*number, *parts.row))) return fault{"not a finite number", "write a smaller number of digits or exponent"};
+    if (!number || !std::isfinite(to_base(*number, *parts.row)))
+        return fault{"not a finite number", "write a smaller number of digits or exponent"};
     base = to_base(*number, *parts.row);
     return std::nullopt;
 }
 
 std::optional<fault> parse(std::string_view text, double& out) {
     if (const std::size_t length = number_length(text); length == 0 || length != text.size()) {
-        return fault{"expected a number", length != 0 ? "write it without a unit" : "write a decimal number, such as 1.5"};
+        return fault{"expected a number",
+                     length != 0 ? "write it without a unit" : "write a decimal number, such as 1.5"};
     }
     const auto value = to_double(text);
     if (!value) return fault{"not a finite number", "write a smaller number of digits or exponent"};
@@ -327,7 +337,8 @@ std::optional<fault> parse(std::string_view text, std::uint64_t& out) {
     if (!text.empty() && std::all_of(text.begin(), text.end(), is_digit)) {
         std::uint64_t value = 0;
         const auto status = std::from_chars(text.data(), text.data() + text.size(), value).ec;
-        if (status != std::errc{}) return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::uint64_t>::max())};
+        if (status != std::errc{})
+            return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::uint64_t>::max())};
         out = value;
         return std::nullopt;
     }
@@ -338,14 +349,17 @@ std::optional<fault> parse(std::string_view text, std::uint64_t& out) {
     switch (result.status) {
         case decimal_status::ok: out = static_cast<std::uint64_t>(result.value); return std::nullopt;
         case decimal_status::negative: return fault{"must not be negative", "write a whole number from 0 up"};
-        case decimal_status::overflow: return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::int64_t>::max())};
+        case decimal_status::overflow:
+            return fault{"too large", "write at most " + std::to_string(std::numeric_limits<std::int64_t>::max())};
         default: return fault{"expected a whole number", "write digits only, such as 512"};
     }
 }
 
 std::optional<fault> parse(std::string_view text, date& out) {
     const auto value = read_date(text);
-    if (!value) return fault{"expected a date", "write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z"};
+    if (!value)
+        return fault{"expected a date",
+                     "write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z"};
     out = *value;
     return std::nullopt;
 }
@@ -360,14 +374,16 @@ std::string format_quantity(double base, dimension of) {
         if (row.of != of) continue;
         const double number = row.den == 1 ? base / static_cast<double>(row.num) : base * static_cast<double>(row.den);
         std::array<char, 32> rounded{};
-        const auto end = std::to_chars(rounded.data(), rounded.data() + rounded.size(), number, std::chars_format::general, 15).ptr;
+        const auto end =
+            std::to_chars(rounded.data(), rounded.data() + rounded.size(), number, std::chars_format::general, 15).ptr;
         for (const std::string& text : {std::string{rounded.data(), end}, shortest(number)}) {
             const auto again = to_double(text);
             if (!again || to_base(*again, row) != base) continue;
             std::string candidate = text + ' ' + std::string{row.symbol};
             // Among equally short texts the base unit wins.
             const bool is_base = row.num == 1 && row.den == 1;
-            if (best.empty() || candidate.size() < best.size() || (is_base && candidate.size() == best.size())) best = std::move(candidate);
+            if (best.empty() || candidate.size() < best.size() || (is_base && candidate.size() == best.size()))
+                best = std::move(candidate);
         }
     }
     return best;

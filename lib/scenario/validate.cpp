@@ -12,7 +12,8 @@ public:
     explicit reporter(const locator& locate) : locate_{locate} {}
 
     [[noreturn]] void fail(const std::string& path, std::string what, std::string value, std::string remedy) const {
-        throw scenario_error({locate_ ? locate_(path) : source_position{}, path, std::move(what), std::move(value), std::move(remedy)});
+        throw scenario_error(
+            {locate_ ? locate_(path) : source_position{}, path, std::move(what), std::move(value), std::move(remedy)});
     }
 
 private:
@@ -23,10 +24,11 @@ private:
 template <described S>
 class range_checker {
 public:
-    range_checker(const S& value, std::string prefix, const reporter& report) : value_{value}, prefix_{std::move(prefix)}, report_{report} {}
+    range_checker(const S& value, std::string prefix, const reporter& report)
+        : value_{value}, prefix_{std::move(prefix)}, report_{report} {}
 
     template <class M>
-    void operator()(M S::*member, const field<value_of_t<M>>& f) {
+    void operator()(M S::* member, const field<value_of_t<M>>& f) {
         const M& m = value_.*member;
         const std::string path = prefix_ + std::string{f.key};
         if constexpr (is_optional<M>) {
@@ -71,33 +73,42 @@ private:
 
 void check_name(const std::string& name, const reporter& report) {
     const std::string remedy = "write a name that can be a folder, such as philly-easy";
-    const auto unusable = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\'; };
+    const auto unusable = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '/' || c == '\\';
+    };
     if (name.empty()) report.fail("name", "is empty", {}, remedy);
     if (name.size() > 128) report.fail("name", "longer than 128 bytes", name.substr(0, 32) + "...", remedy);
     if (name.front() == '.' || name.front() == '-' || name.front() == ' ' || name.back() == ' ') {
         report.fail("name", "starts with a dot, a dash or a blank, or ends with a blank", name, remedy);
     }
-    if (std::any_of(name.begin(), name.end(), unusable)) report.fail("name", "contains a slash, a backslash or a control character", yaml_text(name), remedy);
+    if (std::any_of(name.begin(), name.end(), unusable))
+        report.fail("name", "contains a slash, a backslash or a control character", yaml_text(name), remedy);
 }
 
 void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
-    if (jobs.gpus.empty()) report.fail(path + ".gpus", "no job sizes", {}, "write at least one, such as [{ gpus: 1, weight: 1 }]");
+    if (jobs.gpus.empty())
+        report.fail(path + ".gpus", "no job sizes", {}, "write at least one, such as [{ gpus: 1, weight: 1 }]");
     double weights = 0;
     for (const gpu_share& share : jobs.gpus) weights += share.weight;
     if (!(weights > 0)) report.fail(path + ".gpus", "all weights are 0", {}, "give one size a weight above 0");
     if (jobs.estimate_factor && jobs.estimate_factor->min > jobs.estimate_factor->max) {
-        report.fail(path + ".estimate_factor", "min is above max", yaml_text(jobs.estimate_factor->min), "write at most " + yaml_text(jobs.estimate_factor->max));
+        report.fail(path + ".estimate_factor", "min is above max", yaml_text(jobs.estimate_factor->min),
+                    "write at most " + yaml_text(jobs.estimate_factor->max));
     }
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     const double span_s = static_cast<double>(jobs.jobs) / jobs.rate.value;
-    if (span_s > to_seconds(longest_input) / 2) report.fail(path + ".rate", "the jobs would take more than 100 years to arrive", format(jobs.rate), "write a larger rate or fewer jobs");
+    if (span_s > to_seconds(longest_input) / 2)
+        report.fail(path + ".rate", "the jobs would take more than 100 years to arrive", format(jobs.rate),
+                    "write a larger rate or fewer jobs");
 }
 
 void check_workload(const std::vector<workload_entry>& workload, const reporter& report) {
-    if (workload.size() > 0xFFFF) report.fail("workload", "too many entries", std::to_string(workload.size()), "write at most 65535");
+    if (workload.size() > 0xFFFF)
+        report.fail("workload", "too many entries", std::to_string(workload.size()), "write at most 65535");
     for (std::size_t i = 0; i < workload.size(); ++i) {
         const std::string path = "workload." + std::to_string(i) + '.';
-        if (workload[i].trace && workload[i].trace->path.empty()) report.fail(path + "trace.path", "is empty", {}, "write the name of a file");
+        if (workload[i].trace && workload[i].trace->path.empty())
+            report.fail(path + "trace.path", "is empty", {}, "write the name of a file");
         if (workload[i].synthetic) check_synthetic(*workload[i].synthetic, path + "synthetic", report);
     }
 }
@@ -106,13 +117,17 @@ void check_thresholds(const las_options& las, const reporter& report) {
     const auto& t = las.thresholds;
     for (std::size_t i = 1; i < t.size(); ++i) {
         if (t[i] > t[i - 1]) continue;
-        report.fail("scheduler.las.thresholds." + std::to_string(i), "not above the threshold before it", format(t[i]), "write rising thresholds");
+        report.fail("scheduler.las.thresholds." + std::to_string(i), "not above the threshold before it", format(t[i]),
+                    "write rising thresholds");
     }
-    if (t.size() > 64) report.fail("scheduler.las.thresholds", "too many thresholds", std::to_string(t.size()), "write at most 64");
+    if (t.size() > 64)
+        report.fail("scheduler.las.thresholds", "too many thresholds", std::to_string(t.size()), "write at most 64");
 }
 
-void check_known(const std::string& path, std::string_view what, const std::string& name, std::span<const std::string_view> known, const reporter& report) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) report.fail(path, "unknown " + std::string{what}, name, suggestion(name, known));
+void check_known(const std::string& path, std::string_view what, const std::string& name,
+                 std::span<const std::string_view> known, const reporter& report) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+        report.fail(path, "unknown " + std::string{what}, name, suggestion(name, known));
 }
 
 }  // namespace
@@ -128,8 +143,8 @@ void check(const scenario& s, const locator& locate) {
     if (s.output.events) report.fail("output.events", "not supported yet", "true", "write false");
 }
 
-void validate(const scenario& s, std::span<const std::string_view> known_policies, std::span<const std::string_view> known_placers,
-              const locator& locate) {
+void validate(const scenario& s, std::span<const std::string_view> known_policies,
+              std::span<const std::string_view> known_placers, const locator& locate) {
     check(s, locate);
     const reporter report{locate};
     check_known("scheduler.policy", "policy", s.scheduler.policy, known_policies, report);

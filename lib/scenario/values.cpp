@@ -15,11 +15,14 @@ bool is_control(char c) {
 /// something else.
 bool is_plain(std::string_view text) {
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-    const auto inner = [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/'; };
+    const auto inner = [&](char c) {
+        return letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '/';
+    };
     if (text.empty() || !letter(text.front()) || !std::all_of(text.begin(), text.end(), inner)) return false;
     constexpr std::array<std::string_view, 9> words{"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
     std::string lower{text};
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return std::find(words.begin(), words.end(), lower) == words.end();
 }
 
@@ -35,13 +38,16 @@ std::optional<fault> read_bool(std::string_view text, bool quoted, bool& out) {
 }
 
 std::optional<fault> read_text(std::string_view text, std::string& out) {
-    if (std::any_of(text.begin(), text.end(), is_control)) return fault{"control characters in a text", "write it without them"};
+    if (std::any_of(text.begin(), text.end(), is_control))
+        return fault{"control characters in a text", "write it without them"};
     out = text;
     return std::nullopt;
 }
 
-fault unknown_name(std::string_view text, std::span<const std::string_view> known, std::span<const std::string_view> reserved) {
-    if (std::find(reserved.begin(), reserved.end(), text) != reserved.end()) return fault{"not supported yet", suggestion({}, known)};
+fault unknown_name(std::string_view text, std::span<const std::string_view> known,
+                   std::span<const std::string_view> reserved) {
+    if (std::find(reserved.begin(), reserved.end(), text) != reserved.end())
+        return fault{"not supported yet", suggestion({}, known)};
     return fault{"unknown name", suggestion(text, known)};
 }
 

@@ -48,7 +48,8 @@ private:
     void choose() noexcept {
         next_ = sources_.size();
         for (std::size_t i = 0; i != sources_.size(); ++i) {
-            if (buffers_[i].size != 0 && (next_ == sources_.size() || buffers_[i].front().submit < front().submit)) next_ = i;
+            if (buffers_[i].size != 0 && (next_ == sources_.size() || buffers_[i].front().submit < front().submit))
+                next_ = i;
         }
     }
 

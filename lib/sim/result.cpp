@@ -30,12 +30,17 @@ double seconds(std::uint64_t ns) { return to_seconds(duration{static_cast<std::i
 /// Mean from the sum, percentiles from a selector that has p50, p90, p99 and the largest value.
 template <class Convert>
 distribution_summary describe(double mean, const quantile_selector& keys, Convert convert) {
-    return {.mean = mean, .p50 = convert(*keys.value(0)), .p90 = convert(*keys.value(1)), .p99 = convert(*keys.value(2)),
+    return {.mean = mean,
+            .p50 = convert(*keys.value(0)),
+            .p90 = convert(*keys.value(1)),
+            .p99 = convert(*keys.value(2)),
             .max = convert(*keys.value(3))};
 }
 
 /// a / b, to the nearest double or the next to it.
-double ratio(int128 a, int128 b) { return static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b)); }
+double ratio(int128 a, int128 b) {
+    return static_cast<double>(static_cast<long double>(a) / static_cast<long double>(b));
+}
 
 /// What one scan over all records adds up.
 struct totals {
@@ -111,7 +116,8 @@ summary summarise(std::span<const std::span<const job_record>> sources, std::uin
     const int128 n = s.finished;
     s.jct_s = describe(ratio(sum.jct_ns, n * 1'000'000'000), select.jct, seconds);
     s.wait_s = describe(ratio(sum.wait_ns, n * 1'000'000'000), select.wait, seconds);
-    s.bounded_slowdown = describe(static_cast<double>(sum.slowdown / static_cast<long double>(n)), select.bounded, from_order_key);
+    s.bounded_slowdown =
+        describe(static_cast<double>(sum.slowdown / static_cast<long double>(n)), select.bounded, from_order_key);
     s.makespan_s = to_seconds(sum.last - sum.first);
     if (sum.last > sum.first) {
         s.utilisation = ratio(sum.useful, int128{gpus} * ticks(sum.last - sum.first));

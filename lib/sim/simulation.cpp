@@ -29,10 +29,17 @@ public:
     using kernel_type = kernel::kernel<model>;
 
     explicit model(parts p)
-        : fleet_(std::move(p.fleet)), policy_(std::move(p.policy)), placer_(std::move(p.placer)), feed_(std::move(p.sources)),
-          until_(p.until ? start_of_time + *p.until : never), enforce_estimate_(p.enforce_estimate),
-          sample_every_(p.sample_every), observers_(std::move(p.observers)),
-          plan_(fleet_, seen_, allocations_, *placer_), kernel_(*this) {
+        : fleet_(std::move(p.fleet)),
+          policy_(std::move(p.policy)),
+          placer_(std::move(p.placer)),
+          feed_(std::move(p.sources)),
+          until_(p.until ? start_of_time + *p.until : never),
+          enforce_estimate_(p.enforce_estimate),
+          sample_every_(p.sample_every),
+          observers_(std::move(p.observers)),
+          plan_(fleet_, seen_, allocations_, *placer_),
+          kernel_(*this) {
+        AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
@@ -101,7 +108,7 @@ public:
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
 
     fleet::fleet_state fleet_;
-    pod_vector<policy::job_view> seen_;             // by job_id
+    pod_vector<policy::job_view> seen_;  // by job_id
     fleet::allocation_arena allocations_;
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
@@ -112,7 +119,7 @@ public:
     std::vector<observer*> observers_;
     policy::plan plan_;
     kernel_type kernel_;
-    std::vector<pod_vector<job_record>> records_;   // by source, by row
+    std::vector<pod_vector<job_record>> records_;  // by source, by row
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
 
@@ -134,7 +141,10 @@ private:
     /// ends when it would end without them.
     void reach(instant now) {
         if (now == never) {
-            throw scenario_error({.where = {}, .key = "until", .what = "the run goes on beyond 292 years, where simulated time ends", .value = {},
+            throw scenario_error({.where = {},
+                                  .key = "until",
+                                  .what = "the run goes on beyond 292 years, where simulated time ends",
+                                  .value = {},
                                   .remedy = "give a duration, or a larger fleet"});
         }
         fleet_.advance(now);
@@ -166,13 +176,20 @@ private:
 
     void submit(const workload::job_request& r) {
         if (r.kind != workload::job_kind::rigid || r.gpus_min != r.gpus || r.gpus_max != r.gpus) {
-            throw scenario_error({.where = {}, .key = "workload", .what = "jobs that are not rigid are not supported yet", .value = {},
+            throw scenario_error({.where = {},
+                                  .key = "workload",
+                                  .what = "jobs that are not rigid are not supported yet",
+                                  .value = {},
                                   .remedy = "give kind rigid and equal GPU counts"});
         }
         AMPACITY_ASSERT(r.row >> row_bits == 0);
         auto& records = records_[feed_.which()];
         records.grow_to(r.row + 1, {});
-        records[r.row] = {.name = r.name, .submit = r.submit, .gpus = r.gpus, .state = outcome::unfinished, .name_is_text = r.name_is_text};
+        records[r.row] = {.name = r.name,
+                          .submit = r.submit,
+                          .gpus = r.gpus,
+                          .state = outcome::unfinished,
+                          .name_is_text = r.name_is_text};
         const fleet::demand wanted{.gpus = r.gpus, .spread = r.placement.spread};
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
@@ -193,7 +210,8 @@ private:
                     .group = r.group,
                     .state = policy::job_state::queued};
         work_[i] = r.work;
-        live_jobs_[i] = {.run = {.remaining = r.work, .speed = r.accelerator.speed}, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
+        live_jobs_[i] = {.run = {.remaining = r.work, .speed = r.accelerator.speed},
+                         .record = std::uint64_t{feed_.which()} << row_bits | r.row};
         if (enforce_estimate_ && estimated) live_jobs_[i].run.allowance = r.estimate;
         ++live_;
         policy_->on_submit(picture(), job);
@@ -231,7 +249,9 @@ private:
         changed_ = true;
     }
 
-    [[nodiscard]] job_record& record_of(std::size_t i) noexcept { return records_[live_jobs_[i].source()][live_jobs_[i].row()]; }
+    [[nodiscard]] job_record& record_of(std::size_t i) noexcept {
+        return records_[live_jobs_[i].source()][live_jobs_[i].row()];
+    }
 
     /// Completes the job's record and books its time. A killed job has no result: its time is lost.
     void close(job_id job, outcome how, instant finish) {
@@ -253,12 +273,17 @@ private:
         l.run.start(now);
         ++running_;
         __builtin_prefetch(&record_of(i), 1);
-        l.ends = kernel_.schedule(l.run.end(), completions,
-                                  {.kind = job_ends, .entity = static_cast<std::uint32_t>(job), .attempt = seen_[i].attempt});
+        l.ends = kernel_.schedule(
+            l.run.end(), completions,
+            {.kind = job_ends, .entity = static_cast<std::uint32_t>(job), .attempt = seen_[i].attempt});
         for (observer* o : observers_) {
             const job_record& r = record_of(i);
-            o->on_start({.at = now, .source = l.source(), .name = r.name, .name_is_text = r.name_is_text,
-                         .attempt = r.preemptions + r.restarts + 1, .where = allocations_.shares(seen_[i].held)});
+            o->on_start({.at = now,
+                         .source = l.source(),
+                         .name = r.name,
+                         .name_is_text = r.name_is_text,
+                         .attempt = r.preemptions + r.restarts + 1,
+                         .where = allocations_.shares(seen_[i].held)});
         }
         policy_->on_start(picture(), job);
     }
@@ -299,12 +324,17 @@ private:
     void sample_now() {
         const instant now = kernel_.now();
         const std::uint64_t free = fleet_.free().free_gpus();
-        const sample s{.at = now, .queued = waiting(), .running = running_, .busy_gpus = fleet_.up_gpus() - free,
-                       .free_gpus = free, .finished = finished_};
+        const sample s{.at = now,
+                       .queued = waiting(),
+                       .running = running_,
+                       .busy_gpus = fleet_.up_gpus() - free,
+                       .free_gpus = free,
+                       .finished = finished_};
         for (observer* o : observers_) o->on_sample(s);
-        // Samples alone do not keep a run alive.
-        if (kernel_.pending() != 0 || (until_ != never && now + *sample_every_ <= until_)) {
-            kernel_.schedule(now + *sample_every_, samples, {.kind = take_sample});
+        // Samples alone do not keep a run alive, and none lies beyond the end of time.
+        const instant next = add_saturating(now, *sample_every_);
+        if (next != never && (kernel_.pending() != 0 || (until_ != never && next <= until_))) {
+            kernel_.schedule(next, samples, {.kind = take_sample});
         }
     }
 
@@ -320,7 +350,10 @@ private:
     summary summary_;
 };
 
-simulation::simulation(parts p) : model_(std::make_unique<model>(std::move(p))) {}
+simulation::simulation(parts p) {
+    AMPACITY_ASSERT(p.policy && p.placer);
+    model_ = std::make_unique<model>(std::move(p));
+}
 simulation::~simulation() = default;
 simulation::simulation(simulation&&) noexcept = default;
 simulation& simulation::operator=(simulation&&) noexcept = default;

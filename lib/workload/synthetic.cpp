@@ -25,14 +25,16 @@ constexpr unsigned job_bits = 48;
 synthetic_source::synthetic_source(synthetic_options options) : options_{std::move(options)} {
     AMPACITY_ASSERT(options_.jobs < std::uint64_t{1} << job_bits);
     AMPACITY_ASSERT(options_.rate_per_s > 0 && options_.cv >= 0 && options_.sigma >= 0);
-    AMPACITY_ASSERT(options_.median > duration::zero() && options_.max > duration::zero() && options_.max <= longest_input);
+    AMPACITY_ASSERT(options_.median > duration::zero() && options_.max > duration::zero() &&
+                    options_.max <= longest_input);
     double sum = 0;
     for (const auto& size : options_.sizes) {
         AMPACITY_ASSERT(size.weight >= 0);
         cumulative_.push_back(sum += size.weight);
     }
     AMPACITY_ASSERT(sum > 0);
-    AMPACITY_ASSERT(!options_.estimate || (options_.estimate->min >= 0 && options_.estimate->min <= options_.estimate->max));
+    AMPACITY_ASSERT(!options_.estimate ||
+                    (options_.estimate->min >= 0 && options_.estimate->min <= options_.estimate->max));
 }
 
 std::size_t synthetic_source::next(std::span<job_request> out) {
@@ -60,7 +62,9 @@ std::optional<double> synthetic_source::progress() const {
     return options_.jobs == 0 ? 1.0 : static_cast<double>(at_) / static_cast<double>(options_.jobs);
 }
 
-std::uint64_t synthetic_source::entity(std::uint64_t job) const { return (std::uint64_t{options_.entry} << job_bits) | job; }
+std::uint64_t synthetic_source::entity(std::uint64_t job) const {
+    return (std::uint64_t{options_.entry} << job_bits) | job;
+}
 
 duration synthetic_source::draw_interval(std::uint64_t job) const {
     const double mean_s = 1 / options_.rate_per_s;

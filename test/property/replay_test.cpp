@@ -44,8 +44,9 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs)
 std::string describe(const naive::outcome& o) {
     std::string out = "state " + std::to_string(static_cast<int>(o.st)) + " start " +
                       (o.first_start_ns ? std::to_string(*o.first_start_ns) : "-") + " finish " +
-                      (o.finish_ns ? std::to_string(*o.finish_ns) : "-") + " preemptions " + std::to_string(o.preemptions) +
-                      " useful " + to_string(o.useful_gpu_ns) + " lost " + to_string(o.lost_gpu_ns);
+                      (o.finish_ns ? std::to_string(*o.finish_ns) : "-") + " preemptions " +
+                      std::to_string(o.preemptions) + " useful " + to_string(o.useful_gpu_ns) + " lost " +
+                      to_string(o.lost_gpu_ns);
     for (const auto& a : o.attempts) {
         out += " [" + std::to_string(a.start_ns) + ":";
         for (const auto& [node, gpus] : a.nodes) out += " " + std::to_string(node) + "/" + std::to_string(gpus);
@@ -54,8 +55,10 @@ std::string describe(const naive::outcome& o) {
     return out;
 }
 
-std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const naive::fleet& where, const naive::options& how) {
-    policy::policy_options options{.sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
+std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
+                                   const naive::options& how) {
+    policy::policy_options options{
+        .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
     recorder seen;
     sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
@@ -101,8 +104,9 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
     const auto actual = engine(jobs, where, how);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (describe(expected[i]) != describe(actual[i])) {
-            INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus << " nodes " << where.nodes
-                        << "x" << where.gpus_per_node << " placer " << where.placer << " job " << i << " gpus " << jobs[i].gpus);
+            INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
+                        << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
+                        << " job " << i << " gpus " << jobs[i].gpus);
             CHECK(describe(actual[i]) == describe(expected[i]));
             return;
         }
@@ -110,7 +114,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
 }
 
 TEST_CASE("every policy on pools gives the naive schedule") {
-    const std::string policy = GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(300); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_pool(seed), policy);
     }
@@ -118,8 +123,10 @@ TEST_CASE("every policy on pools gives the naive schedule") {
 }
 
 TEST_CASE("every policy on nodes gives the naive schedule and places") {
-    const std::string policy = GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
-    const std::string placer = GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
     }

@@ -22,8 +22,8 @@ thread_local std::uint64_t count = 0;
 void* allocate(std::size_t bytes, std::size_t alignment) {
     ++count;
     const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    void* const p =
-        alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes) : std::aligned_alloc(alignment, rounded);
+    void* const p = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes)
+                                                           : std::aligned_alloc(alignment, rounded);
     if (p == nullptr) throw std::bad_alloc();
     return p;
 }

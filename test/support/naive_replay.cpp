@@ -105,9 +105,7 @@ private:
 
     // ---- a job's numbers
 
-    std::int64_t run_time(const entry& e) const {
-        return e.kept + (e.at == phase::running ? now_ - e.run_start : 0);
-    }
+    std::int64_t run_time(const entry& e) const { return e.kept + (e.at == phase::running ? now_ - e.run_start : 0); }
 
     bool will_be_killed(const entry& e) const {
         return how_.enforce_estimate && e.in.estimate_ns && *e.in.estimate_ns < e.in.duration_ns;

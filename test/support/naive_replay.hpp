@@ -31,8 +31,8 @@ struct job {
 struct fleet {
     std::uint64_t pool_gpus = 0;
     std::uint32_t nodes = 0;
-    std::uint32_t gpus_per_node = 0;  ///< at most 64
-    std::string placer = "first-fit"; ///< first-fit | pack | spread
+    std::uint32_t gpus_per_node = 0;   ///< at most 64
+    std::string placer = "first-fit";  ///< first-fit | pack | spread
 };
 
 /// What the scenario says about scheduling.

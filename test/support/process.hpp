@@ -13,20 +13,20 @@
 namespace ampacity::test {
 
 struct process_options {
-    std::filesystem::path directory{};                              ///< where to run; empty means here
-    std::vector<std::pair<std::string, std::string>> environment{}; ///< added to, or replacing, our own
-    std::string input{};                                            ///< what stands on its standard input
-    std::chrono::milliseconds timeout{60'000};                      ///< killed with its children after that
-    int signal = 0;                                                 ///< sent once, when `signal_when` first says so
-    std::function<bool()> signal_when{};                            ///< asked every 10 ms; none means at once
+    std::filesystem::path directory{};                               ///< where to run; empty means here
+    std::vector<std::pair<std::string, std::string>> environment{};  ///< added to, or replacing, our own
+    std::string input{};                                             ///< what stands on its standard input
+    std::chrono::milliseconds timeout{60'000};                       ///< killed with its children after that
+    int signal = 0;                                                  ///< sent once, when `signal_when` first says so
+    std::function<bool()> signal_when{};                             ///< asked every 10 ms; none means at once
 };
 
 struct process_result {
-    int status = -1;        ///< exit status, -1 where a signal ended it
-    int signal = 0;         ///< the signal that ended it, or 0
-    bool timed_out = false; ///< we killed it
-    std::string out;        ///< standard output
-    std::string err;        ///< standard error
+    int status = -1;         ///< exit status, -1 where a signal ended it
+    int signal = 0;          ///< the signal that ended it, or 0
+    bool timed_out = false;  ///< we killed it
+    std::string out;         ///< standard output
+    std::string err;         ///< standard error
 };
 
 /// Runs `command` (the program, looked up in PATH, and its arguments).

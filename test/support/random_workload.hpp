@@ -55,17 +55,19 @@ enum class flavour {
     long_jobs,      ///< several LAS thresholds crossed per job
 };
 
-inline constexpr std::array all_flavours{
-    flavour::mixed,     flavour::congested,     flavour::light,     flavour::all_at_once, flavour::same_size, flavour::zero_heavy,
-    flavour::fractions, flavour::bad_estimates, flavour::oversized, flavour::spread_jobs, flavour::long_jobs};
+inline constexpr std::array all_flavours{flavour::mixed,       flavour::congested,     flavour::light,
+                                         flavour::all_at_once, flavour::same_size,     flavour::zero_heavy,
+                                         flavour::fractions,   flavour::bad_estimates, flavour::oversized,
+                                         flavour::spread_jobs, flavour::long_jobs};
 
 inline constexpr std::array all_policies{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"};
 inline constexpr std::array all_placers{"first-fit", "pack", "spread"};
 
 /// Name of a flavour, for test messages.
 inline std::string name_of(flavour kind) {
-    static constexpr std::array names{"mixed",     "congested",     "light",     "all_at_once", "same_size", "zero_heavy",
-                                      "fractions", "bad_estimates", "oversized", "spread_jobs", "long_jobs"};
+    static constexpr std::array names{"mixed",     "congested",   "light",     "all_at_once",
+                                      "same_size", "zero_heavy",  "fractions", "bad_estimates",
+                                      "oversized", "spread_jobs", "long_jobs"};
     return names.at(static_cast<std::size_t>(kind));
 }
 

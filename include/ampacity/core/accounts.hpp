@@ -17,15 +17,15 @@ namespace ampacity {
 
 /// Where a GPU's time went.
 enum class account : std::uint8_t {
-    useful,         ///< work that counts: kept progress of jobs
-    lost,           ///< work thrown away by a failure or a kill
-    checkpoint,     ///< blocked on writing a checkpoint
-    restart,        ///< loading, warming up after a start
-    stalled,        ///< allocated, waiting for something else
-    idle,           ///< in service and unallocated
-    draining,       ///< unallocated on a node that takes no new jobs
-    down,           ///< on a failed node
-    uncommissioned, ///< installed, not yet in service
+    useful,          ///< work that counts: kept progress of jobs
+    lost,            ///< work thrown away by a failure or a kill
+    checkpoint,      ///< blocked on writing a checkpoint
+    restart,         ///< loading, warming up after a start
+    stalled,         ///< allocated, waiting for something else
+    idle,            ///< in service and unallocated
+    draining,        ///< unallocated on a node that takes no new jobs
+    down,            ///< on a failed node
+    uncommissioned,  ///< installed, not yet in service
 };
 
 inline constexpr std::size_t num_accounts = 9;
@@ -36,8 +36,8 @@ inline constexpr std::array<std::string_view, num_accounts> account_names = {
 
 /// The books of a run. [GPU-ns]
 struct ledger {
-    gpu_time capacity = 0;                          ///< integral of GPUs in service
-    std::array<gpu_time, num_accounts> of{};        ///< by account
+    gpu_time capacity = 0;                    ///< integral of GPUs in service
+    std::array<gpu_time, num_accounts> of{};  ///< by account
 
     [[nodiscard]] gpu_time& operator[](account a) noexcept { return of[static_cast<std::size_t>(a)]; }
     [[nodiscard]] gpu_time operator[](account a) const noexcept { return of[static_cast<std::size_t>(a)]; }

@@ -6,6 +6,8 @@
 /// cost their own size in memory and growing is cheap. For trivially copyable types, of any alignment. Not
 /// thread-safe.
 
+#include <ampacity/core/huge_pages.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -46,8 +48,9 @@ public:
     /// Makes the size `n`, if it is less, by copies of `fill`. Amortised O(1) per element.
     void grow_to(std::size_t n, const T& fill) {
         if (n <= size_) return;
+        const T value = fill;  // which may be one of ours, and move
         if (n > capacity_) reserve(n + n / 16 + 64);
-        std::uninitialized_fill(data_ + size_, data_ + n, fill);
+        std::uninitialized_fill(data_ + size_, data_ + n, value);
         size_ = n;
     }
 
@@ -66,6 +69,7 @@ private:
         auto* const wider = static_cast<char*>(std::realloc(block_, n * sizeof(T) + slack));
         if (wider == nullptr) throw std::bad_alloc{};
         block_ = wider;
+        prefer_huge_pages(wider, n * sizeof(T));
         const std::size_t from = offset_;
         if constexpr (slack != 0) {
             offset_ = (alignof(T) - reinterpret_cast<std::uintptr_t>(wider) % alignof(T)) % alignof(T);

@@ -104,9 +104,9 @@ private:
     struct active_bin {
         std::uint64_t first;
         unsigned width_log;
-        std::uint64_t keys;              // in it
-        std::uint64_t below;             // keys smaller than `first`
-        std::uint64_t seen;              // in the current pass
+        std::uint64_t keys;               // in it
+        std::uint64_t below;              // keys smaller than `first`
+        std::uint64_t seen;               // in the current pass
         std::vector<std::uint64_t> data;  // counts per part of the bin, or the keys themselves
         bool collect;
     };

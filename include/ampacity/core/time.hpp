@@ -23,9 +23,9 @@ struct sim_clock {
 using duration = sim_clock::duration;   ///< difference of two instants [ns]
 using instant = sim_clock::time_point;  ///< point in simulated time [ns since scenario start]
 
-inline constexpr instant start_of_time{};                       ///< the scenario's `start`
-inline constexpr instant never = instant::max();                ///< later than every event
-inline constexpr duration longest_input = std::chrono::hours{24 * 366 * 200}; ///< limit of every input time
+inline constexpr instant start_of_time{};                                      ///< the scenario's `start`
+inline constexpr instant never = instant::max();                               ///< later than every event
+inline constexpr duration longest_input = std::chrono::hours{24 * 366 * 200};  ///< limit of every input time
 
 /// Seconds as a double, for reports only: correctly rounded from the integer nanoseconds.
 constexpr double to_seconds(duration d) noexcept {

@@ -16,10 +16,10 @@ using ampacity::work_in;
 
 /// The state of one live job.
 struct run {
-    duration remaining{};         ///< work left at `since`
+    duration remaining{};                  ///< work left at `since`
     duration allowance = duration::max();  ///< run time left before it is killed, at `since`
-    duration useful{};            ///< run time of kept work so far
-    instant since{};              ///< start of the current stretch of constant speed
+    duration useful{};                     ///< run time of kept work so far
+    instant since{};                       ///< start of the current stretch of constant speed
     double speed = 1.0;
 
     /// When the current run ends, by itself or killed. \pre running, stretch begun

@@ -42,7 +42,7 @@ struct allocation {
 /// Storage for allocations.
 class allocation_arena {
 public:
-    /// Copies `shares` in. O(size), amortised without allocation.
+    /// Copies `shares`, which are not of this arena, in. O(size), amortised without allocation.
     [[nodiscard]] allocation store(std::span<const gpu_share> shares) {
         if (shares.empty()) return {};
         const std::size_t kind = size_class(shares.size());
@@ -69,7 +69,9 @@ public:
     }
 
 private:
-    static std::size_t size_class(std::size_t size) noexcept { return static_cast<std::size_t>(std::bit_width(size - 1)); }
+    static std::size_t size_class(std::size_t size) noexcept {
+        return static_cast<std::size_t>(std::bit_width(size - 1));
+    }
 
     std::vector<gpu_share> storage_;
     std::array<std::vector<std::uint32_t>, 33> free_{};

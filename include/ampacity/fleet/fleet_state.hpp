@@ -56,18 +56,20 @@ public:
 private:
     static constexpr std::size_t num_states = 4;
 
-    [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept { return unallocated_[static_cast<std::size_t>(s)]; }
+    [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept {
+        return unallocated_[static_cast<std::size_t>(s)];
+    }
 
     free_index free_;
     free_index empty_;
     std::uint64_t installed_ = 0;
-    std::vector<node_state> state_;              // (nodes)
-    std::vector<std::uint64_t> held_;            // (nodes) GPUs held by jobs
+    std::vector<node_state> state_;                        // (nodes)
+    std::vector<std::uint64_t> held_;                      // (nodes) GPUs held by jobs
     std::array<std::uint64_t, num_states> gpus_in_{};      // GPUs by state of their node
     std::array<std::uint64_t, num_states> unallocated_{};  // of those, held by no job
     instant advanced_to_{};
-    gpu_time capacity_ = 0;                                // [GPU-ns]
-    std::array<gpu_time, num_states> booked_{};            // [GPU-ns] unallocated, by state
+    gpu_time capacity_ = 0;                      // [GPU-ns]
+    std::array<gpu_time, num_states> booked_{};  // [GPU-ns] unallocated, by state
 };
 
 }  // namespace ampacity::fleet

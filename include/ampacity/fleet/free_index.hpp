@@ -66,7 +66,7 @@ public:
     }
     /// Gives GPUs back that must not be free.
     void give(gpu_share s) {
-        AMPACITY_ASSERT((mask_[index(s.node)] & s.gpus) == 0);
+        AMPACITY_ASSERT((mask_[index(s.node)] & s.gpus) == 0 && (s.gpus & ~full_mask(gpus_per_node_)) == 0);
         change(s.node, mask_[index(s.node)] | s.gpus);
     }
 

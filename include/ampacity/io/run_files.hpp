@@ -26,9 +26,9 @@ void write_file(const std::filesystem::path& file, const std::string& text);
 
 /// What is true of this execution only: for run.json.
 struct run_facts {
-    double wall_s = 0;        ///< simulation alone [s]
-    double load_s = 0;        ///< reading scenario and traces [s]
-    std::string command;      ///< how the program was called
+    double wall_s = 0;                                        ///< simulation alone [s]
+    double load_s = 0;                                        ///< reading scenario and traces [s]
+    std::string command;                                      ///< how the program was called
     std::vector<std::pair<std::string, std::string>> inputs;  ///< path and hash of each input file
 };
 
@@ -36,7 +36,8 @@ class run_files final : public sim::observer {
 public:
     /// `inputs`: the files that the run reads; none of them may be one that it would replace.
     /// \throws scenario_error if the folder cannot be used
-    run_files(std::filesystem::path folder, const scenario::scenario& described, std::span<const std::filesystem::path> inputs);
+    run_files(std::filesystem::path folder, const scenario::scenario& described,
+              std::span<const std::filesystem::path> inputs);
     ~run_files() override;
 
     /// The simulation whose starts are written; needed before it runs.

@@ -33,9 +33,9 @@ scenario_override parse_override(std::string_view text);
 /// A scenario and where it came from.
 struct loaded_scenario {
     scenario::scenario value;
-    std::string file;                 ///< as given
-    std::filesystem::path directory;  ///< paths in the scenario are relative to it
-    std::uint64_t digest = 0;         ///< XXH64 of the file's text
+    std::string file;                                               ///< as given
+    std::filesystem::path directory;                                ///< paths in the scenario are relative to it
+    std::uint64_t digest = 0;                                       ///< XXH64 of the file's text
     std::map<std::string, source_position, std::less<>> positions;  ///< of each value that was given, by key path
 
     /// The place of a value; for one that was not given, of the nearest value around it.
@@ -50,7 +50,8 @@ struct loaded_scenario {
 loaded_scenario read_scenario(const std::filesystem::path& file, std::span<const scenario_override> overrides = {});
 
 /// The same from memory; `name` stands for the file in messages.
-loaded_scenario read_scenario_text(const std::string& name, std::string_view text, std::span<const scenario_override> overrides = {},
+loaded_scenario read_scenario_text(const std::string& name, std::string_view text,
+                                   std::span<const scenario_override> overrides = {},
                                    const std::filesystem::path& directory = {});
 
 }  // namespace ampacity::io

@@ -131,17 +131,18 @@ public:
     }
 
     [[nodiscard]] std::size_t memory_bytes() const noexcept {
-        return sizeof(*this) + near_.memory_bytes() + heap_.memory_bytes() + slots_.memory_bytes() + pool_.memory_bytes();
+        return sizeof(*this) + near_.memory_bytes() + heap_.memory_bytes() + slots_.memory_bytes() +
+               pool_.memory_bytes();
     }
 
 private:
-    static constexpr std::size_t few = 64;           ///< so many need no buckets, and are always worth sorting
-    static constexpr std::size_t split_above = 128;  ///< heap entries that make a wide range worth spreading
-    static constexpr std::size_t most_shifted = 8;   ///< distance from the end of `near_` that is not left to the heap
-    static constexpr std::size_t look_ahead = 8;     ///< entries of `near_` whose rows are fetched before their turn
-    static constexpr std::size_t worth_a_turn = 16;  ///< short lists are taken together until so many entries
-    static constexpr std::size_t most_sorted = 1024;     ///< longer lists are always spread
-    static constexpr std::size_t most_in_bin = 24;       ///< longer bins would make the final insertion sort slow
+    static constexpr std::size_t few = 64;            ///< so many need no buckets, and are always worth sorting
+    static constexpr std::size_t split_above = 128;   ///< heap entries that make a wide range worth spreading
+    static constexpr std::size_t most_shifted = 8;    ///< distance from the end of `near_` that is not left to the heap
+    static constexpr std::size_t look_ahead = 8;      ///< entries of `near_` whose rows are fetched before their turn
+    static constexpr std::size_t worth_a_turn = 16;   ///< short lists are taken together until so many entries
+    static constexpr std::size_t most_sorted = 1024;  ///< longer lists are always spread
+    static constexpr std::size_t most_in_bin = 24;    ///< longer bins would make the final insertion sort slow
     static constexpr std::uint64_t whole_range = ~std::uint64_t{0};
 
     enum place : std::uint8_t { nowhere, in_near, in_heap };
@@ -190,7 +191,8 @@ private:
             if (at == in_near && !heap_.empty() && before(heap_.top().key, near_[head_].key)) at = in_heap;
             const queued_event& e = front(at);
             if (e.key.time_ns > t) return nowhere;
-            if (slots_.alive(e)) [[likely]] return at;
+            if (slots_.alive(e)) [[likely]]
+                return at;
             drop(at);
             --corpses_;
         }
@@ -207,10 +209,12 @@ private:
         const std::size_t reach = near_.size() - head_;
         if (reach > most_shifted && before(e.key, near_[near_.size() - most_shifted].key)) {
             heap_.push(e);
-            if (heap_.size() > split_above) [[unlikely]] split();
+            if (heap_.size() > split_above) [[unlikely]]
+                split();
             return;
         }
-        if (near_.size() == near_.capacity() && head_ > near_.size() / 2) [[unlikely]] forget_head();
+        if (near_.size() == near_.capacity() && head_ > near_.size() / 2) [[unlikely]]
+            forget_head();
         near_.push_back(e);
         queued_event* hole = near_.end() - 1;
         const queued_event* const first = near_.begin() + head_;
@@ -358,7 +362,8 @@ private:
 
     /// Counts a corpse, and sweeps when they outnumber the living.
     void bury() {
-        if (++corpses_ > slots_.living() + spared_ + few) [[unlikely]] sweep();
+        if (++corpses_ > slots_.living() + spared_ + few) [[unlikely]]
+            sweep();
     }
 
     [[gnu::noinline]] void sweep() {
@@ -368,15 +373,15 @@ private:
         spared_ = 2 * corpses_;
     }
 
-    chunk_pool pool_;                  ///< storage of `far_` and `crowd_`
-    entry_buffer near_;                ///< in order from `head_` on
-    std::size_t head_ = 0;             ///< entries of `near_` that have been popped
-    dary_heap<4> heap_;                ///< pushed into the range of `near_`, far from its end
-    std::uint64_t last_ = whole_range; ///< last time, as an ordinal, that is not for `far_`
-    crowd crowd_{pool_};               ///< all of the instant `last_`, while there are any
+    chunk_pool pool_;                   ///< storage of `far_` and `crowd_`
+    entry_buffer near_;                 ///< in order from `head_` on
+    std::size_t head_ = 0;              ///< entries of `near_` that have been popped
+    dary_heap<4> heap_;                 ///< pushed into the range of `near_`, far from its end
+    std::uint64_t last_ = whole_range;  ///< last time, as an ordinal, that is not for `far_`
+    crowd crowd_{pool_};                ///< all of the instant `last_`, while there are any
     std::int64_t floor_ = std::numeric_limits<std::int64_t>::min();  ///< time of the last pop [ns]
-    std::size_t corpses_ = 0;          ///< dead entries everywhere and in rounds that were taken
-    std::size_t spared_ = 0;           ///< twice the corpses that the last sweep could not reach, being in a round
+    std::size_t corpses_ = 0;  ///< dead entries everywhere and in rounds that were taken
+    std::size_t spared_ = 0;   ///< twice the corpses that the last sweep could not reach, being in a round
     event_slots slots_;
     radix_lists far_{pool_};
 };

@@ -6,6 +6,7 @@
 /// never a reallocation. A list keeps no count: a chunk is full when its end is chunk-aligned. Memory
 /// grows by an eighth at a time and is returned on destruction. Not shared between threads.
 
+#include <ampacity/core/huge_pages.hpp>
 #include <ampacity/kernel/event_slots.hpp>
 
 #include <algorithm>
@@ -46,7 +47,8 @@ public:
     }
 
     [[gnu::always_inline]] void append(list& l, const queued_event& e) {
-        if (full(l)) [[unlikely]] extend(l);
+        if (full(l)) [[unlikely]]
+            extend(l);
         *l.end++ = e;
     }
 
@@ -143,7 +145,8 @@ private:
     }
 
     [[gnu::noinline]] void extend(list& l) {
-        if (free_ == nullptr) [[unlikely]] grow(std::max<std::size_t>(64, total_ / 8));
+        if (free_ == nullptr) [[unlikely]]
+            grow(std::max<std::size_t>(64, total_ / 8));
         chunk* const c = free_;
         free_ = c->next;
         if (l.head == nullptr) {
@@ -156,6 +159,7 @@ private:
 
     void grow(std::size_t chunks) {
         slabs_.emplace_back(new chunk[chunks]);
+        prefer_huge_pages(slabs_.back().get(), chunks * sizeof(chunk));
         chunk* const slab = slabs_.back().get();
         for (std::size_t i = chunks; i-- > 0;) release(slab + i);
         total_ += chunks;

@@ -68,8 +68,8 @@ private:
     chunk_pool& pool_;
     std::array<chunk_pool::list, static_cast<std::size_t>(last_phase) + 1> lists_{};
     std::size_t size_ = 0;
-    std::size_t phase_ = 0;      ///< nothing of a later phase has left
-    std::int64_t time_ns_ = 0;   ///< of all of them [ns]
+    std::size_t phase_ = 0;     ///< nothing of a later phase has left
+    std::int64_t time_ns_ = 0;  ///< of all of them [ns]
 };
 
 }  // namespace ampacity::kernel

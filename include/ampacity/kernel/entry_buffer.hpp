@@ -49,7 +49,8 @@ public:
     [[nodiscard]] const queued_event& operator[](std::size_t i) const noexcept { return data_[i]; }
 
     [[gnu::always_inline]] void push_back(const queued_event& e) {
-        if (size_ == capacity_) [[unlikely]] reserve(capacity_ + capacity_ / 4 + 64);
+        if (size_ == capacity_) [[unlikely]]
+            reserve(capacity_ + capacity_ / 4 + 64);
         store(data_.get() + size_++, e);
     }
     void pop_back() noexcept { --size_; }
@@ -57,7 +58,8 @@ public:
 
     /// Makes this the size; entries beyond the old one hold anything.
     void resize(std::size_t n) {
-        if (n > capacity_) [[unlikely]] reserve(n + n / 4);
+        if (n > capacity_) [[unlikely]]
+            reserve(n + n / 4);
         size_ = n;
     }
 

@@ -30,8 +30,8 @@ static_assert(sizeof(event) == 12 && std::is_trivially_copyable_v<event>);
 /// the model gives them names, e.g. `constexpr phase arrivals{2};`.
 enum class phase : std::uint8_t {};
 
-inline constexpr phase last_phase{7};            ///< the highest phase there is
-inline constexpr unsigned sequence_bits = 56;    ///< low bits of `event_key::phase_sequence`
+inline constexpr phase last_phase{7};          ///< the highest phase there is
+inline constexpr unsigned sequence_bits = 56;  ///< low bits of `event_key::phase_sequence`
 inline constexpr std::uint64_t sequence_mask = (std::uint64_t{1} << sequence_bits) - 1;
 
 /// What events are ordered by.

@@ -7,8 +7,8 @@
 /// queue then yields it next. Rounds are the kernel's business, see kernel.hpp. `due`, `top_time` and
 /// `pop` may rearrange the inside, hence are not const. One queue belongs to one thread.
 
-#include <ampacity/kernel/event.hpp>
 #include <ampacity/kernel/entry_buffer.hpp>
+#include <ampacity/kernel/event.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -26,24 +26,24 @@ namespace ampacity::kernel {
 ///  - `take_round(t, out)`: appends all events that are due at `t`, in order, each to be claimed.
 ///  - `clear()`: forgets all events, keeps the memory; old handles stay dead. Not while something is taken.
 template <class Q>
-concept event_queue = std::default_initializable<Q> && requires(Q q, const Q& c, instant t, phase p, event e,
-                                                               event_handle h, popped_event& popped,
-                                                               entry_buffer& round, queued_event& one) {
-    { q.push(t, p, e) } -> std::same_as<event_handle>;
-    { q.cancel(h) } -> std::same_as<bool>;
-    { q.reschedule(h, t) } -> std::same_as<event_handle>;
-    { c.is_pending(h) } -> std::same_as<bool>;
-    { c.empty() } -> std::same_as<bool>;
-    { c.size() } -> std::same_as<std::size_t>;
-    { q.due(t) } -> std::same_as<bool>;
-    { q.top_time() } -> std::same_as<instant>;
-    { q.pop() } -> std::same_as<popped_event>;
-    { q.take_due(t, one) } -> std::same_as<bool>;
-    { q.take_round(t, round) } -> std::same_as<void>;
-    { q.claim(one, popped) } -> std::same_as<bool>;
-    { q.reserve(std::size_t{}) } -> std::same_as<void>;
-    { q.clear() } -> std::same_as<void>;
-    { c.memory_bytes() } -> std::same_as<std::size_t>;
-};
+concept event_queue =
+    std::default_initializable<Q> && requires(Q q, const Q& c, instant t, phase p, event e, event_handle h,
+                                              popped_event& popped, entry_buffer& round, queued_event& one) {
+        { q.push(t, p, e) } -> std::same_as<event_handle>;
+        { q.cancel(h) } -> std::same_as<bool>;
+        { q.reschedule(h, t) } -> std::same_as<event_handle>;
+        { c.is_pending(h) } -> std::same_as<bool>;
+        { c.empty() } -> std::same_as<bool>;
+        { c.size() } -> std::same_as<std::size_t>;
+        { q.due(t) } -> std::same_as<bool>;
+        { q.top_time() } -> std::same_as<instant>;
+        { q.pop() } -> std::same_as<popped_event>;
+        { q.take_due(t, one) } -> std::same_as<bool>;
+        { q.take_round(t, round) } -> std::same_as<void>;
+        { q.claim(one, popped) } -> std::same_as<bool>;
+        { q.reserve(std::size_t{}) } -> std::same_as<void>;
+        { q.clear() } -> std::same_as<void>;
+        { c.memory_bytes() } -> std::same_as<std::size_t>;
+    };
 
 }  // namespace ampacity::kernel

@@ -8,11 +8,13 @@
 /// only when the number of pending events reaches a new maximum. Not shared between threads.
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/huge_pages.hpp>
 #include <ampacity/kernel/entry_buffer.hpp>
 #include <ampacity/kernel/event.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace ampacity::kernel {
@@ -25,7 +27,8 @@ struct packed_event {
     std::uint32_t high;
 
     [[gnu::always_inline]] static constexpr packed_event of(const event& e) noexcept {
-        return {std::uint64_t{e.subsystem} | (std::uint64_t{e.kind} << 8U) | (std::uint64_t{e.entity} << 32U), e.attempt};
+        return {std::uint64_t{e.subsystem} | (std::uint64_t{e.kind} << 8U) | (std::uint64_t{e.entity} << 32U),
+                e.attempt};
     }
     [[nodiscard, gnu::always_inline]] constexpr event unpack() const noexcept {
         return {static_cast<std::uint8_t>(low), static_cast<std::uint8_t>(low >> 8U),
@@ -44,7 +47,7 @@ public:
         if (slot == no_slot) [[unlikely]] {
             slot = static_cast<std::uint32_t>(rows_.size());
             AMPACITY_ASSERT(slot != no_slot);
-            if (rows_.size() == rows_.capacity()) rows_.reserve(rows_.size() + rows_.size() / 4 + 64);
+            if (rows_.size() == rows_.capacity()) reserve(rows_.size() + rows_.size() / 4 + 64);
             rows_.push_back({ps, what.low, what.high});
         } else {
             row& r = rows_[slot];
@@ -92,7 +95,14 @@ public:
         living_ = 0;
     }
 
-    void reserve(std::size_t events) { rows_.reserve(events); }
+    void reserve(std::size_t events) {
+        if (events <= rows_.capacity()) return;
+        std::vector<row> wider;
+        wider.reserve(events);
+        prefer_huge_pages(wider.data(), events * sizeof(row));
+        wider.insert(wider.end(), rows_.begin(), rows_.end());
+        rows_ = std::move(wider);
+    }
 
     [[nodiscard]] std::size_t memory_bytes() const noexcept { return rows_.capacity() * sizeof(row); }
 

@@ -67,10 +67,13 @@ public:
     /// Schedules an event. For the current instant: it opens a further round.
     /// \throws internal_error if `t` is in the past.
     [[gnu::always_inline]] event_handle schedule(instant t, phase p, event what) {
-        if (t < now_) [[unlikely]] past(t);
+        if (t < now_) [[unlikely]]
+            past(t);
         return queue_.push(t, p, what);
     }
-    [[gnu::always_inline]] event_handle schedule_in(duration d, phase p, event what) { return schedule(now_ + d, p, what); }
+    [[gnu::always_inline]] event_handle schedule_in(duration d, phase p, event what) {
+        return schedule(now_ + d, p, what);
+    }
 
     /// Withdraws an event; false if it was dispatched or withdrawn already.
     bool cancel(const event_handle& h) { return queue_.cancel(h); }
@@ -78,7 +81,8 @@ public:
     /// Moves an event to `t`, behind those scheduled for then already: it takes a new number, hence the
     /// new handle. `no_event` if it was dispatched or withdrawn. \throws internal_error if `t` is past.
     event_handle reschedule(const event_handle& h, instant t) {
-        if (t < now_) [[unlikely]] past(t);
+        if (t < now_) [[unlikely]]
+            past(t);
         return queue_.reschedule(h, t);
     }
 

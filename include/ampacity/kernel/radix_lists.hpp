@@ -180,8 +180,8 @@ private:
 
     chunk_pool& pool_;
     std::uint64_t base_ = 0;
-    std::size_t size_ = 0;        ///< entries in all lists
-    unsigned levels_in_use_ = 0;  ///< one bit per level
+    std::size_t size_ = 0;                                                             ///< entries in all lists
+    unsigned levels_in_use_ = 0;                                                       ///< one bit per level
     std::array<std::array<std::uint64_t, lists_per_level / 64U>, levels> occupied_{};  ///< one bit per list
     std::array<chunk_pool::list, std::size_t{levels} * lists_per_level> lists_{};
 };

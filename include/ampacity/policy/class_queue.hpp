@@ -36,7 +36,9 @@ public:
         [[nodiscard]] fleet::demand demand() const noexcept { return demand_; }
         [[nodiscard]] std::size_t size() const noexcept { return live_; }
 
-        /// The first job of rank `from_order` or behind whose estimate is at most `longest`; an entry without job if none.
+        /// The first job of rank `from_order` or behind whose estimate is at most `longest`; an entry without job if
+        /// none.
+        /// \pre longest < duration::max()
         [[nodiscard]] entry first(std::uint64_t from_order, duration longest) const {
             if (live_ == 0 || least_[1] > longest) return {};
             const auto from = std::lower_bound(slots_.begin(), slots_.end(), from_order,
@@ -84,7 +86,8 @@ public:
         void append(const slot& s) {
             if (slots_.size() == slots_.capacity()) slots_.reserve(slots_.size() + slots_.size() / 8 + per_block);
             slots_.push_back(s);
-            for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate < least_[at]; at /= 2) {
+            for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate < least_[at];
+                 at /= 2) {
                 least_[at] = s.estimate;
             }
         }
@@ -128,7 +131,8 @@ public:
         at_.grow_to(index(job) + 1, {});
         lane& l = lanes_[row];
         if (l.slots_.size() == l.capacity()) compact(l);
-        at_[index(job)] = {.lane = row, .slot = static_cast<std::uint32_t>(l.slots_.size()), .before = tail_, .after = none<job_id>};
+        at_[index(job)] = {
+            .lane = row, .slot = static_cast<std::uint32_t>(l.slots_.size()), .before = tail_, .after = none<job_id>};
         l.append({.order = order, .estimate = std::min(estimate, gone - duration{1}), .job = job});
         ++l.live_;
         ++size_;
@@ -162,7 +166,9 @@ private:
         const auto [found, fresh] = lane_of_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
         if (fresh) {
             lanes_.emplace_back(demand);
-            const auto smaller = [this](std::uint32_t row, std::uint32_t gpus) { return lanes_[row].demand().gpus < gpus; };
+            const auto smaller = [this](std::uint32_t row, std::uint32_t gpus) {
+                return lanes_[row].demand().gpus < gpus;
+            };
             by_size_.insert(std::lower_bound(by_size_.begin(), by_size_.end(), demand.gpus, smaller), found->second);
         }
         return found->second;
@@ -173,9 +179,12 @@ private:
         std::erase_if(l.slots_, [](const lane::slot& s) { return s.estimate == gone; });
         const std::size_t wanted = std::max<std::size_t>(4, std::bit_ceil(2 * l.slots_.size() / per_block + 1));
         if (wanted != l.blocks()) l.least_.resize(2 * wanted);
-        for (std::size_t i = 0; i != l.slots_.size(); ++i) at_[index(l.slots_[i].job)].slot = static_cast<std::uint32_t>(i);
-        for (std::size_t b = 0; b != l.blocks(); ++b) l.least_[l.blocks() + b] = b * per_block < l.slots_.size() ? l.least_of(b) : gone;
-        for (std::size_t at = l.blocks() - 1; at != 0; --at) l.least_[at] = std::min(l.least_[2 * at], l.least_[2 * at + 1]);
+        for (std::size_t i = 0; i != l.slots_.size(); ++i)
+            at_[index(l.slots_[i].job)].slot = static_cast<std::uint32_t>(i);
+        for (std::size_t b = 0; b != l.blocks(); ++b)
+            l.least_[l.blocks() + b] = b * per_block < l.slots_.size() ? l.least_of(b) : gone;
+        for (std::size_t at = l.blocks() - 1; at != 0; --at)
+            l.least_[at] = std::min(l.least_[2 * at], l.least_[2 * at + 1]);
     }
 
     std::vector<lane> lanes_;

@@ -22,31 +22,33 @@ enum class job_state : std::uint8_t {
 };
 
 struct job_view {
-    std::uint64_t order = 0;        ///< rank by (submit, workload entry, file order); unique and rising
-    instant submit{};               ///< when it arrived
-    duration estimate{};            ///< planning estimate: max(user's estimate, duration), for the whole work
-    instant run_start{};            ///< start of the current run; meaningless if queued
-    duration progress{};            ///< work kept at the end of the last run; 0 before the first preemption
-    double speed = 1.0;             ///< work per time while it runs
-    fleet::demand demand{};         ///< GPUs and how they may lie
-    std::uint32_t attempt = 0;      ///< runs begun so far
-    std::int32_t priority = 0;      ///< larger is more urgent
-    std::uint32_t user = 0;         ///< 0 = not given
-    std::uint32_t group = 0;        ///< 0 = not given
+    std::uint64_t order = 0;    ///< rank by (submit, workload entry, file order); unique and rising
+    instant submit{};           ///< when it arrived
+    duration estimate{};        ///< planning estimate: max(user's estimate, duration), for the whole work
+    instant run_start{};        ///< start of the current run; meaningless if queued
+    duration progress{};        ///< work kept at the end of the last run; 0 before the first preemption
+    double speed = 1.0;         ///< work per time while it runs
+    fleet::demand demand{};     ///< GPUs and how they may lie
+    std::uint32_t attempt = 0;  ///< runs begun so far
+    std::int32_t priority = 0;  ///< larger is more urgent
+    std::uint32_t user = 0;     ///< 0 = not given
+    std::uint32_t group = 0;    ///< 0 = not given
     job_state state = job_state::absent;
-    fleet::allocation held{};       ///< what it holds while running (empty on a pool)
+    fleet::allocation held{};  ///< what it holds while running (empty on a pool)
 
     /// Work that is left by the planning estimate, at the start of the current run, or now if queued.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
+    /// The time that takes.
+    [[nodiscard]] duration remaining_time() const { return time_for(remaining_estimate(), speed); }
     /// Work done by `now`.
     [[nodiscard]] duration done(instant now) const {
         return state == job_state::running ? progress + work_in(now - run_start, speed) : progress;
     }
     /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
-    [[nodiscard]] instant planned_end() const { return add_saturating(run_start, time_for(remaining_estimate(), speed)); }
+    [[nodiscard]] instant planned_end() const { return add_saturating(run_start, remaining_time()); }
     /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
     [[nodiscard]] std::uint64_t planned_end_ns() const {
-        return static_cast<std::uint64_t>(ticks(run_start)) + static_cast<std::uint64_t>(ticks(time_for(remaining_estimate(), speed)));
+        return static_cast<std::uint64_t>(ticks(run_start)) + static_cast<std::uint64_t>(ticks(remaining_time()));
     }
 };
 

@@ -22,7 +22,8 @@ public:
 
     /// Appends the chosen GPUs to `out`, or returns false and leaves `out` as it was.
     /// \pre demand.gpus >= 1, nodes (not a pool)
-    virtual bool place(const fleet::free_index& free, fleet::demand wanted, std::vector<fleet::gpu_share>& out) const = 0;
+    virtual bool place(const fleet::free_index& free, fleet::demand wanted,
+                       std::vector<fleet::gpu_share>& out) const = 0;
 
     /// Would `place` succeed? Override where this can be told without choosing.
     [[nodiscard]] virtual bool fits(const fleet::free_index& free, fleet::demand wanted) const {

@@ -38,7 +38,8 @@ struct action {
 class plan {
 public:
     /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
-    plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations, const placer& place)
+    plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations,
+         const placer& place)
         : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {}
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there

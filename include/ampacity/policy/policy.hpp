@@ -10,9 +10,10 @@
 ///     class shortest_estimate_first final : public ampacity::policy::policy {
 ///         std::set<std::tuple<ampacity::duration, std::uint64_t, ampacity::job_id>> queue_;
 ///
-///         void on_submit(const view& v, ampacity::job_id job) override { queue_.insert({v[job].estimate, v[job].order, job}); }
-///         void decide(const view&, plan& p) override {
-///             while (!queue_.empty() && p.start(std::get<ampacity::job_id>(*queue_.begin()))) queue_.erase(queue_.begin());
+///         void on_submit(const view& v, ampacity::job_id job) override { queue_.insert({v[job].estimate, v[job].order,
+///         job}); } void decide(const view&, plan& p) override {
+///             while (!queue_.empty() && p.start(std::get<ampacity::job_id>(*queue_.begin())))
+///             queue_.erase(queue_.begin());
 ///         }
 ///     };
 
@@ -24,10 +25,12 @@ namespace ampacity::policy {
 
 class policy {
 public:
-    // In a class derived from this one `policy` names the class, not the namespace: so that `policy::view` and
-    // `policy::plan` mean the same everywhere.
+    // In a class derived from this one `policy` names the class, not the namespace: so that `policy::view` and the
+    // others mean the same everywhere.
     using view = ::ampacity::policy::view;
     using plan = ::ampacity::policy::plan;
+    using job_view = ::ampacity::policy::job_view;
+    using job_state = ::ampacity::policy::job_state;
 
     policy() = default;
     policy(const policy&) = delete;

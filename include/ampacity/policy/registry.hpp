@@ -15,9 +15,10 @@ namespace ampacity::policy {
 
 /// Settings of the built-in policies.
 struct policy_options {
-    bool sjf_by_estimate = false;             ///< order by planning estimate instead of the true duration
-    bool srtf_by_estimate = false;            ///< order by remaining planning estimate instead of the truth
-    std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000, gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
+    bool sjf_by_estimate = false;   ///< order by planning estimate instead of the true duration
+    bool srtf_by_estimate = false;  ///< order by remaining planning estimate instead of the truth
+    std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000,
+                                         gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
 };
 
 /// A name and what it means, for `list` and `describe`.

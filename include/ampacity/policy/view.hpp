@@ -51,9 +51,9 @@ struct view {
     capacity_view capacity;
     headroom_view headroom{};
     health_view health{};
-    std::span<const job_view> jobs;               ///< by `job_id`
-    const fleet::allocation_arena& allocations;   ///< what `job_view::held` points into
-    const placer& place;                          ///< the scenario's placer
+    std::span<const job_view> jobs;              ///< by `job_id`
+    const fleet::allocation_arena& allocations;  ///< what `job_view::held` points into
+    const placer& place;                         ///< the scenario's placer
     oracle_view oracle;
 
     [[nodiscard]] const job_view& operator[](job_id job) const noexcept { return jobs[index(job)]; }

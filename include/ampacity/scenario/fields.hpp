@@ -85,14 +85,14 @@ struct field {
     using limit = std::conditional_t<ranged<T>, T, std::monostate>;
 
     std::string_view key{};
-    std::string_view doc{};         ///< what it means, one sentence without full stop
-    bool required = false;          ///< must be given; the member's default is then of no meaning
-    std::string_view example{};     ///< a valid value as it stands in a file, for messages and the reference
-    std::optional<limit> min{};     ///< smallest value
-    std::optional<limit> above{};   ///< values must be larger
-    std::optional<limit> max{};     ///< largest value
-    std::string_view none{};        ///< for std::optional members: the text that stands for "none"
-    std::string_view bare_unit{};   ///< the unit of a number without one; empty: the unit is required
+    std::string_view doc{};        ///< what it means, one sentence without full stop
+    bool required = false;         ///< must be given; the member's default is then of no meaning
+    std::string_view example{};    ///< a valid value as it stands in a file, for messages and the reference
+    std::optional<limit> min{};    ///< smallest value
+    std::optional<limit> above{};  ///< values must be larger
+    std::optional<limit> max{};    ///< largest value
+    std::string_view none{};       ///< for std::optional members: the text that stands for "none"
+    std::string_view bare_unit{};  ///< the unit of a number without one; empty: the unit is required
 };
 
 /// A visitor that does nothing; it serves to recognise the structs that describe themselves.

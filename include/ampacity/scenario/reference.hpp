@@ -16,7 +16,7 @@ struct key_entry {
     std::string range;          ///< limits or names; empty where there are none
     std::string doc;            ///< what it means
     bool required = false;
-    bool supported = true;      ///< false: a key of the contract that this version refuses
+    bool supported = true;  ///< false: a key of the contract that this version refuses
 };
 
 /// All keys, in the order of `fields`, depth first.

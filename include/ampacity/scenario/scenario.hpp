@@ -16,9 +16,9 @@
 
 namespace ampacity::scenario {
 
-inline constexpr std::uint64_t schema_version = 1;                       ///< the value of the key `ampacity`
-inline constexpr std::uint64_t max_fleet_gpus = std::uint64_t{1} << 40U; ///< limit of `fleet` in GPUs
-inline constexpr std::uint64_t max_nodes = 0xFFFF'FFFEU;                 ///< limit of node ids
+inline constexpr std::uint64_t schema_version = 1;                        ///< the value of the key `ampacity`
+inline constexpr std::uint64_t max_fleet_gpus = std::uint64_t{1} << 40U;  ///< limit of `fleet` in GPUs
+inline constexpr std::uint64_t max_nodes = 0xFFFF'FFFEU;                  ///< limit of node ids
 inline constexpr date default_start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
 
 /// Equal flat nodes without racks.
@@ -28,8 +28,11 @@ struct node_group {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&node_group::gpus, {.key = "gpus", .doc = "GPUs per node", .required = true, .example = "8", .min = 1, .max = 64});
-        visit(&node_group::count, {.key = "count", .doc = "number of nodes", .required = true, .example = "64", .min = 1, .max = max_nodes});
+        visit(&node_group::gpus,
+              {.key = "gpus", .doc = "GPUs per node", .required = true, .example = "8", .min = 1, .max = 64});
+        visit(
+            &node_group::count,
+            {.key = "count", .doc = "number of nodes", .required = true, .example = "64", .min = 1, .max = max_nodes});
         visit.not_yet("model");
     }
     friend bool operator==(const node_group&, const node_group&) = default;
@@ -43,9 +46,13 @@ struct fleet {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&fleet::pool_gpus, {.key = "pool_gpus", .doc = "a bare pool of so many GPUs: only the count of free GPUs matters",
-                                  .example = "512", .min = 1, .max = max_fleet_gpus});
-        visit(&fleet::nodes, {.key = "nodes", .doc = "flat nodes, placed by scheduler.placer", .example = "{ gpus: 8, count: 64 }"});
+        visit(&fleet::pool_gpus, {.key = "pool_gpus",
+                                  .doc = "a bare pool of so many GPUs: only the count of free GPUs matters",
+                                  .example = "512",
+                                  .min = 1,
+                                  .max = max_fleet_gpus});
+        visit(&fleet::nodes,
+              {.key = "nodes", .doc = "flat nodes, placed by scheduler.placer", .example = "{ gpus: 8, count: 64 }"});
         visit.not_yet("racks");
         visit.not_yet("sites");
     }
@@ -70,7 +77,8 @@ enum class alignment : std::uint8_t {
 
 template <>
 struct names<alignment> {
-    static constexpr std::array known{named<alignment>{alignment::first, "first"}, named<alignment>{alignment::absolute, "absolute"}};
+    static constexpr std::array known{named<alignment>{alignment::first, "first"},
+                                      named<alignment>{alignment::absolute, "absolute"}};
 };
 
 /// Jobs from a file.
@@ -82,11 +90,19 @@ struct job_trace {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&job_trace::path, {.key = "path", .doc = "the file, plain or .gz, relative to the scenario file", .required = true, .example = "jobs.csv.gz"});
+        visit(&job_trace::path, {.key = "path",
+                                 .doc = "the file, plain or .gz, relative to the scenario file",
+                                 .required = true,
+                                 .example = "jobs.csv.gz"});
         visit(&job_trace::format, {.key = "format", .doc = "how the file is written"});
-        visit(&job_trace::reorder, {.key = "reorder", .doc = "how far submit times may step back; such rows are sorted stably, more is an error",
-                                    .min = duration::zero(), .max = longest_input});
-        visit(&job_trace::align, {.key = "align", .doc = "time 0 of a published format: its first kept submit, or the date `start` (times in jobs-csv always count from `start`)"});
+        visit(&job_trace::reorder,
+              {.key = "reorder",
+               .doc = "how far submit times may step back; such rows are sorted stably, more is an error",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&job_trace::align, {.key = "align",
+                                  .doc = "time 0 of a published format: its first kept submit, or the date `start` "
+                                         "(times in jobs-csv always count from `start`)"});
     }
     friend bool operator==(const job_trace&, const job_trace&) = default;
 };
@@ -99,11 +115,23 @@ struct lognormal_durations {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&lognormal_durations::median, {.key = "median", .doc = "half of the jobs run shorter", .required = true, .example = "\"22 min\"",
-                                             .min = duration{1}, .max = longest_input});
-        visit(&lognormal_durations::sigma, {.key = "sigma", .doc = "standard deviation of the logarithm of the duration; 0 makes all durations equal",
-                                            .required = true, .example = "2.4", .min = 0.0, .max = 10.0});
-        visit(&lognormal_durations::max, {.key = "max", .doc = "longer draws are cut to this, as by a wall-time limit", .min = duration{1}, .max = longest_input});
+        visit(&lognormal_durations::median, {.key = "median",
+                                             .doc = "half of the jobs run shorter",
+                                             .required = true,
+                                             .example = "\"22 min\"",
+                                             .min = duration{1},
+                                             .max = longest_input});
+        visit(&lognormal_durations::sigma,
+              {.key = "sigma",
+               .doc = "standard deviation of the logarithm of the duration; 0 makes all durations equal",
+               .required = true,
+               .example = "2.4",
+               .min = 0.0,
+               .max = 10.0});
+        visit(&lognormal_durations::max, {.key = "max",
+                                          .doc = "longer draws are cut to this, as by a wall-time limit",
+                                          .min = duration{1},
+                                          .max = longest_input});
     }
     friend bool operator==(const lognormal_durations&, const lognormal_durations&) = default;
 };
@@ -115,8 +143,18 @@ struct gpu_share {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&gpu_share::gpus, {.key = "gpus", .doc = "GPUs that the job asks for", .required = true, .example = "8", .min = 1, .max = std::uint64_t{1} << 31U});
-        visit(&gpu_share::weight, {.key = "weight", .doc = "share of the jobs, relative to the sum of all weights", .required = true, .example = "0.1", .min = 0.0, .max = 1e9});
+        visit(&gpu_share::gpus, {.key = "gpus",
+                                 .doc = "GPUs that the job asks for",
+                                 .required = true,
+                                 .example = "8",
+                                 .min = 1,
+                                 .max = std::uint64_t{1} << 31U});
+        visit(&gpu_share::weight, {.key = "weight",
+                                   .doc = "share of the jobs, relative to the sum of all weights",
+                                   .required = true,
+                                   .example = "0.1",
+                                   .min = 0.0,
+                                   .max = 1e9});
     }
     friend bool operator==(const gpu_share&, const gpu_share&) = default;
 };
@@ -128,8 +166,18 @@ struct factor_range {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&factor_range::min, {.key = "min", .doc = "smallest estimate / duration", .required = true, .example = "1", .min = 0.0, .max = 1000.0});
-        visit(&factor_range::max, {.key = "max", .doc = "largest estimate / duration", .required = true, .example = "5", .min = 0.0, .max = 1000.0});
+        visit(&factor_range::min, {.key = "min",
+                                   .doc = "smallest estimate / duration",
+                                   .required = true,
+                                   .example = "1",
+                                   .min = 0.0,
+                                   .max = 1000.0});
+        visit(&factor_range::max, {.key = "max",
+                                   .doc = "largest estimate / duration",
+                                   .required = true,
+                                   .example = "5",
+                                   .min = 0.0,
+                                   .max = 1000.0});
     }
     friend bool operator==(const factor_range&, const factor_range&) = default;
 };
@@ -145,13 +193,37 @@ struct synthetic_jobs {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&synthetic_jobs::jobs, {.key = "jobs", .doc = "number of jobs", .required = true, .example = "20000", .min = 0, .max = 0xFFFF'FFFFU});
-        visit(&synthetic_jobs::rate, {.key = "rate", .doc = "mean arrival rate", .required = true, .example = "\"36 /h\"", .above = quantity<dimension::rate>{0.0}, .max = quantity<dimension::rate>{1e9}});
-        visit(&synthetic_jobs::cv, {.key = "cv", .doc = "coefficient of variation of the times between arrivals: 1 is Poisson, 0 a fixed beat, above 1 bursts", .min = 0.0, .max = 20.0});
-        visit(&synthetic_jobs::duration, {.key = "duration", .doc = "how long jobs run", .required = true, .example = "{ median: \"22 min\", sigma: 2.4 }"});
-        visit(&synthetic_jobs::gpus, {.key = "gpus", .doc = "job sizes with their weights", .required = true, .example = "[{ gpus: 1, weight: 1 }]"});
-        visit(&synthetic_jobs::estimate_factor, {.key = "estimate_factor", .doc = "estimate / duration, drawn evenly; absent: no estimates, so planning knows the durations",
-                                                 .example = "{ min: 1, max: 5 }"});
+        visit(&synthetic_jobs::jobs, {.key = "jobs",
+                                      .doc = "number of jobs",
+                                      .required = true,
+                                      .example = "20000",
+                                      .min = 0,
+                                      .max = 0xFFFF'FFFFU});
+        visit(&synthetic_jobs::rate, {.key = "rate",
+                                      .doc = "mean arrival rate",
+                                      .required = true,
+                                      .example = "\"36 /h\"",
+                                      .above = quantity<dimension::rate>{0.0},
+                                      .max = quantity<dimension::rate>{1e9}});
+        visit(
+            &synthetic_jobs::cv,
+            {.key = "cv",
+             .doc =
+                 "coefficient of variation of the times between arrivals: 1 is Poisson, 0 a fixed beat, above 1 bursts",
+             .min = 0.0,
+             .max = 20.0});
+        visit(&synthetic_jobs::duration, {.key = "duration",
+                                          .doc = "how long jobs run",
+                                          .required = true,
+                                          .example = "{ median: \"22 min\", sigma: 2.4 }"});
+        visit(&synthetic_jobs::gpus, {.key = "gpus",
+                                      .doc = "job sizes with their weights",
+                                      .required = true,
+                                      .example = "[{ gpus: 1, weight: 1 }]"});
+        visit(&synthetic_jobs::estimate_factor,
+              {.key = "estimate_factor",
+               .doc = "estimate / duration, drawn evenly; absent: no estimates, so planning knows the durations",
+               .example = "{ min: 1, max: 5 }"});
     }
     friend bool operator==(const synthetic_jobs&, const synthetic_jobs&) = default;
 };
@@ -176,7 +248,8 @@ enum class knowledge : std::uint8_t { duration, estimate };
 
 template <>
 struct names<knowledge> {
-    static constexpr std::array known{named<knowledge>{knowledge::duration, "duration"}, named<knowledge>{knowledge::estimate, "estimate"}};
+    static constexpr std::array known{named<knowledge>{knowledge::duration, "duration"},
+                                      named<knowledge>{knowledge::estimate, "estimate"}};
 };
 
 /// Options of `sjf` and `srtf`.
@@ -185,7 +258,8 @@ struct oracle_options {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&oracle_options::by, {.key = "by", .doc = "what jobs are ordered by: the true duration (an oracle) or the estimate"});
+        visit(&oracle_options::by,
+              {.key = "by", .doc = "what jobs are ordered by: the true duration (an oracle) or the estimate"});
     }
     friend bool operator==(const oracle_options&, const oracle_options&) = default;
 };
@@ -199,8 +273,14 @@ struct las_options {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&las_options::thresholds, {.key = "thresholds", .doc = "attained service at which a job falls to the next bucket, rising; a bare number counts GPU-seconds",
-                                         .example = "[3600, 36000]", .min = gpu_duration{1}, .max = max_gpu_duration, .bare_unit = "GPU-s"});
+        visit(&las_options::thresholds,
+              {.key = "thresholds",
+               .doc =
+                   "attained service at which a job falls to the next bucket, rising; a bare number counts GPU-seconds",
+               .example = "[3600, 36000]",
+               .min = gpu_duration{1},
+               .max = max_gpu_duration,
+               .bare_unit = "GPU-s"});
     }
     friend bool operator==(const las_options&, const las_options&) = default;
 };
@@ -215,8 +295,12 @@ struct scheduler {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&scheduler::policy, {.key = "policy", .doc = "which jobs start when; `ampacity list policies` names them", .required = true, .example = "easy"});
-        visit(&scheduler::placer, {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
+        visit(&scheduler::policy, {.key = "policy",
+                                   .doc = "which jobs start when; `ampacity list policies` names them",
+                                   .required = true,
+                                   .example = "easy"});
+        visit(&scheduler::placer,
+              {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
@@ -237,8 +321,12 @@ struct output {
         visit(&output::jobs, {.key = "jobs", .doc = "write jobs.csv"});
         visit(&output::requests, {.key = "requests", .doc = "write requests.csv; not supported yet"});
         visit(&output::placement, {.key = "placement", .doc = "write placement.csv"});
-        visit(&output::telemetry, {.key = "telemetry", .doc = "write telemetry.csv with one row per interval", .example = "\"60 s\"",
-                                   .min = duration{1}, .max = longest_input, .none = "false"});
+        visit(&output::telemetry, {.key = "telemetry",
+                                   .doc = "write telemetry.csv with one row per interval",
+                                   .example = "\"60 s\"",
+                                   .min = duration{1},
+                                   .max = longest_input,
+                                   .none = "false"});
         visit(&output::events, {.key = "events", .doc = "write events.json; not supported yet"});
     }
     friend bool operator==(const output&, const output&) = default;
@@ -259,16 +347,33 @@ struct scenario {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&scenario::ampacity, {.key = "ampacity", .doc = "version of this schema", .required = true, .example = "1", .min = schema_version, .max = schema_version});
-        visit(&scenario::name, {.key = "name", .doc = "names the run and its output folder", .required = true, .example = "my-run"});
-        visit(&scenario::seed, {.key = "seed", .doc = "of all random streams; `--seed` gives it too", .required = true, .example = "42"});
+        visit(&scenario::ampacity, {.key = "ampacity",
+                                    .doc = "version of this schema",
+                                    .required = true,
+                                    .example = "1",
+                                    .min = schema_version,
+                                    .max = schema_version});
+        visit(&scenario::name,
+              {.key = "name", .doc = "names the run and its output folder", .required = true, .example = "my-run"});
+        visit(
+            &scenario::seed,
+            {.key = "seed", .doc = "of all random streams; `--seed` gives it too", .required = true, .example = "42"});
         visit(&scenario::start, {.key = "start", .doc = "date of simulated time 0"});
-        visit(&scenario::until, {.key = "until", .doc = "when the run ends: after the last job, or after a duration", .example = "\"30 d\"",
-                                 .min = duration::zero(), .max = longest_input, .none = "drained"});
+        visit(&scenario::until, {.key = "until",
+                                 .doc = "when the run ends: after the last job, or after a duration",
+                                 .example = "\"30 d\"",
+                                 .min = duration::zero(),
+                                 .max = longest_input,
+                                 .none = "drained"});
         visit(&scenario::enforce_estimate, {.key = "enforce_estimate", .doc = "kill jobs that reach their estimate"});
-        visit(&scenario::fleet, {.key = "fleet", .doc = "what the jobs run on", .required = true, .example = "{ pool_gpus: 512 }"});
-        visit(&scenario::workload, {.key = "workload", .doc = "streams of jobs; an empty list is a run without jobs", .required = true, .example = "[{ trace: { path: jobs.csv } }]"});
-        visit(&scenario::scheduler, {.key = "scheduler", .doc = "who decides", .required = true, .example = "{ policy: easy }"});
+        visit(&scenario::fleet,
+              {.key = "fleet", .doc = "what the jobs run on", .required = true, .example = "{ pool_gpus: 512 }"});
+        visit(&scenario::workload, {.key = "workload",
+                                    .doc = "streams of jobs; an empty list is a run without jobs",
+                                    .required = true,
+                                    .example = "[{ trace: { path: jobs.csv } }]"});
+        visit(&scenario::scheduler,
+              {.key = "scheduler", .doc = "who decides", .required = true, .example = "{ policy: easy }"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

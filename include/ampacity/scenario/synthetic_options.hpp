@@ -20,8 +20,10 @@ inline workload::synthetic_options make_options(const synthetic_jobs& jobs, std:
                                         .sigma = jobs.duration.sigma,
                                         .max = jobs.duration.max,
                                         .sizes = {}};
-    for (const gpu_share& share : jobs.gpus) options.sizes.push_back({static_cast<std::uint32_t>(share.gpus), share.weight});
-    if (jobs.estimate_factor) options.estimate = workload::synthetic_options::factor{jobs.estimate_factor->min, jobs.estimate_factor->max};
+    for (const gpu_share& share : jobs.gpus)
+        options.sizes.push_back({static_cast<std::uint32_t>(share.gpus), share.weight});
+    if (jobs.estimate_factor)
+        options.estimate = workload::synthetic_options::factor{jobs.estimate_factor->min, jobs.estimate_factor->max};
     return options;
 }
 

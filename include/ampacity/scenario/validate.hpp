@@ -21,7 +21,7 @@ using locator = std::function<source_position(std::string_view key_path)>;
 void check(const scenario& s, const locator& locate = {});
 
 /// `check`, and the names of the policy and the placer. \throws scenario_error
-void validate(const scenario& s, std::span<const std::string_view> known_policies, std::span<const std::string_view> known_placers,
-              const locator& locate = {});
+void validate(const scenario& s, std::span<const std::string_view> known_policies,
+              std::span<const std::string_view> known_placers, const locator& locate = {});
 
 }  // namespace ampacity::scenario

@@ -25,23 +25,34 @@ constexpr dimension dimension_of(quantity<D>) {
 /// The type of a value as the key reference names it.
 template <class T>
 constexpr std::string_view type_name() {
-    if constexpr (std::same_as<T, bool>) return "true or false";
-    else if constexpr (std::same_as<T, std::uint64_t>) return "whole number";
-    else if constexpr (std::same_as<T, double>) return "number";
-    else if constexpr (std::same_as<T, std::string>) return "text";
-    else if constexpr (std::same_as<T, date>) return "date";
-    else if constexpr (std::same_as<T, duration>) return "duration";
-    else if constexpr (std::same_as<T, gpu_duration>) return "GPU-time";
-    else if constexpr (has_names<T>) return "name";
-    else if constexpr (described<T>) return "map";
-    else return name_of(dimension_of(T{})).substr(name_of(dimension_of(T{})).find(' ') + 1);
+    if constexpr (std::same_as<T, bool>)
+        return "true or false";
+    else if constexpr (std::same_as<T, std::uint64_t>)
+        return "whole number";
+    else if constexpr (std::same_as<T, double>)
+        return "number";
+    else if constexpr (std::same_as<T, std::string>)
+        return "text";
+    else if constexpr (std::same_as<T, date>)
+        return "date";
+    else if constexpr (std::same_as<T, duration>)
+        return "duration";
+    else if constexpr (std::same_as<T, gpu_duration>)
+        return "GPU-time";
+    else if constexpr (has_names<T>)
+        return "name";
+    else if constexpr (described<T>)
+        return "map";
+    else
+        return name_of(dimension_of(T{})).substr(name_of(dimension_of(T{})).find(' ') + 1);
 }
 
 namespace detail {
 
 std::optional<fault> read_bool(std::string_view text, bool quoted, bool& out);
 std::optional<fault> read_text(std::string_view text, std::string& out);
-fault unknown_name(std::string_view text, std::span<const std::string_view> known, std::span<const std::string_view> reserved);
+fault unknown_name(std::string_view text, std::span<const std::string_view> known,
+                   std::span<const std::string_view> reserved);
 std::string yaml_text_of(std::string_view text);
 
 }  // namespace detail
@@ -53,7 +64,9 @@ std::optional<fault> read_value(std::string_view text, bool quoted, const field<
     if constexpr (std::same_as<T, bool>) {
         return detail::read_bool(text, quoted, out);
     } else if constexpr (std::same_as<T, std::uint64_t> || std::same_as<T, double>) {
-        if (quoted) return fault{std::string{"expected a "} + std::string{type_name<T>()} + ", found text", "remove the quotes"};
+        if (quoted)
+            return fault{std::string{"expected a "} + std::string{type_name<T>()} + ", found text",
+                         "remove the quotes"};
         return parse(text, out);
     } else if constexpr (std::same_as<T, std::string>) {
         return detail::read_text(text, out);
@@ -79,18 +92,24 @@ std::optional<fault> read_value(std::string_view text, bool quoted, const field<
 /// in double quotes.
 template <class T>
 std::string yaml_text(const T& value) {
-    if constexpr (std::same_as<T, bool>) return value ? "true" : "false";
-    else if constexpr (std::same_as<T, std::string>) return detail::yaml_text_of(value);
-    else if constexpr (has_names<T>) return std::string{name_of_value(value)};
-    else if constexpr (std::same_as<T, std::uint64_t> || std::same_as<T, double> || std::same_as<T, date>) return format(value);
-    else return '"' + format(value) + '"';
+    if constexpr (std::same_as<T, bool>)
+        return value ? "true" : "false";
+    else if constexpr (std::same_as<T, std::string>)
+        return detail::yaml_text_of(value);
+    else if constexpr (has_names<T>)
+        return std::string{name_of_value(value)};
+    else if constexpr (std::same_as<T, std::uint64_t> || std::same_as<T, double> || std::same_as<T, date>)
+        return format(value);
+    else
+        return '"' + format(value) + '"';
 }
 
 /// Why a value is outside its range; nothing where it is inside or where there is none.
 template <class T>
 std::optional<fault> check_range(const T& value, const field<T>& f) {
     if constexpr (ranged<T>) {
-        if (f.min && f.max && *f.min == *f.max && value != *f.min) return fault{"not supported", "write " + yaml_text(*f.min)};
+        if (f.min && f.max && *f.min == *f.max && value != *f.min)
+            return fault{"not supported", "write " + yaml_text(*f.min)};
         if (f.min && value < *f.min) return fault{"too small", "write at least " + yaml_text(*f.min)};
         if (f.above && !(value > *f.above)) return fault{"too small", "write more than " + yaml_text(*f.above)};
         if (f.max && value > *f.max) return fault{"too large", "write at most " + yaml_text(*f.max)};
@@ -104,9 +123,12 @@ template <class T>
 std::string range_text(const field<T>& f) {
     std::string out;
     if constexpr (ranged<T>) {
-        if (f.min) out = f.max ? yaml_text(*f.min) + " .. " + yaml_text(*f.max) : ">= " + yaml_text(*f.min);
-        else if (f.above) out = "> " + yaml_text(*f.above) + (f.max ? ", <= " + yaml_text(*f.max) : "");
-        else if (f.max) out = "<= " + yaml_text(*f.max);
+        if (f.min)
+            out = f.max ? yaml_text(*f.min) + " .. " + yaml_text(*f.max) : ">= " + yaml_text(*f.min);
+        else if (f.above)
+            out = "> " + yaml_text(*f.above) + (f.max ? ", <= " + yaml_text(*f.max) : "");
+        else if (f.max)
+            out = "<= " + yaml_text(*f.max);
     } else if constexpr (has_names<T>) {
         for (const auto& entry : names<T>::known) {
             if (!out.empty()) out += ", ";

@@ -24,15 +24,15 @@ inline constexpr instant unset = instant::min();
 
 /// One job of the input, for good. 64 bytes.
 struct alignas(64) job_record {
-    std::int64_t name = 0;           ///< the file's job_id, or an index into the source's texts
-    instant submit = unset;          ///< unset: a row that the run ended before
+    std::int64_t name = 0;   ///< the file's job_id, or an index into the source's texts
+    instant submit = unset;  ///< unset: a row that the run ended before
     instant first_start = unset;
-    instant finish = unset;          ///< of a finished or killed job
-    duration useful{};               ///< wall time of kept work [ns per GPU]
-    duration lost{};                 ///< wall time of work thrown away [ns per GPU]
+    instant finish = unset;  ///< of a finished or killed job
+    duration useful{};       ///< wall time of kept work [ns per GPU]
+    duration lost{};         ///< wall time of work thrown away [ns per GPU]
     std::uint32_t gpus = 0;
     std::uint32_t preemptions = 0;
-    std::uint32_t restarts = 0;      ///< runs after a failure
+    std::uint32_t restarts = 0;  ///< runs after a failure
     outcome state = outcome::unfinished;
     bool name_is_text = false;
 };

@@ -47,7 +47,8 @@ public:
     simulation(simulation&&) noexcept;
     simulation& operator=(simulation&&) noexcept;
 
-    /// One round. \throws plan_error, data_error, internal_error
+    /// One round. After an exception the simulation can only be destroyed.
+    /// \throws plan_error, data_error, scenario_error, internal_error, and what a policy throws
     status step();
     /// All rounds up to and including `t`, or the end of the run.
     status run_until(instant t);

@@ -39,22 +39,22 @@ inline constexpr duration no_estimate = duration::min();
 
 /// A request to run a job.
 struct job_request {
-    std::uint64_t row = 0;           ///< position in its file, from 0, counting the rows that were kept
-    std::int64_t name = 0;           ///< the file's job_id: the number itself, or an index into the source's `names`
-    instant submit{};                ///< when the job arrives
-    duration work{};                 ///< true duration at speed 1; policies other than oracles never see it
-    duration estimate = no_estimate; ///< the user's estimate, raw; `no_estimate` where there is none
-    std::uint32_t gpus_min = 0;      ///< smallest gang that can run
-    std::uint32_t gpus = 0;          ///< preferred gang; equal to min and max for rigid jobs
-    std::uint32_t gpus_max = 0;      ///< largest gang of use
-    std::int32_t priority = 0;       ///< larger is more urgent
-    std::uint32_t user = 0;          ///< index into the source's `names`, 0 = none
-    std::uint32_t group = 0;         ///< index into the source's `names`, 0 = none
-    std::uint16_t source = 0;        ///< which entry of the scenario's workload it came from
+    std::uint64_t row = 0;            ///< position in its file, from 0, counting the rows that were kept
+    std::int64_t name = 0;            ///< the file's job_id: the number itself, or an index into the source's `names`
+    instant submit{};                 ///< when the job arrives
+    duration work{};                  ///< true duration at speed 1; policies other than oracles never see it
+    duration estimate = no_estimate;  ///< the user's estimate, raw; `no_estimate` where there is none
+    std::uint32_t gpus_min = 0;       ///< smallest gang that can run
+    std::uint32_t gpus = 0;           ///< preferred gang; equal to min and max for rigid jobs
+    std::uint32_t gpus_max = 0;       ///< largest gang of use
+    std::int32_t priority = 0;        ///< larger is more urgent
+    std::uint32_t user = 0;           ///< index into the source's `names`, 0 = none
+    std::uint32_t group = 0;          ///< index into the source's `names`, 0 = none
+    std::uint16_t source = 0;         ///< which entry of the scenario's workload it came from
     job_kind kind = job_kind::rigid;
-    bool name_is_text = false;       ///< `name` is an index into the source's `names`
+    bool name_is_text = false;  ///< `name` is an index into the source's `names`
     placement_constraint placement{};
-    accelerator_speed accelerator{}; ///< allowed type and its speed (one pair until fleets are mixed)
+    accelerator_speed accelerator{};  ///< allowed type and its speed (one pair until fleets are mixed)
 };
 
 static_assert(sizeof(job_request) <= 128);

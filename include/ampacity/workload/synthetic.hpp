@@ -31,13 +31,13 @@ struct synthetic_options {
         double max = 1;
     };
 
-    std::uint64_t seed;                ///< of the run
-    std::uint16_t entry = 0;           ///< position in the workload; different entries draw independently
-    std::uint64_t jobs = 0;            ///< number of jobs, below 2^48
-    double rate_per_s = 1;             ///< mean arrivals per second, > 0
-    double cv = 1;                     ///< standard deviation / mean of the times between arrivals; 1 is Poisson, 0 a fixed beat
-    duration median{};                 ///< of the durations, > 0
-    double sigma = 0;                  ///< standard deviation of log(duration)
+    std::uint64_t seed;       ///< of the run
+    std::uint16_t entry = 0;  ///< position in the workload; different entries draw independently
+    std::uint64_t jobs = 0;   ///< number of jobs, below 2^48
+    double rate_per_s = 1;    ///< mean arrivals per second, > 0
+    double cv = 1;            ///< standard deviation / mean of the times between arrivals; 1 is Poisson, 0 a fixed beat
+    duration median{};        ///< of the durations, > 0
+    double sigma = 0;         ///< standard deviation of log(duration)
     duration max = longest_input;      ///< longer durations are cut to this
     std::vector<size> sizes{};         ///< not empty, at least one weight > 0
     std::optional<factor> estimate{};  ///< none: jobs carry no estimate

@@ -13,7 +13,8 @@ using namespace ampacity;
 namespace {
 
 static_assert(!std::is_copy_constructible_v<pod_vector<int>> && !std::is_copy_assignable_v<pod_vector<int>>);
-static_assert(std::is_nothrow_move_constructible_v<pod_vector<int>> && std::is_nothrow_move_assignable_v<pod_vector<int>>);
+static_assert(std::is_nothrow_move_constructible_v<pod_vector<int>> &&
+              std::is_nothrow_move_assignable_v<pod_vector<int>>);
 
 template <std::size_t Alignment>
 struct alignas(Alignment) row {

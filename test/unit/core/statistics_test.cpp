@@ -147,12 +147,12 @@ TEST_CASE("more keys than are collected are selected in a few passes", "[statist
     CHECK(check_selection(fill(3 * limit, [&] { return (std::uint64_t{1} << 63U) + random() % 2; })) == 5);
     CHECK(check_selection(fill(3 * limit, [&] { return all_bits - random() % 2; })) == 5);
     // Heaps on both sides of the borders of bins and parts.
-    CHECK(
-        check_selection(fill(4 * limit, [&] {
-            constexpr std::array<std::uint64_t, 4> borders{1024, 2048, std::uint64_t{1} << 40U, 0x8010'0000'0000'0000U};
-            const std::uint64_t border = borders[random() % 4];
-            return border - random() % 2;
-        })) <= 5);
+    CHECK(check_selection(fill(4 * limit, [&] {
+              constexpr std::array<std::uint64_t, 4> borders{1024, 2048, std::uint64_t{1} << 40U,
+                                                             0x8010'0000'0000'0000U};
+              const std::uint64_t border = borders[random() % 4];
+              return border - random() % 2;
+          })) <= 5);
 }
 
 TEST_CASE("the selector refuses what it cannot answer", "[statistics]") {

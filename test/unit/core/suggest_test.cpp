@@ -1,6 +1,6 @@
-#include <ampacity/core/suggest.hpp>
-
 #include "support/catch.hpp"
+
+#include <ampacity/core/suggest.hpp>
 
 #include <array>
 #include <string>

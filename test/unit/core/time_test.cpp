@@ -18,9 +18,7 @@ constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t smallest = std::numeric_limits<std::int64_t>::min();
 
 template <class A, class B>
-concept can_add = requires(A a, B b) {
-    a + b;
-};
+concept can_add = requires(A a, B b) { a + b; };
 
 // Points and differences are different types.
 static_assert(std::same_as<decltype(instant{} - instant{}), duration>);

@@ -85,9 +85,10 @@ TEST_CASE("plain and gzip files give the same bytes", "[input_stream]") {
 TEST_CASE("gzip is told by its bytes, not by the name", "[input_stream]") {
     const files make;
     CHECK(content(make("jobs.csv", test::gzip("hello"))) == "hello");
-    CHECK(fault(make("jobs.csv.gz", "hello")) ==
-          "jobs.csv.gz:1:1: error: is not gzip data, although its name ends in .gz; rename it if it is plain, else fetch "
-          "it again");
+    CHECK(
+        fault(make("jobs.csv.gz", "hello")) ==
+        "jobs.csv.gz:1:1: error: is not gzip data, although its name ends in .gz; rename it if it is plain, else fetch "
+        "it again");
 }
 
 TEST_CASE("all members of a gzip file are read", "[input_stream]") {
@@ -128,13 +129,14 @@ TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
     const std::string whole = test::gzip(text);
     std::string bad_crc = whole;
     bad_crc[whole.size() - 8] = static_cast<char>(bad_crc[whole.size() - 8] ^ 1);
-    CHECK(fault(make("c.gz", bad_crc)) == "c.gz:1:1: error: corrupt gzip data (incorrect data check at compressed byte " +
-                                              std::to_string(whole.size() - 4) + "); fetch or compress the file again");
+    CHECK(fault(make("c.gz", bad_crc)) ==
+          "c.gz:1:1: error: corrupt gzip data (incorrect data check at compressed byte " +
+              std::to_string(whole.size() - 4) + "); fetch or compress the file again");
     std::string bad_length = whole;
     bad_length.back() = 1;
     CHECK(fault(make("c.gz", bad_length)) ==
-          "c.gz:1:1: error: corrupt gzip data (incorrect length check at compressed byte " + std::to_string(whole.size()) +
-              "); fetch or compress the file again");
+          "c.gz:1:1: error: corrupt gzip data (incorrect length check at compressed byte " +
+              std::to_string(whole.size()) + "); fetch or compress the file again");
     // Bytes 4 to 9 of the header (time, flags, system) and the text flag mean nothing to the data.
     int harmless = 0;
     for (std::size_t at = 10; at < whole.size(); ++at) {

@@ -1,10 +1,9 @@
-#include <ampacity/io/scenario_file.hpp>
-
-#include <ampacity/scenario/reference.hpp>
-#include <ampacity/scenario/resolved.hpp>
-
 #include "lib/io/yaml_tree.hpp"
 #include "support/catch.hpp"
+
+#include <ampacity/io/scenario_file.hpp>
+#include <ampacity/scenario/reference.hpp>
+#include <ampacity/scenario/resolved.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -60,7 +59,8 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 }
 
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
-const std::string all_keys = "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, output";
+const std::string all_keys =
+    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, output";
 
 }  // namespace
 
@@ -125,124 +125,218 @@ TEST_CASE("the smallest scenarios", "[scenario_file]") {
     CHECK(s.seed == 18446744073709551615ULL);
     CHECK(s.fleet.pool_gpus == 1'000'000'000U);
     CHECK(s.workload.empty());
-    CHECK(read(head + "fleet: { pool_gpus: 1e9 }\nworkload: []\nuntil: drained\noutput: { telemetry: false }\nstart: 2017-08-07").value.until == std::nullopt);
+    CHECK(
+        read(head +
+             "fleet: { pool_gpus: 1e9 }\nworkload: []\nuntil: drained\noutput: { telemetry: false }\nstart: 2017-08-07")
+            .value.until == std::nullopt);
     CHECK(read("\xEF\xBB\xBF" + head + "fleet: { pool_gpus: 1 }\r\nworkload: []\r\n").value.fleet.pool_gpus == 1U);
 }
 
 TEST_CASE("anchors and aliases share values", "[scenario_file]") {
-    const auto s = read(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "[&a { gpus: 1, weight: 3 }, *a]")).value;
+    const auto s =
+        read(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "[&a { gpus: 1, weight: 3 }, *a]")).value;
     CHECK(s.workload[1].synthetic->gpus[0] == s.workload[1].synthetic->gpus[1]);
     // An override changes its own path only.
-    const auto t = read(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "[&a { gpus: 1, weight: 3 }, *a]"), {"workload.1.synthetic.gpus.1.weight=7"}).value;
+    const auto t = read(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "[&a { gpus: 1, weight: 3 }, *a]"),
+                        {"workload.1.synthetic.gpus.1.weight=7"})
+                       .value;
     CHECK(t.workload[1].synthetic->gpus[0].weight == 3.0);
     CHECK(t.workload[1].synthetic->gpus[1].weight == 7.0);
-    CHECK(refusal("name: &x [*x]\n") == "s.yaml:1:11: error: name.0: an alias inside its own anchor; write the value out");
-    CHECK(refusal("name: *x\n") == "s.yaml:1:7: error: not valid YAML: the referenced anchor is not defined; check indentation, quotes and brackets");
+    CHECK(refusal("name: &x [*x]\n") ==
+          "s.yaml:1:11: error: name.0: an alias inside its own anchor; write the value out");
+    CHECK(refusal("name: *x\n") ==
+          "s.yaml:1:7: error: not valid YAML: the referenced anchor is not defined; check indentation, quotes and "
+          "brackets");
 }
 
 TEST_CASE("aliases cannot blow a small file up", "[scenario_file]") {
-    std::string text = "ampacity: 1\nname: x\nseed: 1\nfleet: { pool_gpus: 1 }\nscheduler: { policy: fifo }\nworkload:\n  - &w { synthetic: { jobs: 1, rate: 1 /s, duration: { median: 1 s, sigma: 0 }, gpus: [&g { gpus: 1, weight: 1 }";
+    std::string text =
+        "ampacity: 1\nname: x\nseed: 1\nfleet: { pool_gpus: 1 }\nscheduler: { policy: fifo }\nworkload:\n  - &w { "
+        "synthetic: { jobs: 1, rate: 1 /s, duration: { median: 1 s, sigma: 0 }, gpus: [&g { gpus: 1, weight: 1 }";
     for (int i = 0; i < 1500; ++i) text += ", *g";
     text += "] } }\n";
     for (int i = 0; i < 1500; ++i) text += "  - *w\n";
-    CHECK(refusal(text) == "s.yaml:7:110: error: workload.221.synthetic.gpus.1092.weight: more than 1000000 values; use fewer aliases or entries");
+    CHECK(refusal(text) ==
+          "s.yaml:7:110: error: workload.221.synthetic.gpus.1092.weight: more than 1000000 values; use fewer aliases "
+          "or entries");
 }
 
 TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]") {
-    CHECK(refusal(with("policy: easy", "polcy: easy")) == "s.yaml:15:14: error: scheduler.polcy: unknown key (polcy); did you mean `policy`?");
+    CHECK(refusal(with("policy: easy", "polcy: easy")) ==
+          "s.yaml:15:14: error: scheduler.polcy: unknown key (polcy); did you mean `policy`?");
     CHECK(refusal("zzzzzz: 1\n" + good) == "s.yaml:1:1: error: zzzzzz: unknown key (zzzzzz); " + all_keys);
-    CHECK(refusal(with("weight: 0.5", "wieght: 0.5")) == "s.yaml:13:49: error: workload.1.synthetic.gpus.1.wieght: unknown key (wieght); did you mean `weight`?");
-    CHECK(refusal(with("seed: 42", "seed: 42\nseed: 43")) == "s.yaml:4:1: error: seed: duplicate key (seed); keep one; it stands in line 3, column 1 too");
-    CHECK(refusal(with("count: 64", "count: 64, \"gpus\": 4")) == "s.yaml:6:32: error: fleet.nodes.gpus: duplicate key (gpus); keep one; it stands in line 6, column 12 too");
-    CHECK(refusal(with("- trace: { path", "- { a: { b: 1, b: 2 } }\n  - trace: { path")) == "s.yaml:8:18: error: workload.0.a.b: duplicate key (b); keep one; it stands in line 8, column 12 too");
+    CHECK(refusal(with("weight: 0.5", "wieght: 0.5")) ==
+          "s.yaml:13:49: error: workload.1.synthetic.gpus.1.wieght: unknown key (wieght); did you mean `weight`?");
+    CHECK(refusal(with("seed: 42", "seed: 42\nseed: 43")) ==
+          "s.yaml:4:1: error: seed: duplicate key (seed); keep one; it stands in line 3, column 1 too");
+    CHECK(refusal(with("count: 64", "count: 64, \"gpus\": 4")) ==
+          "s.yaml:6:32: error: fleet.nodes.gpus: duplicate key (gpus); keep one; it stands in line 6, column 12 too");
+    CHECK(refusal(with("- trace: { path", "- { a: { b: 1, b: 2 } }\n  - trace: { path")) ==
+          "s.yaml:8:18: error: workload.0.a.b: duplicate key (b); keep one; it stands in line 8, column 12 too");
 
-    CHECK(refusal(with("seed: 42\n", "")) == "s.yaml:1:1: error: seed: required key is missing; add it, such as `seed: 42`");
-    CHECK(refusal("# a comment\n\n" + with("ampacity: 1\n", "")) == "s.yaml:3:1: error: ampacity: required key is missing; add it, such as `ampacity: 1`");
-    CHECK(refusal(with("policy: easy, ", "")) == "s.yaml:15:1: error: scheduler.policy: required key is missing; add it, such as `policy: easy`");
-    CHECK(refusal(with("path: jobs.csv.gz, ", "")) == "s.yaml:8:5: error: workload.0.trace.path: required key is missing; add it, such as `path: jobs.csv.gz`");
-    CHECK(refusal(with("gpus: 8, weight: 0.5", "gpus: 8")) == "s.yaml:13:38: error: workload.1.synthetic.gpus.1.weight: required key is missing; add it, such as `weight: 0.1`");
+    CHECK(refusal(with("seed: 42\n", "")) ==
+          "s.yaml:1:1: error: seed: required key is missing; add it, such as `seed: 42`");
+    CHECK(refusal("# a comment\n\n" + with("ampacity: 1\n", "")) ==
+          "s.yaml:3:1: error: ampacity: required key is missing; add it, such as `ampacity: 1`");
+    CHECK(refusal(with("policy: easy, ", "")) ==
+          "s.yaml:15:1: error: scheduler.policy: required key is missing; add it, such as `policy: easy`");
+    CHECK(refusal(with("path: jobs.csv.gz, ", "")) ==
+          "s.yaml:8:5: error: workload.0.trace.path: required key is missing; add it, such as `path: jobs.csv.gz`");
+    CHECK(refusal(with("gpus: 8, weight: 0.5", "gpus: 8")) ==
+          "s.yaml:13:38: error: workload.1.synthetic.gpus.1.weight: required key is missing; add it, such as `weight: "
+          "0.1`");
 
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1 }")) == "s.yaml:6:3: error: fleet.racks: not supported yet (racks); known: pool_gpus, nodes");
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: []")) == "s.yaml:6:3: error: fleet.sites: not supported yet (sites); known: pool_gpus, nodes");
-    CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count");
-    CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }", "- service: {}")) == "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic");
-    CHECK(refusal(with("philly-csv", "swf")) == "s.yaml:8:41: error: workload.0.trace.format: not supported yet (swf); known: jobs-csv, philly-csv");
-    CHECK(refusal(with("jobs: true", "requests: true")) == "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
-    CHECK(refusal(with("jobs: true", "events: true")) == "s.yaml:16:19: error: output.events: not supported yet (true); write false");
+    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1 }")) ==
+          "s.yaml:6:3: error: fleet.racks: not supported yet (racks); known: pool_gpus, nodes");
+    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: []")) ==
+          "s.yaml:6:3: error: fleet.sites: not supported yet (sites); known: pool_gpus, nodes");
+    CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) ==
+          "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count");
+    CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
+                       "- service: {}")) ==
+          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic");
+    CHECK(refusal(with("philly-csv", "swf")) ==
+          "s.yaml:8:41: error: workload.0.trace.format: not supported yet (swf); known: jobs-csv, philly-csv");
+    CHECK(refusal(with("jobs: true", "requests: true")) ==
+          "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
+    CHECK(refusal(with("jobs: true", "events: true")) ==
+          "s.yaml:16:19: error: output.events: not supported yet (true); write false");
 }
 
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
-    CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) == "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes");
-    CHECK(refusal(with("\n  nodes: { gpus: 8, count: 64 }", " {}")) == "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
-    CHECK(refusal(with("- synthetic", "  synthetic")) == "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic");
+    CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) ==
+          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes");
+    CHECK(refusal(with("\n  nodes: { gpus: 8, count: 64 }", " {}")) ==
+          "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
+    CHECK(refusal(with("- synthetic", "  synthetic")) ==
+          "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic");
 }
 
 TEST_CASE("wrong types", "[scenario_file]") {
     CHECK(refusal("[1, 2]\n") == "s.yaml:1:1: error: expected a map, found a list; write `key: value` lines");
-    CHECK(refusal("text\n") == "s.yaml:1:1: error: expected a map, found a single value (text); write `key: value` lines");
-    CHECK(refusal(with("seed: 42", "seed: [42]")) == "s.yaml:3:7: error: seed: expected a single value, found a list; write it as in 42");
-    CHECK(refusal(with("seed: 42", "seed: \"42\"")) == "s.yaml:3:7: error: seed: expected a whole number, found text (42); remove the quotes");
-    CHECK(refusal(with("seed: 42", "seed: -1")) == "s.yaml:3:7: error: seed: must not be negative (-1); write a whole number from 0 up");
-    CHECK(refusal(with("seed: 42", "seed: 1.5")) == "s.yaml:3:7: error: seed: expected a whole number (1.5); write digits only, such as 512");
-    CHECK(refusal(with("seed: 42", "seed: 18446744073709551616")) == "s.yaml:3:7: error: seed: too large (18446744073709551616); write at most 18446744073709551615");
+    CHECK(refusal("text\n") ==
+          "s.yaml:1:1: error: expected a map, found a single value (text); write `key: value` lines");
+    CHECK(refusal(with("seed: 42", "seed: [42]")) ==
+          "s.yaml:3:7: error: seed: expected a single value, found a list; write it as in 42");
+    CHECK(refusal(with("seed: 42", "seed: \"42\"")) ==
+          "s.yaml:3:7: error: seed: expected a whole number, found text (42); remove the quotes");
+    CHECK(refusal(with("seed: 42", "seed: -1")) ==
+          "s.yaml:3:7: error: seed: must not be negative (-1); write a whole number from 0 up");
+    CHECK(refusal(with("seed: 42", "seed: 1.5")) ==
+          "s.yaml:3:7: error: seed: expected a whole number (1.5); write digits only, such as 512");
+    CHECK(refusal(with("seed: 42", "seed: 18446744073709551616")) ==
+          "s.yaml:3:7: error: seed: too large (18446744073709551616); write at most 18446744073709551615");
     CHECK(refusal(with("seed: 42", "seed:")) == "s.yaml:3:1: error: seed: has no value; write a value");
-    CHECK(refusal(with("until: \"30 d\"", "until: ~")) == "s.yaml:4:1: error: until: has no value; write a value, or remove the key");
-    CHECK(refusal(with("[{ gpus: 1, weight: 3 }, ", "[~, ")) == "s.yaml:13:13: error: workload.1.synthetic.gpus.0: has no value; write a value, or remove the entry");
-    CHECK(refusal(with("{ gpus: 8, count: 64 }", "64")) == "s.yaml:6:10: error: fleet.nodes: expected a map, found a single value (64); write `key: value` lines");
-    CHECK(refusal(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "{ gpus: 1, weight: 3 }")) == "s.yaml:13:13: error: workload.1.synthetic.gpus: expected a list, found a map; write it as in [{ gpus: 1, weight: 1 }]");
-    CHECK(refusal(with("jobs: true", "jobs: yes")) == "s.yaml:16:17: error: output.jobs: expected true or false (yes); write true or false");
-    CHECK(refusal(with("jobs: true", "jobs: \"true\"")) == "s.yaml:16:17: error: output.jobs: expected true or false, found text (true); remove the quotes");
-    CHECK(refusal(with("sigma: 2.4", "sigma: wide")) == "s.yaml:12:44: error: workload.1.synthetic.duration.sigma: expected a number (wide); write a decimal number, such as 1.5");
-    CHECK(refusal(with("sigma: 2.4", "sigma: .nan")) == "s.yaml:12:44: error: workload.1.synthetic.duration.sigma: expected a number (.nan); write a decimal number, such as 1.5");
-    CHECK(refusal(with("align: absolute", "align: frist")) == "s.yaml:8:76: error: workload.0.trace.align: unknown name (frist); did you mean `first`?");
-    CHECK(refusal(with("seed: 42", "seed: 42\nstart: tomorrow")) == "s.yaml:4:8: error: start: expected a date (tomorrow); write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z");
-    CHECK(refusal(with("name: philly-easy", "name: \"a\\0b\"")) == "s.yaml:2:7: error: name: control characters in a text (a b); write it without them");
-    CHECK(refusal(with("name: philly-easy", "name: ../x")) == "s.yaml:2:7: error: name: starts with a dot, a dash or a blank, or ends with a blank (../x); write a name that can be a folder, such as philly-easy");
+    CHECK(refusal(with("until: \"30 d\"", "until: ~")) ==
+          "s.yaml:4:1: error: until: has no value; write a value, or remove the key");
+    CHECK(refusal(with("[{ gpus: 1, weight: 3 }, ", "[~, ")) ==
+          "s.yaml:13:13: error: workload.1.synthetic.gpus.0: has no value; write a value, or remove the entry");
+    CHECK(refusal(with("{ gpus: 8, count: 64 }", "64")) ==
+          "s.yaml:6:10: error: fleet.nodes: expected a map, found a single value (64); write `key: value` lines");
+    CHECK(refusal(with("[{ gpus: 1, weight: 3 }, { gpus: 8, weight: 0.5 }]", "{ gpus: 1, weight: 3 }")) ==
+          "s.yaml:13:13: error: workload.1.synthetic.gpus: expected a list, found a map; write it as in [{ gpus: 1, "
+          "weight: 1 }]");
+    CHECK(refusal(with("jobs: true", "jobs: yes")) ==
+          "s.yaml:16:17: error: output.jobs: expected true or false (yes); write true or false");
+    CHECK(refusal(with("jobs: true", "jobs: \"true\"")) ==
+          "s.yaml:16:17: error: output.jobs: expected true or false, found text (true); remove the quotes");
+    CHECK(refusal(with("sigma: 2.4", "sigma: wide")) ==
+          "s.yaml:12:44: error: workload.1.synthetic.duration.sigma: expected a number (wide); write a decimal number, "
+          "such as 1.5");
+    CHECK(refusal(with("sigma: 2.4", "sigma: .nan")) ==
+          "s.yaml:12:44: error: workload.1.synthetic.duration.sigma: expected a number (.nan); write a decimal number, "
+          "such as 1.5");
+    CHECK(refusal(with("align: absolute", "align: frist")) ==
+          "s.yaml:8:76: error: workload.0.trace.align: unknown name (frist); did you mean `first`?");
+    CHECK(refusal(with("seed: 42", "seed: 42\nstart: tomorrow")) ==
+          "s.yaml:4:8: error: start: expected a date (tomorrow); write an ISO 8601 date of the years 1678 to 2261, "
+          "such as 2026-01-01T00:00:00Z");
+    CHECK(refusal(with("name: philly-easy", "name: \"a\\0b\"")) ==
+          "s.yaml:2:7: error: name: control characters in a text (a b); write it without them");
+    CHECK(refusal(with("name: philly-easy", "name: ../x")) ==
+          "s.yaml:2:7: error: name: starts with a dot, a dash or a blank, or ends with a blank (../x); write a name "
+          "that can be a folder, such as philly-easy");
 }
 
 TEST_CASE("units and ranges", "[scenario_file]") {
-    CHECK(refusal(with("\"60 s\"", "60")) == "s.yaml:16:51: error: output.telemetry: expected a duration, found a bare number (60); write the unit, such as \"60 s\" (units: " + std::string{times} + "), or false");
-    CHECK(refusal(with("\"60 s\"", "true")) == "s.yaml:16:51: error: output.telemetry: expected a duration (true); write a number and a unit, such as \"60 s\", or false");
-    CHECK(refusal(with("\"60 s\"", "0 s")) == "s.yaml:16:51: error: output.telemetry: too small (0 s); write at least \"1 ns\"");
-    CHECK(refusal(with("\"30 d\"", "120 kW")) == "s.yaml:4:8: error: until: expected a duration, found a power (120 kW); write one of the units of a duration: " + std::string{times} + ", or drained");
-    CHECK(refusal(with("\"30 d\"", "drain")) == "s.yaml:4:8: error: until: expected a duration (drain); write a number and a unit, such as \"60 s\", or drained");
+    CHECK(refusal(with("\"60 s\"", "60")) ==
+          "s.yaml:16:51: error: output.telemetry: expected a duration, found a bare number (60); write the unit, such "
+          "as \"60 s\" (units: " +
+              std::string{times} + "), or false");
+    CHECK(refusal(with("\"60 s\"", "true")) ==
+          "s.yaml:16:51: error: output.telemetry: expected a duration (true); write a number and a unit, such as \"60 "
+          "s\", or false");
+    CHECK(refusal(with("\"60 s\"", "0 s")) ==
+          "s.yaml:16:51: error: output.telemetry: too small (0 s); write at least \"1 ns\"");
+    CHECK(refusal(with("\"30 d\"", "120 kW")) ==
+          "s.yaml:4:8: error: until: expected a duration, found a power (120 kW); write one of the units of a "
+          "duration: " +
+              std::string{times} + ", or drained");
+    CHECK(refusal(with("\"30 d\"", "drain")) ==
+          "s.yaml:4:8: error: until: expected a duration (drain); write a number and a unit, such as \"60 s\", or "
+          "drained");
     CHECK(refusal(with("\"30 d\"", "-1 s")) == "s.yaml:4:8: error: until: too small (-1 s); write at least \"0 s\"");
-    CHECK(refusal(with("\"30 d\"", "201 y")) == "s.yaml:4:8: error: until: unknown unit (201 y); write one of the units of a duration: " + std::string{times} + ", or drained");
-    CHECK(refusal(with("\"30 d\"", "1e30 d")) == "s.yaml:4:8: error: until: too large (1e30 d); write at most 200 years, or drained");
-    CHECK(refusal(with("\"36 /h\"", "36")) == "s.yaml:11:13: error: workload.1.synthetic.rate: expected a rate, found a bare number (36); write the unit, such as \"36 /h\" (units: /d, /h, /min, /s)");
-    CHECK(refusal(with("\"36 /h\"", "\"0 /h\"")) == "s.yaml:11:13: error: workload.1.synthetic.rate: too small (0 /h); write more than \"0 /s\"");
-    CHECK(refusal(with("[10, \"1 GPU-h\"]", "[10, \"1 h\"]")) == "s.yaml:15:66: error: scheduler.las.thresholds.1: expected a GPU-time, found a duration (1 h); write one of the units of a GPU-time: GPU-ns, GPU-us, GPU-ms, GPU-s, GPU-min, GPU-h, GPU-d");
-    CHECK(refusal(with("[10, \"1 GPU-h\"]", "[10, 10]")) == "s.yaml:15:66: error: scheduler.las.thresholds.1: not above the threshold before it (10 GPU-s); write rising thresholds");
-    CHECK(refusal(with("gpus: 8, count", "gpus: 65, count")) == "s.yaml:6:18: error: fleet.nodes.gpus: too large (65); write at most 64");
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "pool_gpus: 0")) == "s.yaml:6:14: error: fleet.pool_gpus: too small (0); write at least 1");
+    CHECK(refusal(with("\"30 d\"", "201 y")) ==
+          "s.yaml:4:8: error: until: unknown unit (201 y); write one of the units of a duration: " +
+              std::string{times} + ", or drained");
+    CHECK(refusal(with("\"30 d\"", "1e30 d")) ==
+          "s.yaml:4:8: error: until: too large (1e30 d); write at most 200 years, or drained");
+    CHECK(refusal(with("\"36 /h\"", "36")) ==
+          "s.yaml:11:13: error: workload.1.synthetic.rate: expected a rate, found a bare number (36); write the unit, "
+          "such as \"36 /h\" (units: /d, /h, /min, /s)");
+    CHECK(refusal(with("\"36 /h\"", "\"0 /h\"")) ==
+          "s.yaml:11:13: error: workload.1.synthetic.rate: too small (0 /h); write more than \"0 /s\"");
+    CHECK(refusal(with("[10, \"1 GPU-h\"]", "[10, \"1 h\"]")) ==
+          "s.yaml:15:66: error: scheduler.las.thresholds.1: expected a GPU-time, found a duration (1 h); write one of "
+          "the units of a GPU-time: GPU-ns, GPU-us, GPU-ms, GPU-s, GPU-min, GPU-h, GPU-d");
+    CHECK(refusal(with("[10, \"1 GPU-h\"]", "[10, 10]")) ==
+          "s.yaml:15:66: error: scheduler.las.thresholds.1: not above the threshold before it (10 GPU-s); write rising "
+          "thresholds");
+    CHECK(refusal(with("gpus: 8, count", "gpus: 65, count")) ==
+          "s.yaml:6:18: error: fleet.nodes.gpus: too large (65); write at most 64");
+    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "pool_gpus: 0")) ==
+          "s.yaml:6:14: error: fleet.pool_gpus: too small (0); write at least 1");
     CHECK(refusal(with("ampacity: 1", "ampacity: 2")) == "s.yaml:1:11: error: ampacity: not supported (2); write 1");
 }
 
 TEST_CASE("what is not YAML, or more of it than a scenario may use", "[scenario_file]") {
     const std::string hint = "; check indentation, quotes and brackets";
     CHECK(refusal("") == "s.yaml:1:1: error: the file is empty; write a scenario that starts with `ampacity: 1`");
-    CHECK(refusal("# nothing\n\n") == "s.yaml:1:1: error: the file is empty; write a scenario that starts with `ampacity: 1`");
-    CHECK(refusal("---\n...\n") == "s.yaml:1:1: error: the file is empty; write a scenario that starts with `ampacity: 1`");
-    CHECK(refusal("a: 1\n---\nb: 2\n") == "s.yaml:2:1: error: a second YAML document; write one document only, without `---` after it");
+    CHECK(refusal("# nothing\n\n") ==
+          "s.yaml:1:1: error: the file is empty; write a scenario that starts with `ampacity: 1`");
+    CHECK(refusal("---\n...\n") ==
+          "s.yaml:1:1: error: the file is empty; write a scenario that starts with `ampacity: 1`");
+    CHECK(refusal("a: 1\n---\nb: 2\n") ==
+          "s.yaml:2:1: error: a second YAML document; write one document only, without `---` after it");
     CHECK(refusal("fleet:\n\tpool_gpus: 3\n") == "s.yaml:2:1: error: a tab in the indentation; indent with blanks");
     CHECK(refusal("a: b: c\n") == "s.yaml:1:5: error: not valid YAML: illegal map value" + hint);
-    CHECK(refusal("a: [1, 2\nb: 3\n").find("error: not valid YAML: end of sequence flow not found" + hint) != std::string::npos);
+    CHECK(refusal("a: [1, 2\nb: 3\n").find("error: not valid YAML: end of sequence flow not found" + hint) !=
+          std::string::npos);
     CHECK(refusal("a: \"x\nb: 1\n").find("error: not valid YAML: illegal EOF in scalar" + hint) != std::string::npos);
     CHECK(refusal("a: 'x\n").find("error: not valid YAML: illegal EOF in scalar" + hint) != std::string::npos);
-    CHECK(refusal("a: !!int 3\n") == "s.yaml:1:4: error: a: YAML tags are not supported (tag:yaml.org,2002:int); remove the tag");
-    CHECK(refusal("a: 1\n<<: { b: 2 }\n") == "s.yaml:2:1: error: <<: merge keys are not supported (<<); write the keys out, or alias the whole value");
-    CHECK(refusal("? [a]\n: b\n") == "s.yaml:1:3: error: a list where a key should be; write a word before the colon, close every bracket, and put texts that start with one in quotes");
-    CHECK(refusal("{a: 1}: b\n") == "s.yaml:1:1: error: a map where a key should be; write a word before the colon, close every bracket, and put texts that start with one in quotes");
+    CHECK(refusal("a: !!int 3\n") ==
+          "s.yaml:1:4: error: a: YAML tags are not supported (tag:yaml.org,2002:int); remove the tag");
+    CHECK(refusal("a: 1\n<<: { b: 2 }\n") ==
+          "s.yaml:2:1: error: <<: merge keys are not supported (<<); write the keys out, or alias the whole value");
+    CHECK(refusal("? [a]\n: b\n") ==
+          "s.yaml:1:3: error: a list where a key should be; write a word before the colon, close every bracket, and "
+          "put texts that start with one in quotes");
+    CHECK(refusal("{a: 1}: b\n") ==
+          "s.yaml:1:1: error: a map where a key should be; write a word before the colon, close every bracket, and put "
+          "texts that start with one in quotes");
     CHECK(refusal("~: 1\n") == "s.yaml:1:1: error: a key without a name; write a word before the colon");
     CHECK(refusal("a: &k 1\n*k : 1\n") == "s.yaml:2:1: error: an alias as a key; write the key out");
     CHECK(refusal("a: 1\nb: \x01\n") == "s.yaml:2:4: error: a control character (0x01); save the file as UTF-8 text");
-    CHECK(refusal(std::string{"a\0b: 1\n", 7}) == "s.yaml:1:2: error: a control character (0x00); save the file as UTF-8 text");
+    CHECK(refusal(std::string{"a\0b: 1\n", 7}) ==
+          "s.yaml:1:2: error: a control character (0x00); save the file as UTF-8 text");
     CHECK(refusal("a: \xFF\n") == "s.yaml:1:4: error: not UTF-8 (0xFF); save the file as UTF-8 text");
-    for (const char* bytes : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
+    for (const char* bytes : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+                              "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"}) {
         CHECK(refusal(std::string{"a: "} + bytes).starts_with("s.yaml:1:4: error: not UTF-8"));
     }
     CHECK(refusal(with("philly-easy", "zürich-日本-\xF0\x9F\x98\x80")) == "accepted");
-    CHECK(refusal("a: " + std::string(std::size_t{17} << 20U, 'x')) == "s.yaml:1:1: error: too large (17825795 bytes); write at most 16 MiB");
+    CHECK(refusal("a: " + std::string(std::size_t{17} << 20U, 'x')) ==
+          "s.yaml:1:1: error: too large (17825795 bytes); write at most 16 MiB");
 }
 
 TEST_CASE("deep nesting is refused before it hurts", "[scenario_file]") {
@@ -252,7 +346,8 @@ TEST_CASE("deep nesting is refused before it hurts", "[scenario_file]") {
         return out;
     };
     const std::string remedy = "write at most 100 levels";
-    CHECK(refusal("a: " + repeated("[", 5'000) + repeated("]", 5'000)) == "s.yaml:1:103: error: nested too deeply (101 levels); " + remedy);
+    CHECK(refusal("a: " + repeated("[", 5'000) + repeated("]", 5'000)) ==
+          "s.yaml:1:103: error: nested too deeply (101 levels); " + remedy);
     CHECK(refusal("a: " + repeated("[", 50'000)).starts_with("s.yaml:1:5: error: a.0: a list where a key should be"));
     CHECK(refusal(repeated("- ", 50'000)) == "s.yaml:1:201: error: nested too deeply (101 levels); " + remedy);
     CHECK(refusal("a: " + repeated("{a: ", 50'000)).find("nested too deeply (101 levels)") != std::string::npos);
@@ -261,14 +356,21 @@ TEST_CASE("deep nesting is refused before it hurts", "[scenario_file]") {
 }
 
 TEST_CASE("long and odd values are shown on one line", "[scenario_file]") {
-    CHECK(refusal(with("seed: 42", "seed: " + std::string(100, '7') + 'x')) == "s.yaml:3:7: error: seed: expected a whole number (" + std::string(60, '7') + "...); write it without a unit");
-    CHECK(refusal(with("seed: 42", "seed: \"a\\n" + std::string(57, 'b') + "ü\"")) == "s.yaml:3:7: error: seed: expected a whole number, found text (a " + std::string(57, 'b') + "...); remove the quotes");
-    CHECK(refusal(std::string(100, 'k') + ": 1\n").starts_with("s.yaml:1:1: error: " + std::string(60, 'k') + "...: unknown key (" + std::string(60, 'k') + "...)"));
+    CHECK(refusal(with("seed: 42", "seed: " + std::string(100, '7') + 'x')) ==
+          "s.yaml:3:7: error: seed: expected a whole number (" + std::string(60, '7') +
+              "...); write it without a unit");
+    CHECK(refusal(with("seed: 42", "seed: \"a\\n" + std::string(57, 'b') + "ü\"")) ==
+          "s.yaml:3:7: error: seed: expected a whole number, found text (a " + std::string(57, 'b') +
+              "...); remove the quotes");
+    CHECK(refusal(std::string(100, 'k') + ": 1\n")
+              .starts_with("s.yaml:1:1: error: " + std::string(60, 'k') + "...: unknown key (" + std::string(60, 'k') +
+                           "...)"));
 }
 
 TEST_CASE("overrides", "[scenario_file]") {
     SECTION("take the place of values") {
-        const auto loaded = read(good, {"scheduler.policy=fifo", "until=1.5 h", "workload.0.trace.path=/data/x.csv", "fleet={ pool_gpus: 448 }", "workload.1.synthetic.rate=10 /h", "seed=7"});
+        const auto loaded = read(good, {"scheduler.policy=fifo", "until=1.5 h", "workload.0.trace.path=/data/x.csv",
+                                        "fleet={ pool_gpus: 448 }", "workload.1.synthetic.rate=10 /h", "seed=7"});
         CHECK(loaded.value.scheduler.policy == "fifo");
         CHECK(loaded.value.until == duration{std::chrono::minutes{90}});
         CHECK(loaded.value.workload[0].trace->path == "/data/x.csv");
@@ -293,24 +395,42 @@ TEST_CASE("overrides", "[scenario_file]") {
         CHECK(read(good, {"until=1 h", "until=2 h"}).value.until == duration{std::chrono::hours{2}});
     }
     SECTION("name themselves in messages") {
-        CHECK(refusal(good, {"scheduler.polcy=fifo"}) == "--set scheduler.polcy=fifo: error: scheduler.polcy: unknown key (polcy); did you mean `policy`?");
-        CHECK(refusal(good, {"scheudler.policy=fifo"}) == "--set scheudler.policy=fifo: error: scheudler: unknown key (scheudler); did you mean `scheduler`?");
-        CHECK(refusal(good, {"workload.0.trace.paht=x"}) == "--set workload.0.trace.paht=x: error: workload.0.trace.paht: unknown key (paht); did you mean `path`?");
-        CHECK(refusal(good, {"until=5"}) == "--set until=5: error: until: expected a duration, found a bare number (5); write the unit, such as \"60 s\" (units: " + std::string{times} + "), or drained");
-        CHECK(refusal(good, {"workload.3.trace.path=x"}) == "--set workload.3.trace.path=x: error: workload.3.trace.path: `workload` is a list of 2 entries; write an index from 0 to 2 after it");
-        CHECK(refusal(good, {"workload.first=x"}) == "--set workload.first=x: error: workload.first: `workload` is a list of 2 entries; write an index from 0 to 2 after it");
-        CHECK(refusal(good, {"workload.9=null"}) == "--set workload.9=null: error: workload.9: no such list entry; name an entry that is there");
-        CHECK(refusal(good, {"name.x=1"}) == "--set name.x=1: error: name.x: `name` is a single value; end the key path there");
-        CHECK(refusal(good, {"a..b=1"}) == "--set a..b=1: error: a..b: empty part in the key path; write keys separated by single dots");
-        CHECK(refusal(good, {"seed="}) == "--set seed=: error: seed: has no value; write a value, or null to take the key away");
+        CHECK(refusal(good, {"scheduler.polcy=fifo"}) ==
+              "--set scheduler.polcy=fifo: error: scheduler.polcy: unknown key (polcy); did you mean `policy`?");
+        CHECK(refusal(good, {"scheudler.policy=fifo"}) ==
+              "--set scheudler.policy=fifo: error: scheudler: unknown key (scheudler); did you mean `scheduler`?");
+        CHECK(refusal(good, {"workload.0.trace.paht=x"}) ==
+              "--set workload.0.trace.paht=x: error: workload.0.trace.paht: unknown key (paht); did you mean `path`?");
+        CHECK(refusal(good, {"until=5"}) ==
+              "--set until=5: error: until: expected a duration, found a bare number (5); write the unit, such as \"60 "
+              "s\" (units: " +
+                  std::string{times} + "), or drained");
+        CHECK(refusal(good, {"workload.3.trace.path=x"}) ==
+              "--set workload.3.trace.path=x: error: workload.3.trace.path: `workload` is a list of 2 entries; write "
+              "an index from 0 to 2 after it");
+        CHECK(refusal(good, {"workload.first=x"}) ==
+              "--set workload.first=x: error: workload.first: `workload` is a list of 2 entries; write an index from 0 "
+              "to 2 after it");
+        CHECK(refusal(good, {"workload.9=null"}) ==
+              "--set workload.9=null: error: workload.9: no such list entry; name an entry that is there");
+        CHECK(refusal(good, {"name.x=1"}) ==
+              "--set name.x=1: error: name.x: `name` is a single value; end the key path there");
+        CHECK(refusal(good, {"a..b=1"}) ==
+              "--set a..b=1: error: a..b: empty part in the key path; write keys separated by single dots");
+        CHECK(refusal(good, {"seed="}) ==
+              "--set seed=: error: seed: has no value; write a value, or null to take the key away");
         CHECK(refusal(good, {"name={a: 1, a: 2}"}) == "--set name={a: 1, a: 2}: error: a: duplicate key (a); keep one");
-        CHECK(refusal(good, {"seed=null"}) == "s.yaml:1:1: error: seed: required key is missing; add it, such as `seed: 42`");
-        CHECK(refusal(good, {"x"}) == "--set x: error: expected key.path=value (x); write it as in --set scheduler.policy=easy");
-        CHECK(refusal(good, {"=x"}) == "--set =x: error: expected key.path=value (=x); write it as in --set scheduler.policy=easy");
+        CHECK(refusal(good, {"seed=null"}) ==
+              "s.yaml:1:1: error: seed: required key is missing; add it, such as `seed: 42`");
+        CHECK(refusal(good, {"x"}) ==
+              "--set x: error: expected key.path=value (x); write it as in --set scheduler.policy=easy");
+        CHECK(refusal(good, {"=x"}) ==
+              "--set =x: error: expected key.path=value (=x); write it as in --set scheduler.policy=easy");
     }
     SECTION("may have an origin of their own") {
         const io::scenario_override seed{"seed", "x", "--seed x"};
-        CHECK_THROWS_WITH(io::read_scenario_text("s.yaml", good, {&seed, 1}), "--seed x: error: seed: expected a whole number (x); write digits only, such as 512");
+        CHECK_THROWS_WITH(io::read_scenario_text("s.yaml", good, {&seed, 1}),
+                          "--seed x: error: seed: expected a whole number (x); write digits only, such as 512");
     }
 }
 
@@ -324,15 +444,20 @@ TEST_CASE("files", "[scenario_file]") {
     CHECK(loaded.directory == folder);
     CHECK(loaded.resolve("jobs.csv.gz") == folder / "jobs.csv.gz");
     CHECK(loaded.locate("seed").file == file.string());
-    CHECK_THROWS_WITH(io::read_scenario("no/such.yaml"), "no/such.yaml:1:1: error: the scenario file cannot be read (No such file or directory); check the path");
-    CHECK_THROWS_WITH(io::read_scenario(folder), folder.string() + ":1:1: error: the scenario file cannot be read (it is a folder); check the path");
+    CHECK_THROWS_WITH(
+        io::read_scenario("no/such.yaml"),
+        "no/such.yaml:1:1: error: the scenario file cannot be read (No such file or directory); check the path");
+    CHECK_THROWS_WITH(
+        io::read_scenario(folder),
+        folder.string() + ":1:1: error: the scenario file cannot be read (it is a folder); check the path");
     std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
     std::size_t read_well = 0;
-    for (const char* name : {"quickstart.yaml", "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
+    for (const char* name : {"quickstart.yaml", "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml",
+                             "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
@@ -349,9 +474,13 @@ namespace {
 /// Scenarios with every kind of value, all valid.
 scenario::scenario random_scenario(std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
-    const auto some_duration = [&] { return duration{static_cast<std::int64_t>(1 + (random() % 6'000'000'000'000'000'000ULL >> upto(60)))}; };
+    const auto some_duration = [&] {
+        return duration{static_cast<std::int64_t>(1 + (random() % 6'000'000'000'000'000'000ULL >> upto(60)))};
+    };
     const auto some_text = [&] {
-        static const std::vector<std::string> parts{"a", "Z", "0", "9", "\"", "\\", "'", ": ", " #", "-", "~", "true", "null", "ü", "日", "{", "]", "&", "*", "!", "%", "@", "`", "|", ">", "=", ",", ".", "x y"};
+        static const std::vector<std::string> parts{"a", "Z",    "0",    "9", "\"", "\\", "'", ": ", " #", "-",
+                                                    "~", "true", "null", "ü", "日", "{",  "]", "&",  "*",  "!",
+                                                    "%", "@",    "`",    "|", ">",  "=",  ",", ".",  "x y"};
         std::string text = "t";
         for (std::uint64_t i = upto(8); i > 0; --i) text += parts[upto(parts.size())];
         return text + "e";
@@ -364,13 +493,16 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.start = scenario::date{std::chrono::nanoseconds{static_cast<std::int64_t>(random()) / 4}};
     if (upto(2) != 0) s.until = some_duration();
     s.enforce_estimate = upto(2) != 0;
-    if (upto(2) != 0) s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus);
-    else s.fleet.nodes = scenario::node_group{1 + upto(64), 1 + upto(scenario::max_nodes)};
+    if (upto(2) != 0)
+        s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus);
+    else
+        s.fleet.nodes = scenario::node_group{1 + upto(64), 1 + upto(scenario::max_nodes)};
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
         if (upto(2) != 0) {
-            entry.trace = scenario::job_trace{some_text(), upto(2) != 0 ? scenario::trace_format::jobs_csv : scenario::trace_format::philly_csv, some_duration(),
-                                              upto(2) != 0 ? scenario::alignment::first : scenario::alignment::absolute};
+            entry.trace = scenario::job_trace{
+                some_text(), upto(2) != 0 ? scenario::trace_format::jobs_csv : scenario::trace_format::philly_csv,
+                some_duration(), upto(2) != 0 ? scenario::alignment::first : scenario::alignment::absolute};
             continue;
         }
         auto& jobs = entry.synthetic.emplace();
@@ -378,14 +510,17 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         jobs.rate = {0.001 + fraction() * 1000};
         jobs.cv = fraction() * 20;
         jobs.duration = {some_duration(), fraction() * 10, some_duration()};
-        for (std::uint64_t k = 1 + upto(3); k > 0; --k) jobs.gpus.push_back({1 + upto(1U << 31U), 1e-6 + std::ldexp(fraction(), static_cast<int>(upto(29)))});
+        for (std::uint64_t k = 1 + upto(3); k > 0; --k)
+            jobs.gpus.push_back({1 + upto(1U << 31U), 1e-6 + std::ldexp(fraction(), static_cast<int>(upto(29)))});
         if (upto(2) != 0) jobs.estimate_factor = scenario::factor_range{fraction(), 1 + fraction() * 99};
     }
     s.scheduler.policy = some_text();
     s.scheduler.placer = some_text();
     s.scheduler.las.thresholds.clear();
     gpu_time threshold = 0;
-    for (std::uint64_t i = upto(4); i > 0; --i) s.scheduler.las.thresholds.push_back({threshold += static_cast<gpu_time>(1 + upto(1'000'000'000'000'000'000ULL))});
+    for (std::uint64_t i = upto(4); i > 0; --i)
+        s.scheduler.las.thresholds.push_back(
+            {threshold += static_cast<gpu_time>(1 + upto(1'000'000'000'000'000'000ULL))});
     s.scheduler.sjf.by = upto(2) != 0 ? scenario::knowledge::estimate : scenario::knowledge::duration;
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
@@ -396,7 +531,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
 void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::string& path, std::set<std::string>& out) {
     const io::yaml_node& node = tree.at(row);
     if (!path.empty() && !path.ends_with(".N")) out.insert(path);
-    for (const auto& entry : node.entries) collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
+    for (const auto& entry : node.entries)
+        collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     for (const io::yaml_index item : node.items) collect_paths(tree, item, path + ".N", out);
 }
 
@@ -420,7 +556,8 @@ TEST_CASE("the key reference and the resolved text name the same keys", "[scenar
     std::mt19937_64 random{2};
     for (int i = 0; i < 200; ++i) {
         io::yaml_tree tree;
-        const auto root = io::parse_yaml(tree, "r", scenario::write_resolved(random_scenario(random)), io::yaml_places::lines);
+        const auto root =
+            io::parse_yaml(tree, "r", scenario::write_resolved(random_scenario(random)), io::yaml_places::lines);
         collect_paths(tree, root, {}, written);
     }
     std::set<std::string> documented;
@@ -432,7 +569,9 @@ TEST_CASE("the key reference and the resolved text name the same keys", "[scenar
 
 TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
     for (const auto& key : scenario::key_reference()) {
-        if (!key.supported || key.type == "map" || key.default_value.empty() || key.path.find("synthetic") != std::string::npos) continue;
+        if (!key.supported || key.type == "map" || key.default_value.empty() ||
+            key.path.find("synthetic") != std::string::npos)
+            continue;
         std::string path = key.path;
         if (const std::size_t at = path.find(".N."); at != std::string::npos) path.replace(at, 3, ".0.");
         INFO(path << '=' << key.default_value);
@@ -442,7 +581,26 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
 
 TEST_CASE("mutated scenarios are read or refused, never anything else", "[scenario_file]") {
     std::mt19937_64 random{3};
-    const std::vector<std::string> pieces{"\n", " ", "  ", "\t", ":", ": ", "- ", "-", "{", "}", "[", "]", ",", "\"", "'", "#", "&a ", "*a", "!", "!!str ", "|", ">", "%", "---\n", "...\n", "? ", "<<: ", "~", "null", "1e999", "-1", "\xC3", "\xFF", std::string(1, '\0'), "\r", "\\", "ü", "\xEF\xBB\xBF", "@", "`"};
+    const std::vector<std::string> pieces{"\n",    " ",
+                                          "  ",    "\t",
+                                          ":",     ": ",
+                                          "- ",    "-",
+                                          "{",     "}",
+                                          "[",     "]",
+                                          ",",     "\"",
+                                          "'",     "#",
+                                          "&a ",   "*a",
+                                          "!",     "!!str ",
+                                          "|",     ">",
+                                          "%",     "---\n",
+                                          "...\n", "? ",
+                                          "<<: ",  "~",
+                                          "null",  "1e999",
+                                          "-1",    "\xC3",
+                                          "\xFF",  std::string(1, '\0'),
+                                          "\r",    "\\",
+                                          "ü",     "\xEF\xBB\xBF",
+                                          "@",     "`"};
     std::size_t read_well = 0;
     std::size_t refused = 0;
     for (int i = 0; i < 20'000; ++i) {
@@ -453,7 +611,9 @@ TEST_CASE("mutated scenarios are read or refused, never anything else", "[scenar
                 case 0: text.insert(at, pieces[random() % pieces.size()]); break;
                 case 1: text.erase(at, 1 + random() % 10); break;
                 case 2: text.resize(at); break;
-                case 3: if (at < text.size()) text[at] = static_cast<char>(random() % 256); break;
+                case 3:
+                    if (at < text.size()) text[at] = static_cast<char>(random() % 256);
+                    break;
                 default: text.insert(at, text.substr(random() % (text.size() + 1), random() % 40)); break;
             }
         }
@@ -476,14 +636,18 @@ TEST_CASE("mutated scenarios are read or refused, never anything else", "[scenar
 
 TEST_CASE("mutated overrides are taken or refused, never anything else", "[scenario_file]") {
     std::mt19937_64 random{4};
-    const std::vector<std::string> starts{"scheduler.policy=easy", "workload.0.trace.path=x.csv", "workload.1.synthetic.gpus.0.weight=3", "fleet={ pool_gpus: 3 }", "until=1 h"};
+    const std::vector<std::string> starts{"scheduler.policy=easy", "workload.0.trace.path=x.csv",
+                                          "workload.1.synthetic.gpus.0.weight=3", "fleet={ pool_gpus: 3 }",
+                                          "until=1 h"};
     const std::string bytes = "abz019.=:{}[],-\"'#&*!|> \n~";
     for (int i = 0; i < 10'000; ++i) {
         std::string text = starts[random() % starts.size()];
         for (std::uint64_t edits = 1 + random() % 3; edits > 0; --edits) {
             const std::size_t at = random() % (text.size() + 1);
-            if (random() % 2 == 0) text.insert(at, 1, bytes[random() % bytes.size()]);
-            else text.erase(at, 1);
+            if (random() % 2 == 0)
+                text.insert(at, 1, bytes[random() % bytes.size()]);
+            else
+                text.erase(at, 1);
         }
         try {
             read(good, {text});

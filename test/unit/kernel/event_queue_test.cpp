@@ -53,8 +53,8 @@ public:
     explicit checked(std::uint64_t seed) : random(seed) {}
 
     void push(std::int64_t t, std::uint64_t p) {
-        const event what{static_cast<std::uint8_t>(p), static_cast<std::uint8_t>(sequence), static_cast<std::uint32_t>(t),
-                         static_cast<std::uint32_t>(sequence)};
+        const event what{static_cast<std::uint8_t>(p), static_cast<std::uint8_t>(sequence),
+                         static_cast<std::uint32_t>(t), static_cast<std::uint32_t>(sequence)};
         const event_handle h = queue.push(at(t), static_cast<phase>(p), what);
         REQUIRE(h.valid());
         model.emplace(event_key{t, pack(static_cast<phase>(p), sequence)}, entry{h, what});
@@ -74,8 +74,8 @@ public:
     auto any() {
         // lower_bound on a random key is uneven but needs no index; over many calls it reaches everything.
         const std::int64_t span = model.rbegin()->first.time_ns / 2 - now / 2;
-        auto it = model.lower_bound({now + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(span + 1)) * 2,
-                                     random()});
+        auto it = model.lower_bound(
+            {now + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(span + 1)) * 2, random()});
         if (it == model.end()) it = random() % 2 == 0 ? model.begin() : std::prev(model.end());
         return it;
     }
@@ -211,11 +211,16 @@ TEMPLATE_TEST_CASE("a queue answers as a sorted set does", "[kernel]", heap3, he
                 const std::uint64_t what = r() % 100;
                 if (up) q.push(later(), r() % 8);
                 if (!q.model.empty()) {
-                    if (what < 40) q.pop();
-                    else if (what < 55) q.cancel();
-                    else if (what < 75) q.reschedule(later());
-                    else if (what < 80) q.push(q.now, 0);  // a phase before that of the last pop
-                    else if (what < 83) q.round();
+                    if (what < 40)
+                        q.pop();
+                    else if (what < 55)
+                        q.cancel();
+                    else if (what < 75)
+                        q.reschedule(later());
+                    else if (what < 80)
+                        q.push(q.now, 0);  // a phase before that of the last pop
+                    else if (what < 83)
+                        q.round();
                 }
                 q.use_stale();
                 q.look();

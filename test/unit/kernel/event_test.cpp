@@ -30,7 +30,8 @@ static_assert(!before(key(1, 1, 3), key(1, 1, 3)), "and an event is not before i
 static_assert(key(5, 6, 7).rank() == phase{6} && key(5, 6, 7).sequence() == 7);
 
 TEST_CASE("before is one strict order over signed times, phases and sequences", "[kernel]") {
-    const std::int64_t times[] = {std::numeric_limits<std::int64_t>::min(), -1, 0, 1, std::numeric_limits<std::int64_t>::max()};
+    const std::int64_t times[] = {std::numeric_limits<std::int64_t>::min(), -1, 0, 1,
+                                  std::numeric_limits<std::int64_t>::max()};
     const std::uint64_t sequences[] = {0, 1, ampacity::kernel::sequence_mask};
     std::vector<event_key> ascending;
     for (const std::int64_t t : times) {

@@ -231,7 +231,8 @@ TEMPLATE_TEST_CASE("the clock", "[kernel]", heap4, bucket_queue) {
     CHECK(m.log.size() == 8);
 }
 
-TEMPLATE_TEST_CASE("a run pauses between rounds only, and is not started within a run", "[kernel]", heap4, bucket_queue) {
+TEMPLATE_TEST_CASE("a run pauses between rounds only, and is not started within a run", "[kernel]", heap4,
+                   bucket_queue) {
     recorder<TestType> m;
     typename recorder<TestType>::kernel_type k(m);
     for (std::uint32_t i = 0; i < 10; ++i) k.schedule(at(i / 3), phase{1}, named(i));
@@ -276,7 +277,8 @@ struct busy {
     event_handle spare;
 };
 
-TEMPLATE_TEST_CASE("the run loop allocates nothing in steady state, and queues agree", "[kernel]", heap4, bucket_queue) {
+TEMPLATE_TEST_CASE("the run loop allocates nothing in steady state, and queues agree", "[kernel]", heap4,
+                   bucket_queue) {
     busy<TestType> m;
     typename busy<TestType>::kernel_type k(m);
     busy<heap4> reference;

@@ -36,9 +36,9 @@ public:
     }
     [[nodiscard]] std::int64_t free_at(planned_time t) const { return std::prev(free_.upper_bound(t))->second; }
     [[nodiscard]] std::optional<planned_time> free_for(std::int64_t gpus) const {
-        if (begin()->second < gpus) return std::nullopt;
+        if (free_.begin()->second < gpus) return std::nullopt;
         for (const auto& [t, free] : free_) {
-            if (free < gpus) return t - begin()->first;
+            if (free < gpus) return t - free_.begin()->first;
         }
         return never_planned;
     }
@@ -94,12 +94,12 @@ void check_all(const availability& a, const naive_steps& n) {
 /// What the random operations are like.
 struct style {
     planned_time begin = 0;
-    planned_time span = 1'000'000;   ///< of the times
-    std::int64_t longest = 50'000;   ///< of the claims
+    planned_time span = 1'000'000;  ///< of the times
+    std::int64_t longest = 50'000;  ///< of the claims
     std::size_t ends = 1000;
-    std::size_t steps = 3000;        ///< operations
+    std::size_t steps = 3000;  ///< operations
     bool forget = false;
-    bool at_slots = true;            ///< claims are made where there is room
+    bool at_slots = true;  ///< claims are made where there is room
 };
 
 void drive(std::uint64_t seed, const style& s) {
@@ -111,7 +111,8 @@ void drive(std::uint64_t seed, const style& s) {
         ends_list ends;
         planned_time now = s.begin;
         for (std::size_t i = 0; i != s.ends; ++i) {
-            ends.emplace_back(now + 1 + random() % (s.span < never_planned - now ? s.span : never_planned - now - 1), random() % 3);
+            ends.emplace_back(now + 1 + random() % (s.span < never_planned - now ? s.span : never_planned - now - 1),
+                              random() % 3);
         }
         std::sort(ends.begin(), ends.end());
         for (std::size_t i = 1; i < ends.size(); ++i) {
@@ -123,17 +124,22 @@ void drive(std::uint64_t seed, const style& s) {
         std::size_t most = 0;
         for (std::size_t step = 0; step != s.steps; ++step) {
             const auto gpus = static_cast<std::int64_t>(1 + random() % fleet) >> random() % 6;
-            const duration length{random() % 8 == 0 ? 0 : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(s.longest))};
+            const duration length{
+                random() % 8 == 0 ? 0 : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(s.longest))};
             planned_time from = now;
             if (random() % 2 == 0) from += random() % std::min(s.span, never_planned - now);
-            if (random() % 4 == 0) from = std::next(n.begin(), static_cast<std::ptrdiff_t>(random() % std::min<std::size_t>(n.size(), 500)))->first;
+            if (random() % 4 == 0)
+                from =
+                    std::next(n.begin(), static_cast<std::ptrdiff_t>(random() % std::min<std::size_t>(n.size(), 500)))
+                        ->first;
             if (a.free_for(gpus) != n.free_for(gpus)) FAIL("step " << step << ": free for " << gpus);
             const planned_time slot = a.earliest(from, gpus, length);
             if (slot != n.earliest(from, gpus, length)) {
-                FAIL("step " << step << ": earliest from " << from << " of " << gpus << " for " << length.count() << " is " << slot << ", not "
-                             << n.earliest(from, gpus, length));
+                FAIL("step " << step << ": earliest from " << from << " of " << gpus << " for " << length.count()
+                             << " is " << slot << ", not " << n.earliest(from, gpus, length));
             }
-            if (a.free_at(from) != n.free_at(from)) FAIL("step " << step << ": at " << from << " are free " << a.free_at(from));
+            if (a.free_at(from) != n.free_at(from))
+                FAIL("step " << step << ": at " << from << " are free " << a.free_at(from));
             const planned_time start = s.at_slots ? slot : from;
             if (start != never_planned) {
                 a.claim(start, length, gpus);
@@ -141,8 +147,10 @@ void drive(std::uint64_t seed, const style& s) {
             }
             if (s.forget && step % 7 == 0) {
                 // To a step, between steps, or nowhere.
-                if (random() % 3 == 0) now = std::next(n.begin(), n.size() > 3 ? 3 : 0)->first;
-                else if (random() % 2 == 0) now += random() % 200;
+                if (random() % 3 == 0)
+                    now = std::next(n.begin(), n.size() > 3 ? 3 : 0)->first;
+                else if (random() % 2 == 0)
+                    now += random() % 200;
                 if (now == never_planned) break;
                 a.forget_past(now);
                 n.forget_past(now);
@@ -178,7 +186,11 @@ TEST_CASE("plans near the end of the range agree with a map", "[availability]") 
     constexpr planned_time late = never_planned - 2'000'000;
     drive(8, {.begin = late, .span = 1'999'000, .longest = 50'000, .ends = 500, .steps = 2000});
     drive(9, {.begin = late, .span = 1'999'000, .longest = 5'000'000, .ends = 500, .steps = 1000, .at_slots = false});
-    drive(10, {.begin = planned_time{1} << 63U, .longest = std::numeric_limits<std::int64_t>::max(), .ends = 300, .steps = 1000, .forget = true});
+    drive(10, {.begin = planned_time{1} << 63U,
+               .longest = std::numeric_limits<std::int64_t>::max(),
+               .ends = 300,
+               .steps = 1000,
+               .forget = true});
 }
 
 TEST_CASE("a job without length needs its GPUs at one instant", "[availability]") {

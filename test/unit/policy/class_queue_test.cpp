@@ -56,7 +56,8 @@ public:
     void check_search() {
         const std::uint64_t from = random_() % 4 == 0 ? 0 : random_() % (order_ + 2);
         duration limit = random_() % 4 == 0 ? longest : duration{static_cast<std::int64_t>(random_() % 5000)};
-        if (!naive_.empty() && random_() % 2 == 0) limit = naive_[random_() % naive_.size()].estimate - duration{random_() % 3 == 0 ? 1 : 0};
+        if (!naive_.empty() && random_() % 2 == 0)
+            limit = naive_[random_() % naive_.size()].estimate - duration{random_() % 3 == 0 ? 1 : 0};
         const std::uint64_t gpus = random_() % 3 == 0 ? ~std::uint64_t{0} : random_() % 40;
         std::map<std::pair<std::uint32_t, bool>, std::vector<const waiting*>> lanes;
         for (const waiting& w : naive_) {
@@ -71,7 +72,8 @@ public:
             ++seen;
             const auto expected = lanes.find({demand.gpus, demand.spread});
             if (expected == lanes.end()) FAIL("an empty lane, or one of more than " << gpus << ": " << demand.gpus);
-            if (lane.size() != expected->second.size()) FAIL("lane of " << demand.gpus << " has " << lane.size() << " jobs");
+            if (lane.size() != expected->second.size())
+                FAIL("lane of " << demand.gpus << " has " << lane.size() << " jobs");
             class_queue::entry first;
             for (const waiting* w : expected->second) {
                 if (w->order < from || w->estimate > limit) continue;
@@ -80,8 +82,8 @@ public:
             }
             const class_queue::entry found = lane.first(from, limit);
             if (found.order != first.order || found.job != first.job) {
-                FAIL("first of " << demand.gpus << " GPUs from " << from << " within " << ticks(limit) << ": " << found.order << ", not "
-                                 << first.order);
+                FAIL("first of " << demand.gpus << " GPUs from " << from << " within " << ticks(limit) << ": "
+                                 << found.order << ", not " << first.order);
             }
         });
         if (seen != lanes.size()) FAIL(seen << " lanes of " << lanes.size());
@@ -89,7 +91,8 @@ public:
 
     /// The whole chain in submit order.
     void check_order() const {
-        if (queue_.size() != naive_.size() || queue_.empty() != naive_.empty()) FAIL("size " << queue_.size() << ", not " << naive_.size());
+        if (queue_.size() != naive_.size() || queue_.empty() != naive_.empty())
+            FAIL("size " << queue_.size() << ", not " << naive_.size());
         job_id at = queue_.front();
         for (const waiting& w : naive_) {
             if (at != w.job) FAIL("at rank " << w.order << " stands job " << index(at) << ", not " << index(w.job));
@@ -131,11 +134,14 @@ void drive(std::uint64_t seed, std::uint32_t lanes, std::size_t peak, Pick pick)
     q.check_order();
     std::size_t reached = 0;
     for (int phase = 0; phase != 6; ++phase) {
-        const std::size_t goal = phase % 2 == 0 ? peak / (phase == 2 ? 4U : 1U) : static_cast<std::size_t>(phase == 3 ? 0 : 20);
+        const std::size_t goal =
+            phase % 2 == 0 ? peak / (phase == 2 ? 4U : 1U) : static_cast<std::size_t>(phase == 3 ? 0 : 20);
         const std::uint64_t pushes = phase % 2 == 0 ? 5 : 1;  // of 6 operations
         for (int step = 0; q.size() != goal; ++step) {
-            if (q.size() == 0 || random() % 6 < pushes) q.push(draw_demand(random, lanes), draw_estimate(random));
-            else q.remove(pick(random, q.size()));
+            if (q.size() == 0 || random() % 6 < pushes)
+                q.push(draw_demand(random, lanes), draw_estimate(random));
+            else
+                q.remove(pick(random, q.size()));
             if (step % 32 == 0) q.check_search();
         }
         reached = std::max(reached, q.size());
@@ -150,16 +156,17 @@ void drive(std::uint64_t seed, std::uint32_t lanes, std::size_t peak, Pick pick)
 TEST_CASE("a class queue agrees with a vector when jobs leave anywhere", "[class_queue]") {
     for (const std::uint32_t lanes : {1U, 3U, 30U}) {
         CAPTURE(lanes);
-        drive(lanes, lanes, 3000, [](std::mt19937_64& random, std::size_t n) { return random() % n; });
+        drive(lanes, lanes, 6000, [](std::mt19937_64& random, std::size_t n) { return random() % n; });
     }
 }
 
 TEST_CASE("a class queue agrees with a vector when jobs leave at the front", "[class_queue]") {
-    drive(7, 12, 3000, [](std::mt19937_64& random, std::size_t n) { return random() % std::min<std::size_t>(n, 3); });
+    drive(7, 12, 6000, [](std::mt19937_64& random, std::size_t n) { return random() % std::min<std::size_t>(n, 3); });
 }
 
 TEST_CASE("a class queue agrees with a vector when jobs leave at the back", "[class_queue]") {
-    drive(8, 12, 3000, [](std::mt19937_64& random, std::size_t n) { return n - 1 - random() % std::min<std::size_t>(n, 3); });
+    drive(8, 12, 6000,
+          [](std::mt19937_64& random, std::size_t n) { return n - 1 - random() % std::min<std::size_t>(n, 3); });
 }
 
 TEST_CASE("one job more than a run of slots is found behind sixteen longer ones", "[class_queue]") {

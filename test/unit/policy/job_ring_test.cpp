@@ -14,8 +14,10 @@ using policy::job_ring;
 namespace {
 
 void check(const job_ring& ring, const std::deque<job_id>& naive) {
-    if (ring.empty() != naive.empty()) FAIL("the ring is " << (ring.empty() ? "" : "not ") << "empty with " << naive.size() << " jobs");
-    if (!naive.empty() && ring.front() != naive.front()) FAIL("front " << index(ring.front()) << ", not " << index(naive.front()));
+    if (ring.empty() != naive.empty())
+        FAIL("the ring is " << (ring.empty() ? "" : "not ") << "empty with " << naive.size() << " jobs");
+    if (!naive.empty() && ring.front() != naive.front())
+        FAIL("front " << index(ring.front()) << ", not " << index(naive.front()));
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ struct both {
     std::uint64_t order = 0;
 
     void push(std::uint64_t key) {
-        const ranked_job e{.key = key, .order = order, .job = job_id{static_cast<std::uint32_t>(order * 7 % 1'000'003)}};
+        const ranked_job e{
+            .key = key, .order = order, .job = job_id{static_cast<std::uint32_t>(order * 7 % 1'000'003)}};
         ++order;
         sorter.push(e);
         naive.insert(e);
@@ -52,9 +53,11 @@ struct both {
         check();
     }
     void check() const {
-        if (sorter.size() != naive.size() || sorter.empty() != naive.empty()) FAIL("size " << sorter.size() << ", not " << naive.size());
+        if (sorter.size() != naive.size() || sorter.empty() != naive.empty())
+            FAIL("size " << sorter.size() << ", not " << naive.size());
         if (naive.empty() || sorter.front() == *naive.begin()) return;
-        FAIL("front (" << sorter.front().key << ", " << sorter.front().order << "), not (" << naive.begin()->key << ", " << naive.begin()->order << ")");
+        FAIL("front (" << sorter.front().key << ", " << sorter.front().order << "), not (" << naive.begin()->key << ", "
+                       << naive.begin()->order << ")");
     }
 };
 
@@ -68,8 +71,10 @@ void drive(std::uint64_t seed, std::size_t peak, Key key) {
     for (const std::size_t goal : {peak, std::size_t{100}, peak / 3, std::size_t{0}, peak / 2, std::size_t{0}}) {
         const bool growing = goal > q.naive.size();
         while (q.naive.size() != goal) {
-            if (q.naive.empty() || random() % 5 < (growing ? 4U : 1U)) q.push(key(random, q.order, last));
-            else last = q.pop().key;
+            if (q.naive.empty() || random() % 5 < (growing ? 4U : 1U))
+                q.push(key(random, q.order, last));
+            else
+                last = q.pop().key;
         }
         reached = std::max(reached, goal);
     }
@@ -96,7 +101,9 @@ TEST_CASE("a sorter takes rising, falling and sawtooth keys", "[job_sorter]") {
 
 TEST_CASE("a sorter takes keys close to those that leave", "[job_sorter]") {
     drive(7, 20'000, [](std::mt19937_64& random, std::uint64_t, std::uint64_t last) { return last + random() % 1000; });
-    drive(8, 20'000, [](std::mt19937_64& random, std::uint64_t, std::uint64_t last) { return last < 50 ? last : last - random() % 50; });
+    drive(8, 20'000, [](std::mt19937_64& random, std::uint64_t, std::uint64_t last) {
+        return last < 50 ? last : last - random() % 50;
+    });
 }
 
 TEST_CASE("a sorter orders the smallest and the largest key", "[job_sorter]") {
@@ -126,7 +133,8 @@ TEST_CASE("a job that left a sorter can come back with an older rank", "[job_sor
 TEST_CASE("a cleared sorter begins anew", "[job_sorter]") {
     std::mt19937_64 random{10};
     both q;
-    for (const std::size_t n : {std::size_t{5000}, std::size_t{1}, std::size_t{0}, std::size_t{129}, std::size_t{2000}}) {
+    for (const std::size_t n :
+         {std::size_t{5000}, std::size_t{1}, std::size_t{0}, std::size_t{129}, std::size_t{2000}}) {
         for (std::size_t i = 0; i != n; ++i) q.push(random() % 1000);
         for (std::size_t i = 0; i != n / 3; ++i) q.pop();
         q.clear();
@@ -167,8 +175,10 @@ TEST_CASE("a sorter that repeats itself allocates nothing", "[job_sorter]") {
         std::uint64_t order = 0;
         for (int i = 0; i != 20'000; ++i) q.push({.key = random(), .order = order++, .job = job_id{}});
         for (int i = 0; i != 50'000; ++i) {
-            if (random() % 2 == 0) q.push({.key = random(), .order = order++, .job = job_id{}});
-            else q.pop();
+            if (random() % 2 == 0)
+                q.push({.key = random(), .order = order++, .job = job_id{}});
+            else
+                q.pop();
         }
         if (repeat == 1) q.clear();
         while (!q.empty()) q.pop();

@@ -17,8 +17,10 @@ using policy::ranked_job;
 
 namespace {
 
-static_assert(before({.key = 1, .order = 9}, {.key = 2, .order = 0}) && !before({.key = 2, .order = 0}, {.key = 1, .order = 9}));
-static_assert(before({.key = 1, .order = 3}, {.key = 1, .order = 4}) && !before({.key = 1, .order = 4}, {.key = 1, .order = 4}));
+static_assert(before({.key = 1, .order = 9}, {.key = 2, .order = 0}) &&
+              !before({.key = 2, .order = 0}, {.key = 1, .order = 9}));
+static_assert(before({.key = 1, .order = 3}, {.key = 1, .order = 4}) &&
+              !before({.key = 1, .order = 4}, {.key = 1, .order = 4}));
 
 struct in_order {
     bool operator()(const ranked_job& a, const ranked_job& b) const { return before(a, b); }
@@ -39,7 +41,8 @@ void check_ends(const ordered_jobs& jobs, const naive_set& naive) {
 void check_walk(const ordered_jobs& jobs, const naive_set& naive) {
     auto at = jobs.begin();
     for (const ranked_job& e : naive) {
-        if (at == jobs.end() || *at != e || at->job != e.job) FAIL("the walk differs at (" << e.key << ", " << e.order << ")");
+        if (at == jobs.end() || *at != e || at->job != e.job)
+            FAIL("the walk differs at (" << e.key << ", " << e.order << ")");
         ++at;
     }
     CHECK(at == jobs.end());
@@ -49,7 +52,8 @@ void check_behind(const ordered_jobs& jobs, const naive_set& naive, const ranked
     const auto expected = naive.upper_bound(e);
     const auto found = jobs.behind(e);
     if ((found == jobs.end()) != (expected == naive.end())) FAIL("behind (" << e.key << ", " << e.order << ")");
-    if (expected != naive.end() && *found != *expected) FAIL("behind (" << e.key << ", " << e.order << ") comes " << found->order);
+    if (expected != naive.end() && *found != *expected)
+        FAIL("behind (" << e.key << ", " << e.order << ") comes " << found->order);
 }
 
 /// Grows and shrinks by erasing anywhere, with keys below `keys`.
@@ -119,7 +123,8 @@ TEST_CASE("a job that is not in the set cannot be erased", "[ordered_jobs]") {
     jobs.insert(ranked(1, 3));
     CHECK_THROWS_AS(jobs.erase(ranked(1, 2)), internal_error);
     CHECK_THROWS_AS(jobs.erase(ranked(2, 1)), internal_error);
-    CHECK_THROWS_AS(jobs.erase({.key = 1, .order = 1, .job = job_id{99}}), internal_error);  // another job at this place
+    CHECK_THROWS_AS(jobs.erase({.key = 1, .order = 1, .job = job_id{99}}),
+                    internal_error);  // another job at this place
     CHECK(jobs.first() == ranked(1, 1));
     CHECK(jobs.last() == ranked(1, 3));
     jobs.erase(ranked(1, 1));

@@ -24,7 +24,8 @@ using masks = std::vector<std::uint64_t>;
 
 free_index index_of(const masks& free, std::uint32_t per_node) {
     free_index f = free_index::nodes(static_cast<std::uint32_t>(free.size()), per_node);
-    for (std::uint32_t row = 0; row != free.size(); ++row) f.take({.node = node_id{row}, .gpus = free_index::full_mask(per_node) & ~free[row]});
+    for (std::uint32_t row = 0; row != free.size(); ++row)
+        f.take({.node = node_id{row}, .gpus = free_index::full_mask(per_node) & ~free[row]});
     return f;
 }
 
@@ -57,14 +58,17 @@ std::string text(const naive::placement& where) {
 const std::vector<gpu_share> before{{.node = node_id{77}, .gpus = 5}, {.node = node_id{3}, .gpus = 1}};
 
 /// One question to one placer. Was there a place?
-bool check(const std::string& name, const policy::placer& p, const masks& free, const free_index& f, fleet::demand wanted) {
+bool check(const std::string& name, const policy::placer& p, const masks& free, const free_index& f,
+           fleet::demand wanted) {
     const auto expected = naive::place_on_nodes(free, f.gpus_per_node(), name, wanted.gpus, wanted.spread);
-    INFO(name << ", " << free.size() << " nodes of " << f.gpus_per_node() << ", " << wanted.gpus << " GPUs" << (wanted.spread ? ", spread" : ""));
+    INFO(name << ", " << free.size() << " nodes of " << f.gpus_per_node() << ", " << wanted.gpus << " GPUs"
+              << (wanted.spread ? ", spread" : ""));
     std::vector<gpu_share> out = before;
     const bool placed = p.place(f, wanted, out);
     if (placed != expected.has_value()) FAIL("place says " << placed);
     if (p.fits(f, wanted) != placed || policy::fits(p, f, wanted) != placed) FAIL("fits does not agree with place");
-    if (out.size() < before.size() || !std::equal(before.begin(), before.end(), out.begin())) FAIL("what was in the list has changed");
+    if (out.size() < before.size() || !std::equal(before.begin(), before.end(), out.begin()))
+        FAIL("what was in the list has changed");
     out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(before.size()));
     if (!placed) {
         if (!out.empty()) FAIL("a failure leaves " << out.size() << " shares");
@@ -90,8 +94,11 @@ TEST_CASE("placers agree with the naive one on random fleets", "[placers]") {
                 const masks free = random_masks(random, nodes, per_node);
                 const free_index f = index_of(free, per_node);
                 for (int k = 0; k != 6; ++k) {
-                    const std::uint64_t most = k < 3 ? per_node : k < 5 ? f.free_gpus() + 2 : std::uint64_t{nodes} * per_node + 2;
-                    const fleet::demand wanted{.gpus = static_cast<std::uint32_t>(1 + random() % most), .spread = random() % 3 == 0};
+                    const std::uint64_t most = k < 3   ? per_node
+                                               : k < 5 ? f.free_gpus() + 2
+                                                       : std::uint64_t{nodes} * per_node + 2;
+                    const fleet::demand wanted{.gpus = static_cast<std::uint32_t>(1 + random() % most),
+                                               .spread = random() % 3 == 0};
                     (check(name, *p, free, f, wanted) ? placed : refused) += 1;
                 }
             }
@@ -110,7 +117,8 @@ TEST_CASE("placers agree with the naive one on every small fleet", "[placers]") 
             const masks free{state & 7U, state >> 3U & 7U, state >> 6U & 7U, state >> 9U};
             const free_index f = index_of(free, 3);
             for (std::uint32_t gpus = 1; gpus <= 13; ++gpus) {
-                for (const bool spread : {false, true}) placed += check(name, *p, free, f, {.gpus = gpus, .spread = spread}) ? 1U : 0U;
+                for (const bool spread : {false, true})
+                    placed += check(name, *p, free, f, {.gpus = gpus, .spread = spread}) ? 1U : 0U;
             }
         }
         CHECK(placed > 4096);

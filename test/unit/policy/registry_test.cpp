@@ -21,7 +21,8 @@ std::set<std::string_view> names_of(std::span<const policy::description> table) 
 }  // namespace
 
 TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
-    CHECK(names_of(policy::policies()) == std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"});
+    CHECK(names_of(policy::policies()) ==
+          std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"});
     CHECK(names_of(policy::placers()) == std::set<std::string_view>{"first-fit", "pack", "spread"});
 }
 

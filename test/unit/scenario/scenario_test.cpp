@@ -1,9 +1,9 @@
+#include "support/catch.hpp"
+
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
-
-#include "support/catch.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -119,7 +119,8 @@ output:
 }
 
 TEST_CASE("texts that YAML would take for something else are quoted", "[scenario]") {
-    for (const char* text : {"", "true", "No", "null", "12", "-x", "a b", "a: b", "#x", "~", "ü", "a\\b", "1.5", ".5", "=", "y"}) {
+    for (const char* text :
+         {"", "true", "No", "null", "12", "-x", "a b", "a: b", "#x", "~", "ü", "a\\b", "1.5", ".5", "=", "y"}) {
         const std::string written = scenario::yaml_text(std::string{text});
         CHECK(written.front() == '"');
         CHECK(written.back() == '"');
@@ -201,18 +202,24 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "error: name: is empty; write a name that can be a folder, such as philly-easy");
         for (const char* bad : {".", "..", ".hidden", "-o", " a", "a "}) {
             s.name = bad;
-            CHECK(refusal(s) == "error: name: starts with a dot, a dash or a blank, or ends with a blank (" + std::string{bad} + "); write a name that can be a folder, such as philly-easy");
+            CHECK(refusal(s) == "error: name: starts with a dot, a dash or a blank, or ends with a blank (" +
+                                    std::string{bad} + "); write a name that can be a folder, such as philly-easy");
         }
         s.name = "a/b";
-        CHECK(refusal(s) == "error: name: contains a slash, a backslash or a control character (a/b); write a name that can be a folder, such as philly-easy");
+        CHECK(refusal(s) ==
+              "error: name: contains a slash, a backslash or a control character (a/b); write a name that can be a "
+              "folder, such as philly-easy");
         s.name = std::string(129, 'x');
-        CHECK(refusal(s) == "error: name: longer than 128 bytes (" + std::string(32, 'x') + "...); write a name that can be a folder, such as philly-easy");
+        CHECK(refusal(s) == "error: name: longer than 128 bytes (" + std::string(32, 'x') +
+                                "...); write a name that can be a folder, such as philly-easy");
         s.name = "Größe 1.5 (a)";
         CHECK(refusal(s) == "accepted");
     }
     SECTION("thresholds") {
         s.scheduler.las.thresholds = {{100}, {100}};
-        CHECK(refusal(s) == "error: scheduler.las.thresholds.1: not above the threshold before it (100 GPU-ns); write rising thresholds");
+        CHECK(refusal(s) ==
+              "error: scheduler.las.thresholds.1: not above the threshold before it (100 GPU-ns); write rising "
+              "thresholds");
         s.scheduler.las.thresholds = {{0}};
         CHECK(refusal(s) == "error: scheduler.las.thresholds.0: too small (\"0 GPU-s\"); write at least \"1 GPU-ns\"");
         s.scheduler.las.thresholds.clear();
@@ -226,19 +233,24 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "accepted");
         SECTION("no sizes") {
             jobs.gpus.clear();
-            CHECK(refusal(s) == "error: workload.0.synthetic.gpus: no job sizes; write at least one, such as [{ gpus: 1, weight: 1 }]");
+            CHECK(
+                refusal(s) ==
+                "error: workload.0.synthetic.gpus: no job sizes; write at least one, such as [{ gpus: 1, weight: 1 }]");
         }
         SECTION("no weight") {
             jobs.gpus[0].weight = 0;
             CHECK(refusal(s) == "error: workload.0.synthetic.gpus: all weights are 0; give one size a weight above 0");
             jobs.gpus[0].weight = std::numeric_limits<double>::quiet_NaN();
-            CHECK(refusal(s) == "error: workload.0.synthetic.gpus.0.weight: not a number (nan); write a decimal number");
+            CHECK(refusal(s) ==
+                  "error: workload.0.synthetic.gpus.0.weight: not a number (nan); write a decimal number");
         }
         SECTION("rate") {
             jobs.rate = {0};
             CHECK(refusal(s) == "error: workload.0.synthetic.rate: too small (\"0 /s\"); write more than \"0 /s\"");
             jobs.rate = {1e-9};
-            CHECK(refusal(s) == "error: workload.0.synthetic.rate: the jobs would take more than 100 years to arrive (1e-09 /s); write a larger rate or fewer jobs");
+            CHECK(refusal(s) ==
+                  "error: workload.0.synthetic.rate: the jobs would take more than 100 years to arrive (1e-09 /s); "
+                  "write a larger rate or fewer jobs");
         }
         SECTION("estimates") {
             jobs.estimate_factor = {2.0, 1.0};
@@ -261,7 +273,8 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
 TEST_CASE("names of policies and placers are checked against those that exist", "[scenario]") {
     const auto refused = [](const scenario::scenario& s) -> std::string {
         try {
-            scenario::validate(s, policies, placers, [](std::string_view path) { return source_position{"f.yaml", 3, path.size()}; });
+            scenario::validate(s, policies, placers,
+                               [](std::string_view path) { return source_position{"f.yaml", 3, path.size()}; });
         } catch (const scenario_error& e) {
             return e.what();
         }

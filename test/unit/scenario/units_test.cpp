@@ -1,6 +1,6 @@
-#include <ampacity/scenario/units.hpp>
-
 #include "support/catch.hpp"
+
+#include <ampacity/scenario/units.hpp>
 
 #include <random>
 #include <set>
@@ -57,9 +57,13 @@ TEST_CASE("durations become exact nanoseconds", "[units]") {
 }
 
 TEST_CASE("wrong durations say what is wrong and what to write", "[units]") {
-    CHECK(refused<duration>("60") == "expected a duration, found a bare number; write the unit, such as \"60 s\" (units: " + std::string{time_units} + ")");
-    CHECK(refused<duration>("5 kW") == "expected a duration, found a power; write one of the units of a duration: " + std::string{time_units});
-    CHECK(refused<duration>("5 fortnights") == "unknown unit; write one of the units of a duration: " + std::string{time_units});
+    CHECK(refused<duration>("60") ==
+          "expected a duration, found a bare number; write the unit, such as \"60 s\" (units: " +
+              std::string{time_units} + ")");
+    CHECK(refused<duration>("5 kW") ==
+          "expected a duration, found a power; write one of the units of a duration: " + std::string{time_units});
+    CHECK(refused<duration>("5 fortnights") ==
+          "unknown unit; write one of the units of a duration: " + std::string{time_units});
     CHECK(refused<duration>("5 H") == "unknown unit; did you mean `h`?");
     CHECK(refused<duration>("soon") == "expected a duration; write a number and a unit, such as \"60 s\"");
     CHECK(refused<duration>("") == "expected a duration; write a number and a unit, such as \"60 s\"");
@@ -118,10 +122,13 @@ TEST_CASE("dates", "[units]") {
     CHECK(read<date>("2026-01-01T02:00:00+02:00") == base);
     CHECK(read<date>("2025-12-31T19:00:00-05:00") == base);
     CHECK(read<date>("2024-02-29") == date{sys_days{2024y / 2 / 29}});
-    for (const char* wrong : {"", "2026", "2026-1-1", "2026-13-01", "2025-02-29", "2026-01-01T", "2026-01-01T24:00", "2026-01-01T00:60", "2026-01-01T00:00:00X",
-                              "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1234567890Z", "2026-01-01T00:00Zx", "1600-01-01", "2300-01-01", "2026-01-01T00:00+2"}) {
+    for (const char* wrong :
+         {"", "2026", "2026-1-1", "2026-13-01", "2025-02-29", "2026-01-01T", "2026-01-01T24:00", "2026-01-01T00:60",
+          "2026-01-01T00:00:00X", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1234567890Z", "2026-01-01T00:00Zx",
+          "1600-01-01", "2300-01-01", "2026-01-01T00:00+2"}) {
         INFO(wrong);
-        CHECK(refused<date>(wrong) == "expected a date; write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z");
+        CHECK(refused<date>(wrong) ==
+              "expected a date; write an ISO 8601 date of the years 1678 to 2261, such as 2026-01-01T00:00:00Z");
     }
 }
 
@@ -143,13 +150,15 @@ TEST_CASE("what is written reads back to the same value", "[units]") {
     std::mt19937_64 random{20260101};
     for (int i = 0; i < 20'000; ++i) {
         const auto bits = random();
-        const duration d{static_cast<std::int64_t>(bits % static_cast<std::uint64_t>(longest_input.count())) >> (bits % 60)};
+        const duration d{static_cast<std::int64_t>(bits % static_cast<std::uint64_t>(longest_input.count())) >>
+                         (bits % 60)};
         CHECK(read<duration>(format(d)) == d);
         const gpu_duration g{static_cast<std::int64_t>(bits % 9'000'000'000'000'000'000ULL) >> (bits % 62)};
         CHECK(read<gpu_duration>(format(g)) == g);
         const double x = std::ldexp(static_cast<double>(random() >> 11U), static_cast<int>(bits % 200) - 150);
         CHECK(read<double>(format(x)) == x);
-        for (const dimension of : {dimension::rate, dimension::power, dimension::energy, dimension::data_rate, dimension::price}) {
+        for (const dimension of :
+             {dimension::rate, dimension::power, dimension::energy, dimension::data_rate, dimension::price}) {
             double again = 0;
             REQUIRE(!parse_quantity(format_quantity(x, of), of, again));
             CHECK(again == x);

@@ -2,8 +2,9 @@
 /// The naive replay against cases worked out by hand from the semantics: it is what the engine is
 /// compared with, so it needs a check that is no program.
 
-#include "support/catch.hpp"
 #include "support/naive_replay.hpp"
+
+#include "support/catch.hpp"
 #include "support/random_workload.hpp"
 
 #include <stdexcept>
@@ -99,17 +100,20 @@ TEST_CASE("naive srtf on a pool", "[naive]") {
         CHECK(o[1].preemptions == 0);
     }
     SECTION("at equal remaining time the earlier submit goes first") {
-        CHECK(spans_of(replay({make(0, 10, 4), make(5, 5, 4)}, pool(4), {.policy = "srtf"})) == spans{{0, 10}, {10, 15}});
+        CHECK(spans_of(replay({make(0, 10, 4), make(5, 5, 4)}, pool(4), {.policy = "srtf"})) ==
+              spans{{0, 10}, {10, 15}});
     }
     SECTION("equal keys and submits: file order; a later shorter job passes the waiting one") {
-        const std::vector<outcome> o = replay({make(0, 4, 4), make(0, 4, 4), make(2, 2, 4)}, pool(4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 4, 4), make(0, 4, 4), make(2, 2, 4)}, pool(4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 4}, {6, 10}, {4, 6}});
         CHECK(o[0].preemptions == 0);
     }
     SECTION("the prefix ends at the first job that does not fit") {
         // At 1: order 5 s (3 GPUs), 9 s left (2), 20 s (1). The second does not fit beside the first;
         // the third would, but the prefix has ended. At 6 both others start.
-        const std::vector<outcome> o = replay({make(0, 10, 2), make(1, 5, 3), make(1, 20, 1)}, pool(4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 10, 2), make(1, 5, 3), make(1, 20, 1)}, pool(4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 15}, {1, 6}, {6, 26}});
         CHECK(o[0].preemptions == 1);
     }
@@ -131,15 +135,15 @@ TEST_CASE("naive las on a pool", "[naive]") {
     SECTION("crossings are events") {
         // 4 GPUs reach 8 GPU-s at 2. The second, still in bucket 0, runs 2 to 3; the first resumes
         // and ends after 8 s more. It reaches 40 GPU-s only at its end.
-        const std::vector<outcome> o = replay({make(0, 10, 4), make(1, 1, 4)}, pool(4),
-                                              {.policy = "las", .las_thresholds_gpu_s = {8, 40}});
+        const std::vector<outcome> o =
+            replay({make(0, 10, 4), make(1, 1, 4)}, pool(4), {.policy = "las", .las_thresholds_gpu_s = {8, 40}});
         CHECK(spans_of(o) == spans{{0, 11}, {2, 3}});
         CHECK(o[0].preemptions == 1);
     }
     SECTION("within a bucket the earlier submit goes first, running or not") {
         // Both in bucket 1 from 4 on (the second ran 2 to 4): the first takes the pool back.
-        const std::vector<outcome> o = replay({make(0, 10, 4), make(1, 6, 4)}, pool(4),
-                                              {.policy = "las", .las_thresholds_gpu_s = {8}});
+        const std::vector<outcome> o =
+            replay({make(0, 10, 4), make(1, 6, 4)}, pool(4), {.policy = "las", .las_thresholds_gpu_s = {8}});
         CHECK(spans_of(o) == spans{{0, 12}, {2, 16}});
         CHECK(attempts_of(o[1]) == spans{{2, -1}, {12, -1}});
         CHECK(o[1].preemptions == 1);
@@ -148,7 +152,8 @@ TEST_CASE("naive las on a pool", "[naive]") {
         // 3 GPUs reach 1 GPU-s = 1e9 GPU-ns at ceil(1e9 / 3) = 333333334 ns.
         job late = make(0, 1, 3);
         late.submit_ns = 1;
-        const std::vector<outcome> o = replay({make(0, 1, 3), late}, pool(3), {.policy = "las", .las_thresholds_gpu_s = {1}});
+        const std::vector<outcome> o =
+            replay({make(0, 1, 3), late}, pool(3), {.policy = "las", .las_thresholds_gpu_s = {1}});
         CHECK(o[1].first_start_ns == 333'333'334);
         REQUIRE(o[0].attempts.size() == 2);
         CHECK(o[0].attempts[1].start_ns == 666'666'668);
@@ -171,7 +176,8 @@ TEST_CASE("naive easy on a pool", "[naive]") {
         // at 3, and ends at 5. At 5 line 3 fits but would end at 13. At 10 the head takes 5 of 5
         // free; at 11 line 2 ends and line 3 starts.
         const std::vector<job> jobs{make(0, 10, 4), make(1, 10, 5), make(2, 9, 1), make(3, 8, 1), make(3, 2, 1, 7)};
-        CHECK(spans_of(replay(jobs, pool(6), {.policy = "easy"})) == spans{{0, 10}, {10, 20}, {2, 11}, {11, 19}, {3, 5}});
+        CHECK(spans_of(replay(jobs, pool(6), {.policy = "easy"})) ==
+              spans{{0, 10}, {10, 20}, {2, 11}, {11, 19}, {3, 5}});
     }
     SECTION("all planned ends of the shadow instant count") {
         // Two jobs of 2 end at 10: 5 free, extra 2. With one of them only, extra would be 0.
@@ -181,7 +187,8 @@ TEST_CASE("naive easy on a pool", "[naive]") {
     SECTION("extra is used up within one pass") {
         // 3 of 7 are free at 1; at 10 all 7 are, the head needs 4: extra 3. Lines 3 and 4 (2 GPUs
         // each, long): the first starts (extra 1), the second finds 1 free. Line 5 takes the last extra.
-        const std::vector<job> jobs{make(0, 10, 2), make(0, 10, 2), make(1, 5, 4), make(2, 20, 2), make(2, 20, 2), make(2, 20, 1)};
+        const std::vector<job> jobs{make(0, 10, 2), make(0, 10, 2), make(1, 5, 4),
+                                    make(2, 20, 2), make(2, 20, 2), make(2, 20, 1)};
         CHECK(spans_of(replay(jobs, pool(7), {.policy = "easy"})) ==
               spans{{0, 10}, {0, 10}, {10, 15}, {2, 22}, {15, 35}, {2, 22}});
         // 5 of 9 are free at 1, extra 9 - 6 = 3. Of two jobs of 2 that both fit, one may delay nothing.
@@ -200,12 +207,14 @@ TEST_CASE("naive conservative on a pool", "[naive]") {
         // Slots: line 1 at 10, line 2 at 10. Line 3 at 3 would hold 1 GPU until 11, when none is
         // left: slot 20. Easy only protects line 1 and starts it (extra 2).
         const std::vector<job> jobs{make(0, 10, 3), make(1, 10, 2), make(2, 10, 2), make(3, 8, 1)};
-        CHECK(spans_of(replay(jobs, pool(4), {.policy = "conservative"})) == spans{{0, 10}, {10, 20}, {10, 20}, {20, 28}});
+        CHECK(spans_of(replay(jobs, pool(4), {.policy = "conservative"})) ==
+              spans{{0, 10}, {10, 20}, {10, 20}, {20, 28}});
         CHECK(spans_of(replay(jobs, pool(4), {.policy = "easy"})) == spans{{0, 10}, {10, 20}, {11, 21}, {3, 11}});
     }
     SECTION("a hole before a reservation is used up to its last ns") {
         const std::vector<job> jobs{make(0, 10, 2), make(1, 10, 4), make(2, 5, 4), make(3, 7, 2), make(4, 6, 2)};
-        CHECK(spans_of(replay(jobs, pool(4), {.policy = "conservative"})) == spans{{0, 10}, {10, 20}, {20, 25}, {3, 10}, {25, 31}});
+        CHECK(spans_of(replay(jobs, pool(4), {.policy = "conservative"})) ==
+              spans{{0, 10}, {10, 20}, {20, 25}, {3, 10}, {25, 31}});
     }
     SECTION("an early end rebuilds the profile") {
         const std::vector<job> jobs{make(0, 5, 4, 10), make(1, 5, 4)};
@@ -241,7 +250,8 @@ TEST_CASE("naive placers: remainders", "[naive]") {
     SECTION("spread: most free, then index; whole jobs then find no whole node") {
         const std::vector<job> jobs{make(0, 9, 1), make(0, 9, 1), make(0, 9, 2), make(0, 9, 1), make(0, 9, 4)};
         const std::vector<outcome> o = replay(jobs, flat(3, 4, "spread"), {.policy = "fifo"});
-        CHECK(places_of(o) == std::vector<placement>{{{0, 0b0001}}, {{1, 0b0001}}, {{2, 0b0011}}, {{0, 0b0010}}, {{0, 0b1111}}});
+        CHECK(places_of(o) ==
+              std::vector<placement>{{{0, 0b0001}}, {{1, 0b0001}}, {{2, 0b0011}}, {{0, 0b0010}}, {{0, 0b1111}}});
         CHECK(o[4].first_start_ns == 9 * s);
     }
 }
@@ -288,11 +298,13 @@ TEST_CASE("naive easy on nodes: the head's place counts, not the number of GPUs"
     // GPU is "extra": no. Line 4 ends at 10: starts on node 0.
     // At 3 (line 5 arrives): line 3 is now offered node 1, where it does not matter: starts.
     // Line 5 finds nothing free. 10: head on node 0 until 15; node 1 is full; 15: line 5.
-    const std::vector<job> jobs{make(0, 10, 3), make(0, 20, 3), make(1, 5, 4), make(2, 100, 1), make(2, 8, 1), make(3, 100, 1)};
+    const std::vector<job> jobs{make(0, 10, 3),  make(0, 20, 3), make(1, 5, 4),
+                                make(2, 100, 1), make(2, 8, 1),  make(3, 100, 1)};
     const std::vector<outcome> o = replay(jobs, flat(2, 4), {.policy = "easy"});
     CHECK(spans_of(o) == spans{{0, 10}, {0, 20}, {10, 15}, {3, 103}, {2, 10}, {15, 115}});
-    CHECK(places_of(o) == std::vector<placement>{
-                              {{0, 0b0111}}, {{1, 0b0111}}, {{0, 0b1111}}, {{1, 0b1000}}, {{0, 0b1000}}, {{0, 0b0001}}});
+    CHECK(places_of(o) ==
+          std::vector<placement>{
+              {{0, 0b0111}}, {{1, 0b0111}}, {{0, 0b1111}}, {{1, 0b1000}}, {{0, 0b1000}}, {{0, 0b0001}}});
 }
 
 TEST_CASE("naive easy on nodes: earlier backfilled jobs that outlive the shadow time stay in place", "[naive]") {
@@ -313,7 +325,8 @@ TEST_CASE("naive conservative on nodes: a slot without a place keeps its reserva
     // Each node has one GPU free. Line 2 needs 2 on one node: slot now by count, no place.
     // Line 3 finds no GPU in the profile until 7, and nothing happens at 7. At 10 both start.
     const std::vector<job> jobs{make(0, 10, 3), make(0, 10, 3), make(1, 5, 2), make(2, 3, 1)};
-    CHECK(spans_of(replay(jobs, flat(2, 4), {.policy = "conservative"})) == spans{{0, 10}, {0, 10}, {10, 15}, {10, 13}});
+    CHECK(spans_of(replay(jobs, flat(2, 4), {.policy = "conservative"})) ==
+          spans{{0, 10}, {0, 10}, {10, 15}, {10, 13}});
 }
 
 TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") {
@@ -321,7 +334,8 @@ TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") 
         // 0: line 1 (50) on node 0, line 0 (100) on node 1. 10: line 2 (5) first; all GPUs are held, so
         // it claims on node 0. Line 1 has lost GPUs: nothing unheld is whole, node 1 is unclaimed:
         // it moves there. Line 0 finds nothing: preempted. 15: it starts on node 0, 90 s left.
-        const std::vector<outcome> o = replay({make(0, 100, 4), make(0, 50, 4), make(10, 5, 2)}, flat(2, 4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 100, 4), make(0, 50, 4), make(10, 5, 2)}, flat(2, 4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 105}, {0, 50}, {10, 15}});
         CHECK(attempts_of(o[0]) == spans{{0, 1}, {15, 0}});
         CHECK(attempts_of(o[1]) == spans{{0, 0}, {10, 1}});
@@ -333,7 +347,8 @@ TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") 
     SECTION("GPUs held by running jobs still to be walked are avoided") {
         // Node 0 is held by line 0, node 1 has one GPU taken by line 1. Line 2 (2 GPUs) goes to node 1's
         // free GPUs although first-fit would take node 0: nobody moves.
-        const std::vector<outcome> o = replay({make(0, 100, 4), make(0, 90, 1), make(10, 5, 2)}, flat(2, 4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 100, 4), make(0, 90, 1), make(10, 5, 2)}, flat(2, 4), {.policy = "srtf"});
         // At 0 the shorter line 1 goes first: node 0. Line 0 then has node 1.
         CHECK(places_of(o) == std::vector<placement>{{{1, 0b1111}}, {{0, 0b0001}}, {{0, 0b0110}}});
         CHECK(o[0].preemptions + o[1].preemptions == 0);
@@ -342,14 +357,16 @@ TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") 
     SECTION("a claimed job without a place is preempted and ends the walk") {
         // Line 0 holds GPUs 0 and 1, line 1 GPU 2. Line 2 (2 GPUs) finds only GPU 3 unheld and claims 0
         // and 1. Line 1 (20 s left) keeps GPU 2. Line 0 (30 s left) has only GPU 3: preempted.
-        const std::vector<outcome> o = replay({make(0, 40, 2), make(5, 25, 1), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 40, 2), make(5, 25, 1), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 45}, {5, 30}, {10, 15}});
         CHECK(o[0].preemptions == 1);
         CHECK(o[1].preemptions == 0);
         // 0: line 0 (50) on node 0, line 1 (60) on GPU 0 of node 1. 10: line 2 (5 s, 6 GPUs) has no unheld
         // place; node 0 is wholly unclaimed, its remainder goes to GPUs 0 and 1 of node 1. Line 0 (40,
         // 4 GPUs) finds no node: the walk stops, and line 1 stops too, though 2 GPUs stay idle.
-        const std::vector<outcome> stop = replay({make(0, 50, 4), make(0, 60, 1), make(10, 5, 6)}, flat(2, 4), {.policy = "srtf"});
+        const std::vector<outcome> stop =
+            replay({make(0, 50, 4), make(0, 60, 1), make(10, 5, 6)}, flat(2, 4), {.policy = "srtf"});
         CHECK(spans_of(stop) == spans{{0, 55}, {0, 65}, {10, 15}});
         CHECK(stop[0].preemptions == 1);
         CHECK(stop[1].preemptions == 1);
@@ -358,7 +375,8 @@ TEST_CASE("naive srtf on nodes: claimed jobs move or are preempted", "[naive]") 
         // Line 0 holds GPU 0, line 1 GPUs 1 and 2. At 10 line 2 (5 s, 2 GPUs) finds only GPU 3 unheld
         // and claims 0 and 1; line 1 (31 s left) moves to 2 (its own) and 3; line 0 (90) is preempted
         // and starts at 15 on GPU 0.
-        const std::vector<outcome> o = replay({make(0, 100, 1), make(1, 40, 2), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
+        const std::vector<outcome> o =
+            replay({make(0, 100, 1), make(1, 40, 2), make(10, 5, 2)}, flat(1, 4), {.policy = "srtf"});
         CHECK(spans_of(o) == spans{{0, 105}, {1, 41}, {10, 15}});
         REQUIRE(o[1].attempts.size() == 2);
         CHECK(o[1].attempts[0].nodes == placement{{0, 0b0110}});
@@ -395,7 +413,8 @@ TEST_CASE("naive enforce_estimate", "[naive]") {
     }
     SECTION("run time before a preemption counts") {
         // 0 to 2, then 3 to 7: 6 s in all.
-        const std::vector<outcome> o = replay({make(0, 10, 2, 6), make(2, 1, 2)}, pool(2), {.policy = "srtf", .enforce_estimate = true});
+        const std::vector<outcome> o =
+            replay({make(0, 10, 2, 6), make(2, 1, 2)}, pool(2), {.policy = "srtf", .enforce_estimate = true});
         CHECK(spans_of(o) == spans{{0, 7}, {2, 3}});
         CHECK(o[0].st == state::killed);
         CHECK(o[0].lost_gpu_ns == 12 * s);
@@ -404,7 +423,8 @@ TEST_CASE("naive enforce_estimate", "[naive]") {
         // Line 0 is killed at 4 but planned until 10, so line 2 (7 s, ends at 9) is backfilled at 2 and
         // the head starts at 9, not at 4.
         const std::vector<job> jobs{make(0, 10, 3, 4), make(1, 5, 4), make(2, 7, 1)};
-        CHECK(spans_of(replay(jobs, pool(4), {.policy = "easy", .enforce_estimate = true})) == spans{{0, 4}, {9, 14}, {2, 9}});
+        CHECK(spans_of(replay(jobs, pool(4), {.policy = "easy", .enforce_estimate = true})) ==
+              spans{{0, 4}, {9, 14}, {2, 9}});
     }
 }
 
@@ -452,7 +472,8 @@ TEST_CASE("random workloads are repeatable, and no job is lost in the naive repl
                 const std::vector<job> jobs = random_workload(seed, kind, where, 30, seed != 2);
                 const std::vector<job> again = random_workload(seed, kind, where, 30, seed != 2);
                 for (const char* policy : all_policies) {
-                    INFO(name_of(kind) << " seed " << seed << " " << policy << (where.pool_gpus > 0 ? " pool" : " nodes"));
+                    INFO(name_of(kind) << " seed " << seed << " " << policy
+                                       << (where.pool_gpus > 0 ? " pool" : " nodes"));
                     options how = random_options(seed, policy);
                     how.until_ns.reset();
                     const std::vector<outcome> o = replay(jobs, where, how);
@@ -472,7 +493,8 @@ TEST_CASE("random workloads are repeatable, and no job is lost in the naive repl
                         CHECK(o[i].attempts.size() == o[i].preemptions + 1U);
                         if (o[i].preemptions == 0 && o[i].st == state::finished)
                             CHECK(*o[i].finish_ns - *o[i].first_start_ns == jobs[i].duration_ns);
-                        if (o[i].st == state::killed) CHECK(*o[i].finish_ns >= *o[i].first_start_ns + *jobs[i].estimate_ns);
+                        if (o[i].st == state::killed)
+                            CHECK(*o[i].finish_ns >= *o[i].first_start_ns + *jobs[i].estimate_ns);
                         finished += o[i].st == state::finished ? 1U : 0U;
                         killed += o[i].st == state::killed ? 1U : 0U;
                         preempted += o[i].preemptions > 0 ? 1U : 0U;

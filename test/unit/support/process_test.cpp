@@ -26,7 +26,8 @@ TEST_CASE("run_process passes arguments, environment, directory and input") {
     options.directory = here.path();
     options.environment = {{"AMPACITY_TEST_VALUE", "a b"}};
     options.input = "given";
-    const auto r = run_process({"sh", "-c", "pwd -P; echo \"$AMPACITY_TEST_VALUE\"; echo \"$1\"; cat", "sh", "x  y"}, options);
+    const auto r =
+        run_process({"sh", "-c", "pwd -P; echo \"$AMPACITY_TEST_VALUE\"; echo \"$1\"; cat", "sh", "x  y"}, options);
     CHECK(r.out == std::filesystem::canonical(here.path()).string() + "\na b\nx  y\ngiven");
     CHECK(r.status == 0);
 }
@@ -53,8 +54,8 @@ TEST_CASE("run_process sends a signal when asked to") {
     options.directory = here.path();
     options.signal = SIGINT;
     options.signal_when = [&] { return std::filesystem::exists(here.path() / "ready"); };
-    const auto r = run_process({"sh", "-c", "trap 'echo caught; exit 4' INT; touch ready; while :; do sleep 0.02; done"},
-                               options);
+    const auto r =
+        run_process({"sh", "-c", "trap 'echo caught; exit 4' INT; touch ready; while :; do sleep 0.02; done"}, options);
     CHECK(r.status == 4);
     CHECK(r.out == "caught\n");
 }

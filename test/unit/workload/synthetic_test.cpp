@@ -1,9 +1,8 @@
-#include <ampacity/workload/synthetic.hpp>
+#include "support/catch.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
-
-#include "support/catch.hpp"
+#include <ampacity/workload/synthetic.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -30,7 +29,8 @@ std::vector<job_request> draw(const synthetic_options& options, std::size_t batc
     synthetic_source source{options};
     std::vector<job_request> jobs;
     std::vector<job_request> buffer(batch);
-    while (const std::size_t n = source.next(buffer)) jobs.insert(jobs.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(n));
+    while (const std::size_t n = source.next(buffer))
+        jobs.insert(jobs.end(), buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(n));
     CHECK(source.progress() == 1.0);
     return jobs;
 }
@@ -141,7 +141,8 @@ TEST_CASE("intervals have the rate and the variation that is asked for", "[synth
     options.cv = 0;
     options.jobs = 100;
     const auto jobs = draw(options);
-    for (std::size_t i = 0; i < jobs.size(); ++i) CHECK(jobs[i].submit == instant{std::chrono::seconds{100 * static_cast<std::int64_t>(i + 1)}});
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        CHECK(jobs[i].submit == instant{std::chrono::seconds{100 * static_cast<std::int64_t>(i + 1)}});
 }
 
 TEST_CASE("durations are lognormal up to their limit", "[synthetic]") {
@@ -149,11 +150,14 @@ TEST_CASE("durations are lognormal up to their limit", "[synthetic]") {
     const double n = 100'000;
     const auto jobs = draw(options);
     // Shares below the median and below one sigma above it, and the share that was cut.
-    const auto share = [&](auto&& predicate) { return static_cast<double>(std::count_if(jobs.begin(), jobs.end(), predicate)) / n; };
+    const auto share = [&](auto&& predicate) {
+        return static_cast<double>(std::count_if(jobs.begin(), jobs.end(), predicate)) / n;
+    };
     const auto bound = [&](double p) { return 4.4 * std::sqrt(p * (1 - p) / n); };
     CHECK(std::abs(share([&](const job_request& j) { return j.work < options.median; }) - 0.5) < bound(0.5));
     const double one_sigma_s = 22 * 60 * std::exp(2.0);
-    CHECK(std::abs(share([&](const job_request& j) { return to_seconds(j.work) < one_sigma_s; }) - 0.8413447) < bound(0.8413447));
+    CHECK(std::abs(share([&](const job_request& j) { return to_seconds(j.work) < one_sigma_s; }) - 0.8413447) <
+          bound(0.8413447));
     const double cut = 0.5 * std::erfc(std::log(30 * 24 * 60 / 22.0) / 2.0 / std::sqrt(2.0));
     CHECK(std::abs(share([&](const job_request& j) { return j.work == options.max; }) - cut) < bound(cut));
     options.sigma = 0;
@@ -164,7 +168,8 @@ TEST_CASE("durations are lognormal up to their limit", "[synthetic]") {
 TEST_CASE("sizes come in their shares", "[synthetic]") {
     const auto jobs = draw(usual(100'000));
     for (const auto& [gpus, p] : {std::pair{1U, 0.8}, {2U, 0.0}, {8U, 0.15}, {32U, 0.05}}) {
-        const auto count = std::count_if(jobs.begin(), jobs.end(), [size = gpus](const job_request& j) { return j.gpus == size; });
+        const auto count =
+            std::count_if(jobs.begin(), jobs.end(), [size = gpus](const job_request& j) { return j.gpus == size; });
         CHECK(std::abs(static_cast<double>(count) / 1e5 - p) <= 4.4 * std::sqrt(p * (1 - p) / 1e5));
     }
     // A weight of 0 at the end is never drawn.

@@ -1,0 +1,471 @@
+// Each refusal is provoked behind several kinds of earlier proposals; afterwards everything must be as it was.
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/policy/plan.hpp>
+
+#include <bit>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace ampacity;
+using fleet::gpu_share;
+using policy::action_kind;
+using policy::job_state;
+using policy::job_view;
+using policy::plan;
+
+namespace {
+
+constexpr instant now{std::chrono::seconds{60}};
+using shares = std::vector<gpu_share>;
+
+gpu_share on(std::uint32_t node, std::uint64_t gpus) { return {.node = node_id{node}, .gpus = gpus}; }
+
+/// Nine jobs on four nodes of eight GPUs, or on a pool of 32: 0, 1, 7 and 9 run, 4 is absent, 6 never fits, the others
+/// wait.
+struct site {
+    fleet::fleet_state fleet;
+    pod_vector<job_view> jobs;
+    fleet::allocation_arena allocations;
+    std::unique_ptr<policy::placer> placer = policy::make_first_fit();
+    plan p{fleet, jobs, allocations, *placer};
+
+    explicit site(bool pool = false)
+        : fleet(pool ? fleet::fleet_state::pool(32) : fleet::fleet_state::flat_nodes(4, 8)) {
+        jobs.grow_to(10, {});
+        add(0, {.gpus = 8}, {on(0, 0xFF)});
+        add(1, {.gpus = 4}, {on(1, 0x0F)});
+        add(2, {.gpus = 4});
+        add(3, {.gpus = 12, .spread = true});
+        add(5, {.gpus = 1});
+        add(6, {.gpus = 40});
+        add(7, {.gpus = 2}, {on(1, 0x30)});
+        add(8, {.gpus = 2});
+        add(9, {.gpus = 2}, {on(3, 0x03)});
+        jobs[1].progress = duration{std::chrono::seconds{7}};
+        jobs[7].speed = 0.5;
+        fleet.advance(now);
+        p.begin(now);
+    }
+    site(const site&) = delete;
+
+    void add(std::uint32_t job, fleet::demand wanted, const shares& where = {}) {
+        job_view& j = jobs[job];
+        j.order = 100 + job;
+        j.estimate = std::chrono::hours{1 + job};
+        j.demand = wanted;
+        j.state = job_state::queued;
+        j.attempt = 3 * job;
+        if (where.empty()) return;
+        j.state = job_state::running;
+        j.run_start = instant{std::chrono::seconds{10 + job}};
+        fleet.take(wanted.gpus, fleet.is_pool() ? shares{} : where);
+        if (!fleet.is_pool()) j.held = allocations.store(where);
+    }
+
+    [[nodiscard]] shares held(std::size_t job) const {
+        const auto s = allocations.shares(jobs[job].held);
+        return {s.begin(), s.end()};
+    }
+};
+
+std::string text(const shares& where) {
+    std::string out;
+    for (const auto& s : where) out += " " + std::to_string(index(s.node)) + "/" + std::to_string(s.gpus);
+    return out;
+}
+
+/// Everything that a refused plan must leave as it was; the start of a run means nothing while a job waits.
+std::string state_of(const site& s) {
+    std::string out = "free " + std::to_string(s.fleet.free().free_gpus());
+    for (std::uint32_t n = 0; n != s.fleet.free().num_nodes(); ++n)
+        out += " " + std::to_string(s.fleet.free().free_mask(node_id{n}));
+    for (std::size_t i = 0; i != s.jobs.size(); ++i) {
+        const job_view& j = s.jobs[i];
+        out += "\njob " + std::to_string(i) + " order " + std::to_string(j.order) + " state " +
+               std::to_string(static_cast<int>(j.state)) + " attempt " + std::to_string(j.attempt) + " progress " +
+               std::to_string(ticks(j.progress)) + " estimate " + std::to_string(ticks(j.estimate)) + " gpus " +
+               std::to_string(j.demand.gpus) + " held" + text(s.held(i));
+        if (j.state == job_state::running) out += " since " + std::to_string(ticks(j.run_start));
+    }
+    // What is idle from now on tells what the books count as unallocated.
+    fleet::fleet_state later = s.fleet;
+    later.advance(now + duration{1});
+    ledger before;
+    ledger after;
+    s.fleet.book(before);
+    later.book(after);
+    return out + "\nidle " + to_string(after[account::idle] - before[account::idle]);
+}
+
+/// Is each GPU either free or held by one running job?
+bool consistent(const site& s) {
+    std::uint64_t gpus = s.fleet.free().free_gpus();
+    std::vector<std::uint64_t> mask;
+    for (std::uint32_t n = 0; n != s.fleet.free().num_nodes(); ++n)
+        mask.push_back(s.fleet.free().free_mask(node_id{n}));
+    for (std::size_t i = 0; i != s.jobs.size(); ++i) {
+        if (s.jobs[i].state != job_state::running) continue;
+        gpus += s.jobs[i].demand.gpus;
+        std::uint64_t sum = 0;
+        for (const auto& share : s.held(i)) {
+            if ((mask[index(share.node)] & share.gpus) != 0) return false;
+            mask[index(share.node)] |= share.gpus;
+            sum += static_cast<std::uint64_t>(std::popcount(share.gpus));
+        }
+        if (!s.fleet.is_pool() && sum != s.jobs[i].demand.gpus) return false;
+    }
+    for (const std::uint64_t m : mask) {
+        if (m != 0xFF) return false;
+    }
+    return gpus == 32;
+}
+
+using proposal = std::function<void(plan&)>;
+
+/// What may have been proposed before; none of it touches nodes 0 and 2, or the jobs that the refusals are about.
+const std::vector<std::pair<std::string, proposal>> earlier{
+    {"nothing", [](plan&) {}},
+    {"a start", [](plan& p) { CHECK(p.start(job_id{8})); }},
+    {"preemptions",
+     [](plan& p) {
+         p.preempt(job_id{7});
+         p.preempt(job_id{9});
+     }},
+    {"a rejection", [](plan& p) { p.reject(job_id{8}); }},
+    {"a wish to be woken", [](plan& p) { p.wake_at(now + duration{1}); }},
+    {"a job that moves",
+     [](plan& p) {
+         p.preempt(job_id{7});
+         p.start(job_id{7}, shares{on(3, 0x0C)});
+     }},
+    {"jobs that change places",
+     [](plan& p) {
+         p.preempt(job_id{7});
+         p.preempt(job_id{9});
+         p.start(job_id{7}, shares{on(3, 0x03)});
+         p.start(job_id{9}, shares{on(1, 0x30)});
+     }},
+    {"a bit of everything",
+     [](plan& p) {
+         p.wake_at(now + duration{5});
+         p.preempt(job_id{7});
+         p.start(job_id{8}, shares{on(1, 0x10), on(3, 0x80)});
+         p.start(job_id{7}, shares{on(3, 0x60)});
+         p.preempt(job_id{9});
+         p.reject(job_id{9});
+         p.wake_at(never);
+     }},
+};
+
+struct refusal {
+    std::string name;
+    proposal propose;
+    std::vector<std::string> says;
+};
+
+void check_refused(const refusal& r, bool pool) {
+    for (const auto& [before, propose] : earlier) {
+        if (pool && before != "nothing" && before != "preemptions" && before != "a rejection")
+            continue;  // the others name nodes
+        INFO(r.name << " after " << before);
+        site s{pool};
+        const std::string was = state_of(s);
+        propose(s.p);
+        std::string message;
+        try {
+            r.propose(s.p);
+        } catch (const plan_error& e) {
+            message = e.what();
+            CHECK(e.exit_status() == 5);
+        }
+        if (message.empty()) FAIL("accepted");
+        INFO(message);
+        for (const std::string& part : r.says) {
+            CAPTURE(part);
+            CHECK(message.find(part) != std::string::npos);
+        }
+        CHECK(state_of(s) == was);
+        CHECK(consistent(s));
+        CHECK(s.p.actions().empty());
+        CHECK_FALSE(s.p.wake_up().has_value());
+
+        // The next plan finds everything as if this one had never been.
+        s.p.begin(now);
+        CHECK(s.p.start(job_id{2}));
+        CHECK(s.p.start(job_id{3}));
+        s.p.preempt(job_id{0});
+        CHECK(s.p.start(job_id{0}));
+        CHECK(consistent(s));
+        CHECK(s.p.actions().size() == 4);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a plan refuses jobs that are not in the state for it", "[plan]") {
+    const std::string queued = "it is not queued";
+    const std::string running = "it is not running";
+    const std::string job0 = "job number 100 by arrival (id 0)";
+    const std::string job2 = "job number 102 by arrival (id 2)";
+    for (const bool pool : {false, true}) {
+        CAPTURE(pool);
+        check_refused({"start of a running job",
+                       [](plan& p) { p.start(job_id{0}); },
+                       {job0, "cannot start it", queued, "at 60.0"}},
+                      pool);
+        check_refused(
+            {"start of an absent job", [](plan& p) { p.start(job_id{4}); }, {"job id 4", "cannot start it", queued}},
+            pool);
+        check_refused({"start of no job", [](plan& p) { p.start(job_id{10}); }, {"job id 10", queued}}, pool);
+        check_refused({"start of none", [](plan& p) { p.start(none<job_id>); }, {"job id 4294967295", queued}}, pool);
+        check_refused({"start by place of a running job",
+                       [](plan& p) { p.start(job_id{0}, shares{on(2, 0xFF)}); },
+                       {job0, "cannot start it", queued}},
+                      pool);
+        check_refused({"start of a job twice",
+                       [](plan& p) {
+                           p.start(job_id{2});
+                           p.start(job_id{2});
+                       },
+                       {job2, "cannot start it", queued}},
+                      pool);
+        check_refused({"start of a rejected job",
+                       [](plan& p) {
+                           p.reject(job_id{2});
+                           p.start(job_id{2});
+                       },
+                       {"job id 2", "cannot start it", queued}},
+                      pool);
+        check_refused(
+            {"preemption of a queued job", [](plan& p) { p.preempt(job_id{2}); }, {job2, "cannot preempt it", running}},
+            pool);
+        check_refused({"preemption of an absent job",
+                       [](plan& p) { p.preempt(job_id{4}); },
+                       {"job id 4", "cannot preempt it", running}},
+                      pool);
+        check_refused({"preemption of a job twice",
+                       [](plan& p) {
+                           p.preempt(job_id{0});
+                           p.preempt(job_id{0});
+                       },
+                       {job0, "cannot preempt it", running}},
+                      pool);
+        check_refused({"preemption of what was started",
+                       [](plan& p) {
+                           p.start(job_id{2});
+                           p.preempt(job_id{2});
+                       },
+                       {job2, "this plan has just started it"}},
+                      pool);
+        check_refused({"preemption of what was moved",
+                       [](plan& p) {
+                           p.preempt(job_id{0});
+                           p.start(job_id{0});
+                           p.preempt(job_id{0});
+                       },
+                       {job0, "this plan has just started it"}},
+                      pool);
+        check_refused(
+            {"rejection of a running job", [](plan& p) { p.reject(job_id{0}); }, {job0, "cannot reject it", queued}},
+            pool);
+        check_refused({"rejection of an absent job",
+                       [](plan& p) { p.reject(job_id{4}); },
+                       {"job id 4", "cannot reject it", queued}},
+                      pool);
+        check_refused({"rejection of a job twice",
+                       [](plan& p) {
+                           p.reject(job_id{2});
+                           p.reject(job_id{2});
+                       },
+                       {"job id 2", "cannot reject it", queued}},
+                      pool);
+    }
+}
+
+TEST_CASE("a plan refuses places that a job cannot have", "[plan]") {
+    const auto place = [](std::uint32_t job, shares where) {
+        return [job, where](plan& p) { p.start(job_id{job}, where); };
+    };
+    const std::string job2 = "job number 102 by arrival (id 2)";
+    check_refused({"GPUs of a running job", place(2, {on(0, 0x0F)}), {job2, "GPUs of node 0 are not free"}}, false);
+    check_refused({"one GPU that is taken",
+                   place(2, {on(2, 0x03), on(1, 0x41), on(2, 0x80)}),
+                   {job2, "GPUs of node 1 are not free"}},
+                  false);
+    check_refused({"GPUs that a node does not have", place(2, {on(2, 0xF00)}), {job2, "GPUs of node 2 are not free"}},
+                  false);
+    check_refused({"GPUs that the plan has given away",
+                   [](plan& p) {
+                       p.start(job_id{2}, shares{on(2, 0x0F)});
+                       p.start(job_id{5}, shares{on(2, 0x08)});
+                   },
+                   {"job number 105 by arrival (id 5)", "GPUs of node 2 are not free"}},
+                  false);
+    check_refused({"too few", place(2, {on(2, 0x07)}), {job2, "it needs 4 GPUs and was given 3"}}, false);
+    check_refused({"too many", place(2, {on(2, 0xFF)}), {job2, "it needs 4 GPUs and was given 8"}}, false);
+    check_refused({"none", place(2, {}), {job2, "it needs 4 GPUs and was given 0"}}, false);
+    check_refused({"a node twice", place(2, {on(2, 0x03), on(2, 0x0C)}), {job2, "node 2 is named twice"}}, false);
+    check_refused({"a GPU twice", place(2, {on(2, 0x03), on(2, 0x03)}), {job2, "node 2 is named twice"}}, false);
+    check_refused({"a node that does not exist", place(2, {on(4, 0x0F)}), {job2, "node 4 does not exist"}}, false);
+    check_refused({"no node",
+                   place(2, {on(2, 0x03), {.node = none<node_id>, .gpus = 3}}),
+                   {job2, "node 4294967295 does not exist"}},
+                  false);
+
+    check_refused({"a node of a pool", place(2, {on(0, 0x0F)}), {job2, "a pool has no nodes"}}, true);
+    check_refused({"more than the pool has free",
+                   place(6, {}),
+                   {"job number 106 by arrival (id 6)", "it needs 40 GPUs and", "are free"}},
+                  true);
+}
+
+TEST_CASE("a plan refuses to wake the policy in the past", "[plan]") {
+    for (const bool pool : {false, true}) {
+        check_refused({"now", [](plan& p) { p.wake_at(now); }, {"wake_at", "60.0", "not after now"}}, pool);
+        check_refused({"earlier",
+                       [](plan& p) { p.wake_at(now - std::chrono::milliseconds{100}); },
+                       {"wake_at", "59.9", "not after now"}},
+                      pool);
+        check_refused({"the start", [](plan& p) { p.wake_at(start_of_time); }, {"wake_at", "not after now"}}, pool);
+    }
+}
+
+TEST_CASE("a plan refuses what no model supports", "[plan]") {
+    for (const bool pool : {false, true}) {
+        check_refused({"resize",
+                       [](plan& p) { p.resize(job_id{0}, 4); },
+                       {"'resize'", "no model", "start, preempt, reject or wake_at"}},
+                      pool);
+        check_refused(
+            {"migrate", [](plan& p) { p.migrate(job_id{0}, shares{on(2, 0xFF)}); }, {"'migrate'", "no model"}}, pool);
+        check_refused({"drain", [](plan& p) { p.drain(node_id{2}); }, {"'drain'", "no model"}}, pool);
+        check_refused({"undrain", [](plan& p) { p.undrain(node_id{2}); }, {"'undrain'", "no model"}}, pool);
+        check_refused({"set_cap", [](plan& p) { p.set_cap(node_id{2}, 1e3); }, {"'set_cap'", "no model"}}, pool);
+    }
+}
+
+TEST_CASE("proposals show in the view at once", "[plan]") {
+    site s;
+    CHECK(s.p.start(job_id{2}));
+    CHECK(s.jobs[2].state == job_state::running);
+    CHECK(s.jobs[2].run_start == now);
+    CHECK(s.jobs[2].attempt == 7);
+    CHECK(s.held(2) == shares{on(2, 0x0F)});
+    CHECK(s.fleet.free().free_mask(node_id{2}) == 0xF0);
+
+    s.p.preempt(job_id{1});
+    CHECK(s.jobs[1].state == job_state::queued);
+    CHECK(s.jobs[1].progress == std::chrono::seconds{7 + 60 - 11});
+    CHECK(s.held(1).empty());
+    CHECK(s.fleet.free().free_mask(node_id{1}) == 0xCF);
+
+    s.p.preempt(job_id{7});
+    CHECK(s.jobs[7].progress == std::chrono::milliseconds{21'500});  // 43 s at half speed
+
+    s.p.start(job_id{7}, shares{on(3, 0x40), on(2, 0x80)});
+    CHECK(s.held(7) == shares{on(3, 0x40), on(2, 0x80)});
+    CHECK(s.jobs[7].attempt == 22);
+    CHECK(s.jobs[7].progress == std::chrono::milliseconds{21'500});
+
+    s.p.reject(job_id{1});
+    CHECK(s.jobs[1].state == job_state::absent);
+    s.p.wake_at(now + duration{9});
+    s.p.wake_at(now + duration{8});
+    CHECK(s.p.wake_up() == now + duration{8});
+
+    const auto actions = s.p.actions();
+    REQUIRE(actions.size() == 5);
+    const std::vector<std::pair<action_kind, std::uint32_t>> expected{{action_kind::start, 2U},
+                                                                      {action_kind::preempt, 1U},
+                                                                      {action_kind::preempt, 7U},
+                                                                      {action_kind::start, 7U},
+                                                                      {action_kind::reject, 1U}};
+    for (std::size_t i = 0; i != 5; ++i) {
+        CAPTURE(i);
+        CHECK(actions[i].kind == expected[i].first);
+        CHECK(actions[i].job == job_id{expected[i].second});
+    }
+    CHECK(actions[1].progress == std::chrono::seconds{7});
+    CHECK(actions[1].run_start == instant{std::chrono::seconds{11}});
+    const auto before = s.allocations.shares(actions[2].before);
+    CHECK(shares(before.begin(), before.end()) == shares{on(1, 0x30)});
+}
+
+TEST_CASE("a start without a place changes nothing", "[plan]") {
+    for (const bool pool : {false, true}) {
+        CAPTURE(pool);
+        site s{pool};
+        const std::string was = state_of(s);
+        CHECK_FALSE(s.p.start(job_id{6}));
+        CHECK(state_of(s) == was);
+        CHECK(s.p.actions().empty());
+        s.p.preempt(job_id{1});
+        const std::string between = state_of(s);
+        CHECK_FALSE(s.p.start(job_id{6}));
+        CHECK(state_of(s) == between);
+        CHECK(s.p.actions().size() == 1);
+    }
+}
+
+TEST_CASE("a job of a plan before can be preempted at the same instant", "[plan]") {
+    site s;
+    CHECK(s.p.start(job_id{5}));
+    s.p.begin(now);
+    CHECK(s.p.actions().empty());
+    s.p.preempt(job_id{5});
+    CHECK(s.jobs[5].progress == duration::zero());
+    CHECK(s.p.start(job_id{5}));
+    CHECK(s.jobs[5].attempt == 17);
+    CHECK(consistent(s));
+}
+
+TEST_CASE("a plan that is taken back leaves everything as it was", "[plan]") {
+    for (const auto& [name, propose] : earlier) {
+        CAPTURE(name);
+        site s;
+        const std::string was = state_of(s);
+        propose(s.p);
+        s.p.roll_back();
+        CHECK(state_of(s) == was);
+        CHECK(consistent(s));
+        CHECK(s.p.actions().empty());
+        CHECK_FALSE(s.p.wake_up().has_value());
+    }
+}
+
+TEST_CASE("a new plan forgets the wish of the last one", "[plan]") {
+    site s;
+    s.p.wake_at(never);
+    CHECK(s.p.wake_up() == never);
+    s.p.begin(now + duration{1});
+    CHECK_FALSE(s.p.wake_up().has_value());
+    CHECK_THROWS_AS(s.p.wake_at(now + duration{1}), plan_error);
+}
+
+TEST_CASE("plans allocate nothing in steady state", "[plan]") {
+    site s;
+    const std::string was = state_of(s);
+    std::uint64_t spent = 0;
+    const shares elsewhere{on(3, 0xC0)};
+    for (int i = 0; i != 100; ++i) {
+        const std::uint64_t before = test::allocations();
+        s.p.begin(now);
+        s.p.start(job_id{3});
+        s.p.preempt(job_id{7});
+        s.p.start(job_id{7}, elsewhere);
+        s.p.preempt(job_id{0});
+        s.p.reject(job_id{0});
+        s.p.wake_at(now + duration{1});
+        s.p.roll_back();
+        if (i >= 5) spent += test::allocations() - before;
+    }
+    CHECK(state_of(s) == was);
+    CHECK(spent == 0);
+}
