@@ -218,7 +218,7 @@ TEST_CASE("a plan refuses jobs that are not in the state for it", "[plan]") {
         CAPTURE(pool);
         check_refused({"start of a running job",
                        [](plan& p) { p.start(job_id{0}); },
-                       {job0, "cannot start it", queued, "at 60.0"}},
+                       {job0, "cannot start it", queued, "at 60 s"}},
                       pool);
         check_refused(
             {"start of an absent job", [](plan& p) { p.start(job_id{4}); }, {"job id 4", "cannot start it", queued}},
@@ -328,7 +328,7 @@ TEST_CASE("a plan refuses places that a job cannot have", "[plan]") {
 
 TEST_CASE("a plan refuses to wake the policy in the past", "[plan]") {
     for (const bool pool : {false, true}) {
-        check_refused({"now", [](plan& p) { p.wake_at(now); }, {"wake_at", "60.0", "not after now"}}, pool);
+        check_refused({"now", [](plan& p) { p.wake_at(now); }, {"wake_at", "60 s", "not after now"}}, pool);
         check_refused({"earlier",
                        [](plan& p) { p.wake_at(now - std::chrono::milliseconds{100}); },
                        {"wake_at", "59.9", "not after now"}},
