@@ -13,10 +13,10 @@ void prefer_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] std::size
     constexpr std::size_t worth_it = std::size_t{4} << 20U;
     constexpr std::uintptr_t page = 4096;
     if (bytes < worth_it) return;
-    // Whole pages only.
+    // All pages that it touches, so that its mapping stays one.
     char* const base = static_cast<char*>(memory);
-    const std::size_t skipped = (page - reinterpret_cast<std::uintptr_t>(base) % page) % page;
-    ::madvise(base + skipped, (bytes - skipped) / page * page, MADV_HUGEPAGE);
+    const std::size_t before = reinterpret_cast<std::uintptr_t>(base) % page;
+    ::madvise(base - before, (before + bytes + page - 1) / page * page, MADV_HUGEPAGE);
 #endif
 }
 

@@ -6,8 +6,6 @@
 /// cost their own size in memory and growing is cheap. For trivially copyable types, of any alignment. Not
 /// thread-safe.
 
-#include <ampacity/core/huge_pages.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -69,7 +67,6 @@ private:
         auto* const wider = static_cast<char*>(std::realloc(block_, n * sizeof(T) + slack));
         if (wider == nullptr) throw std::bad_alloc{};
         block_ = wider;
-        prefer_huge_pages(wider, n * sizeof(T));
         const std::size_t from = offset_;
         if constexpr (slack != 0) {
             offset_ = (alignof(T) - reinterpret_cast<std::uintptr_t>(wider) % alignof(T)) % alignof(T);
