@@ -17,9 +17,9 @@
 /// with exponential increments, against `std::priority_queue` with the same payload and without handles:
 ///
 ///     pending             1e3   1e5   1e6   1e7
-///     std::priority_queue  86   174   450   950
-///     heap_queue<4>        80   190   430   900
-///     bucket_queue         37    50    90   110
+///     std::priority_queue  96   219   604   898
+///     heap_queue<4>        88   365   535   800
+///     bucket_queue         41    72    67    78
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/kernel/chunk_pool.hpp>
