@@ -23,12 +23,14 @@ public:
     /// \pre not empty
     [[nodiscard]] const ranked_job& front() const noexcept { return segments_[used_ - 1].jobs.back(); }
 
-    /// Calls `f(job)` for some of the jobs that will come to the front soon.
+    /// Calls `f(job)` for jobs that will come to the front soon; called after each pop, about once for each of them.
     template <class F>
-    void for_next(F f) const {
+    void for_next(F f) {
         if (used_ == 0) return;
         const auto& jobs = segments_[used_ - 1].jobs;
-        for (std::size_t i = 1; i <= std::min(look_ahead, jobs.size()); ++i) f(jobs[jobs.size() - i].job);
+        const std::size_t last = std::min(look_ahead, jobs.size());
+        for (std::size_t i = hinted_ ? look_ahead : 1; i <= last; ++i) f(jobs[jobs.size() - i].job);
+        hinted_ = true;
     }
 
     void push(const ranked_job& e) {
@@ -61,7 +63,7 @@ public:
 
 private:
     static constexpr std::size_t most_sorted = 128;
-    static constexpr std::size_t look_ahead = 4;
+    static constexpr std::size_t look_ahead = 16;
 
     struct segment {
         ranked_job least{};   ///< none of its jobs is before this one
@@ -112,6 +114,7 @@ private:
         segment& first = segments_[used_ - 1];
         std::sort(first.jobs.begin(), first.jobs.end(), later);
         first.sorted = true;
+        hinted_ = false;
     }
 
     /// The median of three of them, so neither the first nor the last of all.
@@ -127,6 +130,7 @@ private:
     std::vector<segment> segments_;  // the first used_ are in use, those with the latest keys first
     std::size_t used_ = 0;
     std::size_t size_ = 0;
+    bool hinted_ = false;  // `for_next` has seen the jobs in front of the first segment
 };
 
 }  // namespace ampacity::policy

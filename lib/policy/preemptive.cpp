@@ -95,6 +95,7 @@ private:
     void contest(const view& v, plan& p, const ranked_job& limit) {
         preferred_ = v.capacity.free;
         unclaimed_ = v.capacity.free;
+        make_room(v.capacity.empty.free_gpus());
         contested_.clear();
         for (auto at = running_.behind(limit); at != running_.end(); ++at) {
             contested_.push_back(*at);
@@ -113,6 +114,13 @@ private:
             p.start(s.job, std::span{shares_}.subspan(s.begin, s.end - s.begin));
             run(v, s.job);
         }
+    }
+
+    /// A job has at least one GPU, and so has a share.
+    void make_room(std::uint64_t gpus) {
+        contested_.reserve(gpus);
+        placed_.reserve(gpus);
+        shares_.reserve(gpus);
     }
 
     /// Decides for each job whether it is kept, placed anew, or ends the walk; returns how many of the contested

@@ -37,6 +37,8 @@ public:
           enforce_estimate_(p.enforce_estimate),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
+          // A plan holds what it takes beside what it gives back.
+          allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
           plan_(fleet_, seen_, allocations_, *placer_),
           kernel_(*this) {
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
@@ -90,7 +92,7 @@ public:
         fleet_.advance(end);
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
-            if (seen_[i].state == policy::job_state::running) live_jobs_[i].run.advance(end);
+            if (seen_[i].state == policy::job_state::running) end_run(i, end);
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
         }
         std::vector<std::span<const job_record>> records;
@@ -109,7 +111,6 @@ public:
 
     fleet::fleet_state fleet_;
     pod_vector<policy::job_view> seen_;  // by job_id
-    fleet::allocation_arena allocations_;
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
     feed feed_;
@@ -117,6 +118,7 @@ public:
     bool enforce_estimate_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
+    fleet::allocation_arena allocations_;
     policy::plan plan_;
     kernel_type kernel_;
     std::vector<pod_vector<job_record>> records_;  // by source, by row
@@ -126,16 +128,24 @@ public:
 private:
     static constexpr unsigned row_bits = 48;
 
-    /// What only the simulation knows of a live job.
-    struct alignas(64) live_job {
-        execution::run run{};
-        kernel::event_handle ends = kernel::no_event;  ///< while it runs
-        std::uint64_t record = 0;                      ///< source in the top 16 bits, row below
+    /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
+    struct alignas(32) live_job {
+        duration work{};           ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
+        duration useful{};         ///< run time of kept work in the runs that have ended
+        std::uint64_t record = 0;  ///< source in the top 16 bits, row below
+        std::uint32_t run = 0;     ///< while it runs: its row in `runs_`; of a free row: the next one
 
         [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(record >> row_bits); }
         [[nodiscard]] std::uint64_t row() const noexcept { return record & ((std::uint64_t{1} << row_bits) - 1); }
     };
-    static_assert(sizeof(live_job) == 64);
+    static_assert(sizeof(live_job) == 32);
+
+    /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
+    struct alignas(64) running_job {
+        execution::run run{};
+        kernel::event_handle ends = kernel::no_event;
+    };
+    static_assert(sizeof(running_job) == 64);
 
     /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
     /// ends when it would end without them.
@@ -159,7 +169,7 @@ private:
                 .jobs = seen_.span(),
                 .allocations = allocations_,
                 .place = *placer_,
-                .oracle = policy::oracle_view{work_.span()},
+                .oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)},
                 .more_rows = reinterpret_cast<const char*>(live_jobs_.data()),
                 .more_stride = sizeof(live_job)};
     }
@@ -209,34 +219,39 @@ private:
                     .user = r.user,
                     .group = r.group,
                     .state = policy::job_state::queued};
-        work_[i] = r.work;
-        live_jobs_[i] = {.run = {.remaining = r.work, .speed = r.accelerator.speed},
-                         .record = std::uint64_t{feed_.which()} << row_bits | r.row};
-        if (enforce_estimate_ && estimated) live_jobs_[i].run.allowance = r.estimate;
+        live_jobs_[i] = {.work = r.work, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
+        if (enforce_estimate_) {
+            allowance_.grow_to(i + 1, {});
+            allowance_[i] = estimated ? r.estimate : duration::max();
+        }
         ++live_;
         policy_->on_submit(picture(), job);
         changed_ = true;
     }
 
     job_id new_row() {
-        if (!free_rows_.empty()) {
-            const job_id job = free_rows_.back();
-            free_rows_.pop_back();
+        if (free_row_ != none<job_id>) {
+            const job_id job = free_row_;
+            free_row_ = job_id{live_jobs_[index(job)].run};
             return job;
         }
         seen_.push_back({});
         live_jobs_.push_back({});
-        work_.push_back({});
         return job_id{static_cast<std::uint32_t>(seen_.size() - 1)};
+    }
+
+    /// The row may be used by another job.
+    void free(job_id job) noexcept {
+        live_jobs_[index(job)].run = static_cast<std::uint32_t>(free_row_);
+        free_row_ = job;
     }
 
     void end(job_id job, std::uint32_t attempt) {
         const std::size_t i = index(job);
         policy::job_view& j = seen_[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
-        execution::run& run = live_jobs_[i].run;
-        const bool killed = run.ends_killed();
-        run.advance(kernel_.now());
+        const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
+        end_run(i, kernel_.now());
         fleet_.give(j.demand.gpus, allocations_.shares(j.held));
         --running_;
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
@@ -244,7 +259,7 @@ private:
         allocations_.release(j.held);
         j.held = {};
         j.state = policy::job_state::absent;
-        free_rows_.push_back(job);
+        free(job);
         --live_;
         changed_ = true;
     }
@@ -256,7 +271,7 @@ private:
     /// Completes the job's record and books its time. A killed job has no result: its time is lost.
     void close(job_id job, outcome how, instant finish) {
         const std::size_t i = index(job);
-        const duration ran = live_jobs_[i].run.useful;
+        const duration ran = live_jobs_[i].useful;
         job_record& r = record_of(i);
         r.state = how;
         r.finish = finish;
@@ -267,10 +282,36 @@ private:
         if (how == outcome::finished) ++finished_;
     }
 
+    /// A run begins: from here on its row knows the remaining work and the useful time.
+    running_job& begin_run(std::size_t i, instant now) {
+        live_job& l = live_jobs_[i];
+        if (free_runs_.empty()) {
+            l.run = static_cast<std::uint32_t>(runs_.size());
+            runs_.push_back({});
+            if (free_runs_.capacity() < runs_.size()) free_runs_.reserve(2 * runs_.size());
+        } else {
+            l.run = free_runs_.back();
+            free_runs_.pop_back();
+        }
+        execution::run& run = runs_[l.run].run;
+        run = {.remaining = l.work - seen_[i].progress, .useful = l.useful, .speed = seen_[i].speed};
+        if (enforce_estimate_ && allowance_[i] != duration::max()) run.allowance = allowance_[i] - l.useful;
+        run.start(now);
+        return runs_[l.run];
+    }
+
+    /// The run is over; its row may be used again. What is left follows from the job's progress.
+    void end_run(std::size_t i, instant now) {
+        live_job& l = live_jobs_[i];
+        execution::run& run = runs_[l.run].run;
+        run.advance(now);
+        l.useful = run.useful;
+        free_runs_.push_back(l.run);
+    }
+
     void start(job_id job, instant now) {
         const std::size_t i = index(job);
-        live_job& l = live_jobs_[i];
-        l.run.start(now);
+        running_job& l = begin_run(i, now);
         ++running_;
         __builtin_prefetch(&record_of(i), 1);
         l.ends = kernel_.schedule(
@@ -279,7 +320,7 @@ private:
         for (observer* o : observers_) {
             const job_record& r = record_of(i);
             o->on_start({.at = now,
-                         .source = l.source(),
+                         .source = live_jobs_[i].source(),
                          .name = r.name,
                          .name_is_text = r.name_is_text,
                          .attempt = r.preemptions + r.restarts + 1,
@@ -289,19 +330,18 @@ private:
     }
 
     void preempt(const policy::action& a, instant now) {
-        live_job& l = live_jobs_[index(a.job)];
-        l.run.advance(now);
+        end_run(index(a.job), now);
         job_record& r = record_of(index(a.job));
         if (r.preemptions++ == 0) r.first_start = a.run_start;
         --running_;
-        kernel_.cancel(l.ends);
+        kernel_.cancel(runs_[live_jobs_[index(a.job)].run].ends);
         allocations_.release(a.before);
         policy_->on_preempt(picture(), a.job);
     }
 
     void reject(job_id job) {
         close(job, outcome::rejected, unset);
-        free_rows_.push_back(job);
+        free(job);
         --live_;
     }
 
@@ -339,8 +379,10 @@ private:
     }
 
     pod_vector<live_job> live_jobs_;  // by job_id
-    pod_vector<duration> work_;       // by job_id: the truth, for oracles
-    std::vector<job_id> free_rows_;
+    pod_vector<duration> allowance_;  // by job_id: run time before it is killed; only where estimates are enforced
+    pod_vector<running_job> runs_;
+    std::vector<std::uint32_t> free_runs_;  // rows of runs_
+    job_id free_row_ = none<job_id>;        // the first of a chain
     std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
     kernel::event_handle wake_ = kernel::no_event;
     instant reached_ = start_of_time;

@@ -2,8 +2,9 @@
 /// \file
 /// Which GPUs a job holds: a list of (node, GPU mask), so that a failure can hit a single GPU.
 ///
-/// Lists live in one arena with a free list per power-of-two size, so starting and stopping jobs allocates
-/// nothing in steady state. On a pool the list is empty and only the count matters. Not thread-safe.
+/// Lists live in one arena with a free list per power-of-two size. An arena that knows how many shares there can be
+/// at a time has address space for them from the start, so starting and stopping jobs allocates nothing. On a pool the
+/// list is empty and only the count matters. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 
@@ -42,6 +43,18 @@ struct allocation {
 /// Storage for allocations.
 class allocation_arena {
 public:
+    /// Makes room for lists of `most_shares` shares in all; more are possible.
+    explicit allocation_arena(std::size_t most_shares = 0) {
+        if (most_shares == 0) return;
+        storage_.reserve(2 * most_shares);
+        std::size_t shortest = 1;  // list of its kind
+        for (auto& lists : free_) {
+            lists.reserve(most_shares / shortest);
+            if (shortest > most_shares) break;
+            shortest = 2 * shortest - (shortest == 1 ? 0 : 1);
+        }
+    }
+
     /// Copies `shares`, which are not of this arena, in. O(size), amortised without allocation.
     [[nodiscard]] allocation store(std::span<const gpu_share> shares) {
         if (shares.empty()) return {};

@@ -4,7 +4,7 @@
 ///
 /// Jobs of equal demand share a lane, so "does it fit?" is asked once per lane; a lane knows the least estimate of
 /// every run of 16 jobs and a tree over these, so the next job with an estimate within a window is found in O(log n)
-/// without a walk of the queue. Push and remove cost O(log n). About 64 bytes per job. Not thread-safe.
+/// without a walk of the queue. Push and remove cost O(log n). About 40 bytes per job. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/pod_vector.hpp>
@@ -62,37 +62,42 @@ public:
     private:
         friend class class_queue;
 
-        struct slot {
+        /// Packed, as there is one of them per waiting job.
+        struct [[gnu::packed, gnu::aligned(4)]] slot {
             std::uint64_t order = 0;
-            duration estimate = gone;
+            std::int64_t estimate_ns = ticks(gone);
             job_id job{};
+
+            [[nodiscard]] duration estimate() const noexcept { return duration{estimate_ns}; }
         };
+        static_assert(sizeof(slot) == 20);
 
         [[nodiscard]] std::size_t blocks() const noexcept { return least_.size() / 2; }
         [[nodiscard]] std::size_t capacity() const noexcept { return blocks() * per_block; }
 
         [[nodiscard]] entry first_in(std::size_t row, std::size_t end, duration longest) const {
             for (end = std::min(end, slots_.size()); row < end; ++row) {
-                if (slots_[row].estimate <= longest) return {.order = slots_[row].order, .job = slots_[row].job};
+                if (slots_[row].estimate() <= longest) return {.order = slots_[row].order, .job = slots_[row].job};
             }
             return {};
         }
         [[nodiscard]] duration least_of(std::size_t block) const {
             duration least = gone;
             const std::size_t end = std::min((block + 1) * per_block, slots_.size());
-            for (std::size_t row = block * per_block; row != end; ++row) least = std::min(least, slots_[row].estimate);
+            for (std::size_t row = block * per_block; row != end; ++row)
+                least = std::min(least, slots_[row].estimate());
             return least;
         }
         void append(const slot& s) {
             if (slots_.size() == slots_.capacity()) slots_.reserve(slots_.size() + slots_.size() / 8 + per_block);
             slots_.push_back(s);
-            for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate < least_[at];
+            for (std::size_t at = blocks() + (slots_.size() - 1) / per_block; at != 0 && s.estimate() < least_[at];
                  at /= 2) {
-                least_[at] = s.estimate;
+                least_[at] = s.estimate();
             }
         }
         void erase(std::size_t row) {
-            slots_[row].estimate = gone;
+            slots_[row].estimate_ns = ticks(gone);
             std::size_t at = blocks() + row / per_block;
             duration least = least_of(row / per_block);
             while (at != 0 && least_[at] != least) {
@@ -133,7 +138,7 @@ public:
         if (l.slots_.size() == l.capacity()) compact(l);
         at_[index(job)] = {
             .lane = row, .slot = static_cast<std::uint32_t>(l.slots_.size()), .before = tail_, .after = none<job_id>};
-        l.append({.order = order, .estimate = std::min(estimate, gone - duration{1}), .job = job});
+        l.append({.order = order, .estimate_ns = ticks(std::min(estimate, gone - duration{1})), .job = job});
         ++l.live_;
         ++size_;
         (tail_ == none<job_id> ? head_ : at_[index(tail_)].after) = job;
@@ -176,11 +181,11 @@ private:
 
     /// Drops the removed slots; doubles when more than half are alive. O(1) per push on average.
     void compact(lane& l) {
-        std::erase_if(l.slots_, [](const lane::slot& s) { return s.estimate == gone; });
+        std::erase_if(l.slots_, [](const lane::slot& s) { return s.estimate() == gone; });
         const std::size_t wanted = std::max<std::size_t>(4, std::bit_ceil(2 * l.slots_.size() / per_block + 1));
         if (wanted != l.blocks()) l.least_.resize(2 * wanted);
         for (std::size_t i = 0; i != l.slots_.size(); ++i)
-            at_[index(l.slots_[i].job)].slot = static_cast<std::uint32_t>(i);
+            at_[index(job_id{l.slots_[i].job})].slot = static_cast<std::uint32_t>(i);
         for (std::size_t b = 0; b != l.blocks(); ++b)
             l.least_[l.blocks() + b] = b * per_block < l.slots_.size() ? l.least_of(b) : gone;
         for (std::size_t at = l.blocks() - 1; at != 0; --at)

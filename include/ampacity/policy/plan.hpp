@@ -39,8 +39,7 @@ class plan {
 public:
     /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
     plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations,
-         const placer& place)
-        : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {}
+         const placer& place);
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
     /// is no place for it.

@@ -122,3 +122,18 @@ TEST_CASE("storing and releasing allocates nothing in steady state", "[allocatio
     busy(arena, material);
     CHECK(test::allocations() == warm);
 }
+
+TEST_CASE("an arena that knows how many shares there can be allocates nothing", "[allocation]") {
+    constexpr std::size_t most = 1000;
+    const auto material = shares_of(most, 3);
+    for (const std::size_t size : {1U, 2U, 3U, 5U, 9U, 513U, 1000U}) {
+        allocation_arena arena(most);
+        std::array<allocation, most> live{};
+        const std::uint64_t before = test::allocations();
+        for (int repeat = 0; repeat != 2; ++repeat) {
+            for (std::size_t i = 0; i != most / size; ++i) live[i] = arena.store(std::span{material}.first(size));
+            for (std::size_t i = 0; i != most / size; ++i) arena.release(live[i]);
+        }
+        CHECK(test::allocations() == before);
+    }
+}
