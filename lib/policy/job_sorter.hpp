@@ -101,13 +101,21 @@ private:
             const ranked_job pivot = middle_of(rest.jobs);
             rest.sorted = false;
             rest.least = pivot;
+            // Without a branch on the comparison, which nobody could predict.
+            std::size_t num_earlier = 0;
+            for (const ranked_job& e : rest.jobs) num_earlier += static_cast<std::size_t>(before(e, pivot));
+            earlier.jobs.resize(num_earlier + 1);
+            std::size_t moved = 0;
             std::size_t kept = 0;
-            for (const ranked_job& e : rest.jobs) {
-                if (before(e, pivot))
-                    earlier.jobs.push_back(e);
-                else
-                    rest.jobs[kept++] = e;
+            for (std::size_t i = 0; i != rest.jobs.size(); ++i) {
+                const ranked_job e = rest.jobs[i];
+                earlier.jobs[moved] = e;
+                rest.jobs[kept] = e;
+                const bool goes = before(e, pivot);
+                moved += static_cast<std::size_t>(goes);
+                kept += static_cast<std::size_t>(!goes);
             }
+            earlier.jobs.pop_back();
             rest.jobs.resize(kept);
             earlier.sorted = false;
         }

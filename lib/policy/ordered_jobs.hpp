@@ -7,6 +7,7 @@
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/wide.hpp>
 
 #include <boost/intrusive/set.hpp>
 
@@ -27,9 +28,10 @@ struct ranked_job {
     friend constexpr bool operator==(const ranked_job&, const ranked_job&) = default;
 };
 
-/// The order: key, then arrival.
+/// The order: key, then arrival. A single 128-bit comparison, so that it compiles to compare and borrow.
 [[nodiscard]] constexpr bool before(const ranked_job& a, const ranked_job& b) noexcept {
-    return a.key != b.key ? a.key < b.key : a.order < b.order;
+    const auto wide = [](const ranked_job& e) { return uint128{e.key} << 64U | e.order; };
+    return wide(a) < wide(b);
 }
 
 class ordered_jobs {

@@ -209,16 +209,16 @@ private:
         const job_id job = new_row();
         const std::size_t i = index(job);
         const bool estimated = r.estimate != workload::no_estimate;
-        seen_[i] = {.order = order,
-                    .submit = r.submit,
-                    .estimate = estimated ? std::max(r.estimate, r.work) : r.work,
+        seen_[i] = {.estimate = estimated ? std::max(r.estimate, r.work) : r.work,
                     .speed = r.accelerator.speed,
                     .demand = wanted,
                     .attempt = seen_[i].attempt,  // goes on counting, so that no stale event can match
+                    .state = policy::job_state::queued,
+                    .order = order,
+                    .submit = r.submit,
                     .priority = r.priority,
                     .user = r.user,
-                    .group = r.group,
-                    .state = policy::job_state::queued};
+                    .group = r.group};
         live_jobs_[i] = {.work = r.work, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
         if (enforce_estimate_) {
             allowance_.grow_to(i + 1, {});

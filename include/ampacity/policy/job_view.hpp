@@ -11,6 +11,7 @@
 #include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace ampacity::policy {
@@ -21,20 +22,23 @@ enum class job_state : std::uint8_t {
     running,  ///< holding GPUs (in a plan: from the moment its start is proposed)
 };
 
+/// What a start and an end look at stands first and fits one cache line.
 struct job_view {
-    std::uint64_t order = 0;    ///< rank by (submit, workload entry, file order); unique and rising
-    instant submit{};           ///< when it arrived
     duration estimate{};        ///< planning estimate: max(user's estimate, duration), for the whole work
     instant run_start{};        ///< start of the current run; meaningless if queued
     duration progress{};        ///< work kept at the end of the last run; 0 before the first preemption
     double speed = 1.0;         ///< work per time while it runs
     fleet::demand demand{};     ///< GPUs and how they may lie
+    fleet::allocation held{};   ///< what it holds while running (empty on a pool)
     std::uint32_t attempt = 0;  ///< runs begun so far
+    job_state state = job_state::absent;
+    std::uint64_t order = 0;    ///< rank by (submit, workload entry, file order); unique and rising
+    instant submit{};           ///< when it arrived
     std::int32_t priority = 0;  ///< larger is more urgent
     std::uint32_t user = 0;     ///< 0 = not given
     std::uint32_t group = 0;    ///< 0 = not given
-    job_state state = job_state::absent;
-    fleet::allocation held{};  ///< what it holds while running (empty on a pool)
+
+    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `state`
 
     /// Work that is left by the planning estimate, at the start of the current run, or now if queued.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
@@ -51,5 +55,7 @@ struct job_view {
         return static_cast<std::uint64_t>(ticks(run_start)) + static_cast<std::uint64_t>(ticks(remaining_time()));
     }
 };
+
+static_assert(offsetof(job_view, state) < job_view::busy_bytes && offsetof(job_view, order) == job_view::busy_bytes);
 
 }  // namespace ampacity::policy

@@ -66,7 +66,7 @@ struct view {
     void expect(job_id job) const noexcept {
         const char* const row = reinterpret_cast<const char*>(jobs.data() + index(job));
         __builtin_prefetch(row);
-        __builtin_prefetch(row + sizeof(job_view) - 1);
+        __builtin_prefetch(row + job_view::busy_bytes - 1);
         __builtin_prefetch(more_rows + index(job) * more_stride, 1);
     }
     const char* more_rows = nullptr;  ///< what the simulation keeps of each job, for `expect`
