@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,6 +23,20 @@ namespace {
 constexpr std::size_t block_bytes = std::size_t{1} << 18U;
 constexpr std::string_view gzip_magic = "\x1F\x8B";
 constexpr std::string_view zstd_magic = "\x28\xB5\x2F\xFD";
+constexpr std::string_view zstd_skippable_magic = "\x2A\x4D\x18";  // after one byte from 0x50 to 0x5F
+
+enum class packing : std::uint8_t { plain, gzip, zstd };
+
+bool is_skippable_lead(char byte) noexcept { return (static_cast<unsigned char>(byte) & 0xF0U) == 0x50U; }
+
+packing packing_of(std::string_view head) noexcept {
+    if (head.starts_with(gzip_magic)) return packing::gzip;
+    if (head.starts_with(zstd_magic)) return packing::zstd;
+    if (head.size() > zstd_skippable_magic.size() && is_skippable_lead(head.front()) &&
+        head.substr(1).starts_with(zstd_skippable_magic))
+        return packing::zstd;
+    return packing::plain;
+}
 
 std::string system_text(int code) { return std::generic_category().message(code); }
 
@@ -51,23 +67,30 @@ struct input_stream::state {
         while (buffered() < zstd_magic.size() && refill()) {
         }
         const std::string_view head{block.data() + begin, buffered()};
-        compressed = head.starts_with(gzip_magic);
-        if (head.starts_with(zstd_magic) || path.ends_with(".zst")) {
-            fail("Zstandard compression is not supported yet", {},
-                 "decompress the file with `zstd -d`, or recompress it with gzip");
-        }
-        if (!compressed && path.ends_with(".gz")) {
-            if (gzip_magic.starts_with(head)) fail_truncated();
-            fail("is not gzip data, although its name ends in .gz", {},
-                 "rename it if it is plain, else fetch it again");
-        }
-        if (compressed) start_inflating();
+        packed = packing_of(head);
+        if (path.ends_with(".gz")) expect(packing::gzip, "gzip", ".gz", gzip_magic.starts_with(head));
+        if (path.ends_with(".zst")) expect(packing::zstd, "Zstandard", ".zst", zstd_magic.starts_with(head));
+        if (packed == packing::gzip) start_inflating();
+        if (packed == packing::zstd) start_unpacking();
     }
     state(const state&) = delete;
     state& operator=(const state&) = delete;
     ~state() {
         if (zlib_ready) ::inflateEnd(&zlib);
+        ::ZSTD_freeDStream(zstd);
     }
+
+    /// What the name promises must be there; a beginning of it, however short, is a truncated file.
+    void expect(packing promised, const char* kind, const char* suffix, bool begun) {
+        if (packed == promised) return;
+        if (packed == packing::plain && begun) {
+            packed = promised;
+            fail_truncated();
+        }
+        fail(std::string{"is not "} + kind + " data, although its name ends in " + suffix, {},
+             packed == packing::plain ? "rename it if it is plain, else fetch it again" : "rename it");
+    }
+    [[nodiscard]] const char* kind() const noexcept { return packed == packing::gzip ? "gzip" : "Zstandard"; }
 
     [[noreturn]] void fail(std::string what, std::string value, std::string remedy) const {
         throw data_error({{path, 1, 1}, {}, std::move(what), std::move(value), std::move(remedy)});
@@ -76,11 +99,12 @@ struct input_stream::state {
         fail("cannot be opened", system_text(code), code == EACCES ? "check the file's permissions" : "check the path");
     }
     [[noreturn]] void fail_truncated() const {
-        fail("truncated gzip data", "ends at compressed byte " + std::to_string(taken),
+        fail(std::string{"truncated "} + kind() + " data", "ends at compressed byte " + std::to_string(taken),
              "fetch or compress the file again");
     }
     [[noreturn]] void fail_corrupt(std::string_view reason) const {
-        fail("corrupt gzip data", std::string{reason} + " at compressed byte " + std::to_string(consumed()),
+        fail(std::string{"corrupt "} + kind() + " data",
+             std::string{reason} + " at compressed byte " + std::to_string(consumed()),
              "fetch or compress the file again");
     }
 
@@ -169,6 +193,58 @@ struct input_stream::state {
         return most - zlib.avail_out;
     }
 
+    void start_unpacking() {
+        zstd = ::ZSTD_createDStream();
+        if (zstd == nullptr) throw std::bad_alloc{};
+        wanted = ::ZSTD_initDStream(zstd);
+    }
+
+    /// At a frame's beginning: what stands there must be the beginning of one.
+    void check_frame() const {
+        if (block[begin] != zstd_magic.front() && !is_skippable_lead(block[begin]))
+            fail_corrupt("unexpected bytes after the end of the data");
+    }
+
+    /// Each call is given no more than the bytes that the decoder asks for, a block at most, so that the place of a
+    /// fault is known to the block.
+    std::size_t read_zstd(std::span<char> out) {
+        ZSTD_outBuffer to{out.data(), out.size(), 0};
+        while (to.pos == 0) {
+            if (begin == end && !holds_output) {
+                if (!refill()) {
+                    if (!between_members) fail_truncated();
+                    ended = true;
+                    break;
+                }
+            }
+            if (between_members) check_frame();
+            ZSTD_inBuffer from{block.data() + begin, std::min(buffered(), wanted), 0};
+            const std::size_t code = ::ZSTD_decompressStream(zstd, &to, &from);
+            if (::ZSTD_isError(code) != 0) fail_unpacking(code);
+            begin += from.pos;
+            between_members = code == 0;
+            // A block may be longer than the room for it; what is left of it needs no further input.
+            holds_output = code != 0 && to.pos == to.size;
+            wanted = std::max<std::size_t>(code, between_members ? zstd_magic.size() + 1 : 1);
+        }
+        return to.pos;
+    }
+
+    [[noreturn]] void fail_unpacking(std::size_t code) const {
+        switch (::ZSTD_getErrorCode(code)) {
+            case ZSTD_error_memory_allocation: throw std::bad_alloc{};
+            case ZSTD_error_frameParameter_windowTooLarge:
+                fail("Zstandard data with a window above 128 MiB",
+                     "in the frame at compressed byte " + std::to_string(consumed()),
+                     "compress the file again, without --long or --ultra");
+            case ZSTD_error_dictionary_wrong:
+                fail("Zstandard data that needs a dictionary",
+                     "in the frame at compressed byte " + std::to_string(consumed()),
+                     "compress the file again, without a dictionary");
+            default: fail_corrupt(::ZSTD_getErrorName(code));
+        }
+    }
+
     std::string path;
     descriptor in;
     std::uint64_t size = 0;
@@ -177,11 +253,14 @@ struct input_stream::state {
     std::vector<char> block = std::vector<char>(block_bytes);
     std::size_t begin = 0;
     std::size_t end = 0;
-    bool compressed = false;
-    bool between_members = false;
+    packing packed = packing::plain;
+    bool between_members = false;  ///< or frames
     bool ended = false;
     bool zlib_ready = false;
     z_stream zlib{};
+    ZSTD_DStream* zstd = nullptr;
+    std::size_t wanted = 0;     ///< compressed bytes that the decoder can use next
+    bool holds_output = false;  ///< the decoder may have text left that did not fit
 };
 
 input_stream::input_stream(const std::filesystem::path& path) : state_(std::make_unique<state>(path)) {}
@@ -191,12 +270,16 @@ input_stream::~input_stream() = default;
 
 std::size_t input_stream::read(std::span<char> out) {
     if (out.empty() || state_->ended) return 0;
-    if (state_->compressed) return state_->read_gzip(out);
+    switch (state_->packed) {
+        case packing::gzip: return state_->read_gzip(out);
+        case packing::zstd: return state_->read_zstd(out);
+        case packing::plain: break;
+    }
     return state_->read_plain(out);
 }
 
 const std::string& input_stream::path() const noexcept { return state_->path; }
-bool input_stream::is_compressed() const noexcept { return state_->compressed; }
+bool input_stream::is_compressed() const noexcept { return state_->packed != packing::plain; }
 std::uint64_t input_stream::bytes_consumed() const noexcept { return state_->consumed(); }
 std::uint64_t input_stream::file_bytes() const noexcept { return state_->size; }
 

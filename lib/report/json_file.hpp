@@ -16,7 +16,7 @@
 
 namespace ampacity::report {
 
-/// A whole file, plain or gzip. \throws data_error when it cannot be read.
+/// A whole file, plain, gzip or Zstandard. \throws data_error when it cannot be read.
 std::string read_text(const std::filesystem::path& file);
 
 /// The place of the value at a dotted path, or of the innermost value around it that is there. \pre valid JSON

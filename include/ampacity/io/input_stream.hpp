@@ -1,13 +1,15 @@
 #pragma once
 /// \file
-/// A data file as a stream of bytes, plain or gzip, that never ends silently before its end.
+/// A data file as a stream of bytes, plain, gzip or Zstandard, that never ends silently before its end.
 ///
-/// gzip is recognised by its first bytes, whatever the file is called; a name ending in `.gz` without
-/// them is an error, so that a damaged download does not read as text. All members of a multi-member
-/// file are read; zero padding after the last is accepted, anything else is not. Uses zlib directly
-/// rather than Boost.Iostreams: truncation, CRC and length faults are return codes here, where a
-/// filtering stream hides them in badbit, and the compressed offset of the fault is known. Regular
-/// files and pipes are read with block reads of 256 KiB. One stream belongs to one thread at a time.
+/// Compression is recognised by the first bytes, whatever the file is called; a name ending in `.gz` or
+/// `.zst` without them is an error, so that a damaged download does not read as text. All members of a
+/// gzip file and all frames of a Zstandard file are read, skippable frames are passed over; zero padding
+/// after the last gzip member is accepted, nothing else is. What a Zstandard frame without a checksum
+/// (`--no-check`) hides of its damage stays hidden. Uses zlib and libzstd directly rather than
+/// Boost.Iostreams: truncation and checksum faults are return codes here, where a filtering stream hides
+/// them in badbit, and the compressed offset of the fault is known. Regular files and pipes are read with
+/// block reads of 256 KiB. One stream belongs to one thread at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -31,7 +33,7 @@ public:
     /// Fills `out` from the front with uncompressed bytes and returns how many; 0 only at the end of
     /// a complete file (or for an empty `out`).
     /// \throws data_error when the file cannot be read, or is truncated or corrupt; names the byte of
-    ///         the file, counted from 0, at which this was found.
+    ///         the file, counted from 0, at which this was found (of Zstandard: where the damaged block begins).
     std::size_t read(std::span<char> out);
 
     /// The path as it was given, for messages.

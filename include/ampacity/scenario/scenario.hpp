@@ -91,7 +91,7 @@ struct job_trace {
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&job_trace::path, {.key = "path",
-                                 .doc = "the file, plain or .gz, relative to the scenario file",
+                                 .doc = "the file, plain, .gz or .zst, relative to the scenario file",
                                  .required = true,
                                  .example = "jobs.csv.gz"});
         visit(&job_trace::format, {.key = "format", .doc = "how the file is written"});

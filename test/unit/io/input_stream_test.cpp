@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
 #include "support/gzip.hpp"
+#include "support/zstd.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/input_stream.hpp>
@@ -156,6 +157,106 @@ TEST_CASE("corrupt gzip data is found wherever it lies", "[input_stream]") {
     CHECK(harmless <= 7);  // bits that fill up the last byte of the compressed data
 }
 
+TEST_CASE("Zstandard files give the same bytes, by all their frames", "[input_stream]") {
+    const files make;
+    const std::string text = random_bytes(700'000);
+    for (const int level : {1, 3, 19}) {
+        const auto file = make("a.zst", test::zstd(text, level));
+        for (const std::size_t step : {997U, 4096U, 300'000U, 1'000'000U}) CHECK(content(file, step) == text);
+    }
+    const std::string little = text.substr(0, 3000);
+    CHECK(content(make("small", test::zstd(little)), 1) == little);
+    CHECK(content(make("zeros.zst", test::zstd(std::string(900'000, '0'))), 1000) == std::string(900'000, '0'));
+    CHECK(content(make("empty.zst", test::zstd(""))).empty());
+
+    const std::string frames = test::zstd("one,") + test::zstd("") + test::zstd(text, 1, false) + test::zstd("end");
+    CHECK(content(make("f.zst", frames), 1000) == "one," + text + "end");
+    CHECK(content(make("f", frames), 1) == "one," + text + "end");
+    const std::string skipped = test::zstd_skippable("note") + test::zstd("one,") +
+                                test::zstd_skippable(std::string(600'000, 'x'), 15) + test::zstd("end") +
+                                test::zstd_skippable("");
+    CHECK(content(make("s.zst", skipped)) == "one,end");
+    CHECK(content(make("s", skipped), 1) == "one,end");
+    CHECK(content(make("only.zst", test::zstd_skippable("note"))).empty());
+}
+
+TEST_CASE("the name of a Zstandard file does not make it one", "[input_stream]") {
+    const files make;
+    CHECK(content(make("jobs.csv", test::zstd("hello"))) == "hello");
+    CHECK(fault(make("jobs.csv.zst", "hello")) ==
+          "jobs.csv.zst:1:1: error: is not Zstandard data, although its name ends in .zst; rename it if it is plain, "
+          "else fetch it again");
+    CHECK(fault(make("jobs.csv.zst", test::gzip("hello"))) ==
+          "jobs.csv.zst:1:1: error: is not Zstandard data, although its name ends in .zst; rename it");
+    CHECK(fault(make("jobs.csv.gz", test::zstd("hello"))) ==
+          "jobs.csv.gz:1:1: error: is not gzip data, although its name ends in .gz; rename it");
+}
+
+TEST_CASE("a truncated Zstandard file never reads as complete", "[input_stream]") {
+    const files make;
+    const std::string first = test::zstd("job_id,submit_s\n1,2\n3,4\n");
+    const std::string note = test::zstd_skippable("note");
+    const std::string whole = first + note + test::zstd("5,6\n", 3, false);
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+        if (n == first.size() || n == first.size() + note.size()) continue;  // complete files
+        CAPTURE(n);
+        REQUIRE(fault(make("t.zst", whole.substr(0, n))) ==
+                "t.zst:1:1: error: truncated Zstandard data (ends at compressed byte " + std::to_string(n) +
+                    "); fetch or compress the file again");
+    }
+    CHECK(fault(make("t.zst", whole)) == "read: job_id,submit_s\n1,2\n3,4\n5,6\n");
+    // Blocks that come out in pieces are no end.
+    const std::string large = test::zstd(std::string(900'000, '0'));
+    CHECK(fault(make("t.zst", large.substr(0, large.size() - 1))).starts_with("t.zst:1:1: error: truncated"));
+}
+
+TEST_CASE("corrupt Zstandard data is found, and its block named", "[input_stream]") {
+    const files make;
+    const std::string text = "job_id,submit_s\n1,2\n3,4\n";
+    const std::string whole = test::zstd(text);
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        for (int bit = 0; bit < 8; ++bit) {
+            std::string damaged = whole;
+            damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+            CAPTURE(at, bit);
+            const std::string got = fault(make("d", damaged));
+            // Without its magic number it is another file.
+            if (at < 4 && got == "read: " + damaged) continue;
+            if (got == "read: " + text) continue;
+            REQUIRE(got.find("d:1:1: error: ") == 0);
+            REQUIRE(got.find("Zstandard data") != std::string::npos);
+        }
+    }
+    CHECK(fault(make("c.zst", whole + "garbage")) ==
+          "c.zst:1:1: error: corrupt Zstandard data (unexpected bytes after the end of the data at compressed byte " +
+              std::to_string(whole.size()) + "); fetch or compress the file again");
+    CHECK(fault(make("c.zst", whole + std::string(4, '\0'))).find("unexpected bytes") != std::string::npos);
+
+    const std::string many = random_bytes(700'000);
+    std::string damaged = test::zstd(many);
+    const std::size_t first = damaged.size();
+    damaged += test::zstd(many);
+    damaged[damaged.size() - 1] = static_cast<char>(damaged[damaged.size() - 1] ^ 1);
+    const std::string got = fault(make("c.zst", damaged));
+    CHECK(got.starts_with("c.zst:1:1: error: corrupt Zstandard data (Restored data doesn't match checksum at"));
+    const std::string after = " at compressed byte ";
+    const std::size_t byte = std::stoull(got.substr(got.find(after) + after.size()));
+    CHECK(byte > first);
+    CHECK(byte + 4 == damaged.size());
+}
+
+TEST_CASE("what libzstd cannot read is said with a remedy", "[input_stream]") {
+    const files make;
+    // A frame header with a window of 2^(10 + 31) bytes.
+    const std::string window = fault(make("w.zst", std::string{"\x28\xB5\x2F\xFD\x00\xF8", 6} + "xyz"));
+    CHECK(
+        window.starts_with("w.zst:1:1: error: Zstandard data with a window above 128 MiB (in the frame at compressed"));
+    CHECK(window.ends_with("; compress the file again, without --long or --ultra"));
+    // One that names dictionary 5.
+    const std::string dictionary = fault(make("d.zst", std::string{"\x28\xB5\x2F\xFD\x21\x05\x03", 7} + "xyzxyz"));
+    CHECK(dictionary.starts_with("d.zst:1:1: error: Zstandard data that needs a dictionary"));
+}
+
 TEST_CASE("what cannot be read is said with a remedy", "[input_stream]") {
     const files make;
     CHECK(fault(make.directory.path() / "none.csv") ==
@@ -169,22 +270,16 @@ TEST_CASE("what cannot be read is said with a remedy", "[input_stream]") {
     const std::string got = fault(secret);  // the superuser may read it
     CHECK((got == "read: x" ||
            got == "secret:1:1: error: cannot be opened (Permission denied); check the file's permissions"));
-
-    const std::string zstd =
-        "Zstandard compression is not supported yet; decompress the file with `zstd -d`, or recompress it with gzip";
-    CHECK(fault(make("a.csv.zst", "\x28\xB5\x2F\xFDxyz")) == "a.csv.zst:1:1: error: " + zstd);
-    CHECK(fault(make("a.csv", "\x28\xB5\x2F\xFDxyz")) == "a.csv:1:1: error: " + zstd);
 }
 
 TEST_CASE("progress and the hash count the file's own bytes", "[input_stream]") {
     const files make;
     const std::string text = random_bytes(600'000);
-    const std::string packed = test::gzip(text);
-    for (const std::string& bytes : {text, packed}) {
+    for (const std::string& bytes : {text, test::gzip(text), test::zstd(text)}) {
         const auto file = make("f", bytes);
         input_stream in{file};
         CHECK(in.path() == file.string());
-        CHECK(in.is_compressed() == (bytes == packed));
+        CHECK(in.is_compressed() == (bytes != text));
         CHECK(in.file_bytes() == bytes.size());
         CHECK(in.bytes_consumed() == 0);
         std::vector<char> block(100'000);
