@@ -54,16 +54,23 @@ void print(const std::vector<line>& lines) {
 }
 
 void print_format(const io::job_trace_format& f) {
-    fmt::print("{}: {}\n\ncolumns, found by the names in the header:\n", f.name, f.description);
+    fmt::print("{}: {}\n\n{}:\n", f.name, f.description,
+               f.by_position ? "fields of a line, in this order" : "columns, found by the names in the header");
     std::vector<line> columns;
     for (const auto& c : f.columns) {
         const char* use = c.use == io::column_use::required      ? ""
                           : c.use == io::column_use::optional    ? "; optional"
+                          : c.use == io::column_use::statistics  ? "; for `ampacity trace` only"
                           : c.use == io::column_use::unsupported ? "; not supported yet, must be empty"
                                                                  : "; not looked at";
         columns.push_back({"  " + std::string{c.name}, with_unit(c.doc, c.unit) + use});
     }
     print(columns);
+    if (f.skips.empty()) return;
+    fmt::print("\nrecords that are skipped, and counted by reason:\n");
+    std::vector<line> skips;
+    for (const auto& s : f.skips) skips.push_back({"  " + std::string{s.name}, std::string{s.doc}});
+    print(skips);
 }
 
 void print_key(const scenario::key_entry& k) {

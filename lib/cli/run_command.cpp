@@ -3,6 +3,7 @@
 #include "progress.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -56,12 +58,22 @@ std::string grouped(double x, int decimals) {
     return text;
 }
 
-void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue) {
+/// "18 no_gpus, 3 no_run_time"
+std::string reasons_text(std::span<const workload::skipped_records> skipped) {
+    std::string out;
+    for (const auto& [reason, count] : skipped) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, reason);
+    return out;
+}
+
+void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
+                   std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
                sc.fleet.pool_gpus ? "" : "  placer " + sc.scheduler.placer, grouped(static_cast<double>(gpus), 0),
                grouped(to_seconds(s.simulated) / 86400, 2));
-    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n\n",
+    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n",
                s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
+    if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", reasons_text(skipped));
+    fmt::print("\n");
     if (s.finished == 0) {
         fmt::print("no job finished: there is nothing to average\n");
         return;
@@ -108,8 +120,11 @@ void with_places(const io::loaded_scenario& loaded, F f) {
 
 int validate(const scenario_options& options) {
     const auto loaded = load(options);
-    with_places(loaded, [&] { io::check_inputs(loaded); });
+    std::vector<io::skipped_in_trace> skipped;
+    with_places(loaded, [&] { skipped = io::check_inputs(loaded); });
     fmt::print("{}", scenario::write_resolved(loaded.value));
+    for (const auto& [path, records] : skipped)
+        fmt::print("# skipped records of {}: {}\n", io::printable(path), reasons_text(records));
     return 0;
 }
 
@@ -146,7 +161,7 @@ int run(const run_options& options) {
         if (!cut_short) facts.inputs.emplace_back(trace->path(), io::digest_text(trace->finish_digest()));
     }
     files.finish(s, cut_short, facts);
-    print_summary(sc, result, gpus, s.peak_queue());
+    print_summary(sc, result, gpus, s.peak_queue(), io::skipped_in(s, sc, cut_short));
     if (cut_short)
         fmt::print(stderr, "ampacity: interrupted at {} s of simulated time; partial results are saved\n",
                    to_seconds(s.now()));

@@ -16,6 +16,7 @@ std::string diagnostic::text() const {
     out += "error: ";
     if (!key.empty()) out += key + ": ";
     out += what;
+    if (where.byte) out += ", at byte " + std::to_string(*where.byte);
     if (!value.empty()) out += " (" + value + ")";
     if (!remedy.empty()) out += "; " + remedy;
     return out;

@@ -66,7 +66,7 @@ void csv_reader::read_header() {
     }
     const std::string_view head{buffer_.data(), end_};
     if (head.starts_with("\xFF\xFE") || head.starts_with("\xFE\xFF")) {
-        fail_at(buffer_.data(), "is UTF-16 text", {}, "save it as UTF-8");
+        throw data_error({{in_.path(), 1, 1}, {}, "is UTF-16 text", {}, "save it as UTF-8"});
     }
     if (head.starts_with(byte_order_mark)) next_ = byte_order_mark.size();
     if (!next()) {
@@ -98,7 +98,7 @@ source_position csv_reader::where_named(std::size_t column) const {
 }
 
 bool csv_reader::next() {
-    std::uint64_t blank = 0;  // the first blank line, if any
+    std::optional<source_position> blank;  // the first blank line, if any
     while (true) {
         row_ = next_;
         line_ += lines_;
@@ -110,10 +110,10 @@ bool csv_reader::next() {
         }
         if (got == outcome::end) return false;
         if (got == outcome::row) break;
-        if (blank == 0) blank = line_;
+        if (!blank) blank = where_byte(buffer_.data() + row_);
     }
-    if (blank != 0) {
-        throw data_error({{in_.path(), blank, 1},
+    if (blank) {
+        throw data_error({std::move(*blank),
                           {},
                           in_header_ ? "blank line before the header" : "blank line between rows",
                           {},
@@ -216,6 +216,7 @@ bool csv_reader::fill() {
         fail_at(buffer_.data() + row_, "row of more than 1 MiB", {}, "look for an unclosed quote");
     if (row_ != 0) {
         std::memmove(buffer_.data(), buffer_.data() + row_, kept);
+        offset_ += row_;
         next_ -= row_;
         end_ = kept;
         row_ = 0;
@@ -234,6 +235,7 @@ std::size_t csv_reader::read_more() {
     } catch (const data_error& e) {
         diagnostic d = e.details();
         d.where = where_byte(buffer_.data() + end_);
+        d.where.byte.reset();  // the byte of the file itself says more
         throw data_error(std::move(d));
     }
 }
@@ -247,7 +249,7 @@ void csv_reader::check_count() const {
 }
 
 source_position csv_reader::where_byte(const char* at) const {
-    source_position place{in_.path(), line_, 0};
+    source_position place{in_.path(), line_, 0, offset_ + static_cast<std::uint64_t>(at - buffer_.data())};
     const char* line_start = buffer_.data() + row_;
     for (const char* p = line_start; p < at; ++p) {
         if (*p == '\n') {

@@ -1,7 +1,6 @@
 #include "csv_trace.hpp"
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <memory>
 
@@ -34,7 +33,9 @@ constexpr std::array columns{
     trace_column{"user", "", "who submitted it", column_use::optional},
     trace_column{"group", "", "project, team or virtual cluster", column_use::optional},
     trace_column{"priority", "", "whole number, larger is more urgent", column_use::optional},
-    trace_column{"status", "", "how the job ended in reality", column_use::ignored},
+    trace_column{"status", "",
+                 "how the job ended in reality: finished, failed, cancelled, partial, running, or any text",
+                 column_use::statistics},
     trace_column{"model", "", "what it computed", column_use::ignored},
     trace_column{"segment", "", "nodes of the job that stay together", column_use::unsupported},
     trace_column{"within", "", "the part of the fleet that holds the job", column_use::unsupported},
@@ -44,24 +45,20 @@ constexpr std::array columns{
 };
 static_assert(columns[spread].name == "spread" && columns.size() == spread + 1);
 
-constexpr job_trace_format format{"jobs-csv", "one job per row, times in seconds from the scenario's start", columns};
-
-/// The number that `text` is the one usual spelling of.
-bool canonical_integer(std::string_view text, std::int64_t& value) noexcept {
-    const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
-    if (digits.empty() || (digits.front() == '0' && text.size() != 1)) return false;
-    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return fault == std::errc{} && end == text.data() + text.size();
-}
+constexpr job_trace_format format{
+    .name = "jobs-csv",
+    .description = "one job per row, times in seconds from the scenario's start",
+    .columns = columns,
+    .records = {.estimate = true, .user = true, .group = true, .priority = true, .spread = true, .end = true}};
 
 class jobs_csv final : public csv_trace {
 public:
     explicit jobs_csv(const job_trace_options& options)
-        : csv_trace(options, columns, submit_s, time_origin::scenario_start) {}
+        : csv_trace(options, format, submit_s, time_origin::scenario_start) {}
 
 private:
-    void read_row(workload::job_request& job) override {
-        read_name(job);
+    bool read_row(workload::job_request& job, record_facts& facts) override {
+        read_name(job_name, job);
         job.submit = start_of_time + seconds(submit_s);
         read_gpus(gpus, job);
         job.work = seconds(duration_s);
@@ -73,14 +70,8 @@ private:
         for (const column wish : {segment, within, exclusive}) {
             if (!field(wish).empty()) fail(wish, "not supported yet", "leave the field empty");
         }
-    }
-
-    void read_name(workload::job_request& job) {
-        const std::string_view text = field(job_name);
-        if (text.empty()) fail(job_name, "value missing", "name the job");
-        if (canonical_integer(text, job.name)) return;
-        job.name = own_text(job_name);
-        job.name_is_text = true;
+        facts.end = ending_named(field(status));
+        return true;
     }
 
     [[nodiscard]] std::int32_t read_priority() const {

@@ -23,7 +23,10 @@ constexpr std::array columns{
 static_assert(columns[cluster].name == "cluster" && columns.size() == cluster + 1);
 
 constexpr job_trace_format format{
-    "philly-csv", "the Microsoft Philly trace as used by Pollux and Sia: local dates, jobs numbered by row", columns};
+    .name = "philly-csv",
+    .description = "the Microsoft Philly trace as used by Pollux and Sia: local dates, jobs numbered by row",
+    .columns = columns,
+    .records = {.group = true}};
 
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
@@ -69,7 +72,7 @@ std::optional<std::int64_t> unix_ns(std::string_view text) noexcept {
 class philly_csv final : public csv_trace {
 public:
     explicit philly_csv(const job_trace_options& options)
-        : csv_trace(options, columns, timestamp,
+        : csv_trace(options, format, timestamp,
                     keeps_dates(options) ? time_origin::scenario_start : time_origin::first_submit),
           keeps_dates_(keeps_dates(options)),
           start_(keeps_dates_ ? options.unix_start_ns : 0) {}
@@ -79,7 +82,7 @@ private:
         return options.align == scenario::alignment::absolute;
     }
 
-    void read_row(workload::job_request& job) override {
+    bool read_row(workload::job_request& job, record_facts&) override {
         job.name = static_cast<std::int64_t>(job.row);
         job.submit = read_submit();
         read_gpus(num_gpus, job);
@@ -88,6 +91,7 @@ private:
             fail(total_gpu_time, std::string{fault_of(checked.status)}, "give GPU-seconds");
         }
         job.group = name(cluster);
+        return true;
     }
 
     [[nodiscard]] instant read_submit() const {

@@ -23,13 +23,18 @@ prepared_run prepare(const loaded_scenario& loaded) {
     return {std::move(parts), std::move(traces)};
 }
 
-void check_inputs(const loaded_scenario& loaded) {
+std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded) {
     const prepared_run run = prepare(loaded);
     std::vector<workload::job_request> batch(1024);
     for (const auto& source : run.parts.sources) {
         while (source->next(batch) != 0) {
         }
     }
+    std::vector<skipped_in_trace> out;
+    for (const trace_source* trace : run.traces) {
+        if (auto records = trace->skipped(); !records.empty()) out.push_back({trace->path(), std::move(records)});
+    }
+    return out;
 }
 
 }  // namespace ampacity::io

@@ -17,6 +17,7 @@
 #include <bit>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -92,7 +93,8 @@ json to_json(const sim::distribution_summary& d) {
     return {{"mean", d.mean}, {"p50", d.p50}, {"p90", d.p90}, {"p99", d.p99}, {"max", d.max}};
 }
 
-std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted) {
+std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
+                         std::span<const workload::skipped_records> skipped) {
     json out{{"schema", 1},
              {"scenario", sc.name},
              {"seed", sc.seed},
@@ -101,6 +103,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
+    for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
     if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
     if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
     if (s.bounded_slowdown) out["bounded_slowdown"] = to_json(*s.bounded_slowdown);
@@ -170,6 +173,20 @@ struct run_files::streams {
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
 };
+
+std::vector<workload::skipped_records> skipped_in(const sim::simulation& s, const scenario::scenario& described,
+                                                  bool interrupted) {
+    instant through = never;
+    if (described.until) through = start_of_time + *described.until;
+    if (interrupted) through = s.now();
+    std::map<std::string_view, std::uint64_t> counts;
+    for (std::size_t i = 0; i != s.num_sources(); ++i) {
+        for (const auto& [reason, count] : s.source(i).skipped(through)) counts[reason] += count;
+    }
+    std::vector<workload::skipped_records> out;
+    for (const auto& [reason, count] : counts) out.push_back({reason, count});
+    return out;
+}
 
 void write_file(const fs::path& path, const std::string& text) {
     output_file file(path);
@@ -256,7 +273,8 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_));
     }
     write_file(folder_ / "run.json", run_text(s, facts, writing_s()));
-    write_file(folder_ / "summary.json", summary_text(described_, summary, interrupted));
+    write_file(folder_ / "summary.json",
+               summary_text(described_, summary, interrupted, skipped_in(s, described_, interrupted)));
 }
 
 }  // namespace ampacity::io

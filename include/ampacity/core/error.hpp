@@ -7,6 +7,7 @@
 /// An expected outcome is a value, never an exception. Library code never prints and never exits.
 
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ struct source_position {
     std::string file;
     std::uint64_t line = 0;
     std::uint64_t column = 0;
+    std::optional<std::uint64_t> byte{};  ///< from 0 in the text of the file, uncompressed, where it is known
 };
 
 /// What is wrong with an input, and what to do about it.
@@ -28,8 +30,8 @@ struct diagnostic {
     std::string value;   ///< the offending text, may be empty
     std::string remedy;  ///< what to do, a lower-case phrase
 
-    /// `FILE:LINE:COL: error: KEY: WHAT (VALUE); REMEDY`; parts that are empty are left out with their
-    /// punctuation.
+    /// `FILE:LINE:COL: error: KEY: WHAT, at byte N (VALUE); REMEDY`; parts that are empty or unknown are left
+    /// out with their punctuation.
     [[nodiscard]] std::string text() const;
 };
 

@@ -45,7 +45,7 @@ public:
     /// A field of the current row, quotes removed. \pre column < columns().size().
     [[nodiscard]] std::string_view operator[](std::size_t column) const noexcept { return fields_[column].text; }
 
-    /// Where a field of the current row stands, counted in lines and bytes from 1.
+    /// Where a field of the current row stands, counted in lines and bytes from 1, and as a byte of the text from 0.
     [[nodiscard]] source_position where(std::size_t column) const;
 
     /// Throws a `data_error` about a field of the current row: its place, its column name, its text.
@@ -77,6 +77,7 @@ private:
     std::size_t next_ = 0;         ///< start of the row after it
     std::size_t end_ = 0;          ///< end of the bytes read
     std::size_t content_end_ = 0;  ///< end of the current row's text, without its line end
+    std::uint64_t offset_ = 0;     ///< byte of the text that stands at the front of the buffer
     std::uint64_t line_ = 1;       ///< line of `row_`
     std::uint64_t lines_ = 0;      ///< lines that the current row takes
     bool at_file_end_ = false;

@@ -6,6 +6,7 @@
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <string>
 #include <vector>
 
 namespace ampacity::io {
@@ -19,8 +20,15 @@ struct prepared_run {
 /// \throws scenario_error, data_error
 [[nodiscard]] prepared_run prepare(const loaded_scenario& loaded);
 
-/// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them.
+/// Records of a trace that are no jobs.
+struct skipped_in_trace {
+    std::string path;
+    std::vector<workload::skipped_records> records;
+};
+
+/// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them. Returns
+/// what the traces skip, those that skip nothing left out.
 /// \throws scenario_error, data_error
-void check_inputs(const loaded_scenario& loaded);
+[[nodiscard]] std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded);
 
 }  // namespace ampacity::io

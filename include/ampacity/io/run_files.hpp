@@ -24,6 +24,11 @@ namespace ampacity::io {
 /// Writes a file that appears whole or not at all. \throws scenario_error
 void write_file(const std::filesystem::path& file, const std::string& text);
 
+/// Records of the run's traces that are no jobs, by reason in alphabetical order: all of them if the run went on
+/// until drained, else those with a submit time up to its end. \pre results() was called
+[[nodiscard]] std::vector<workload::skipped_records> skipped_in(const sim::simulation& s,
+                                                                const scenario::scenario& described, bool interrupted);
+
 /// What is true of this execution only: for run.json.
 struct run_facts {
     double wall_s = 0;                                        ///< simulation alone [s]

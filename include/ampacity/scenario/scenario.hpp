@@ -60,13 +60,14 @@ struct fleet {
 };
 
 /// Formats of job traces.
-enum class trace_format : std::uint8_t { jobs_csv, philly_csv };
+enum class trace_format : std::uint8_t { jobs_csv, swf, philly_csv, alibaba_openb };
 
 template <>
 struct names<trace_format> {
     static constexpr std::array known{named<trace_format>{trace_format::jobs_csv, "jobs-csv"},
-                                      named<trace_format>{trace_format::philly_csv, "philly-csv"}};
-    static constexpr std::array<std::string_view, 2> not_yet{"swf", "alibaba-openb"};
+                                      named<trace_format>{trace_format::swf, "swf"},
+                                      named<trace_format>{trace_format::philly_csv, "philly-csv"},
+                                      named<trace_format>{trace_format::alibaba_openb, "alibaba-openb"}};
 };
 
 /// What time 0 of a published trace is.

@@ -9,6 +9,7 @@
 #include <ampacity/workload/job.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +17,12 @@
 #include <vector>
 
 namespace ampacity::workload {
+
+/// Records of an input that are no jobs, for one reason.
+struct skipped_records {
+    std::string_view reason;  ///< such as `no_gpus`
+    std::uint64_t count = 0;
+};
 
 /// A stream of job requests.
 class job_source {
@@ -31,6 +38,13 @@ public:
 
     /// Share of the input consumed so far, in [0, 1], where it is known; for progress only.
     [[nodiscard]] virtual std::optional<double> progress() const { return std::nullopt; }
+
+    /// Records read so far that are no jobs, by reason in alphabetical order, none with a count of 0; of those with a submit
+    /// time only the ones up to `through`, in the time of the requests.
+    [[nodiscard]] virtual std::vector<skipped_records> skipped(instant through = never) const {
+        static_cast<void>(through);
+        return {};
+    }
 
     /// The text behind `job_request::name` (where `name_is_text`), `user` and `group`.
     [[nodiscard]] virtual std::string_view text(std::int64_t index) const = 0;

@@ -1,3 +1,4 @@
+#include "support/byte_offset.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 #include "support/gzip.hpp"
@@ -57,7 +58,8 @@ std::vector<row> rows_of(std::string_view text) {
     return got.rows;
 }
 
-std::string fault_of(std::string_view text) { return parse(text).fault; }
+/// The message without its byte, which is checked.
+std::string fault_of(std::string_view text) { return test::without_byte(parse(text).fault, text); }
 
 }  // namespace
 
@@ -76,6 +78,24 @@ TEST_CASE("rows are split at commas and line ends", "[csv]") {
     const std::string wide(100, 'x');
     CHECK(rows_of("a,b\n" + wide + "," + wide + "\n") == std::vector<row>{{"a", "b"}, {wide, wide}});
     CHECK(rows_of(std::string_view{"a,b\n1\0,2\n", 9}) == std::vector<row>{{"a", "b"}, {std::string{"1\0", 2}, "2"}});
+}
+
+TEST_CASE("a fault of a row names its byte in the text, by itself and in a compressed file", "[csv]") {
+    std::string text = "a,b\n";
+    for (int i = 0; i < 50'000; ++i) text += std::to_string(i) + ",x\n";
+    const test::temporary_directory directory;
+    const auto file = directory.path() / "t.csv";
+    for (const std::string& bytes : {text + "1\n", test::gzip(text + "1\n")}) {
+        test::write_file(file, bytes);
+        for (const std::size_t block : {7U, 4096U, 1U << 18U}) {
+            CHECK(read_rows(file, block).fault ==
+                  "t.csv:50002:2: error: too few fields, at byte " + std::to_string(text.size() + 1) +
+                      " (1 where the header names 2); complete the row; an unknown value is an empty field");
+        }
+    }
+    CHECK(parse("\xEF\xBB\xBF"
+                "a,b\n\"\n\",\"\n")
+              .fault == "t.csv:3:3: error: unclosed quote, at byte 11; close the quoted field");
 }
 
 TEST_CASE("quoted fields hold what they like", "[csv]") {
@@ -140,7 +160,8 @@ TEST_CASE("fields know their place, also behind quoted line ends", "[csv]") {
     CHECK(place(0) == std::pair<std::uint64_t, std::uint64_t>{5, 1});
     CHECK(place(1) == std::pair<std::uint64_t, std::uint64_t>{5, 3});
     CHECK(place(2) == std::pair<std::uint64_t, std::uint64_t>{5, 7});
-    CHECK_THROWS_WITH(reader.fail(1, "is bad", "do better"), file.string() + ":5:3: error: bb: is bad (5); do better");
+    CHECK_THROWS_WITH(reader.fail(1, "is bad", "do better"),
+                      file.string() + ":5:3: error: bb: is bad, at byte 25 (5); do better");
 }
 
 TEST_CASE("a row has a longest length", "[csv]") {
@@ -150,7 +171,8 @@ TEST_CASE("a row has a longest length", "[csv]") {
     test::write_file(file, "a,b\n1," + fits + "\n2,3\n");
     CHECK(read_rows(file, 1U << 18U).rows.at(1).at(1) == fits);
     test::write_file(file, "a,b\n1,2\n3,\"" + std::string(10 * csv_reader::max_row_bytes, '\n'));
-    CHECK(read_rows(file, 1U << 18U).fault == "t.csv:3:1: error: row of more than 1 MiB; look for an unclosed quote");
+    CHECK(read_rows(file, 1U << 18U).fault ==
+          "t.csv:3:1: error: row of more than 1 MiB, at byte 8; look for an unclosed quote");
 }
 
 TEST_CASE("random rows come back as they were written", "[csv]") {

@@ -195,8 +195,6 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: {}")) ==
           "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic");
-    CHECK(refusal(with("philly-csv", "swf")) ==
-          "s.yaml:8:41: error: workload.0.trace.format: not supported yet (swf); known: jobs-csv, philly-csv");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
     CHECK(refusal(with("jobs: true", "events: true")) ==

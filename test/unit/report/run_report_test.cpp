@@ -1,3 +1,4 @@
+#include "support/byte_offset.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -52,12 +53,14 @@ public:
     run_folder& jobs(std::string_view rows) { return write("jobs.csv", std::string{jobs_header} += rows); }
     [[nodiscard]] run_files read() const { return read_run(directory_.path()); }
     [[nodiscard]] std::string page() const { return html(read()); }
-    /// What is wrong with it, without the folder.
+    /// What is wrong with it, without the folder and the byte, which is checked.
     [[nodiscard]] std::string fault() const {
         try {
             static_cast<void>(page());
         } catch (const data_error& e) {
-            return std::string{e.what()}.substr(directory_.path().string().size() + 1);
+            const std::string message = std::string{e.what()}.substr(directory_.path().string().size() + 1);
+            const auto file = directory_.path() / message.substr(0, message.find(':'));
+            return test::without_byte(message, std::filesystem::exists(file) ? test::read_file(file) : "");
         }
         return {};
     }
