@@ -2,15 +2,18 @@
 
 #include "list_command.hpp"
 #include "run_command.hpp"
+#include "trace_command.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/core/version.hpp>
+#include <ampacity/scenario/scenario.hpp>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -75,6 +78,19 @@ int run_program(int argc, char** argv) {
     report.add_option("-o,--output", page,
                       "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run");
 
+    cli::trace_options traced;
+    CLI::App& trace = *app.add_subcommand("trace", "what a trace of jobs holds; --to converts it");
+    trace.add_option("FILE", traced.file, "the trace, plain, .gz or .zst")->required();
+    trace.add_option("--format", traced.format, "its format (default: by its name or its first line)");
+    trace.add_option("--gpus", traced.gpus, "GPUs that the offered load is for (default: MaxProcs of the header)")
+        ->check(CLI::Range(std::uint64_t{1}, scenario::max_fleet_gpus));
+    trace.add_option("--reorder", traced.reorder, "how far submit times may step back (default: 1 h)");
+    CLI::Option* json = trace.add_flag("--json", traced.json, "statistics as JSON");
+    CLI::Option* to = trace.add_option("--to", traced.to, "convert to this format")
+                          ->check(CLI::IsMember({"jobs-csv"}))
+                          ->excludes(json);
+    trace.add_option("-o,--output", traced.output, "file for the converted trace (default: stdout)")->needs(to);
+
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
     list.add_option("WHAT", what, "policies, placers, formats, metrics or keys")
@@ -100,6 +116,7 @@ int run_program(int argc, char** argv) {
     if (run) return cli::run(options);
     if (validate) return cli::validate(options.of);
     if (report) return cli::report(directory, page);
+    if (trace) return cli::trace(traced);
     if (list) return cli::list(what);
     return cli::describe(name);
 }

@@ -1,9 +1,9 @@
 #include "run_command.hpp"
 
 #include "progress.hpp"
+#include "skipped_text.hpp"
 
 #include <ampacity/core/error.hpp>
-#include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
@@ -58,13 +58,6 @@ std::string grouped(double x, int decimals) {
     return text;
 }
 
-/// "18 no_gpus, 3 no_run_time"
-std::string reasons_text(std::span<const workload::skipped_records> skipped) {
-    std::string out;
-    for (const auto& [reason, count] : skipped) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, reason);
-    return out;
-}
-
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -72,7 +65,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
                grouped(to_seconds(s.simulated) / 86400, 2));
     fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n",
                s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
-    if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", reasons_text(skipped));
+    if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", skipped_text(skipped));
     fmt::print("\n");
     if (s.finished == 0) {
         fmt::print("no job finished: there is nothing to average\n");
@@ -123,8 +116,7 @@ int validate(const scenario_options& options) {
     std::vector<io::skipped_in_trace> skipped;
     with_places(loaded, [&] { skipped = io::check_inputs(loaded); });
     fmt::print("{}", scenario::write_resolved(loaded.value));
-    for (const auto& [path, records] : skipped)
-        fmt::print("# skipped records of {}: {}\n", io::printable(path), reasons_text(records));
+    for (const auto& [key, records] : skipped) fmt::print("# skipped records of {}: {}\n", key, skipped_text(records));
     return 0;
 }
 

@@ -31,8 +31,9 @@ std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded) {
         }
     }
     std::vector<skipped_in_trace> out;
-    for (const trace_source* trace : run.traces) {
-        if (auto records = trace->skipped(); !records.empty()) out.push_back({trace->path(), std::move(records)});
+    for (std::size_t i = 0; i < run.parts.sources.size(); ++i) {
+        auto records = run.parts.sources[i]->skipped();
+        if (!records.empty()) out.push_back({"workload." + std::to_string(i) + ".trace", std::move(records)});
     }
     return out;
 }

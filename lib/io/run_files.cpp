@@ -1,3 +1,4 @@
+#include "csv_text.hpp"
 #include "output_file.hpp"
 
 #include <ampacity/core/decimal.hpp>
@@ -76,17 +77,7 @@ void append_name(std::string& out, std::int64_t name, bool is_text, const worklo
         fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), name);
         return;
     }
-    const std::string_view text = source.text(name);
-    if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-        out += text;
-        return;
-    }
-    out += '"';
-    for (const char c : text) {
-        if (c == '"') out += '"';
-        out += c;
-    }
-    out += '"';
+    append_csv_text(out, source.text(name));
 }
 
 json to_json(const sim::distribution_summary& d) {

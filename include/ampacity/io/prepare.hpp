@@ -22,7 +22,7 @@ struct prepared_run {
 
 /// Records of a trace that are no jobs.
 struct skipped_in_trace {
-    std::string path;
+    std::string key;  ///< of the trace in the scenario, `workload.0.trace`
     std::vector<workload::skipped_records> records;
 };
 
