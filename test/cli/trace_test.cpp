@@ -1,7 +1,6 @@
 // The command `trace`: statistics as a table and as JSON, conversion to jobs-csv and its replay, refusals.
 
 #include "cli/program.hpp"
-#include "support/gzip.hpp"
 #include "support/zstd.hpp"
 
 using namespace ampacity::test;
@@ -215,15 +214,16 @@ TEST_CASE("trace refuses with a place and a remedy") {
 }
 
 TEST_CASE("formats are listed and described with what they skip") {
-    const auto listed = ampacity({"list", "formats"});
+    const workspace here;
+    const auto listed = here.call({"list", "formats"});
     for (const std::string format : {"jobs-csv", "swf", "philly-csv", "alibaba-openb"}) {
         CHECK(contains(listed.out, format + " "));
-        const auto described = ampacity({"describe", format});
+        const auto described = here.call({"describe", format});
         CHECK(described.status == 0);
         CHECK(described.out.starts_with(format + ": "));
     }
-    CHECK(contains(ampacity({"describe", "swf"}).out, "in this order"));
-    CHECK(contains(ampacity({"describe", "swf"}).out, "no_run_time"));
-    CHECK(contains(ampacity({"describe", "alibaba-openb"}).out, "never_scheduled"));
-    CHECK_FALSE(contains(ampacity({"describe", "jobs-csv"}).out, "skipped"));
+    CHECK(contains(here.call({"describe", "swf"}).out, "in this order"));
+    CHECK(contains(here.call({"describe", "swf"}).out, "no_run_time"));
+    CHECK(contains(here.call({"describe", "alibaba-openb"}).out, "never_scheduled"));
+    CHECK_FALSE(contains(here.call({"describe", "jobs-csv"}).out, "skipped"));
 }

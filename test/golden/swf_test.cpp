@@ -97,7 +97,7 @@ TEST_CASE("the first jobs of the logs start when a naive replay starts them") {
         std::uint32_t gpus;
     };
     // Fewer processors than the machines have, so that jobs wait; of Theta's jobs some are then too large.
-    for (const log& l : {log{"theta_2022.swf.gz", 2'048}, log{"CEA-Curie-2011-2.1-cln_first26w.swf.gz", 8'192}}) {
+    for (const log& l : {log{"theta_2022.swf.gz", 2'048}, log{"CEA-Curie-2011-2.1-cln_first26w.swf.gz", 4'096}}) {
         const auto file = test::real_data(std::string{"jobs/"} + l.file);
         if (!file) return;
         const auto records = first_records(*file, 400);
