@@ -101,9 +101,11 @@ struct job_trace {
                .doc = "how far submit times may step back; such rows are sorted stably, more is an error",
                .min = duration::zero(),
                .max = longest_input});
-        visit(&job_trace::align, {.key = "align",
-                                  .doc = "time 0 of a published format: its first kept submit, or the date `start` "
-                                         "(times in jobs-csv always count from `start`)"});
+        visit(&job_trace::align,
+              {.key = "align",
+               .doc = "time 0 of a published format: its first kept submit, or the date `start` (swf: dates are "
+                      "UnixStartTime of the header + submit; alibaba-openb has no dates, its times "
+                      "then count from `start`, as those of jobs-csv always do)"});
     }
     friend bool operator==(const job_trace&, const job_trace&) = default;
 };
