@@ -39,8 +39,8 @@ public:
     /// Share of the input consumed so far, in [0, 1], where it is known; for progress only.
     [[nodiscard]] virtual std::optional<double> progress() const { return std::nullopt; }
 
-    /// Records read so far that are no jobs, by reason in alphabetical order, none with a count of 0; of those with a submit
-    /// time only the ones up to `through`, in the time of the requests.
+    /// Records read so far that are no jobs, by reason in alphabetical order, none with a count of 0; of those with a
+    /// submit time only the ones up to `through`, in the time of the requests.
     [[nodiscard]] virtual std::vector<skipped_records> skipped(instant through = never) const {
         static_cast<void>(through);
         return {};
