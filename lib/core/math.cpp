@@ -284,4 +284,86 @@ double portable_log_gamma(double x) noexcept {
     return ((x - 0.5) * portable_log(x) - x) + half_log_2pi + series - portable_log(product);
 }
 
+namespace {
+
+struct student_t_areas {
+    double tail;
+    double center;
+};
+
+/// P(T > t) and P(0 < T <= t) of Student's distribution, t > 0, each without cancellation: half the regularised
+/// incomplete beta function I_x(n / 2, 1 / 2) at x = n / (n + t^2), by its continued fraction (modified Lentz;
+/// Numerical Recipes, 6.4), on the side where it converges.
+student_t_areas student_t_areas_of(double t, double degrees) noexcept {
+    const double n = degrees;
+    const auto continued = [](double a, double b, double x) {
+        constexpr double tiny = 1e-300;
+        double c = 1.0;
+        double d = 1.0 - (a + b) * x / (a + 1.0);
+        d = 1.0 / (d == 0.0 ? tiny : d);
+        double h = d;
+        for (double m = 1.0; m < 10'000.0; m += 1.0) {
+            const auto step = [&](double factor) {
+                d = 1.0 + factor * d;
+                c = 1.0 + factor / c;
+                d = 1.0 / (d == 0.0 ? tiny : d);
+                if (c == 0.0) c = tiny;
+                h *= d * c;
+            };
+            step(m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)));
+            const double before = h;
+            step(-(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0)));
+            if (std::fabs(h - before) <= 1e-16 * std::fabs(h)) break;
+        }
+        return h;
+    };
+    const double a = 0.5 * n;
+    const double b = 0.5;
+    const double x = n / (n + t * t);
+    const double y = t * t / (n + t * t);  // 1 - x
+    const double log_front = portable_log_gamma(a + b) - portable_log_gamma(a) - portable_log_gamma(b) -
+                             a * portable_log1p(t * t / n) + b * portable_log(y);
+    const double front = portable_exp(log_front);
+    if (x < (a + 1.0) / (a + b + 2.0)) {
+        const double tail = 0.5 * front * continued(a, b, x) / a;
+        return {tail, 0.5 - tail};
+    }
+    const double center = 0.5 * front * continued(b, a, y) / b;
+    return {0.5 - center, center};
+}
+
+}  // namespace
+
+double portable_student_t_quantile(double p, double degrees) noexcept {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    if (!(p >= 0 && p <= 1 && degrees >= 1)) return std::numeric_limits<double>::quiet_NaN();
+    if (p == 0.5) return 0.0;
+    if (p == 0.0 || p == 1.0) return p == 0.0 ? -infinity : infinity;
+    if (degrees > 1000) {
+        const double z = portable_normal_quantile(p);
+        const double z2 = z * z;
+        const double g1 = z * (z2 + 1.0) / 4.0;
+        const double g2 = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
+        const double g3 = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
+        const double g4 = z * ((((79.0 * z2 + 776.0) * z2 + 1482.0) * z2 - 1920.0) * z2 - 945.0) / 92160.0;
+        const double r = 1.0 / degrees;
+        return z + r * (g1 + r * (g2 + r * (g3 + r * g4)));
+    }
+    const double tail = p < 0.5 ? p : 1.0 - p;
+    const double center = p < 0.5 ? 0.5 - p : p - 0.5;
+    const auto beyond = [&](double t) {  // the quantile is above t
+        const student_t_areas at = student_t_areas_of(t, degrees);
+        return center < 0.25 ? at.center < center : at.tail > tail;
+    };
+    double high = 1.0;
+    while (beyond(high) && high < 1e300) high *= 2.0;
+    double low = 0.0;
+    for (;;) {
+        const double middle = 0.5 * (low + high);
+        if (!(middle > low && middle < high)) break;
+        (beyond(middle) ? low : high) = middle;
+    }
+    return p < 0.5 ? -high : high;
+}
+
 }  // namespace ampacity

@@ -3,20 +3,23 @@
 /// Portable distributions: the same stream gives the same doubles, bit for bit, on every x86-64 machine.
 ///
 /// Plain structs of parameters; `operator()` draws. They know no units: a result has the unit of its
-/// location, scale, median or value. Every draw but the gamma distribution's takes exactly one number from
-/// the stream and is a monotone function of it, so that two variants that draw from one stream stay in
-/// step and their results are positively correlated (common random numbers). All arithmetic is
-/// in `portable_*` functions and compiled once; see `math.hpp`.
+/// location, scale, median or value. Every draw but those of the gamma and the hyper-exponential distribution
+/// takes exactly one number from the stream and is a monotone function of it, so that two variants that draw from
+/// one stream stay in step and their results are positively correlated (common random numbers). All arithmetic is
+/// in `portable_*` functions and compiled once; see `math.hpp`. Tables are in `tables.hpp`, truncation is in
+/// `truncated.hpp`.
 ///
 /// `validate()` throws `std::invalid_argument` that names parameter and value; a draw or a moment of a
-/// distribution that does not pass it is meaningless, but never undefined behaviour. `mean()` and
-/// `variance()` are portable too. `cdf()` uses the C library (`std::erfc` for the normal family): it is for tests and
-/// analysis, never for a decision within a run. Immutable: any number of threads, each with its stream.
+/// distribution that does not pass it is meaningless, but never undefined behaviour. `mean()`,
+/// `variance()` and `quantile(p)`, 0 <= p <= 1, are portable too. `cdf()` uses the C library (`std::erfc` for the
+/// normal family): it is for tests and analysis, never for a decision within a run. Immutable: any number of threads,
+/// each with its stream.
 
 #include <ampacity/core/stream.hpp>
 #include <ampacity/core/time.hpp>
 
 #include <concepts>
+#include <vector>
 
 namespace ampacity {
 
@@ -49,6 +52,7 @@ struct uniform_distribution {
     double operator()(random_stream& stream) const;
     [[nodiscard]] double mean() const noexcept;
     [[nodiscard]] double variance() const noexcept;
+    [[nodiscard]] double quantile(double p) const noexcept;
     [[nodiscard]] double cdf(double x) const noexcept;
     void validate() const;
     friend bool operator==(const uniform_distribution&, const uniform_distribution&) = default;
@@ -61,6 +65,7 @@ struct exponential_distribution {
     double operator()(random_stream& stream) const;
     [[nodiscard]] double mean() const noexcept;
     [[nodiscard]] double variance() const noexcept;
+    [[nodiscard]] double quantile(double p) const noexcept;
     [[nodiscard]] double cdf(double x) const noexcept;
     void validate() const;
     friend bool operator==(const exponential_distribution&, const exponential_distribution&) = default;
@@ -74,6 +79,7 @@ struct normal_distribution {
     double operator()(random_stream& stream) const;
     [[nodiscard]] double mean() const noexcept;
     [[nodiscard]] double variance() const noexcept;
+    [[nodiscard]] double quantile(double p) const noexcept;
     [[nodiscard]] double cdf(double x) const noexcept;
     void validate() const;
     friend bool operator==(const normal_distribution&, const normal_distribution&) = default;
@@ -87,6 +93,7 @@ struct lognormal_distribution {
     double operator()(random_stream& stream) const;
     [[nodiscard]] double mean() const noexcept;
     [[nodiscard]] double variance() const noexcept;
+    [[nodiscard]] double quantile(double p) const noexcept;
     [[nodiscard]] double cdf(double x) const noexcept;
     void validate() const;
     friend bool operator==(const lognormal_distribution&, const lognormal_distribution&) = default;
@@ -113,9 +120,61 @@ struct weibull_distribution {
     double operator()(random_stream& stream) const;
     [[nodiscard]] double mean() const noexcept;      ///< within 1e-13 relative for shape >= 0.1
     [[nodiscard]] double variance() const noexcept;  ///< within 1e-12 relative for 0.1 <= shape <= 10
+    [[nodiscard]] double quantile(double p) const noexcept;
     [[nodiscard]] double cdf(double x) const noexcept;
     void validate() const;
     friend bool operator==(const weibull_distribution&, const weibull_distribution&) = default;
+};
+
+/// Pareto, by inversion: P(X > x) = (min / x)^alpha for x >= min. Below alpha 1 it has no mean, below 2 no variance.
+struct pareto_distribution {
+    double min = 1.0;    ///< smallest value; finite, > 0
+    double alpha = 1.0;  ///< exponent of the tail; finite, > 0
+
+    double operator()(random_stream& stream) const;
+    [[nodiscard]] double mean() const noexcept;      ///< infinite for alpha <= 1
+    [[nodiscard]] double variance() const noexcept;  ///< infinite for alpha <= 2
+    [[nodiscard]] double quantile(double p) const noexcept;
+    [[nodiscard]] double cdf(double x) const noexcept;
+    void validate() const;
+    friend bool operator==(const pareto_distribution&, const pareto_distribution&) = default;
+};
+
+/// Pareto between `min` and `max`, by inversion: the Pareto distribution on the condition that X <= max.
+struct bounded_pareto_distribution {
+    double min = 1.0;    ///< finite, > 0
+    double max = 2.0;    ///< finite, > min
+    double alpha = 1.0;  ///< finite, > 0
+
+    double operator()(random_stream& stream) const;
+    [[nodiscard]] double mean() const noexcept;
+    [[nodiscard]] double variance() const noexcept;  ///< within 1e-12 x mean^2
+    [[nodiscard]] double quantile(double p) const noexcept;
+    [[nodiscard]] double cdf(double x) const noexcept;
+    void validate() const;
+    friend bool operator==(const bounded_pareto_distribution&, const bounded_pareto_distribution&) = default;
+};
+
+/// A mixture of exponentials: more variable than one of them. A draw takes two numbers, first the branch, then the
+/// value; for a fixed second number it is not monotone in the first.
+struct hyper_exponential_distribution {
+    struct branch {
+        double weight = 1.0;  ///< relative to the sum of all weights; finite, >= 0
+        double scale = 1.0;   ///< mean of the branch; finite, > 0
+        friend bool operator==(const branch&, const branch&) = default;
+    };
+    std::vector<branch> branches{branch{}};  ///< not empty; the sum of the weights is finite and > 0
+
+    /// Two branches with this mean and coefficient of variation, of which each contributes half of the mean
+    /// ("balanced means"). Throws `std::invalid_argument` unless mean > 0 and cv >= 1.
+    [[nodiscard]] static hyper_exponential_distribution of(double mean, double cv);
+
+    double operator()(random_stream& stream) const;
+    [[nodiscard]] double mean() const noexcept;
+    [[nodiscard]] double variance() const noexcept;
+    [[nodiscard]] double cdf(double x) const noexcept;
+    void validate() const;
+    friend bool operator==(const hyper_exponential_distribution&, const hyper_exponential_distribution&) = default;
 };
 
 /// The duration nearest to `seconds`, exact ties to the even nanosecond, limited to [0, `longest_input`].

@@ -32,4 +32,9 @@ namespace ampacity {
 /// x >= 10. +inf at 0; NaN below.
 [[nodiscard]] double portable_log_gamma(double x) noexcept;
 
+/// Quantile of Student's t distribution with `degrees` of freedom, relative error <= 1e-9. -inf at 0, +inf at 1, NaN
+/// outside [0, 1] and for degrees < 1. Up to 1000 degrees the incomplete beta function is inverted by bisection (some
+/// 20 us), beyond them by the series of Abramowitz and Stegun, 26.7.5.
+[[nodiscard]] double portable_student_t_quantile(double p, double degrees) noexcept;
+
 }  // namespace ampacity

@@ -28,7 +28,8 @@ namespace {
 static_assert(distribution<constant_distribution> && distribution<uniform_distribution>);
 static_assert(distribution<exponential_distribution> && distribution<normal_distribution>);
 static_assert(distribution<lognormal_distribution> && distribution<gamma_distribution>);
-static_assert(distribution<weibull_distribution>);
+static_assert(distribution<weibull_distribution> && distribution<pareto_distribution>);
+static_assert(distribution<bounded_pareto_distribution> && distribution<hyper_exponential_distribution>);
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double largest = std::numeric_limits<double>::max();
@@ -83,6 +84,40 @@ book of(const weibull_distribution& d) {
     return {d.scale * g1, d.scale * d.scale * v,
             (g4 - 4 * g1 * g3 + 6 * g1 * g1 * g2 - 3 * g1 * g1 * g1 * g1) / (v * v),
             [=](double x) { return -std::expm1(-std::pow(x / d.scale, d.shape)); }};
+}
+
+book of(const pareto_distribution& d) {
+    // Kurtosis: alpha > 4.
+    const double a = d.alpha, v = d.min * d.min * a / ((a - 1) * (a - 1) * (a - 2));
+    return {a * d.min / (a - 1), v, 3 + 6 * (a * a * a + a * a - 6 * a - 2) / (a * (a - 3) * (a - 4)),
+            [=](double x) { return x < d.min ? 0 : 1 - std::pow(d.min / x, a); }};
+}
+book of(const bounded_pareto_distribution& d) {
+    const double a = d.alpha, mass = 1 - std::pow(d.min / d.max, a);
+    const auto raw = [=](double k) {
+        return k == a ? a * std::pow(d.min, a) * std::log(d.max / d.min) / mass
+                      : a * std::pow(d.min, a) / mass * (std::pow(d.max, k - a) - std::pow(d.min, k - a)) / (k - a);
+    };
+    const double m = raw(1), v = raw(2) - m * m;
+    return {m, v, (raw(4) - 4 * m * raw(3) + 6 * m * m * raw(2) - 3 * m * m * m * m) / (v * v),
+            [=](double x) { return (1 - std::pow(d.min / x, a)) / mass; }};
+}
+book of(const hyper_exponential_distribution& d) {
+    double total = 0, m1 = 0, m2 = 0, m3 = 0, m4 = 0;
+    for (const auto& [w, s] : d.branches) {
+        total += w;
+        m1 += w * s;
+        m2 += 2 * w * s * s;
+        m3 += 6 * w * s * s * s;
+        m4 += 24 * w * s * s * s * s;
+    }
+    m1 /= total, m2 /= total, m3 /= total, m4 /= total;
+    const double v = m2 - m1 * m1;
+    return {m1, v, (m4 - 4 * m1 * m3 + 6 * m1 * m1 * m2 - 3 * m1 * m1 * m1 * m1) / (v * v), [=](double x) {
+                double sum = 0;
+                for (const auto& [w, s] : d.branches) sum += w / total * -std::expm1(-x / s);
+                return sum;
+            }};
 }
 
 /// KS against the distribution function.
@@ -204,6 +239,15 @@ TEST_CASE("draws follow the distribution they are named after", "[distributions]
     CHECK(fit_p(weibull_distribution{1, 2}, 17) > alpha);
     CHECK(fit_p(weibull_distribution{3.5, 1}, 18) > alpha);
 
+    CHECK(fit_p(pareto_distribution{10, 0.5}, 101) > alpha);
+    CHECK(fit_p(pareto_distribution{0.1, 3}, 102) > alpha);
+    CHECK(fit_p(bounded_pareto_distribution{10, 1e6, 0.5}, 103) > alpha);
+    CHECK(fit_p(bounded_pareto_distribution{1, 2, 1}, 104) > alpha);
+    CHECK(fit_p(bounded_pareto_distribution{1, 1e9, 2}, 105) > alpha);
+    CHECK(fit_p(hyper_exponential_distribution{{{3, 1}, {0, 7}, {1, 100}}}, 106) > alpha);
+    CHECK(fit_p(hyper_exponential_distribution::of(60, 4), 107) > alpha);
+    CHECK(fit_p(hyper_exponential_distribution::of(60, 1), 108) > alpha);
+
     // The test sees a parameter that is a little off.
     const auto against = [](const auto& drawn, const auto& tested, std::uint64_t entity) {
         return test::kolmogorov_smirnov_p(sample(drawn, 30'000, entity), of(tested).cdf);
@@ -222,6 +266,10 @@ TEST_CASE("means and variances of draws are those of the distribution", "[distri
     CHECK(moments_p(gamma_distribution{0.4, 3}, 25) > alpha);
     CHECK(moments_p(gamma_distribution{7, 0.1}, 26) > alpha);
     CHECK(moments_p(weibull_distribution{1.5, 50'000}, 27) > alpha);
+    CHECK(moments_p(pareto_distribution{10, 9}, 111) > alpha);
+    CHECK(moments_p(bounded_pareto_distribution{1, 100, 1}, 112) > alpha);
+    CHECK(moments_p(bounded_pareto_distribution{2, 50, 0.3}, 113) > alpha);
+    CHECK(moments_p(hyper_exponential_distribution::of(60, 3), 114) > alpha);
     for (const double x : sample(constant_distribution{0.1}, 100, 28)) REQUIRE(x == 0.1);
 }
 
@@ -258,6 +306,56 @@ TEST_CASE("mean() and variance() are closed forms", "[distributions]") {
         near(d.mean(), static_cast<double>(2 * g1), 1e-13);
         near(d.variance(), static_cast<double>(4 * (g2 - g1 * g1)), 1e-12);
     }
+}
+
+TEST_CASE("the heavier tails have closed forms too", "[distributions]") {
+    const auto near = [](double got, double expected, double relative) {
+        INFO("got " << got << " expected " << expected);
+        CHECK(std::fabs(got - expected) <= relative * std::fabs(expected));
+    };
+    for (const double a : {2.5, 3.0, 7.0}) {
+        near(pareto_distribution{10, a}.mean(), of(pareto_distribution{10, a}).mean, 1e-14);
+        near(pareto_distribution{10, a}.variance(), of(pareto_distribution{10, a}).variance, 1e-13);
+    }
+    CHECK(pareto_distribution{10, 1}.mean() == infinity);
+    CHECK(pareto_distribution{10, 1.5}.mean() == 30);
+    CHECK(pareto_distribution{10, 2}.variance() == infinity);
+    for (const double a : {0.2, 1.0, 1.0 + 1e-9, 1.7, 2.0, 5.0}) {
+        CAPTURE(a);
+        const bounded_pareto_distribution d{10, 5000, a};
+        near(d.mean(), of(d).mean, 1e-6);  // the textbook's form loses digits near alpha = 1
+        near(d.variance(), of(d).variance, 1e-6);
+    }
+    for (const double cv : {1.0, 1.01, 2.0, 20.0}) {
+        const auto d = hyper_exponential_distribution::of(60, cv);
+        near(d.mean(), 60, 1e-14);
+        near(d.variance(), 3600 * cv * cv, 1e-13);
+        near(d.branches[0].weight + d.branches[1].weight, 1, 1e-15);
+    }
+}
+
+TEST_CASE("quantile() inverts cdf()", "[distributions]") {
+    const auto inverts = [](const auto& d) {
+        double before = -infinity;
+        for (double p = 1e-9; p < 1; p += p < 0.01 ? p : 0.00731) {
+            const double x = d.quantile(p);
+            REQUIRE(x >= before);
+            before = x;
+            REQUIRE(std::fabs(d.cdf(x) - p) < 1e-13);
+        }
+    };
+    inverts(uniform_distribution{-3, 5});
+    inverts(exponential_distribution{4});
+    inverts(normal_distribution{-1, 2});
+    inverts(lognormal_distribution{5, 1.5});
+    inverts(weibull_distribution{0.7, 3});
+    inverts(pareto_distribution{3, 0.7});
+    inverts(bounded_pareto_distribution{3, 900, 1.2});
+    CHECK(exponential_distribution{4}.quantile(0) == 0);
+    CHECK(exponential_distribution{4}.quantile(1) == infinity);
+    CHECK(normal_distribution{0, 1}.quantile(0) == -infinity);
+    CHECK(pareto_distribution{3, 0.7}.quantile(0) == 3);
+    CHECK(bounded_pareto_distribution{3, 900, 1.2}.quantile(1) == 900);
 }
 
 TEST_CASE("cdf() agrees with the textbook, and is 0 and 1 outside", "[distributions]") {
@@ -299,6 +397,9 @@ TEST_CASE("a draw takes one number from the stream, a constant none, a gamma var
     CHECK(taken(normal_distribution{0, 1}) == 1);
     CHECK(taken(lognormal_distribution{1, 1}) == 1);
     CHECK(taken(weibull_distribution{0.7, 1}) == 1);
+    CHECK(taken(pareto_distribution{1, 1}) == 1);
+    CHECK(taken(bounded_pareto_distribution{1, 2, 1}) == 1);
+    CHECK(taken(hyper_exponential_distribution::of(1, 2)) == 2);
     for (const double shape : {1.0, 2.0, 30.0}) {
         const double large = taken(gamma_distribution{shape, 1});
         CHECK(large > 2);
@@ -322,6 +423,11 @@ TEST_CASE("draws are monotone in the stream, down to neighbouring numbers", "[di
         check_monotone(lognormal_distribution{1320, sigma}, 1, "lognormal");
     for (const double shape : {0.1, 0.7, 1.0, 3.5, 40.0})
         check_monotone(weibull_distribution{shape, 50'000}, -1, "weibull");
+
+    for (const double alpha : {0.1, 1.0, 30.0}) {
+        check_monotone(pareto_distribution{60, alpha}, -1, "pareto");
+        check_monotone(bounded_pareto_distribution{60, 1e5, alpha}, 1, "bounded pareto");
+    }
 
     // Two variants of one family that share a stream rank alike.
     const auto a = sample(exponential_distribution{1}, 1000, 41);
@@ -399,6 +505,14 @@ TEST_CASE("validate names the distribution, the parameter and the value", "[dist
         (void)weibull_distribution{wrong, wrong}.variance();
         CHECK(stream.position() < 100);
     }
+    CHECK(refusal(pareto_distribution{0, 1}) == "pareto: min must be finite and > 0 (0)");
+    CHECK(refusal(pareto_distribution{1, -1}) == "pareto: alpha must be finite and > 0 (-1)");
+    CHECK(refusal(bounded_pareto_distribution{2, 2, 1}) == "bounded pareto: max must be finite and > min (2)");
+    CHECK(refusal(hyper_exponential_distribution{{}}) ==
+          "hyper-exponential: sum of weights must be finite and > 0 (0)");
+    CHECK(refusal(hyper_exponential_distribution{{{-1, 1}}}) == "hyper-exponential: weight must be >= 0 (-1)");
+    CHECK(refusal(hyper_exponential_distribution{{{1, 0}}}) == "hyper-exponential: scale must be finite and > 0 (0)");
+    CHECK_THROWS_AS(hyper_exponential_distribution::of(1, 0.9), std::invalid_argument);
     CHECK(refusal(exponential_distribution{0x1p-1074}) == "valid");
     CHECK(refusal(gamma_distribution{largest, largest}) == "valid");
 }
