@@ -51,7 +51,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         const auto number = static_cast<std::uint16_t>(i);
         if (entry.synthetic) {
             parts.sources.push_back(
-                std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number)));
+                std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number, s.start)));
             continue;
         }
         const std::string key = "workload." + std::to_string(i) + ".trace";

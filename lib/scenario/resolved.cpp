@@ -21,13 +21,23 @@ public:
                 write(f.key, *m);
             else if (!f.none.empty())
                 line(f.key, std::string{f.none});
-        } else {
+        } else if (!is_empty_list(m, f.required)) {
             write(f.key, m);
         }
     }
     void not_yet(std::string_view) {}
 
 private:
+    /// Of structs, which have no elements by default.
+    template <class V>
+    static bool is_empty_list(const V& v, bool required) {
+        if constexpr (is_list<V>) {
+            return described<value_of_t<V>> && !required && v.empty();
+        } else {
+            return false;
+        }
+    }
+
     template <class V>
     void write(std::string_view key, const V& v) {
         if constexpr (is_list<V>) {
@@ -89,5 +99,7 @@ std::string block(const S& value, std::size_t indent) {
 }  // namespace
 
 std::string write_resolved(const scenario& s) { return block(s, 0); }
+
+std::string write_resolved(const synthetic_jobs& jobs) { return block(jobs, 0); }
 
 }  // namespace ampacity::scenario

@@ -1,3 +1,6 @@
+#include "check_synthetic.hpp"
+#include "reporter.hpp"
+
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
 
@@ -5,20 +8,6 @@
 
 namespace ampacity::scenario {
 namespace {
-
-/// Throws faults with the place of their key.
-class reporter {
-public:
-    explicit reporter(const locator& locate) : locate_{locate} {}
-
-    [[noreturn]] void fail(const std::string& path, std::string what, std::string value, std::string remedy) const {
-        throw scenario_error(
-            {locate_ ? locate_(path) : source_position{}, path, std::move(what), std::move(value), std::move(remedy)});
-    }
-
-private:
-    const locator& locate_;
-};
 
 /// Ranges of every value and exactly-one rules, by `fields`.
 template <described S>
@@ -85,23 +74,6 @@ void check_name(const std::string& name, const reporter& report) {
         report.fail("name", "contains a slash, a backslash or a control character", yaml_text(name), remedy);
 }
 
-void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
-    if (jobs.gpus.empty())
-        report.fail(path + ".gpus", "no job sizes", {}, "write at least one, such as [{ gpus: 1, weight: 1 }]");
-    double weights = 0;
-    for (const gpu_share& share : jobs.gpus) weights += share.weight;
-    if (!(weights > 0)) report.fail(path + ".gpus", "all weights are 0", {}, "give one size a weight above 0");
-    if (jobs.estimate_factor && jobs.estimate_factor->min > jobs.estimate_factor->max) {
-        report.fail(path + ".estimate_factor", "min is above max", yaml_text(jobs.estimate_factor->min),
-                    "write at most " + yaml_text(jobs.estimate_factor->max));
-    }
-    // Half of the limit of input times leaves room for a stream that runs longer than its mean.
-    const double span_s = static_cast<double>(jobs.jobs) / jobs.rate.value;
-    if (span_s > to_seconds(longest_input) / 2)
-        report.fail(path + ".rate", "the jobs would take more than 100 years to arrive", format(jobs.rate),
-                    "write a larger rate or fewer jobs");
-}
-
 void check_workload(const std::vector<workload_entry>& workload, const reporter& report) {
     if (workload.size() > 0xFFFF)
         report.fail("workload", "too many entries", std::to_string(workload.size()), "write at most 65535");
@@ -141,6 +113,14 @@ void check(const scenario& s, const locator& locate) {
     check_thresholds(s.scheduler.las, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
     if (s.output.events) report.fail("output.events", "not supported yet", "true", "write false");
+}
+
+void check(const synthetic_jobs& jobs, std::string_view path, const locator& locate) {
+    const reporter report{locate};
+    const std::string at{path};
+    range_checker<synthetic_jobs> ranges{jobs, at + '.', report};
+    synthetic_jobs::fields(ranges);
+    check_synthetic(jobs, at, report);
 }
 
 void validate(const scenario& s, std::span<const std::string_view> known_policies,

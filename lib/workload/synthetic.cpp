@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 namespace ampacity::workload {
@@ -20,39 +21,83 @@ constexpr unsigned job_bits = 48;
     throw scenario_error(std::move(d));
 }
 
-}  // namespace
-
-synthetic_source::synthetic_source(synthetic_options options) : options_{std::move(options)} {
-    AMPACITY_ASSERT(options_.jobs < std::uint64_t{1} << job_bits);
-    AMPACITY_ASSERT(options_.rate_per_s > 0 && options_.cv >= 0 && options_.sigma >= 0);
-    AMPACITY_ASSERT(options_.median > duration::zero() && options_.max > duration::zero() &&
-                    options_.max <= longest_input);
+template <class Rows>
+discrete_distribution pick(const Rows& rows) {
+    std::vector<double> weights;
     double sum = 0;
-    for (const auto& size : options_.sizes) {
-        AMPACITY_ASSERT(size.weight >= 0);
-        cumulative_.push_back(sum += size.weight);
+    for (const auto& row : rows) {
+        AMPACITY_ASSERT(row.weight >= 0);
+        sum += row.weight;
+        weights.push_back(row.weight);
     }
     AMPACITY_ASSERT(sum > 0);
+    return discrete_distribution{weights};
+}
+
+arrival_options arrivals_of(const synthetic_options& o) {
+    return {.seed = o.seed,
+            .entity = std::uint64_t{o.entry} << job_bits,
+            .rate_per_s = o.rate_per_s,
+            .cv = o.cv,
+            .process = o.process,
+            .profile = o.profile,
+            .week_offset = o.week_offset,
+            .batches = o.batches,
+            .beat = o.beat};
+}
+
+}  // namespace
+
+synthetic_source::synthetic_source(synthetic_options options)
+    : options_{std::move(options)}, pick_size_{pick(options_.sizes)}, arrivals_{arrivals_of(options_)} {
+    AMPACITY_ASSERT(options_.jobs < std::uint64_t{1} << job_bits);
+    AMPACITY_ASSERT(options_.sigma >= 0 && options_.max > duration::zero() && options_.max <= longest_input);
+    for (const auto& size : options_.sizes) {
+        AMPACITY_ASSERT(size.duration_factor > 0);
+        AMPACITY_ASSERT(size.law || options_.law || options_.median > duration::zero());
+    }
     AMPACITY_ASSERT(!options_.estimate ||
                     (options_.estimate->min >= 0 && options_.estimate->min <= options_.estimate->max));
+    if (!options_.users.empty()) name_users();
+    if (!options_.priorities.empty()) pick_priority_ = pick(options_.priorities);
+}
+
+void synthetic_source::name_users() {
+    pick_user_ = pick(options_.users);
+    std::unordered_map<std::string, std::uint32_t> known{{"", 0}};
+    names_.emplace_back();
+    const auto intern = [&](const std::string& name) {
+        const auto [at, is_new] = known.emplace(name, static_cast<std::uint32_t>(names_.size()));
+        if (is_new) names_.push_back(name);
+        return at->second;
+    };
+    for (const auto& u : options_.users) users_.push_back({intern(u.name), intern(u.group)});
 }
 
 std::size_t synthetic_source::next(std::span<job_request> out) {
     const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), options_.jobs - at_));
     for (job_request& job : out.first(count)) {
-        const duration interval = draw_interval(at_);
-        if (interval > longest_input - clock_.time_since_epoch()) {
-            refuse_arrival(options_.entry, at_);
-        }
-        clock_ += interval;
+        const auto submit = arrivals_.next();
+        if (!submit) refuse_arrival(options_.entry, at_);
+        const synthetic_options::size& size = draw_size(at_);
         job = job_request{};
         job.row = at_;
         job.name = static_cast<std::int64_t>(at_);
-        job.submit = clock_;
-        job.work = draw_work(at_);
+        job.submit = *submit;
+        job.work = draw_work(at_, size);
         if (options_.estimate) job.estimate = draw_estimate(at_, job.work);
-        job.gpus = job.gpus_min = job.gpus_max = draw_gpus(at_);
+        job.gpus = job.gpus_min = job.gpus_max = size.gpus;
         job.source = options_.entry;
+        if (pick_user_) {
+            random_stream stream{options_.seed, purpose::users, entity(at_)};
+            const user_row& row = users_[pick_user_->index(stream.uniform01())];
+            job.user = row.user;
+            job.group = row.group;
+        }
+        if (pick_priority_) {
+            random_stream stream{options_.seed, purpose::priorities, entity(at_)};
+            job.priority = options_.priorities[pick_priority_->index(stream.uniform01())].value;
+        }
         ++at_;
     }
     return count;
@@ -62,33 +107,25 @@ std::optional<double> synthetic_source::progress() const {
     return options_.jobs == 0 ? 1.0 : static_cast<double>(at_) / static_cast<double>(options_.jobs);
 }
 
+std::string_view synthetic_source::text(std::int64_t index) const {
+    return index > 0 ? std::string_view{names_[static_cast<std::size_t>(index)]} : std::string_view{};
+}
+
 std::uint64_t synthetic_source::entity(std::uint64_t job) const {
     return (std::uint64_t{options_.entry} << job_bits) | job;
 }
 
-duration synthetic_source::draw_interval(std::uint64_t job) const {
-    const double mean_s = 1 / options_.rate_per_s;
-    random_stream stream{options_.seed, purpose::arrivals, entity(job)};
-    if (options_.cv == 0) return round_to_duration(mean_s);
-    if (options_.cv == 1) return draw_duration(exponential_distribution{mean_s}, stream);
-    // A gamma variate has cv = 1 / sqrt(shape).
-    const double shape = 1 / (options_.cv * options_.cv);
-    return draw_duration(gamma_distribution{shape, mean_s / shape}, stream);
-}
-
-duration synthetic_source::draw_work(std::uint64_t job) const {
-    random_stream stream{options_.seed, purpose::durations, entity(job)};
-    const lognormal_distribution seconds{to_seconds(options_.median), options_.sigma};
-    return std::min(draw_duration(seconds, stream), options_.max);
-}
-
-std::uint32_t synthetic_source::draw_gpus(std::uint64_t job) const {
+const synthetic_options::size& synthetic_source::draw_size(std::uint64_t job) const {
     random_stream stream{options_.seed, purpose::sizes, entity(job)};
-    const double point = stream.uniform01() * cumulative_.back();
-    // The product may round up to the sum itself, hence the last size as a stop.
-    const auto found = std::upper_bound(cumulative_.begin(), cumulative_.end(), point);
-    const auto stop = std::lower_bound(cumulative_.begin(), cumulative_.end(), cumulative_.back());
-    return options_.sizes[static_cast<std::size_t>(std::min(found, stop) - cumulative_.begin())].gpus;
+    return options_.sizes[pick_size_.index(stream.uniform01())];
+}
+
+duration synthetic_source::draw_work(std::uint64_t job, const synthetic_options::size& size) const {
+    random_stream stream{options_.seed, purpose::durations, entity(job)};
+    if (size.law) return (*size.law)(stream, size.duration_factor);
+    if (options_.law) return (*options_.law)(stream, size.duration_factor);
+    const lognormal_distribution seconds{to_seconds(options_.median), options_.sigma};
+    return std::min(round_to_duration(seconds(stream) * size.duration_factor), options_.max);
 }
 
 duration synthetic_source::draw_estimate(std::uint64_t job, duration work) const {

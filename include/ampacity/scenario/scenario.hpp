@@ -7,6 +7,7 @@
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/synthetic_jobs.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -108,127 +109,6 @@ struct job_trace {
                       "then count from `start`, as those of jobs-csv always do)"});
     }
     friend bool operator==(const job_trace&, const job_trace&) = default;
-};
-
-/// How long synthetic jobs run: lognormal, limited.
-struct lognormal_durations {
-    duration median{};
-    double sigma = 0;
-    duration max = std::chrono::hours{24 * 30};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&lognormal_durations::median, {.key = "median",
-                                             .doc = "half of the jobs run shorter",
-                                             .required = true,
-                                             .example = "\"22 min\"",
-                                             .min = duration{1},
-                                             .max = longest_input});
-        visit(&lognormal_durations::sigma,
-              {.key = "sigma",
-               .doc = "standard deviation of the logarithm of the duration; 0 makes all durations equal",
-               .required = true,
-               .example = "2.4",
-               .min = 0.0,
-               .max = 10.0});
-        visit(&lognormal_durations::max, {.key = "max",
-                                          .doc = "longer draws are cut to this, as by a wall-time limit",
-                                          .min = duration{1},
-                                          .max = longest_input});
-    }
-    friend bool operator==(const lognormal_durations&, const lognormal_durations&) = default;
-};
-
-/// One size of synthetic jobs.
-struct gpu_share {
-    std::uint64_t gpus = 0;
-    double weight = 0;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&gpu_share::gpus, {.key = "gpus",
-                                 .doc = "GPUs that the job asks for",
-                                 .required = true,
-                                 .example = "8",
-                                 .min = 1,
-                                 .max = std::uint64_t{1} << 31U});
-        visit(&gpu_share::weight, {.key = "weight",
-                                   .doc = "share of the jobs, relative to the sum of all weights",
-                                   .required = true,
-                                   .example = "0.1",
-                                   .min = 0.0,
-                                   .max = 1e9});
-    }
-    friend bool operator==(const gpu_share&, const gpu_share&) = default;
-};
-
-/// How users estimate: duration x a factor drawn evenly from [min, max].
-struct factor_range {
-    double min = 1;
-    double max = 1;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&factor_range::min, {.key = "min",
-                                   .doc = "smallest estimate / duration",
-                                   .required = true,
-                                   .example = "1",
-                                   .min = 0.0,
-                                   .max = 1000.0});
-        visit(&factor_range::max, {.key = "max",
-                                   .doc = "largest estimate / duration",
-                                   .required = true,
-                                   .example = "5",
-                                   .min = 0.0,
-                                   .max = 1000.0});
-    }
-    friend bool operator==(const factor_range&, const factor_range&) = default;
-};
-
-/// Jobs from distributions: a gamma renewal process of arrivals, independent sizes and durations.
-struct synthetic_jobs {
-    std::uint64_t jobs = 0;
-    ampacity::scenario::rate rate{};
-    double cv = 1;
-    lognormal_durations duration{};
-    std::vector<gpu_share> gpus;
-    std::optional<factor_range> estimate_factor;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&synthetic_jobs::jobs, {.key = "jobs",
-                                      .doc = "number of jobs",
-                                      .required = true,
-                                      .example = "20000",
-                                      .min = 0,
-                                      .max = 0xFFFF'FFFFU});
-        visit(&synthetic_jobs::rate, {.key = "rate",
-                                      .doc = "mean arrival rate",
-                                      .required = true,
-                                      .example = "\"36 /h\"",
-                                      .above = quantity<dimension::rate>{0.0},
-                                      .max = quantity<dimension::rate>{1e9}});
-        visit(
-            &synthetic_jobs::cv,
-            {.key = "cv",
-             .doc =
-                 "coefficient of variation of the times between arrivals: 1 is Poisson, 0 a fixed beat, above 1 bursts",
-             .min = 0.0,
-             .max = 20.0});
-        visit(&synthetic_jobs::duration, {.key = "duration",
-                                          .doc = "how long jobs run",
-                                          .required = true,
-                                          .example = "{ median: \"22 min\", sigma: 2.4 }"});
-        visit(&synthetic_jobs::gpus, {.key = "gpus",
-                                      .doc = "job sizes with their weights",
-                                      .required = true,
-                                      .example = "[{ gpus: 1, weight: 1 }]"});
-        visit(&synthetic_jobs::estimate_factor,
-              {.key = "estimate_factor",
-               .doc = "estimate / duration, drawn evenly; absent: no estimates, so planning knows the durations",
-               .example = "{ min: 1, max: 5 }"});
-    }
-    friend bool operator==(const synthetic_jobs&, const synthetic_jobs&) = default;
 };
 
 /// One stream of jobs: exactly one of its members.

@@ -20,6 +20,9 @@ using locator = std::function<source_position(std::string_view key_path)>;
 /// Ranges, exactly-one rules, and rules between keys. \throws scenario_error
 void check(const scenario& s, const locator& locate = {});
 
+/// The same for the value of one key `synthetic` at this path.
+void check(const synthetic_jobs& jobs, std::string_view path, const locator& locate = {});
+
 /// `check`, and the names of the policy and the placer. \throws scenario_error
 void validate(const scenario& s, std::span<const std::string_view> known_policies,
               std::span<const std::string_view> known_placers, const locator& locate = {});

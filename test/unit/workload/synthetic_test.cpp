@@ -178,6 +178,57 @@ TEST_CASE("sizes come in their shares", "[synthetic]") {
     for (const job_request& job : draw(options)) REQUIRE(job.gpus == 1);
 }
 
+TEST_CASE("durations may depend on the size, by a factor or a law of their own", "[synthetic]") {
+    auto options = usual(5'000);
+    const auto base = draw(options);
+    options.sizes[2].duration_factor = 2;
+    options.sizes[3].law = workload::duration_mixture{{{1, constant_distribution{60}}}};
+    const auto jobs = draw(options);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        REQUIRE(jobs[i].gpus == base[i].gpus);
+        REQUIRE(jobs[i].submit == base[i].submit);
+        if (jobs[i].gpus == 1) REQUIRE(jobs[i].work == base[i].work);
+        if (jobs[i].gpus == 8) {
+            const double twice = std::min(2 * to_seconds(base[i].work), to_seconds(options.max));
+            REQUIRE(std::abs(to_seconds(jobs[i].work) - twice) <= 2e-9);
+        }
+        if (jobs[i].gpus == 32) REQUIRE(jobs[i].work == std::chrono::minutes{1});
+    }
+    // A law for all takes the place of the lognormal; with the same parameters it draws the same.
+    options = usual(500);
+    options.law = workload::duration_mixture{{{1, lognormal_distribution{1320, 2.0}}}, options.max};
+    const auto by_law = draw(options);
+    for (std::size_t i = 0; i < by_law.size(); ++i) REQUIRE(by_law[i].work == base[i].work);
+}
+
+TEST_CASE("users, groups and priorities come in their shares and shift nothing else", "[synthetic]") {
+    auto options = usual(50'000);
+    const auto base = draw(options);
+    options.users = {{"ann", "physics", 3}, {"bob", "", 1}, {"carl", "physics", 0}, {"dora", "biology", 4}};
+    options.priorities = {{0, 9}, {10, 1}};
+    synthetic_source source{options};
+    std::vector<job_request> jobs(options.jobs);
+    REQUIRE(source.next(jobs) == jobs.size());
+    double ann = 0;
+    double urgent = 0;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        REQUIRE(jobs[i].submit == base[i].submit);
+        REQUIRE(jobs[i].work == base[i].work);
+        REQUIRE(jobs[i].gpus == base[i].gpus);
+        REQUIRE(jobs[i].estimate == base[i].estimate);
+        const auto user = source.text(jobs[i].user);
+        const auto group = source.text(jobs[i].group);
+        REQUIRE(user != "carl");
+        REQUIRE(group == (user == "ann" ? "physics" : user == "bob" ? "" : "biology"));
+        ann += user == "ann" ? 1 : 0;
+        REQUIRE((jobs[i].priority == 0 || jobs[i].priority == 10));
+        urgent += jobs[i].priority == 10 ? 1 : 0;
+        REQUIRE((base[i].user == 0 && base[i].group == 0 && base[i].priority == 0));
+    }
+    CHECK(std::abs(ann / 50'000 - 0.375) < 4.4 * std::sqrt(0.375 * 0.625 / 50'000));
+    CHECK(std::abs(urgent / 50'000 - 0.1) < 4.4 * std::sqrt(0.09 / 50'000));
+}
+
 TEST_CASE("a stream beyond 200 years is refused, not wrapped", "[synthetic]") {
     auto options = usual(1'000);
     options.rate_per_s = 1e-9;
@@ -194,6 +245,59 @@ TEST_CASE("options outside their ranges are a bug of the caller", "[synthetic]")
     SECTION("no median") { options.median = duration::zero(); }
     SECTION("estimates upside down") { options.estimate = synthetic_options::factor{2, 1}; }
     CHECK_THROWS_AS(synthetic_source{options}, internal_error);
+}
+
+TEST_CASE("the rest of a description becomes options too", "[synthetic]") {
+    using namespace std::chrono_literals;
+    scenario::synthetic_jobs jobs;
+    jobs.jobs = 3;
+    jobs.rate = {0.25};
+    jobs.gpus = {{4, 2.0}};
+    jobs.duration.mixture.resize(7);
+    jobs.duration.mixture[0].constant = 5s;
+    jobs.duration.mixture[1].uniform = scenario::uniform_durations{1s, 2s};
+    jobs.duration.mixture[2].exponential = 9s;
+    jobs.duration.mixture[3].lognormal = scenario::lognormal_law{3s, 0.5};
+    jobs.duration.mixture[4].weibull = scenario::weibull_law{4s, 0.7};
+    jobs.duration.mixture[5].pareto = scenario::pareto_law{6s, 1.5, std::nullopt};
+    jobs.duration.mixture[6].quantiles = scenario::quantile_durations{interpolation::step, {{0.5, 7s}, {1, 8s}}};
+    auto& a = jobs.arrivals.emplace();
+    a.process = workload::arrival_process::weibull;
+    a.daily.assign(24, 1.0);
+    a.daily[5] = 3;
+    a.weekly = {1, 1, 1, 1, 1, 0, 2};
+    a.batches = scenario::batch_shape{0.1, 5, 3s};
+    a.beat = 10min;
+    jobs.users = scenario::user_mix{3, 1, 2};
+    jobs.priorities = {{7, 1.0}};
+    // 2026-01-01 is a Thursday.
+    const auto o = scenario::make_options(jobs, 9, 5, scenario::default_start + 90min);
+    CHECK(o.process == workload::arrival_process::weibull);
+    REQUIRE(o.profile.size() == 168);
+    CHECK(o.profile[5] == 3);
+    CHECK(o.profile[5 * 24 + 5] == 0);
+    CHECK(o.profile[6 * 24 + 5] == 6);
+    CHECK(o.week_offset == 3 * 24h + 90min);
+    CHECK(scenario::make_options(jobs, 9, 5, scenario::date{-1h}).week_offset == 2 * 24h + 23h);
+    CHECK(o.batches->mean == 5);
+    CHECK(o.batches->spacing == 3s);
+    CHECK(o.beat == 10min);
+    CHECK(o.law.has_value());
+    REQUIRE(o.users.size() == 3);
+    CHECK(o.users[2].name == "user-3");
+    CHECK(o.users[2].group == "group-1");
+    CHECK(o.users[1].group == "group-2");
+    CHECK(std::abs(o.users[2].weight - 1.0 / 3) < 1e-15);
+    REQUIRE(o.priorities.size() == 1);
+    CHECK(o.priorities[0].value == 7);
+
+    jobs.users.reset();
+    jobs.groups = {{"a", 3, 2, 0}, {"b", 1, 1, 1}};
+    const auto g = scenario::make_options(jobs, 9, 5);
+    REQUIRE(g.users.size() == 3);
+    CHECK(g.users[0].name == "a/1");
+    CHECK(g.users[1].weight == 1.5);
+    CHECK(g.users[2].group == "b");
 }
 
 TEST_CASE("a scenario's description becomes options", "[synthetic]") {

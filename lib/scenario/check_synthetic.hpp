@@ -1,0 +1,16 @@
+#pragma once
+/// \file
+/// Rules between the keys of synthetic jobs.
+
+#include "reporter.hpp"
+
+#include <ampacity/scenario/synthetic_jobs.hpp>
+
+#include <string>
+
+namespace ampacity::scenario {
+
+/// `path`: of the jobs, such as `workload.0.synthetic`. \pre every value is in its own range. \throws scenario_error
+void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const reporter& report);
+
+}  // namespace ampacity::scenario
