@@ -4,8 +4,10 @@
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
+#include <ampacity/io/models.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
+#include <ampacity/scenario/resolved.hpp>
 
 #include <fmt/core.h>
 
@@ -35,7 +37,9 @@ std::vector<line> lines_of(std::string_view what) {
     if (what == "policies") return lines_of(policy::policies());
     if (what == "placers") return lines_of(policy::placers());
     std::vector<line> out;
-    if (what == "formats") {
+    if (what == "workloads") {
+        for (const auto& m : io::find_models("workloads")) out.push_back({m.name, io::read_workload_model(m.file).doc});
+    } else if (what == "formats") {
         for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
     } else if (what == "metrics") {
         for (const auto& m : io::metrics()) out.push_back({std::string{m.name}, with_unit(m.text, m.unit)});
@@ -73,6 +77,29 @@ void print_format(const io::job_trace_format& f) {
     print(skips);
 }
 
+void print_workload(const io::model_location& at) {
+    const auto model = io::read_workload_model(at.file);
+    fmt::print("{}: {}\n  source   {}\n  file     {}\n\nkeys of synthetic, which those of a scenario override:\n",
+               model.name, model.doc, model.source, at.file.string());
+    const std::string keys = scenario::write_resolved(model.synthetic);
+    for (std::size_t from = 0; from < keys.size();) {
+        const std::size_t end = keys.find('\n', from);
+        fmt::print("  {}\n", std::string_view{keys}.substr(from, end - from));
+        from = end + 1;
+    }
+    fmt::print("\nwhere they come from:\n");
+    std::vector<line> lines;
+    for (const auto& p : model.parameters) lines.push_back({"  " + p.key, p.source});
+    print(lines);
+    if (model.published.empty()) return;
+    fmt::print("\npublished figures that generated jobs reproduce within the tolerance:\n");
+    lines.clear();
+    for (const auto& p : model.published)
+        lines.push_back(
+            {"  " + p.figure, fmt::format("{} {} +- {} %; {}", p.value, p.unit, p.tolerance * 100, p.source)});
+    print(lines);
+}
+
 void print_key(const scenario::key_entry& k) {
     fmt::print("{}: {}\n", k.path, k.doc);
     const auto more = [](const char* what, const std::string& text) {
@@ -97,6 +124,10 @@ int describe(const std::string& name) {
         if (f.name == name) return print_format(f), 0;
         known.emplace_back(f.name);
     }
+    for (const auto& m : io::find_models("workloads")) {
+        if (m.name == name) return print_workload(m), 0;
+        known.push_back(m.name);
+    }
     for (const auto& k : scenario::key_reference()) {
         if (k.path == name && k.supported) return print_key(k), 0;
         if (k.supported) known.push_back(k.path);
@@ -113,8 +144,9 @@ int describe(const std::string& name) {
                           .key = "describe",
                           .what = "nothing has this name",
                           .value = name,
-                          .remedy = near.empty() ? "see `ampacity list policies`, placers, formats, metrics, keys"
-                                                 : "did you mean `" + std::string{near} + "`?"});
+                          .remedy = near.empty()
+                                        ? "see `ampacity list policies`, placers, workloads, formats, metrics, keys"
+                                        : "did you mean `" + std::string{near} + "`?"});
 }
 
 }  // namespace ampacity::cli

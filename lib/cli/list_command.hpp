@@ -6,9 +6,9 @@
 
 namespace ampacity::cli {
 
-/// One line for each: "policies", "placers", "formats", "metrics" or "keys".
+/// One line for each: "policies", "placers", "workloads", "formats", "metrics" or "keys".
 int list(const std::string& what);
-/// All there is to say about a policy, a placer, a format, a metric or a key of a scenario.
+/// All there is to say about a policy, a placer, a workload model, a format, a metric or a key of a scenario.
 /// \throws scenario_error for a name that nothing has
 int describe(const std::string& name);
 

@@ -93,12 +93,12 @@ int run_program(int argc, char** argv) {
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
-    list.add_option("WHAT", what, "policies, placers, formats, metrics or keys")
+    list.add_option("WHAT", what, "policies, placers, workloads, formats, metrics or keys")
         ->required()
-        ->check(CLI::IsMember({"policies", "placers", "formats", "metrics", "keys"}));
+        ->check(CLI::IsMember({"policies", "placers", "workloads", "formats", "metrics", "keys"}));
     std::string name;
-    CLI::App& describe =
-        *app.add_subcommand("describe", "all there is to say about a policy, placer, format, metric or key");
+    CLI::App& describe = *app.add_subcommand(
+        "describe", "all there is to say about a policy, placer, workload model, format, metric or key");
     describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
 
     try {

@@ -5,9 +5,12 @@
 /// Strict means: unknown and duplicate keys, wrong types, missing units and values out of range are
 /// errors that name file, line, column, key path and remedy. Lines and columns count from 1, columns
 /// in bytes. Anchors and aliases are read; merge keys (`<<`), tags and second documents are refused.
-/// A missing key is reported at the key that should hold it. Functions without state, any thread.
+/// A missing key is reported at the key that should hold it. `synthetic.preset` is taken over from its model
+/// (models.hpp) before anything else is looked at: each key that the scenario does not give comes from there, with its
+/// place in that file, and can be overridden like any other. Functions without state, any thread.
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/io/models.hpp>
 #include <ampacity/scenario/scenario.hpp>
 
 #include <cstdint>
@@ -16,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ampacity::io {
 
@@ -36,6 +40,7 @@ struct loaded_scenario {
     std::string file;                                               ///< as given
     std::filesystem::path directory;                                ///< paths in the scenario are relative to it
     std::uint64_t digest = 0;                                       ///< XXH64 of the file's text
+    std::vector<model_file> models{};                               ///< that keys were taken from
     std::map<std::string, source_position, std::less<>> positions;  ///< of each value that was given, by key path
 
     /// The place of a value; for one that was not given, of the nearest value around it.
