@@ -28,7 +28,7 @@ enum class account : std::uint8_t {
     uncommissioned,  ///< installed, not yet in service
 };
 
-inline constexpr std::size_t num_accounts = 9;
+inline constexpr std::size_t num_accounts = 9;  ///< entries of `account`
 
 /// Names as in `summary.json`, in the order of `account`.
 inline constexpr std::array<std::string_view, num_accounts> account_names = {

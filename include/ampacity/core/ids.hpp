@@ -13,8 +13,10 @@
 
 namespace ampacity {
 
-enum class job_id : std::uint32_t {};   ///< row of a live job; reused after the job has left
-enum class node_id : std::uint32_t {};  ///< row of a node; never reused
+/// Row of a live job; reused after the job has left.
+enum class job_id : std::uint32_t {};
+/// Row of a node; never reused.
+enum class node_id : std::uint32_t {};
 
 template <class T>
 concept entity_id = std::is_enum_v<T> && std::same_as<std::underlying_type_t<T>, std::uint32_t>;

@@ -24,10 +24,10 @@ struct per_mille {
     friend constexpr auto operator<=>(const per_mille&, const per_mille&) = default;
 };
 
-inline constexpr per_mille p50{500};
-inline constexpr per_mille p90{900};
-inline constexpr per_mille p99{990};
-inline constexpr per_mille p999{999};
+inline constexpr per_mille p50{500};    ///< the median
+inline constexpr per_mille p90{900};    ///< 90 %
+inline constexpr per_mille p99{990};    ///< 99 %
+inline constexpr per_mille p999{999};   ///< 99.9 %
 inline constexpr per_mille p100{1000};  ///< the largest value
 
 /// The rank, from 1, of a percentile among n values: ceil(p / 1000 x n). Requires 1 <= p <= 1000, n >= 1.

@@ -37,6 +37,7 @@ constexpr double to_seconds(duration d) noexcept {
     // quotient's error is below 2^-54: it cannot change how the sum is rounded.
     return static_cast<double>(ns / second) + static_cast<double>(ns % second) / 1e9;
 }
+/// The same, since the start.
 constexpr double to_seconds(instant t) noexcept { return to_seconds(t.time_since_epoch()); }
 
 /// Nanoseconds since the start, for arithmetic in wide integers.

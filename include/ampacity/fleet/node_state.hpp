@@ -6,6 +6,7 @@
 
 namespace ampacity::fleet {
 
+/// Whether a node takes jobs.
 enum class node_state : std::uint8_t {
     uncommissioned,  ///< installed, not yet in service
     up,              ///< takes jobs

@@ -7,6 +7,7 @@
 
 namespace ampacity::io {
 
+/// One number.
 struct metric {
     std::string_view name;  ///< `jct_s.mean`
     std::string_view unit;  ///< empty for counts and ratios

@@ -32,7 +32,7 @@ enum class phase : std::uint8_t {};
 
 inline constexpr phase last_phase{7};          ///< the highest phase there is
 inline constexpr unsigned sequence_bits = 56;  ///< low bits of `event_key::phase_sequence`
-inline constexpr std::uint64_t sequence_mask = (std::uint64_t{1} << sequence_bits) - 1;
+inline constexpr std::uint64_t sequence_mask = (std::uint64_t{1} << sequence_bits) - 1;  ///< those bits
 
 /// What events are ordered by.
 struct event_key {

@@ -26,6 +26,7 @@ namespace ampacity::kernel {
 [[nodiscard]] constexpr std::uint64_t ordinal(std::int64_t time_ns) noexcept {
     return static_cast<std::uint64_t>(time_ns) ^ (std::uint64_t{1} << 63U);
 }
+/// The same, of an event.
 [[nodiscard]] constexpr std::uint64_t ordinal(const queued_event& e) noexcept { return ordinal(e.key.time_ns); }
 
 class radix_lists {

@@ -16,6 +16,7 @@
 
 namespace ampacity::policy {
 
+/// Where a job is.
 enum class job_state : std::uint8_t {
     absent,   ///< the row is free
     queued,   ///< waiting for GPUs

@@ -24,6 +24,7 @@
 
 namespace ampacity::policy {
 
+/// What a policy may propose.
 enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject, drain, undrain, set_cap };
 
 /// One proposed action.

@@ -27,6 +27,7 @@ struct description {
     std::string_view text;
 };
 
+/// The built-in ones, in the order in which they are listed.
 [[nodiscard]] std::span<const description> policies() noexcept;
 [[nodiscard]] std::span<const description> placers() noexcept;
 

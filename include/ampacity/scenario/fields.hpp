@@ -62,13 +62,16 @@ template <class T>
 struct value_of<std::vector<T>> {
     using type = T;
 };
+/// What `value_of` finds.
 template <class T>
 using value_of_t = typename value_of<T>::type;
 
+/// Is the member one that may be absent?
 template <class T>
 inline constexpr bool is_optional = false;
 template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
+/// Is the member a list?
 template <class T>
 inline constexpr bool is_list = false;
 template <class T>

@@ -20,6 +20,7 @@ namespace ampacity::scenario {
 inline constexpr std::uint64_t schema_version = 1;                        ///< the value of the key `ampacity`
 inline constexpr std::uint64_t max_fleet_gpus = std::uint64_t{1} << 40U;  ///< limit of `fleet` in GPUs
 inline constexpr std::uint64_t max_nodes = 0xFFFF'FFFEU;                  ///< limit of node ids
+/// The value of `start` where it is not given.
 inline constexpr date default_start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
 
 /// Equal flat nodes without racks.

@@ -77,6 +77,7 @@ struct fault {
 std::optional<fault> parse(std::string_view text, duration& out, std::string_view bare_unit = {});
 std::optional<fault> parse(std::string_view text, gpu_duration& out, std::string_view bare_unit = {});
 std::optional<fault> parse_quantity(std::string_view text, dimension d, double& base, std::string_view bare_unit = {});
+/// The same for a quantity of any dimension.
 template <dimension D>
 std::optional<fault> parse(std::string_view text, quantity<D>& out, std::string_view bare_unit = {}) {
     return parse_quantity(text, D, out.value, bare_unit);
@@ -96,10 +97,12 @@ std::optional<fault> parse(std::string_view text, date& out);
 std::string format(duration value);
 std::string format(gpu_duration value);
 std::string format_quantity(double base, dimension d);
+/// The same for a quantity of any dimension.
 template <dimension D>
 std::string format(quantity<D> value) {
     return format_quantity(value.value, D);
 }
+/// The same for plain numbers and dates.
 std::string format(double value);
 std::string format(std::uint64_t value);
 std::string format(date value);

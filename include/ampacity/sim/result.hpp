@@ -43,6 +43,7 @@ struct distribution_summary {
     double mean = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;
 };
 
+/// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
     duration simulated{};                                  ///< end of the run

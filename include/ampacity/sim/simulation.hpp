@@ -34,6 +34,7 @@ struct parts {
     std::vector<observer*> observers{};      ///< not owned; outlive the simulation
 };
 
+/// How a call that drives the simulation ended.
 enum class status : std::uint8_t {
     done,    ///< the run has reached its end
     paused,  ///< there is more to do
