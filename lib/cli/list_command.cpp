@@ -1,15 +1,19 @@
 #include "list_command.hpp"
 
+#include "exit_codes.hpp"
+#include "markdown.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/models.hpp>
+#include <ampacity/io/output_files.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <string_view>
@@ -43,6 +47,10 @@ std::vector<line> lines_of(std::string_view what) {
         for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
     } else if (what == "metrics") {
         for (const auto& m : io::metrics()) out.push_back({std::string{m.name}, with_unit(m.text, m.unit)});
+    } else if (what == "files") {
+        for (const auto& f : io::output_files()) out.push_back({std::string{f.name}, std::string{f.text}});
+    } else if (what == "exit-codes") {
+        for (const auto& e : exit_codes) out.push_back({fmt::to_string(e.status), std::string{e.text}});
     } else {
         for (const auto& k : scenario::key_reference()) {
             if (k.supported) out.push_back({k.path, k.doc});
@@ -100,6 +108,16 @@ void print_workload(const io::model_location& at) {
     print(lines);
 }
 
+void print_file(const io::output_description& f) {
+    fmt::print("{}: {}\n", f.name, f.text);
+    if (f.when != "always") fmt::print("  written if the key {} says so\n", f.when);
+    if (f.columns.empty()) return;
+    fmt::print("\ncolumns:\n");
+    std::vector<line> columns;
+    for (const auto& c : f.columns) columns.push_back({"  " + std::string{c.name}, with_unit(c.text, c.unit)});
+    print(columns);
+}
+
 void print_key(const scenario::key_entry& k) {
     fmt::print("{}: {}\n", k.path, k.doc);
     const auto more = [](const char* what, const std::string& text) {
@@ -113,8 +131,11 @@ void print_key(const scenario::key_entry& k) {
 
 }  // namespace
 
-int list(const std::string& what) {
-    print(lines_of(what));
+int list(const std::string& what, bool markdown) {
+    if (markdown)
+        fmt::print("{}", markdown_page(what));
+    else
+        print(lines_of(what));
     return 0;
 }
 
@@ -128,6 +149,10 @@ int describe(const std::string& name) {
         if (m.name == name) return print_workload(m), 0;
         known.push_back(m.name);
     }
+    for (const auto& f : io::output_files()) {
+        if (f.name == name) return print_file(f), 0;
+        known.emplace_back(f.name);
+    }
     for (const auto& k : scenario::key_reference()) {
         if (k.path == name && k.supported) return print_key(k), 0;
         if (k.supported) known.push_back(k.path);
@@ -140,13 +165,13 @@ int describe(const std::string& name) {
     }
     const std::vector<std::string_view> names(known.begin(), known.end());
     const std::string_view near = nearest(name, names);
-    throw scenario_error({.where = {},
-                          .key = "describe",
-                          .what = "nothing has this name",
-                          .value = name,
-                          .remedy = near.empty()
-                                        ? "see `ampacity list policies`, placers, workloads, formats, metrics, keys"
-                                        : "did you mean `" + std::string{near} + "`?"});
+    throw scenario_error(
+        {.where = {},
+         .key = "describe",
+         .what = "nothing has this name",
+         .value = name,
+         .remedy = near.empty() ? "see `ampacity list policies`, placers, workloads, formats, metrics, keys, files"
+                                : "did you mean `" + std::string{near} + "`?"});
 }
 
 }  // namespace ampacity::cli

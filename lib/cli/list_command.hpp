@@ -6,9 +6,11 @@
 
 namespace ampacity::cli {
 
-/// One line for each: "policies", "placers", "workloads", "formats", "metrics" or "keys".
-int list(const std::string& what);
-/// All there is to say about a policy, a placer, a workload model, a format, a metric or a key of a scenario.
+/// One line for each: "policies", "placers", "workloads", "formats", "metrics", "keys", "files" or "exit-codes"; with
+/// `markdown` a page with all there is to say about them.
+int list(const std::string& what, bool markdown);
+/// All there is to say about a policy, a placer, a workload model, a format, a metric, a file of a run or a key of a
+/// scenario.
 /// \throws scenario_error for a name that nothing has
 int describe(const std::string& name);
 

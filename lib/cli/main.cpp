@@ -1,5 +1,6 @@
 // The program: thin over the library. Results go to stdout, progress and diagnostics to stderr.
 
+#include "exit_codes.hpp"
 #include "list_command.hpp"
 #include "run_command.hpp"
 #include "trace_command.hpp"
@@ -39,6 +40,12 @@ std::string joined(int argc, char** argv) {
         if (i != 0) out += ' ';
         out += argv[i];
     }
+    return out;
+}
+
+std::string exit_status_text() {
+    std::string out = "Exit status:";
+    for (const auto& e : cli::exit_codes) out += fmt::format("\n  {}  {}", e.status, e.text);
     return out;
 }
 
@@ -93,13 +100,18 @@ int run_program(int argc, char** argv) {
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
-    list.add_option("WHAT", what, "policies, placers, workloads, formats, metrics or keys")
+    list.add_option("WHAT", what, "policies, placers, workloads, formats, metrics, keys, files or exit-codes")
         ->required()
-        ->check(CLI::IsMember({"policies", "placers", "workloads", "formats", "metrics", "keys"}));
+        ->check(
+            CLI::IsMember({"policies", "placers", "workloads", "formats", "metrics", "keys", "files", "exit-codes"}));
+    bool markdown = false;
+    list.add_flag("--markdown", markdown, "a page with all there is to say about them");
     std::string name;
     CLI::App& describe = *app.add_subcommand(
-        "describe", "all there is to say about a policy, placer, workload model, format, metric or key");
+        "describe", "all there is to say about a policy, placer, workload model, format, metric, file or key");
     describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
+
+    app.footer(exit_status_text());  // last: commands copy what is set before
 
     try {
         app.parse(argc, argv);
@@ -117,7 +129,7 @@ int run_program(int argc, char** argv) {
     if (validate) return cli::validate(options.of);
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
-    if (list) return cli::list(what);
+    if (list) return cli::list(what, markdown);
     return cli::describe(name);
 }
 

@@ -1,0 +1,162 @@
+#include "markdown.hpp"
+
+#include "exit_codes.hpp"
+
+#include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/metrics.hpp>
+#include <ampacity/io/output_files.hpp>
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/scenario/reference.hpp>
+#include <ampacity/scenario/units.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+namespace ampacity::cli {
+namespace {
+
+/// Text for a cell of a table.
+std::string cell(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '|' || c == '<' || c == '*' || c == '_') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+std::string code(std::string_view text) {
+    if (text.empty()) return {};
+    std::string out{'`'};
+    for (const char c : text) {
+        if (c == '|') out += '\\';
+        out += c;
+    }
+    out += '`';
+    return out;
+}
+
+/// With a capital letter and a full stop.
+std::string sentence(std::string_view text) {
+    std::string out = cell(text);
+    if (!out.empty() && 'a' <= out[0] && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+    return out + '.';
+}
+
+/// A table; its cells are Markdown.
+std::string table(std::vector<std::string> header, const std::vector<std::vector<std::string>>& rows) {
+    const auto line = [](const std::vector<std::string>& cells) {
+        return fmt::format("| {} |\n", fmt::join(cells, " | "));
+    };
+    std::string out = line(header);
+    for (std::string& name : header) name = "---";
+    out += line(header);
+    for (const auto& row : rows) out += line(row);
+    return out;
+}
+
+std::string names_page(std::string_view title, std::string_view use, std::span<const policy::description> known) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& d : known) rows.push_back({code(d.name), cell(d.text)});
+    return fmt::format("# {}\n\n{}\n\n{}", title, use, table({"name", "meaning"}, rows));
+}
+
+std::string formats_page() {
+    std::string out =
+        "# Formats of job traces\n\n"
+        "The key `workload.N.trace.format` takes one of these names. Columns are found by the names in the header.\n";
+    for (const auto& f : io::job_trace_formats()) {
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& c : f.columns) {
+            const char* use = c.use == io::column_use::required      ? "required"
+                              : c.use == io::column_use::optional    ? "optional"
+                              : c.use == io::column_use::unsupported ? "must be empty: not supported yet"
+                                                                     : "not looked at";
+            rows.push_back({code(c.name), cell(c.unit), use, cell(c.doc)});
+        }
+        out += fmt::format("\n## {}\n\n{}\n", f.name, sentence(f.description));
+        if (!rows.empty()) out += '\n' + table({"column", "unit", "use", "meaning"}, rows);
+    }
+    return out;
+}
+
+std::string metrics_page() {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& m : io::metrics()) rows.push_back({code(m.name), cell(m.unit), cell(m.text)});
+    return "# Metrics\n\n"
+           "The numbers of `summary.json` by their dotted names. A metric over no job at all is absent, never 0.\n\n" +
+           table({"name", "unit", "meaning"}, rows);
+}
+
+std::string units_section() {
+    std::string out =
+        "\n## Units\n\n"
+        "A quantity is a number and a unit, such as `\"22.6 min\"` or `\"46 /h\"`; the units of each kind, the "
+        "smallest "
+        "first:\n\n";
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t begin = 0; begin != scenario::units().size();) {
+        const auto of = scenario::units()[begin].of;
+        std::vector<std::string> symbols;
+        for (; begin != scenario::units().size() && scenario::units()[begin].of == of; ++begin)
+            symbols.push_back(code(scenario::units()[begin].symbol));
+        rows.push_back({cell(scenario::name_of(of)), fmt::format("{}", fmt::join(symbols, " "))});
+    }
+    return out + table({"kind", "units"}, rows);
+}
+
+std::string keys_page() {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& k : scenario::key_reference()) {
+        if (!k.supported) continue;
+        rows.push_back(
+            {code(k.path), k.type, k.required ? "required" : code(k.default_value), code(k.range), cell(k.doc)});
+    }
+    return "# Keys of a scenario\n\n"
+           "`N` stands for the index of an entry of a list, from 0, as in `--set workload.0.trace.path=jobs.csv`. "
+           "Unknown and duplicate keys are errors.\n\n" +
+           table({"key", "type", "default", "range", "meaning"}, rows) + units_section();
+}
+
+std::string files_page() {
+    std::string out =
+        "# Files of a run\n\n"
+        "They stand in the folder that `-o` names, or in `out/NAME`. No file stands under its name before it is "
+        "complete; `summary.json` is the last.\n";
+    for (const auto& f : io::output_files()) {
+        out += fmt::format("\n## {}\n\n{}", f.name, sentence(f.text));
+        out += f.when == "always" ? "\n" : fmt::format(" Written if the key {} says so.\n", code(f.when));
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& c : f.columns) rows.push_back({code(c.name), cell(c.unit), cell(c.text)});
+        if (!rows.empty()) out += '\n' + table({"column", "unit", "meaning"}, rows);
+    }
+    return out;
+}
+
+std::string exit_codes_page() {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& e : exit_codes) rows.push_back({fmt::to_string(e.status), cell(e.text)});
+    return "# Exit statuses\n\n" + table({"status", "meaning"}, rows);
+}
+
+}  // namespace
+
+std::string markdown_page(std::string_view what) {
+    if (what == "policies")
+        return names_page("Policies", "The key `scheduler.policy` and the option `--policy` take one of these names.",
+                          policy::policies());
+    if (what == "placers")
+        return names_page("Placers",
+                          "The key `scheduler.placer` takes one of these names. On a pool no placer is asked.",
+                          policy::placers());
+    if (what == "formats") return formats_page();
+    if (what == "metrics") return metrics_page();
+    if (what == "keys") return keys_page();
+    if (what == "files") return files_page();
+    return exit_codes_page();
+}
+
+}  // namespace ampacity::cli

@@ -1,0 +1,52 @@
+#include <ampacity/io/output_files.hpp>
+
+#include <array>
+
+namespace ampacity::io {
+namespace {
+
+constexpr std::array jobs{
+    output_column{"job_id", "", "the name in the trace; synthetic jobs count from 0"},
+    output_column{"submit_s", "s", "when it arrived, from the scenario's start"},
+    output_column{"start_s", "s", "its first start; empty if it never started"},
+    output_column{"finish_s", "s", "its end; empty if it is unfinished or was rejected"},
+    output_column{"gpus", "", "GPUs that it asks for"},
+    output_column{"state", "", "finished, rejected, killed or unfinished"},
+    output_column{"preemptions", "", "times that it lost its GPUs to another job"},
+    output_column{"restarts", "", "runs after a failure"},
+    output_column{"useful_gpu_s", "GPU-s", "time of work that was kept"},
+    output_column{"lost_gpu_s", "GPU-s", "time of work that was thrown away"},
+};
+
+constexpr std::array placement{
+    output_column{"job_id", "", "the name in the trace"},
+    output_column{"attempt", "", "number of the run of this job, from 1"},
+    output_column{"start_s", "s", "when this run began"},
+    output_column{"nodes", "", "node:GPUs, separated by `;`, such as 0:8;1:4; empty on a pool"},
+};
+
+constexpr std::array telemetry{
+    output_column{"time_s", "s", "when the sample was taken, after everything of that instant"},
+    output_column{"queued_jobs", "", "jobs that wait"},
+    output_column{"running_jobs", "", "jobs that hold GPUs"},
+    output_column{"busy_gpus", "", "GPUs that a job holds"},
+    output_column{"free_gpus", "", "GPUs in service that no job holds"},
+    output_column{"finished_jobs", "", "jobs that have finished so far"},
+};
+
+constexpr std::array table{
+    output_description{"summary.json", "always", "the metrics: the same bytes for the same inputs", {}},
+    output_description{"jobs.csv", "output.jobs", "one row per job, in file order; exact decimals", jobs},
+    output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
+    output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{
+        "resolved.yaml", "always", "the scenario with every default spelt out; running it gives the same results", {}},
+    output_description{
+        "run.json", "always", "facts of this execution: speed, memory, version, host, hashes of all inputs", {}},
+};
+
+}  // namespace
+
+std::span<const output_description> output_files() noexcept { return table; }
+
+}  // namespace ampacity::io

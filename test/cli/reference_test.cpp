@@ -1,0 +1,84 @@
+// What `list` and `describe` say of the program's own files and exit statuses is what it writes and returns.
+
+#include "cli/program.hpp"
+
+#include <ampacity/io/output_files.hpp>
+#include <ampacity/scenario/reference.hpp>
+
+using namespace ampacity::test;
+
+TEST_CASE("the listed columns are those of the files") {
+    const workspace here{small_scenario + "output: { placement: true, telemetry: \"1 s\" }\n"};
+    here.run_well();
+    std::size_t tables = 0;
+    for (const auto& file : ampacity::io::output_files()) {
+        const std::string name{file.name};
+        INFO(name);
+        REQUIRE(here.has("out/" + name));
+        if (file.columns.empty()) {
+            CHECK_FALSE(name.ends_with(".csv"));
+            continue;
+        }
+        ++tables;
+        std::vector<std::string> listed;
+        for (const auto& c : file.columns) {
+            CHECK_FALSE(c.text.empty());
+            listed.emplace_back(c.name);
+        }
+        CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
+    }
+    CHECK(tables == 3);
+    const auto listed = here.call({"list", "files"}).out;
+    for (const auto& entry : std::filesystem::directory_iterator(here.path("out"))) {
+        INFO(entry.path());
+        CHECK(contains(listed, entry.path().filename().string() + ' '));
+    }
+}
+
+TEST_CASE("a file and its columns are described") {
+    const auto r = ampacity::test::ampacity({"describe", "telemetry.csv"});
+    CHECK(r.status == 0);
+    CHECK(contains(r.out, "output.telemetry"));
+    CHECK(contains(r.out, "busy_gpus"));
+    CHECK(contains(ampacity::test::ampacity({"describe", "jobs.csv"}).out, "[GPU-s]"));
+}
+
+TEST_CASE("the keys that ask for a file exist") {
+    std::vector<std::string> keys;
+    for (const auto& k : ampacity::scenario::key_reference()) keys.push_back(k.path);
+    for (const auto& file : ampacity::io::output_files()) {
+        INFO(file.name);
+        const bool known = std::find(keys.begin(), keys.end(), file.when) != keys.end();
+        CHECK((file.when == "always" || known));
+    }
+}
+
+TEST_CASE("exit statuses are listed, and shown by --help") {
+    const auto listed = lines_of(ampacity::test::ampacity({"list", "exit-codes"}).out);
+    REQUIRE(listed.size() == 6);
+    const auto help = ampacity::test::ampacity({"--help"}).out;
+    for (const auto& line : listed) CHECK(contains(help, line));
+    CHECK(std::to_string(ampacity::test::ampacity({"fly"}).status) == listed[2].substr(0, 1));
+}
+
+TEST_CASE("a list as a page of Markdown has a row for each of its entries") {
+    for (const std::string what : {"policies", "placers", "formats", "metrics", "keys", "files", "exit-codes"}) {
+        INFO(what);
+        const auto page = ampacity::test::ampacity({"list", what, "--markdown"});
+        CHECK(page.status == 0);
+        CHECK(page.out.starts_with("# "));
+        for (const auto& line : lines_of(ampacity::test::ampacity({"list", what}).out)) {
+            const auto name = line.substr(0, line.find(' '));
+            INFO(name);
+            CHECK((contains(page.out, "| `" + name + "` |") || contains(page.out, "\n## " + name + "\n") ||
+                   contains(page.out, "\n| " + name + " |")));
+        }
+        // A bar inside of a cell would be one cell more.
+        for (const auto& line : lines_of(page.out)) {
+            if (!line.starts_with("| ")) continue;
+            INFO(line);
+            const auto bars = std::count(line.begin(), line.end(), '|');
+            CHECK((bars >= 3 && bars <= 6));
+        }
+    }
+}
