@@ -31,6 +31,12 @@ if(NOT output STREQUAL "mean wait: easy 495 s, mine 714 s\n")
     message(FATAL_ERROR "own_policy printed\n${output}")
 endif()
 
+execute_process(COMMAND "${WORK}/build/examples" WORKING_DIRECTORY "${WORK}" OUTPUT_VARIABLE output
+    RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+    message(FATAL_ERROR "an example ended with status ${status}\n${output}")
+endif()
+
 # The installed program runs from where it was moved to, and finds its libraries.
 set(program "${WORK}/prefix/bin/ampacity")
 if(EXISTS "${program}")

@@ -16,10 +16,10 @@ forbid() {
     [ $# -eq 0 ] || grep -nHE -e "$regex" -- "$@" | report "$what" || true
 }
 
-headers=$(find include lib test bench -name '*.hpp' | sort)
+headers=$(find include lib test bench docs -name '*.hpp' | sort)
 public=$(find include -name '*.hpp' | sort)
 library=$(find include lib \( -name '*.hpp' -o -name '*.cpp' \) | grep -v '^lib/cli/' | sort)
-sources=$(find include lib test bench \( -name '*.hpp' -o -name '*.cpp' -o -name '*.hpp.in' \) | sort)
+sources=$(find include lib test bench docs \( -name '*.hpp' -o -name '*.cpp' -o -name '*.hpp.in' \) | sort)
 texts=$(find . \( -path ./.git -o -path ./build -o -path ./out -o -path ./install \) -prune -o -type f -print |
     grep -vE '^\./(LICENSE|test/style/(rules|self_test)\.sh|\.cache/)|/golden/|\.(so|gz|zst|png)$' | sort)
 

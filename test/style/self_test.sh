@@ -15,6 +15,8 @@ fresh() {
     printf '#include <ampacity/core/a.hpp>\n' >"$tree/lib/core/a.cpp"
     printf '#include <ampacity/kernel/b.hpp>\n#include <yaml-cpp/yaml.h>\n' >"$tree/lib/io/c.cpp"
     printf '[a](docs)\n```cpp\nint main() {}\n```\nmean wait: mine 1 s\n' >"$tree/README.md"
+    mkdir -p "$tree/docs/examples"
+    printf '#include <ampacity/core/a.hpp>\n#include <ampacity/kernel/b.hpp>\n' >"$tree/docs/examples/e.cpp"
     mkdir -p "$tree/test/package"
     printf 'int main() {}\n' >"$tree/test/package/policy.cpp"
     printf 'if(NOT output STREQUAL "mean wait: mine 1 s\\n")\n' >"$tree/test/package/run.cmake"
@@ -32,7 +34,7 @@ expect() {
 }
 
 fresh
-for script in modules.sh rules.sh links.sh readme.sh; do expect $script; done
+for script in modules.sh rules.sh links.sh readme.sh examples.sh; do expect $script; done
 
 fresh; echo '// more' >>"$tree/test/package/policy.cpp"
 expect readme.sh '> // more'
@@ -82,4 +84,7 @@ expect rules.sh 'no paths of a machine'
 
 fresh; echo 'see [b](docs/none.md#part) and `[c](no)` and [d](https://example.org)' >>"$tree/README.md"
 expect links.sh './README.md: no such file: docs/none.md'
+
+fresh; sed -i '/kernel/d' "$tree/docs/examples/e.cpp"
+expect examples.sh 'include/ampacity/kernel/b.hpp: no example uses it'
 exit $status

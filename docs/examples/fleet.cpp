@@ -1,0 +1,65 @@
+// Modules fleet and execution: nodes, free GPUs and allocations; the work of one running job.
+#include "example.hpp"
+
+#include <ampacity/execution/run.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
+#include <ampacity/fleet/free_index.hpp>
+#include <ampacity/fleet/node_set.hpp>
+#include <ampacity/fleet/node_state.hpp>
+
+#include <array>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+void a_fleet_keeps_books() {
+    auto fleet = fleet::fleet_state::flat_nodes(2, 8);
+    const std::array<fleet::gpu_share, 1> half{{{.node = node_id{1}, .gpus = 0x0F}}};
+    fleet.take(4, half);
+    fleet.advance(start_of_time + 1h);
+    fleet.give(4, half);
+    fleet.set_state(node_id{0}, fleet::node_state::draining);
+    require(fleet.up_gpus() == 8 && fleet.installed_gpus() == 16, "a draining node is installed, not up");
+    ledger books;
+    fleet.book(books);
+    require(books[account::idle] == gpu_time{12} * ticks(1h), "twelve GPUs were idle for an hour");
+}
+
+void free_gpus_are_found() {
+    auto free = fleet::free_index::nodes(3, 8);
+    free.take({.node = node_id{0}, .gpus = 0xFF});
+    free.take({.node = node_id{2}, .gpus = 0x01});
+    require(free.free_gpus() == 15 && free.nodes_with(7).first() == 2, "the node with exactly seven free GPUs");
+    require(free.any_free().next(1) == 2 && free.any_free().next(2) == fleet::node_set::npos, "rows in order");
+
+    fleet::node_set odd(100);
+    odd.insert(63);
+    odd.insert(65);
+    odd.erase(63);
+    require(odd.first() == 65 && !odd.contains(63), "a set of rows");
+
+    fleet::allocation_arena arena;
+    const std::array<fleet::gpu_share, 2> shares{{{node_id{0}, 0xFF}, {node_id{4}, 0x03}}};
+    const auto held = arena.store(shares);
+    require(arena.shares(held)[1] == shares[1], "what a job holds is kept in an arena");
+    arena.release(held);
+}
+
+void work_is_done_at_a_speed() {
+    execution::run r{.remaining = 100s};
+    r.start(start_of_time);
+    r.set_speed(start_of_time + 40s, 2.0);
+    require(r.remaining == 60s && r.end() == start_of_time + 70s, "sixty seconds of work at twice the speed");
+    require(r.useful == 40s && !r.ends_killed(), "time that counted");
+}
+
+}  // namespace
+
+void fleet_example() {
+    a_fleet_keeps_books();
+    free_gpus_are_found();
+    work_is_done_at_a_speed();
+}

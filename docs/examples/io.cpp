@@ -1,0 +1,83 @@
+// Module io: scenarios and traces from files, results into files.
+#include "example.hpp"
+
+#include <ampacity/io/csv_reader.hpp>
+#include <ampacity/io/input_stream.hpp>
+#include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/metrics.hpp>
+#include <ampacity/io/output_files.hpp>
+#include <ampacity/io/prepare.hpp>
+#include <ampacity/io/run_files.hpp>
+#include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/xxh64.hpp>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+using namespace ampacity;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read(const fs::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+}
+
+void files_are_read(const fs::path& trace) {
+    io::input_stream bytes(trace);
+    std::array<char, 6> head{};
+    require(bytes.read(head) == 6 && std::string_view{head.data(), 6} == "job_id", "plain or compressed, as bytes");
+
+    io::csv_reader rows{io::input_stream(trace)};
+    require(rows.next() && rows[*rows.find("gpus")] == "2", "as rows, columns by name");
+    require(rows.where(0).line == 2, "each field has its place");
+
+    const auto source = io::open_job_trace({.path = trace});
+    std::array<workload::job_request, 8> jobs;
+    require(source->next(jobs) == 2 && jobs[1].gpus == 4, "as jobs");
+    io::xxh64 hash;
+    hash.update(read(trace));
+    require(source->finish_digest() == hash.digest(), "a file is named by its hash");
+    require(io::digest_text(0) == "xxh64:0000000000000000", "as text");
+    require(io::job_trace_formats().front().name == "jobs-csv", "the formats");
+}
+
+void a_scenario_runs_and_is_written(const fs::path& scenario, const fs::path& out) {
+    const auto loaded = io::read_scenario(scenario, std::array{io::parse_override("scheduler.policy=easy")});
+    require(loaded.value.scheduler.policy == "easy" && loaded.locate("seed").line == 3, "values and their places");
+    io::check_inputs(loaded);
+
+    auto run = io::prepare(loaded);
+    io::run_files files(out, loaded.value, std::array{scenario, fs::path{run.traces[0]->path()}});
+    run.parts.observers.push_back(&files);
+    sim::simulation s(std::move(run.parts));
+    files.watch(s);
+    s.run();
+    files.finish(s, false, {});
+
+    for (const auto& f : io::output_files())
+        if (f.when == "always") require(fs::exists(out / f.name), std::string{f.name} + " is there");
+    require(read(out / "jobs.csv").find("b,1.5,10,15,4,finished") != std::string::npos, "a row per job");
+    const auto metrics = io::metrics();
+    require(std::any_of(metrics.begin(), metrics.end(), [](const auto& m) { return m.name == "wait_s.mean"; }),
+            "the numbers of summary.json");
+}
+
+}  // namespace
+
+void io_example() {
+    const fs::path folder = fs::current_path() / "io-example";
+    fs::create_directories(folder);
+    io::write_file(folder / "jobs.csv", "job_id,submit_s,gpus,duration_s\na,0,2,10\nb,1.5,4,5\n");
+    io::write_file(folder / "s.yaml",
+                   "ampacity: 1\nname: small\nseed: 1\nfleet: { pool_gpus: 4 }\n"
+                   "workload: [{ trace: { path: jobs.csv } }]\nscheduler: { policy: fifo }\n"
+                   "output: { telemetry: \"1 s\" }\n");
+    files_are_read(folder / "jobs.csv");
+    a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");
+}

@@ -1,0 +1,104 @@
+// Module policy: built-in policies and placers, what a policy sees, what it proposes.
+#include "example.hpp"
+
+#include <ampacity/policy/class_queue.hpp>
+#include <ampacity/policy/job_view.hpp>
+#include <ampacity/policy/placer.hpp>
+#include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/policy.hpp>
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/view.hpp>
+
+#include <algorithm>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+void placers_choose() {
+    auto free = fleet::free_index::nodes(2, 8);
+    free.take({.node = node_id{1}, .gpus = 0x0F});
+    std::vector<fleet::gpu_share> where;
+    require(policy::place(*policy::make_pack(), free, {.gpus = 2}, where), "two GPUs are free");
+    require(where.front().node == node_id{1}, "pack fills the node that is fuller");
+    where.clear();
+    require(policy::place(*policy::make_placer("first-fit"), free, {.gpus = 2}, where), "two GPUs are free");
+    require(where.front().node == node_id{0}, "first-fit takes the first node");
+    require(!policy::fits(*policy::make_spread(), free, {.gpus = 16}), "four of sixteen are taken");
+}
+
+/// A fleet with two queued jobs, as the simulation shows it to a policy.
+struct stage {
+    fleet::fleet_state fleet = fleet::fleet_state::flat_nodes(1, 8);
+    pod_vector<policy::job_view> jobs;
+    fleet::allocation_arena allocations;
+    std::unique_ptr<policy::placer> placer = policy::make_first_fit();
+    policy::plan plan{fleet, jobs, allocations, *placer};
+    std::vector<duration> work{1h, 2h};
+
+    stage() {
+        for (const std::uint32_t gpus : {6U, 4U})
+            jobs.push_back(
+                {.order = jobs.size(), .estimate = 3h, .demand = {.gpus = gpus}, .state = policy::job_state::queued});
+        plan.begin(start_of_time);
+    }
+    [[nodiscard]] policy::view view() const {
+        return {.capacity = {fleet.free(), fleet.empty(), fleet.up_gpus()},
+                .jobs = jobs.span(),
+                .allocations = allocations,
+                .place = *placer,
+                .oracle = policy::oracle_view(work)};
+    }
+};
+
+void a_plan_shows_at_once() {
+    stage s;
+    const auto v = s.view();
+    require(v.oracle.work(job_id{1}) == 2h, "only oracles ask for the truth");
+    require(s.plan.start(job_id{0}), "six of eight GPUs are free");
+    require(v[job_id{0}].state == policy::job_state::running && v.held(job_id{0}).size() == 1, "it runs on one node");
+    require(v[job_id{0}].planned_end() == start_of_time + 3h, "by its estimate");
+    require(!s.plan.start(job_id{1}), "two are left");
+    require(s.plan.actions().size() == 1, "what does not fit is not proposed");
+    try {
+        s.plan.preempt(job_id{1});
+        require(false, "a queued job cannot be preempted");
+    } catch (const plan_error& e) {
+        require(e.exit_status() == 5, "that is the policy's fault");
+    }
+    require(s.fleet.free().free_gpus() == 8, "an impossible proposal takes all others back");
+}
+
+void a_policy_of_the_registry_decides() {
+    stage s;
+    const auto easy = policy::make_policy("easy", {});
+    const auto v = s.view();
+    easy->on_submit(v, job_id{0});
+    easy->on_submit(v, job_id{1});
+    easy->decide(v, s.plan);
+    require(s.plan.actions().size() == 1 && s.plan.actions()[0].job == job_id{0}, "the head of the queue starts");
+    const auto known = policy::policies();
+    require(std::any_of(known.begin(), known.end(), [](const auto& d) { return d.name == "easy"; }), "it is listed");
+    require(policy::make_policy("no-such", {}) == nullptr, "an unknown name makes nothing");
+}
+
+void a_queue_by_demand() {
+    policy::class_queue q;
+    q.push(job_id{0}, 10, {.gpus = 8}, 1h);
+    q.push(job_id{1}, 11, {.gpus = 1}, 5h);
+    q.push(job_id{2}, 12, {.gpus = 1}, 1h);
+    std::vector<job_id> found;
+    q.for_lanes(4, [&](const policy::class_queue::lane& l) { found.push_back(l.first(0, 2h).job); });
+    require(found == std::vector{job_id{2}}, "the first of at most four GPUs and two hours");
+    require(q.front() == job_id{0} && q.next(job_id{0}) == job_id{1}, "and all in submit order");
+}
+
+}  // namespace
+
+void policy_example() {
+    placers_choose();
+    a_plan_shows_at_once();
+    a_policy_of_the_registry_decides();
+    a_queue_by_demand();
+}

@@ -1,0 +1,37 @@
+// Module report: the results of a run as a page and as pictures. Reads what the example of io wrote.
+#include "example.hpp"
+
+#include <ampacity/report/axis.hpp>
+#include <ampacity/report/envelope.hpp>
+#include <ampacity/report/run_report.hpp>
+#include <ampacity/report/svg_chart.hpp>
+#include <ampacity/report/text.hpp>
+
+#include <filesystem>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+void report_example() {
+    const auto run = report::read_run(std::filesystem::current_path() / "io-example" / "out");
+    require(run.summary.policy == "easy" && run.jobs->size() == 2, "the folder is read back");
+    require(report::html(run).find("<svg") != std::string::npos, "a page with charts");
+    require(report::overview_svg(run).starts_with("<svg"), "a picture");
+
+    // A chart of one's own: a step function in at most four stretches.
+    report::envelope busy(report::even_edges(1h, 4));
+    busy.set(start_of_time + 20min, 8);
+    busy.close();
+    require(busy.greatest() == 8 && busy.integral() == int128{8} * ticks(40min), "nothing is lost between stretches");
+    const auto x = report::time_axis(1h, 4);
+    const auto y = report::count_axis(8, 4);
+    require(y.share(4) == 0.5 && x.ticks.size() >= 2, "axes with ticks");
+    report::canvas picture(320, 200, "GPUs busy");
+    const report::box where{.x = 40, .y = 10, .width = 260, .height = 150};
+    report::draw_axes(picture, where, x, y, true);
+    report::draw_envelope(picture, where, busy, x, y, "c1");
+    require(picture.standalone().find(report::chart_style()) != std::string::npos, "with its own style");
+
+    require(report::grouped(1234567) == "1,234,567" && report::human_seconds(105) == "105\u00A0s", "numbers for people");
+    require(report::escape("<job>") == "&lt;job&gt;", "text from files is escaped");
+}

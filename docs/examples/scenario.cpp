@@ -1,0 +1,72 @@
+// Module scenario: a run described by plain structs, checked, written out, and built.
+#include "example.hpp"
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/reference.hpp>
+#include <ampacity/scenario/resolved.hpp>
+#include <ampacity/scenario/scenario.hpp>
+#include <ampacity/scenario/synthetic_options.hpp>
+#include <ampacity/scenario/units.hpp>
+#include <ampacity/scenario/validate.hpp>
+#include <ampacity/scenario/values.hpp>
+
+#include <algorithm>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+scenario::scenario described() {
+    scenario::scenario s;
+    s.name = "in-code";
+    s.seed = 42;
+    s.fleet.nodes = scenario::node_group{.gpus = 8, .count = 4};
+    s.scheduler.policy = "sjf";
+    scenario::synthetic_jobs jobs;
+    jobs.jobs = 100;
+    require(!scenario::parse("60 /h", jobs.rate), "a rate with its unit");
+    jobs.duration = {.median = 30min, .sigma = 1};
+    jobs.gpus = {{.gpus = 1, .weight = 1}, {.gpus = 8, .weight = 1}};
+    s.workload.push_back({.trace = {}, .synthetic = jobs});
+    return s;
+}
+
+}  // namespace
+
+void scenario_example() {
+    scenario::scenario s = described();
+    scenario::validate(s);
+    sim::simulation simulation(scenario::build(s));
+    simulation.run();
+    require(simulation.results().finished == 100, "the description runs");
+    require(scenario::make_options(*s.workload[0].synthetic, s.seed, 0).rate_per_s == 60 / 3600.0,
+            "rates are per second");
+
+    const std::string text = scenario::write_resolved(s);
+    require(text.find("placer: first-fit") != std::string::npos, "every default is spelt out");
+
+    s.scheduler.policy = "sfj";
+    try {
+        scenario::validate(s);
+        require(false, "an unknown policy is refused");
+    } catch (const scenario_error& e) {
+        require(e.details().key == "scheduler.policy" && e.details().remedy == "did you mean `sjf`?", "with a remedy");
+    }
+
+    // One description of the keys serves the reader, the writer and the reference.
+    const auto keys = scenario::keys_of<scenario::node_group>().known;
+    require(keys[0] == "gpus" && keys[1] == "count", "the keys of a struct");
+    const auto all = scenario::key_reference();
+    const auto placer =
+        std::find_if(all.begin(), all.end(), [](const auto& k) { return k.path == "scheduler.placer"; });
+    require(placer != all.end() && placer->default_value == "first-fit", "the reference of keys");
+
+    // Values as they stand in a file.
+    duration d{};
+    require(!scenario::parse("1.5 h", d) && d == 90min && scenario::format(d) == "90 min", "durations");
+    require(scenario::parse("90", d).has_value(), "a bare number has no meaning");
+    require(scenario::yaml_text(std::string{"on"}) == "\"on\"", "texts that YAML would take for something else");
+}

@@ -1,0 +1,52 @@
+// Module sim: a run, what observers see of it, and its results.
+#include "example.hpp"
+
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/result.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct watcher final : sim::observer {
+    std::uint64_t starts = 0;
+    std::uint64_t most_busy = 0;
+
+    void on_start(const sim::job_start&) override { ++starts; }
+    void on_sample(const sim::sample& s) override { most_busy = std::max(most_busy, s.busy_gpus); }
+};
+
+}  // namespace
+
+void simulation_example() {
+    watcher seen;
+    sim::parts parts{.fleet = fleet::fleet_state::pool(8),
+                     .policy = policy::make_policy("fifo", {}),
+                     .placer = policy::make_first_fit(),
+                     .sample_every = 1min,
+                     .observers = {&seen}};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{
+        {.work = 10min, .gpus_min = 8, .gpus = 8, .gpus_max = 8},
+        {.submit = start_of_time + 1min, .work = 5min, .gpus_min = 4, .gpus = 4, .gpus_max = 4},
+        {.submit = start_of_time + 2min, .work = 5min, .gpus_min = 9, .gpus = 9, .gpus_max = 9}}));
+    sim::simulation s(std::move(parts));
+
+    require(s.run_until(start_of_time + 3min) == sim::status::paused, "there is more to do");
+    require(s.arrived() == 3 && s.waiting() == 1, "one waits, one can never run");
+    s.run();
+
+    const sim::summary& r = s.results();
+    require(r.finished == 2 && r.rejected == 1 && r.unfinished == 0, "nine GPUs are more than there are");
+    require(r.wait_s->max == 540 && r.makespan_s == 900.0, "the second starts at minute ten");
+    require(r.utilisation == (10.0 * 8 + 5 * 4) / (15 * 8), "useful GPU-time over all there was");
+    r.books.check();
+
+    const auto records = s.records(0);
+    require(records[1].first_start == start_of_time + 10min && records[2].state == sim::outcome::rejected, "by job");
+    require(seen.starts == 2 && seen.most_busy == 8, "what the observer saw");
+}
