@@ -56,8 +56,11 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-csv_reader::csv_reader(input_stream in, std::size_t block_bytes)
-    : in_(std::move(in)), buffer_(std::max<std::size_t>(block_bytes, 1) + slack_bytes) {
+csv_reader::csv_reader(input_stream in, std::size_t block_bytes) : in_(std::move(in)) {
+    // A small file takes a small block: its bytes, and one more in which its end is seen.
+    if (!in_.is_compressed() && in_.file_bytes() != 0)
+        block_bytes = std::min<std::size_t>(block_bytes, in_.file_bytes() + 1);
+    buffer_.resize(std::max<std::size_t>(block_bytes, 1) + slack_bytes);
     read_header();
 }
 

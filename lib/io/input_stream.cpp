@@ -64,6 +64,9 @@ struct input_stream::state {
         if (::fstat(in.number(), &facts) != 0) fail_to_open(errno);
         if (S_ISDIR(facts.st_mode)) fail("is a directory", {}, "give a file in it");
         if (S_ISREG(facts.st_mode)) size = static_cast<std::uint64_t>(facts.st_size);
+        // A small file takes a small block: its bytes, and one more in which its end is seen.
+        block.resize(S_ISREG(facts.st_mode) ? std::clamp<std::size_t>(size + 1, zstd_magic.size(), block_bytes)
+                                            : block_bytes);
         while (buffered() < zstd_magic.size() && refill()) {
         }
         const std::string_view head{block.data() + begin, buffered()};
@@ -250,7 +253,7 @@ struct input_stream::state {
     std::uint64_t size = 0;
     std::uint64_t taken = 0;  ///< bytes read from the file
     xxh64 hash;
-    std::vector<char> block = std::vector<char>(block_bytes);
+    std::vector<char> block;
     std::size_t begin = 0;
     std::size_t end = 0;
     packing packed = packing::plain;
