@@ -4,6 +4,25 @@
 #include <algorithm>
 
 namespace ampacity {
+namespace {
+
+/// One line that a terminal shows as it is: control characters as `\xNN`.
+std::string one_line(const std::string& text) {
+    constexpr std::string_view hex = "0123456789ABCDEF";
+    std::string out;
+    out.reserve(text.size());
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7F) {
+            out += c;
+        } else {
+            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+        }
+    }
+    return out;
+}
+
+}  // namespace
 
 std::string diagnostic::text() const {
     std::string out;
@@ -19,7 +38,7 @@ std::string diagnostic::text() const {
     if (where.byte) out += ", at byte " + std::to_string(*where.byte);
     if (!value.empty()) out += " (" + value + ")";
     if (!remedy.empty()) out += "; " + remedy;
-    return out;
+    return one_line(out);
 }
 
 void assertion_failed(const char* expression, const char* file, int line) {

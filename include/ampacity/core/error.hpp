@@ -32,6 +32,7 @@ struct diagnostic {
 
     /// `FILE:LINE:COL: error: KEY: WHAT, at byte N (VALUE); REMEDY`; parts that are empty or unknown are left
     /// out with their punctuation.
+    /// One line: control characters of the parts show as `\xNN`.
     [[nodiscard]] std::string text() const;
 };
 

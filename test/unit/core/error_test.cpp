@@ -48,6 +48,16 @@ TEST_CASE("a diagnostic says place, key, fault, value and remedy, and leaves out
           "error: out of luck");
 }
 
+TEST_CASE("a diagnostic is one line, whatever its parts hold", "[error]") {
+    diagnostic d = full();
+    d.value = std::string("a\nb\x1B[31m\x7F") + '\0';
+    CHECK(d.text() ==
+          "site.yaml:12:7: error: nodes.count: not a whole number (a\\x0Ab\\x1B[31m\\x7F\\x00); write a number from 1 "
+          "on");
+    d.value = "\u00B5s";
+    CHECK(d.text() == "site.yaml:12:7: error: nodes.count: not a whole number (\u00B5s); write a number from 1 on");
+}
+
 TEST_CASE("each kind of error has its exit status", "[error]") {
     static_assert(std::is_base_of_v<error, scenario_error> && std::is_base_of_v<error, data_error>);
     static_assert(std::is_base_of_v<error, plan_error> && std::is_base_of_v<error, internal_error>);
