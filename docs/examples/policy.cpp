@@ -40,7 +40,7 @@ struct stage {
     stage() {
         for (const std::uint32_t gpus : {6U, 4U})
             jobs.push_back(
-                {.order = jobs.size(), .estimate = 3h, .demand = {.gpus = gpus}, .state = policy::job_state::queued});
+                {.estimate = 3h, .demand = {.gpus = gpus}, .state = policy::job_state::queued, .order = jobs.size()});
         plan.begin(start_of_time);
     }
     [[nodiscard]] policy::view view() const {
@@ -48,7 +48,7 @@ struct stage {
                 .jobs = jobs.span(),
                 .allocations = allocations,
                 .place = *placer,
-                .oracle = policy::oracle_view(work)};
+                .oracle = policy::oracle_view(work.data(), sizeof(duration))};
     }
 };
 
