@@ -35,7 +35,8 @@ constexpr double to_seconds(duration d) noexcept {
     if (-exact <= ns && ns <= exact) return static_cast<double>(ns) / 1e9;
     // From 2^23 s on, whole nanoseconds stay 512 / (1e9 x 2^30) away from every tie between two doubles, and the
     // quotient's error is below 2^-54: it cannot change how the sum is rounded.
-    return static_cast<double>(ns / second) + static_cast<double>(ns % second) / 1e9;
+    const std::int64_t whole = ns / second;
+    return static_cast<double>(whole) + static_cast<double>(ns % second) / 1e9;
 }
 /// The same, since the start.
 constexpr double to_seconds(instant t) noexcept { return to_seconds(t.time_since_epoch()); }
