@@ -32,6 +32,7 @@ void report_example() {
     report::draw_envelope(picture, where, busy, x, y, "c1");
     require(picture.standalone().find(report::chart_style()) != std::string::npos, "with its own style");
 
-    require(report::grouped(1234567) == "1,234,567" && report::human_seconds(105) == "105\u00A0s", "numbers for people");
+    require(report::grouped(1234567) == "1,234,567" && report::human_seconds(105) == "105\u00A0s",
+            "numbers for people");
     require(report::escape("<job>") == "&lt;job&gt;", "text from files is escaped");
 }
