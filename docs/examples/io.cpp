@@ -1,6 +1,7 @@
 // Module io: scenarios and traces from files, results into files.
 #include "example.hpp"
 
+#include <ampacity/io/convert_trace.hpp>
 #include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/input_stream.hpp>
 #include <ampacity/io/job_traces.hpp>
@@ -9,6 +10,7 @@
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/trace_statistics.hpp>
 #include <ampacity/io/xxh64.hpp>
 
 #include <algorithm>
@@ -44,13 +46,21 @@ void files_are_read(const fs::path& trace) {
     hash.update(read(trace));
     require(source->finish_digest() == hash.digest(), "a file is named by its hash");
     require(io::digest_text(0) == "xxh64:0000000000000000", "as text");
+
+    const auto statistics = io::read_statistics({.path = trace});
+    require(statistics.all.jobs == 2 && statistics.gpus->max == 4, "what a trace holds");
+    // 2 GPUs for 10 s and 4 for 5 s, over 1.5 s between the submits.
+    require(io::offered_load(statistics, 4) == 40.0 / (4 * 1.5), "and what it asks of a fleet");
+    std::string converted;
+    const auto done = io::convert_to_jobs_csv({.path = trace}, [&](std::string_view text) { converted += text; });
+    require(done.jobs == 2 && converted.starts_with("job_id,submit_s,gpus,duration_s"), "traces can be converted");
     require(io::job_trace_formats().front().name == "jobs-csv", "the formats");
 }
 
 void a_scenario_runs_and_is_written(const fs::path& scenario, const fs::path& out) {
     const auto loaded = io::read_scenario(scenario, std::array{io::parse_override("scheduler.policy=easy")});
     require(loaded.value.scheduler.policy == "easy" && loaded.locate("seed").line == 3, "values and their places");
-    io::check_inputs(loaded);
+    require(io::check_inputs(loaded).empty(), "every record of the trace is a job");
 
     auto run = io::prepare(loaded);
     io::run_files files(out, loaded.value, std::array{scenario, fs::path{run.traces[0]->path()}});
