@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/core/accounts.hpp>
+#include <ampacity/core/batch_means.hpp>
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/distributions.hpp>
 #include <ampacity/core/error.hpp>
@@ -10,10 +11,14 @@
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/philox.hpp>
 #include <ampacity/core/pod_vector.hpp>
+#include <ampacity/core/quantile_sketch.hpp>
 #include <ampacity/core/statistics.hpp>
+#include <ampacity/core/step_statistics.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/core/suggest.hpp>
+#include <ampacity/core/tables.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/core/truncated.hpp>
 #include <ampacity/core/version.hpp>
 #include <ampacity/core/wide.hpp>
 #include <ampacity/core/work.hpp>
@@ -90,6 +95,41 @@ void percentiles_are_order_statistics() {
     require(busy.mean(start_of_time + 20s) == 4, "a mean over time, not over changes");
 }
 
+void tables_and_bounds_are_distributions() {
+    random_stream stream(42, purpose::durations, 1);
+    // Half of the values are at most 10, all at most 100; between the points they are evenly spread.
+    const empirical_distribution measured({{0, 0}, {0.5, 10}, {1, 100}}, interpolation::linear);
+    require(measured.quantile(0.25) == 5 && measured.mean() == 30, "a table of quantiles");
+    require(measured.cdf(55) == 0.75, "and its inverse");
+
+    const discrete_distribution sizes(std::array{3.0, 0.0, 1.0});
+    require(sizes.share(0) == 0.75 && sizes.index(0.8) == 2, "an index by weight");
+
+    const truncated_distribution limited(exponential_distribution{.rate = 1}, 2, 3);
+    const double x = limited(stream);
+    require(2 <= x && x <= 3, "a distribution between bounds");
+    require(std::abs(limited.kept() - (std::exp(-2) - std::exp(-3))) < 1e-12, "and how much of it lies there");
+}
+
+void a_long_run_is_summed_up() {
+    step_statistics queue(start_of_time);
+    queue.add(start_of_time + 10s, 4);
+    queue.add(start_of_time + 30s, -4);
+    const auto q = queue.summarize(start_of_time + 40s);
+    require(q->mean == 2 && q->variance == 4 && q->max == 4, "a step function of time, exactly");
+
+    batch_means waits;
+    quantile_sketch percentiles;
+    for (int i = 0; i != 6400; ++i) {
+        waits.add(i % 10);
+        percentiles.add(i % 10);
+    }
+    const auto interval = waits.confidence_interval(0.95);
+    require(interval->low() <= 4.5 && 4.5 <= interval->high(), "a mean with its confidence interval");
+    const double median = *percentiles.percentile(p50);
+    require(std::abs(median - 4) <= 4 * percentiles.relative_error(), "a percentile within a proved bound");
+}
+
 void small_things() {
     const std::array<std::string_view, 2> known{"easy", "fifo"};
     require(suggestion("fifi", known) == "did you mean `fifo`?", "misspelt names get a remedy");
@@ -121,5 +161,7 @@ void core_example() {
     the_books_balance();
     randomness_is_named();
     percentiles_are_order_statistics();
+    tables_and_bounds_are_distributions();
+    a_long_run_is_summed_up();
     small_things();
 }

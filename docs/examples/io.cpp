@@ -6,6 +6,7 @@
 #include <ampacity/io/input_stream.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
+#include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
@@ -78,6 +79,19 @@ void a_scenario_runs_and_is_written(const fs::path& scenario, const fs::path& ou
             "the numbers of summary.json");
 }
 
+void models_are_data(const fs::path& folder) {
+    fs::create_directories(folder);
+    io::write_file(folder / "short.yaml",
+                   "ampacity-workload: 1\nname: short\ndoc: jobs of a minute\nsource: assumption\n"
+                   "synthetic: { jobs: 10, rate: \"1 /min\", duration: { median: \"1 min\", sigma: 0 }, "
+                   "gpus: [{ gpus: 1, weight: 1 }] }\n"
+                   "parameters: [{ key: jobs, source: assumption }, { key: rate, source: assumption }, "
+                   "{ key: duration, source: assumption }, { key: gpus, source: assumption }]\n");
+    const auto model = io::read_workload_model(folder / "short.yaml");
+    require(model.name == "short" && model.synthetic.jobs == 10, "a workload model");
+    require(!io::model_directories().empty(), "models are searched where they are installed");
+}
+
 }  // namespace
 
 void io_example() {
@@ -89,5 +103,6 @@ void io_example() {
                    "workload: [{ trace: { path: jobs.csv } }]\nscheduler: { policy: fifo }\n"
                    "output: { telemetry: \"1 s\" }\n");
     files_are_read(folder / "jobs.csv");
+    models_are_data(folder / "models");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");
 }

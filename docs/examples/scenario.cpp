@@ -3,14 +3,17 @@
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
+#include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/scenario/units.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
+#include <ampacity/scenario/workload_model.hpp>
 
 #include <algorithm>
 

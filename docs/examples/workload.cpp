@@ -1,11 +1,15 @@
 // Module workload: jobs, where they come from.
 #include "example.hpp"
 
+#include <ampacity/workload/arrivals.hpp>
+#include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
+#include <ampacity/workload/rate_profile.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 
 #include <array>
+#include <vector>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -27,4 +31,17 @@ void workload_example() {
     require(batch[2].submit == start_of_time + 6s && batch[2].work == 1min && batch[2].gpus == 4,
             "a fixed beat of equal jobs");
     require(drawn.progress() == 1.0, "all are out");
+
+    // The parts of such a stream can be had alone: when jobs come ...
+    workload::arrivals beat({.seed = 1, .entity = 0, .rate_per_s = 0.1, .cv = 0});
+    require(beat.next() == start_of_time + 10s && beat.next() == start_of_time + 20s, "arrivals");
+    std::vector<double> weights(workload::rate_profile::hours, 1.0);
+    weights[0] = 0;  // nothing comes on Monday between 0 and 1 o'clock
+    const workload::rate_profile week(weights, 0s);
+    require(week.calendar_time(1s) > 1h && week.operational_time(1h) == 0s, "a profile is a change of time");
+
+    // ... and how long they run.
+    const workload::duration_mixture lengths({{.weight = 1, .law = constant_distribution{60}}}, 10min);
+    random_stream stream(1, purpose::durations, 0);
+    require(lengths(stream) == 1min && lengths(stream, 100.0) == 10min, "durations, cut to the longest");
 }

@@ -4,9 +4,11 @@
 
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
+#include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
+#include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/units.hpp>
 
 #include <fmt/format.h>
@@ -67,18 +69,50 @@ std::string names_page(std::string_view title, std::string_view use, std::span<c
 std::string formats_page() {
     std::string out =
         "# Formats of job traces\n\n"
-        "The key `workload.N.trace.format` takes one of these names. Columns are found by the names in the header.\n";
+        "The key `workload.N.trace.format` takes one of these names. Columns are found by the names in the header, but "
+        "for those of lines.\n";
     for (const auto& f : io::job_trace_formats()) {
         std::vector<std::vector<std::string>> rows;
         for (const auto& c : f.columns) {
             const char* use = c.use == io::column_use::required      ? "required"
                               : c.use == io::column_use::optional    ? "optional"
+                              : c.use == io::column_use::statistics  ? "for `ampacity trace` only"
                               : c.use == io::column_use::unsupported ? "must be empty: not supported yet"
                                                                      : "not looked at";
             rows.push_back({code(c.name), cell(c.unit), use, cell(c.doc)});
         }
         out += fmt::format("\n## {}\n\n{}\n", f.name, sentence(f.description));
-        if (!rows.empty()) out += '\n' + table({"column", "unit", "use", "meaning"}, rows);
+        if (!rows.empty()) {
+            out += '\n' + table({f.by_position ? "field, in this order" : "column", "unit", "use", "meaning"}, rows);
+        }
+        if (f.skips.empty()) continue;
+        rows.clear();
+        for (const auto& s : f.skips) rows.push_back({code(s.name), cell(s.doc)});
+        out += "\nRecords that are skipped, and counted by reason:\n\n" + table({"reason", "meaning"}, rows);
+    }
+    return out;
+}
+
+std::string workloads_page() {
+    std::string out =
+        "# Workload models\n\n"
+        "The key `workload.N.synthetic.preset` takes one of these names. Keys that stand beside it replace those of "
+        "the "
+        "model.\n";
+    for (const auto& at : io::find_models("workloads")) {
+        const auto model = io::read_workload_model(at.file);
+        out += fmt::format("\n## {}\n\n{} Source: {}.\n\n```text\n{}```\n\n", model.name, sentence(model.doc),
+                           cell(model.source), scenario::write_resolved(model.synthetic));
+        std::vector<std::vector<std::string>> rows;
+        for (const auto& p : model.parameters) rows.push_back({code(p.key), cell(p.source)});
+        out += table({"key", "where its numbers come from"}, rows);
+        if (model.published.empty()) continue;
+        rows.clear();
+        for (const auto& p : model.published) {
+            rows.push_back({code(p.figure), fmt::format("{} {}", p.value, cell(p.unit)),
+                            fmt::format("{} %", p.tolerance * 100), cell(p.source)});
+        }
+        out += "\n" + table({"published figure", "value", "reproduced within", "source"}, rows);
     }
     return out;
 }
@@ -153,6 +187,7 @@ std::string markdown_page(std::string_view what) {
                           "The key `scheduler.placer` takes one of these names. On a pool no placer is asked.",
                           policy::placers());
     if (what == "formats") return formats_page();
+    if (what == "workloads") return workloads_page();
     if (what == "metrics") return metrics_page();
     if (what == "keys") return keys_page();
     if (what == "files") return files_page();

@@ -7,7 +7,7 @@
 
 namespace ampacity::cli {
 
-/// One page: "policies", "placers", "formats", "metrics", "keys", "files" or "exit-codes".
+/// One page: "policies", "placers", "workloads", "formats", "metrics", "keys", "files" or "exit-codes".
 [[nodiscard]] std::string markdown_page(std::string_view what);
 
 }  // namespace ampacity::cli
