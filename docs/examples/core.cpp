@@ -105,7 +105,7 @@ void tables_and_bounds_are_distributions() {
     const discrete_distribution sizes(std::array{3.0, 0.0, 1.0});
     require(sizes.share(0) == 0.75 && sizes.index(0.8) == 2, "an index by weight");
 
-    const truncated_distribution limited(exponential_distribution{.rate = 1}, 2, 3);
+    const truncated_distribution limited(exponential_distribution{.scale = 1}, 2, 3);
     const double x = limited(stream);
     require(2 <= x && x <= 3, "a distribution between bounds");
     require(std::abs(limited.kept() - (std::exp(-2) - std::exp(-3))) < 1e-12, "and how much of it lies there");

@@ -112,7 +112,7 @@ std::string workloads_page() {
             rows.push_back({code(p.figure), fmt::format("{} {}", p.value, cell(p.unit)),
                             fmt::format("{} %", p.tolerance * 100), cell(p.source)});
         }
-        out += "\n" + table({"published figure", "value", "reproduced within", "source"}, rows);
+        out += '\n' + table({"published figure", "value", "reproduced within", "source"}, rows);
     }
     return out;
 }
