@@ -1,20 +1,27 @@
 // What does the kernel add to the events of a small model?
 //
 // M/M/1 at rho 0.9, two events per customer, through the kernel's public interface, against a hand-written loop over a
-// heap and the Lindley recursion. Interleaved repeats, medians. The answer that a fast wrong kernel fails: all have the
-// same sum of waiting times to the nanosecond.
+// heap and the Lindley recursion; then the same as processes, one for the server or one for each customer, against the
+// plain events. Interleaved repeats, medians. The answer that a fast wrong kernel fails: all have the same sum of
+// waiting times to the nanosecond.
 
 #include "draws.hpp"
+#include "support/allocations.hpp"
 #include "table.hpp"
 
 #include <ampacity/kernel/heap_queue.hpp>
 #include <ampacity/kernel/kernel.hpp>
+#include <ampacity/kernel/process_model.hpp>
+#include <ampacity/kernel/resource.hpp>
+#include <ampacity/kernel/store.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
+#include <numeric>
 #include <queue>
 #include <string>
 #include <utility>
@@ -171,14 +178,82 @@ std::int64_t through_kernel(const customers& c) {
     return model.sum;
 }
 
+/// One process for the server: it gets the instants of arrival from a store.
+struct process_per_server : kernel::process_model {
+    explicit process_per_server(const customers& c) : customers_(c) {
+        spawn(arrivals());
+        spawn(server());
+    }
+    kernel::process arrivals() {
+        for (const std::int64_t gap : customers_.gap) {
+            co_await kernel::delay(duration{gap});
+            line_.try_put(ticks(now()));
+        }
+    }
+    kernel::process server() {
+        for (const std::int64_t service : customers_.service) {
+            const std::int64_t arrived = co_await line_.get();
+            sum += ticks(now()) - arrived;
+            co_await kernel::delay(duration{service});
+        }
+    }
+
+    std::int64_t sum = 0;
+
+private:
+    const customers& customers_;
+    kernel::store<std::int64_t> line_{*this};
+};
+
+/// One process for each customer: it acquires the server.
+struct process_per_customer : kernel::process_model {
+    explicit process_per_customer(const customers& c) : customers_(c) { spawn(arrivals()); }
+    kernel::process arrivals() {
+        for (std::size_t i = 0; i != customers_.gap.size(); ++i) {
+            co_await kernel::delay(duration{customers_.gap[i]});
+            spawn(customer(duration{customers_.service[i]}));
+        }
+    }
+    kernel::process customer(duration service) {
+        const instant arrived = now();
+        const kernel::lease turn = co_await server_.acquire();
+        sum += ticks(now() - arrived);
+        co_await kernel::delay(service);
+    }
+
+    std::int64_t sum = 0;
+
+private:
+    const customers& customers_;
+    kernel::resource server_{*this, 1};
+};
+
+template <class Model>
+std::int64_t as_processes(const customers& c) {
+    Model model(c);
+    model.run();
+    return model.sum;
+}
+
+/// Allocations in the second half of a run.
+template <class Model>
+std::uint64_t allocations_when_warm(const customers& c) {
+    Model model(c);
+    const std::int64_t all = std::accumulate(c.gap.begin(), c.gap.end(), std::int64_t{0});
+    model.run_until(instant{duration{all / 2}});
+    const std::uint64_t before = ampacity::test::allocations();
+    model.run();
+    return ampacity::test::allocations() - before;
+}
+
 }  // namespace
 
 int main() {
     table t;
     const customers c(1'000'000);
     const auto n = static_cast<double>(c.gap.size());
-    std::vector<double> floor, hand, heap, bucket;
-    std::int64_t sums[4] = {};
+    std::vector<double> floor, hand, heap, bucket, per_server, per_customer;
+    std::int64_t sums[6] = {};
     const auto timed = [&](std::vector<double>& into, std::int64_t& sum, auto run) {
         const stopwatch watch;
         sum = run(c);
@@ -189,12 +264,22 @@ int main() {
         timed(hand, sums[1], hand_written);
         timed(heap, sums[2], through_kernel<heap4>);
         timed(bucket, sums[3], through_kernel<bucket_queue>);
+        timed(per_server, sums[4], as_processes<process_per_server>);
+        timed(per_customer, sums[5], as_processes<process_per_customer>);
     }
-    t.expect(sums[0] == sums[1] && sums[0] == sums[2] && sums[0] == sums[3], "sum of waiting times of M/M/1");
+    t.expect(std::all_of(std::begin(sums), std::end(sums), [&](std::int64_t sum) { return sum == sums[0]; }),
+             "sum of waiting times of M/M/1");
     const auto ns = [](const std::vector<double>& v) { return cell{median(v), "ns"}; };
     t.row("per customer: hand-written against Lindley", ns(floor), ns(hand), multiple());
     t.row("per customer: kernel with heap_queue", ns(hand), ns(heap), multiple());
     t.row("per customer: kernel with bucket_queue", ns(hand), ns(bucket), multiple(2));
+    t.row("per customer: one process for the server, against plain events", ns(bucket), ns(per_server), multiple(1.5));
+    t.row("per customer: one process for each customer, against plain events", ns(bucket), ns(per_customer),
+          multiple(1.5));
+    const auto allocated =
+        allocations_when_warm<process_per_server>(c) + allocations_when_warm<process_per_customer>(c);
+    t.expect(allocated < 16, "processes allocate at new maxima only");
+    t.note("allocations of both in the second half of a run (at new maxima): " + std::to_string(allocated));
     const double mean_s = static_cast<double>(sums[3]) / n * 1e-9;
     char text[80];
     std::snprintf(text, sizeof text, "mean wait %.3f s of %.0f customers (theory 8.100 s)", mean_s, n);

@@ -218,8 +218,8 @@ private:
         near_.push_back(e);
         queued_event* hole = near_.end() - 1;
         const queued_event* const first = near_.begin() + head_;
-        for (; hole != first && before(e.key, hole[-1].key); --hole) store(hole, hole[-1]);
-        store(hole, e);
+        for (; hole != first && before(e.key, hole[-1].key); --hole) write_entry(hole, hole[-1]);
+        write_entry(hole, e);
     }
 
     /// Frees the part of `near_` that has been popped.
@@ -309,7 +309,7 @@ private:
         if (most > most_in_bin) return false;
         near_.resize(x.count);
         chunk_pool::list l = far_.take(p, x.count);
-        pool_.drain(l, [&](const queued_event& e) { store(near_.begin() + at[bin(e)]++, e); });
+        pool_.drain(l, [&](const queued_event& e) { write_entry(near_.begin() + at[bin(e)]++, e); });
         insertion_sort(near_.begin(), near_.end());
         fetch_rows();
         return true;

@@ -76,7 +76,7 @@ private:
             h[hole] = h[parent];
             hole = parent;
         }
-        store(h + hole, e);
+        write_entry(h + hole, e);
     }
 
     void sift_down(std::size_t hole) noexcept {

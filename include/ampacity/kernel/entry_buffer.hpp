@@ -28,7 +28,7 @@ static_assert(sizeof(queued_event) == 24 && std::is_trivially_default_constructi
               std::is_trivially_copyable_v<queued_event>);
 
 /// Writes an entry field by field.
-[[gnu::always_inline]] inline void store(queued_event* to, const queued_event& e) noexcept {
+[[gnu::always_inline]] inline void write_entry(queued_event* to, const queued_event& e) noexcept {
     to->key.time_ns = e.key.time_ns;
     to->key.phase_sequence = e.key.phase_sequence;
     to->slot = e.slot;
@@ -51,7 +51,7 @@ public:
     [[gnu::always_inline]] void push_back(const queued_event& e) {
         if (size_ == capacity_) [[unlikely]]
             reserve(capacity_ + capacity_ / 4 + 64);
-        store(data_.get() + size_++, e);
+        write_entry(data_.get() + size_++, e);
     }
     void pop_back() noexcept { --size_; }
     void clear() noexcept { size_ = 0; }

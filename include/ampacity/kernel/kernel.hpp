@@ -19,19 +19,15 @@
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/time.hpp>
-#include <ampacity/kernel/bucket_queue.hpp>
+#include <ampacity/kernel/entry_buffer.hpp>
 #include <ampacity/kernel/event.hpp>
 #include <ampacity/kernel/event_queue.hpp>
+#include <ampacity/kernel/scheduler.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
-#include <type_traits>
 
 namespace ampacity::kernel {
-
-/// The queue of choice; see docs of `bucket_queue` and `bench/hold.cpp` for the measurement behind it.
-using default_queue = bucket_queue;
 
 /// Why a run returned.
 enum class run_status : std::uint8_t {
@@ -43,50 +39,22 @@ enum class run_status : std::uint8_t {
 /// Runs `Model`, which has `dispatch(const event&, kernel&)`, and may have `pass(kernel&)` together with
 /// a constant `pass_phase`, the first phase that runs after the pass.
 template <class Model, event_queue Queue = default_queue>
-class kernel {
+class kernel final : public scheduler<Queue> {
+    using base = scheduler<Queue>;
+    using base::now_;
+    using base::queue_;
+
 public:
     /// The clock starts at `start`; nothing can be scheduled before it. The model must outlive the kernel.
-    explicit kernel(Model& model, instant start = start_of_time) : model_(model), now_(start) {}
-    kernel(const kernel&) = delete;
-    kernel& operator=(const kernel&) = delete;
+    explicit kernel(Model& model, instant start = start_of_time) : base(start), model_(model) {}
+    using base::empty;
+    using base::next_time;
 
-    /// The instant of the round that runs, or ran last, or that `advance_to` moved to.
-    [[nodiscard]] instant now() const noexcept { return now_; }
-    /// Events that are scheduled and neither dispatched nor cancelled.
-    [[nodiscard]] std::size_t pending() const noexcept { return queue_.size(); }
-    [[nodiscard]] bool empty() const noexcept { return queue_.empty(); }
     [[nodiscard]] std::uint64_t events_processed() const noexcept { return events_; }
     [[nodiscard]] std::uint64_t rounds_processed() const noexcept { return rounds_; }
     [[nodiscard]] std::size_t memory_bytes() const noexcept {
         return sizeof(*this) - sizeof(queue_) + queue_.memory_bytes() + round_.memory_bytes();
     }
-
-    /// The instant of the next round, `never` without one. Events of a running round do not count.
-    [[nodiscard]] instant next_time() { return queue_.due(never) ? queue_.top_time() : never; }
-
-    /// Schedules an event. For the current instant: it opens a further round.
-    /// \throws internal_error if `t` is in the past.
-    [[gnu::always_inline]] event_handle schedule(instant t, phase p, event what) {
-        if (t < now_) [[unlikely]]
-            past(t);
-        return queue_.push(t, p, what);
-    }
-    [[gnu::always_inline]] event_handle schedule_in(duration d, phase p, event what) {
-        return schedule(now_ + d, p, what);
-    }
-
-    /// Withdraws an event; false if it was dispatched or withdrawn already.
-    bool cancel(const event_handle& h) { return queue_.cancel(h); }
-
-    /// Moves an event to `t`, behind those scheduled for then already: it takes a new number, hence the
-    /// new handle. `no_event` if it was dispatched or withdrawn. \throws internal_error if `t` is past.
-    event_handle reschedule(const event_handle& h, instant t) {
-        if (t < now_) [[unlikely]]
-            past(t);
-        return queue_.reschedule(h, t);
-    }
-
-    [[nodiscard]] bool is_pending(const event_handle& h) const noexcept { return queue_.is_pending(h); }
 
     /// Makes room for this many pending events.
     void reserve(std::size_t events) {
@@ -123,7 +91,7 @@ public:
     /// \throws internal_error if `t` is in the past, an event is pending before `t`, or a round runs.
     void advance_to(instant t) {
         const running_guard guard{*this};
-        if (t < now_) past(t);
+        if (t < now_) base::past(t);
         AMPACITY_ASSERT(next_time() >= t);
         now_ = t;
     }
@@ -199,14 +167,7 @@ private:
         model_.dispatch(mine.what, *this);
     }
 
-    [[noreturn]] void past(instant t) const {
-        throw internal_error("event scheduled for " + std::to_string(ticks(t)) + " ns, before the clock's " +
-                             std::to_string(ticks(now_)) + " ns");
-    }
-
     Model& model_;
-    Queue queue_;
-    instant now_;
     entry_buffer round_;  ///< the running round, if it has several events
     std::uint64_t events_ = 0;
     std::uint64_t rounds_ = 0;
