@@ -37,6 +37,12 @@ if(NOT status EQUAL 0)
     message(FATAL_ERROR "an example ended with status ${status}\n${output}")
 endif()
 
+# The queue as processes.
+execute_process(COMMAND "${WORK}/build/mm1" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+if(NOT output STREQUAL "mean wait 3.157 s, theory 3.200 s\n")
+    message(FATAL_ERROR "mm1 printed\n${output}")
+endif()
+
 # The installed program runs from where it was moved to, and finds its libraries.
 set(program "${WORK}/prefix/bin/ampacity")
 if(EXISTS "${program}")

@@ -117,7 +117,7 @@ public:
     void wake(waiter& w) {
         if (closing_) return;
         ready_.push_back(w);
-        if (!running_ && !scheduler_.is_pending(flush_)) {
+        if (current_ == nullptr && !scheduler_.is_pending(flush_)) {
             flush_ = scheduler_.schedule(now(), phase_, {.subsystem = subsystem_, .kind = flush});
         }
     }
@@ -133,9 +133,8 @@ private:
     scheduler<>& scheduler_;
     std::uint8_t subsystem_;
     phase phase_;
-    bool running_ = false;  ///< within `dispatch`
     bool closing_ = false;
-    process::promise_type* current_ = nullptr;
+    process::promise_type* current_ = nullptr;  ///< runs now, or ran last within this `dispatch`
     wait_list ready_;
     event_handle flush_ = no_event;  ///< the event that runs `ready_`, if that was filled from outside
     process::promise_type* latest_ = nullptr;
@@ -200,9 +199,11 @@ public:
     [[nodiscard]] environment& env() noexcept { return env_; }
     [[nodiscard]] phase usual_phase() const noexcept { return env_.phase_; }
 
-    /// Goes on at `t`; never, if that is `never`.
-    void sleep(instant t, phase p) {
-        if (t == never) return;
+    /// Goes on after `d`; never, if that is beyond the end of time.
+    [[gnu::always_inline]] void sleep(duration d, phase p) {
+        const instant t = add_saturating(env_.now(), d);  // the scheduler refuses a negative `d`
+        if (t == never) [[unlikely]]
+            return;
         const auto frame = reinterpret_cast<std::uintptr_t>(this->frame().address());
         timer_ = env_.scheduler_.schedule(t, p,
                                           {.subsystem = env_.subsystem_,
@@ -330,13 +331,9 @@ inline void environment::run_ready() {
 inline void environment::dispatch(const event& e) {
     struct guard {
         environment& env;
-        ~guard() {
-            env.running_ = false;
-            env.current_ = nullptr;
-        }
+        ~guard() { env.current_ = nullptr; }
     };
-    AMPACITY_ASSERT(!running_);
-    running_ = true;
+    AMPACITY_ASSERT(current_ == nullptr);
     const guard at_end{*this};
     if (e.kind == resume) {
         const auto frame = std::uintptr_t{e.entity} | (std::uintptr_t{e.attempt} << 32U);

@@ -36,30 +36,43 @@ namespace ampacity::kernel {
 
 // --- waiting for time -------------------------------------------------------------------------------
 
-class delay_awaiter {
+class [[nodiscard]] delay_awaiter {
 public:
     explicit delay_awaiter(duration d) : delay_(d) {}
-    delay_awaiter(duration d, phase p) : delay_(d), phase_(p), own_phase_(true) {}
 
     [[nodiscard]] static bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<process::promise_type> h) {
+    [[gnu::always_inline]] void await_suspend(std::coroutine_handle<process::promise_type> h) {
         process_ = &h.promise();
-        const instant now = process_->env().now();
-        process_->sleep(delay_ > duration{0} ? add_saturating(now, delay_) : now + delay_,
-                        own_phase_ ? phase_ : process_->usual_phase());
+        process_->sleep(delay_, process_->usual_phase());
     }
     void await_resume() const { process_->check(); }
 
 private:
     process::promise_type* process_ = nullptr;
     duration delay_;
-    phase phase_{};
-    bool own_phase_ = false;
+};
+
+class [[nodiscard]] phased_delay_awaiter {
+public:
+    phased_delay_awaiter(duration d, phase p) : delay_(d), phase_(p) {}
+
+    [[nodiscard]] static bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<process::promise_type> h) {
+        process_ = &h.promise();
+        process_->sleep(delay_, phase_);
+    }
+    void await_resume() const { process_->check(); }
+
+private:
+    process::promise_type* process_ = nullptr;
+    duration delay_;
+    phase phase_;
 };
 
 /// `co_await delay(d)`: goes on after `d`, which is 0 (a further round) or more. Beyond the end of time: never.
-[[nodiscard]] inline delay_awaiter delay(duration d) { return delay_awaiter{d}; }
-[[nodiscard]] inline delay_awaiter delay(duration d, phase p) { return {d, p}; }
+inline delay_awaiter delay(duration d) { return delay_awaiter{d}; }
+/// In another phase than the environment's.
+inline phased_delay_awaiter delay(duration d, phase p) { return {d, p}; }
 
 // --- waiting for an end -----------------------------------------------------------------------------
 

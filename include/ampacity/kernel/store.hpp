@@ -91,7 +91,11 @@ public:
     /// False if it is full. Also for plain events.
     bool try_put(T item) { return state_.put(item); }
     /// Nothing if it is empty. Also for plain events.
-    std::optional<T> try_get() { return state_.get(); }
+    std::optional<T> try_get() {
+        std::optional<T> got;
+        state_.get(got);
+        return got;
+    }
 
     [[nodiscard]] std::size_t size() const noexcept { return state_.items.size(); }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
@@ -127,8 +131,9 @@ private:
         void put_back(T& item) {
             if (!env.closing() && !hand_over(item)) items.push_front(std::move(item));
         }
-        std::optional<T> get() {
-            std::optional<T> got;
+        /// Takes an item into `got`, which is empty and stays so if there is none. (Written in place: an optional that
+        /// is stored in parts and copied as a whole would wait for its parts.)
+        void get(std::optional<T>& got) {
             if (items.size() != 0) got.emplace(items.pop_front());
             while (!putters.empty() && (!got || items.size() < capacity)) {
                 waiter& w = putters.pop_front();
@@ -140,7 +145,6 @@ private:
                 }
                 env.wake(w);
             }
-            return got;
         }
 
         environment& env;
@@ -167,7 +171,7 @@ public:
     }
 
     [[nodiscard]] bool await_ready() {
-        item_ = state_.get();
+        state_.get(item_);
         return item_.has_value();
     }
     void await_suspend(std::coroutine_handle<process::promise_type> h) {

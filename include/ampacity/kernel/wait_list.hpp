@@ -18,10 +18,10 @@ struct waiter {
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
 
-    waiter* previous = nullptr;
-    waiter* next = nullptr;
     wait_list* list = nullptr;  ///< null: waits in no list
-    void* wait = nullptr;       ///< what it waits with: the awaiter, of the type that the list's owner knows
+    waiter* previous;           ///< meaningful in a list only, as `next`
+    waiter* next;
+    void* wait;                 ///< what it waits with: the awaiter, of the type that the list's owner knows
     std::int32_t priority = 0;  ///< lower is served first
 };
 
