@@ -1,4 +1,5 @@
 #include "csv_text.hpp"
+#include "event_trace.hpp"
 #include "output_file.hpp"
 
 #include <ampacity/core/decimal.hpp>
@@ -163,6 +164,7 @@ private:
 struct run_files::streams {
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
+    std::optional<event_trace> events;
 };
 
 std::vector<workload::skipped_records> skipped_in(const sim::simulation& s, const scenario::scenario& described,
@@ -196,13 +198,34 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
             "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
     }
+    if (described_.output.events) streams_->events.emplace(folder_ / "events.json", described_.workload.size());
 }
 
 run_files::~run_files() = default;
 
-void run_files::on_start(const sim::job_start& s) {
-    if (!streams_->placement) return;
+void run_files::on_submit(const sim::job_event& e) {
+    if (!streams_->events) return;
     const timed clock{writing_};
+    streams_->events->submit(e, simulation_->source(e.source));
+}
+
+void run_files::on_reject(const sim::job_event& e) {
+    if (!streams_->events) return;
+    const timed clock{writing_};
+    streams_->events->reject(e, simulation_->source(e.source));
+}
+
+void run_files::on_stop(const sim::job_event& e, sim::run_end how) {
+    if (!streams_->events) return;
+    const timed clock{writing_};
+    streams_->events->stop(e, how, simulation_->source(e.source));
+}
+
+void run_files::on_start(const sim::job_start& s) {
+    if (!streams_->placement && !streams_->events) return;
+    const timed clock{writing_};
+    if (streams_->events) streams_->events->start(s);
+    if (!streams_->placement) return;
     std::string& out = streams_->placement->text();
     append_name(out, s.name, s.name_is_text, simulation_->source(s.source));
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},"), s.attempt);
@@ -260,6 +283,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         for (auto* stream : {&streams_->placement, &streams_->telemetry}) {
             if (*stream) (*stream)->commit();
         }
+        if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);
         if (described_.output.jobs) write_jobs(s);
         write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_));
     }

@@ -112,7 +112,6 @@ void check(const scenario& s, const locator& locate) {
     check_workload(s.workload, report);
     check_thresholds(s.scheduler.las, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
-    if (s.output.events) report.fail("output.events", "not supported yet", "true", "write false");
 }
 
 void check(const synthetic_jobs& jobs, std::string_view path, const locator& locate) {

@@ -92,7 +92,10 @@ public:
         fleet_.advance(end);
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
-            if (seen_[i].state == policy::job_state::running) end_run(i, end);
+            if (seen_[i].state == policy::job_state::running) {
+                end_run(i, end);
+                tell_stop(i, seen_[i].held, seen_[i].run_start, end, run_end::unfinished);
+            }
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
         }
         std::vector<std::span<const job_record>> records;
@@ -204,6 +207,7 @@ private:
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
             records[r.row].state = outcome::rejected;
+            tell_submit(r, none<job_id>);
             return;
         }
         const job_id job = new_row();
@@ -225,6 +229,7 @@ private:
             allowance_[i] = estimated ? r.estimate : duration::max();
         }
         ++live_;
+        tell_submit(r, job);
         policy_->on_submit(picture(), job);
         changed_ = true;
     }
@@ -254,6 +259,7 @@ private:
         end_run(i, kernel_.now());
         fleet_.give(j.demand.gpus, allocations_.shares(j.held));
         --running_;
+        tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
         policy_->on_finish(picture(), job);
         allocations_.release(j.held);
@@ -309,6 +315,46 @@ private:
         free_runs_.push_back(l.run);
     }
 
+    // --- what observers are told -----------------------------------------------------------------------
+
+    /// A run of a live job begins or ends.
+    [[nodiscard]] job_event told(std::size_t i, fleet::allocation held, instant at) {
+        const job_record& r = record_of(i);
+        return {.at = at,
+                .source = live_jobs_[i].source(),
+                .name = r.name,
+                .name_is_text = r.name_is_text,
+                .attempt = r.preemptions + r.restarts + 1,
+                .where = allocations_.shares(held),
+                .job = job_id{static_cast<std::uint32_t>(i)},
+                .gpus = r.gpus,
+                .user = seen_[i].user};
+    }
+
+    void tell_submit(const workload::job_request& r, job_id job) {
+        if (observers_.empty()) return;
+        const job_event e{.at = r.submit,
+                          .source = static_cast<std::uint16_t>(feed_.which()),
+                          .name = r.name,
+                          .name_is_text = r.name_is_text,
+                          .where = {},
+                          .job = job,
+                          .gpus = r.gpus,
+                          .user = r.user};
+        for (observer* o : observers_) {
+            o->on_submit(e);
+            if (job == none<job_id>) o->on_reject(e);
+        }
+    }
+
+    /// Before the record learns of the end.
+    void tell_stop(std::size_t i, fleet::allocation held, instant since, instant at, run_end how) {
+        if (observers_.empty()) return;
+        job_event e = told(i, held, at);
+        e.since = since;
+        for (observer* o : observers_) o->on_stop(e, how);
+    }
+
     void start(job_id job, instant now) {
         const std::size_t i = index(job);
         running_job& l = begin_run(i, now);
@@ -317,20 +363,16 @@ private:
         l.ends = kernel_.schedule(
             l.run.end(), completions,
             {.kind = job_ends, .entity = static_cast<std::uint32_t>(job), .attempt = seen_[i].attempt});
-        for (observer* o : observers_) {
-            const job_record& r = record_of(i);
-            o->on_start({.at = now,
-                         .source = live_jobs_[i].source(),
-                         .name = r.name,
-                         .name_is_text = r.name_is_text,
-                         .attempt = r.preemptions + r.restarts + 1,
-                         .where = allocations_.shares(seen_[i].held)});
+        if (!observers_.empty()) {
+            const job_event e = told(i, seen_[i].held, now);
+            for (observer* o : observers_) o->on_start(e);
         }
         policy_->on_start(picture(), job);
     }
 
     void preempt(const policy::action& a, instant now) {
         end_run(index(a.job), now);
+        tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
         job_record& r = record_of(index(a.job));
         if (r.preemptions++ == 0) r.first_start = a.run_start;
         --running_;
@@ -340,6 +382,11 @@ private:
     }
 
     void reject(job_id job) {
+        if (!observers_.empty()) {
+            job_event e = told(index(job), {}, kernel_.now());
+            e.attempt = 0;
+            for (observer* o : observers_) o->on_reject(e);
+        }
         close(job, outcome::rejected, unset);
         free(job);
         --live_;

@@ -51,14 +51,14 @@ TEST_CASE("a folder is reused and only our old files leave it") {
     here.write("out/notes.txt", "mine");
     here.write("out/jobs.csv.bak", "mine too");
     here.write("out/sub/summary.json", "also mine");
-    here.run_well({"--set", "output.placement=true", "--set", "output.telemetry=1 s"});
+    here.run_well({"--set", "output.placement=true", "--set", "output.telemetry=1 s", "--set", "output.events=true"});
     for (const char* file :
-         {"jobs.csv", "placement.csv", "telemetry.csv", "summary.json", "run.json", "resolved.yaml"}) {
+         {"jobs.csv", "placement.csv", "telemetry.csv", "events.json", "summary.json", "run.json", "resolved.yaml"}) {
         INFO(file);
         CHECK(here.has(std::string{"out/"} + file));
     }
     here.run_well({"--set", "output.jobs=false"});
-    for (const char* file : {"jobs.csv", "placement.csv", "telemetry.csv"}) {
+    for (const char* file : {"jobs.csv", "placement.csv", "telemetry.csv", "events.json"}) {
         INFO(file);
         CHECK_FALSE(here.has(std::string{"out/"} + file));
     }

@@ -37,7 +37,7 @@ const std::string& congested_trace() {
 
 const std::string congested =
     with(with(small_scenario, "pool_gpus: 4", "pool_gpus: 64"), "policy: fifo", "policy: conservative") +
-    "output: { placement: true, telemetry: \"1 h\" }\n";
+    "output: { placement: true, telemetry: \"1 h\", events: true }\n";
 
 /// Thousands of millions of jobs that never wait.
 const std::string endless = R"(ampacity: 1
@@ -121,6 +121,13 @@ TEST_CASE("an interrupt saves and marks partial results") {
     const auto sampled = here.read("out/telemetry.csv");
     CHECK(sampled.back() == '\n');
     CHECK(lines_of(sampled).size() > 2);
+    // Every run that began has its slice, also those that were cut.
+    const auto events = nlohmann::json::parse(here.read("out/events.json"));
+    std::size_t slices = 0;
+    for (const auto& e : events.at("traceEvents")) {
+        if (e.at("ph") == "X") ++slices;
+    }
+    CHECK(slices == started);
     // What names the inputs is not lost either.
     CHECK(here.about().has("inputs"));
 }

@@ -1,11 +1,11 @@
 #pragma once
 /// \file
-/// The files of a run: jobs.csv, placement.csv, telemetry.csv, summary.json, run.json, resolved.yaml.
+/// The files of a run: jobs.csv, placement.csv, telemetry.csv, events.json, summary.json, run.json, resolved.yaml.
 ///
 /// The folder is made if it is not there; our own files of an earlier run are removed first, others are left alone.
-/// placement.csv and telemetry.csv grow while the run goes on. No file stands under its name before it is complete;
-/// summary.json is the last. Numbers are exact decimals or the shortest text of their double, so the same results
-/// give the same bytes. One thread at a time.
+/// placement.csv, telemetry.csv and events.json grow while the run goes on. No file stands under its name before it is
+/// complete; summary.json is the last. Numbers are exact decimals or the shortest text of their double, so the same
+/// results give the same bytes. One thread at a time.
 
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/sim/observer.hpp>
@@ -50,7 +50,10 @@ public:
     /// Wall time spent on writing while the run went on [s].
     [[nodiscard]] double writing_s() const noexcept { return std::chrono::duration<double>(writing_).count(); }
 
+    void on_submit(const sim::job_event& e) override;
+    void on_reject(const sim::job_event& e) override;
     void on_start(const sim::job_start& s) override;
+    void on_stop(const sim::job_event& e, sim::run_end how) override;
     void on_sample(const sim::sample& s) override;
 
     /// Completes all files. \throws scenario_error

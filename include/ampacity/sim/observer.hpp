@@ -2,6 +2,7 @@
 /// \file
 /// Observers see what was committed; they cannot change a run. Called synchronously, in event order.
 
+#include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 
@@ -20,14 +21,27 @@ struct sample {
     std::uint64_t finished = 0;   ///< jobs finished so far
 };
 
-/// A run of a job that begins.
-struct job_start {
+/// Something that happened to a job.
+struct job_event {
     instant at{};
     std::uint16_t source = 0;  ///< entry of the workload
     std::int64_t name = 0;     ///< job_id of the file, or text index
     bool name_is_text = false;
-    std::uint32_t attempt = 0;                ///< from 1
-    std::span<const fleet::gpu_share> where;  ///< empty on a pool
+    std::uint32_t attempt = 0;                ///< of the run that begins or ends, from 1; 0 where none does
+    std::span<const fleet::gpu_share> where;  ///< of that run; empty on a pool
+    job_id job = none<job_id>;                ///< names the job until it leaves; none if it was rejected on arrival
+    std::uint32_t gpus = 0;
+    std::uint32_t user = 0;  ///< text index, 0 = none
+    instant since{};         ///< start of the run that ends
+};
+using job_start = job_event;
+
+/// Why a run of a job ends.
+enum class run_end : std::uint8_t {
+    finished,
+    killed,
+    preempted,
+    unfinished,  ///< the simulation ends before it
 };
 
 class observer {
@@ -36,7 +50,12 @@ public:
     observer(const observer&) = delete;
     observer& operator=(const observer&) = delete;
     virtual ~observer() = default;
+    virtual void on_submit(const job_event&) {}
+    /// After `on_submit`, at once or later, instead of a start.
+    virtual void on_reject(const job_event&) {}
     virtual void on_start(const job_start&) {}
+    /// Every run that started stops: the unfinished ones when the books are closed.
+    virtual void on_stop(const job_event&, run_end) {}
     virtual void on_sample(const sample&) {}
 };
 

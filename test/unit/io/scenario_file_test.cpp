@@ -198,8 +198,6 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
-    CHECK(refusal(with("jobs: true", "events: true")) ==
-          "s.yaml:16:19: error: output.events: not supported yet (true); write false");
 }
 
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
