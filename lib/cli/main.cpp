@@ -75,6 +75,11 @@ int run_program(int argc, char** argv) {
         "--progress", [&] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
     run.add_flag_callback("--no-progress", [&] { options.progress = false; }, "show no progress");
 
+    run.add_flag_callback(
+        "--sparklines", [&] { options.sparklines = true; },
+        "draw queue length and utilisation over time below the table (default: on a terminal that shows UTF-8)");
+    run.add_flag_callback("--no-sparklines", [&] { options.sparklines = false; }, "draw nothing");
+
     CLI::App& validate = *app.add_subcommand("validate", "read everything, run nothing; print the resolved scenario");
     add_scenario_options(validate, options.of);
 

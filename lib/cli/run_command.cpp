@@ -8,15 +8,19 @@
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
 #include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <span>
 #include <string_view>
@@ -86,6 +90,40 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
                grouped(to_gpu_hours(s.books[account::lost]), 1), grouped(to_gpu_hours(s.books[account::idle]), 1));
 }
 
+/// Of the terminal that stdout is, else 80.
+std::size_t columns() {
+    winsize size{};
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
+}
+
+/// Does the environment promise that block characters can be seen?
+bool shows_utf8() {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+        const char* const value = std::getenv(name);
+        if (value == nullptr || *value == '\0') continue;
+        const std::string_view locale = value;
+        return locale.ends_with("UTF-8") || locale.ends_with("utf8");
+    }
+    return false;
+}
+
+/// Two lines as wide as the terminal.
+void print_sparklines(const report::load_history& history, instant end, std::uint64_t gpus) {
+    constexpr std::size_t beside = 18 + 2 + 20;  // the name before, the scale behind
+    const std::size_t wide = columns();
+    const auto parts = history.parts(wide > beside + 8 ? wide - beside : 8, end);
+    if (parts.empty()) return;
+    std::vector<double> queued, busy;
+    for (const auto& p : parts) {
+        queued.push_back(p.queued);
+        busy.push_back(p.busy_gpus);
+    }
+    const double most = *std::max_element(queued.begin(), queued.end());
+    fmt::print("\n{:<18}{}  0 to {}\n", "jobs waiting", report::sparkline(queued, most), grouped(most, 1));
+    fmt::print("{:<18}{}  0 to {} GPUs\n", "busy GPUs", report::sparkline(busy, static_cast<double>(gpus)),
+               grouped(static_cast<double>(gpus), 0));
+}
+
 double seconds_since(std::chrono::steady_clock::time_point t) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
 }
@@ -133,6 +171,9 @@ int run(const run_options& options) {
         options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory},
         sc, inputs);
     prepared.parts.observers.push_back(&files);
+    const bool draws = options.sparklines.value_or(isatty(STDOUT_FILENO) != 0 && shows_utf8());
+    report::load_history history;
+    if (draws) prepared.parts.observers.push_back(&history);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);
     io::run_facts facts{.wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}};
@@ -155,6 +196,7 @@ int run(const run_options& options) {
     }
     files.finish(s, cut_short, facts);
     print_summary(sc, result, gpus, s.peak_queue(), io::skipped_in(s, sc, cut_short));
+    if (draws) print_sparklines(history, start_of_time + result.simulated, gpus);
     if (cut_short)
         fmt::print(stderr, "ampacity: interrupted at {} s of simulated time; partial results are saved\n",
                    to_seconds(s.now()));

@@ -18,6 +18,7 @@ struct run_options {
     scenario_options of{};
     std::string directory{};  ///< empty: out/NAME
     std::optional<bool> progress{};
+    std::optional<bool> sparklines{};
     std::string command{};  ///< the whole command line, for run.json
 };
 
