@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::cli {
@@ -137,6 +138,12 @@ int list(const std::string& what, bool markdown) {
     else
         print(lines_of(what));
     return 0;
+}
+
+std::vector<std::string> names_of(std::string_view what) {
+    std::vector<std::string> out;
+    for (line& l : lines_of(what)) out.push_back(std::move(l.name));
+    return out;
 }
 
 int describe(const std::string& name) {

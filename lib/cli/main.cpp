@@ -1,5 +1,6 @@
 // The program: thin over the library. Results go to stdout, progress and diagnostics to stderr.
 
+#include "completion_command.hpp"
 #include "exit_codes.hpp"
 #include "list_command.hpp"
 #include "run_command.hpp"
@@ -116,6 +117,14 @@ int run_program(int argc, char** argv) {
         "describe", "all there is to say about a policy, placer, workload model, format, metric, file or key");
     describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
 
+    std::string shell;
+    std::string script;
+    CLI::App& completion = *app.add_subcommand("completion", "print a script that completes the words of this program");
+    completion.add_option("SHELL", shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion.add_option("-o,--output", script, "the file to write instead");
+
     app.footer(exit_status_text());  // last: commands copy what is set before
 
     try {
@@ -135,6 +144,7 @@ int run_program(int argc, char** argv) {
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
     if (list) return cli::list(what, markdown);
+    if (completion) return cli::completion(app, shell, script);
     return cli::describe(name);
 }
 

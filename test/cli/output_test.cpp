@@ -352,3 +352,23 @@ TEST_CASE("stdout carries the summary table") {
     CHECK(lines_of(r.out).size() >= 4);
     CHECK(r.out.back() == '\n');
 }
+
+TEST_CASE("sparklines are drawn where they are asked for, and change no file") {
+    const workspace here{small_scenario + "output: { placement: true, telemetry: \"1 s\", events: true }\n"};
+    const auto plain = here.run_well();
+    CHECK_FALSE(contains(plain.out, "\u2581"));
+    const auto files = here.results();
+    const auto events = here.read("out/events.json");
+    const auto drawn = here.run_well({"--sparklines"});
+    REQUIRE(contains(drawn.out, plain.out));
+    const auto lines = lines_of(drawn.out.substr(plain.out.size()));
+    REQUIRE(lines.size() == 3);
+    // b waits from 1.5 s, c beside it from 2 s to 15 s; a holds 2 of 4 GPUs until 10 s, b all of them until 15 s.
+    CHECK(contains(lines[1], "0 to 2.0"));
+    CHECK(contains(lines[2], "0 to 4 GPUs"));
+    CHECK(contains(lines[2], "\u2585\u2585\u2585\u2585"));
+    CHECK(contains(lines[2], "\u2588\u2588\u2588"));
+    check_same(here.results(), files);
+    CHECK(here.read("out/events.json") == events);
+    CHECK(here.run_well({"--no-sparklines"}).out == plain.out);
+}

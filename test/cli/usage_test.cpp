@@ -45,7 +45,7 @@ TEST_CASE("the program and each of its commands explain themselves") {
 TEST_CASE("the help of run names every option") {
     const auto r = ampacity::test::ampacity({"run", "--help"});
     for (const char* option :
-         {"SCENARIO", "-o", "--set", "--seed", "--policy", "--until", "--progress", "--no-progress"}) {
+         {"SCENARIO", "-o", "--set", "--seed", "--policy", "--until", "--progress", "--no-progress", "--sparklines"}) {
         INFO(option);
         CHECK(contains(r.out, option));
     }
