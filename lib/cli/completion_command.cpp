@@ -244,7 +244,7 @@ std::string zsh_script(const CLI::App& app) {
         cases += fmt::format("    {})\n        _arguments", c.name);
         for (const argument& a : c.options) cases += fmt::format(" \\\n            {}", zsh_argument(a));
         for (const argument& a : c.positionals)
-            cases += fmt::format(" \\\n            '{}{}'", a.repeats ? "*" : "", ":" + zsh_values(a).substr(1));
+            cases += fmt::format(" \\\n            '{}{}'", a.repeats ? "*" : "", zsh_values(a));
         cases += "\n        ;;\n";
     }
     return fmt::format(R"(#compdef ampacity

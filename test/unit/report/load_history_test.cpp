@@ -56,7 +56,7 @@ TEST_CASE("parts are means over time", "[load_history]") {
 
 TEST_CASE("long histories keep their integral, whatever is merged", "[load_history]") {
     naive::test_random random{7};
-    for (const std::int64_t longest : {3, 1'000, 1'000'000'000, 1'000'000'000'000'000}) {
+    for (const std::int64_t longest : std::vector<std::int64_t>{3, 1'000, 1'000'000'000, 1'000'000'000'000'000}) {
         load_history h;
         std::int64_t now = 0;
         std::int64_t waiting = 0;
