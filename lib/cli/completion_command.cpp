@@ -77,6 +77,7 @@ names values_of(const CLI::App& app, const CLI::Option& o) {
     for (const CLI::App* list :
          app.get_parent()->get_subcommands([](const CLI::App* a) { return a->get_name() == "list"; })) {
         for (const std::string& what : members(*list->get_option("WHAT"))) {
+            if (what == "exit-codes") continue;  // numbers
             for (std::string& n : names_of(what)) all.push_back(std::move(n));
         }
     }

@@ -39,6 +39,10 @@ constexpr std::array table{
     output_description{"jobs.csv", "output.jobs", "one row per job, in file order; exact decimals", jobs},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{"events.json",
+                       "output.events",
+                       "a timeline of all runs, for Perfetto or chrome://tracing: a slice for each",
+                       {}},
     output_description{
         "resolved.yaml", "always", "the scenario with every default spelt out; running it gives the same results", {}},
     output_description{

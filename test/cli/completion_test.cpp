@@ -72,7 +72,7 @@ TEST_CASE("bash completes commands, options and names") {
     CHECK(offered(here, {"ampacity", "run", "--set", "name", "=", "x"}).empty());
     CHECK(offered(here, {"ampacity", "list", "pla"}) == words{"placers"});
     auto all = listed("policies");
-    for (const char* what : {"placers", "formats", "metrics", "keys"}) all.merge(listed(what));
+    for (const char* what : {"placers", "workloads", "formats", "metrics", "keys", "files"}) all.merge(listed(what));
     CHECK(offered(here, {"ampacity", "describe", ""}) == all);
     // Left to bash, which offers files.
     CHECK(offered(here, {"ampacity", "run", ""}).empty());

@@ -8,7 +8,7 @@
 using namespace ampacity::test;
 
 TEST_CASE("the listed columns are those of the files") {
-    const workspace here{small_scenario + "output: { placement: true, telemetry: \"1 s\" }\n"};
+    const workspace here{small_scenario + "output: { placement: true, telemetry: \"1 s\", events: true }\n"};
     here.run_well();
     std::size_t tables = 0;
     for (const auto& file : ampacity::io::output_files()) {

@@ -205,14 +205,12 @@ struct output {
         visit(&output::jobs, {.key = "jobs", .doc = "write jobs.csv"});
         visit(&output::requests, {.key = "requests", .doc = "write requests.csv; not supported yet"});
         visit(&output::placement, {.key = "placement", .doc = "write placement.csv"});
-        visit(&output::telemetry,
-              {.key = "telemetry",
-               .doc = "write telemetry.csv: time_s, jobs queued and running, GPUs busy and free, jobs finished so far; "
-                      "one row per interval from time 0 on",
-               .example = "\"60 s\"",
-               .min = duration{1},
-               .max = longest_input,
-               .none = "false"});
+        visit(&output::telemetry, {.key = "telemetry",
+                                   .doc = "write telemetry.csv with one row per interval",
+                                   .example = "\"60 s\"",
+                                   .min = duration{1},
+                                   .max = longest_input,
+                                   .none = "false"});
         visit(&output::events,
               {.key = "events", .doc = "write events.json, a timeline of all runs for Perfetto or chrome://tracing"});
     }
