@@ -6,12 +6,20 @@
 #include <ampacity/kernel/crowd.hpp>
 #include <ampacity/kernel/dary_heap.hpp>
 #include <ampacity/kernel/entry_buffer.hpp>
+#include <ampacity/kernel/environment.hpp>
 #include <ampacity/kernel/event.hpp>
 #include <ampacity/kernel/event_queue.hpp>
 #include <ampacity/kernel/event_slots.hpp>
+#include <ampacity/kernel/frame_pool.hpp>
 #include <ampacity/kernel/heap_queue.hpp>
 #include <ampacity/kernel/kernel.hpp>
+#include <ampacity/kernel/process.hpp>
+#include <ampacity/kernel/process_model.hpp>
 #include <ampacity/kernel/radix_lists.hpp>
+#include <ampacity/kernel/resource.hpp>
+#include <ampacity/kernel/scheduler.hpp>
+#include <ampacity/kernel/store.hpp>
+#include <ampacity/kernel/wait_list.hpp>
 
 #include <vector>
 
@@ -107,6 +115,68 @@ void the_parts_of_a_queue() {
     require(slots.release(entries[0].slot).entity == 3, "a row gives its payload back");
 }
 
+/// The same clerk, as processes: customers queue for it, and what is done lies on a shelf for whoever fetches it.
+kernel::process customer(kernel::environment& world, kernel::resource& desk, kernel::store<instant>& shelf) {
+    const kernel::lease turn = co_await desk.acquire();
+    co_await kernel::delay(2min);
+    co_await shelf.put(world.now());
+}
+
+kernel::process collector(kernel::environment&, kernel::store<instant>& shelf, std::vector<instant>& served) {
+    for (;;) served.push_back(co_await shelf.get());
+}
+
+void processes_run() {
+    kernel::process_model world;
+    kernel::resource desk(world, 1);
+    kernel::store<instant> shelf(world);
+    std::vector<instant> served;
+    const kernel::process_ref fetching = world.spawn(collector(world, shelf, served));
+    world.spawn(customer(world, desk, shelf));
+    const kernel::process_ref second = world.spawn(customer(world, desk, shelf));
+    require(world.run_until(start_of_time + 3min) == kernel::run_status::reached && second.alive(), "the second waits");
+    world.run();
+    require(served == std::vector{start_of_time + 2min, start_of_time + 4min}, "one after the other");
+    require(fetching.cancel() && world.alive() == 0, "a process ends where it waits");
+}
+
+/// Keeps a single timer on whatever kernel it is given: a part of a model that need not know the model's type.
+class alarm_clock {
+public:
+    explicit alarm_clock(kernel::scheduler<>& s) : scheduler_(s) {}
+    void set(duration d) {
+        scheduler_.cancel(timer_);
+        timer_ = scheduler_.schedule_in(d, arrivals, {.kind = clerk::arrival});
+    }
+
+private:
+    kernel::scheduler<>& scheduler_;
+    kernel::event_handle timer_ = kernel::no_event;
+};
+
+/// What processes are made of.
+void the_parts_of_processes() {
+    clerk c;
+    kernel::kernel<clerk> k(c);
+    alarm_clock alarm(k);
+    alarm.set(1h);
+    alarm.set(1min);
+    require(k.pending() == 1 && k.next_time() == start_of_time + 1min, "the last one set counts");
+
+    kernel::frame_pool frames;
+    void* const block = frames.allocate(200);
+    kernel::frame_pool::deallocate(block, 200);
+    require(frames.allocate(200) == block, "freed memory is used again");
+    kernel::frame_pool::deallocate(block, 200);
+
+    kernel::wait_list line;
+    kernel::waiter usual;
+    kernel::waiter urgent;
+    line.push(usual, 0);
+    line.push(urgent, -1);
+    require(&line.pop_front() == &urgent && line.size() == 1, "the more urgent first");
+}
+
 }  // namespace
 
 void kernel_example() {
@@ -114,4 +184,6 @@ void kernel_example() {
     a_queue_orders<kernel::bucket_queue>();
     a_queue_orders<kernel::heap_queue<>>();
     the_parts_of_a_queue();
+    processes_run();
+    the_parts_of_processes();
 }

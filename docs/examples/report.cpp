@@ -3,10 +3,12 @@
 
 #include <ampacity/report/axis.hpp>
 #include <ampacity/report/envelope.hpp>
+#include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/report/svg_chart.hpp>
 #include <ampacity/report/text.hpp>
 
+#include <array>
 #include <filesystem>
 
 using namespace ampacity;
@@ -31,6 +33,16 @@ void report_example() {
     report::draw_axes(picture, where, x, y, true);
     report::draw_envelope(picture, where, busy, x, y, "c1");
     require(picture.standalone().find(report::chart_style()) != std::string::npos, "with its own style");
+
+    // A run of any length in a line: an observer that is told of each job.
+    report::load_history load;
+    load.on_submit({.at = start_of_time});
+    load.on_start({.at = start_of_time + 30s, .gpus = 8});
+    load.on_stop({.at = start_of_time + 60s, .gpus = 8}, sim::run_end::finished);
+    const auto halves = load.parts(2, start_of_time + 60s);
+    require(halves[0].queued > 0.99 && halves[0].busy_gpus < 0.1 && halves[1].busy_gpus > 7.9,
+            "means over parts of a run, to within one of its 512 bins");
+    require(report::sparkline(std::array{0.0, 4.0, 8.0}, 8).size() == 9, "one block character each");
 
     require(report::grouped(1234567) == "1,234,567" && report::human_seconds(105) == "105\u00A0s",
             "numbers for people");

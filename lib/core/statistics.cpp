@@ -5,7 +5,7 @@
 
 namespace ampacity {
 
-quantile_selector::quantile_selector(std::vector<per_mille> percentiles) {
+quantile_selector::quantile_selector(const std::vector<per_mille>& percentiles) {
     for (const per_mille p : percentiles) {
         AMPACITY_ASSERT(p.value >= 1 && p.value <= 1000);
         requests_.push_back({p, 0, std::nullopt});
@@ -18,7 +18,7 @@ void quantile_selector::count_sample() {
     for (const std::uint64_t key : sample_) ++counts_[first_bin(key)];
 }
 
-quantile_selector quantile_selector::of_ranks(std::vector<std::uint64_t> ranks) {
+quantile_selector quantile_selector::of_ranks(const std::vector<std::uint64_t>& ranks) {
     quantile_selector out(std::vector<per_mille>{});
     for (const std::uint64_t rank : ranks) {
         AMPACITY_ASSERT(rank >= 1);

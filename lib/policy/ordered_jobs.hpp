@@ -51,7 +51,7 @@ public:
     /// Steps through the set in order.
     class iterator {
     public:
-        explicit iterator(tree::const_iterator at) : at_(at) {}
+        explicit iterator(const tree::const_iterator& at) : at_(at) {}
         [[nodiscard]] const ranked_job& operator*() const noexcept { return at_->value; }
         [[nodiscard]] const ranked_job* operator->() const noexcept { return &at_->value; }
         iterator& operator++() noexcept {

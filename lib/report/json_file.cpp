@@ -164,7 +164,7 @@ std::optional<double> json_file::optional_number(std::string_view path) const {
     return number(path);
 }
 
-void json_file::fail(std::string_view path, std::string what, std::string value, std::string remedy) const {
+void json_file::fail(std::string_view path, std::string what, std::string_view value, std::string remedy) const {
     throw data_error({json_position(file_, text_, path), std::string{path}, std::move(what), io::printable(value),
                       std::move(remedy)});
 }

@@ -41,7 +41,7 @@ public:
     /// The same, nothing where it is missing.
     [[nodiscard]] std::optional<double> optional_number(std::string_view path) const;
 
-    [[noreturn]] void fail(std::string_view path, std::string what, std::string value, std::string remedy) const;
+    [[noreturn]] void fail(std::string_view path, std::string what, std::string_view value, std::string remedy) const;
 
 private:
     [[nodiscard]] const json_value& needed(std::string_view path) const;

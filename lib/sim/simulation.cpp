@@ -112,6 +112,9 @@ public:
     [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
 
+private:
+    friend class simulation;
+
     fleet::fleet_state fleet_;
     pod_vector<policy::job_view> seen_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
@@ -128,7 +131,6 @@ public:
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
 
-private:
     static constexpr unsigned row_bits = 48;
 
     /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.

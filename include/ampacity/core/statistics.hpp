@@ -68,10 +68,10 @@ public:
     static constexpr std::uint64_t collect_limit = std::uint64_t{1} << 16;
 
     /// Selects these percentiles, in any order. Throws `internal_error` for one outside 1 .. 1000.
-    explicit quantile_selector(std::vector<per_mille> percentiles);
+    explicit quantile_selector(const std::vector<per_mille>& percentiles);
 
     /// Selects these ranks, from 1; those beyond the number of keys have no value.
-    [[nodiscard]] static quantile_selector of_ranks(std::vector<std::uint64_t> ranks);
+    [[nodiscard]] static quantile_selector of_ranks(const std::vector<std::uint64_t>& ranks);
 
     /// Adds one key to the current pass.
     void add(std::uint64_t key) {

@@ -27,9 +27,9 @@ struct job_event {
     std::uint16_t source = 0;  ///< entry of the workload
     std::int64_t name = 0;     ///< job_id of the file, or text index
     bool name_is_text = false;
-    std::uint32_t attempt = 0;                ///< of the run that begins or ends, from 1; 0 where none does
-    std::span<const fleet::gpu_share> where;  ///< of that run; empty on a pool
-    job_id job = none<job_id>;                ///< names the job until it leaves; none if it was rejected on arrival
+    std::uint32_t attempt = 0;                  ///< of the run that begins or ends, from 1; 0 where none does
+    std::span<const fleet::gpu_share> where{};  ///< of that run; empty on a pool
+    job_id job = none<job_id>;                  ///< names the job until it leaves; none if it was rejected on arrival
     std::uint32_t gpus = 0;
     std::uint32_t user = 0;  ///< text index, 0 = none
     instant since{};         ///< start of the run that ends
