@@ -33,7 +33,8 @@ public:
     void on_start(const sim::job_event& e) override { change(e.at, -1, e.gpus); }
     void on_stop(const sim::job_event& e, sim::run_end how) override;
 
-    /// The time from the start to `end` in `count` equal parts; fewer if the run is not that many ns long.
+    /// The time from the start to `end` in `count` equal parts; fewer if the run is not that many ns long. What a bin
+    /// holds is spread evenly over it where a part ends within.
     /// \pre `end` is no earlier than the last event
     [[nodiscard]] std::vector<part> parts(std::size_t count, instant end) const;
 
