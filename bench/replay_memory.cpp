@@ -3,9 +3,9 @@
 // Allocations: calls of operator new between 60 and 90 % of the events of a light replay (jobs.hpp), when every table
 // has grown to its size; the number of jobs is such that the records do not grow in between. A queue that becomes
 // longer than ever may still make its tables grow.
-// Live jobs: heap after a burst of jobs that all wait, their records apart. Finished jobs: resident memory after jobs
-// that stream in and leave. Expected answer: all jobs wait, or have finished. All but resident memory is
-// deterministic; sizes are just below powers of two, where tables that double are full.
+// Live jobs: heap and large tables after a burst of jobs that all wait, their records apart. Finished jobs: resident
+// memory after jobs that stream in and leave. Expected answer: all jobs wait, or have finished. All but resident memory
+// is deterministic; sizes are just below powers of two, where tables that double are full.
 
 #include "jobs.hpp"
 #include "support/allocations.hpp"
@@ -50,10 +50,22 @@ void count_allocations(table& t, const std::string& policy, bool nodes, std::uin
 
 // --- bytes ----------------------------------------------------------------------------------------
 
-/// Bytes that malloc has handed out and not got back.
-double heap_bytes() {
+/// Resident bytes of mappings that ask for huge pages: large tables have their own.
+double huge_bytes() {
+    std::ifstream in("/proc/self/smaps");
+    double total = 0;
+    double resident = 0;
+    for (std::string line; std::getline(in, line);) {
+        if (line.starts_with("Rss:")) resident = std::strtod(line.c_str() + 4, nullptr) * 1024;
+        if (line.starts_with("VmFlags:") && line.find(" hg") != std::string::npos) total += resident;
+    }
+    return total;
+}
+
+/// Bytes that malloc has handed out and not got back, and what large tables hold beside it.
+double held_bytes() {
     const struct mallinfo2 m = ::mallinfo2();
-    return static_cast<double>(m.uordblks + m.hblkhd);
+    return static_cast<double>(m.uordblks + m.hblkhd) + huge_bytes();
 }
 
 /// A line of a file in /proc/self that counts KiB [B]; 0 if there is none.
@@ -70,11 +82,11 @@ double peak_bytes() { return from_proc("status", "VmHWM"); }
 void live_jobs(table& t, const std::string& policy, std::uint64_t num_jobs) {
     job_list jobs = make_jobs({.jobs = num_jobs, .estimate = loose});
     for (auto& job : jobs) job.submit = start_of_time;
-    const double before = heap_bytes();
+    const double before = held_bytes();
     sim::simulation s = make_engine(a_pool(), built_in(policy), jobs);
     s.run_rounds(1);
     constexpr double record = sizeof(sim::job_record);
-    const double each = (heap_bytes() - before) / static_cast<double>(num_jobs);
+    const double each = (held_bytes() - before) / static_cast<double>(num_jobs);
     t.row("bytes per waiting job, " + policy + ", its record apart", {}, {each - record, "B"}, at_most(200));
     t.note(std::to_string(num_jobs) + " jobs, " + std::to_string(s.peak_queue()) + " wait");
     t.expect(s.peak_queue() > num_jobs * 9 / 10, "the jobs wait, " + policy);

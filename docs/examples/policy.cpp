@@ -31,7 +31,7 @@ void placers_choose() {
 /// A fleet with two queued jobs, as the simulation shows it to a policy.
 struct stage {
     fleet::fleet_state fleet = fleet::fleet_state::flat_nodes(1, 8);
-    pod_vector<policy::job_view> jobs;
+    policy::job_table jobs;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
     policy::plan plan{fleet, jobs, allocations, *placer};

@@ -8,8 +8,7 @@
 
 namespace ampacity::policy {
 
-plan::plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations,
-           const placer& place)
+plan::plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place)
     : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {
     constexpr std::uint64_t enough = 4096;  // beyond which a pass costs more than an allocation
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));

@@ -116,7 +116,7 @@ private:
     friend class simulation;
 
     fleet::fleet_state fleet_;
-    pod_vector<policy::job_view> seen_;  // by job_id
+    policy::job_table seen_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
     feed feed_;
@@ -427,7 +427,7 @@ private:
         }
     }
 
-    pod_vector<live_job> live_jobs_;  // by job_id
+    pod_vector<live_job, pages::huge> live_jobs_;  // by job_id
     pod_vector<duration> allowance_;  // by job_id: run time before it is killed; only where estimates are enforced
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;  // rows of runs_

@@ -210,3 +210,49 @@ TEST_CASE("a short run in a pipe says nothing on stderr") {
     here.run_well({"--no-progress"});
     here.run_to(0, {"--progress"});
 }
+
+TEST_CASE("a kill during output leaves no file that looks whole and is not") {
+    const workspace here{
+        with(with(with(endless, "jobs: 4000000000", "jobs: 150000"), "rate: \"1000 /s\"", "rate: \"1 /s\""),
+             "output: { jobs: false }", "output: { placement: true, telemetry: \"10 s\", events: true }")};
+    // All but run.json, which tells the time.
+    const auto files_in = [&](const std::string& folder) {
+        file_texts files;
+        if (!here.has(folder)) return files;
+        for (const auto& f : std::filesystem::directory_iterator(here.path(folder))) {
+            if (f.path().filename() != "run.json") files[f.path().filename().string()] = read_file(f.path());
+        }
+        return files;
+    };
+    const auto partial_files = [&] {
+        std::size_t found = 0;
+        std::error_code gone;  // files come and go while we look
+        for (const auto& f : std::filesystem::directory_iterator(here.path("out"), gone)) {
+            if (f.path().extension() == ".partial") ++found;
+        }
+        return found;
+    };
+    here.run_well({}, "whole");
+    const auto whole = files_in("whole");
+    REQUIRE(whole.contains("jobs.csv"));
+    REQUIRE(whole.contains("events.json"));
+    std::size_t cut = 0;
+    for (int later = 0; later != 12; ++later) {
+        process_options options;
+        options.directory = here.path();
+        options.signal = SIGKILL;
+        int looks = 0;
+        options.signal_when = [&] { return partial_files() != 0 && looks++ == 3 * later; };
+        run_process({AMPACITY_PROGRAM, "run", "s.yaml", "-o", "out"}, options);
+        if (partial_files() != 0) ++cut;
+        for (const auto& [name, text] : files_in("out")) {
+            INFO(name << ", killed after " << 3 * later << " looks");
+            if (!name.ends_with(".partial")) CHECK(first_difference(whole.at(name), text).empty());
+        }
+        // The summary is the last: where it stands, all stand.
+        if (here.has("out/summary.json")) CHECK(partial_files() == 0);
+    }
+    CHECK(cut > 0);
+    here.run_well();
+    check_same(files_in("out"), whole);
+}

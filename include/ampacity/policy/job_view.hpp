@@ -7,6 +7,7 @@
 /// then reused. Only the simulation and the plan write it.
 
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
@@ -58,5 +59,8 @@ struct job_view {
 };
 
 static_assert(offsetof(job_view, state) < job_view::busy_bytes && offsetof(job_view, order) == job_view::busy_bytes);
+
+/// All jobs, by `job_id`.
+using job_table = pod_vector<job_view, pages::huge>;
 
 }  // namespace ampacity::policy

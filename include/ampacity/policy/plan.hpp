@@ -39,8 +39,7 @@ struct action {
 class plan {
 public:
     /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
-    plan(fleet::fleet_state& fleet, pod_vector<job_view>& jobs, fleet::allocation_arena& allocations,
-         const placer& place);
+    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place);
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
     /// is no place for it.
@@ -87,7 +86,7 @@ private:
     [[noreturn]] void unsupported(const char* what);
 
     fleet::fleet_state& fleet_;
-    pod_vector<job_view>& jobs_;
+    job_table& jobs_;
     fleet::allocation_arena& allocations_;
     const placer& placer_;
     instant now_{};

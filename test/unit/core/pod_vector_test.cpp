@@ -135,3 +135,35 @@ TEST_CASE("a moved pod vector takes its values along", "[pod_vector]") {
     CHECK(a.size() == 1);
     CHECK(a[0].twice == 10);
 }
+
+TEST_CASE("a pod vector in huge pages keeps its values as it moves into a mapping and grows there", "[pod_vector]") {
+    using wide = row<32>;
+    pod_vector<wide, pages::huge> v;
+    std::size_t wrong = 0;
+    const auto check_all = [&] {
+        for (std::size_t i = 0; i != v.size(); ++i) {
+            if (v[i].value != i || v[i].twice != 2 * i) ++wrong;
+        }
+    };
+    const wide* last = nullptr;
+    std::size_t moved = 0;
+    for (std::uint64_t i = 0; i != 700'000; ++i) {  // 21 MiB
+        v.push_back({.value = i, .twice = 2 * i});
+        if (v.data() == last) continue;
+        ++moved;
+        last = v.data();
+        if (reinterpret_cast<std::uintptr_t>(last) % 32 != 0) ++wrong;
+        if (i > 100'000) check_all();
+    }
+    check_all();
+    CHECK(wrong == 0);
+    CHECK(moved > 1);
+
+    pod_vector<wide, pages::huge> other = std::move(v);
+    other.grow_to(2'000'000, {.value = 7, .twice = 8});
+    CHECK(other[699'999].value == 699'999);
+    CHECK(other[700'000].value == 7);
+    CHECK(other[1'999'999].twice == 8);
+    v = std::move(other);
+    CHECK(v.size() == 2'000'000);
+}

@@ -31,7 +31,7 @@ gpu_share on(std::uint32_t node, std::uint64_t gpus) { return {.node = node_id{n
 /// wait.
 struct site {
     fleet::fleet_state fleet;
-    pod_vector<job_view> jobs;
+    policy::job_table jobs;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
     plan p{fleet, jobs, allocations, *placer};

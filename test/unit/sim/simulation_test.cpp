@@ -4,6 +4,7 @@
 #include <ampacity/core/wide.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/workload/synthetic.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +19,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -1042,5 +1045,40 @@ TEST_CASE("samples end with time", "[simulation]") {
             CHECK_THROWS_AS(s.run(), scenario_error);
         }
         CHECK(seen.samples.size() == 3);
+    }
+}
+
+TEST_CASE("simulations on several threads do not disturb each other", "[simulation]") {
+    const std::array<std::string_view, 4> policies{"easy", "conservative", "srtf", "las"};
+    const auto run = [](std::string_view name) {
+        sim::parts p{.fleet = fleet_state::flat_nodes(8, 8),
+                     .sources = {},
+                     .policy = policy::make_policy(name, {}),
+                     .placer = policy::make_pack()};
+        p.sources.push_back(std::make_unique<workload::synthetic_source>(
+            workload::synthetic_options{.seed = 5,
+                                        .jobs = 2'000,
+                                        .rate_per_s = 0.02,
+                                        .median = std::chrono::minutes{10},
+                                        .sigma = 1.5,
+                                        .sizes = {{1, 50}, {4, 20}, {8, 20}, {16, 10}},
+                                        .estimate = {{1, 3}}}));
+        sim::simulation s(std::move(p));
+        s.run();
+        std::vector<std::pair<instant, instant>> times;
+        s.results();
+        for (const auto& r : s.records(0)) times.emplace_back(r.first_start, r.finish);
+        return times;
+    };
+    std::array<std::vector<std::pair<instant, instant>>, 4> together;
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i != policies.size(); ++i)
+            threads.emplace_back([&, i] { together[i] = run(policies[i]); });
+    }
+    for (std::size_t i = 0; i != policies.size(); ++i) {
+        INFO(policies[i]);
+        CHECK(together[i].size() == 2'000);
+        CHECK(together[i] == run(policies[i]));
     }
 }
