@@ -205,11 +205,14 @@ public:
         if (t == never) [[unlikely]]
             return;
         const auto frame = reinterpret_cast<std::uintptr_t>(this->frame().address());
-        timer_ = env_.scheduler_.schedule(t, p,
-                                          {.subsystem = env_.subsystem_,
-                                           .kind = environment::resume,
-                                           .entity = static_cast<std::uint32_t>(frame),
-                                           .attempt = static_cast<std::uint32_t>(frame >> 32U)});
+        const event_handle h = env_.scheduler_.schedule(t, p,
+                                                        {.subsystem = env_.subsystem_,
+                                                         .kind = environment::resume,
+                                                         .entity = static_cast<std::uint32_t>(frame),
+                                                         .attempt = static_cast<std::uint32_t>(frame >> 32U)});
+        // One by one: as a whole it would go through the stack.
+        timer_.phase_sequence = h.phase_sequence;
+        timer_.slot = h.slot;
     }
     /// To be called when a wait is over. \throws interrupted
     void check() {

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,37 +28,55 @@ namespace ampacity::kernel {
 /// Items in a ring that doubles when it is full.
 template <class T>
 class item_ring {
+    /// Plain values need no note of whether they live.
+    static constexpr bool plain = std::is_trivially_copyable_v<T> && std::is_copy_assignable_v<T> &&
+                                  std::is_default_constructible_v<T> && !std::is_same_v<T, bool>;
+    using slot = std::conditional_t<plain, T, std::optional<T>>;
+
 public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     void push_back(T&& item) {
         if (size_ == items_.size()) grow();
-        items_[(first_ + size_++) & (items_.size() - 1)].emplace(std::move(item));
+        place(items_[(first_ + size_++) & (items_.size() - 1)], std::move(item));
     }
     void push_front(T&& item) {
         if (size_ == items_.size()) grow();
         first_ = (first_ - 1) & (items_.size() - 1);
         ++size_;
-        items_[first_].emplace(std::move(item));
+        place(items_[first_], std::move(item));
     }
     /// \pre not empty
     T pop_front() {
-        std::optional<T>& at = items_[first_];
-        T item = std::move(*at);
-        at.reset();
+        slot& at = items_[first_];
         first_ = (first_ + 1) & (items_.size() - 1);
         --size_;
-        return item;
+        return take(at);
     }
 
 private:
+    static void place(slot& at, T&& item) {
+        if constexpr (plain)
+            at = item;
+        else
+            at.emplace(std::move(item));
+    }
+    static T take(slot& at) {
+        if constexpr (plain) {
+            return at;
+        } else {
+            T item = std::move(*at);
+            at.reset();
+            return item;
+        }
+    }
     void grow() {
-        std::vector<std::optional<T>> wider(items_.empty() ? 8 : items_.size() * 2);
-        for (std::size_t i = 0; i != size_; ++i) wider[i] = std::move(items_[(first_ + i) & (items_.size() - 1)]);
+        std::vector<slot> wider(items_.empty() ? 8 : items_.size() * 2);
+        for (std::size_t i = 0; i != size_; ++i) place(wider[i], take(items_[(first_ + i) & (items_.size() - 1)]));
         items_ = std::move(wider);
         first_ = 0;
     }
 
-    std::vector<std::optional<T>> items_;
+    std::vector<slot> items_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
 };
@@ -164,7 +183,7 @@ public:
     explicit get_awaiter(state& s) : state_(s) {}
     get_awaiter(const get_awaiter&) = delete;
     get_awaiter& operator=(const get_awaiter&) = delete;
-    ~get_awaiter() {
+    [[gnu::always_inline]] ~get_awaiter() {
         if (process_ == nullptr) return;
         if (item_) state_.put_back(*item_);
         state_.drop();

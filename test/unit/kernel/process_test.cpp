@@ -558,3 +558,26 @@ TEST_CASE("processes allocate nothing in steady state", "[process]") {
     CHECK(m.memory_bytes() == bytes);
     CHECK(m.events_processed() > 100'000);
 }
+
+TEST_CASE("a store holds items of any movable type in order", "[process]") {
+    struct fixed {
+        const int value;  // cannot be assigned
+    };
+    process_model world;
+    store<bool> flags(world);
+    store<fixed> items(world);
+    store<std::string> texts(world, 20);
+    for (int i = 0; i != 20; ++i) {
+        CHECK(flags.try_put(i % 3 == 0));
+        CHECK(items.try_put({i}));
+        CHECK(texts.try_put(std::string(static_cast<std::size_t>(i), 'x')));
+    }
+    CHECK_FALSE(texts.try_put("one too many"));
+    for (int i = 0; i != 20; ++i) {
+        CHECK(flags.try_get() == (i % 3 == 0));
+        CHECK(items.try_get()->value == i);
+        CHECK(texts.try_get()->size() == static_cast<std::size_t>(i));
+    }
+    CHECK_FALSE(flags.try_get().has_value());
+    CHECK(items.empty());
+}
