@@ -148,12 +148,13 @@ int run_program(int argc, char** argv) {
     return cli::describe(name);
 }
 
-/// Results that did not reach their reader are an error.
-int checked_output(int status) {
-    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+int unwritten() {
     fmt::print(stderr, "stdout:1:1: error: the results cannot be written; check where the output goes\n");
     return 2;
 }
+
+/// Results that did not reach their reader are an error.
+int checked_output(int status) { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0 ? status : unwritten(); }
 
 int report_bug(const char* what) {
     fmt::print(
@@ -174,6 +175,6 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "{}\n", e.what());
         return e.exit_status();
     } catch (const std::exception& e) {
-        return report_bug(e.what());
+        return std::ferror(stdout) != 0 ? unwritten() : report_bug(e.what());
     }
 }

@@ -203,6 +203,14 @@ duration parse_reorder(const std::string& text) {
 
 int convert(const io::job_trace_options& source, const trace_options& o) {
     if (!o.output.empty()) {
+        for (const char* ending : {".gz", ".zst"}) {
+            if (!o.output.ends_with(ending)) continue;
+            throw scenario_error({.where = {.file = o.output, .line = 1, .column = 1},
+                                  .key = {},
+                                  .what = "converted traces are written as plain text",
+                                  .value = ending,
+                                  .remedy = "leave the ending out and compress the file afterwards"});
+        }
         const auto done = io::convert_to_jobs_csv(source, std::filesystem::path{o.output});
         fmt::print("{}: {} jobs; skipped records: {}\n", o.output, done.jobs,
                    done.skipped.empty() ? "none" : skipped_text(done.skipped));

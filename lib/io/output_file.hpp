@@ -2,7 +2,9 @@
 /// \file
 /// A text file that appears whole or not at all: written aside as NAME.partial and renamed when it is complete.
 ///
-/// Buffered; a file that is not committed is removed. Every failure is an error that names the file and the reason
+/// A symbolic link stays, and what it names is replaced; devices and pipes are written as they are. The file aside is
+/// locked, so that no two processes write one file at a time. Buffered; a file that is not committed is removed. Every
+/// failure is an error that names the file and the reason
 /// of the system. One thread at a time.
 
 #include <cstdio>
@@ -34,14 +36,16 @@ public:
 private:
     static constexpr std::size_t flush_at = std::size_t{1} << 18U;
 
+    void open_partial();
     void flush();
     [[noreturn]] void fail(const char* what) const;
 
     struct close_file {
         void operator()(std::FILE* f) const noexcept { std::fclose(f); }
     };
-    std::filesystem::path path_;
-    std::filesystem::path partial_;
+    std::filesystem::path path_;     ///< as it was given
+    std::filesystem::path target_;   ///< behind links
+    std::filesystem::path partial_;  ///< empty: written as it is, or complete
     std::unique_ptr<std::FILE, close_file> file_;
     std::string text_;
 };

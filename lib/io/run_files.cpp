@@ -8,15 +8,18 @@
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
+#include <fcntl.h>
 #include <fmt/compile.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -34,7 +37,31 @@ namespace fs = std::filesystem;
 constexpr std::array our_files{"summary.json", "jobs.csv",      "requests.csv", "placement.csv", "telemetry.csv",
                                "events.json",  "resolved.yaml", "run.json",     "report.html"};
 
-void make_folder(const fs::path& folder) {
+/// Keeps other runs from a folder as long as it lives.
+class folder_lock {
+public:
+    explicit folder_lock(const fs::path& folder) : number_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+        // A file system without locks is no reason not to run.
+        if (number_ < 0 || ::flock(number_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+        ::close(number_);
+        throw scenario_error({.where = {.file = folder.string(), .line = 1, .column = 1},
+                              .key = {},
+                              .what = "is the output folder of another run that has not ended",
+                              .value = {},
+                              .remedy = "wait for it, or choose another folder with -o"});
+    }
+    folder_lock(const folder_lock&) = delete;
+    folder_lock& operator=(const folder_lock&) = delete;
+    ~folder_lock() {
+        if (number_ >= 0) ::close(number_);
+    }
+
+private:
+    int number_;
+};
+
+/// Makes the folder, takes it, and removes what earlier runs have left in it.
+std::unique_ptr<folder_lock> make_folder(const fs::path& folder) {
     const auto refuse = [](const fs::path& path, const char* what, const std::string& why) {
         throw scenario_error({.where = {.file = path.string(), .line = 1, .column = 1},
                               .key = {},
@@ -46,13 +73,16 @@ void make_folder(const fs::path& folder) {
     fs::create_directories(folder, status);
     if (status) refuse(folder, "cannot be used as the output folder", status.message());
     if (!fs::is_directory(folder, status)) refuse(folder, "cannot be used as the output folder", "it is not a folder");
+    auto lock = std::make_unique<folder_lock>(folder);
     for (const char* name : our_files) {
         for (const char* suffix : {"", ".partial"}) {
             const fs::path file = folder / (std::string{name} + suffix);
+            if (fs::is_directory(file, status)) refuse(file, "cannot be written", "it is a folder");
             fs::remove(file, status);
             if (status) refuse(file, "a file of an earlier run cannot be removed", status.message());
         }
     }
+    return lock;
 }
 
 /// Refuses to write over what the run reads.
@@ -162,6 +192,7 @@ private:
 }  // namespace
 
 struct run_files::streams {
+    std::unique_ptr<folder_lock> lock;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
     std::optional<event_trace> events;
@@ -190,7 +221,7 @@ void write_file(const fs::path& path, const std::string& text) {
 run_files::run_files(fs::path folder, const scenario::scenario& described, std::span<const fs::path> inputs)
     : folder_(std::move(folder)), described_(described), streams_(std::make_unique<streams>()) {
     for (const fs::path& input : inputs) keep_input(folder_, input);
-    make_folder(folder_);
+    streams_->lock = make_folder(folder_);
     if (described_.output.placement) {
         streams_->placement.emplace(folder_ / "placement.csv").text() += "job_id,attempt,start_s,nodes\n";
     }

@@ -2,6 +2,9 @@
 
 #include "cli/program.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace ampacity::test;
@@ -147,4 +150,76 @@ TEST_CASE("a standard output that cannot be written is an error but no bug") {
         CHECK(r.status == 2);
         CHECK_FALSE(r.err.empty());
     }
+}
+
+TEST_CASE("results that cannot reach stdout are an error of every command") {
+    const workspace here;
+    for (const std::string command : {"list keys", "describe easy", "completion bash", "trace jobs.csv --json"}) {
+        INFO(command);
+        process_options options;
+        options.directory = here.path();
+        const auto r =
+            run_process({"sh", "-c", std::string{AMPACITY_PROGRAM} + ' ' + command + " >/dev/full"}, options);
+        CHECK(r.status == 2);
+        CHECK(contains(r.err, "stdout:1:1: error: "));
+    }
+}
+
+TEST_CASE("a symbolic link stays and its target is replaced, a pipe is written as it is") {
+    const workspace here;
+    here.write("target.csv", "old");
+    REQUIRE(::chmod(here.path("target.csv").c_str(), 0600) == 0);
+    std::filesystem::create_symlink("target.csv", here.path("link.csv"));
+    CHECK(here.call({"trace", "jobs.csv", "--to", "jobs-csv", "-o", "link.csv"}).status == 0);
+    CHECK(std::filesystem::is_symlink(here.path("link.csv")));
+    const auto converted = here.read("target.csv");
+    CHECK(contains(converted, "job_id,submit_s"));
+    CHECK((std::filesystem::status(here.path("target.csv")).permissions() & std::filesystem::perms::all) ==
+          (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+
+    REQUIRE(::mkfifo(here.path("pipe").c_str(), 0600) == 0);
+    const int reader = ::open(here.path("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    REQUIRE(reader >= 0);
+    CHECK(here.call({"trace", "jobs.csv", "--to", "jobs-csv", "-o", "pipe"}).status == 0);
+    std::string got(4096, '\0');
+    const auto n = ::read(reader, got.data(), got.size());
+    ::close(reader);
+    REQUIRE(n > 0);
+    got.resize(static_cast<std::size_t>(n));
+    CHECK(got == converted);
+    CHECK(std::filesystem::is_fifo(here.path("pipe")));
+    CHECK_FALSE(here.has("pipe.partial"));
+}
+
+TEST_CASE("a folder or a file that another process writes is left alone") {
+    const workspace here;
+    here.run_well();
+    const auto before = here.results();
+    const int folder = ::open(here.path("out").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(::flock(folder, LOCK_EX) == 0);
+    const auto second = here.run({"--seed", "2"});
+    CHECK(second.status == 2);
+    CHECK(contains(second.err, "out:1:1: error: is the output folder of another run"));
+    check_same(here.results(), before);
+    ::close(folder);
+    here.run_well({"--seed", "2"});
+
+    here.write("x.csv.partial", "half");
+    const int aside = ::open(here.path("x.csv.partial").c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(::flock(aside, LOCK_EX) == 0);
+    const auto other = here.call({"trace", "jobs.csv", "--to", "jobs-csv", "-o", "x.csv"});
+    CHECK(other.status == 2);
+    CHECK(contains(other.err, "x.csv:1:1: error: is being written by another process"));
+    CHECK(here.read("x.csv.partial") == "half");
+    ::close(aside);
+    CHECK(here.call({"trace", "jobs.csv", "--to", "jobs-csv", "-o", "x.csv"}).status == 0);
+    CHECK_FALSE(here.has("x.csv.partial"));
+}
+
+TEST_CASE("a converted trace is plain text and is not called otherwise") {
+    const workspace here;
+    const auto r = here.call({"trace", "jobs.csv", "--to", "jobs-csv", "-o", "x.csv.gz"});
+    CHECK(r.status == 2);
+    CHECK(contains(r.err, "x.csv.gz:1:1: error: converted traces are written as plain text (.gz); "));
+    CHECK_FALSE(here.has("x.csv.gz"));
 }
