@@ -25,6 +25,7 @@ public:
     /// Requires a finite value.
     void add(double value);
 
+    /// A mean and how far it may be off.
     struct interval {
         double mean;        ///< of the values in full batches
         double half_width;  ///< the interval is mean -+ half_width

@@ -158,6 +158,7 @@ struct bounded_pareto_distribution {
 /// A mixture of exponentials: more variable than one of them. A draw takes two numbers, first the branch, then the
 /// value; for a fixed second number it is not monotone in the first.
 struct hyper_exponential_distribution {
+    /// One exponential of the mixture.
     struct branch {
         double weight = 1.0;  ///< relative to the sum of all weights; finite, >= 0
         double scale = 1.0;   ///< mean of the branch; finite, > 0

@@ -38,6 +38,7 @@ public:
 
     [[nodiscard]] constexpr std::int64_t value() const noexcept { return value_; }
 
+    /// What is known of the function over a stretch of time.
     struct summary {
         double mean;
         double variance;  ///< of the value at an instant drawn evenly; the population's, >= 0

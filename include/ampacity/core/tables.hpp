@@ -24,6 +24,7 @@ enum class interpolation : std::uint8_t {
 /// An empirical distribution: the quantile function through points (share, value).
 class empirical_distribution {
 public:
+    /// A share of the values and the value that they are at most.
     struct point {
         double share;  ///< of the values that are at most `value`
         double value;

@@ -78,6 +78,7 @@ enum class ending : std::uint8_t {
     partial,  ///< a part of a job that another record continues
     running,  ///< not ended when the recording did
 };
+/// Their names, as `trace` prints them.
 inline constexpr std::array<std::string_view, 6> ending_names{"unknown",   "finished", "failed",
                                                               "cancelled", "partial",  "running"};
 /// The ending of that name; unknown for any other text.

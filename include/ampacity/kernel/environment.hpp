@@ -185,7 +185,7 @@ public:
     void unhandled_exception();
     // The frame destroys itself at its end, ...
     [[nodiscard]] static std::suspend_never final_suspend() noexcept { return {}; }
-    // ... and is interrupted at its beginning as at any other wait.
+    /// ... and is interrupted at its beginning as at any other wait.
     struct first_wait {
         promise_type& p;
         [[nodiscard]] static bool await_ready() noexcept { return false; }

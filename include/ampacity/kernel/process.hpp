@@ -36,6 +36,7 @@ namespace ampacity::kernel {
 
 // --- waiting for time -------------------------------------------------------------------------------
 
+/// What `delay` returns; `co_await` it.
 class [[nodiscard]] delay_awaiter {
 public:
     explicit delay_awaiter(duration d) : delay_(d) {}
@@ -52,6 +53,7 @@ private:
     duration delay_;
 };
 
+/// A delay whose end has a phase of its own.
 class [[nodiscard]] phased_delay_awaiter {
 public:
     phased_delay_awaiter(duration d, phase p) : delay_(d), phase_(p) {}
@@ -76,6 +78,7 @@ inline phased_delay_awaiter delay(duration d, phase p) { return {d, p}; }
 
 // --- waiting for an end -----------------------------------------------------------------------------
 
+/// Waits for the end of a process; yields nothing, throws what left it.
 class join_awaiter : private join_wait {
 public:
     explicit join_awaiter(process_ref whom) : whom_(whom) {}
@@ -118,7 +121,9 @@ private:
     process child_;
 };
 
+/// Waits for the end of a process that was spawned. \throws what left it
 [[nodiscard]] inline join_awaiter operator co_await(const process_ref& p) { return join_awaiter{p}; }
+/// Runs a process in place and waits for its end. \throws what left it
 [[nodiscard]] inline call_awaiter operator co_await(process&& p) { return call_awaiter{std::move(p)}; }
 
 }  // namespace ampacity::kernel

@@ -25,6 +25,7 @@ class process_kernel {
 protected:
     explicit process_kernel(instant start) : kernel_(to_environment_, start) {}
 
+    /// The kernel's model: hands every event to the environment.
     struct to_environment {
         template <class Kernel>
         void dispatch(const event& e, Kernel&) {

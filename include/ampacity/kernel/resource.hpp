@@ -91,6 +91,7 @@ private:
     std::uint64_t units_ = 0;
 };
 
+/// What `acquire` returns; `co_await` it.
 class [[nodiscard]] acquire_awaiter {
 public:
     acquire_awaiter(resource_state& s, std::uint64_t units, std::int32_t priority)

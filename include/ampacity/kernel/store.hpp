@@ -177,6 +177,7 @@ private:
     state& state_;
 };
 
+/// What `get` returns; `co_await` it for the item.
 template <class T>
 class [[nodiscard]] store<T>::get_awaiter {
 public:
@@ -213,6 +214,7 @@ private:
     std::optional<T> item_;
 };
 
+/// What `put` returns; `co_await` it.
 template <class T>
 class [[nodiscard]] store<T>::put_awaiter {
 public:

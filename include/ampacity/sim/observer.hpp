@@ -34,6 +34,7 @@ struct job_event {
     std::uint32_t user = 0;  ///< text index, 0 = none
     instant since{};         ///< start of the run that ends
 };
+/// The event of a start.
 using job_start = job_event;
 
 /// Why a run of a job ends.
