@@ -26,7 +26,9 @@ constexpr std::array placement{
 };
 
 constexpr std::array telemetry{
-    output_column{"time_s", "s", "when the sample was taken, after everything of that instant"},
+    output_column{
+        "time_s", "s",
+        "when the sample was taken, at the end of a round: ends of jobs of no length may still follow at that instant"},
     output_column{"queued_jobs", "", "jobs that wait"},
     output_column{"running_jobs", "", "jobs that hold GPUs"},
     output_column{"busy_gpus", "", "GPUs that a job holds"},

@@ -65,16 +65,6 @@ std::vector<std::int64_t> waits_of(std::span<const customer> customers) {
     return model.waits;
 }
 
-/// Wait(n+1) = max(0, wait(n) + service(n) - time to the next arrival), in integers.
-std::vector<std::int64_t> lindley(std::span<const customer> customers) {
-    std::vector<std::int64_t> waits{0};
-    for (std::size_t i = 0; i + 1 < customers.size(); ++i) {
-        const auto between = customers[i + 1].arrival_ns - customers[i].arrival_ns;
-        waits.push_back(std::max<std::int64_t>(0, waits.back() + customers[i].service_ns - between));
-    }
-    return waits;
-}
-
 constexpr exponential_distribution exponential{mean_service_s};
 
 }  // namespace

@@ -213,4 +213,14 @@ inline double erlang_c(unsigned servers, double rho) {
 /// Mean wait in M/G/1 in units of the mean service (Pollaczek and Khinchine), `scv` = variance / mean^2 of the service.
 inline double pollaczek_khinchine(double rho, double scv) { return rho * (1 + scv) / (2 * (1 - rho)); }
 
+/// Wait(n+1) = max(0, wait(n) + service(n) - time to the next arrival), in integers.
+inline std::vector<std::int64_t> lindley(std::span<const customer> customers) {
+    std::vector<std::int64_t> waits{0};
+    for (std::size_t i = 0; i + 1 < customers.size(); ++i) {
+        const auto between = customers[i + 1].arrival_ns - customers[i].arrival_ns;
+        waits.push_back(std::max<std::int64_t>(0, waits.back() + customers[i].service_ns - between));
+    }
+    return waits;
+}
+
 }  // namespace queueing

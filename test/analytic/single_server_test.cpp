@@ -9,16 +9,6 @@ using namespace ampacity;
 
 namespace {
 
-/// Wait(n+1) = max(0, wait(n) + service(n) - time to the next arrival), in integers.
-std::vector<std::int64_t> lindley(std::span<const customer> customers) {
-    std::vector<std::int64_t> waits{0};
-    for (std::size_t i = 0; i + 1 < customers.size(); ++i) {
-        const auto between = customers[i + 1].arrival_ns - customers[i].arrival_ns;
-        waits.push_back(std::max<std::int64_t>(0, waits.back() + customers[i].service_ns - between));
-    }
-    return waits;
-}
-
 void check_lindley(std::span<const customer> customers) {
     check_equal(waits_ns(run(customers, 1)), lindley(customers));
 }
