@@ -1,0 +1,82 @@
+#pragma once
+/// \file
+/// The description of who decides: the scheduling policy, the placer, and the options of each policy, which stand
+/// under the policy's own name.
+///
+/// Plain values: copy, compare and move between threads freely.
+
+#include <ampacity/scenario/fields.hpp>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ampacity::scenario {
+
+/// What `sjf` and `srtf` know of a job.
+enum class knowledge : std::uint8_t { duration, estimate };
+
+template <>
+struct names<knowledge> {
+    static constexpr std::array known{named<knowledge>{knowledge::duration, "duration"},
+                                      named<knowledge>{knowledge::estimate, "estimate"}};
+};
+
+/// Options of `sjf` and `srtf`.
+struct oracle_options {
+    knowledge by = knowledge::duration;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&oracle_options::by,
+              {.key = "by", .doc = "what jobs are ordered by: the true duration (an oracle) or the estimate"});
+    }
+    friend bool operator==(const oracle_options&, const oracle_options&) = default;
+};
+
+/// The largest GPU-time in a scenario: 2.5 million GPU-h.
+inline constexpr gpu_duration max_gpu_duration{gpu_time{9'000'000'000} * 1'000'000'000};
+
+/// Options of `las`.
+struct las_options {
+    std::vector<gpu_duration> thresholds{{gpu_time{3'600} * 1'000'000'000}, {gpu_time{36'000} * 1'000'000'000}};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&las_options::thresholds,
+              {.key = "thresholds",
+               .doc =
+                   "attained service at which a job falls to the next bucket, rising; a bare number counts GPU-seconds",
+               .example = "[3600, 36000]",
+               .min = gpu_duration{1},
+               .max = max_gpu_duration,
+               .bare_unit = "GPU-s"});
+    }
+    friend bool operator==(const las_options&, const las_options&) = default;
+};
+
+/// Who decides.
+struct scheduler {
+    std::string policy;
+    std::string placer = "first-fit";
+    las_options las{};
+    oracle_options sjf{};
+    oracle_options srtf{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&scheduler::policy, {.key = "policy",
+                                   .doc = "which jobs start when; `ampacity list policies` names them",
+                                   .required = true,
+                                   .example = "easy"});
+        visit(&scheduler::placer,
+              {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
+        visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
+        visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
+        visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
+    }
+    friend bool operator==(const scheduler&, const scheduler&) = default;
+};
+
+}  // namespace ampacity::scenario
