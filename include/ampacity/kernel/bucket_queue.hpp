@@ -81,7 +81,7 @@ public:
     [[gnu::always_inline]] bool take_due(instant t, queued_event& out) {
         const place at = settle(ticks(t));
         if (at == nowhere) return false;
-        out = front(at);
+        write_entry(&out, front(at));
         drop(at);
         floor_ = out.key.time_ns;
         return true;

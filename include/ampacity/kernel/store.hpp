@@ -15,6 +15,7 @@
 #include <ampacity/kernel/frame_pool.hpp>
 #include <ampacity/kernel/wait_list.hpp>
 
+#include <algorithm>
 #include <coroutine>
 #include <cstddef>
 #include <new>
@@ -36,19 +37,19 @@ class item_ring {
 public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     void push_back(T&& item) {
-        if (size_ == items_.size()) grow();
-        place(items_[(first_ + size_++) & (items_.size() - 1)], std::move(item));
+        if (size_ == capacity_) grow();
+        place(items_[(first_ + size_++) & (capacity_ - 1)], std::move(item));
     }
     void push_front(T&& item) {
-        if (size_ == items_.size()) grow();
-        first_ = (first_ - 1) & (items_.size() - 1);
+        if (size_ == capacity_) grow();
+        first_ = (first_ - 1) & (capacity_ - 1);
         ++size_;
         place(items_[first_], std::move(item));
     }
     /// \pre not empty
     T pop_front() {
         slot& at = items_[first_];
-        first_ = (first_ + 1) & (items_.size() - 1);
+        first_ = (first_ + 1) & (capacity_ - 1);
         --size_;
         return take(at);
     }
@@ -70,13 +71,15 @@ private:
         }
     }
     void grow() {
-        std::vector<slot> wider(items_.empty() ? 8 : items_.size() * 2);
-        for (std::size_t i = 0; i != size_; ++i) place(wider[i], take(items_[(first_ + i) & (items_.size() - 1)]));
+        std::vector<slot> wider(std::max<std::size_t>(8, capacity_ * 2));
+        for (std::size_t i = 0; i != size_; ++i) place(wider[i], take(items_[(first_ + i) & (capacity_ - 1)]));
         items_ = std::move(wider);
+        capacity_ = items_.size();
         first_ = 0;
     }
 
     std::vector<slot> items_;
+    std::size_t capacity_ = 0;  ///< of items_, a power of two; a vector knows it as a difference of pointers
     std::size_t first_ = 0;
     std::size_t size_ = 0;
 };
@@ -152,8 +155,13 @@ private:
         }
         /// Takes an item into `got`, which is empty and stays so if there is none. (Written in place: an optional that
         /// is stored in parts and copied as a whole would wait for its parts.)
-        void get(std::optional<T>& got) {
+        [[gnu::always_inline]] void get(std::optional<T>& got) {
             if (items.size() != 0) got.emplace(items.pop_front());
+            if (!putters.empty()) [[unlikely]]
+                admit(got);
+        }
+        /// Takes in from those who wait to put, the first one's item straight into `got` if that is still empty.
+        [[gnu::noinline]] void admit(std::optional<T>& got) {
             while (!putters.empty() && (!got || items.size() < capacity)) {
                 waiter& w = putters.pop_front();
                 T& item = static_cast<put_awaiter*>(w.wait)->item_;
