@@ -144,7 +144,7 @@ struct output {
         visit(&output::telemetry, {.key = "telemetry",
                                    .doc = "write telemetry.csv with one row per interval",
                                    .example = "\"60 s\"",
-                                   .min = duration{1},
+                                   .min = std::chrono::milliseconds{1},
                                    .max = longest_input,
                                    .none = "false"});
         visit(&output::events,

@@ -264,7 +264,12 @@ TEST_CASE("units and ranges", "[scenario_file]") {
           "s.yaml:16:51: error: output.telemetry: expected a duration (true); write a number and a unit, such as \"60 "
           "s\", or false");
     CHECK(refusal(with("\"60 s\"", "0 s")) ==
-          "s.yaml:16:51: error: output.telemetry: too small (0 s); write at least \"1 ns\"");
+          "s.yaml:16:51: error: output.telemetry: too small (0 s); write at least \"1 ms\"");
+    CHECK(refusal(with("\"60 s\"", "1 ns")) ==
+          "s.yaml:16:51: error: output.telemetry: too small (1 ns); write at least \"1 ms\"");
+    CHECK(refusal(with("\"60 s\"", "999999 ns")) ==
+          "s.yaml:16:51: error: output.telemetry: too small (999999 ns); write at least \"1 ms\"");
+    CHECK(refusal(with("\"60 s\"", "1 ms")) == "accepted");
     CHECK(refusal(with("\"30 d\"", "120 kW")) ==
           "s.yaml:4:8: error: until: expected a duration, found a power (120 kW); write one of the units of a "
           "duration: " +
@@ -522,7 +527,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.scheduler.sjf.by = upto(2) != 0 ? scenario::knowledge::estimate : scenario::knowledge::duration;
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
-    if (upto(2) != 0) s.output.telemetry = some_duration();
+    if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
     return s;
 }
 
