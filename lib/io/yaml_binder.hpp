@@ -101,6 +101,8 @@ private:
                  std::string{"write a value"} + (f.required ? "" : ", or remove the key"));
         if constexpr (scenario::is_list<M>) {
             expect(node, yaml_kind::list, path, f.example);
+            if (f.never_empty && node.items.empty())
+                fail(node.at, path, "an empty list", {}, "write at least one entry, such as " + std::string{f.example});
             out.clear();
             for (const yaml_index item : node.items) {
                 const std::string item_path = path + '.' + std::to_string(out.size());

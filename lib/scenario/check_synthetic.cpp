@@ -63,7 +63,8 @@ void check_component(const duration_component& c, const std::string& path, const
 bool check_shape(const duration_shape& shape, const std::string& path, const reporter& report) {
     if (!shape.mixture.empty()) {
         if (shape.median || shape.sigma)
-            report.fail(path + ".mixture", "a mixture beside median or sigma", {}, "give one of both");
+            report.fail_between({{path + ".mixture"}, {path + (shape.median ? ".median" : ".sigma")}},
+                                "a mixture beside median or sigma", "give one of both");
         for (std::size_t i = 0; i < shape.mixture.size(); ++i)
             check_component(shape.mixture[i], path + ".mixture." + std::to_string(i), report);
         check_weights(shape.mixture, path + ".mixture", "component", report);
@@ -102,25 +103,30 @@ void check_profile(const std::vector<double>& weights, std::size_t wanted, const
 
 void check_arrivals(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
     const arrival_shape& a = *jobs.arrivals;
-    if (a.process == workload::arrival_process::poisson && jobs.cv != 1)
-        report.fail(path + ".cv", "Poisson arrivals have cv 1", yaml_text(jobs.cv),
-                    "write 1, or another arrivals.process");
-    if (a.process == workload::arrival_process::weibull && jobs.cv > 0 && jobs.cv < 0.02)
-        report.fail(path + ".cv", "too small for Weibull arrivals", yaml_text(jobs.cv),
-                    "write 0, or at least 0.02, or another arrivals.process");
     const std::string at = path + ".arrivals";
+    const reporter::given cv{path + ".cv", yaml_text(jobs.cv)};
+    const reporter::given process{at + ".process", yaml_text(a.process)};
+    if (a.process == workload::arrival_process::poisson && jobs.cv != 1)
+        report.fail_between({cv, process}, "Poisson arrivals have cv 1",
+                            "write a cv of 1, or another arrivals.process");
+    if (a.process == workload::arrival_process::weibull && jobs.cv > 0 && jobs.cv < 0.02)
+        report.fail_between({cv, process}, "a cv too small for Weibull arrivals",
+                            "write a cv of 0, or of at least 0.02, or another arrivals.process");
     check_profile(a.daily, 24, at + ".daily", report);
     check_profile(a.weekly, 7, at + ".weekly", report);
     check_profile(a.hourly, 168, at + ".hourly", report);
     if (!a.hourly.empty() && !(a.daily.empty() && a.weekly.empty()))
         report.fail(at + ".hourly", "beside daily or weekly", {}, "give hourly alone, or the others");
     if (a.beat && !(jobs.rate.value > 1 / to_seconds(*a.beat)))
-        report.fail(at + ".beat", "brings as many jobs as the whole rate, or more", format(*a.beat),
-                    "write a longer period or a larger rate");
+        report.fail_between({{at + ".beat", format(*a.beat)}, {path + ".rate", format(jobs.rate)}},
+                            "the beat brings as many jobs as the whole rate, or more",
+                            "write a longer arrivals.beat or a larger rate");
 }
 
 void check_users(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
-    if (jobs.users && !jobs.groups.empty()) report.fail(path + ".groups", "beside users", {}, "give one of both");
+    if (jobs.users && !jobs.groups.empty())
+        report.fail_between({{path + ".groups"}, {path + ".users"}}, "users beside groups",
+                            "give one of both; `groups: []` leaves out those of a preset");
     if (jobs.users && jobs.users->groups && *jobs.users->groups > jobs.users->count)
         report.fail(path + ".users.groups", "more groups than users", std::to_string(*jobs.users->groups),
                     "write at most " + std::to_string(jobs.users->count));
@@ -141,7 +147,8 @@ void check_users(const synthetic_jobs& jobs, const std::string& path, const repo
 
 }  // namespace
 
-void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
+void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const reporter& reports) {
+    const reporter report = reports.of_map(path);
     if (jobs.preset)
         report.fail(path + ".preset", "presets are taken over when a file is read", *jobs.preset,
                     "read the scenario with io::read_scenario, or give all keys");
@@ -159,8 +166,8 @@ void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const 
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     const double span_s = static_cast<double>(jobs.jobs) / jobs.rate.value;
     if (span_s > to_seconds(longest_input) / 2)
-        report.fail(path + ".rate", "the jobs would take more than 100 years to arrive", format(jobs.rate),
-                    "write a larger rate or fewer jobs");
+        report.fail_between({{path + ".rate", format(jobs.rate)}, {path + ".jobs", std::to_string(jobs.jobs)}},
+                            "the jobs would take more than 100 years to arrive", "write a larger rate or fewer jobs");
 }
 
 }  // namespace ampacity::scenario

@@ -231,7 +231,8 @@ struct duration_shape {
                                      .max = longest_input});
         visit(&duration_shape::mixture, {.key = "mixture",
                                          .doc = "other durations, instead of median and sigma: weighted laws",
-                                         .example = "[{ weibull: { scale: \"1 h\", shape: 0.5 } }]"});
+                                         .example = "[{ weibull: { scale: \"1 h\", shape: 0.5 } }]",
+                                         .never_empty = true});
     }
     friend bool operator==(const duration_shape&, const duration_shape&) = default;
 };

@@ -95,6 +95,7 @@ struct field {
     std::optional<limit> above{};  ///< values must be larger
     std::optional<limit> max{};    ///< largest value
     std::string_view none{};       ///< for std::optional members: the text that stands for "none"
+    bool never_empty = false;      ///< a list that is given has entries
     std::string_view bare_unit{};  ///< the unit of a number without one; empty: the unit is required
 };
 

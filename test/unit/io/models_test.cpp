@@ -182,6 +182,49 @@ TEST_CASE("what is wrong with a preset is said with its place", "[models]") {
     CHECK_THROWS_AS(io::read_workload_model(file), scenario_error);
 }
 
+TEST_CASE("a key that does not go with those of a preset is named itself", "[models]") {
+    const auto says = [](const std::string& keys, const std::string& expected) {
+        const std::string said = refusal("{ preset: philly-like, " + keys + " }");
+        INFO(said << "\nexpected " << expected);
+        CHECK(said.starts_with("s.yaml:6:" + expected));
+    };
+    says("users: { count: 3 }", "46: error: workload.0.synthetic.users: users beside groups; give one of both");
+    CHECK(refusal("{ preset: philly-like, users: { count: 3 }, groups: [] }") == "accepted");
+    says("rate: 6 /h",
+         "45: error: workload.0.synthetic.rate: the beat brings as many jobs as the whole rate, or more (6 /h)");
+    says("jobs: 4e9",
+         "45: error: workload.0.synthetic.jobs: the jobs would take more than 100 years to arrive (4000000000)");
+
+    const std::string whole = "--set workload.0.synthetic={ preset: philly-like, users: { count: 3 } }";
+    CHECK(refusal("{}", {whole.substr(6)}).starts_with(whole + ": error: workload.0.synthetic.users: "));
+    const std::string part = "--set workload.0.synthetic.users={ count: 3 }";
+    CHECK(refusal("{ preset: philly-like }", {part.substr(6)}).starts_with(part + ": error: "));
+
+    const test::temporary_directory a;
+    std::filesystem::create_directories(a.path() / "workloads");
+    const models_variable set(a.path().string());
+    const auto beside = [&](const std::string& keys_of_model, const std::string& keys) {
+        std::string text = good;
+        if (keys_of_model.starts_with("duration"))
+            text.erase(text.find("  duration"), text.find("  gpus") - text.find("  duration"));
+        text.replace(text.find("  users"), 0, "  " + keys_of_model + '\n');
+        test::write_file(a.path() / "workloads" / "mine.yaml", text);
+        if (keys.starts_with("--set ")) return refusal("{ preset: mine }", {keys.substr(6)});
+        return refusal("{ preset: mine, " + keys + " }");
+    };
+    CHECK(beside("cv: 1", "groups: [{ name: a, weight: 1 }]")
+              .starts_with("s.yaml:6:40: error: workload.0.synthetic.groups: "));
+    CHECK(
+        beside("arrivals: { process: poisson }", "cv: 2").starts_with("s.yaml:6:36: error: workload.0.synthetic.cv: "));
+    CHECK(beside("cv: 2", "arrivals: { process: poisson }")
+              .starts_with("s.yaml:6:53: error: workload.0.synthetic.arrivals.process: "));
+    const std::string mixture = "--set workload.0.synthetic.duration.mixture=[{ constant: 1 s }]";
+    CHECK(beside("cv: 1", mixture).starts_with(mixture + ": error: workload.0.synthetic.duration.mixture: "));
+    const std::string median = "--set workload.0.synthetic.duration.median=1 s";
+    CHECK(beside("duration: { mixture: [{ constant: 1 s }] }", median)
+              .starts_with(median + ": error: workload.0.synthetic.duration.median: "));
+}
+
 TEST_CASE("rules between the keys of synthetic jobs are refused with their place", "[models]") {
     const std::string rest = "jobs: 1, rate: 1 /h, gpus: [{ gpus: 1, weight: 1 }]";
     const std::string d = "duration: { median: 1 s, sigma: 1 }";
@@ -198,6 +241,9 @@ TEST_CASE("rules between the keys of synthetic jobs are refused with their place
         return '{' + rest + ", duration: { mixture: [" + component + "] } }";
     };
     CHECK(refusal(law("{ constant: 1 s }, { weight: 2, exponential: 1 h }")) == "accepted");
+    says(law(""),
+         ".duration.mixture: an empty list; write at least one entry, such as [{ weibull: { scale: \"1 h\", shape: "
+         "0.5 } }]");
     says(law("{ weight: 1 }"), ".duration.mixture.0: expected exactly one law, found 0");
     says(law("{ constant: 1 s, exponential: 1 s }"), ".duration.mixture.0: expected exactly one law, found 2");
     says(law("{ weight: 0, constant: 1 s }"), ".duration.mixture: all weights are 0");
@@ -222,14 +268,16 @@ TEST_CASE("rules between the keys of synthetic jobs are refused with their place
           "accepted");
     const auto with = [&](const std::string& more) { return '{' + rest + ", " + d + ", " + more + '}'; };
     says(with("cv: 2, arrivals: { process: poisson }"), ".cv: Poisson arrivals have cv 1 (2)");
-    says(with("cv: 0.01, arrivals: { process: weibull }"), ".cv: too small for Weibull arrivals (0.01)");
+    says(with("cv: 0.01, arrivals: { process: weibull }"), ".cv: a cv too small for Weibull arrivals (0.01)");
     says(with("arrivals: { process: pareto }"), ".arrivals.process: unknown name (pareto)");
     says(with("arrivals: { daily: [1, 2] }"), ".arrivals.daily: wrong number of rates (2); write 24 numbers");
     says(with("arrivals: { weekly: [0, 0, 0, 0, 0, 0, 0] }"), ".arrivals.weekly: all rates are 0");
-    says(with("arrivals: { beat: 1 h }"), ".arrivals.beat: brings as many jobs as the whole rate, or more (1 h)");
+    says(with("arrivals: { beat: 1 h }"),
+         ".arrivals.beat: the beat brings as many jobs as the whole rate, or more (1 h)");
     says(with("arrivals: { batches: { share: 0.1, mean: 1 } }"), ".arrivals.batches.mean: too small (1)");
     says(with("users: { count: 3, groups: 4 }"), ".users.groups: more groups than users (4); write at most 3");
-    says(with("users: { count: 3 }, groups: [{ name: a, weight: 1 }]"), ".groups: beside users; give one of both");
+    says(with("users: { count: 3 }, groups: [{ name: a, weight: 1 }]"),
+         ".groups: users beside groups; give one of both");
     says(with("groups: [{ name: a, weight: 1 }, { name: a, weight: 1 }]"), ".groups.1.name: another group has this");
     says(with("groups: [{ name: a, weight: 0 }]"), ".groups: all weights are 0");
     says(with("priorities: [{ priority: 1, weight: 0 }]"), ".priorities: all weights are 0");
