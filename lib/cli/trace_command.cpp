@@ -149,11 +149,8 @@ json to_json(const io::value_statistics& v) {
 }
 json to_json(const io::job_share& s) { return {{"jobs", s.jobs}, {"gpu_hours", hours(s)}}; }
 json to_json(const io::owner_statistics& o) {
-    json out{{"count", o.count}};
-    if (o.count != 0) {
-        out["largest"] = to_json(o.largest_share);
-        out["largest"]["name"] = o.largest;
-    }
+    json out{{"count", o.count}, {"largest", to_json(o.largest_share)}};
+    out["largest"]["name"] = o.largest;
     return out;
 }
 
@@ -177,8 +174,8 @@ void print_json(const io::trace_statistics& s, const trace_options& o) {
         entry.update(to_json(size.share));
         out["sizes"].push_back(std::move(entry));
     }
-    out["users"] = to_json(s.users);
-    out["groups"] = to_json(s.groups);
+    if (s.users.count != 0) out["users"] = to_json(s.users);
+    if (s.groups.count != 0) out["groups"] = to_json(s.groups);
     if (s.records_endings) {
         for (std::size_t i = 0; i < s.ended.size(); ++i) {
             if (s.ended[i].jobs != 0) out["ended"][std::string{io::ending_names[i]}] = to_json(s.ended[i]);

@@ -57,6 +57,8 @@ public:
                     options.align == scenario::alignment::absolute ? time_origin::scenario_start
                                                                    : time_origin::first_submit) {}
 
+    [[nodiscard]] bool records_endings() const override { return has(pod_phase); }
+
 private:
     bool read_row(workload::job_request& job, record_facts& facts) override {
         job.submit = start_of_time + seconds(creation_time);

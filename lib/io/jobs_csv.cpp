@@ -56,6 +56,8 @@ public:
     explicit jobs_csv(const job_trace_options& options)
         : csv_trace(options, format, submit_s, time_origin::scenario_start) {}
 
+    [[nodiscard]] bool records_endings() const override { return has(status); }
+
 private:
     bool read_row(workload::job_request& job, record_facts& facts) override {
         read_name(job_name, job);

@@ -99,6 +99,7 @@ public:
     }
 
     [[nodiscard]] trace_header header() const override { return header_; }
+    [[nodiscard]] bool records_endings() const override { return true; }
 
 private:
     static bool keeps_dates(const job_trace_options& options) noexcept {

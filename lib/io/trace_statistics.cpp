@@ -151,6 +151,7 @@ public:
         const std::uint64_t digest = source.finish_digest();
         if (first_) {
             result_.header = source.header();
+            result_.records_endings = source.records_endings();
             result_.skipped = source.skipped();
             result_.users = users_.result(source);
             result_.groups = groups_.result(source);
@@ -204,9 +205,6 @@ trace_statistics read_statistics(job_trace_options options) {
     }
     trace_statistics out = all.finish();
     out.format = options.format;
-    for (const job_trace_format& f : job_trace_formats()) {
-        if (f.name == options.format) out.records_endings = f.records.end;
-    }
     return out;
 }
 

@@ -128,6 +128,9 @@ public:
     /// What its header says; complete once the source is open.
     [[nodiscard]] virtual trace_header header() const { return {}; }
 
+    /// Whether the file says how jobs ended: its format may, and the column is there.
+    [[nodiscard]] virtual bool records_endings() const { return false; }
+
     /// What `next` subtracts from the file's own times; final once it has given a job.
     [[nodiscard]] virtual duration time_zero() const = 0;
 

@@ -69,7 +69,7 @@ struct trace_statistics {
     owner_statistics users;
     owner_statistics groups;
 
-    bool records_endings = false;                        ///< the format does
+    bool records_endings = false;                        ///< the file does
     std::array<job_share, ending_names.size()> ended{};  ///< by `ending`
     /// Jobs whose recorded end, submit + wait (0 where unknown) + duration, lies after the last submit: what they show
     /// of the time after it is less than what went on then.
