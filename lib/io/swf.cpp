@@ -127,15 +127,20 @@ private:
         }
     }
 
-    /// `KEY: NUMBER ...`; the first that is a number counts.
+    /// `KEY: NUMBER ...`, the first of a key counts. Archives put all sorts of texts here: keys that nobody reads may
+    /// say anything, the others a number or nothing.
     void take_comment(std::string_view text) {
         const std::size_t colon = text.find(':');
         if (colon == std::string_view::npos) return;
         const std::string_view key = trimmed(text.substr(0, colon));
+        if (key != "UnixStartTime" && key != "MaxNodes" && key != "MaxProcs") return;
         std::string_view value = trimmed(text.substr(colon + 1));
         value = value.substr(0, value.find_first_of(blanks));
+        if (value.empty()) return;
         const auto [fault, number] = parse_integer(value);
-        if (fault != decimal_status::ok) return;
+        if (fault != decimal_status::ok)
+            throw data_error({lines_.where(value.data()), std::string{key}, std::string{fault_of(fault)},
+                              printable(value), "give a whole number, or -1 for unknown, or remove the line"});
         if (key == "UnixStartTime" && !header_.unix_start_s) header_.unix_start_s = number;
         if (number <= 0) return;
         if (key == "MaxNodes" && !header_.max_nodes) header_.max_nodes = static_cast<std::uint64_t>(number);

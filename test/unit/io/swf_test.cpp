@@ -102,7 +102,10 @@ TEST_CASE("swf records become jobs by its rules", "[swf]") {
         "; Note: MaxProcs: 7\n"
         ";\tMaxProcs: 93312 (all)\n"
         "; MaxProcs: 5\n"
-        ";MaxNodes: none\n"
+        ";MaxNodes: -1\n"
+        ";MaxNodes:\n"
+        "; Queues: none: MaxProcs\n"
+        "; MaxJobs: lots\n"
         "\n"
         "272393 1000 33492 86395 256 -1 -1 512 86400 -1 1 87 95 -1 -1 4 -1 -1\n"
         "; a comment among the records\n"
@@ -199,13 +202,24 @@ TEST_CASE("swf keeps its dates on request", "[swf]") {
     options.unix_start_ns = 1'767'225'600'000'000'000;
     CHECK(read(options).jobs.at(0).submit == at(10));
 
-    for (const std::string head : {"", "; UnixStartTime: soon\n"}) {
+    for (const std::string head : {"", "; UnixStartTime:\n"}) {
         options = make(head + record("10"));
         options.align = scenario::alignment::absolute;
         CHECK(fault(options) == "t.swf:" + std::to_string(head.empty() ? 1 : 2) +
                                     ":1: error: UnixStartTime: missing from the header; add it as `; UnixStartTime: "
                                     "SECONDS`, or set `align: first`");
     }
+}
+
+TEST_CASE("keys of the swf header that are used hold numbers", "[swf]") {
+    const std::string remedy = "; give a whole number, or -1 for unknown, or remove the line";
+    CHECK(fault_of("; Version: 2\n;  MaxProcs: abc def\n" + record("0")) ==
+          "t.swf:2:14: error: MaxProcs: not a number (abc)" + remedy);
+    CHECK(fault_of(";MaxNodes:1.5\n" + record("0")) ==
+          "t.swf:1:11: error: MaxNodes: not a whole number (1.5)" + remedy);
+    CHECK(fault_of("; UnixStartTime: soon\n" + record("0")) ==
+          "t.swf:1:18: error: UnixStartTime: not a number (soon)" + remedy);
+    CHECK(fault_of("; Note: see MaxProcs: abc\n; maxprocs: abc\n" + record("0") + "; MaxProcs: abc\n") == "read");
 }
 
 TEST_CASE("swf refuses what is not a record", "[swf]") {
