@@ -2,6 +2,7 @@
 
 #include "progress.hpp"
 #include "skipped_text.hpp"
+#include "text_table.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/prepare.hpp>
@@ -75,14 +76,16 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         fmt::print("no job finished: there is nothing to average\n");
         return;
     }
-    fmt::print("{:<18}{:>16}{:>16}{:>16}{:>16}{:>16}\n", "", "mean", "p50", "p90", "p99", "max");
-    const auto row = [](const char* name, const sim::distribution_summary& d) {
-        fmt::print("{:<18}{:>16}{:>16}{:>16}{:>16}{:>16}\n", name, grouped(d.mean, 2), grouped(d.p50, 2),
-                   grouped(d.p90, 2), grouped(d.p99, 2), grouped(d.max, 2));
+    text_table table{18, {16, 16, 16, 16, 16}};
+    table.row({"", "mean", "p50", "p90", "p99", "max"});
+    const auto row = [&table](const char* name, const sim::distribution_summary& d) {
+        table.row(
+            {name, grouped(d.mean, 2), grouped(d.p50, 2), grouped(d.p90, 2), grouped(d.p99, 2), grouped(d.max, 2)});
     };
     row("JCT [s]", *s.jct_s);
     row("wait [s]", *s.wait_s);
     row("bounded slowdown", *s.bounded_slowdown);
+    table.print();
     fmt::print("\n{:<18}{:>16}\n", "makespan [s]", grouped(*s.makespan_s, 2));
     if (s.utilisation) fmt::print("{:<18}{:>16}\n", "utilisation", fmt::format("{:.4f}", *s.utilisation));
     fmt::print("{:<18}{:>16} = {} useful + {} lost + {} idle\n", "GPU-hours",

@@ -1,6 +1,7 @@
 #include "trace_command.hpp"
 
 #include "skipped_text.hpp"
+#include "text_table.hpp"
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/error.hpp>
@@ -79,15 +80,17 @@ void print_sizes(const io::trace_statistics& s) {
         sizes.resize(most);
         std::sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) { return a.gpus < b.gpus; });
     }
+    text_table table{20, {14, 14, 16, 16}};
     const auto row = [&](const std::string& name, const io::job_share& share) {
-        fmt::print("{:<20}{:>14}{:>14}{:>16}{:>16}\n", name, grouped(share.jobs),
+        table.row({name, grouped(share.jobs),
                    fixed(percentage(static_cast<double>(share.jobs), static_cast<double>(s.all.jobs)), 1),
-                   fixed(hours(share), 1), fixed(percentage(hours(share), hours(s.all)), 1));
+                   fixed(hours(share), 1), fixed(percentage(hours(share), hours(s.all)), 1)});
     };
-    fmt::print("\n{:<20}{:>14}{:>14}{:>16}{:>16}\n", "GPUs of a job", "jobs", "% of jobs", "GPU-hours",
-               "% of GPU-hours");
+    table.row({"GPUs of a job", "jobs", "% of jobs", "GPU-hours", "% of GPU-hours"});
     for (const auto& size : sizes) row(grouped(size.gpus), size.share);
     if (num_others != 0) row(fmt::format("{} other sizes", grouped(num_others)), others);
+    fmt::print("\n");
+    table.print();
 }
 
 void print_owners(const char* what, const io::owner_statistics& o, const io::job_share& all) {
@@ -121,15 +124,16 @@ void print_text(const io::trace_statistics& s, const trace_options& o) {
     fmt::print("span {} days  {} GPU-hours", fixed(to_seconds(*s.span) / 86400, 2), fixed(hours(s.all), 1));
     if (const auto load = load_of(s, o))
         fmt::print("  offered load on {} GPUs {}", grouped(load->first), fixed(load->second, 4));
-    fmt::print("\n\n{:<20}{:>14}{:>14}{:>14}{:>14}{:>14}{:>14}{:>14}\n", "", "values", "mean", "p50", "p90", "p95",
-               "p99", "max");
+    fmt::print("\n\n");
+    text_table table{20, {14, 14, 14, 14, 14, 14, 14}};
+    table.row({"", "values", "mean", "p50", "p90", "p95", "p99", "max"});
     for (const auto& [title, key, decimals, v] : quantities(s)) {
         if (!v) continue;
-        fmt::print("{:<20}{:>14}", title, grouped(v->count));
-        for (const double x : {v->mean, v->p50, v->p90, v->p95, v->p99, v->max})
-            fmt::print("{:>14}", fixed(x, decimals));
-        fmt::print("\n");
+        std::vector<std::string> cells{title, grouped(v->count)};
+        for (const double x : {v->mean, v->p50, v->p90, v->p95, v->p99, v->max}) cells.push_back(fixed(x, decimals));
+        table.row(std::move(cells));
     }
+    table.print();
     print_sizes(s);
     fmt::print("\n");
     print_owners("users", s.users, s.all);

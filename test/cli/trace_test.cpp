@@ -3,6 +3,9 @@
 #include "cli/program.hpp"
 #include "support/zstd.hpp"
 
+#include <iterator>
+#include <sstream>
+
 using namespace ampacity::test;
 
 namespace {
@@ -82,6 +85,50 @@ TEST_CASE("trace prints what a trace holds") {
     const auto empty = here.call({"trace", "jobs.csv", "--format", "jobs-csv"});
     CHECK(empty.status == 0);
     CHECK_FALSE(contains(empty.out, "recorded wait"));
+}
+
+TEST_CASE("columns of tables are apart, however large their numbers") {
+    const workspace here{with(small_scenario, "pool_gpus: 4", "pool_gpus: 2"),
+                         header + "a,0,2,6000000000\nb,0,2,3000000000\nc,1,1,0.001\nd,0,2147483648,6000000000\n"};
+    const auto cells_of = [](const std::string& text, const std::string& name) {
+        for (const std::string& line : lines_of(text)) {
+            if (!line.starts_with(name)) continue;
+            std::istringstream words{line.substr(name.size())};
+            return std::vector<std::string>{std::istream_iterator<std::string>{words}, {}};
+        }
+        return std::vector<std::string>{};
+    };
+    const auto text = here.call({"trace", "jobs.csv"}).out;
+    INFO(text);
+    CHECK(cells_of(text, "duration [s]").size() == 7);
+    CHECK(cells_of(text, "GPUs  ").size() == 7);
+    CHECK(cells_of(text, "2,147,483,648").back() == "100.0");
+    CHECK(cells_of(text, "2,147,483,648").size() == 4);
+    const auto run = here.run_well().out;
+    INFO(run);
+    CHECK(cells_of(run, "JCT [s]") == std::vector<std::string>{"7,999,999,999.67", "8,999,999,999.00",
+                                                               "9,000,000,000.00", "9,000,000,000.00",
+                                                               "9,000,000,000.00"});
+}
+
+TEST_CASE("what a trace does not record is left out") {
+    const workspace here;  // neither users nor groups nor a status
+    const auto text = here.call({"trace", "jobs.csv"});
+    CHECK(text.status == 0);
+    CHECK_FALSE(contains(text.out, "recorded as"));
+    const document d{here.call({"trace", "jobs.csv", "--json"}).out};
+    for (const char* key : {"ended", "users", "groups", "wait_s", "estimate_factor"}) {
+        INFO(key);
+        CHECK_FALSE(d.has(key));
+    }
+    here.write("t.csv", "job_id,submit_s,gpus,duration_s,group,status\na,0,1,2,vc,odd\n");
+    CHECK(contains(here.call({"trace", "t.csv"}).out, "recorded as unknown   1: 100"));
+    const document e{here.call({"trace", "t.csv", "--json"}).out};
+    CHECK(e.number("ended.unknown.jobs") == 1);
+    CHECK(e.text("groups.largest.name") == "vc");
+    CHECK_FALSE(e.has("users"));
+    here.write("p.csv", "name,num_gpu,gpu_milli,creation_time,deletion_time,scheduled_time\np,1,1000,1,3,2\n");
+    CHECK_FALSE(contains(here.call({"trace", "p.csv"}).out, "recorded as"));
 }
 
 TEST_CASE("a trace without jobs has no statistics") {
