@@ -31,13 +31,18 @@ namespace ampacity::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
-extern "C" void on_interrupt(int) { interrupted = 1; }
 
-/// The first Ctrl-C ends the run in order, the second one at once.
+/// The first Ctrl-C ends the run in order, the second one at once: what is not yet complete stays NAME.partial.
+/// `timeout` may send SIGTERM twice in a row, so that a second one of these says nothing new.
+extern "C" void on_interrupt(int signal) {
+    if (interrupted != 0 && signal == SIGINT) _exit(4);
+    interrupted = 1;
+}
+
 void catch_interrupts() {
     struct sigaction action{};
     action.sa_handler = on_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    action.sa_flags = SA_RESTART;  // a slow reader of our output is no failed write
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);

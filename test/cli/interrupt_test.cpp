@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <set>
 #include <thread>
 
 using namespace ampacity::test;
@@ -136,6 +137,29 @@ TEST_CASE("an endless synthetic stream can be interrupted") {
     const workspace here{endless};
     interrupt(here, SIGINT);
     check_partial(here);
+}
+
+TEST_CASE("a second Ctrl-C ends a run at once, and nothing looks whole") {
+    std::string rows = header;
+    for (int i = 0; i < 40'000; ++i) rows += std::to_string(i) + ',' + std::to_string(10 * i) + ",1,5\n";
+    const workspace here{small_scenario + "output: { placement: true, telemetry: \"10 s\" }\n", rows};
+    process_options options;
+    options.directory = here.path();
+    options.timeout = 30s;
+    // A trace that comes to a halt holds the run up after the first.
+    const auto r = run_process({"sh", "-c",
+                                "mkfifo slow.csv && { { cat jobs.csv; exec sleep 20; } >slow.csv & } && writer=$!\n"
+                                "\"$1\" run s.yaml -o out --set workload.0.trace.path=slow.csv >said 2>&1 &\n"
+                                "sleep 1; kill -INT $!; sleep 0.3; kill -TERM $!; sleep 0.3; kill -0 $! || exit 9\n"
+                                "kill -INT $!; wait $!; status=$?; kill $writer; exit $status\n",
+                                "sh", AMPACITY_PROGRAM},
+                               options);
+    INFO(r.err << here.read("said"));
+    CHECK(r.status == 4);
+    std::set<std::string> left;
+    for (const auto& f : std::filesystem::directory_iterator(here.path("out")))
+        left.insert(f.path().filename().string());
+    CHECK(left == std::set<std::string>{"placement.csv.partial", "telemetry.csv.partial"});
 }
 
 TEST_CASE("progress is shown where it is asked for and not in a pipe") {
