@@ -26,13 +26,20 @@ namespace {
 
 using namespace ampacity;
 
+/// For options that mean something else where they are not given.
+CLI::Validator given_text() {
+    return {
+        [](const std::string& text) { return text.empty() ? std::string{"is given an empty text"} : std::string{}; },
+        ""};
+}
+
 void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("SCENARIO", options.scenario, "scenario file")->required();
     command.add_option("--set", options.set, "override a key of the file: key.path=value; may be repeated")
         ->allow_extra_args(false);
-    command.add_option("--seed", options.seed, "seed of all random streams");
-    command.add_option("--policy", options.policy, "scheduling policy");
-    command.add_option("--until", options.until, "end of the run: a duration, or drained");
+    command.add_option("--seed", options.seed, "seed of all random streams")->check(given_text());
+    command.add_option("--policy", options.policy, "scheduling policy")->check(given_text());
+    command.add_option("--until", options.until, "end of the run: a duration, or drained")->check(given_text());
 }
 
 std::string joined(int argc, char** argv) {
@@ -71,7 +78,7 @@ int run_program(int argc, char** argv) {
     options.command = joined(argc, argv);
     CLI::App& run = *app.add_subcommand("run", "run one simulation: a table on stdout, files in the output folder");
     add_scenario_options(run, options.of);
-    run.add_option("-o,--output", options.directory, "folder for the results (default: out/NAME)");
+    run.add_option("-o,--output", options.directory, "folder for the results (default: out/NAME)")->check(given_text());
     run.add_flag_callback(
         "--progress", [&] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
     run.add_flag_callback("--no-progress", [&] { options.progress = false; }, "show no progress");
@@ -88,21 +95,27 @@ int run_program(int argc, char** argv) {
     std::string page;
     CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run");
     report.add_option("DIR", directory, "output folder of a run")->required();
-    report.add_option("-o,--output", page,
-                      "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run");
+    report
+        .add_option("-o,--output", page,
+                    "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run")
+        ->check(given_text());
 
     cli::trace_options traced;
     CLI::App& trace = *app.add_subcommand("trace", "what a trace of jobs holds; --to converts it");
     trace.add_option("FILE", traced.file, "the trace, plain, .gz or .zst")->required();
-    trace.add_option("--format", traced.format, "its format (default: by its name or its first line)");
+    trace.add_option("--format", traced.format, "its format (default: by its name or its first line)")
+        ->check(given_text());
     trace.add_option("--gpus", traced.gpus, "GPUs that the offered load is for (default: MaxProcs of the header)")
         ->check(CLI::Range(std::uint64_t{1}, scenario::max_fleet_gpus));
-    trace.add_option("--reorder", traced.reorder, "how far submit times may step back (default: 1 h)");
+    trace.add_option("--reorder", traced.reorder, "how far submit times may step back (default: 1 h)")
+        ->check(given_text());
     CLI::Option* json = trace.add_flag("--json", traced.json, "statistics as JSON");
     CLI::Option* to = trace.add_option("--to", traced.to, "convert to this format")
                           ->check(CLI::IsMember({"jobs-csv"}))
                           ->excludes(json);
-    trace.add_option("-o,--output", traced.output, "file for the converted trace (default: stdout)")->needs(to);
+    trace.add_option("-o,--output", traced.output, "file for the converted trace (default: stdout)")
+        ->needs(to)
+        ->check(given_text());
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
@@ -123,7 +136,7 @@ int run_program(int argc, char** argv) {
     completion.add_option("SHELL", shell, "bash, zsh or fish")
         ->required()
         ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    completion.add_option("-o,--output", script, "the file to write instead");
+    completion.add_option("-o,--output", script, "the file to write instead")->check(given_text());
 
     app.footer(exit_status_text());  // last: commands copy what is set before
 

@@ -86,6 +86,20 @@ TEST_CASE("a second scenario is named") { check_bad_usage({"run", "s.yaml", "t.y
 TEST_CASE("an unknown list is named") { check_bad_usage({"list", "policys"}, "policys"); }
 TEST_CASE("an option of another command is named") { check_bad_usage({"validate", "s.yaml", "-o", "out"}, "-o"); }
 
+TEST_CASE("an empty text is not the same as an option that is not given") {
+    for (const std::string option : {"-o", "--output", "--seed", "--policy", "--until"}) {
+        const std::string named = option == "-o" ? "--output" : option;
+        check_bad_usage({"run", "s.yaml", option, ""}, named + ": is given an empty text");
+    }
+    check_bad_usage({"run", "s.yaml", "--output="}, "--output");
+    check_bad_usage({"validate", "s.yaml", "--seed", ""}, "--seed");
+    check_bad_usage({"report", "out", "-o", ""}, "--output");
+    check_bad_usage({"trace", "jobs.csv", "--format", ""}, "--format");
+    check_bad_usage({"trace", "jobs.csv", "--reorder", ""}, "--reorder");
+    check_bad_usage({"trace", "jobs.csv", "--to", "jobs-csv", "-o", ""}, "--output");
+    check_bad_usage({"completion", "bash", "-o", ""}, "--output");
+}
+
 TEST_CASE("bad overrides are refused with their text and a remedy") {
     struct fault {
         std::vector<std::string> arguments;
