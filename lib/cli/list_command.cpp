@@ -1,10 +1,12 @@
 #include "list_command.hpp"
 
 #include "exit_codes.hpp"
+#include "good_workloads.hpp"
 #include "markdown.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
+#include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/models.hpp>
@@ -16,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -43,7 +46,7 @@ std::vector<line> lines_of(std::string_view what) {
     if (what == "placers") return lines_of(policy::placers());
     std::vector<line> out;
     if (what == "workloads") {
-        for (const auto& m : io::find_models("workloads")) out.push_back({m.name, io::read_workload_model(m.file).doc});
+        for (const auto& m : good_workloads()) out.push_back({m.name, m.doc});
     } else if (what == "formats") {
         for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
     } else if (what == "metrics") {
@@ -130,6 +133,31 @@ void print_key(const scenario::key_entry& k) {
     more("default", k.required ? "none: it must be given" : k.default_value);
 }
 
+/// The names that may be meant by one that nothing has: the nearest; else those that hold it as a part, or one whose
+/// last part is near.
+std::vector<std::string_view> meant_by(std::string_view name, std::span<const std::string_view> known) {
+    if (const std::string_view near = nearest(name, known); !near.empty()) return {near};
+    if (name.size() < 3) return {};
+    if (auto longer = containing(name, known); !longer.empty()) return longer;
+    std::vector<std::string_view> last_parts;
+    for (const std::string_view k : known) last_parts.push_back(k.substr(k.rfind('.') + 1));
+    const std::string_view near = nearest(name, last_parts);
+    std::vector<std::string_view> out;
+    for (std::size_t i = 0; i < known.size() && !near.empty(); ++i) {
+        if (last_parts[i] == near) out.push_back(known[i]);
+    }
+    return out;
+}
+
+std::string remedy_for(std::string_view name, std::span<const std::string_view> known) {
+    constexpr std::size_t most = 6;
+    auto meant = meant_by(name, known);
+    if (meant.empty()) return "see `ampacity list policies`, placers, workloads, formats, metrics, keys, files";
+    const bool more = meant.size() > most;
+    meant.resize(std::min(meant.size(), most));
+    return fmt::format("did you mean `{}`{}?", fmt::join(meant, "`, `"), more ? ", ..." : "");
+}
+
 }  // namespace
 
 int list(const std::string& what, bool markdown) {
@@ -142,6 +170,10 @@ int list(const std::string& what, bool markdown) {
 
 std::vector<std::string> names_of(std::string_view what) {
     std::vector<std::string> out;
+    if (what == "workloads") {  // their files are not looked at
+        for (io::model_location& m : io::find_models(what)) out.push_back(std::move(m.name));
+        return out;
+    }
     for (line& l : lines_of(what)) out.push_back(std::move(l.name));
     return out;
 }
@@ -171,14 +203,11 @@ int describe(const std::string& name) {
         }
     }
     const std::vector<std::string_view> names(known.begin(), known.end());
-    const std::string_view near = nearest(name, names);
-    throw scenario_error(
-        {.where = {},
-         .key = "describe",
-         .what = "nothing has this name",
-         .value = name,
-         .remedy = near.empty() ? "see `ampacity list policies`, placers, workloads, formats, metrics, keys, files"
-                                : "did you mean `" + std::string{near} + "`?"});
+    throw scenario_error({.where = {.file = "describe " + io::printable(name)},
+                          .key = {},
+                          .what = "nothing has this name",
+                          .value = io::printable(name),
+                          .remedy = remedy_for(name, names)});
 }
 
 }  // namespace ampacity::cli

@@ -1,10 +1,10 @@
 #include "markdown.hpp"
 
 #include "exit_codes.hpp"
+#include "good_workloads.hpp"
 
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
-#include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
@@ -99,8 +99,7 @@ std::string workloads_page() {
         "The key `workload.N.synthetic.preset` takes one of these names. Keys that stand beside it replace those of "
         "the "
         "model.\n";
-    for (const auto& at : io::find_models("workloads")) {
-        const auto model = io::read_workload_model(at.file);
+    for (const auto& model : good_workloads()) {
         out += fmt::format("\n## {}\n\n{} Source: {}.\n\n```text\n{}```\n\n", model.name, sentence(model.doc),
                            cell(model.source), scenario::write_resolved(model.synthetic));
         std::vector<std::vector<std::string>> rows;

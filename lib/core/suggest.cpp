@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace ampacity {
 namespace {
@@ -51,6 +52,16 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
         }
     }
     return best;
+}
+
+std::vector<std::string_view> containing(std::string_view text, std::span<const std::string_view> known) {
+    std::vector<std::string_view> out;
+    if (text.empty()) return out;
+    std::copy_if(known.begin(), known.end(), std::back_inserter(out), [text](std::string_view name) {
+        return std::search(name.begin(), name.end(), text.begin(), text.end(),
+                           [](char a, char b) { return folded(a) == folded(b); }) != name.end();
+    });
+    return out;
 }
 
 std::string suggestion(std::string_view text, std::span<const std::string_view> known) {

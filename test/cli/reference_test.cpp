@@ -43,6 +43,23 @@ TEST_CASE("a file and its columns are described") {
     CHECK(contains(ampacity::test::ampacity({"describe", "jobs.csv"}).out, "[GPU-s]"));
 }
 
+TEST_CASE("names that may be meant are suggested, of whatever kind") {
+    const auto remedy = [](const std::string& name) {
+        const auto m = check_refused(ampacity::test::ampacity({"describe", name}), 2);
+        CHECK(m.value == name);
+        return m.remedy;
+    };
+    CHECK(remedy("esay") == "did you mean `easy`?");
+    CHECK(remedy("spraed") == "did you mean `spread`?");
+    CHECK(remedy("summary.jsn") == "did you mean `summary.json`?");
+    CHECK(remedy("jct") == "did you mean `jct_s.mean`, `jct_s.p50`, `jct_s.p90`, `jct_s.p99`, `jct_s.max`?");
+    CHECK(remedy("philly") == "did you mean `philly-csv`, `philly-like`?");
+    CHECK(remedy("pool_gpus") == "did you mean `fleet.pool_gpus`?");
+    CHECK(remedy("tresholds") == "did you mean `scheduler.las.thresholds`?");
+    CHECK(remedy("synthetic").ends_with("`, ...?"));
+    CHECK(remedy("tetris").starts_with("see `ampacity list"));
+}
+
 TEST_CASE("the keys that ask for a file exist") {
     std::vector<std::string> keys;
     for (const auto& k : ampacity::scenario::key_reference()) keys.push_back(k.path);

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ampacity {
 
@@ -18,6 +19,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// The nearest of `known`, the first among equals; empty when none is within a third of the
 /// text's length (at least 1 edit, at most 3).
 std::string_view nearest(std::string_view text, std::span<const std::string_view> known);
+
+/// Those of `known` that contain `text`, in their order; case and `_`/`-` do not count.
+std::vector<std::string_view> containing(std::string_view text, std::span<const std::string_view> known);
 
 /// The remedy for an unknown name: "did you mean `easy`?", or where nothing is near,
 /// "known: easy, fifo" with at most 20 names.

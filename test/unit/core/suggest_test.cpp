@@ -31,6 +31,14 @@ TEST_CASE("edit distance is symmetric and obeys its bounds", "[suggest]") {
     }
 }
 
+TEST_CASE("names that hold a text are found in their order", "[suggest]") {
+    const std::array<std::string_view, 4> known{"wait_s.mean", "jct_s.mean", "JCT-s.p50", "makespan_s"};
+    CHECK(containing("jct_s", known) == std::vector<std::string_view>{"jct_s.mean", "JCT-s.p50"});
+    CHECK(containing("mean", known) == std::vector<std::string_view>{"wait_s.mean", "jct_s.mean"});
+    CHECK(containing("meant", known).empty());
+    CHECK(containing("", known).empty());
+}
+
 TEST_CASE("a suggestion is near, or the list of what is known", "[suggest]") {
     const std::array<std::string_view, 4> known{"fifo", "easy", "sjf", "conservative"};
     CHECK(nearest("fifi", known) == "fifo");

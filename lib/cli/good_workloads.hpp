@@ -1,0 +1,28 @@
+#pragma once
+/// \file
+/// The workload models that exist, for lists of them: a bad file does not hide the others.
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/io/models.hpp>
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <vector>
+
+namespace ampacity::cli {
+
+/// Those that can be read; what is wrong with each other one goes to stderr.
+inline std::vector<scenario::workload_model> good_workloads() {
+    std::vector<scenario::workload_model> out;
+    for (const auto& at : io::find_models("workloads")) {
+        try {
+            out.push_back(io::read_workload_model(at.file));
+        } catch (const scenario_error& e) {
+            fmt::print(stderr, "{}\n", e.what());
+        }
+    }
+    return out;
+}
+
+}  // namespace ampacity::cli
