@@ -1,3 +1,4 @@
+#include "file_damage.hpp"
 #include "line_reader.hpp"
 #include "ordered_trace.hpp"
 
@@ -64,6 +65,28 @@ bool looks_like_swf(std::string_view line) {
     return num_fields == swf_format().columns.size();
 }
 
+std::string_view guess_format(const std::filesystem::path& path) {
+    std::filesystem::path name = path.filename();
+    if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
+    if (name.extension() == ".swf") return swf_format().name;
+    const auto fail = [&](const char* why, std::string value) {
+        throw data_error(
+            {{path.string(), 1, 1}, "format", why, std::move(value), "name it with --format: " + known_formats()});
+    };
+    std::error_code unknown;
+    const auto kind = std::filesystem::status(path, unknown).type();
+    using std::filesystem::file_type;
+    if (kind == file_type::fifo || kind == file_type::character || kind == file_type::socket)
+        fail("cannot be told from a pipe", {});
+    const std::string line = first_line(path);
+    if (looks_like_swf(line)) return swf_format().name;
+    for (const job_trace_format& format : job_trace_formats()) {
+        if (!format.by_position && names_columns_of(format, line)) return format.name;
+    }
+    fail("not recognised by the first line", printable(line));
+    return {};
+}
+
 }  // namespace
 
 std::span<const job_trace_format> job_trace_formats() noexcept {
@@ -84,7 +107,8 @@ std::unique_ptr<trace_source> open_job_trace(const job_trace_options& options) {
     }
     std::vector<std::string_view> names;
     for (const job_trace_format& format : job_trace_formats()) {
-        if (format.name == options.format) return openers[names.size()](options);
+        if (format.name == options.format)
+            return blame_damage(options.path, [&] { return openers[names.size()](options); });
         names.push_back(format.name);
     }
     throw scenario_error(
@@ -92,25 +116,7 @@ std::unique_ptr<trace_source> open_job_trace(const job_trace_options& options) {
 }
 
 std::string_view guess_job_trace_format(const std::filesystem::path& path) {
-    std::filesystem::path name = path.filename();
-    if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-    if (name.extension() == ".swf") return swf_format().name;
-    const auto fail = [&](const char* why, std::string value) {
-        throw data_error(
-            {{path.string(), 1, 1}, "format", why, std::move(value), "name it with --format: " + known_formats()});
-    };
-    std::error_code unknown;
-    const auto kind = std::filesystem::status(path, unknown).type();
-    using std::filesystem::file_type;
-    if (kind == file_type::fifo || kind == file_type::character || kind == file_type::socket)
-        fail("cannot be told from a pipe", {});
-    const std::string line = first_line(path);
-    if (looks_like_swf(line)) return swf_format().name;
-    for (const job_trace_format& format : job_trace_formats()) {
-        if (!format.by_position && names_columns_of(format, line)) return format.name;
-    }
-    fail("not recognised by the first line", printable(line));
-    return {};
+    return blame_damage(path, [&] { return guess_format(path); });
 }
 
 }  // namespace ampacity::io

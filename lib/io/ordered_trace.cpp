@@ -1,5 +1,7 @@
 #include "ordered_trace.hpp"
 
+#include "file_damage.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <system_error>
@@ -40,6 +42,10 @@ ordered_trace::ordered_trace(const job_trace_options& options, time_origin origi
 }
 
 std::size_t ordered_trace::next(std::span<workload::job_request> out) {
+    return blame_damage(path(), [&] { return next_jobs(out); });
+}
+
+std::size_t ordered_trace::next_jobs(std::span<workload::job_request> out) {
     std::size_t n = 0;
     while (n < out.size()) {
         while (!ended_ && (window_.empty() || window_.front().submit > settled_)) ended_ = !take_record();

@@ -60,6 +60,7 @@ private:
         std::uint32_t reason;
     };
 
+    std::size_t next_jobs(std::span<workload::job_request> out);
     bool take_record();
 
     name_table names_;

@@ -4,6 +4,7 @@
 #include "support/cases.hpp"
 #include "support/gzip.hpp"
 #include "support/random_workload.hpp"
+#include "support/zstd.hpp"
 
 #include <unistd.h>
 
@@ -237,6 +238,29 @@ TEST_CASE("corrupt gzip data is refused") {
         here.write("jobs.csv.gz", text);
         check_whole_file(refused(here), "jobs.csv.gz");
     }
+}
+
+TEST_CASE("damage of compressed data is named as such, also where its text reads wrongly first") {
+    const auto check = [](const std::string& packed, const std::string& file, const std::string& kind) {
+        const workspace here{with(small_scenario, "jobs.csv", file)};
+        for (std::size_t i = 1; i < 16; ++i) {
+            const std::size_t at = packed.size() * i / 16;
+            INFO(file << ", byte " << at);
+            auto text = packed;
+            text[at] = static_cast<char>(text[at] ^ 0x55);
+            here.write(file, text);
+            const auto m = refused(here);
+            check_placed(m, file);
+            CHECK((m.what == "corrupt " + kind + " data" || m.what == "truncated " + kind + " data"));
+            CHECK(contains(m.value, "compressed byte"));
+        }
+    };
+    check(gzip(long_trace()), "jobs.csv.gz", "gzip");
+    check(zstd(long_trace()), "jobs.csv.zst", "Zstandard");
+    // A sound file with a bad row is no damage.
+    const workspace here{zipped_scenario};
+    here.write("jobs.csv.gz", gzip(header + "a,0,1,oops\n"));
+    CHECK(refused(here).value == "oops");
 }
 
 TEST_CASE("a zstd trace is read or refused and never misread") {
