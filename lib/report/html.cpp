@@ -63,6 +63,18 @@ std::string about_cut_off(const cut_off& cut) {
     return out;
 }
 
+/// Records of the traces that were no jobs.
+std::string about_skipped(const run_summary& s) {
+    std::string reasons;
+    std::uint64_t sum = 0;
+    for (const auto& [reason, count] : s.skipped) {
+        append(reasons, {reasons.empty() ? "" : ", ", grouped(count), " ", escape(reason)});
+        sum += count;
+    }
+    return number(sum, "record", "records") + " of the traces " +
+           (sum == 1 ? "was no job and is" : "were no jobs and are") + " nowhere here: " + reasons + '.';
+}
+
 /// What is not in the means, before anything else is shown.
 void add_bands(page& to, const run_files& run) {
     const run_summary& s = run.summary;
@@ -88,6 +100,7 @@ void add_bands(page& to, const run_files& run) {
         text += '.';
         to.band(band_kind::warning, "Censored.", text + about_cut_off(cut_off_jobs(run)));
     }
+    if (!s.skipped.empty()) to.band(band_kind::note, "Skipped records.", about_skipped(s));
 }
 
 void add_mean_card(page& to, const run_summary& s, std::string_view name,

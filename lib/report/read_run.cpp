@@ -246,6 +246,7 @@ run_summary read_summary(const std::filesystem::path& path) {
                     .killed = file.count("jobs.killed"),
                     .unfinished = file.count("jobs.unfinished"),
                     .preemptions = file.count("jobs.preemptions"),
+                    .skipped = {},
                     .jct_s = read_distribution(file, "jct_s"),
                     .wait_s = read_distribution(file, "wait_s"),
                     .bounded_slowdown = read_distribution(file, "bounded_slowdown"),
@@ -254,6 +255,10 @@ run_summary read_summary(const std::filesystem::path& path) {
                     .capacity_gpu_hours = file.optional_number("gpu_hours.capacity"),
                     .gpu_hours = {},
                     .further = {}};
+    if (const auto* skipped = file.find("jobs.skipped"); skipped != nullptr && skipped->is_object()) {
+        for (const auto& [reason, count] : skipped->items())
+            out.skipped.emplace_back(reason, file.count("jobs.skipped." + reason));
+    }
     if (const auto* hours = file.find("gpu_hours"); hours != nullptr && hours->is_object()) {
         for (const auto& [account, value] : hours->items()) {
             if (account != "capacity") out.gpu_hours.emplace_back(account, file.number("gpu_hours." + account));

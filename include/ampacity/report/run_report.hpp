@@ -37,6 +37,7 @@ struct run_summary {
     duration simulated{};
     bool interrupted = false;
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> skipped;  ///< records that were no jobs, by reason
     std::optional<sim::distribution_summary> jct_s, wait_s, bounded_slowdown;
     std::optional<double> makespan_s;
     std::optional<double> utilisation;

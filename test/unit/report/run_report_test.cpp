@@ -119,6 +119,19 @@ TEST_CASE("a report needs nothing from outside", "[report]") {
     CHECK(holds(page, "@media print"));
 }
 
+TEST_CASE("skipped records are shown by reason", "[report]") {
+    CHECK_FALSE(holds(run_folder{}.jobs(two_jobs).page(), "Skipped"));
+    run_text text;
+    text.counts += R"(, "skipped": {"no_gpus": 1018, "<b>": 3})";
+    const std::string page = run_folder{text}.jobs(two_jobs).page();
+    CHECK(holds(page, "1,021 records of the traces were no jobs and are nowhere here: 1,018 no_gpus, 3 &lt;b&gt;."));
+    CHECK(unbalanced(page).empty());
+    text.counts = run_text{}.counts + R"(, "skipped": {"no_gpus": 1})";
+    CHECK(holds(run_folder{text}.page(), "1 record of the traces was no job and is nowhere here: 1 no_gpus."));
+    text.counts = run_text{}.counts + R"(, "skipped": {"no_gpus": -1})";
+    CHECK(run_folder{text}.fault().find("jobs.skipped.no_gpus") != std::string::npos);
+}
+
 TEST_CASE("equal files give equal reports", "[report]") {
     run_folder folder;
     folder.jobs(two_jobs);
