@@ -372,3 +372,25 @@ TEST_CASE("sparklines are drawn where they are asked for, and change no file") {
     CHECK(here.read("out/events.json") == events);
     CHECK(here.run_well({"--no-sparklines"}).out == plain.out);
 }
+
+TEST_CASE("names that are not UTF-8 stay as they are in CSV, and make no invalid JSON or HTML") {
+    const workspace here{small_scenario + "output: { placement: true, events: true }\n",
+                         "job_id,submit_s,gpus,duration_s,user\nM\xFCller,0,1,5,\xE9va\n\xC3,0,1,5,\xFF\n"};
+    here.run_well();
+    CHECK(contains(here.read("out/jobs.csv"), "\nM\xFCller,0,"));
+    CHECK(contains(here.read("out/placement.csv"), "\n\xC3,"));
+    std::size_t replaced = 0;
+    const auto events = nlohmann::json::parse(here.read("out/events.json"));  // throws where it is not UTF-8
+    for (const auto& e : events.at("traceEvents")) {
+        if (e.at("name") == "M\uFFFDller") ++replaced;
+    }
+    CHECK(replaced >= 2);
+    CHECK(here.call({"report", "out"}).status == 0);
+    const std::string page = here.read("out/report.html");
+    CHECK(contains(page, "M\uFFFDller"));
+    CHECK_NOTHROW(nlohmann::json(page).dump());
+    for (const char* file : {"summary.json", "run.json"})
+        CHECK_NOTHROW(nlohmann::json::parse(here.read(std::string{"out/"} + file)));
+    const auto statistics = nlohmann::json::parse(here.call({"trace", "jobs.csv", "--json"}).out);
+    CHECK(statistics.at("users").at("largest").at("name") == "\uFFFDva");
+}
