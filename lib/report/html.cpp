@@ -68,7 +68,7 @@ std::string about_skipped(const run_summary& s) {
     std::string reasons;
     std::uint64_t sum = 0;
     for (const auto& [reason, count] : s.skipped) {
-        append(reasons, {reasons.empty() ? "" : ", ", grouped(count), " ", escape(reason)});
+        append(reasons, {reasons.empty() ? "" : ", ", grouped(count), " ", reason});
         sum += count;
     }
     return number(sum, "record", "records") + " of the traces " +
