@@ -173,9 +173,9 @@ private:
 /// Empty optionals if there are none.
 template <class ForEach>
 [[nodiscard]] std::vector<std::optional<std::uint64_t>> select_percentiles(ForEach&& for_each,
-                                                                           std::vector<per_mille> percentiles) {
+                                                                           const std::vector<per_mille>& percentiles) {
     const std::size_t wanted = percentiles.size();
-    quantile_selector selector(std::move(percentiles));
+    quantile_selector selector(percentiles);
     do {
         for_each([&selector](std::uint64_t key) { selector.add(key); });
     } while (selector.end_pass());
