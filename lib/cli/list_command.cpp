@@ -74,11 +74,10 @@ void print_format(const io::job_trace_format& f) {
                f.by_position ? "fields of a line, in this order" : "columns, found by the names in the header");
     std::vector<line> columns;
     for (const auto& c : f.columns) {
-        const char* use = c.use == io::column_use::required      ? ""
-                          : c.use == io::column_use::optional    ? "; optional"
-                          : c.use == io::column_use::statistics  ? "; for `ampacity trace` only"
-                          : c.use == io::column_use::unsupported ? "; not supported yet, must be empty"
-                                                                 : "; not looked at";
+        const char* use = c.use == io::column_use::required     ? ""
+                          : c.use == io::column_use::optional   ? "; optional"
+                          : c.use == io::column_use::statistics ? "; for `ampacity trace` only"
+                                                                : "; not looked at";
         columns.push_back({"  " + std::string{c.name}, with_unit(c.doc, c.unit) + use});
     }
     print(columns);

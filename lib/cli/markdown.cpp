@@ -74,11 +74,10 @@ std::string formats_page() {
     for (const auto& f : io::job_trace_formats()) {
         std::vector<std::vector<std::string>> rows;
         for (const auto& c : f.columns) {
-            const char* use = c.use == io::column_use::required      ? "required"
-                              : c.use == io::column_use::optional    ? "optional"
-                              : c.use == io::column_use::statistics  ? "for `ampacity trace` only"
-                              : c.use == io::column_use::unsupported ? "must be empty: not supported yet"
-                                                                     : "not looked at";
+            const char* use = c.use == io::column_use::required     ? "required"
+                              : c.use == io::column_use::optional   ? "optional"
+                              : c.use == io::column_use::statistics ? "for `ampacity trace` only"
+                                                                    : "not looked at";
             rows.push_back({code(c.name), cell(c.unit), use, cell(c.doc)});
         }
         out += fmt::format("\n## {}\n\n{}\n", f.name, sentence(f.description));

@@ -1,5 +1,9 @@
 #include <ampacity/fleet/fleet_state.hpp>
 
+#include <bit>
+#include <memory>
+#include <utility>
+
 namespace ampacity::fleet {
 
 fleet_state fleet_state::pool(std::uint64_t gpus) {
@@ -15,12 +19,20 @@ fleet_state fleet_state::pool(std::uint64_t gpus) {
 
 fleet_state fleet_state::flat_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
     AMPACITY_ASSERT(count >= 1 && gpus_per_node >= 1 && gpus_per_node <= 64);
+    return of_nodes(free_index::nodes(count, gpus_per_node));
+}
+
+fleet_state fleet_state::racks(topology where, std::uint32_t gpus_per_node) {
+    AMPACITY_ASSERT(where.num_racks() >= 1 && gpus_per_node >= 1 && gpus_per_node <= 64);
+    return of_nodes(free_index::racks(std::make_shared<const topology>(std::move(where)), gpus_per_node));
+}
+
+fleet_state fleet_state::of_nodes(free_index all) {
     fleet_state f;
-    f.free_ = free_index::nodes(count, gpus_per_node);
+    f.installed_ = std::uint64_t{all.num_nodes()} * all.gpus_per_node();
+    f.state_.assign(all.num_nodes(), node_state::up);
+    f.free_ = std::move(all);
     f.empty_ = f.free_;
-    f.installed_ = std::uint64_t{count} * gpus_per_node;
-    f.state_.assign(count, node_state::up);
-    f.held_.assign(count, 0);
     f.gpus_in_[static_cast<std::size_t>(node_state::up)] = f.installed_;
     f.unallocated(node_state::up) = f.installed_;
     return f;
@@ -37,25 +49,19 @@ void fleet_state::advance(instant now) {
     }
 }
 
-void fleet_state::take(std::uint32_t gpus, std::span<const gpu_share> shares) {
-    free_.take(gpus, shares);
-    for (const auto& s : shares) held_[index(s.node)] |= s.gpus;
-    unallocated(node_state::up) -= gpus;
+void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
+    free_.take(wanted, shares);
+    unallocated(node_state::up) -= wanted.gpus;
 }
 
-void fleet_state::give(std::uint32_t gpus, std::span<const gpu_share> shares) {
+void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
+    free_.give(wanted, shares);
     if (is_pool()) {
-        free_.give(gpus, shares);
-        unallocated(node_state::up) += gpus;
+        unallocated(node_state::up) += wanted.gpus;
         return;
     }
     for (const auto& s : shares) {
-        auto& held = held_[index(s.node)];
-        AMPACITY_ASSERT((s.gpus & ~held) == 0);
-        held &= ~s.gpus;
-        const node_state in = state_[index(s.node)];
-        if (in == node_state::up) free_.give(s);
-        unallocated(in) += static_cast<std::uint64_t>(std::popcount(s.gpus));
+        unallocated(state_[index(s.node)]) += static_cast<std::uint64_t>(std::popcount(s.gpus));
     }
 }
 
@@ -63,12 +69,10 @@ void fleet_state::set_state(node_id node, node_state to) {
     AMPACITY_ASSERT(!is_pool());
     const node_state from = state_[index(node)];
     if (from == to) return;
-    const std::uint64_t held = held_[index(node)];
+    const std::uint64_t held = free_.held_mask(node);
     AMPACITY_ASSERT(held == 0 || to == node_state::up || to == node_state::draining);
-    const std::uint64_t unheld = free_index::full_mask(free_.gpus_per_node()) & ~held;
-    const auto count = static_cast<std::uint64_t>(std::popcount(unheld));
-    if (from == node_state::up) free_.take({.node = node, .gpus = unheld});
-    if (to == node_state::up) free_.give({.node = node, .gpus = unheld});
+    const std::uint64_t count = free_.gpus_per_node() - static_cast<std::uint64_t>(std::popcount(held));
+    free_.set_in_service(node, to == node_state::up);
     state_[index(node)] = to;
     gpus_in_[static_cast<std::size_t>(from)] -= free_.gpus_per_node();
     gpus_in_[static_cast<std::size_t>(to)] += free_.gpus_per_node();

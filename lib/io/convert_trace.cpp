@@ -36,7 +36,7 @@ public:
         if (columns_.user) out += ",user";
         if (columns_.group) out += ",group";
         if (columns_.priority) out += ",priority";
-        if (columns_.spread) out += ",spread";
+        if (columns_.placement) out += ",segment,within,exclusive,spread";
         if (columns_.end) out += ",status";
         return out += '\n';
     }
@@ -61,7 +61,7 @@ public:
             append_csv_text(out, source_.text(index));
         }
         if (columns_.priority) out += ',' + std::to_string(job.priority);
-        if (columns_.spread) out += job.placement.spread ? ",true" : ",false";
+        if (columns_.placement) append_placement(out, job.placement);
         if (columns_.end) {
             out += ',';
             if (end != ending::unknown) out += ending_names[static_cast<std::size_t>(end)];
@@ -70,6 +70,15 @@ public:
     }
 
 private:
+    static void append_placement(std::string& out, const workload::placement_constraint& p) {
+        out += ',';
+        if (p.segment != 0) out += std::to_string(p.segment);
+        out += ',';
+        if (p.within != scope::fleet) out += scope_names[static_cast<std::size_t>(p.within)];
+        out += p.exclusive ? ",rack," : ",,";
+        out += p.spread ? "true" : "false";
+    }
+
     const trace_source& source_;
     recorded_columns columns_;
 };

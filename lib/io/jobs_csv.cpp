@@ -1,5 +1,6 @@
 #include "csv_trace.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -37,9 +38,12 @@ constexpr std::array columns{
                  "how the job ended in reality: finished, failed, cancelled, partial, running, or any text",
                  column_use::statistics},
     trace_column{"model", "", "what it computed", column_use::ignored},
-    trace_column{"segment", "", "nodes of the job that stay together", column_use::unsupported},
-    trace_column{"within", "", "the part of the fleet that holds the job", column_use::unsupported},
-    trace_column{"exclusive", "", "whole nodes for the job alone", column_use::unsupported},
+    trace_column{"segment", "", "the job is cut into segments of so many nodes, each inside one rack",
+                 column_use::optional},
+    trace_column{"within", "", "the part of the fleet that holds the job: rack, block, site or fleet",
+                 column_use::optional},
+    trace_column{"exclusive", "", "rack, 1 or true: no other job in its racks while it runs; 0 or false",
+                 column_use::optional},
     trace_column{"spread", "", "take GPUs node by node in the placer's order: 1 or true, 0 or false",
                  column_use::optional},
 };
@@ -49,7 +53,7 @@ constexpr job_trace_format format{
     .name = "jobs-csv",
     .description = "one job per row, times in seconds from the scenario's start",
     .columns = columns,
-    .records = {.estimate = true, .user = true, .group = true, .priority = true, .spread = true, .end = true}};
+    .records = {.estimate = true, .user = true, .group = true, .priority = true, .placement = true, .end = true}};
 
 class jobs_csv final : public csv_trace {
 public:
@@ -68,10 +72,10 @@ private:
         if (has(user)) job.user = name(user);
         if (has(group)) job.group = name(group);
         if (!field(priority).empty()) job.priority = read_priority();
-        if (!field(spread).empty()) job.placement.spread = read_spread();
-        for (const column wish : {segment, within, exclusive}) {
-            if (!field(wish).empty()) fail(wish, "not supported yet", "leave the field empty");
-        }
+        if (!field(segment).empty()) job.placement.segment = read_segment();
+        if (!field(within).empty()) job.placement.within = read_within();
+        if (!field(exclusive).empty()) job.placement.exclusive = field(exclusive) == "rack" || read_bool(exclusive);
+        if (!field(spread).empty()) job.placement.spread = read_bool(spread);
         facts.end = ending_named(field(status));
         return true;
     }
@@ -86,11 +90,27 @@ private:
         return static_cast<std::int32_t>(value);
     }
 
-    [[nodiscard]] bool read_spread() const {
-        const std::string_view text = field(spread);
+    [[nodiscard]] std::uint16_t read_segment() const {
+        const auto [state, value] = parse_integer(field(segment));
+        if (state != decimal_status::ok || value < 0 || value > std::numeric_limits<std::uint16_t>::max())
+            fail(segment, "no number of nodes", "give a whole number from 1 to 65535, or nothing");
+        return static_cast<std::uint16_t>(value);
+    }
+
+    [[nodiscard]] scope read_within() const {
+        const auto* const at = std::find(scope_names.begin(), scope_names.end(), field(within));
+        if (at == scope_names.end()) fail(within, "no part of a fleet", "give rack, block, site or fleet, or nothing");
+        return static_cast<scope>(at - scope_names.begin());
+    }
+
+    [[nodiscard]] bool read_bool(column c) const {
+        const std::string_view text = field(c);
         if (text == "1" || text == "true") return true;
-        if (text != "0" && text != "false")
-            fail(spread, "neither true nor false", "give 1 or true, 0 or false, or nothing");
+        if (text != "0" && text != "false") {
+            fail(c, "neither true nor false",
+                 c == exclusive ? "give rack, 1 or true, 0 or false, or nothing"
+                                : "give 1 or true, 0 or false, or nothing");
+        }
         return false;
     }
 };

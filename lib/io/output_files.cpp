@@ -25,6 +25,13 @@ constexpr std::array placement{
     output_column{"nodes", "", "node:GPUs, separated by `;`, such as 0:8;1:4; empty on a pool"},
 };
 
+constexpr std::array rejected{
+    output_column{"job_id", "", "the name in the trace"},
+    output_column{"time_s", "s", "when it was rejected: as it arrived, or later by the policy"},
+    output_column{"gpus", "", "GPUs that it asks for"},
+    output_column{"reason", "", "why it can never run, in words"},
+};
+
 constexpr std::array telemetry{
     output_column{
         "time_s", "s",
@@ -39,6 +46,8 @@ constexpr std::array telemetry{
 constexpr std::array table{
     output_description{"summary.json", "always", "the metrics: the same bytes for the same inputs", {}},
     output_description{"jobs.csv", "output.jobs", "one row per job, in file order; exact decimals", jobs},
+    output_description{"rejected.csv", "output.jobs", "one row per rejected job, if there is one, in order of time",
+                       rejected},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
     output_description{"events.json",

@@ -34,8 +34,8 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json", "jobs.csv",      "requests.csv", "placement.csv", "telemetry.csv",
-                               "events.json",  "resolved.yaml", "run.json",     "report.html"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
+                               "telemetry.csv", "events.json", "resolved.yaml", "run.json",     "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -193,6 +193,7 @@ private:
 
 struct run_files::streams {
     std::unique_ptr<folder_lock> lock;
+    std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
     std::optional<event_trace> events;
@@ -241,9 +242,19 @@ void run_files::on_submit(const sim::job_event& e) {
 }
 
 void run_files::on_reject(const sim::job_event& e) {
-    if (!streams_->events) return;
     const timed clock{writing_};
-    streams_->events->reject(e, simulation_->source(e.source));
+    if (streams_->events) streams_->events->reject(e, simulation_->source(e.source));
+    if (!described_.output.jobs) return;
+    if (!streams_->rejected)
+        streams_->rejected.emplace(folder_ / "rejected.csv").text() += "job_id,time_s,gpus,reason\n";
+    std::string& out = streams_->rejected->text();
+    append_name(out, e.name, e.name_is_text, simulation_->source(e.source));
+    out += ',';
+    append_time(out, e.at);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},"), e.gpus);
+    append_csv_text(out, e.reason);
+    out += '\n';
+    streams_->rejected->row_done();
 }
 
 void run_files::on_stop(const sim::job_event& e, sim::run_end how) {
@@ -311,7 +322,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     const sim::summary& summary = s.results();
     {
         const timed clock{writing_};
-        for (auto* stream : {&streams_->placement, &streams_->telemetry}) {
+        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry}) {
             if (*stream) (*stream)->commit();
         }
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);

@@ -19,7 +19,7 @@ public:
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
         running_.erase(e);
-        if (shadow_known_ && e.key > shadow_ns_) then_.give(v[job].demand.gpus, v.held(job));
+        if (shadow_known_ && e.key > shadow_ns_) then_.give(v[job].demand, v.held(job));
         if (e.key != ticks_of(v.now)) early_ = true;
     }
 
@@ -63,14 +63,14 @@ private:
         queue_.remove(job);
         const ranked_job e = ending(v, job);
         running_.insert(e);
-        if (shadow_known_ && e.key > shadow_ns_) then_.take(v[job].demand.gpus, v.held(job));
+        if (shadow_known_ && e.key > shadow_ns_) then_.take(v[job].demand, v.held(job));
     }
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.
     void find_shadow(const view& v) {
         if (shadow_known_) {
             for (auto e = running_.begin(); e != running_.end() && e->key <= shadow_ns_; ++e) {
-                then_.take(v[e->job].demand.gpus, v.held(e->job));
+                then_.take(v[e->job].demand, v.held(e->job));
             }
         } else {
             then_ = v.capacity.free;
@@ -81,7 +81,7 @@ private:
         const fleet::demand head = v[queue_.front()].demand;
         for (auto e = running_.begin(); e != running_.end();) {
             const std::uint64_t at = e->key;
-            for (; e != running_.end() && e->key == at; ++e) then_.give(v[e->job].demand.gpus, v.held(e->job));
+            for (; e != running_.end() && e->key == at; ++e) then_.give(v[e->job].demand, v.held(e->job));
             if (fits(v.place, then_, head)) {
                 shadow_ns_ = at;
                 return;
@@ -95,9 +95,9 @@ private:
         if (then_.is_pool()) return then_.free_gpus() >= std::uint64_t{head.gpus} + wanted.gpus;
         shares_.clear();
         if (!v.place.place(v.capacity.free, wanted, shares_)) return false;
-        then_.take(wanted.gpus, shares_);
+        then_.take(wanted, shares_);
         const bool head_fits = fits(v.place, then_, head);
-        then_.give(wanted.gpus, shares_);
+        then_.give(wanted, shares_);
         return head_fits;
     }
 

@@ -1,8 +1,11 @@
+#include "gang.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/policy/placer.hpp>
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace ampacity::policy {
 namespace {
@@ -11,17 +14,6 @@ using fleet::demand;
 using fleet::free_index;
 using fleet::gpu_share;
 using fleet::node_set;
-
-/// Which of several suitable nodes comes first.
-enum class preference { lowest_row, fewest_free, most_free };
-
-/// The lowest `n` free GPUs of a node: the rule for which GPUs of a node a job gets.
-gpu_share lowest_gpus(const free_index& free, std::uint32_t row, std::uint32_t n) {
-    const std::uint64_t mask = free.free_mask(node_id{row});
-    std::uint64_t rest = mask;
-    for (std::uint32_t i = 0; i != n; ++i) rest &= rest - 1;
-    return {.node = node_id{row}, .gpus = mask & ~rest};
-}
 
 /// Can whole nodes and a remainder be had? Counts only.
 bool whole_nodes_fit(const free_index& free, std::uint32_t gpus) {
@@ -62,35 +54,263 @@ std::uint32_t node_for_remainder(const free_index& free, std::uint32_t remainder
     return node_set::npos;
 }
 
-/// Node by node in the order of preference, all free GPUs of each until there are enough.
-void place_node_by_node(const free_index& free, std::uint32_t gpus, preference prefer, std::vector<gpu_share>& out) {
-    const auto visit = [&](const node_set& nodes) {
-        for (auto row = nodes.first(); row != node_set::npos && gpus != 0; row = nodes.next(row)) {
-            const auto has = static_cast<std::uint32_t>(std::popcount(free.free_mask(node_id{row})));
-            const std::uint32_t n = std::min(gpus, has);
-            out.push_back(lowest_gpus(free, row, n));
-            gpus -= n;
+/// Calls `f(row)` for each node with a free GPU in the order of preference, until it returns true.
+template <class F>
+void visit_nodes(const free_index& free, preference prefer, F f) {
+    const auto visit = [&f](const node_set& nodes) {
+        for (auto row = nodes.first(); row != node_set::npos; row = nodes.next(row)) {
+            if (f(row)) return true;
         }
+        return false;
     };
     const std::uint32_t size = free.gpus_per_node();
     switch (prefer) {
-        case preference::lowest_row: visit(free.any_free()); break;
+        case preference::lowest_row: visit(free.any_free()); return;
         case preference::fewest_free:
-            for (std::uint32_t c = 1; c <= size && gpus != 0; ++c) visit(free.nodes_with(c));
-            break;
+            for (std::uint32_t c = 1; c <= size; ++c) {
+                if (visit(free.nodes_with(c))) return;
+            }
+            return;
         case preference::most_free:
-            for (std::uint32_t c = size; c >= 1 && gpus != 0; --c) visit(free.nodes_with(c));
-            break;
+            for (std::uint32_t c = size; c >= 1; --c) {
+                if (visit(free.nodes_with(c))) return;
+            }
+            return;
     }
 }
 
-/// The placers of flat nodes differ only in their preference.
-class flat_placer final : public placer {
+/// Node by node in the order of preference, all free GPUs of each until there are enough.
+void place_node_by_node(const free_index& free, std::uint32_t gpus, preference prefer, std::vector<gpu_share>& out) {
+    visit_nodes(free, prefer, [&](std::uint32_t row) {
+        const auto has = static_cast<std::uint32_t>(std::popcount(free.free_mask(node_id{row})));
+        const std::uint32_t n = std::min(gpus, has);
+        out.push_back(lowest_gpus(free, row, n));
+        gpus -= n;
+        return gpus == 0;
+    });
+}
+
+// --- racks ------------------------------------------------------------------------------------------
+
+/// Node by node within the first part of the wished scope that has room, no more nodes of a rack than it may use.
+void place_loosely(const free_index& free, demand wanted, preference prefer, std::vector<gpu_share>& out) {
+    const gang g{free, wanted};
+    any_range(free.where(), g.within, [&](std::uint32_t first, std::uint32_t last) {
+        if (loose_gpus(free, g, first, last) < wanted.gpus) return false;
+        std::uint32_t gpus = wanted.gpus;
+        const std::size_t begin = out.size();
+        visit_nodes(free, prefer, [&](std::uint32_t row) {
+            const std::uint32_t rack = free.where().rack_of(node_id{row});
+            if (rack < first || rack >= last || !g.allowed(free, rack)) return false;
+            const std::uint64_t mask = free.free_mask(node_id{row});
+            const auto has = static_cast<std::uint32_t>(std::popcount(mask));
+            if (has == g.node_gpus) {
+                const auto opened = static_cast<std::uint32_t>(
+                    std::count_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [&](const gpu_share& s) {
+                        return free.where().rack_of(s.node) == rack && free.held_mask(s.node) == 0;
+                    }));
+                if (opened == free.whole_nodes(rack)) return false;
+            }
+            const std::uint32_t n = std::min(gpus, has);
+            out.push_back(lowest_gpus(free, row, n));
+            gpus -= n;
+            return gpus == 0;
+        });
+        return true;
+    });
+}
+
+/// The rack for a job that must lie in one, npos without one.
+///
+/// lowest_row: the lowest rack that can take it. fewest_free: the fullest one, then the lowest; a job of less than a
+/// node goes by the fullest node first. most_free: less than a node goes to the node with most free GPUs, more to the
+/// lowest rack.
+std::uint32_t choose_rack(const free_index& free, const gang& g, preference prefer) {
+    std::uint32_t best = node_set::npos;
+    if (g.whole_nodes() == 0 && prefer != preference::lowest_row) {
+        const auto has_node = [&](std::uint32_t rack, std::uint32_t c) {
+            return g.allowed(free, rack) && (c == g.node_gpus ? free.whole_nodes(rack) : free.count_in(rack, c)) != 0;
+        };
+        for (std::uint32_t i = 0; i <= g.node_gpus - g.rest_gpus; ++i) {
+            const bool fewest = prefer == preference::fewest_free;
+            const std::uint32_t c = fewest ? g.rest_gpus + i : g.node_gpus - i;
+            if (free.count_with(c) == 0) continue;
+            if (!fewest) {
+                const node_set& nodes = free.nodes_with(c);
+                for (auto row = nodes.first(); row != node_set::npos; row = nodes.next(row)) {
+                    const std::uint32_t rack = free.where().rack_of(node_id{row});
+                    if (has_node(rack, c)) return rack;
+                }
+                continue;
+            }
+            for (std::uint32_t f = c; f != free.num_free_counts(); ++f) {
+                const node_set& racks = free.racks_with_free(f);
+                for (auto rack = racks.first(); rack != node_set::npos; rack = racks.next(rack)) {
+                    if (has_node(rack, c)) return rack;
+                }
+            }
+        }
+        return node_set::npos;
+    }
+    if (prefer == preference::fewest_free) {
+        const std::uint64_t least = std::uint64_t{g.units} * g.unit_size() + g.rest_size();
+        for (std::uint64_t f = least; f < free.num_free_counts(); ++f) {
+            const node_set& racks = free.racks_with_free(static_cast<std::uint32_t>(f));
+            for (auto rack = racks.first(); rack != node_set::npos; rack = racks.next(rack)) {
+                if (g.fits_in(free, rack)) return rack;
+            }
+        }
+        return node_set::npos;
+    }
+    for (std::uint64_t whole = g.whole_nodes(); whole <= free.where().most_nodes(); ++whole) {
+        const node_set& racks = free.racks_with_whole(static_cast<std::uint32_t>(whole));
+        for (auto rack = racks.first(); rack != node_set::npos && rack < best; rack = racks.next(rack)) {
+            if (g.fits_in(free, rack)) best = std::min(best, rack);
+        }
+    }
+    return best;
+}
+
+/// Divides a job over the racks [first, last), which can take it.
+///
+/// Units first: in the order of the racks; packed, as long as no rack can take all that are left, from the one that can
+/// take most, in the end from the fullest that can take them all. Then the rest, by the preferred node, the fullest
+/// rack (packed) and the lowest. Where the units leave no place for the rest it is the other way round.
+class division {
 public:
-    explicit flat_placer(preference prefer) : prefer_(prefer) {}
+    division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
+        : free_(free), gang_(g), prefer_(prefer), units_(last - first, 0) {
+        std::uint64_t total = 0;
+        for (std::uint32_t rack = first; rack != last; ++rack) {
+            racks_.push_back(rack);
+            total += g.units_in(free, rack);
+        }
+        if (prefer == preference::fewest_free) {
+            std::sort(racks_.begin(), racks_.end(), [&free](std::uint32_t a, std::uint32_t b) {
+                return std::pair{free.free_gpus_of(a), a} < std::pair{free.free_gpus_of(b), b};
+            });
+        }
+        std::uint32_t host = node_set::npos;
+        assign(host, first);
+        if (g.has_rest()) {
+            host = best_host([&](std::uint32_t rack, std::uint32_t beside) { return beside >= units_[rack - first]; });
+            if (host == node_set::npos) {
+                host = best_host([&](std::uint32_t rack, std::uint32_t beside) {
+                    return total - g.units_in(free, rack) + beside >= g.units;
+                });
+                assign(host, first);
+            }
+        }
+        for (const std::uint32_t rack : racks_) {
+            const std::uint32_t n = units_[rack - first];
+            if (n != 0 || rack == host) parts_.push_back({.rack = rack, .units = n, .rest = rack == host});
+        }
+        std::sort(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) { return a.rack < b.rack; });
+    }
+
+    [[nodiscard]] const std::vector<rack_part>& parts() const noexcept { return parts_; }
+
+private:
+    /// Gives out the units; the host takes no more than it can beside the rest.
+    void assign(std::uint32_t host, std::uint32_t first) {
+        std::fill(units_.begin(), units_.end(), 0);
+        std::uint32_t left = gang_.units;
+        const auto room = [&](std::uint32_t rack) {
+            if (units_[rack - first] != 0) return 0U;
+            return rack == host ? static_cast<std::uint32_t>(gang_.units_beside_rest(free_, rack))
+                                : gang_.units_in(free_, rack);
+        };
+        if (prefer_ != preference::fewest_free) {
+            for (const std::uint32_t rack : racks_) {
+                const std::uint32_t n = std::min(left, room(rack));
+                units_[rack - first] = n;
+                left -= n;
+            }
+            return;
+        }
+        while (left != 0) {
+            auto at =
+                std::find_if(racks_.begin(), racks_.end(), [&](std::uint32_t rack) { return room(rack) >= left; });
+            if (at == racks_.end()) {
+                at = std::max_element(racks_.begin(), racks_.end(),
+                                      [&](std::uint32_t a, std::uint32_t b) { return room(a) < room(b); });
+            }
+            const std::uint32_t n = std::min(left, room(*at));
+            AMPACITY_ASSERT(n != 0);
+            units_[*at - first] = n;
+            left -= n;
+        }
+    }
+
+    /// The best rack for the rest among those for which `may(rack, units beside the rest)`.
+    template <class F>
+    [[nodiscard]] std::uint32_t best_host(F may) const {
+        std::uint32_t best = node_set::npos;
+        std::uint32_t best_node = 0;
+        for (const std::uint32_t rack : racks_) {
+            const std::int32_t beside = gang_.units_beside_rest(free_, rack);
+            if (beside < 0 || !may(rack, static_cast<std::uint32_t>(beside))) continue;
+            const std::uint32_t node = node_for_rest(rack);
+            const bool better = best == node_set::npos || (prefer_ == preference::fewest_free && node < best_node) ||
+                                (prefer_ == preference::most_free && node > best_node);
+            if (!better) continue;
+            best = rack;
+            best_node = node;
+        }
+        return best;
+    }
+
+    /// Free GPUs of the node that the rest's part of a node would go to, before it does.
+    [[nodiscard]] std::uint32_t node_for_rest(std::uint32_t rack) const {
+        const std::uint32_t size = gang_.node_gpus;
+        if (gang_.rest_gpus == 0) return size;
+        const bool whole_left = free_.whole_nodes(rack) > gang_.rest_nodes;
+        if (prefer_ == preference::most_free) {
+            for (std::uint32_t c = size; c >= gang_.rest_gpus; --c) {
+                if (c == size ? whole_left : free_.count_in(rack, c) != 0) return c;
+            }
+        }
+        for (std::uint32_t c = gang_.rest_gpus; c != size; ++c) {
+            if (free_.count_in(rack, c) != 0) return c;
+        }
+        return size;
+    }
+
+    const free_index& free_;
+    const gang& gang_;
+    preference prefer_;
+    std::vector<std::uint32_t> racks_;  // in the order of preference
+    std::vector<std::uint32_t> units_;  // (racks), by row
+    std::vector<rack_part> parts_;
+};
+
+/// On racks: first-fit, pack and spread.
+void place_gang(const free_index& free, demand wanted, preference prefer, std::vector<gpu_share>& out) {
+    const gang g{free, wanted};
+    std::vector<rack_part> parts;
+    if (g.one_rack) {
+        parts.push_back({.rack = choose_rack(free, g, prefer), .units = g.units, .rest = g.has_rest()});
+    } else {
+        any_range(free.where(), g.within, [&](std::uint32_t first, std::uint32_t last) {
+            if (!racks_fit(free, g, first, last)) return false;
+            parts = division{free, g, prefer, first, last}.parts();
+            return true;
+        });
+    }
+    for (const rack_part& part : parts) fill(free, g, part, prefer, out);
+}
+
+/// The placers that differ only in their preference.
+class simple_placer final : public placer {
+public:
+    explicit simple_placer(preference prefer) : prefer_(prefer) {}
 
     bool place(const free_index& free, demand wanted, std::vector<gpu_share>& out) const override {
         if (!fits(free, wanted)) return false;
+        if (free.has_racks()) {
+            wanted.spread ? place_loosely(free, wanted, prefer_, out) : place_gang(free, wanted, prefer_, out);
+            return true;
+        }
         if (wanted.spread) {
             place_node_by_node(free, wanted.gpus, prefer_, out);
             return true;
@@ -109,6 +329,7 @@ public:
     }
 
     [[nodiscard]] bool fits(const free_index& free, demand wanted) const override {
+        if (free.has_racks()) return gang_fits(free, wanted);
         return wanted.spread ? wanted.gpus <= free.free_gpus() : whole_nodes_fit(free, wanted.gpus);
     }
 
@@ -118,8 +339,12 @@ private:
 
 }  // namespace
 
-std::unique_ptr<placer> make_first_fit() { return std::make_unique<flat_placer>(preference::lowest_row); }
-std::unique_ptr<placer> make_pack() { return std::make_unique<flat_placer>(preference::fewest_free); }
-std::unique_ptr<placer> make_spread() { return std::make_unique<flat_placer>(preference::most_free); }
+std::vector<rack_part> pack_over(const free_index& free, const gang& g, std::uint32_t first, std::uint32_t last) {
+    return division{free, g, preference::fewest_free, first, last}.parts();
+}
+
+std::unique_ptr<placer> make_first_fit() { return std::make_unique<simple_placer>(preference::lowest_row); }
+std::unique_ptr<placer> make_pack() { return std::make_unique<simple_placer>(preference::fewest_free); }
+std::unique_ptr<placer> make_spread() { return std::make_unique<simple_placer>(preference::most_free); }
 
 }  // namespace ampacity::policy

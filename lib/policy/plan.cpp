@@ -1,3 +1,5 @@
+#include "gang.hpp"
+
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
 #include <ampacity/policy/plan.hpp>
@@ -53,11 +55,12 @@ void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     if (gpus != j.demand.gpus) {
         refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and was given " + std::to_string(gpus));
     }
+    if (const char* const broken = broken_wish(fleet_.free(), j.demand, where)) refuse(job, broken);
     commit_start(job, j, where);
 }
 
 void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
-    fleet_.take(j.demand.gpus, where);
+    fleet_.take(j.demand, where);
     j.held = allocations_.store(where);
     j.state = job_state::running;
     j.run_start = now_;
@@ -73,7 +76,7 @@ void plan::preempt(job_id job) {
         }
     }
     const duration progress = j.done(now_);
-    fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+    fleet_.give(j.demand, allocations_.shares(j.held));
     actions_.push_back(
         {.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress, .run_start = j.run_start});
     j.held = {};
@@ -102,14 +105,14 @@ void plan::roll_back() {
         job_view& j = jobs_[index(a.job)];
         switch (a.kind) {
             case action_kind::start:
-                fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+                fleet_.give(j.demand, allocations_.shares(j.held));
                 allocations_.release(j.held);
                 j.held = {};
                 j.state = job_state::queued;
                 --j.attempt;
                 break;
             case action_kind::preempt:
-                fleet_.take(j.demand.gpus, allocations_.shares(a.before));
+                fleet_.take(j.demand, allocations_.shares(a.before));
                 j.held = a.before;
                 j.state = job_state::running;
                 j.progress = a.progress;

@@ -99,7 +99,7 @@ private:
         contested_.clear();
         for (auto at = running_.behind(limit); at != running_.end(); ++at) {
             contested_.push_back(*at);
-            unclaimed_.give(v[at->job].demand.gpus, v.held(at->job));
+            unclaimed_.give(v[at->job].demand, v.held(at->job));
         }
         shares_.clear();
         placed_.clear();
@@ -146,17 +146,19 @@ private:
 
     /// Does a contested running job still have its GPUs?
     bool keep(const view& v, job_id job) {
+        const fleet::demand wanted = v[job].demand;
         const auto held = v.held(job);
-        if (!std::all_of(held.begin(), held.end(), [this](const auto& s) { return unclaimed_.is_free(s); })) {
-            // From here on what is left of its GPUs belongs to nobody.
-            for (const auto& s : held) {
-                const std::uint64_t left = s.gpus & unclaimed_.free_mask(s.node);
-                if (left != 0) preferred_.give({.node = s.node, .gpus = left});
-            }
-            return false;
+        if (unclaimed_.is_free(wanted, held)) {
+            unclaimed_.take(wanted, held);
+            return true;
         }
-        unclaimed_.take(v[job].demand.gpus, held);
-        return true;
+        // From here on what is left of its GPUs belongs to nobody.
+        if (wanted.exclusive) preferred_.lock(held, false);
+        for (const auto& s : held) {
+            const std::uint64_t left = s.gpus & ~unclaimed_.held_mask(s.node);
+            if (left != 0) preferred_.give({.node = s.node, .gpus = left});
+        }
+        return false;
     }
 
     /// Finds a place: first where no running job still to be walked sits, then anywhere unclaimed.
@@ -165,11 +167,12 @@ private:
         const std::size_t begin = shares_.size();
         if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
         const auto where = std::span{shares_}.subspan(begin);
-        unclaimed_.take(wanted.gpus, where);
+        unclaimed_.take(wanted, where);
         for (const auto& s : where) {
-            const std::uint64_t mine = s.gpus & preferred_.free_mask(s.node);
+            const std::uint64_t mine = s.gpus & ~preferred_.held_mask(s.node);
             if (mine != 0) preferred_.take({.node = s.node, .gpus = mine});
         }
+        if (wanted.exclusive) preferred_.lock(where, true);
         placed_.push_back({.job = job, .begin = begin, .end = shares_.size()});
         return true;
     }

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::scenario {
@@ -18,14 +19,31 @@ std::vector<std::string_view> names_of(std::span<const policy::description> tabl
 ampacity::fleet::fleet_state make_fleet(const fleet& f) {
     using ampacity::fleet::fleet_state;
     if (f.pool_gpus) return fleet_state::pool(*f.pool_gpus);
-    return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count),
-                                   static_cast<std::uint32_t>(f.nodes->gpus));
+    if (f.nodes) {
+        return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count),
+                                       static_cast<std::uint32_t>(f.nodes->gpus));
+    }
+    ampacity::fleet::topology where;
+    const auto add = [&where](const rack_group& g) {
+        where.add({.count = static_cast<std::uint32_t>(g.count),
+                   .nodes = static_cast<std::uint32_t>(g.nodes_per_rack),
+                   .usable = static_cast<std::uint32_t>(g.usable_per_rack.value_or(0)),
+                   .racks_per_block = static_cast<std::uint32_t>(g.racks_per_block.value_or(0))});
+    };
+    if (f.racks) add(*f.racks);
+    for (const site& s : f.sites) {
+        where.next_site();
+        for (const rack_group& g : s.racks) add(g);
+    }
+    const rack_group& any = f.racks ? *f.racks : f.sites.front().racks.front();
+    return fleet_state::racks(std::move(where), static_cast<std::uint32_t>(any.gpus_per_node));
 }
 
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
-                                   .las_thresholds = {}};
+                                   .las_thresholds = {},
+                                   .topology_keeps_racks_whole = s.topology.keep_racks_whole};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
     return options;
 }
@@ -41,7 +59,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
     sim::parts parts{.fleet = make_fleet(s.fleet),
                      .sources = {},
                      .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
-                     .placer = policy::make_placer(s.scheduler.placer),
+                     .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
                      .until = s.until,
                      .enforce_estimate = s.enforce_estimate,
                      .sample_every = s.output.telemetry,

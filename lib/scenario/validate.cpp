@@ -24,6 +24,7 @@ public:
             given_ += m ? 1U : 0U;
             if (m) check_one(*m, f, path);
         } else if constexpr (is_list<M>) {
+            given_ += m.empty() ? 0U : 1U;
             for (std::size_t i = 0; i < m.size(); ++i) check_one(m[i], f, path + '.' + std::to_string(i));
         } else {
             check_one(m, f, path);
@@ -85,6 +86,38 @@ void check_workload(const std::vector<workload_entry>& workload, const reporter&
     }
 }
 
+void check_racks(const fleet& f, const reporter& report) {
+    std::uint64_t nodes = 0;
+    std::uint64_t gpus_per_node = 0;
+    const auto check_group = [&](const rack_group& g, const std::string& path) {
+        if (g.usable_per_rack && *g.usable_per_rack > g.nodes_per_rack) {
+            report.fail(path + ".usable_per_rack", "more than the nodes of a rack", std::to_string(*g.usable_per_rack),
+                        "write at most " + std::to_string(g.nodes_per_rack));
+        }
+        if (gpus_per_node != 0 && g.gpus_per_node != gpus_per_node) {
+            report.fail(path + ".gpus_per_node", "nodes of different sizes in one fleet are not supported yet",
+                        std::to_string(g.gpus_per_node), "write " + std::to_string(gpus_per_node));
+        }
+        gpus_per_node = g.gpus_per_node;
+        nodes += g.count * g.nodes_per_rack;
+        if (nodes > max_nodes) {
+            report.fail(path + ".count", "too many nodes", std::to_string(g.count),
+                        "write fewer racks: at most " + std::to_string(max_nodes) + " nodes in all");
+        }
+    };
+    if (f.racks) check_group(*f.racks, "fleet.racks");
+    for (std::size_t i = 0; i < f.sites.size(); ++i) {
+        const std::string path = "fleet.sites." + std::to_string(i);
+        if (f.sites[i].name.empty()) report.fail(path + ".name", "is empty", {}, "write a name");
+        for (std::size_t k = 0; k < i; ++k) {
+            if (f.sites[k].name == f.sites[i].name)
+                report.fail(path + ".name", "names another site too", f.sites[i].name, "write another name");
+        }
+        for (std::size_t k = 0; k < f.sites[i].racks.size(); ++k)
+            check_group(f.sites[i].racks[k], path + ".racks." + std::to_string(k));
+    }
+}
+
 void check_thresholds(const las_options& las, const reporter& report) {
     const auto& t = las.thresholds;
     for (std::size_t i = 1; i < t.size(); ++i) {
@@ -110,6 +143,7 @@ void check(const scenario& s, const locator& locate) {
     scenario::fields(ranges);
     check_name(s.name, report);
     check_workload(s.workload, report);
+    check_racks(s.fleet, report);
     check_thresholds(s.scheduler.las, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }

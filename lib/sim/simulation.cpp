@@ -7,6 +7,7 @@
 #include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
+#include <string>
 
 namespace ampacity::sim {
 namespace {
@@ -205,11 +206,15 @@ private:
                           .gpus = r.gpus,
                           .state = outcome::unfinished,
                           .name_is_text = r.name_is_text};
-        const fleet::demand wanted{.gpus = r.gpus, .spread = r.placement.spread};
+        const fleet::demand wanted{.gpus = r.gpus,
+                                   .segment = r.placement.segment,
+                                   .within = r.placement.within,
+                                   .exclusive = r.placement.exclusive,
+                                   .spread = r.placement.spread};
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
             records[r.row].state = outcome::rejected;
-            tell_submit(r, none<job_id>);
+            tell_submit(r, none<job_id>, wanted);
             return;
         }
         const job_id job = new_row();
@@ -231,7 +236,7 @@ private:
             allowance_[i] = estimated ? r.estimate : duration::max();
         }
         ++live_;
-        tell_submit(r, job);
+        tell_submit(r, job, wanted);
         policy_->on_submit(picture(), job);
         changed_ = true;
     }
@@ -259,7 +264,7 @@ private:
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
         const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
         end_run(i, kernel_.now());
-        fleet_.give(j.demand.gpus, allocations_.shares(j.held));
+        fleet_.give(j.demand, allocations_.shares(j.held));
         --running_;
         tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
@@ -333,8 +338,9 @@ private:
                 .user = seen_[i].user};
     }
 
-    void tell_submit(const workload::job_request& r, job_id job) {
+    void tell_submit(const workload::job_request& r, job_id job, fleet::demand wanted) {
         if (observers_.empty()) return;
+        const std::string reason = job == none<job_id> ? policy::why_never(fleet_.empty(), wanted) : std::string{};
         const job_event e{.at = r.submit,
                           .source = static_cast<std::uint16_t>(feed_.which()),
                           .name = r.name,
@@ -342,7 +348,8 @@ private:
                           .where = {},
                           .job = job,
                           .gpus = r.gpus,
-                          .user = r.user};
+                          .user = r.user,
+                          .reason = reason};
         for (observer* o : observers_) {
             o->on_submit(e);
             if (job == none<job_id>) o->on_reject(e);
@@ -387,6 +394,7 @@ private:
         if (!observers_.empty()) {
             job_event e = told(index(job), {}, kernel_.now());
             e.attempt = 0;
+            e.reason = "the policy refused it";
             for (observer* o : observers_) o->on_reject(e);
         }
         close(job, outcome::rejected, unset);

@@ -7,6 +7,7 @@
 /// list is empty and only the count matters. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/scope.hpp>
 
 #include <algorithm>
 #include <array>
@@ -29,10 +30,20 @@ struct gpu_share {
 /// What a job needs, as far as placing it is concerned.
 struct demand {
     std::uint32_t gpus = 0;
-    bool spread = false;  ///< take GPUs node by node instead of whole nodes
+    std::uint16_t segment = 0;        ///< nodes of a segment, each of which lies in one rack; 0: no segments
+    scope within : 2 = scope::fleet;  ///< holds the whole job
+    bool exclusive : 1 = false;       ///< no other job in its racks while it runs
+    bool spread : 1 = false;          ///< take GPUs node by node instead of whole nodes
 
-    friend constexpr bool operator==(const demand&, const demand&) = default;
+    /// Equal for equal demands only.
+    [[nodiscard]] constexpr std::uint64_t key() const noexcept {
+        return std::uint64_t{gpus} << 32U | std::uint64_t{segment} << 16U |
+               static_cast<std::uint64_t>(static_cast<unsigned>(within) << 2U | (exclusive ? 2U : 0U) |
+                                          (spread ? 1U : 0U));
+    }
+    friend constexpr bool operator==(const demand& a, const demand& b) noexcept { return a.key() == b.key(); }
 };
+static_assert(sizeof(demand) == 8);
 
 /// A list of shares inside an `allocation_arena`.
 struct allocation {

@@ -26,6 +26,8 @@ public:
     static fleet_state pool(std::uint64_t gpus);
     /// Flat nodes, all `up`. \pre count >= 1, 1 <= gpus_per_node <= 64
     static fleet_state flat_nodes(std::uint32_t count, std::uint32_t gpus_per_node);
+    /// Racks of nodes, all `up`. \pre at least one rack, 1 <= gpus_per_node <= 64
+    static fleet_state racks(topology where, std::uint32_t gpus_per_node);
 
     [[nodiscard]] bool is_pool() const noexcept { return free_.is_pool(); }
     /// All GPUs that are installed, in whatever state.
@@ -44,9 +46,9 @@ public:
     void advance(instant now);
 
     /// Takes GPUs for a job. \pre advanced to now; all of them free
-    void take(std::uint32_t gpus, std::span<const gpu_share> shares);
+    void take(demand wanted, std::span<const gpu_share> shares);
     /// Gives a job's GPUs back; on a node that is not up they do not become free.
-    void give(std::uint32_t gpus, std::span<const gpu_share> shares);
+    void give(demand wanted, std::span<const gpu_share> shares);
     /// Changes a node's state. \pre no job holds GPUs of a node that goes down or out of service
     void set_state(node_id node, node_state to);
 
@@ -56,6 +58,7 @@ public:
 private:
     static constexpr std::size_t num_states = 4;
 
+    static fleet_state of_nodes(free_index all);
     [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept {
         return unallocated_[static_cast<std::size_t>(s)];
     }
@@ -64,7 +67,6 @@ private:
     free_index empty_;
     std::uint64_t installed_ = 0;
     std::vector<node_state> state_;                        // (nodes)
-    std::vector<std::uint64_t> held_;                      // (nodes) GPUs held by jobs
     std::array<std::uint64_t, num_states> gpus_in_{};      // GPUs by state of their node
     std::array<std::uint64_t, num_states> unallocated_{};  // of those, held by no job
     instant advanced_to_{};

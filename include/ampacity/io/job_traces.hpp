@@ -28,10 +28,9 @@ namespace ampacity::io {
 /// What a build does with a column of a format.
 enum class column_use : std::uint8_t {
     required,
-    optional,     ///< may be left out, and each of its fields may be empty
-    ignored,      ///< may be there; its fields are not looked at
-    statistics,   ///< may be there; no job depends on it, the statistics of a trace do
-    unsupported,  ///< may be there as long as all its fields are empty
+    optional,    ///< may be left out, and each of its fields may be empty
+    ignored,     ///< may be there; its fields are not looked at
+    statistics,  ///< may be there; no job depends on it, the statistics of a trace do
 };
 
 /// A column of a format.
@@ -54,7 +53,7 @@ struct recorded_columns {
     bool user = false;
     bool group = false;
     bool priority = false;
-    bool spread = false;
+    bool placement = false;
     bool wait = false;  ///< time between submit and start
     bool end = false;   ///< how it ended
 };

@@ -167,8 +167,7 @@ private:
     };
 
     std::uint32_t lane_for(fleet::demand demand) {
-        const std::uint64_t key = std::uint64_t{demand.gpus} << 1U | static_cast<std::uint64_t>(demand.spread);
-        const auto [found, fresh] = lane_of_.try_emplace(key, static_cast<std::uint32_t>(lanes_.size()));
+        const auto [found, fresh] = lane_of_.try_emplace(demand.key(), static_cast<std::uint32_t>(lanes_.size()));
         if (fresh) {
             lanes_.emplace_back(demand);
             const auto smaller = [this](std::uint32_t row, std::uint32_t gpus) {

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,11 +46,20 @@ public:
     return free.is_pool() || p.place(free, wanted, out);
 }
 
+/// Why a job that does not fit this fleet, with nobody on it, never will: for people.
+[[nodiscard]] std::string why_never(const fleet::free_index& empty, fleet::demand wanted);
+
 /// Lowest node row first.
 [[nodiscard]] std::unique_ptr<placer> make_first_fit();
 /// The remainder goes to the node with the fewest free GPUs that suffice, then the lowest row.
 [[nodiscard]] std::unique_ptr<placer> make_pack();
 /// The node with the most free GPUs first, then the lowest row.
 [[nodiscard]] std::unique_ptr<placer> make_spread();
+
+/// Fewest racks, then the smallest largest share of a rack, then fewest blocks, then fewest sites, then the lowest
+/// racks; with `keep_racks_whole` a job that fits one rack gets the fullest instead of the lowest.
+[[nodiscard]] std::unique_ptr<placer> make_topology(bool keep_racks_whole = false);
+/// The smallest aligned group of 1, 2, 4, ... racks that has room, of these the fullest; whole racks first in it.
+[[nodiscard]] std::unique_ptr<placer> make_block();
 
 }  // namespace ampacity::policy

@@ -19,6 +19,7 @@ struct policy_options {
     bool srtf_by_estimate = false;  ///< order by remaining planning estimate instead of the truth
     std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000,
                                          gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
+    bool topology_keeps_racks_whole = false;  ///< ties between single racks go to the fullest instead of the lowest
 };
 
 /// A name and what it means, for `list` and `describe`.
@@ -34,6 +35,6 @@ struct description {
 /// Null for an unknown name.
 [[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view name, const policy_options& options);
 /// Null for an unknown name.
-[[nodiscard]] std::unique_ptr<placer> make_placer(std::string_view name);
+[[nodiscard]] std::unique_ptr<placer> make_placer(std::string_view name, const policy_options& options = {});
 
 }  // namespace ampacity::policy

@@ -41,11 +41,69 @@ struct node_group {
     friend bool operator==(const node_group&, const node_group&) = default;
 };
 
+/// The limit of nodes_per_rack.
+inline constexpr std::uint64_t max_nodes_per_rack = 1024;
+
+/// Equal racks: each is one NVLink domain.
+struct rack_group {
+    std::uint64_t nodes_per_rack = 18;
+    std::uint64_t gpus_per_node = 4;
+    std::uint64_t count = 0;                       ///< racks
+    std::optional<std::uint64_t> racks_per_block;  ///< none: all racks of the group are one block
+    std::optional<std::uint64_t> usable_per_rack;  ///< none: all nodes
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&rack_group::nodes_per_rack,
+              {.key = "nodes_per_rack", .doc = "nodes of one rack", .min = 1, .max = max_nodes_per_rack});
+        visit(&rack_group::gpus_per_node,
+              {.key = "gpus_per_node", .doc = "GPUs per node, the same in the whole fleet", .min = 1, .max = 64});
+        visit(
+            &rack_group::count,
+            {.key = "count", .doc = "number of racks", .required = true, .example = "33", .min = 1, .max = max_nodes});
+        visit(&rack_group::racks_per_block, {.key = "racks_per_block",
+                                             .doc = "racks of a block (a scalable unit); all of the group without it",
+                                             .example = "8",
+                                             .min = 1,
+                                             .max = max_nodes});
+        visit(&rack_group::usable_per_rack,
+              {.key = "usable_per_rack",
+               .doc = "nodes of a rack that jobs may use at a time, the others are spares; all without it",
+               .example = "16",
+               .min = 1,
+               .max = max_nodes_per_rack});
+        visit.not_yet("model");
+        visit.not_yet("online");
+    }
+    friend bool operator==(const rack_group&, const rack_group&) = default;
+};
+
+/// A place with racks of its own.
+struct site {
+    std::string name;
+    std::vector<rack_group> racks;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&site::name, {.key = "name", .doc = "names the site", .required = true, .example = "iad"});
+        visit(&site::racks, {.key = "racks",
+                             .doc = "its racks, in the order of their rows; groups may differ in size",
+                             .required = true,
+                             .example = "[ { nodes_per_rack: 18, gpus_per_node: 4, count: 64 } ]",
+                             .never_empty = true});
+        visit.not_yet("region");
+        visit.not_yet("power");
+    }
+    friend bool operator==(const site&, const site&) = default;
+};
+
 /// What the jobs run on: exactly one of its members.
 struct fleet {
     static constexpr bool exactly_one = true;
     std::optional<std::uint64_t> pool_gpus;
     std::optional<node_group> nodes;
+    std::optional<rack_group> racks;
+    std::vector<site> sites;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -56,8 +114,13 @@ struct fleet {
                                   .max = max_fleet_gpus});
         visit(&fleet::nodes,
               {.key = "nodes", .doc = "flat nodes, placed by scheduler.placer", .example = "{ gpus: 8, count: 64 }"});
-        visit.not_yet("racks");
-        visit.not_yet("sites");
+        visit(&fleet::racks, {.key = "racks",
+                              .doc = "racks (NVLink domains) in blocks, placed by scheduler.placer",
+                              .example = "{ nodes_per_rack: 18, gpus_per_node: 4, count: 33 }"});
+        visit(&fleet::sites, {.key = "sites",
+                              .doc = "several places with racks, in the order of their rows",
+                              .example = "[ { name: iad, racks: [ { count: 64 } ] } ]",
+                              .never_empty = true});
     }
     friend bool operator==(const fleet&, const fleet&) = default;
 };

@@ -56,6 +56,19 @@ struct las_options {
     friend bool operator==(const las_options&, const las_options&) = default;
 };
 
+/// Options of the placer `topology`.
+struct topology_options {
+    bool keep_racks_whole = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&topology_options::keep_racks_whole,
+              {.key = "keep_racks_whole",
+               .doc = "a job that fits one rack gets the fullest that has room, instead of the lowest"});
+    }
+    friend bool operator==(const topology_options&, const topology_options&) = default;
+};
+
 /// Who decides.
 struct scheduler {
     std::string policy;
@@ -63,6 +76,7 @@ struct scheduler {
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
+    topology_options topology{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -75,6 +89,7 @@ struct scheduler {
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
+        visit(&scheduler::topology, {.key = "topology", .doc = "options of the placer topology"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };

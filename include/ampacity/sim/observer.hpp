@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace ampacity::sim {
 
@@ -31,8 +32,9 @@ struct job_event {
     std::span<const fleet::gpu_share> where{};  ///< of that run; empty on a pool
     job_id job = none<job_id>;                  ///< names the job until it leaves; none if it was rejected on arrival
     std::uint32_t gpus = 0;
-    std::uint32_t user = 0;  ///< text index, 0 = none
-    instant since{};         ///< start of the run that ends
+    std::uint32_t user = 0;     ///< text index, 0 = none
+    instant since{};            ///< start of the run that ends
+    std::string_view reason{};  ///< of a rejection: why, for people; valid during the call
 };
 /// The event of a start.
 using job_start = job_event;

@@ -5,6 +5,7 @@
 /// A plain value of under 128 bytes; the simulation copies it into its live tables at submit and
 /// forgets it when the job leaves.
 
+#include <ampacity/core/scope.hpp>
 #include <ampacity/core/time.hpp>
 
 #include <array>
@@ -23,7 +24,10 @@ enum class job_kind : std::uint8_t {
 
 /// Where the GPUs of a job may be.
 struct placement_constraint {
-    bool spread = false;  ///< take GPUs node by node in the placer's order, without whole nodes
+    std::uint16_t segment = 0;  ///< the gang is cut into segments of so many nodes, each inside one rack; 0: it is not
+    scope within = scope::fleet;  ///< the part of the fleet that holds all of it
+    bool exclusive = false;       ///< no other job in its racks
+    bool spread = false;          ///< take GPUs node by node in the placer's order, without whole nodes or segments
 
     friend constexpr bool operator==(const placement_constraint&, const placement_constraint&) = default;
 };

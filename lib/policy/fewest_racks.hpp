@@ -1,0 +1,31 @@
+#pragma once
+/// \file
+/// Which racks should a job get, and how much of it each? The exact optimum of an order of wishes.
+///
+/// Fewest racks; then the smallest largest share of a rack; then fewest blocks; then fewest sites; then the list of
+/// racks that comes first. Shares are then as even as the racks allow, larger ones first. The number of racks and the
+/// largest share are found by binary search; blocks by dynamic programming over (blocks left, racks left), in
+/// O(blocks^2 x racks per block^2) where all blocks are alike; for a job that fits one rack none of this is needed.
+
+#include "gang.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::policy {
+
+/// What a rack could take.
+struct rack_offer {
+    std::uint32_t rack = 0;
+    std::uint32_t units = 0;
+    std::int32_t beside_rest = -1;  ///< units that it can take beside the rest; -1: not even the rest
+    std::uint32_t block = 0;
+    std::uint32_t site = 0;
+};
+
+/// `offers` stand in the order that decides ties, those of one block together, and blocks of one site. Empty if they
+/// cannot take the job.
+[[nodiscard]] std::vector<rack_part> fewest_racks(std::span<const rack_offer> offers, const gang& g);
+
+}  // namespace ampacity::policy

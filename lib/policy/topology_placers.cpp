@@ -1,0 +1,183 @@
+#include "builtin.hpp"
+#include "fewest_racks.hpp"
+#include "gang.hpp"
+
+#include <ampacity/policy/placer.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace ampacity::policy {
+namespace {
+
+using fleet::demand;
+using fleet::free_index;
+using fleet::gpu_share;
+using fleet::node_set;
+
+/// What both have in common: on fleets without racks, and for jobs that go node by node, they are `pack`.
+class rack_placer : public placer {
+public:
+    bool place(const free_index& free, demand wanted, std::vector<gpu_share>& out) const override {
+        if (!free.has_racks() || wanted.spread) return pack_->place(free, wanted, out);
+        if (!gang_fits(free, wanted)) return false;
+        const gang g{free, wanted};
+        for (const rack_part& part : divide(free, g)) fill(free, g, part, preference::fewest_free, out);
+        return true;
+    }
+    [[nodiscard]] bool fits(const free_index& free, demand wanted) const override { return pack_->fits(free, wanted); }
+
+protected:
+    /// \pre there is a place
+    [[nodiscard]] virtual std::vector<rack_part> divide(const free_index& free, const gang& g) const = 0;
+
+private:
+    std::unique_ptr<placer> pack_ = make_pack();
+};
+
+class topology_placer final : public rack_placer {
+public:
+    explicit topology_placer(bool keep_racks_whole) : keep_racks_whole_(keep_racks_whole) {}
+
+private:
+    std::vector<rack_part> divide(const free_index& free, const gang& g) const override {
+        if (const auto rack = one_rack(free, g); rack != node_set::npos)
+            return {{.rack = rack, .units = g.units, .rest = g.has_rest()}};
+        std::vector<rack_part> best;
+        goodness best_of{};
+        any_range(free.where(), g.within, [&](std::uint32_t first, std::uint32_t last) {
+            if (!racks_fit(free, g, first, last)) return false;
+            std::vector<rack_offer> offers;
+            for (std::uint32_t rack = first; rack != last; ++rack) {
+                const auto& block = free.where().block_at(free.where().rack_at(rack).block);
+                const rack_offer o{.rack = rack,
+                                   .units = g.units_in(free, rack),
+                                   .beside_rest = g.has_rest() ? g.units_beside_rest(free, rack) : -1,
+                                   .block = free.where().rack_at(rack).block,
+                                   .site = block.site};
+                if (o.units != 0 || o.beside_rest >= 0) offers.push_back(o);
+            }
+            auto parts = fewest_racks(offers, g);
+            const goodness of = judge(free, g, parts);
+            if (best.empty() || of < best_of) {
+                best = std::move(parts);
+                best_of = of;
+            }
+            return false;
+        });
+        return best;
+    }
+
+    /// The order of wishes, up to ties.
+    struct goodness {
+        std::uint64_t racks = 0, largest = 0, blocks = 0, sites = 0;
+        friend auto operator<=>(const goodness&, const goodness&) = default;
+    };
+    static goodness judge(const free_index& free, const gang& g, const std::vector<rack_part>& parts) {
+        goodness of{.racks = parts.size()};
+        for (std::size_t i = 0; i != parts.size(); ++i) {
+            const rack_part& p = parts[i];
+            of.largest = std::max(of.largest, p.units * g.unit_size() + (p.rest ? g.rest_size() : 0));
+            const auto block = [&](std::size_t k) { return free.where().rack_at(parts[k].rack).block; };
+            of.blocks += i == 0 || block(i) != block(i - 1) ? 1U : 0U;
+            of.sites += i == 0 || free.where().site_of(p.rack) != free.where().site_of(parts[i - 1].rack) ? 1U : 0U;
+        }
+        return of;
+    }
+
+    /// The rack that takes all of it: the lowest, or the fullest.
+    [[nodiscard]] std::uint32_t one_rack(const free_index& free, const gang& g) const {
+        std::uint32_t best = node_set::npos;
+        if (keep_racks_whole_) {
+            const std::uint64_t least = std::uint64_t{g.units} * g.unit_size() + g.rest_size();
+            for (std::uint64_t f = least; f < free.num_free_counts(); ++f) {
+                const node_set& racks = free.racks_with_free(static_cast<std::uint32_t>(f));
+                for (auto rack = racks.first(); rack != node_set::npos; rack = racks.next(rack)) {
+                    if (g.fits_in(free, rack)) return rack;
+                }
+            }
+            return best;
+        }
+        for (std::uint64_t whole = g.whole_nodes(); whole <= free.where().most_nodes(); ++whole) {
+            const node_set& racks = free.racks_with_whole(static_cast<std::uint32_t>(whole));
+            for (auto rack = racks.first(); rack != node_set::npos && rack < best; rack = racks.next(rack)) {
+                if (g.fits_in(free, rack)) best = rack;
+            }
+        }
+        return best;
+    }
+
+    bool keep_racks_whole_;
+};
+
+/// As Slurm's topology/block does: aligned groups of 1, 2, 4, ... racks of a block, then of blocks of a site, then of
+/// sites; of the smallest groups that have room the one with the fewest free GPUs, then the lowest.
+class block_placer final : public rack_placer {
+    std::vector<rack_part> divide(const free_index& free, const gang& g) const override {
+        const auto& where = free.where();
+        struct range {
+            std::uint32_t first, last;
+        };
+        std::vector<range> groups;
+        const auto best = [&]() -> const range* {
+            const range* found = nullptr;
+            std::uint64_t fewest = 0;
+            for (const range& r : groups) {
+                if (!racks_fit(free, g, r.first, r.last)) continue;
+                std::uint64_t gpus = 0;
+                for (std::uint32_t rack = r.first; rack != r.last; ++rack) gpus += free.free_gpus_of(rack);
+                if (found != nullptr && gpus >= fewest) continue;
+                found = &r;
+                fewest = gpus;
+            }
+            return found;
+        };
+        const auto divided = [&](const range& r) { return pack_over(free, g, r.first, r.last); };
+        // Groups of racks within blocks, ...
+        std::uint32_t widest = 1;
+        for (std::uint32_t b = 0; b != where.num_blocks(); ++b) widest = std::max(widest, where.block_at(b).racks);
+        for (std::uint32_t size = 1;; size *= 2) {
+            groups.clear();
+            for (std::uint32_t b = 0; b != where.num_blocks(); ++b) {
+                const auto& block = where.block_at(b);
+                for (std::uint32_t i = 0; i < block.racks; i += size) {
+                    groups.push_back({block.first_rack + i, block.first_rack + std::min(block.racks, i + size)});
+                }
+            }
+            if (const range* r = best()) return divided(*r);
+            if (size >= widest) break;
+        }
+        // ... of blocks within sites, ...
+        std::vector<range> sites;  // of blocks
+        for (std::uint32_t b = 0; b != where.num_blocks(); ++b) {
+            if (b == 0 || where.block_at(b).site != where.block_at(b - 1).site) sites.push_back({b, b});
+            ++sites.back().last;
+        }
+        const auto rack_at = [&](std::uint32_t b) {
+            return b == where.num_blocks() ? where.num_racks() : where.block_at(b).first_rack;
+        };
+        std::uint32_t most = 1;
+        for (const range& s : sites) most = std::max(most, s.last - s.first);
+        for (std::uint32_t size = 2; size < 2 * most; size *= 2) {
+            groups.clear();
+            for (const range& s : sites) {
+                for (std::uint32_t b = s.first; b < s.last; b += size) {
+                    groups.push_back({rack_at(b), rack_at(std::min(s.last, b + size))});
+                }
+            }
+            if (const range* r = best()) return divided(*r);
+        }
+        // ... and all.
+        return divided({0, where.num_racks()});
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<placer> make_topology(bool keep_racks_whole) {
+    return std::make_unique<topology_placer>(keep_racks_whole);
+}
+std::unique_ptr<placer> make_block() { return std::make_unique<block_placer>(); }
+
+}  // namespace ampacity::policy
