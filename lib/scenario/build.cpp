@@ -25,7 +25,10 @@ ampacity::fleet::fleet_state make_fleet(const fleet& f) {
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
-                                   .las_thresholds = {}};
+                                   .las_thresholds = {},
+                                   .round_policy = s.round.policy,
+                                   .round_every = s.round.every,
+                                   .explain_policy = s.explain.policy};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
     return options;
 }
