@@ -6,6 +6,7 @@
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/plan.hpp>
 #include <ampacity/policy/policy.hpp>
+#include <ampacity/policy/reason.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/view.hpp>
 
@@ -78,6 +79,9 @@ void a_policy_of_the_registry_decides() {
     easy->on_submit(v, job_id{1});
     easy->decide(v, s.plan);
     require(s.plan.actions().size() == 1 && s.plan.actions()[0].job == job_id{0}, "the head of the queue starts");
+    const policy::reason why = easy->explain(v, s.plan, job_id{1});
+    require(why.what == policy::obstacle::gpus && why.free_gpus == 2 && why.until == start_of_time + 3h,
+            "the other one waits for GPUs that are planned to be free in three hours");
     const auto known = policy::policies();
     require(std::any_of(known.begin(), known.end(), [](const auto& d) { return d.name == "easy"; }), "it is listed");
     require(policy::make_policy("no-such", {}) == nullptr, "an unknown name makes nothing");

@@ -2,9 +2,11 @@
 #include "example.hpp"
 
 #include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/sim/wait_recorder.hpp>
 
 #include <algorithm>
 
@@ -21,9 +23,32 @@ struct watcher final : sim::observer {
     void on_sample(const sim::sample& s) override { most_busy = std::max(most_busy, s.busy_gpus); }
 };
 
+/// A policy in rounds, and what kept a job waiting under it.
+void a_wait_is_explained() {
+    std::vector<sim::wait_stretch> stretches;
+    sim::wait_recorder recorder([](const sim::job_event& e) { return e.name == 1; },
+                                [&](const sim::wait_stretch& w) { stretches.push_back(w); });
+    sim::parts parts{
+        .fleet = fleet::fleet_state::pool(8),
+        .policy = policy::make_explain(policy::make_round(policy::make_policy("easy", {}), 6min), recorder),
+        .placer = policy::make_first_fit(),
+        .observers = {&recorder}};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{
+        {.name = 0, .work = 20min, .gpus_min = 8, .gpus = 8, .gpus_max = 8},
+        {.name = 1, .submit = start_of_time + 1min, .work = 5min, .gpus_min = 4, .gpus = 4, .gpus_max = 4}}));
+    sim::simulation s(std::move(parts));
+    s.run();
+    require(stretches.size() == 2, "it waited for two reasons");
+    require(stretches[0].why.what == policy::obstacle::round && stretches[0].to == start_of_time + 6min,
+            "for the round at minute six");
+    require(stretches[1].why.what == policy::obstacle::gpus && stretches[1].to == start_of_time + 24min,
+            "and for GPUs, until the round after minute twenty");
+}
+
 }  // namespace
 
 void simulation_example() {
+    a_wait_is_explained();
     watcher seen;
     sim::parts parts{.fleet = fleet::fleet_state::pool(8),
                      .policy = policy::make_policy("fifo", {}),

@@ -5,6 +5,7 @@
 #include "list_command.hpp"
 #include "run_command.hpp"
 #include "trace_command.hpp"
+#include "why_command.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
@@ -91,6 +92,12 @@ int run_program(int argc, char** argv) {
     CLI::App& validate = *app.add_subcommand("validate", "read everything, run nothing; print the resolved scenario");
     add_scenario_options(validate, options.of);
 
+    cli::why_options asked;
+    CLI::App& why = *app.add_subcommand("why", "why did a job wait? Runs the scenario again and tells");
+    add_scenario_options(why, asked.of);
+    why.add_option("--job", asked.job, "its job_id, as in jobs.csv")->required();
+    why.add_flag("--all", asked.all, "show every stretch of waiting, however many there are");
+
     std::string directory;
     std::string page;
     CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run");
@@ -154,6 +161,7 @@ int run_program(int argc, char** argv) {
     }
     if (run) return cli::run(options);
     if (validate) return cli::validate(options.of);
+    if (why) return cli::why(asked);
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
     if (list) return cli::list(what, markdown);

@@ -1,5 +1,6 @@
 #include "run_command.hpp"
 
+#include "loading.hpp"
 #include "progress.hpp"
 #include "skipped_text.hpp"
 #include "text_table.hpp"
@@ -9,6 +10,7 @@
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/policy/wrappers.hpp>
 #include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/scenario/build.hpp>
@@ -46,18 +48,6 @@ void catch_interrupts() {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
-}
-
-io::loaded_scenario load(const scenario_options& o) {
-    std::vector<io::scenario_override> overrides;
-    for (const auto& text : o.set) overrides.push_back(io::parse_override(text));
-    if (!o.seed.empty()) overrides.push_back({.path = "seed", .value = o.seed, .origin = "--seed " + o.seed});
-    if (!o.policy.empty())
-        overrides.push_back({.path = "scheduler.policy", .value = o.policy, .origin = "--policy " + o.policy});
-    if (!o.until.empty()) overrides.push_back({.path = "until", .value = o.until, .origin = "--until " + o.until});
-    auto loaded = io::read_scenario(o.scenario, overrides);
-    scenario::validate(loaded.value, [&loaded](std::string_view key) { return loaded.locate(key); });
-    return loaded;
 }
 
 /// 1234567.8 as "1,234,567.80".
@@ -142,19 +132,6 @@ void run_in_pieces(sim::simulation& s, progress_line& progress) {
     while (interrupted == 0 && s.run_rounds(events) == sim::status::paused) progress.update(s);
 }
 
-/// Calls `f`; a fault of the scenario that was found without its file gets its place there.
-template <class F>
-void with_places(const io::loaded_scenario& loaded, F f) {
-    try {
-        f();
-    } catch (const scenario_error& e) {
-        if (!e.details().where.file.empty() || e.details().key.empty()) throw;
-        diagnostic d = e.details();
-        d.where = loaded.locate(d.key);
-        throw scenario_error(std::move(d));
-    }
-}
-
 }  // namespace
 
 int validate(const scenario_options& options) {
@@ -182,6 +159,8 @@ int run(const run_options& options) {
     const bool draws = options.sparklines.value_or(isatty(STDOUT_FILENO) != 0 && shows_utf8());
     report::load_history history;
     if (draws) prepared.parts.observers.push_back(&history);
+    if (auto* const to = files.passes())
+        prepared.parts.policy = policy::make_explain(std::move(prepared.parts.policy), *to);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);
     io::run_facts facts{.wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}};

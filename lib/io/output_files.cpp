@@ -43,6 +43,29 @@ constexpr std::array telemetry{
     output_column{"finished_jobs", "", "jobs that have finished so far"},
 };
 
+constexpr std::array explain{
+    output_column{"job_id", "", "the name in the trace"},
+    output_column{"from_s", "s",
+                  "when the stretch of waiting begins: the submit, a preemption, or a change of the reason"},
+    output_column{"to_s", "s", "its end: a start, or a change of the reason; the stretches of a job cover its waiting"},
+    output_column{"passes", "", "scheduling passes that left the job waiting for this reason"},
+    output_column{
+        "reason", "",
+        "gpus: too few are free; placement: enough, but no place; order: it stands behind `blocker`, which has "
+        "no place, and the policy starts nothing behind such a job; reservation: it fits, but would delay "
+        "`blocker`; round: the next decision is due at `until_s`; unknown: it fits, and the policy says no "
+        "more"},
+    output_column{"ahead", "", "waiting jobs before it in the policy's order, at the first of these passes"},
+    output_column{"gpus", "", "GPUs that it needs"},
+    output_column{"least_free", "", "fewest GPUs free when it was its turn, over these passes"},
+    output_column{"most_free", "", "most GPUs free when it was its turn"},
+    output_column{"blocker", "", "the job in its way; empty where it is none"},
+    output_column{
+        "until_s", "s",
+        "as planned in the first of these passes: when `blocker` is to start, or the job itself where it holds a "
+        "reservation, or the next round; empty where nothing is planned"},
+};
+
 constexpr std::array table{
     output_description{"summary.json", "always", "the metrics: the same bytes for the same inputs", {}},
     output_description{"jobs.csv", "output.jobs", "one row per job, in file order; exact decimals", jobs},
@@ -50,6 +73,9 @@ constexpr std::array table{
                        rejected},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{
+        "explain.csv", "scheduler.policy",
+        "why the jobs of scheduler.explain.jobs waited, one row per stretch; written by the policy explain", explain},
     output_description{"events.json",
                        "output.events",
                        "a timeline of all runs, for Perfetto or chrome://tracing: a slice for each",

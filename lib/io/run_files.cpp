@@ -17,6 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -34,8 +35,9 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
-                               "telemetry.csv", "events.json", "resolved.yaml", "run.json",     "report.html"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
+                               "placement.csv", "telemetry.csv", "explain.csv",  "events.json",
+                               "resolved.yaml", "run.json",      "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -196,6 +198,8 @@ struct run_files::streams {
     std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
+    std::optional<output_file> explain;
+    std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
 };
 
@@ -230,18 +234,59 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
             "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
     }
+    if (described_.scheduler.policy == "explain") {
+        streams_->explain.emplace(folder_ / "explain.csv").text() +=
+            "job_id,from_s,to_s,passes,reason,ahead,gpus,least_free,most_free,blocker,until_s\n";
+        streams_->waits.emplace([this](const sim::job_event& e) { return is_explained(e); },
+                                [this](const sim::wait_stretch& w) { write_stretch(w); });
+    }
     if (described_.output.events) streams_->events.emplace(folder_ / "events.json", described_.workload.size());
 }
 
 run_files::~run_files() = default;
 
+policy::pass_listener* run_files::passes() noexcept { return streams_->waits ? &*streams_->waits : nullptr; }
+
+bool run_files::is_explained(const sim::job_event& e) const {
+    const auto& jobs = described_.scheduler.explain.jobs;
+    std::string name;
+    if (e.name_is_text)
+        name = simulation_->source(e.source).text(e.name);
+    else
+        name = std::to_string(e.name);
+    return std::find(jobs.begin(), jobs.end(), name) != jobs.end();
+}
+
+void run_files::write_stretch(const sim::wait_stretch& w) {
+    const timed clock{writing_};
+    std::string& out = streams_->explain->text();
+    const auto append = [&](const sim::job_label& j) {
+        append_name(out, j.name, j.name_is_text, simulation_->source(j.source));
+    };
+    append(w.job);
+    out += ',';
+    append_time(out, w.from);
+    out += ',';
+    append_time(out, w.to);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{},{},"), w.passes,
+                   policy::obstacle_names[static_cast<std::size_t>(w.why.what)], w.why.ahead, w.gpus, w.least_free,
+                   w.most_free);
+    if (w.why.blocker != none<job_id>) append(w.blocker);
+    out += ',';
+    if (w.why.until != never) append_time(out, w.why.until);
+    out += '\n';
+    streams_->explain->row_done();
+}
+
 void run_files::on_submit(const sim::job_event& e) {
+    if (streams_->waits) streams_->waits->on_submit(e);
     if (!streams_->events) return;
     const timed clock{writing_};
     streams_->events->submit(e, simulation_->source(e.source));
 }
 
 void run_files::on_reject(const sim::job_event& e) {
+    if (streams_->waits) streams_->waits->on_reject(e);
     const timed clock{writing_};
     if (streams_->events) streams_->events->reject(e, simulation_->source(e.source));
     if (!described_.output.jobs) return;
@@ -258,12 +303,14 @@ void run_files::on_reject(const sim::job_event& e) {
 }
 
 void run_files::on_stop(const sim::job_event& e, sim::run_end how) {
+    if (streams_->waits) streams_->waits->on_stop(e, how);
     if (!streams_->events) return;
     const timed clock{writing_};
     streams_->events->stop(e, how, simulation_->source(e.source));
 }
 
 void run_files::on_start(const sim::job_start& s) {
+    if (streams_->waits) streams_->waits->on_start(s);
     if (!streams_->placement && !streams_->events) return;
     const timed clock{writing_};
     if (streams_->events) streams_->events->start(s);
@@ -320,9 +367,10 @@ void run_files::write_jobs(const sim::simulation& s) const {
 
 void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& facts) {
     const sim::summary& summary = s.results();
+    if (streams_->waits) streams_->waits->finish(start_of_time + summary.simulated);
     {
         const timed clock{writing_};
-        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry}) {
+        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);

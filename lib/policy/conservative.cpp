@@ -93,10 +93,85 @@ public:
         reserve(v, p);
     }
 
+    /// The rule as it reads: all slots anew, in queue order, from what ran before this pass.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
+        r.ahead = waiting_before(v, job);
+        if (r.what == obstacle::gpus) return r;
+        const auto slots = slots_through(v, p, job);
+        if (slots.back().key == ticks_of(v.now)) return r;  // its slot is now: it has no place
+        const ranked_job other = first_in_the_way(v, p, slots);
+        r.what = obstacle::reservation;
+        r.blocker = other.job;
+        if (other.key < ticks_of(never)) r.until = instant{duration{static_cast<std::int64_t>(other.key)}};
+        return r;
+    }
+
 private:
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
         return {.key = v[job].planned_end_ns(), .order = v[job].order, .job = job};
+    }
+
+    /// When the running jobs for which `counts` holds are planned to end, and what is free until then.
+    template <class F>
+    [[nodiscard]] availability planned_without_queue(const view& v, F counts) const {
+        std::vector<std::pair<planned_time, std::int64_t>> ends;
+        auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            const std::int64_t gpus = v[e->job].demand.gpus;
+            if (e->key <= ticks_of(v.now) || !counts(e->job))
+                free += gpus;
+            else
+                ends.emplace_back(e->key, gpus);
+        }
+        availability planned;
+        planned.reset(ticks_of(v.now), free, ends);
+        return planned;
+    }
+
+    /// Is it among the starts of this pass?
+    [[nodiscard]] static bool starts(const plan& p, job_id job) {
+        const auto actions = p.actions();
+        return std::any_of(actions.begin(), actions.end(), [job](const action& a) { return a.job == job; });
+    }
+
+    /// The slots that this pass gave to the jobs up to `job`, in queue order; those that it started among them.
+    [[nodiscard]] std::vector<ranked_job> slots_through(const view& v, const plan& p, job_id job) const {
+        std::vector<ranked_job> slots;
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            if (starts(p, e->job) && v[e->job].order < v[job].order)
+                slots.push_back({.order = v[e->job].order, .job = e->job});
+        }
+        for (job_id j = queue_.front(); j != job; j = queue_.next(j)) slots.push_back({.order = v[j].order, .job = j});
+        slots.push_back({.order = v[job].order, .job = job});
+        std::sort(slots.begin(), slots.end(), before);
+        availability planned = planned_without_queue(v, [&](job_id j) { return !starts(p, j); });
+        slot_bounds bounds;
+        for (ranked_job& s : slots) {
+            const std::int64_t gpus = v[s.job].demand.gpus;
+            const duration length = v[s.job].remaining_time();
+            s.key = planned.earliest(bounds.bound(gpus, length, ticks_of(v.now)), gpus, length);
+            bounds.learn(gpus, length, s.key);
+            planned.claim(s.key, length, gpus);
+        }
+        return slots;
+    }
+
+    /// The first waiting job whose reservation keeps the last one of `slots` from starting now.
+    [[nodiscard]] ranked_job first_in_the_way(const view& v, const plan& p,
+                                              const std::vector<ranked_job>& slots) const {
+        const ranked_job& mine = slots.back();
+        const std::int64_t gpus = v[mine.job].demand.gpus;
+        const duration length = v[mine.job].remaining_time();
+        availability planned =
+            planned_without_queue(v, [&](job_id j) { return !starts(p, j) || v[j].order < mine.order; });
+        for (const ranked_job& s : slots) {
+            if (s.job == mine.job || starts(p, s.job)) continue;
+            planned.claim(s.key, v[s.job].remaining_time(), v[s.job].demand.gpus);
+            if (planned.earliest(ticks_of(v.now), gpus, length) != ticks_of(v.now)) return s;
+        }
+        return {.key = never_planned, .order = 0, .job = none<job_id>};
     }
 
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.

@@ -46,6 +46,18 @@ public:
         }
     }
 
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const job_id head = queue_.front();
+        reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
+        if (job == head || r.what == obstacle::unknown) r.until = shadow(v, v[head].demand);
+        if (r.what == obstacle::unknown) {
+            r.what = obstacle::reservation;
+            r.blocker = head;
+        }
+        r.ahead = waiting_before(v, job);
+        return r;
+    }
+
 private:
     static constexpr duration longest = duration::max() - duration{1};
 
@@ -87,6 +99,18 @@ private:
                 return;
             }
         }
+    }
+
+    /// The shadow time, found without what is kept of it.
+    [[nodiscard]] instant shadow(const view& v, fleet::demand head) const {
+        fleet::free_index then = v.capacity.free;
+        for (auto e = running_.begin(); e != running_.end();) {
+            const std::uint64_t at = e->key;
+            for (; e != running_.end() && e->key == at; ++e) then.give(v[e->job].demand, v.held(e->job));
+            if (fits(v.place, then, head))
+                return at < ticks_of(never) ? instant{duration{static_cast<std::int64_t>(at)}} : never;
+        }
+        return never;
     }
 
     /// May a job of this demand start now and run past the shadow?

@@ -68,17 +68,25 @@ void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_shar
     actions_.push_back({.kind = action_kind::start, .job = job});
 }
 
-void plan::preempt(job_id job) {
+void plan::preempt(job_id job, duration lost) {
     job_view& j = checked(job, job_state::running, "preempt");
     if (j.run_start == now_) {
         for (const auto& a : actions_) {
             if (a.kind == action_kind::start && a.job == job) refuse(job, "this plan has just started it");
         }
     }
-    const duration progress = j.done(now_);
+    if (lost < duration::zero() || lost > now_ - j.run_start) {
+        refuse(job, "it cannot lose " + format_ns_as_seconds(ticks(lost)) + " s of a run of " +
+                        format_ns_as_seconds(ticks(now_ - j.run_start)) + " s");
+    }
+    const duration progress = j.done(now_ - lost);
     fleet_.give(j.demand, allocations_.shares(j.held));
-    actions_.push_back(
-        {.kind = action_kind::preempt, .job = job, .before = j.held, .progress = j.progress, .run_start = j.run_start});
+    actions_.push_back({.kind = action_kind::preempt,
+                        .job = job,
+                        .before = j.held,
+                        .progress = j.progress,
+                        .run_start = j.run_start,
+                        .lost = lost});
     j.held = {};
     j.state = job_state::queued;
     j.progress = progress;

@@ -39,6 +39,19 @@ public:
         plan_wake_up(p);
     }
 
+    /// The jobs that run are the longest prefix that fits, so the first of the queue ended the walk.
+    [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
+        const job_id head = queue_.front().job;
+        reason r = seen_from_outside(v, v.capacity.free, job);
+        if (job != head) {
+            r.what = obstacle::order;
+            r.blocker = head;
+        }
+        const ranked_job mine = queued_place(v, job);
+        r.ahead = count_waiting(v, [&](job_id other) { return before(queued_place(v, other), mine); });
+        return r;
+    }
+
 protected:
     /// Key of a queued job.
     virtual std::uint64_t queued_key(const view& v, job_id job) const = 0;
@@ -69,9 +82,10 @@ private:
         end_run(v, e.job);
         p.preempt(e.job);
     }
-    void enqueue(const view& v, job_id job) {
-        queue_.push({.key = queued_key(v, job), .order = v[job].order, .job = job});
+    [[nodiscard]] ranked_job queued_place(const view& v, job_id job) const {
+        return {.key = queued_key(v, job), .order = v[job].order, .job = job};
     }
+    void enqueue(const view& v, job_id job) { queue_.push(queued_place(v, job)); }
 
     /// On a pool: preempts the last running jobs behind `limit` until `gpus` are free. When all of them are not
     /// enough, the job at `limit` is the first that does not fit, and the walk ends there: false.

@@ -7,6 +7,12 @@
 namespace ampacity::policy {
 namespace {
 
+/// The first that does not fit blocks those behind it.
+reason explain_blocking(const view& v, job_id head, job_id job) {
+    if (job == head) return seen_from_outside(v, v.capacity.free, job);
+    return {.what = obstacle::order, .blocker = head, .free_gpus = v.capacity.free.free_gpus()};
+}
+
 class fifo final : public policy {
 public:
     void on_submit(const view&, job_id job) override { queue_.push_back(job); }
@@ -15,6 +21,11 @@ public:
             queue_.pop_front();
             if (!queue_.empty()) v.expect(queue_.front());
         }
+    }
+    [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
+        reason r = explain_blocking(v, queue_.front(), job);
+        r.ahead = waiting_before(v, job);
+        return r;
     }
 
 private:
@@ -39,6 +50,11 @@ public:
             queue_.remove(best.job);
         }
     }
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
+        r.ahead = waiting_before(v, job);
+        return r;
+    }
 
 private:
     class_queue queue_;
@@ -47,18 +63,26 @@ private:
 class sjf final : public policy {
 public:
     explicit sjf(bool by_estimate) : by_estimate_(by_estimate) {}
-    void on_submit(const view& v, job_id job) override {
-        const duration length = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        queue_.push({.key = static_cast<std::uint64_t>(ticks(length)), .order = v[job].order, .job = job});
-    }
+    void on_submit(const view& v, job_id job) override { queue_.push(place(v, job)); }
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front().job)) {
             queue_.pop();
             queue_.for_next([&v](job_id next) { v.expect(next); });
         }
     }
+    [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
+        reason r = explain_blocking(v, queue_.front().job, job);
+        const ranked_job mine = place(v, job);
+        r.ahead = count_waiting(v, [&](job_id other) { return before(place(v, other), mine); });
+        return r;
+    }
 
 private:
+    [[nodiscard]] ranked_job place(const view& v, job_id job) const {
+        const duration length = by_estimate_ ? v[job].estimate : v.oracle.work(job);
+        return {.key = static_cast<std::uint64_t>(ticks(length)), .order = v[job].order, .job = job};
+    }
+
     bool by_estimate_;
     job_sorter queue_;
 };

@@ -1,6 +1,9 @@
 #include "builtin.hpp"
 
+#include <ampacity/policy/wrappers.hpp>
+
 #include <array>
+#include <utility>
 
 namespace ampacity::policy {
 namespace {
@@ -13,6 +16,8 @@ constexpr std::array policy_table{
     description{"las", "least attained service in buckets of GPU-time, preemptive"},
     description{"easy", "EASY backfill: later jobs start if they do not delay the head of the queue"},
     description{"conservative", "conservative backfill: every queued job holds a reservation"},
+    description{"round", "another policy, scheduler.round.policy, that decides only every scheduler.round.every"},
+    description{"explain", "another policy, scheduler.explain.policy, with a file that tells why jobs wait"},
 };
 
 constexpr std::array placer_table{
@@ -36,6 +41,14 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "las") return make_las(options.las_thresholds);
     if (name == "easy") return make_easy();
     if (name == "conservative") return make_conservative();
+    if (name == "round") {
+        if (options.round_policy == "round" || options.round_policy == "explain") return nullptr;
+        auto inner = make_policy(options.round_policy, options);
+        return inner ? make_round(std::move(inner), options.round_every) : nullptr;
+    }
+    if (name == "explain") {
+        return options.explain_policy == "explain" ? nullptr : make_policy(options.explain_policy, options);
+    }
     return nullptr;
 }
 

@@ -43,7 +43,10 @@ policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
                                    .las_thresholds = {},
-                                   .topology_keeps_racks_whole = s.topology.keep_racks_whole};
+                                   .topology_keeps_racks_whole = s.topology.keep_racks_whole,
+                                   .round_policy = s.round.policy,
+                                   .round_every = s.round.every,
+                                   .explain_policy = s.explain.policy};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
     return options;
 }

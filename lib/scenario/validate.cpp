@@ -5,6 +5,8 @@
 #include <ampacity/scenario/values.hpp>
 
 #include <algorithm>
+#include <initializer_list>
+#include <vector>
 
 namespace ampacity::scenario {
 namespace {
@@ -135,6 +137,24 @@ void check_known(const std::string& path, std::string_view what, const std::stri
         report.fail(path, "unknown " + std::string{what}, name, suggestion(name, known));
 }
 
+/// The policy that another one, which cannot hold all of them, passes the decisions on to.
+void check_inner(const std::string& path, const std::string& name, std::initializer_list<std::string_view> not_these,
+                 std::span<const std::string_view> known, const reporter& report) {
+    std::vector<std::string_view> possible(known.begin(), known.end());
+    std::erase_if(possible, [&](std::string_view k) {
+        return std::find(not_these.begin(), not_these.end(), k) != not_these.end();
+    });
+    if (std::find(not_these.begin(), not_these.end(), name) != not_these.end())
+        report.fail(path, "cannot be this policy", name, suggestion({}, possible));
+    check_known(path, "policy", name, possible, report);
+}
+
+void check_explained(const explain_options& explain, const reporter& report) {
+    if (explain.jobs.size() > 1000)
+        report.fail("scheduler.explain.jobs", "too many jobs", std::to_string(explain.jobs.size()),
+                    "name at most 1000");
+}
+
 }  // namespace
 
 void check(const scenario& s, const locator& locate) {
@@ -145,6 +165,7 @@ void check(const scenario& s, const locator& locate) {
     check_workload(s.workload, report);
     check_racks(s.fleet, report);
     check_thresholds(s.scheduler.las, report);
+    check_explained(s.scheduler.explain, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 
@@ -161,6 +182,8 @@ void validate(const scenario& s, std::span<const std::string_view> known_policie
     check(s, locate);
     const reporter report{locate};
     check_known("scheduler.policy", "policy", s.scheduler.policy, known_policies, report);
+    check_inner("scheduler.round.policy", s.scheduler.round.policy, {"round", "explain"}, known_policies, report);
+    check_inner("scheduler.explain.policy", s.scheduler.explain.policy, {"explain"}, known_policies, report);
     check_known("scheduler.placer", "placer", s.scheduler.placer, known_placers, report);
 }
 

@@ -290,7 +290,7 @@ private:
         r.finish = finish;
         // The record learns of the first start when that run ends, so that starting touches fewer rows.
         if (r.first_start == unset && seen_[i].state == policy::job_state::running) r.first_start = seen_[i].run_start;
-        (how == outcome::killed ? r.lost : r.useful) = ran;
+        (how == outcome::killed ? r.lost : r.useful) += ran;
         books_[how == outcome::killed ? account::lost : account::useful] += gpu_time{ticks(ran)} * r.gpus;
         if (how == outcome::finished) ++finished_;
     }
@@ -308,16 +308,18 @@ private:
         }
         execution::run& run = runs_[l.run].run;
         run = {.remaining = l.work - seen_[i].progress, .useful = l.useful, .speed = seen_[i].speed};
-        if (enforce_estimate_ && allowance_[i] != duration::max()) run.allowance = allowance_[i] - l.useful;
+        if (enforce_estimate_ && allowance_[i] != duration::max())
+            run.allowance = allowance_[i] - l.useful - record_of(i).lost;
         run.start(now);
         return runs_[l.run];
     }
 
-    /// The run is over; its row may be used again. What is left follows from the job's progress.
-    void end_run(std::size_t i, instant now) {
+    /// The run is over, what it did after `kept` is lost; its row may be used again. What is left follows from the
+    /// job's progress.
+    void end_run(std::size_t i, instant kept) {
         live_job& l = live_jobs_[i];
         execution::run& run = runs_[l.run].run;
-        run.advance(now);
+        run.advance(kept);
         l.useful = run.useful;
         free_runs_.push_back(l.run);
     }
@@ -380,9 +382,11 @@ private:
     }
 
     void preempt(const policy::action& a, instant now) {
-        end_run(index(a.job), now);
+        end_run(index(a.job), now - a.lost);
         tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
         job_record& r = record_of(index(a.job));
+        r.lost += a.lost;
+        books_[account::lost] += gpu_time{ticks(a.lost)} * r.gpus;
         if (r.preemptions++ == 0) r.first_start = a.run_start;
         --running_;
         kernel_.cancel(runs_[live_jobs_[index(a.job)].run].ends);

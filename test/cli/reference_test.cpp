@@ -8,7 +8,8 @@
 using namespace ampacity::test;
 
 TEST_CASE("the listed columns are those of the files") {
-    const workspace here{small_scenario + "output: { placement: true, telemetry: \"1 s\", events: true }\n"};
+    const workspace here{with(small_scenario, "fifo", "explain") +
+                         "output: { placement: true, telemetry: \"1 s\", events: true }\n"};
     here.run_well();
     std::size_t tables = 0;
     for (const auto& file : ampacity::io::output_files()) {
@@ -27,7 +28,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 3);
+    CHECK(tables == 4);
     const auto listed = here.call({"list", "files"}).out;
     for (const auto& entry : std::filesystem::directory_iterator(here.path("out"))) {
         INFO(entry.path());

@@ -7,6 +7,7 @@
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/simulation.hpp>
 
 #include <map>
@@ -72,6 +73,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                  .observers = {&seen}};
     p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs)));
     if (how.until_ns) p.until = duration{*how.until_ns};
+    if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));
     s.run();
     s.results();  // checks that the books balance
@@ -97,8 +99,10 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
     return out;
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy) {
-    const naive::options how = naive::random_options(seed, policy);
+void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
+             std::optional<std::int64_t> every_ns = {}) {
+    naive::options how = naive::random_options(seed, policy);
+    how.every_ns = every_ns;
     const auto jobs = naive::random_workload(seed, kind, where, 40);
     const auto expected = naive::replay(jobs, where, how);
     const auto actual = engine(jobs, where, how);
@@ -106,7 +110,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (describe(expected[i]) != describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus);
+                        << " job " << i << " gpus " << jobs[i].gpus << " every " << every_ns.value_or(0));
             CHECK(describe(actual[i]) == describe(expected[i]));
             return;
         }
@@ -129,6 +133,22 @@ TEST_CASE("every policy on nodes gives the naive schedule and places") {
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy in rounds gives the naive schedule") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    constexpr std::int64_t second = 1'000'000'000;
+    for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            // From every instant of the workload to longer than most of its jobs.
+            for (const std::int64_t every : {second / 2, second, 3 * second, 7 * second + 1, 60 * second}) {
+                compare(seed, kind, naive::random_pool(seed), policy, every);
+                compare(seed, kind, naive::random_nodes(seed, "pack"), policy, every);
+            }
+        }
     }
     SUCCEED();
 }

@@ -85,7 +85,10 @@ public:
             const std::optional<std::int64_t> next = next_event();
             if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
             now_ = *next;
-            if (events_of_round()) pass();
+            if (events_of_round()) pass_due_ = true;
+            if (!pass_due_ || (how_.every_ns && now_ % *how_.every_ns != 0)) continue;
+            pass_due_ = false;
+            pass();
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
@@ -147,6 +150,7 @@ private:
         const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
         };
+        if (pass_due_) consider(now_ + *how_.every_ns - now_ % *how_.every_ns);
         for (const entry& e : jobs_) {
             if (e.at == phase::to_come) consider(e.in.submit_ns);
             if (e.at == phase::running) consider(end_of_run(e));
@@ -424,6 +428,7 @@ private:
     options how_;
     std::vector<entry> jobs_{};
     std::int64_t now_ = 0;
+    bool pass_due_ = false;
 };
 
 }  // namespace

@@ -42,6 +42,8 @@ struct options {
     std::vector<std::int64_t> las_thresholds_gpu_s{3600, 36000};
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
+    std::optional<std::int64_t>
+        every_ns{};  ///< passes at its multiples only, where something has happened since the last
 };
 
 enum class state { finished, rejected, killed, unfinished };

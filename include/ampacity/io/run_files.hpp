@@ -1,15 +1,17 @@
 #pragma once
 /// \file
-/// The files of a run: jobs.csv, placement.csv, telemetry.csv, events.json, summary.json, run.json, resolved.yaml.
+/// The files of a run: jobs.csv, placement.csv, telemetry.csv, explain.csv, events.json, summary.json, run.json,
+/// resolved.yaml.
 ///
 /// The folder is made if it is not there; our own files of an earlier run are removed first, others are left alone.
-/// placement.csv, telemetry.csv and events.json grow while the run goes on. No file stands under its name before it is
-/// complete; summary.json is the last. Numbers are exact decimals or the shortest text of their double, so the same
-/// results give the same bytes. One thread at a time.
+/// placement.csv, telemetry.csv, explain.csv and events.json grow while the run goes on. No file stands under its name
+/// before it is complete; summary.json is the last. Numbers are exact decimals or the shortest text of their double, so
+/// the same results give the same bytes. One thread at a time.
 
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/sim/wait_recorder.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -47,6 +49,8 @@ public:
 
     /// The simulation whose starts are written; needed before it runs.
     void watch(const sim::simulation& s) noexcept { simulation_ = &s; }
+    /// Who is to hear of the policy's passes (see `policy::make_explain`); null if no file tells of them.
+    [[nodiscard]] policy::pass_listener* passes() noexcept;
     /// Wall time spent on writing while the run went on [s].
     [[nodiscard]] double writing_s() const noexcept { return std::chrono::duration<double>(writing_).count(); }
 
@@ -62,6 +66,8 @@ public:
 private:
     struct streams;
     void write_jobs(const sim::simulation& s) const;
+    [[nodiscard]] bool is_explained(const sim::job_event& e) const;
+    void write_stretch(const sim::wait_stretch& w);
 
     std::filesystem::path folder_;
     scenario::scenario described_;

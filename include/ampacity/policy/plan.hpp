@@ -34,6 +34,7 @@ struct action {
     fleet::allocation before{};  ///< preempt: what the job held
     duration progress{};         ///< preempt: its progress at the start of the run that ends
     instant run_start{};         ///< preempt: when that run began
+    duration lost{};             ///< preempt: the end of that run that is thrown away
 };
 
 class plan {
@@ -49,10 +50,12 @@ public:
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
     void start(job_id job, std::span<const fleet::gpu_share> where);
 
-    /// Stops a running job; it goes back to the queue and keeps its progress. Preempting and then starting it in
-    /// the same plan moves it, and counts as a preemption.
-    /// \throws plan_error if the job is not running, or was started by this very plan
-    void preempt(job_id job);
+    /// Stops a running job; it goes back to the queue and keeps its progress, but for that of the last `lost` of its
+    /// run, which goes to the account of that name. So a policy with a cost of its own for starting or moving a job
+    /// charges it: exactly, and after it has seen how long the job ran. Preempting and then starting a job in the same
+    /// plan moves it, and counts as a preemption.
+    /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
+    void preempt(job_id job, duration lost = duration::zero());
 
     /// Removes a queued job for good. \throws plan_error if the job is not queued
     void reject(job_id job);

@@ -19,6 +19,7 @@
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/reason.hpp>
 #include <ampacity/policy/view.hpp>
 
 namespace ampacity::policy {
@@ -31,6 +32,7 @@ public:
     using plan = ::ampacity::policy::plan;
     using job_view = ::ampacity::policy::job_view;
     using job_state = ::ampacity::policy::job_state;
+    using reason = ::ampacity::policy::reason;
 
     policy() = default;
     policy(const policy&) = delete;
@@ -58,6 +60,12 @@ public:
     virtual void on_headroom_changed(const view&) {}
     /// The instant asked for by `plan::wake_at` has come.
     virtual void on_tick(const view&) {}
+
+    /// Why does this job, which waits, not start in the pass that has just been decided? Called after `decide`, before
+    /// its plan is committed, for jobs that somebody wants to know about; it must change no decision. Without an answer
+    /// of the policy it is told what can be seen from outside: does it fit in what is free, and how many arrived
+    /// before.
+    [[nodiscard]] virtual reason explain(const view& v, const plan& p, job_id job) const;
 };
 
 }  // namespace ampacity::policy

@@ -6,8 +6,10 @@
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
 
+#include <chrono>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct policy_options {
     std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000,
                                          gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
     bool topology_keeps_racks_whole = false;  ///< ties between single racks go to the fullest instead of the lowest
+    std::string round_policy = "fifo";        ///< that decides in the rounds of `round`
+    duration round_every = std::chrono::minutes{6};  ///< > 0
+    std::string explain_policy = "fifo";             ///< that `explain` explains
 };
 
 /// A name and what it means, for `list` and `describe`.
@@ -32,7 +37,8 @@ struct description {
 [[nodiscard]] std::span<const description> policies() noexcept;
 [[nodiscard]] std::span<const description> placers() noexcept;
 
-/// Null for an unknown name.
+/// Null for an unknown name. `explain` is the policy that it explains, until `make_explain` (wrappers.hpp) gives it
+/// somebody to tell; `round` and `explain` are null for an inner policy that they do not take.
 [[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view name, const policy_options& options);
 /// Null for an unknown name.
 [[nodiscard]] std::unique_ptr<placer> make_placer(std::string_view name, const policy_options& options = {});

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/fields.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -69,6 +70,37 @@ struct topology_options {
     friend bool operator==(const topology_options&, const topology_options&) = default;
 };
 
+/// Options of `round`.
+struct round_options {
+    std::string policy = "fifo";
+    duration every = std::chrono::minutes{6};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&round_options::policy, {.key = "policy", .doc = "the policy that decides; not round or explain"});
+        visit(&round_options::every, {.key = "every",
+                                      .doc = "time from one round to the next; the first is the start of the scenario",
+                                      .min = duration{1},
+                                      .max = longest_input});
+    }
+    friend bool operator==(const round_options&, const round_options&) = default;
+};
+
+/// Options of `explain`.
+struct explain_options {
+    std::string policy = "fifo";
+    std::vector<std::string> jobs;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&explain_options::policy,
+              {.key = "policy", .doc = "the policy that decides and is explained; not explain"});
+        visit(&explain_options::jobs,
+              {.key = "jobs", .doc = "the job_ids that explain.csv tells of, at most 1000", .example = "[4711]"});
+    }
+    friend bool operator==(const explain_options&, const explain_options&) = default;
+};
+
 /// Who decides.
 struct scheduler {
     std::string policy;
@@ -77,6 +109,8 @@ struct scheduler {
     oracle_options sjf{};
     oracle_options srtf{};
     topology_options topology{};
+    round_options round{};
+    explain_options explain{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -90,6 +124,8 @@ struct scheduler {
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
         visit(&scheduler::topology, {.key = "topology", .doc = "options of the placer topology"});
+        visit(&scheduler::round, {.key = "round", .doc = "options of the policy round"});
+        visit(&scheduler::explain, {.key = "explain", .doc = "options of the policy explain"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };

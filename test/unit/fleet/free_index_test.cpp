@@ -109,11 +109,11 @@ TEST_CASE("a free index agrees with naive masks on random operations", "[free_in
 TEST_CASE("whole allocations are taken and given share by share", "[free_index]") {
     free_index f = free_index::nodes(4, 8);
     const std::vector<gpu_share> shares{share(1, 0xFF), share(3, 0xFF), share(2, 0b0101'0000)};
-    f.take(18, shares);
+    f.take({.gpus = 18}, shares);
     check_against(f, {0xFF, 0, 0xFF & ~0b0101'0000U, 0});
     CHECK(f.nodes_with(6).first() == 2);
     CHECK(f.any_free().next(0) == 2);
-    f.give(18, shares);
+    f.give({.gpus = 18}, shares);
     check_against(f, masks(4, 0xFF));
 }
 

@@ -148,7 +148,7 @@ TEST_CASE("the remainder goes where the placer prefers it", "[placers]") {
 TEST_CASE("on a pool the count decides", "[placers]") {
     const auto p = policy::make_pack();
     free_index pool = free_index::pool(100);
-    pool.take(40, {});
+    pool.take({.gpus = 40}, {});
     std::vector<gpu_share> out = before;
     CHECK(policy::fits(*p, pool, {.gpus = 60}));
     CHECK(policy::place(*p, pool, {.gpus = 60, .spread = true}, out));

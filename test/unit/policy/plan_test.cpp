@@ -65,7 +65,7 @@ struct site {
         if (where.empty()) return;
         j.state = job_state::running;
         j.run_start = instant{std::chrono::seconds{10 + job}};
-        fleet.take(wanted.gpus, fleet.is_pool() ? shares{} : where);
+        fleet.take(wanted, fleet.is_pool() ? shares{} : where);
         if (!fleet.is_pool()) j.held = allocations.store(where);
     }
 
@@ -272,6 +272,14 @@ TEST_CASE("a plan refuses jobs that are not in the state for it", "[plan]") {
                        },
                        {job0, "this plan has just started it"}},
                       pool);
+        check_refused({"a loss longer than the run",
+                       [](plan& p) { p.preempt(job_id{0}, std::chrono::seconds{50} + duration{1}); },
+                       {job0, "it cannot lose 50.000000001 s of a run of 50 s"}},
+                      pool);
+        check_refused({"a loss below zero",
+                       [](plan& p) { p.preempt(job_id{0}, duration{-1}); },
+                       {job0, "it cannot lose -0.000000001 s"}},
+                      pool);
         check_refused(
             {"rejection of a running job", [](plan& p) { p.reject(job_id{0}); }, {job0, "cannot reject it", queued}},
             pool);
@@ -396,6 +404,21 @@ TEST_CASE("proposals show in the view at once", "[plan]") {
     CHECK(actions[1].run_start == instant{std::chrono::seconds{11}});
     const auto before = s.allocations.shares(actions[2].before);
     CHECK(shares(before.begin(), before.end()) == shares{on(1, 0x30)});
+}
+
+TEST_CASE("a preemption may cost the end of the run", "[plan]") {
+    site s;
+    const std::string was = state_of(s);
+    s.p.preempt(job_id{1}, std::chrono::seconds{9});  // runs since 11 s
+    CHECK(s.jobs[1].progress == std::chrono::seconds{7 + 49 - 9});
+    s.p.preempt(job_id{7}, std::chrono::seconds{3});  // since 17 s, at half speed
+    CHECK(s.jobs[7].progress == std::chrono::seconds{20});
+    s.p.preempt(job_id{0}, std::chrono::seconds{50});  // all of it
+    CHECK(s.jobs[0].progress == duration::zero());
+    REQUIRE(s.p.actions().size() == 3);
+    CHECK(s.p.actions()[0].lost == std::chrono::seconds{9});
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
 }
 
 TEST_CASE("a start without a place changes nothing", "[plan]") {

@@ -21,13 +21,13 @@ std::set<std::string_view> names_of(std::span<const policy::description> table) 
 }  // namespace
 
 TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
-    CHECK(names_of(policy::policies()) ==
-          std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"});
+    CHECK(names_of(policy::policies()) == std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy",
+                                                                     "conservative", "round", "explain"});
     CHECK(names_of(policy::placers()) == std::set<std::string_view>{"first-fit", "pack", "spread"});
 }
 
 TEST_CASE("names are unique and described", "[registry]") {
-    CHECK(policy::policies().size() == 7);
+    CHECK(policy::policies().size() == 9);
     CHECK(policy::placers().size() == 3);
     std::set<std::string_view> texts;
     for (const auto table : {policy::policies(), policy::placers()}) {
@@ -53,6 +53,18 @@ TEST_CASE("every name makes an instance of its own", "[registry]") {
         CAPTURE(d.name);
         CHECK(policy::make_placer(d.name) != nullptr);
     }
+}
+
+TEST_CASE("rounds and explanations hold another policy, but not each other's kind", "[registry]") {
+    for (const auto& d : policy::policies()) {
+        CAPTURE(d.name);
+        const bool wraps = d.name == "round" || d.name == "explain";
+        CHECK((policy::make_policy("round", {.round_policy = std::string{d.name}}) == nullptr) == wraps);
+        CHECK((policy::make_policy("explain", {.explain_policy = std::string{d.name}}) == nullptr) ==
+              (d.name == "explain"));
+    }
+    CHECK(policy::make_policy("round", {.round_policy = "fcfs"}) == nullptr);
+    CHECK(policy::make_policy("explain", {.round_policy = "fcfs", .explain_policy = "round"}) == nullptr);
 }
 
 TEST_CASE("unknown names make nothing", "[registry]") {

@@ -249,6 +249,52 @@ TEST_CASE("a policy may preempt", "[simulation]") {
     }
 }
 
+TEST_CASE("a preemption that costs work books it as lost", "[simulation]") {
+    // Stopped at 40 and 100 and going on at once, it loses 15 of 40 and all of 60, and needs the other 75.
+    auto p = std::make_unique<scripted>();
+    p->on_decide = [](const view& v, plan& decided) {
+        if (v.now == at(40)) decided.preempt(job_id{0}, duration{15});
+        if (v.now == at(100)) decided.preempt(job_id{0}, duration{60});
+        start_all(v, decided);
+        if (v.now < at(40)) decided.wake_at(at(40));
+        if (v.now == at(40)) decided.wake_at(at(100));
+    };
+    sim::parts parts = make(fleet_state::pool(4), std::move(p), {job(0, 100, 3)});
+    sim::simulation s{std::move(parts)};
+    s.run();
+    const sim::summary& sum = s.results();
+    const auto& r = s.records(0)[0];
+    CHECK(r.finish == at(175));
+    CHECK(r.useful == duration{100});
+    CHECK(r.lost == duration{75});
+    CHECK(r.preemptions == 2);
+    CHECK(sum.bounded_slowdown->mean == 1.0);
+    CHECK(sum.books[account::useful] == 300);
+    CHECK(sum.books[account::lost] == 225);
+    CHECK(sum.books[account::idle] == 175);
+}
+
+TEST_CASE("an enforced estimate counts lost time too", "[simulation]") {
+    auto p = std::make_unique<scripted>();
+    p->on_decide = [](const view& v, plan& decided) {
+        if (v.now == at(40)) decided.preempt(job_id{0}, duration{15});
+        start_all(v, decided);
+        if (v.now < at(40)) decided.wake_at(at(40));
+    };
+    jobs_list jobs{job(0, 100, 3)};
+    jobs[0].estimate = duration{110};
+    sim::parts parts = make(fleet_state::pool(4), std::move(p), std::move(jobs));
+    parts.enforce_estimate = true;
+    sim::simulation s{std::move(parts)};
+    s.run();
+    const sim::summary& sum = s.results();
+    CHECK(s.records(0)[0].state == outcome::killed);
+    CHECK(s.records(0)[0].finish == at(110));
+    CHECK(s.records(0)[0].lost == duration{110});
+    CHECK(sum.books[account::lost] == 330);
+    CHECK(sum.books[account::useful] == 0);
+}
+
 TEST_CASE("a policy may reject jobs that wait", "[simulation]") {
     auto picky = std::make_unique<scripted>();
     picky->on_decide = [](const view& v, plan& p) {
