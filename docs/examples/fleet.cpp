@@ -18,9 +18,9 @@ namespace {
 void a_fleet_keeps_books() {
     auto fleet = fleet::fleet_state::flat_nodes(2, 8);
     const std::array<fleet::gpu_share, 1> half{{{.node = node_id{1}, .gpus = 0x0F}}};
-    fleet.take(4, half);
+    fleet.take({.gpus = 4}, half);
     fleet.advance(start_of_time + 1h);
-    fleet.give(4, half);
+    fleet.give({.gpus = 4}, half);
     fleet.set_state(node_id{0}, fleet::node_state::draining);
     require(fleet.up_gpus() == 8 && fleet.installed_gpus() == 16, "a draining node is installed, not up");
     ledger books;

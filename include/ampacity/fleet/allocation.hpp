@@ -30,10 +30,10 @@ struct gpu_share {
 /// What a job needs, as far as placing it is concerned.
 struct demand {
     std::uint32_t gpus = 0;
-    std::uint16_t segment = 0;        ///< nodes of a segment, each of which lies in one rack; 0: no segments
-    scope within : 2 = scope::fleet;  ///< holds the whole job
-    bool exclusive : 1 = false;       ///< no other job in its racks while it runs
-    bool spread : 1 = false;          ///< take GPUs node by node instead of whole nodes
+    std::uint16_t segment = 0;    ///< nodes of a segment, each of which lies in one rack; 0: no segments
+    scope within = scope::fleet;  ///< holds the whole job
+    bool exclusive : 1 = false;   ///< no other job in its racks while it runs
+    bool spread : 1 = false;      ///< take GPUs node by node instead of whole nodes
 
     /// Equal for equal demands only.
     [[nodiscard]] constexpr std::uint64_t key() const noexcept {

@@ -110,7 +110,7 @@ TEST_CASE("a new fleet is up, free and has booked nothing", "[fleet_state]") {
 TEST_CASE("unallocated time goes to the account of the node's state", "[fleet_state]") {
     fleet_state f = fleet_state::flat_nodes(4, 8);
     f.advance(at(10));
-    f.take(2, std::vector{share(0, 0b11)});
+    f.take({.gpus = 2}, std::vector{share(0, 0b11)});
     f.set_state(node(1), node_state::draining);
     f.set_state(node(2), node_state::down);
     f.set_state(node(3), node_state::uncommissioned);
@@ -143,16 +143,16 @@ TEST_CASE("unallocated time goes to the account of the node's state", "[fleet_st
 TEST_CASE("a draining node takes no new jobs and keeps what its jobs give back", "[fleet_state]") {
     fleet_state f = fleet_state::flat_nodes(2, 8);
     const std::vector job{share(0, 0x0F)};
-    f.take(4, job);
+    f.take({.gpus = 4}, job);
     f.set_state(node(0), node_state::draining);
     CHECK(f.free().free_mask(node(0)) == 0);
     CHECK(f.free().free_gpus() == 8);
-    CHECK_THROWS_AS(f.take(1, std::vector{share(0, 0x80)}), internal_error);
+    CHECK_THROWS_AS(f.take({.gpus = 1}, std::vector{share(0, 0x80)}), internal_error);
     CHECK_THROWS_AS(f.set_state(node(0), node_state::down), internal_error);
     CHECK_THROWS_AS(f.set_state(node(0), node_state::uncommissioned), internal_error);
 
     f.advance(at(3));
-    f.give(4, job);
+    f.give({.gpus = 4}, job);
     CHECK(f.free().free_gpus() == 8);
     f.advance(at(5));
     CHECK((books_of(f)[account::draining] == 3 * 4 + 2 * 8));
@@ -163,11 +163,11 @@ TEST_CASE("a draining node takes no new jobs and keeps what its jobs give back",
     CHECK(f.free().free_gpus() == 16);
 
     // Back up with a job on it: the rest is free again.
-    f.take(4, job);
+    f.take({.gpus = 4}, job);
     f.set_state(node(0), node_state::draining);
     f.set_state(node(0), node_state::up);
     CHECK(f.free().free_mask(node(0)) == 0xF0);
-    f.give(4, job);
+    f.give({.gpus = 4}, job);
     CHECK(f.free().free_mask(node(0)) == 0xFF);
 }
 
@@ -175,23 +175,23 @@ TEST_CASE("what cannot be is refused", "[fleet_state]") {
     fleet_state f = fleet_state::flat_nodes(2, 8);
     f.advance(at(5));
     CHECK_THROWS_AS(f.advance(at(4)), internal_error);
-    f.take(2, std::vector{share(0, 0b11)});
-    CHECK_THROWS_AS(f.take(1, std::vector{share(0, 0b10)}), internal_error);
+    f.take({.gpus = 2}, std::vector{share(0, 0b11)});
+    CHECK_THROWS_AS(f.take({.gpus = 1}, std::vector{share(0, 0b10)}), internal_error);
     CHECK_THROWS_AS(f.set_state(node(0), node_state::down), internal_error);
-    CHECK_THROWS_AS(f.give(1, std::vector{share(0, 0b100)}), internal_error);
-    f.give(2, std::vector{share(0, 0b11)});
-    CHECK_THROWS_AS(f.give(2, std::vector{share(0, 0b11)}), internal_error);
+    CHECK_THROWS_AS(f.give({.gpus = 1}, std::vector{share(0, 0b100)}), internal_error);
+    f.give({.gpus = 2}, std::vector{share(0, 0b11)});
+    CHECK_THROWS_AS(f.give({.gpus = 2}, std::vector{share(0, 0b11)}), internal_error);
     CHECK(f.free().free_gpus() == 16);
 
     fleet_state pool = fleet_state::pool(10);
     CHECK_THROWS_AS(pool.set_state(node(0), node_state::down), internal_error);
-    CHECK_THROWS_AS(pool.take(11, {}), internal_error);
+    CHECK_THROWS_AS(pool.take({.gpus = 11}, {}), internal_error);
 }
 
 TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
     constexpr std::uint64_t gpus = std::uint64_t{1} << 31U;
     fleet_state f = fleet_state::pool(gpus);
-    f.take(1'000'000'000, {});
+    f.take({.gpus = 1'000'000'000}, {});
     f.advance(start_of_time + longest_input / 2);
     f.give(400'000'000, {});
     f.advance(start_of_time + longest_input);

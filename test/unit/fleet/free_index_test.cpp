@@ -137,16 +137,16 @@ TEST_CASE("a pool is a count", "[free_index]") {
     CHECK(f.is_pool());
     CHECK(f.num_nodes() == 0);
     CHECK(f.gpus_per_node() == 0);
-    f.take(0xFFFF'FFFFU, {});
+    f.take({.gpus = 0xFFFF'FFFFU}, {});
     CHECK(f.free_gpus() == large - 0xFFFF'FFFFU);
-    f.give(0xFFFF'FFFFU, {});
+    f.give({.gpus = 0xFFFF'FFFFU}, {});
     CHECK(f.free_gpus() == large);
 
     free_index small = free_index::pool(10);
-    small.take(4, {});
-    CHECK_THROWS_AS(small.take(7, {}), internal_error);
+    small.take({.gpus = 4}, {});
+    CHECK_THROWS_AS(small.take({.gpus = 7}, {}), internal_error);
     CHECK(small.free_gpus() == 6);
-    small.take(6, {});
+    small.take({.gpus = 6}, {});
     CHECK(small.free_gpus() == 0);
 }
 
