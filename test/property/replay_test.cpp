@@ -9,6 +9,7 @@
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <array>
 #include <map>
 #include <string>
 
@@ -68,6 +69,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                  .placer = policy::make_placer(where.placer),
                  .until = {},
                  .enforce_estimate = how.enforce_estimate,
+                 .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
     p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs)));
@@ -97,8 +99,17 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
     return out;
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy) {
-    const naive::options how = naive::random_options(seed, policy);
+void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
+             bool takes_time = false) {
+    naive::options how = naive::random_options(seed, policy);
+    if (takes_time) {
+        // Whole seconds meet the instants of the workload, odd times miss them; either part may be 0.
+        static constexpr std::int64_t second = 1'000'000'000;
+        static constexpr std::array times{std::int64_t{0}, std::int64_t{1}, second / 3,
+                                          second,          3 * second,      40 * second};
+        how.decision_ns = times[seed % times.size()];
+        how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
+    }
     const auto jobs = naive::random_workload(seed, kind, where, 40);
     const auto expected = naive::replay(jobs, where, how);
     const auto actual = engine(jobs, where, how);
@@ -106,7 +117,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (describe(expected[i]) != describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus);
+                        << " job " << i << " gpus " << jobs[i].gpus << " decision " << how.decision_ns << " + "
+                        << how.decision_per_job_ns);
             CHECK(describe(actual[i]) == describe(expected[i]));
             return;
         }
@@ -129,6 +141,18 @@ TEST_CASE("every policy on nodes gives the naive schedule and places") {
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("decisions that take time give the naive schedule") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            compare(seed, kind, naive::random_pool(seed), policy, true);
+            compare(seed, kind, naive::random_nodes(seed, "pack"), policy, true);
+        }
     }
     SUCCEED();
 }

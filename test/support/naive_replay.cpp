@@ -85,7 +85,17 @@ public:
             const std::optional<std::int64_t> next = next_event();
             if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
             now_ = *next;
-            if (events_of_round()) pass();
+            const bool changed = events_of_round();
+            if (decision_ == now_) {
+                decision_.reset();
+                pass();
+            } else if (changed && !decision_ && anyone_here()) {
+                const std::int64_t takes = how_.decision_ns + how_.decision_per_job_ns * waiting();
+                if (takes == 0)
+                    pass();
+                else
+                    decision_ = now_ + takes;
+            }
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
@@ -147,6 +157,7 @@ private:
         const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
         };
+        if (decision_) consider(*decision_);
         for (const entry& e : jobs_) {
             if (e.at == phase::to_come) consider(e.in.submit_ns);
             if (e.at == phase::running) consider(end_of_run(e));
@@ -155,6 +166,15 @@ private:
                     if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
         }
         return next;
+    }
+
+    std::int64_t waiting() const {
+        return std::count_if(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at == phase::queued; });
+    }
+
+    bool anyone_here() const {
+        return std::any_of(jobs_.begin(), jobs_.end(),
+                           [](const entry& e) { return e.at == phase::queued || e.at == phase::running; });
     }
 
     /// The phases of one round before its pass; true if the pass is due.
@@ -424,6 +444,7 @@ private:
     options how_;
     std::vector<entry> jobs_{};
     std::int64_t now_ = 0;
+    std::optional<std::int64_t> decision_{};  ///< when the pass comes that has been asked for
 };
 
 }  // namespace

@@ -42,6 +42,8 @@ struct options {
     std::vector<std::int64_t> las_thresholds_gpu_s{3600, 36000};
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
+    std::int64_t decision_ns = 0;          ///< from the first change to the pass that it asks for
+    std::int64_t decision_per_job_ns = 0;  ///< more of it for each job that waits at that change
 };
 
 enum class state { finished, rejected, killed, unfinished };

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,10 @@ struct scheduler {
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
+    duration decision_time{};
+    duration decision_time_per_job{};
+    std::optional<free_options> policy_options{};
+    std::optional<free_options> placer_options{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -75,6 +80,23 @@ struct scheduler {
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
+        visit(&scheduler::decision_time,
+              {.key = "decision_time",
+               .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "
+                      "until then",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::decision_time_per_job,
+              {.key = "decision_time_per_job",
+               .doc = "added to decision_time for each job that waits at that change",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::policy_options, {.key = "policy_options",
+                                           .doc = "options of a plug-in's policy, which names its keys",
+                                           .example = "{ quantum_s: 60 }"});
+        visit(&scheduler::placer_options, {.key = "placer_options",
+                                           .doc = "options of a plug-in's placer, which names its keys",
+                                           .example = "{ from: last }"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };
