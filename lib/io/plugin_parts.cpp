@@ -58,13 +58,16 @@ plugin_part::~plugin_part() {
 void plugin_part::raise(const char* call) const {
     const std::string at = call;
     switch (failure_.kind) {
-        case plugin::failure_kind::plan:
-            throw plan_error(home_->file() + ": error: " + name_of(what_) + ": " + failure_.text);
+        case plugin::failure_kind::plan: refuse_plan(failure_.text);
         case plugin::failure_kind::other_plugin:
             refuse("met a fault of another plug-in in " + at, failure_.text, its_fault);
         case plugin::failure_kind::unknown: refuse("threw what is no std::exception from " + at, {}, its_fault);
         default: refuse("threw an exception from " + at, failure_.text, its_fault);
     }
+}
+
+void plugin_part::refuse_plan(const std::string& why) const {
+    throw plan_error(home_->file() + ": error: " + name_of(what_) + ": " + why);
 }
 
 void plugin_part::refuse(std::string what, std::string value, std::string remedy) const {
@@ -73,6 +76,11 @@ void plugin_part::refuse(std::string what, std::string value, std::string remedy
 
 void plugin_policy::decide(const view& v, plan& p) {
     if (!part_.table().policy.decide(part_.self(), v, p, part_.failure())) part_.raise("decide");
+    try {
+        p.check();  // it may have caught the error
+    } catch (const plan_error& e) {
+        part_.refuse_plan(e.what());
+    }
 }
 
 void plugin_policy::tell(plugin::notification what, const view& v, job_id job) {

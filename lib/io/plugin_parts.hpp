@@ -30,6 +30,8 @@ public:
     [[nodiscard]] plugin::failure& failure() const noexcept { return failure_; }
     /// Throws what the failed call has left. `call`: what was called.
     [[noreturn]] void raise(const char* call) const;
+    /// The plan has refused what it proposed.
+    [[noreturn]] void refuse_plan(const std::string& why) const;
     /// What it yields cannot be.
     [[noreturn]] void refuse(std::string what, std::string value, std::string remedy) const;
 

@@ -71,7 +71,7 @@ public:
 class drizzle final : public workload::job_source {
 public:
     explicit drizzle(plugin::setup& s)
-        : draws_({.seed = s.seed(), .use = static_cast<purpose>(1U << 31U), .entity = s.entry()}),
+        : draws_(s.seed(), static_cast<purpose>(1U << 31U), s.entry()),
           left_(s.number<std::uint32_t>("jobs", 100, 0)),
           every_(std::chrono::seconds{s.number<std::int64_t>("every_s", 60, 0, 1'000'000)}),
           most_gpus_(s.number<std::uint32_t>("most_gpus", 4, 1)) {}
@@ -84,7 +84,7 @@ public:
             r.name_is_text = true;
             names_.push_back("drop-" + std::to_string(names_.size()));
             r.submit = at_;
-            r.work = std::chrono::seconds{1 + draws_.below(600)};
+            r.work = std::chrono::seconds{static_cast<std::int64_t>(1 + draws_.below(600))};
             r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(1 + draws_.below(most_gpus_));
             out[n] = r;
         }
@@ -93,7 +93,7 @@ public:
     std::string_view text(std::int64_t index) const override { return names_.at(static_cast<std::size_t>(index)); }
 
 private:
-    stream draws_;
+    random_stream draws_;
     std::uint32_t left_;
     duration every_;
     std::uint32_t most_gpus_;

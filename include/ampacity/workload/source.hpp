@@ -58,8 +58,9 @@ public:
     /// `jobs` get row numbers by position.
     explicit vector_source(std::vector<job_request> jobs) : jobs_(std::move(jobs)) {
         for (std::size_t i = 0; i != jobs_.size(); ++i) jobs_[i].row = i;
-        std::stable_sort(jobs_.begin(), jobs_.end(),
-                         [](const job_request& a, const job_request& b) { return a.submit < b.submit; });
+        std::sort(jobs_.begin(), jobs_.end(), [](const job_request& a, const job_request& b) {
+            return a.submit != b.submit ? a.submit < b.submit : a.row < b.row;
+        });
     }
     std::size_t next(std::span<job_request> out) override {
         const std::size_t n = std::min(out.size(), jobs_.size() - at_);
