@@ -34,8 +34,11 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
 std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const plugins* more) {
     const prepared_run run = prepare(loaded, more);
     std::vector<workload::job_request> batch(1024);
-    for (const auto& source : run.parts.sources) {
-        while (source->next(batch) != 0) {
+    const instant until = loaded.value.until ? start_of_time + *loaded.value.until : never;
+    for (std::size_t i = 0; i != run.parts.sources.size(); ++i) {
+        while (const std::size_t n = run.parts.sources[i]->next(batch)) {
+            // A plug-in's source may have no end.
+            if (loaded.value.workload[i].plugin && batch[n - 1].submit > until) break;
         }
     }
     std::vector<skipped_in_trace> out;

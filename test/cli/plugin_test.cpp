@@ -115,6 +115,15 @@ TEST_CASE("a source of a plug-in yields jobs") {
     CHECK(contains(valid.out, "options: { jobs: \"50\" }"));
     CHECK(contains(valid.out, "# --plugin "));
 
+    // One without end is read as far as the run goes.
+    const std::vector<std::string> endless{"--plugin", library("good"), "--until",
+                                           "1 h",      "--set",         "workload.0.plugin.options.jobs=1000000000000"};
+    std::vector<std::string> check{"validate", "s.yaml"};
+    check.insert(check.end(), endless.begin(), endless.end());
+    CHECK(here.call(check).status == 0);
+    here.run_well(endless, "endless");
+    CHECK(here.summary("endless").number("jobs.submitted") == 61);
+
     auto m = check_refused(here.run(), 2);
     CHECK(m.key == "workload.0.plugin.name");
     CHECK(contains(m.remedy, "--plugin"));

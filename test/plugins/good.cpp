@@ -72,7 +72,7 @@ class drizzle final : public workload::job_source {
 public:
     explicit drizzle(plugin::setup& s)
         : draws_(s.seed(), static_cast<purpose>(1U << 31U), s.entry()),
-          left_(s.number<std::uint32_t>("jobs", 100, 0)),
+          left_(s.number<std::uint64_t>("jobs", 100, 0)),
           every_(std::chrono::seconds{s.number<std::int64_t>("every_s", 60, 0, 1'000'000)}),
           most_gpus_(s.number<std::uint32_t>("most_gpus", 4, 1)) {}
 
@@ -94,7 +94,7 @@ public:
 
 private:
     random_stream draws_;
-    std::uint32_t left_;
+    std::uint64_t left_;
     duration every_;
     std::uint32_t most_gpus_;
     instant at_ = start_of_time;
