@@ -12,22 +12,25 @@ namespace ampacity::sim {
 
 class decision_meter {
 public:
-    /// Calls `decide` in a pass at `now`, which never decreases.
-    template <class F>
-    void measure(instant now, F decide) {
+    /// A pass at `now` begins, which never decreases. Its result goes to `end`.
+    std::int64_t begin(instant now) {
         if (now >= hour_end_) [[unlikely]]
             close_hours(now);
         ++in_hour_;
         const std::uint64_t number = costs_.passes++;
-        if (number < each_of_first || number % one_in == 0) [[unlikely]]
-            return time(number, decide);
-        decide();
+        return number < each_of_first || number % one_in == 0 ? clock_ns() : untimed;
+    }
+
+    /// The pass is over.
+    void end(std::int64_t begun) {
+        if (begun != untimed) [[unlikely]]
+            add(begun);
     }
 
     /// The run ends here; a part of an hour counts as one.
-    void finish(instant end) {
-        close_hours(end);
-        if (end > hour_end_ - hour || in_hour_ != 0) costs_.per_hour.add(in_hour_);
+    void finish(instant last) {
+        close_hours(last);
+        if (last > hour_end_ - hour || in_hour_ != 0) costs_.per_hour.add(in_hour_);
         in_hour_ = 0;
     }
 
@@ -38,15 +41,16 @@ private:
     static constexpr std::uint64_t one_in = 128;
     static constexpr duration hour = std::chrono::hours{1};
 
-    template <class F>
-    [[gnu::noinline]] void time(std::uint64_t number, F decide) {
-        using clock = std::chrono::steady_clock;
-        const auto begin = clock::now();
-        decide();
-        const std::chrono::nanoseconds took = clock::now() - begin;
+    static constexpr std::int64_t untimed = -1;
+
+    [[gnu::noinline]] static std::int64_t clock_ns() {
+        return std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
+    }
+
+    [[gnu::noinline]] void add(std::int64_t begun) {
+        const std::int64_t took = std::max<std::int64_t>(0, clock_ns() - begun);
         ++costs_.measured;
-        costs_.wall_ns.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, took.count())),
-                           number < each_of_first ? 1 : one_in);
+        costs_.wall_ns.add(static_cast<std::uint64_t>(took), costs_.passes <= each_of_first ? 1 : one_in);
     }
 
     [[gnu::noinline]] void close_hours(instant now) {

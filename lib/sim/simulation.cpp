@@ -75,7 +75,9 @@ public:
         if (!decision_time_.any() || may_decide()) {
             plan_.begin(kernel_.now());
             try {
-                meter_.measure(kernel_.now(), [this] { policy_->decide(picture(), plan_); });
+                const std::int64_t begun = meter_.begin(kernel_.now());
+                policy_->decide(picture(), plan_);
+                meter_.end(begun);
                 plan_.check();
             } catch (...) {
                 plan_.roll_back();
@@ -178,7 +180,7 @@ private:
     /// Does the scheduling pass of this round decide, of a scheduler that takes time? The first change asks it; its
     /// decision comes after the time it takes and sees all that has changed until then, with the events of its own
     /// instant. Nobody is asked while no job is in the system.
-    bool may_decide() {
+    [[gnu::noinline]] bool may_decide() {
         if (decision_ == decision::due) {
             decision_ = decision::none;
             return true;

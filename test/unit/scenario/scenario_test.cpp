@@ -110,6 +110,8 @@ scheduler:
     by: duration
   srtf:
     by: duration
+  decision_time: "0 s"
+  decision_time_per_job: "0 s"
 output:
   jobs: true
   requests: false
@@ -163,7 +165,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 122);
+    CHECK(keys.size() == 129);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -189,7 +191,8 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
-        CHECK(refusal(s) == "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic");
+        CHECK(refusal(s) ==
+              "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic, plugin");
     }
     SECTION("fleet size") {
         s.fleet = {};
