@@ -235,6 +235,16 @@ public:
 
     void on_tick(const view& v) override {
         wanted_ = never;
+        cross(v);
+    }
+
+    void decide(const view& v, plan& p) override {
+        cross(v);  // a pass that takes time has had no tick for those since the first
+        prefix_policy::decide(v, p);
+    }
+
+private:
+    void cross(const view& v) {
         while (!crossings_.empty() && crossings_.first().key <= unsigned_ns(ticks(v.now))) {
             const job_id job = crossings_.first().job;
             running_.erase(running_place(v, job));
@@ -244,7 +254,6 @@ public:
         }
     }
 
-private:
     std::uint64_t queued_key(const view& v, job_id job) const override { return bucket(v, job); }
     std::uint64_t running_key(const view&, job_id job) const override { return bucket_[index(job)]; }
     std::uint64_t age(const view&) const override { return 0; }

@@ -10,6 +10,7 @@
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <array>
 #include <map>
 #include <string>
 
@@ -69,6 +70,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                  .placer = policy::make_placer(where.placer),
                  .until = {},
                  .enforce_estimate = how.enforce_estimate,
+                 .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
     p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs)));
@@ -100,9 +102,17 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
 }
 
 void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
-             std::optional<std::int64_t> every_ns = {}) {
+             std::optional<std::int64_t> every_ns = {}, bool takes_time = false) {
     naive::options how = naive::random_options(seed, policy);
     how.every_ns = every_ns;
+    if (takes_time) {
+        // Whole seconds meet the instants of the workload, odd times miss them; either part may be 0.
+        static constexpr std::int64_t second = 1'000'000'000;
+        static constexpr std::array times{std::int64_t{0}, std::int64_t{1}, second / 3,
+                                          second,          3 * second,      40 * second};
+        how.decision_ns = times[seed % times.size()];
+        how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
+    }
     const auto jobs = naive::random_workload(seed, kind, where, 40);
     const auto expected = naive::replay(jobs, where, how);
     const auto actual = engine(jobs, where, how);
@@ -110,7 +120,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (describe(expected[i]) != describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus << " every " << every_ns.value_or(0));
+                        << " job " << i << " gpus " << jobs[i].gpus << " every " << every_ns.value_or(0) << " decision "
+                        << how.decision_ns << " + " << how.decision_per_job_ns);
             CHECK(describe(actual[i]) == describe(expected[i]));
             return;
         }
@@ -148,6 +159,18 @@ TEST_CASE("every policy in rounds gives the naive schedule") {
                 compare(seed, kind, naive::random_pool(seed), policy, every);
                 compare(seed, kind, naive::random_nodes(seed, "pack"), policy, every);
             }
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("decisions that take time give the naive schedule") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            compare(seed, kind, naive::random_pool(seed), policy, {}, true);
+            compare(seed, kind, naive::random_nodes(seed, "pack"), policy, {}, true);
         }
     }
     SUCCEED();

@@ -85,10 +85,22 @@ public:
             const std::optional<std::int64_t> next = next_event();
             if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
             now_ = *next;
-            if (events_of_round()) pass_due_ = true;
-            if (!pass_due_ || (how_.every_ns && now_ % *how_.every_ns != 0)) continue;
-            pass_due_ = false;
-            pass();
+            const bool changed = events_of_round();
+            if (how_.every_ns) {
+                if (changed) pass_due_ = true;
+                if (!pass_due_ || now_ % *how_.every_ns != 0) continue;
+                pass_due_ = false;
+                pass();
+            } else if (decision_ == now_) {
+                decision_.reset();
+                pass();
+            } else if (changed && !decision_ && anyone_here()) {
+                const std::int64_t takes = how_.decision_ns + how_.decision_per_job_ns * waiting();
+                if (takes == 0)
+                    pass();
+                else
+                    decision_ = now_ + takes;
+            }
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
@@ -151,6 +163,7 @@ private:
             if (!next || t < *next) next = t;
         };
         if (pass_due_) consider(now_ + *how_.every_ns - now_ % *how_.every_ns);
+        if (decision_) consider(*decision_);
         for (const entry& e : jobs_) {
             if (e.at == phase::to_come) consider(e.in.submit_ns);
             if (e.at == phase::running) consider(end_of_run(e));
@@ -159,6 +172,15 @@ private:
                     if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
         }
         return next;
+    }
+
+    std::int64_t waiting() const {
+        return std::count_if(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at == phase::queued; });
+    }
+
+    bool anyone_here() const {
+        return std::any_of(jobs_.begin(), jobs_.end(),
+                           [](const entry& e) { return e.at == phase::queued || e.at == phase::running; });
     }
 
     /// The phases of one round before its pass; true if the pass is due.
@@ -429,6 +451,7 @@ private:
     std::vector<entry> jobs_{};
     std::int64_t now_ = 0;
     bool pass_due_ = false;
+    std::optional<std::int64_t> decision_{};  ///< when the pass comes that has been asked for
 };
 
 }  // namespace

@@ -43,7 +43,9 @@ struct options {
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
     std::optional<std::int64_t>
-        every_ns{};  ///< passes at its multiples only, where something has happened since the last
+        every_ns{};                ///< passes at its multiples only, where something has happened since the last
+    std::int64_t decision_ns = 0;  ///< from the first change to the pass that it asks for
+    std::int64_t decision_per_job_ns = 0;  ///< more of it for each job that waits at that change
 };
 
 enum class state { finished, rejected, killed, unfinished };

@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -111,6 +112,10 @@ struct scheduler {
     topology_options topology{};
     round_options round{};
     explain_options explain{};
+    duration decision_time{};
+    duration decision_time_per_job{};
+    std::optional<free_options> policy_options{};
+    std::optional<free_options> placer_options{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -126,6 +131,23 @@ struct scheduler {
         visit(&scheduler::topology, {.key = "topology", .doc = "options of the placer topology"});
         visit(&scheduler::round, {.key = "round", .doc = "options of the policy round"});
         visit(&scheduler::explain, {.key = "explain", .doc = "options of the policy explain"});
+        visit(&scheduler::decision_time,
+              {.key = "decision_time",
+               .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "
+                      "until then",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::decision_time_per_job,
+              {.key = "decision_time_per_job",
+               .doc = "added to decision_time for each job that waits at that change",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::policy_options, {.key = "policy_options",
+                                           .doc = "options of a plug-in's policy, which names its keys",
+                                           .example = "{ quantum_s: 60 }"});
+        visit(&scheduler::placer_options, {.key = "placer_options",
+                                           .doc = "options of a plug-in's placer, which names its keys",
+                                           .example = "{ from: last }"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };

@@ -8,12 +8,14 @@
 
 #include <ampacity/workload/job.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::workload {
@@ -54,9 +56,21 @@ public:
 class vector_source final : public job_source {
 public:
     /// `jobs` get row numbers by position.
-    explicit vector_source(std::vector<job_request> jobs);
-    std::size_t next(std::span<job_request> out) override;
-    [[nodiscard]] std::optional<double> progress() const override;
+    explicit vector_source(std::vector<job_request> jobs) : jobs_(std::move(jobs)) {
+        for (std::size_t i = 0; i != jobs_.size(); ++i) jobs_[i].row = i;
+        std::sort(jobs_.begin(), jobs_.end(), [](const job_request& a, const job_request& b) {
+            return a.submit != b.submit ? a.submit < b.submit : a.row < b.row;
+        });
+    }
+    std::size_t next(std::span<job_request> out) override {
+        const std::size_t n = std::min(out.size(), jobs_.size() - at_);
+        std::copy_n(jobs_.begin() + static_cast<std::ptrdiff_t>(at_), n, out.begin());
+        at_ += n;
+        return n;
+    }
+    [[nodiscard]] std::optional<double> progress() const override {
+        return jobs_.empty() ? 1.0 : static_cast<double>(at_) / static_cast<double>(jobs_.size());
+    }
     [[nodiscard]] std::string_view text(std::int64_t) const override { return {}; }
 
 private:

@@ -193,7 +193,7 @@ TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
     fleet_state f = fleet_state::pool(gpus);
     f.take({.gpus = 1'000'000'000}, {});
     f.advance(start_of_time + longest_input / 2);
-    f.give(400'000'000, {});
+    f.give({.gpus = 400'000'000}, {});
     f.advance(start_of_time + longest_input);
     ledger books = books_of(f);
     const gpu_time half = ticks(longest_input) / 2;
@@ -201,7 +201,7 @@ TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
     CHECK((books[account::idle] == half * (gpus - 1'000'000'000) + half * (gpus - 600'000'000)));
     books[account::useful] = half * 1'600'000'000;
     CHECK_NOTHROW(books.check());
-    f.give(600'000'000, {});
+    f.give({.gpus = 600'000'000}, {});
     CHECK(f.free().free_gpus() == gpus);
 }
 

@@ -110,12 +110,16 @@ scheduler:
     by: duration
   srtf:
     by: duration
+  topology:
+    keep_racks_whole: false
   round:
     policy: fifo
     every: "6 min"
   explain:
     policy: fifo
     jobs: []
+  decision_time: "0 s"
+  decision_time_per_job: "0 s"
 output:
   jobs: true
   requests: false
@@ -195,7 +199,8 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
-        CHECK(refusal(s) == "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic");
+        CHECK(refusal(s) ==
+              "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic, plugin");
     }
     SECTION("fleet size") {
         s.fleet = {};
