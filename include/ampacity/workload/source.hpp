@@ -64,8 +64,7 @@ public:
     }
     std::size_t next(std::span<job_request> out) override {
         const std::size_t n = std::min(out.size(), jobs_.size() - at_);
-        std::copy_n(jobs_.begin() + static_cast<std::ptrdiff_t>(at_), n, out.begin());
-        at_ += n;
+        for (std::size_t i = 0; i != n; ++i) out[i] = jobs_[at_++];
         return n;
     }
     [[nodiscard]] std::optional<double> progress() const override {
