@@ -41,6 +41,7 @@ struct customer {
     std::int64_t arrival_ns = 0;
     std::int64_t service_ns = 0;
     std::uint32_t gpus = 1;
+    std::uint32_t user = 0;
 };
 
 /// `count` customers with independent times between arrivals and services [s].
@@ -78,6 +79,7 @@ public:
             job.submit = instant{duration{customers_[at_].arrival_ns}};
             job.work = duration{customers_[at_].service_ns};
             job.gpus = job.gpus_min = job.gpus_max = customers_[at_].gpus;
+            job.user = customers_[at_].user;
             ++at_;
         }
         return count;
