@@ -2,10 +2,10 @@
 //
 // A burst of jobs (jobs.hpp) at time 0 on 1064 GPUs, then arrivals at a load of 1. Timed: events behind the burst, at
 // most half as many as jobs wait. No two of them share an instant, so each has a scheduling pass of its own.
-// `fifo sjf srtf las srsf qssf gittins` are to cost what they cost with 1e3 waiting; the others have a limit per pass, but
-// for `ftf`, which by its rule looks at all that wait.
-// The answer that a fast wrong engine fails: EASY starts and ends all jobs of a burst when the walk of the queue does,
-// and at the end of a measurement as many jobs are there as should be.
+// `fifo sjf srtf las srsf qssf gittins` are to cost what they cost with 1e3 waiting; the others have a limit per pass,
+// but for `ftf`, which by its rule looks at all that wait. The answer that a fast wrong engine fails: EASY starts and
+// ends all jobs of a burst when the walk of the queue does, and at the end of a measurement as many jobs are there as
+// should be.
 
 #include "jobs.hpp"
 #include "replay_loops.hpp"

@@ -31,7 +31,8 @@ struct two_kinds {
 
     [[nodiscard]] std::vector<customer> draw(std::size_t count, std::uint64_t seed) const {
         random_stream kinds{seed, purpose::durations, 0};
-        auto customers = queueing::draw(exponential_distribution{1 / rate_per_s}, constant_distribution{1}, count, seed);
+        auto customers =
+            queueing::draw(exponential_distribution{1 / rate_per_s}, constant_distribution{1}, count, seed);
         for (customer& c : customers) {
             const bool is_long = kinds.uniform01() < long_share;
             c.service_ns = is_long ? long_ns : short_ns;
@@ -106,28 +107,37 @@ TEST_CASE("exponential services: no order that does not know them changes the me
 }
 
 TEST_CASE("two kinds of jobs under the Gittins index: the short ones see an M/D/1 queue of first quanta") {
-    // One in ten takes 400 s, the others 10 s, the quantum: a new job ends in its first quantum with a chance of 0.9, a
-    // job that has not ended has 39 quanta before it. So first quanta, those of long jobs among them, go before
+    // One in ten takes 400 s, the others 10 s, the quantum: a new job ends in its first quantum with a chance of 0.9,
+    // one that has not ended then has 39 quanta before it. So first quanta, those of long jobs among them, go before
     // all else, in the order of arrival.
     const two_kinds kinds{.rate_per_s = 0.017, .long_share = 0.1, .short_ns = 10 * second, .long_ns = 400 * second};
     const auto customers = kinds.draw(300'000, 92);
     policy::policy_options options;
-    options.gittins = {.quantum = gpu_time{10} * second, .stages = 64};
+    options.gittins = {.quantum = gpu_time{10} * second, .stages = 2};
     for (int i = 0; i != 10; ++i) options.gittins.service.push_back(gpu_time{i == 0 ? 400 : 10} * second);
     const auto gittins = run_with(customers, 1, "gittins", options);
-    const double rho_of_quanta = kinds.rate_per_s * 10;
-    check_mean("mean sojourn of the short", seconds_of(sojourns_ns(gittins), customers, 1),
-               10 + 10 * pollaczek_khinchine(rho_of_quanta, 0), 0.01);
+    const double expected_s = 10 + 10 * pollaczek_khinchine(kinds.rate_per_s * 10, 0);
+    check_mean("mean sojourn of the short", seconds_of(sojourns_ns(gittins), customers, 1), expected_s, 0.01);
+    SECTION("two buckets of attained service are the same") {
+        options.las_thresholds = {gpu_time{10} * second};
+        check_equal(sojourns_ns(run_with(customers, 1, "las", options)), sojourns_ns(gittins));
+    }
     SECTION("learned from the run it is the same but for the beginning") {
         options.gittins.service.clear();
         const auto learned = run_with(customers, 1, "gittins", options);
-        check_mean("mean sojourn of the short", seconds_of(sojourns_ns(learned), customers, 1),
-                   10 + 10 * pollaczek_khinchine(rho_of_quanta, 0), 0.01);
+        check_mean("mean sojourn of the short", seconds_of(sojourns_ns(learned), customers, 1), expected_s, 0.01);
     }
-    SECTION("and no other order that does not know the kinds has a smaller mean sojourn") {
-        const auto least = sum(sojourns_ns(gittins));
-        for (const std::string policy : {"fifo", "las"}) CHECK(sum(sojourns_ns(run(customers, 1, policy))) > least);
+    SECTION("in the order of arrival the sum of sojourns is larger") {
+        CHECK(sum(sojourns_ns(run(customers, 1, "fifo"))) > sum(sojourns_ns(gittins)));
     }
+}
+
+TEST_CASE("services that are alike: under the Gittins index jobs do not take turns") {
+    // Who has come further goes first, so nobody is ever preempted.
+    const auto customers = draw_poisson(0.9, 4, constant_distribution{mean_service_s}, 20'000, 94);
+    policy::policy_options options;
+    options.gittins = {.quantum = gpu_time{7} * second, .stages = 64, .service = {gpu_time{100} * second}};
+    check_equal(sojourns_ns(run_with(customers, 4, "gittins", options)), sojourns_ns(run(customers, 4, "fifo")));
 }
 
 TEST_CASE("users whose jobs are always alike: predictions are right, and waits those of Cobham's priorities") {
@@ -142,7 +152,7 @@ TEST_CASE("users whose jobs are always alike: predictions are right, and waits t
         const auto waits = waits_ns(run_with(customers, 1, "qssf", options));
         check_mean("wait of the short", seconds_of(waits, customers, 1), residual_s / (1 - rho_short), 0.03);
         check_mean("wait of the long", seconds_of(waits, customers, 2),
-                   residual_s / ((1 - rho_short) * (1 - rho_short - rho_long)), 0.06);
+                   residual_s / ((1 - rho_short) * (1 - rho_short - rho_long)), 0.08);
     }
 }
 

@@ -1,5 +1,5 @@
-// Policies of different names decide differently: on one workload, every two of the registry give some job another start,
-// end or number of preemptions. A policy that is added to the registry takes part.
+// Policies of different names decide differently: on one workload, every two of the registry give some job another
+// start, end or number of preemptions. A policy that is added to the registry takes part.
 
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
