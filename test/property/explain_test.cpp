@@ -70,7 +70,7 @@ private:
         if (!blocks(policy_)) {
             for (const auto& a : p.actions()) {
                 if (a.kind == policy::action_kind::start && v[a.job].order > j.order)
-                    free.give(v[a.job].demand.gpus, v.held(a.job));
+                    free.give(v[a.job].demand, v.held(a.job));
             }
         }
         const bool enough = j.demand.gpus <= free.free_gpus();

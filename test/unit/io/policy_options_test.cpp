@@ -19,7 +19,7 @@ fleet: { pool_gpus: 16 }
 workload:
   - synthetic:
       jobs: 300
-      rate: "30 /h"
+      rate: "120 /h"
       duration: { median: "20 min", sigma: 1 }
       gpus: [{ gpus: 1, weight: 3 }, { gpus: 2, weight: 1 }, { gpus: 8, weight: 1 }]
       estimate_factor: { min: 1, max: 5 }
@@ -108,6 +108,6 @@ TEST_CASE("each option changes what its policy does", "[policy_options]") {
         CAPTURE(option);
         const std::string policy = option.substr(10, option.find('.', 10) - 10);
         const std::string use = "scheduler.policy=" + policy;
-        CHECK(ends({use, option}) != ends({use}));
+        CHECK((ends({use, option}) != ends({use})));
     }
 }
