@@ -131,6 +131,8 @@ scheduler:
   ftf:
     lease: "20 min"
     fairness: 0.8
+  decision_time: "0 s"
+  decision_time_per_job: "0 s"
 output:
   jobs: true
   requests: false
