@@ -13,5 +13,9 @@ std::unique_ptr<policy> make_srtf(bool by_estimate);
 std::unique_ptr<policy> make_las(std::vector<gpu_time> thresholds);
 std::unique_ptr<policy> make_easy();
 std::unique_ptr<policy> make_conservative();
+std::unique_ptr<policy> make_srsf(bool by_estimate);
+std::unique_ptr<policy> make_gittins(const gittins_options& options);
+std::unique_ptr<policy> make_qssf(const qssf_options& options);
+std::unique_ptr<policy> make_ftf(const ftf_options& options);
 
 }  // namespace ampacity::policy

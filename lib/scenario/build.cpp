@@ -6,6 +6,8 @@
 #include <ampacity/scenario/synthetic_options.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +52,9 @@ ampacity::fleet::fleet_state make_fleet(const fleet& f) {
     return fleet_state::racks(std::move(where), static_cast<std::uint32_t>(any.gpus_per_node));
 }
 
+/// The nearest. \pre 0 to 1
+std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
+
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
@@ -59,6 +64,12 @@ policy::policy_options make_options(const scheduler& s) {
                                    .round_every = s.round.every,
                                    .explain_policy = s.explain.policy};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
+    options.srsf_by_estimate = s.srsf.by == knowledge::estimate;
+    options.gittins.quantum = s.gittins.service_quantum.value;
+    options.gittins.stages = s.gittins.stages;
+    for (const gpu_duration& t : s.gittins.service) options.gittins.service.push_back(t.value);
+    options.qssf = {.weight = millionths(s.qssf.weight), .prior = s.qssf.prior, .skip = s.qssf.skip};
+    options.ftf = {.lease = s.ftf.lease, .fairness = millionths(s.ftf.fairness)};
     return options;
 }
 

@@ -24,7 +24,9 @@ struct job {
     std::int64_t duration_ns = 0;
     std::optional<std::int64_t> estimate_ns{};  ///< raw estimate; may be shorter than the duration
     std::uint64_t gpus = 0;
-    bool spread = false;  ///< may be cut into pieces of any size over the nodes
+    bool spread = false;      ///< may be cut into pieces of any size over the nodes
+    std::uint32_t user = 0;   ///< 0 = not given
+    std::uint32_t group = 0;  ///< 0 = not given
 };
 
 /// A pool if `pool_gpus` > 0, else flat nodes.

@@ -7,6 +7,8 @@
 #include <ampacity/policy/policy.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +16,30 @@
 #include <vector>
 
 namespace ampacity::policy {
+
+/// Settings of `gittins`.
+struct gittins_options {
+    gpu_time quantum = gpu_time{3600} * 1'000'000'000;  ///< attained service from one stage to the next [GPU-ns]
+    std::size_t stages = 64;                            ///< a job in the last one stays there; 1 to 256
+    std::vector<gpu_time> service{};                    ///< what jobs take in all [GPU-ns]; empty: learned from the run
+};
+
+/// Settings of `qssf`.
+struct qssf_options {
+    static constexpr std::uint64_t whole = 1'000'000;
+
+    std::uint64_t weight = 200'000;          ///< of the latest job in a rolling mean, of `whole`; at least 1
+    duration prior = std::chrono::hours{1};  ///< prediction before any job has finished
+    bool skip = false;                       ///< jobs behind one that does not fit may start
+};
+
+/// Settings of `ftf`.
+struct ftf_options {
+    static constexpr std::uint64_t whole = 1'000'000;
+
+    duration lease = std::chrono::minutes{20};  ///< all GPUs are offered at its multiples; at least 1 ns
+    std::uint64_t fairness = 800'000;           ///< f, of `whole`: the share 1 - f of the bidders goes first
+};
 
 /// Settings of the built-in policies.
 struct policy_options {
@@ -25,6 +51,10 @@ struct policy_options {
     std::string round_policy = "fifo";        ///< that decides in the rounds of `round`
     duration round_every = std::chrono::minutes{6};  ///< > 0
     std::string explain_policy = "fifo";             ///< that `explain` explains
+    bool srsf_by_estimate = false;                   ///< order by remaining planning estimate x GPUs
+    gittins_options gittins{};
+    qssf_options qssf{};
+    ftf_options ftf{};
 };
 
 /// A name and what it means, for `list` and `describe`.

@@ -1,0 +1,42 @@
+#pragma once
+/// \file
+/// The engine's side of a comparison with a naive replay: the same jobs, the same fleet, the same kind of answer.
+
+#include "support/naive_replay.hpp"
+
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/workload/job.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ampacity::test {
+
+/// What the scenario says about scheduling.
+struct engine_options {
+    std::string policy;
+    policy::policy_options options{};
+    bool enforce_estimate = false;
+    std::optional<std::int64_t> until_ns{};
+    std::optional<std::int64_t> every_ns{};  ///< decides in rounds
+    std::int64_t decision_ns = 0;
+    std::int64_t decision_per_job_ns = 0;
+};
+
+/// The jobs as a source gives them; a job's name is its row.
+std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
+
+/// Replays the jobs; outcomes are in the order of `jobs`. The books are checked.
+std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
+                                             const engine_options& how);
+
+}  // namespace ampacity::test
+
+namespace naive {
+
+/// All that is to be equal, on one line.
+std::string describe(const outcome& o);
+
+}  // namespace naive
