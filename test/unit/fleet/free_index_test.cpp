@@ -206,7 +206,7 @@ std::size_t wrong_answers(const free_index& f, const naive::fleet& where, const 
         }
         total += free;
         if (f.nodes_in_use(r) != in_use || f.whole_nodes(r) != whole || f.free_gpus_of(r) != free) ++wrong;
-        if (f.is_untouched(r) != (in_use == 0 && !s.locked[r])) ++wrong;
+        if (f.is_locked(r) != s.locked[r] || f.is_untouched(r) != (in_use == 0 && !s.locked[r])) ++wrong;
         for (std::uint32_t n = 0; n <= f.where().most_nodes(); ++n)
             if (f.racks_with_whole(n).contains(r) != (n == whole)) ++wrong;
         for (std::uint32_t n = 0; n != f.num_free_counts(); ++n)
