@@ -1,10 +1,11 @@
-// Every policy and placer, on pools and nodes, against the naive re-implementation: start, finish, preemptions, places
-// and GPU-time of each job, on random workloads with ties, zero durations, fractions and wrong estimates.
+// Every policy and placer, on pools, nodes and racks, against the naive re-implementation: start, finish, preemptions,
+// places and GPU-time of each job, on random workloads with ties, zero durations, fractions and wrong estimates.
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_replay.hpp"
+#include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
@@ -21,6 +22,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                                    const naive::options& how) {
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
+    options.topology_keeps_racks_whole = where.keep_racks_whole;
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
     return test::replay_by_engine(jobs, where,
                                   {.policy = how.policy,
@@ -32,7 +34,8 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                                    .decision_per_job_ns = how.decision_per_job_ns});
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
+/// True if the schedules are the same.
+bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
              std::optional<std::int64_t> every_ns = {}, bool takes_time = false) {
     naive::options how = naive::random_options(seed, policy);
     how.every_ns = every_ns;
@@ -44,19 +47,22 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         how.decision_ns = times[seed % times.size()];
         how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
     }
-    const auto jobs = naive::random_workload(seed, kind, where, 40);
+    auto jobs = naive::random_workload(seed, kind, where, 40);
+    if (!where.racks.empty()) naive::add_wishes(seed, jobs);
     const auto expected = naive::replay(jobs, where, how);
     const auto actual = engine(jobs, where, how);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus << " every " << every_ns.value_or(0) << " decision "
-                        << how.decision_ns << " + " << how.decision_per_job_ns);
+                        << " job " << i << ": " << naive::text(jobs[i]) << " every " << every_ns.value_or(0)
+                        << " decision " << how.decision_ns << " + " << how.decision_per_job_ns
+                        << (where.racks.empty() ? "" : naive::text(where, naive::empty_racks(where))));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 TEST_CASE("every policy on pools gives the naive schedule") {
@@ -75,6 +81,25 @@ TEST_CASE("every policy on nodes gives the naive schedule and places") {
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy on racks gives the naive schedule and places") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        naive::test_random random(seed ^ 0x7261636b73U);
+        const auto sites = naive::random_sites(random, 5, 4);
+        naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
+        where.keep_racks_whole = placer == "topology" && random.chance(50);
+        for (const auto kind : naive::all_flavours) {
+            wrong += compare(seed, kind, where, policy) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
     }
     SUCCEED();
 }

@@ -21,6 +21,20 @@ struct recorder final : sim::observer {
     std::map<std::int64_t, std::vector<naive::attempt>> of;
 };
 
+fleet::fleet_state fleet_of(const naive::fleet& where) {
+    if (where.pool_gpus != 0) return fleet::fleet_state::pool(where.pool_gpus);
+    if (where.racks.empty()) return fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node);
+    fleet::topology racks;
+    for (std::size_t i = 0; i != where.racks.size();) {
+        const naive::rack& first = where.racks[i];
+        if (i != 0 && where.racks[i - 1].site != first.site) racks.next_site();
+        std::uint32_t count = 0;
+        for (; i != where.racks.size() && where.racks[i].block == first.block; ++i) ++count;
+        racks.add({.count = count, .nodes = first.nodes, .usable = first.usable});
+    }
+    return fleet::fleet_state::racks(std::move(racks), where.gpus_per_node);
+}
+
 }  // namespace
 
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
@@ -32,7 +46,10 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs)
         r.work = duration{jobs[i].duration_ns};
         if (jobs[i].estimate_ns) r.estimate = duration{*jobs[i].estimate_ns};
         r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(jobs[i].gpus);
-        r.placement.spread = jobs[i].spread;
+        r.placement = {.segment = static_cast<std::uint16_t>(jobs[i].segment),
+                       .within = jobs[i].within,
+                       .exclusive = jobs[i].exclusive,
+                       .spread = jobs[i].spread};
         r.user = jobs[i].user;
         r.group = jobs[i].group;
         out.push_back(r);
@@ -43,11 +60,10 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs)
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
                                              const engine_options& how) {
     recorder seen;
-    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
-                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
+    sim::parts p{.fleet = fleet_of(where),
                  .sources = {},
                  .policy = policy::make_policy(how.policy, how.options),
-                 .placer = policy::make_placer(where.placer),
+                 .placer = policy::make_placer(where.placer, how.options),
                  .until = {},
                  .enforce_estimate = how.enforce_estimate,
                  .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
