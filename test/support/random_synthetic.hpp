@@ -21,6 +21,13 @@ public:
         if (coin()) shape(jobs.duration);
         for (auto& size : jobs.gpus) {
             if (coin()) size.duration_factor = 1e-3 + real() * 10;
+            if (coin()) {
+                size.placement.emplace();
+                if (coin()) size.placement->segment = 1 + upto(scenario::max_segment);
+                size.placement->within = static_cast<scope>(upto(4));
+                size.placement->exclusive = coin();
+                size.placement->spread = coin();
+            }
             if (upto(4) == 0) {
                 size.duration.emplace();
                 size.duration->median = time();

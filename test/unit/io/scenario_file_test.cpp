@@ -584,10 +584,27 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.decision_time_per_job = some_duration();
     s.scheduler.policy_options = some_options();
     s.scheduler.placer_options = some_options();
-    if (upto(2) != 0)
-        s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus);
-    else
-        s.fleet.nodes = scenario::node_group{1 + upto(64), 1 + upto(scenario::max_nodes)};
+    const std::uint64_t gpus_per_node = 1 + upto(64);
+    const auto some_racks = [&] {
+        scenario::rack_group racks{.nodes_per_rack = 1 + upto(scenario::max_nodes_per_rack),
+                                   .gpus_per_node = gpus_per_node,
+                                   .count = 1 + upto(100'000)};
+        if (upto(2) != 0) racks.racks_per_block = 1 + upto(scenario::max_nodes);
+        if (upto(2) != 0) racks.usable_per_rack = 1 + upto(racks.nodes_per_rack);
+        return racks;
+    };
+    switch (upto(4)) {
+        case 0: s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus); break;
+        case 1: s.fleet.nodes = scenario::node_group{gpus_per_node, 1 + upto(scenario::max_nodes)}; break;
+        case 2: s.fleet.racks = some_racks(); break;
+        default:
+            for (std::uint64_t i = 1 + upto(3); i > 0; --i) {
+                auto& site = s.fleet.sites.emplace_back();
+                site.name = std::to_string(i) + some_text();
+                for (std::uint64_t k = 1 + upto(3); k > 0; --k) site.racks.push_back(some_racks());
+            }
+    }
+    s.scheduler.topology.keep_racks_whole = upto(2) != 0;
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
         if (upto(4) == 0) {
@@ -671,9 +688,14 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
             key.path.find("synthetic") != std::string::npos)
             continue;
         std::string path = key.path;
-        if (const std::size_t at = path.find(".N."); at != std::string::npos) path.replace(at, 3, ".0.");
+        for (std::size_t at = 0; (at = path.find(".N.")) != std::string::npos;) path.replace(at, 3, ".0.");
         INFO(path << '=' << key.default_value);
-        CHECK(refusal(good, {path + '=' + key.default_value}) == "accepted");
+        const std::string nodes = "nodes: { gpus: 8, count: 64 }";
+        const std::string text = path.starts_with("fleet.racks") ? with(nodes, "racks: { count: 1 }")
+                                 : path.starts_with("fleet.sites")
+                                     ? with(nodes, "sites: [ { name: a, racks: [ { count: 1 } ] } ]")
+                                     : good;
+        CHECK(refusal(text, {path + '=' + key.default_value}) == "accepted");
     }
 }
 

@@ -74,7 +74,7 @@ TEST_CASE("unknown names make nothing", "[registry]") {
         CAPTURE(name);
         CHECK(policy::make_policy(name, {}) == nullptr);
     }
-    for (const std::string name : {"", "Pack", "packs", "first_fit", "fifo", "topology"}) {
+    for (const std::string name : {"", "Pack", "packs", "first_fit", "fifo", "topologi", "blocks"}) {
         CAPTURE(name);
         CHECK(policy::make_placer(name) == nullptr);
     }

@@ -172,7 +172,10 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("until").default_value == "drained");
     CHECK(find("fleet.pool_gpus").range == "1 .. 1099511627776");
     CHECK(find("fleet.nodes.gpus").range == "1 .. 64");
-    CHECK(find("fleet.sites").supported == false);
+    CHECK(find("fleet.sites").type == "list of maps");
+    CHECK(find("fleet.sites.N.racks.N.usable_per_rack").range == "1 .. 1024");
+    CHECK(find("fleet.racks.online").supported == false);
+    CHECK(find("workload.N.synthetic.gpus.N.placement.within").range == "fleet, site, block, rack");
     CHECK(find("workload").type == "list of maps");
     CHECK(find("workload.N.trace.reorder").default_value == "\"1 h\"");
     CHECK(find("workload.N.trace.reorder").unit == "ns, us, ms, s, min, h, d, w");
@@ -186,7 +189,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 141);
+    CHECK(keys.size() == 173);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -207,9 +210,11 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
     }
     SECTION("exactly one") {
         s.fleet.nodes = {8, 64};
-        CHECK(refusal(s) == "error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes");
+        CHECK(refusal(s) ==
+              "error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
         s.fleet = {};
-        CHECK(refusal(s) == "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
+        CHECK(refusal(s) ==
+              "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes, racks, sites");
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
         CHECK(refusal(s) ==
