@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 namespace ampacity::policy {
 namespace {
@@ -20,8 +21,10 @@ public:
     void on_finish(const view& v, job_id job) override { running_.erase(running_place(v, job)); }
 
     void decide(const view& v, plan& p) override {
+        lowest_victim_.reset();
         while (!queue_.empty()) {
             const ranked_job head = queue_.front();
+            if (lowest_victim_ && !before(shifted(head, age(v)), *lowest_victim_)) break;
             if (p.start(head.job)) {
                 queue_.pop();
                 run(v, head.job);
@@ -93,6 +96,7 @@ private:
         while (v.capacity.free.free_gpus() < gpus) {
             if (running_.empty() || before(running_.last(), limit)) return false;
             const ranked_job last = running_.last();
+            lowest_victim_ = last;
             preempt(v, p, last);
             enqueue(v, last.job);
         }
@@ -192,6 +196,10 @@ private:
     }
 
     job_sorter queue_;
+    /// On a pool: the first of the jobs that this pass has preempted, as it stood in the list when the pass began. It
+    /// does not fit, or it would not have been preempted: the walk ends there. Its place in the queue may be further
+    /// behind, if it has lost progress.
+    std::optional<ranked_job> lowest_victim_;
     std::vector<ranked_job> contested_;
     std::vector<bool> kept_;  // (contested)
     fleet::free_index preferred_;
@@ -208,10 +216,10 @@ public:
     explicit srtf(bool by_estimate) : by_estimate_(by_estimate) {}
 
 private:
-    /// Time that the job still takes, counted from the start of its run if it runs.
+    /// Run time that the job still takes, counted from the start of its run if it runs.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        return unsigned_ns(ticks(time_for(whole - v[job].progress, v[job].speed)));
+        return unsigned_ns(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
     }
     std::uint64_t queued_key(const view& v, job_id job) const override { return left(v, job); }
     std::uint64_t running_key(const view& v, job_id job) const override {
@@ -228,9 +236,17 @@ public:
         AMPACITY_ASSERT(thresholds_.size() <= 255);
     }
 
+    void on_submit(const view& v, job_id job) override {
+        if (v.costs != nullptr) {
+            served_.grow_to(index(job) + 1, {});
+            served_[index(job)] = {};
+        }
+        prefix_policy::on_submit(v, job);
+    }
+
     void on_finish(const view& v, job_id job) override {
         prefix_policy::on_finish(v, job);
-        end_run(v, job);
+        forget_crossing(v, job);
     }
 
     void on_tick(const view& v) override {
@@ -238,7 +254,7 @@ public:
         while (!crossings_.empty() && crossings_.first().key <= unsigned_ns(ticks(v.now))) {
             const job_id job = crossings_.first().job;
             running_.erase(running_place(v, job));
-            end_run(v, job);
+            forget_crossing(v, job);
             begin_run(v, job);
             running_.insert(running_place(v, job));
         }
@@ -251,7 +267,9 @@ private:
 
     /// Thresholds that the attained service has reached by now.
     [[nodiscard]] std::uint64_t bucket(const view& v, job_id job) const {
-        const gpu_time service = gpu_time{ticks(v[job].done(v.now))} * v[job].demand.gpus;
+        const job_view& j = v[job];
+        const duration now = j.state == job_state::running ? work_in(v.now - j.run_start, j.speed) : duration::zero();
+        const gpu_time service = gpu_time{ticks(served(v, job) + now)} * j.demand.gpus;
         return static_cast<std::uint64_t>(std::upper_bound(thresholds_.begin(), thresholds_.end(), service) -
                                           thresholds_.begin());
     }
@@ -262,19 +280,28 @@ private:
         if (const auto e = crossing_place(v, job); e.key != unsigned_ns(ticks(never))) crossings_.insert(e);
     }
     void end_run(const view& v, job_id job) override {
+        forget_crossing(v, job);
+        if (v.costs != nullptr) served_[index(job)] += work_in(v.now - v[job].run_start, v[job].speed);
+    }
+    void forget_crossing(const view& v, job_id job) {
         if (const auto e = crossing_place(v, job); e.key != unsigned_ns(ticks(never))) crossings_.erase(e);
+    }
+    /// What the runs before the current one count for, per GPU. Where progress can be lost, lost work is service too: a
+    /// job never rises again.
+    [[nodiscard]] duration served(const view& v, job_id job) const {
+        return v.costs == nullptr ? v[job].progress : served_[index(job)];
     }
     /// When the running job leaves its bucket; the key is `never` for one that does not.
     [[nodiscard]] ranked_job crossing_place(const view& v, job_id job) const {
         const std::size_t b = bucket_[index(job)];
-        const instant when = b == thresholds_.size() ? never : crossing(v[job], thresholds_[b]);
+        const instant when = b == thresholds_.size() ? never : crossing(v[job], served(v, job), thresholds_[b]);
         return {.key = unsigned_ns(ticks(when)), .order = v[job].order, .job = job};
     }
 
     /// The first instant of the current run at which the attained service reaches `threshold`, `never` beyond time.
-    static instant crossing(const job_view& j, gpu_time threshold) {
+    static instant crossing(const job_view& j, duration served, gpu_time threshold) {
         const gpu_time gpus = j.demand.gpus;
-        const gpu_time work = (threshold + gpus - 1) / gpus - ticks(j.progress);
+        const gpu_time work = (threshold + gpus - 1) / gpus - ticks(served);
         if (work > ticks(duration::max())) return never;
         return add_saturating(j.run_start, time_for(duration{static_cast<std::int64_t>(work)}, j.speed));
     }
@@ -289,6 +316,7 @@ private:
 
     std::vector<gpu_time> thresholds_;  // [GPU-ns], rising
     pod_vector<std::uint8_t> bucket_;   // by job_id; of running jobs
+    pod_vector<duration> served_;       // by job_id, where preemption has costs
     ordered_jobs crossings_;            // running jobs that will reach a threshold, by when
     instant wanted_ = never;            // the wish that was made last
 };

@@ -65,6 +65,9 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
                      .until = s.until,
                      .enforce_estimate = s.enforce_estimate,
+                     .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
+                                    .checkpoint = s.scheduler.preemption.checkpoint,
+                                    .restart = s.scheduler.preemption.restart},
                      .sample_every = s.output.telemetry,
                      .observers = {}};
     for (std::size_t i = 0; i != s.workload.size(); ++i) {

@@ -165,6 +165,26 @@ TEST_CASE("summary.json holds the figures worked out by hand") {
     }
 }
 
+TEST_CASE("what preemption costs stands in the books where it is modelled") {
+    const workspace here{small_scenario, header + "a,0,4,10\nb,2,4,1\n"};
+    const std::string jobs =
+        "a,0,0,14,4,finished,1,0,40,0\n"
+        "b,2,2,3,4,finished,0,0,4,0\n";
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.restart=3 s"}, jobs);
+    CHECK(here.summary().number("gpu_hours.restart") == Approx(12 / 3600.0).epsilon(1e-12));
+    CHECK_FALSE(here.summary().has("gpu_hours.checkpoint"));
+    check_books(here.summary());
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.checkpoint=3 s"}, jobs);
+    CHECK(here.summary().number("gpu_hours.checkpoint") == Approx(12 / 3600.0).epsilon(1e-12));
+    CHECK_FALSE(here.summary().has("gpu_hours.restart"));
+    // 1.5 s of work are kept; the rest is lost with the 0.5 s after it.
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.checkpoint_interval=1.5 s"},
+               "a,0,0,11.5,4,finished,1,0,40,2\n"
+               "b,2,2,3,4,finished,0,0,4,0\n");
+    CHECK(here.summary().number("gpu_hours.lost") == Approx(2 / 3600.0).epsilon(1e-12));
+    check_books(here.summary());
+}
+
 TEST_CASE("an empty trace is a run with zero counts") {
     const std::string no_entries = with(small_scenario, "workload:\n  - trace: { path: jobs.csv }\n", "workload: []\n");
     const std::string no_end = header.substr(0, header.size() - 1);

@@ -3,6 +3,7 @@
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
+#include "support/engine_outcomes.hpp"
 #include "support/naive_replay.hpp"
 #include "support/random_workload.hpp"
 
@@ -10,58 +11,18 @@
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/simulation.hpp>
 
-#include <map>
 #include <string>
 
 namespace {
 
 using namespace ampacity;
 
-struct recorder final : sim::observer {
-    void on_start(const sim::job_start& s) override {
-        naive::attempt a{.start_ns = ticks(s.at)};
-        for (const auto& share : s.where) a.nodes.emplace_back(static_cast<std::uint32_t>(share.node), share.gpus);
-        std::sort(a.nodes.begin(), a.nodes.end());
-        of[s.name].push_back(std::move(a));
-    }
-    std::map<std::int64_t, std::vector<naive::attempt>> of;
-};
-
-std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
-    std::vector<workload::job_request> out;
-    for (std::size_t i = 0; i != jobs.size(); ++i) {
-        workload::job_request r;
-        r.name = static_cast<std::int64_t>(i);
-        r.submit = instant{duration{jobs[i].submit_ns}};
-        r.work = duration{jobs[i].duration_ns};
-        if (jobs[i].estimate_ns) r.estimate = duration{*jobs[i].estimate_ns};
-        r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(jobs[i].gpus);
-        r.placement.spread = jobs[i].spread;
-        out.push_back(r);
-    }
-    return out;
-}
-
-std::string describe(const naive::outcome& o) {
-    std::string out = "state " + std::to_string(static_cast<int>(o.st)) + " start " +
-                      (o.first_start_ns ? std::to_string(*o.first_start_ns) : "-") + " finish " +
-                      (o.finish_ns ? std::to_string(*o.finish_ns) : "-") + " preemptions " +
-                      std::to_string(o.preemptions) + " useful " + to_string(o.useful_gpu_ns) + " lost " +
-                      to_string(o.lost_gpu_ns);
-    for (const auto& a : o.attempts) {
-        out += " [" + std::to_string(a.start_ns) + ":";
-        for (const auto& [node, gpus] : a.nodes) out += " " + std::to_string(node) + "/" + std::to_string(gpus);
-        out += "]";
-    }
-    return out;
-}
-
 std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
-                                   const naive::options& how) {
+                                   const naive::options& how, ledger& books) {
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
-    recorder seen;
+    naive::start_recorder seen;
     sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
                                                : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
                  .sources = {},
@@ -69,59 +30,44 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                  .placer = policy::make_placer(where.placer),
                  .until = {},
                  .enforce_estimate = how.enforce_estimate,
+                 .preemption = naive::costs_of(how),
                  .sample_every = {},
                  .observers = {&seen}};
-    p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs)));
+    std::vector<workload::job_request> requests;
+    for (std::size_t i = 0; i != jobs.size(); ++i) requests.push_back(naive::request(jobs[i], i));
+    p.sources.push_back(std::make_unique<workload::vector_source>(std::move(requests)));
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));
     s.run();
-    s.results();  // checks that the books balance
-    std::vector<naive::outcome> out(jobs.size());
-    const auto records = s.records(0);
-    for (std::size_t i = 0; i != jobs.size(); ++i) {
-        naive::outcome& o = out[i];
-        if (i >= records.size() || records[i].submit == instant{} + duration::min()) continue;
-        const sim::job_record& r = records[i];
-        switch (r.state) {
-            case sim::outcome::finished: o.st = naive::state::finished; break;
-            case sim::outcome::rejected: o.st = naive::state::rejected; break;
-            case sim::outcome::killed: o.st = naive::state::killed; break;
-            case sim::outcome::unfinished: o.st = naive::state::unfinished; break;
-        }
-        if (r.first_start != sim::unset) o.first_start_ns = ticks(r.first_start);
-        if (r.finish != sim::unset) o.finish_ns = ticks(r.finish);
-        o.preemptions = r.preemptions;
-        o.useful_gpu_ns = int128{ticks(r.useful)} * r.gpus;
-        o.lost_gpu_ns = int128{ticks(r.lost)} * r.gpus;
-        if (const auto a = seen.of.find(static_cast<std::int64_t>(i)); a != seen.of.end()) o.attempts = a->second;
-    }
-    return out;
+    books = s.results().books;  // which balance, or an exception is thrown
+    return naive::outcomes_of(s, seen, jobs.size());
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
-             std::optional<std::int64_t> every_ns = {}) {
-    naive::options how = naive::random_options(seed, policy);
-    how.every_ns = every_ns;
+void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
+    const auto& policy = how.policy;
     const auto jobs = naive::random_workload(seed, kind, where, 40);
     const auto expected = naive::replay(jobs, where, how);
-    const auto actual = engine(jobs, where, how);
+    ledger books;
+    const auto actual = engine(jobs, where, how, books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
-        if (describe(expected[i]) != describe(actual[i])) {
+        if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus << " every " << every_ns.value_or(0));
-            CHECK(describe(actual[i]) == describe(expected[i]));
+                        << " job " << i << " gpus " << jobs[i].gpus << " every " << how.every_ns.value_or(0));
+            CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return;
         }
     }
+    if (!naive::same_overheads(books, expected)) FAIL_CHECK(policy << " seed " << seed << " books other overheads");
 }
 
 TEST_CASE("every policy on pools gives the naive schedule") {
     const std::string policy =
         GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(300); ++seed) {
-        for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_pool(seed), policy);
+        for (const auto kind : naive::all_flavours)
+            compare(seed, kind, naive::random_pool(seed), naive::random_options(seed, policy));
     }
     SUCCEED();
 }
@@ -132,7 +78,35 @@ TEST_CASE("every policy on nodes gives the naive schedule and places") {
     const std::string placer =
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
-        for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+        for (const auto kind : naive::all_flavours)
+            compare(seed, kind, naive::random_nodes(seed, placer), naive::random_options(seed, policy));
+    }
+    SUCCEED();
+}
+
+/// Options with some or all of the costs of preemption, on the grid of the workloads' times and off it.
+naive::options with_costs(std::uint64_t seed, const std::string& policy, naive::flavour kind) {
+    naive::options how = naive::random_options(seed, policy);
+    naive::test_random random(seed ^ 0x636f737473U);
+    const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    const auto draw = [&](std::int64_t most) {
+        return random.chance(30) ? random.between(0, most * tick) : random.between(0, most) * tick;
+    };
+    if (random.chance(70)) how.checkpoint_interval_ns = std::max(draw(8), tick / 7);
+    if (random.chance(70)) how.checkpoint_ns = draw(3);
+    if (random.chance(70)) how.restart_ns = draw(4);
+    return how;
+}
+
+TEST_CASE("checkpoints and restarts give the naive schedule and books") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(200); ++seed) {
+        const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            compare(seed, kind, naive::random_pool(seed), with_costs(seed, policy, kind));
+            compare(seed, kind, naive::random_nodes(seed, placer), with_costs(seed, policy, kind));
+        }
     }
     SUCCEED();
 }
@@ -145,8 +119,10 @@ TEST_CASE("every policy in rounds gives the naive schedule") {
         for (const auto kind : naive::all_flavours) {
             // From every instant of the workload to longer than most of its jobs.
             for (const std::int64_t every : {second / 2, second, 3 * second, 7 * second + 1, 60 * second}) {
-                compare(seed, kind, naive::random_pool(seed), policy, every);
-                compare(seed, kind, naive::random_nodes(seed, "pack"), policy, every);
+                naive::options how = naive::random_options(seed, policy);
+                how.every_ns = every;
+                compare(seed, kind, naive::random_pool(seed), how);
+                compare(seed, kind, naive::random_nodes(seed, "pack"), how);
             }
         }
     }

@@ -44,7 +44,24 @@ struct options {
     std::optional<std::int64_t> until_ns{};
     std::optional<std::int64_t>
         every_ns{};  ///< passes at its multiples only, where something has happened since the last
+    std::optional<std::int64_t> checkpoint_interval_ns{};  ///< none: preemption keeps all progress
+    std::int64_t checkpoint_ns = 0;
+    std::int64_t restart_ns = 0;
 };
+
+/// What the beginning of a run went on.
+struct spending {
+    std::int64_t worked = 0;
+    std::int64_t kept = 0;  ///< work up to the last checkpoint
+    std::int64_t checkpoint = 0;
+    std::int64_t restart = 0;
+    std::int64_t total() const { return worked + checkpoint + restart; }
+};
+
+/// Steps through the parts of a run until it has lasted so long, or has worked so much.
+spending walk_run(const options& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
+
+inline constexpr std::int64_t without_limit = std::int64_t{1} << 62;
 
 enum class state { finished, rejected, killed, unfinished };
 
@@ -66,6 +83,8 @@ struct outcome {
     std::vector<attempt> attempts{};
     ampacity::int128 useful_gpu_ns = 0;
     ampacity::int128 lost_gpu_ns = 0;
+    ampacity::int128 checkpoint_gpu_ns = 0;  ///< of a killed job all its time is lost
+    ampacity::int128 restart_gpu_ns = 0;
 };
 
 /// Replays the jobs; outcomes are in the order of `jobs`.

@@ -35,12 +35,14 @@ struct action {
     duration progress{};         ///< preempt: its progress at the start of the run that ends
     instant run_start{};         ///< preempt: when that run began
     duration lost{};             ///< preempt: the end of that run that is thrown away
+    bool was_preempted = false;  ///< preempt: before that run
 };
 
 class plan {
 public:
-    /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
-    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place);
+    /// Used by the simulation; `jobs`, `fleet`, `allocations` and `costs` outlive the plan.
+    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
+         const preemption_costs* costs = nullptr);
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
     /// is no place for it.
@@ -50,10 +52,10 @@ public:
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
     void start(job_id job, std::span<const fleet::gpu_share> where);
 
-    /// Stops a running job; it goes back to the queue and keeps its progress, but for that of the last `lost` of its
-    /// run, which goes to the account of that name. So a policy with a cost of its own for starting or moving a job
-    /// charges it: exactly, and after it has seen how long the job ran. Preempting and then starting a job in the same
-    /// plan moves it, and counts as a preemption.
+    /// Stops a running job; it goes back to the queue and keeps its progress, as far as a checkpoint interval lets it,
+    /// but for that of the last `lost` of its run, which goes to the account of that name. So a policy with a cost of
+    /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
+    /// and then starting a job in the same plan moves it, and counts as a preemption.
     /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
     void preempt(job_id job, duration lost = duration::zero());
 
@@ -92,6 +94,7 @@ private:
     job_table& jobs_;
     fleet::allocation_arena& allocations_;
     const placer& placer_;
+    const preemption_costs* costs_;
     instant now_{};
     std::vector<action> actions_;
     std::vector<fleet::gpu_share> scratch_;

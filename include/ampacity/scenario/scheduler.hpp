@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,10 +102,45 @@ struct explain_options {
     friend bool operator==(const explain_options&, const explain_options&) = default;
 };
 
+/// The longest that a checkpoint or a restart may take.
+inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
+
+/// What preempting a job costs.
+struct preemption {
+    std::optional<duration> checkpoint_interval{};
+    duration checkpoint{};
+    duration restart{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&preemption::checkpoint_interval,
+              {.key = "checkpoint_interval",
+               .doc = "work between two checkpoints, to the last of which a preempted job falls back; none: it keeps "
+                      "everything",
+               .example = "\"30 min\"",
+               .min = duration{1},
+               .max = longest_input,
+               .none = "none"});
+        visit(&preemption::checkpoint, {.key = "checkpoint",
+                                        .doc = "how long writing a checkpoint stops the job; without an interval, "
+                                               "once for each preemption",
+                                        .example = "\"20 s\"",
+                                        .min = duration::zero(),
+                                        .max = max_overhead});
+        visit(&preemption::restart, {.key = "restart",
+                                     .doc = "time without work at the beginning of a run after a preemption",
+                                     .example = "\"60 s\"",
+                                     .min = duration::zero(),
+                                     .max = max_overhead});
+    }
+    friend bool operator==(const preemption&, const preemption&) = default;
+};
+
 /// Who decides.
 struct scheduler {
     std::string policy;
     std::string placer = "first-fit";
+    ampacity::scenario::preemption preemption{};
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
@@ -120,6 +156,8 @@ struct scheduler {
                                    .example = "easy"});
         visit(&scheduler::placer,
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
+        visit(&scheduler::preemption,
+              {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});

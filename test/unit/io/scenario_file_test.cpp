@@ -525,6 +525,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.scheduler.las.thresholds.push_back(
             {threshold += static_cast<gpu_time>(1 + upto(1'000'000'000'000'000'000ULL))});
     s.scheduler.sjf.by = upto(2) != 0 ? scenario::knowledge::estimate : scenario::knowledge::duration;
+    if (upto(2) != 0) s.scheduler.preemption.checkpoint_interval = some_duration();
+    s.scheduler.preemption.restart = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
     if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});

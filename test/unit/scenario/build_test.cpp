@@ -101,11 +101,13 @@ TEST_CASE("build takes every setting over", "[build]") {
     CHECK(plain.placer != nullptr);
     CHECK_FALSE(plain.until.has_value());
     CHECK_FALSE(plain.enforce_estimate);
+    CHECK(plain.preemption.free());
     CHECK_FALSE(plain.sample_every.has_value());
     CHECK(plain.observers.empty());
 
     s.until = 90min;
     s.enforce_estimate = true;
+    s.scheduler.preemption = {.checkpoint_interval = 30min, .checkpoint = 20s, .restart = 60s};
     s.output.telemetry = 60s;
     s.fleet.pool_gpus.reset();
     s.fleet.nodes = {.gpus = 16, .count = 3};
@@ -117,6 +119,9 @@ TEST_CASE("build takes every setting over", "[build]") {
     CHECK(full.sources.size() == 2);
     CHECK(full.until == 90min);
     CHECK(full.enforce_estimate);
+    CHECK(full.preemption.checkpoint_interval == 30min);
+    CHECK(full.preemption.checkpoint == 20s);
+    CHECK(full.preemption.restart == 60s);
     CHECK(full.sample_every == 60s);
 }
 
