@@ -13,5 +13,8 @@ std::unique_ptr<policy> make_srtf(bool by_estimate);
 std::unique_ptr<policy> make_las(std::vector<gpu_time> thresholds);
 std::unique_ptr<policy> make_easy();
 std::unique_ptr<policy> make_conservative();
+std::unique_ptr<policy> make_priority(const priority_options& options);
+std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
+std::unique_ptr<policy> make_drf(const drf_options& options);
 
 }  // namespace ampacity::policy

@@ -18,6 +18,9 @@ constexpr std::array policy_table{
     description{"conservative", "conservative backfill: every queued job holds a reservation"},
     description{"round", "another policy, scheduler.round.policy, that decides only every scheduler.round.every"},
     description{"explain", "another policy, scheduler.explain.policy, with a file that tells why jobs wait"},
+    description{"priority", "highest priority first; running jobs of lower priority are preempted for it"},
+    description{"fair-share", "groups with quotas: idle GPUs are lent by weight, and reclaimed by preemption"},
+    description{"drf", "dominant resource fairness: next comes the user with the least share of the GPUs"},
 };
 
 constexpr std::array placer_table{
@@ -49,6 +52,9 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "explain") {
         return options.explain_policy == "explain" ? nullptr : make_policy(options.explain_policy, options);
     }
+    if (name == "priority") return make_priority(options.priority);
+    if (name == "fair-share") return make_fair_share(options.fair_share);
+    if (name == "drf") return make_drf(options.drf);
     return nullptr;
 }
 

@@ -48,6 +48,14 @@ policy::policy_options make_options(const scheduler& s) {
                                    .round_every = s.round.every,
                                    .explain_policy = s.explain.policy};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
+    options.priority = {.backfill = s.priority.backfill,
+                        .preempt_above = static_cast<std::uint32_t>(s.priority.preempt_above)};
+    options.fair_share.reclaim = s.fair_share.reclaim;
+    for (const quota_group& g : s.fair_share.groups)
+        options.fair_share.groups.push_back({.name = g.name, .parent = g.parent, .quota = g.quota, .weight = g.weight});
+    options.drf.by_group = s.drf.by == share_owner::group;
+    options.drf.skip = s.drf.skip;
+    for (const owner_weight& w : s.drf.weights) options.drf.weights.emplace_back(w.name, w.weight);
     return options;
 }
 

@@ -102,6 +102,116 @@ struct explain_options {
     friend bool operator==(const explain_options&, const explain_options&) = default;
 };
 
+/// Options of `priority`.
+struct priority_options {
+    bool backfill = false;
+    std::uint64_t preempt_above = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&priority_options::backfill,
+              {.key = "backfill", .doc = "start jobs behind the blocked head that do not delay it"});
+        visit(&priority_options::preempt_above, {.key = "preempt_above",
+                                                 .doc = "how much higher a priority must be to preempt another",
+                                                 .example = "10",
+                                                 .min = 1,
+                                                 .max = 0xFFFF'FFFFU});
+    }
+    friend bool operator==(const priority_options&, const priority_options&) = default;
+};
+
+inline constexpr std::uint64_t max_weight = 1'000'000;  ///< limit of the weights of groups and users
+
+/// A group of `fair-share`.
+struct quota_group {
+    std::string name;
+    std::string parent{};
+    std::uint64_t quota = 0;
+    std::uint64_t weight = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&quota_group::name,
+              {.key = "name", .doc = "the group as the jobs name it", .required = true, .example = "research"});
+        visit(&quota_group::parent,
+              {.key = "parent", .doc = "the group above it, listed before; empty: none", .example = "research"});
+        visit(&quota_group::quota, {.key = "quota",
+                                    .doc = "GPUs that it is guaranteed",
+                                    .example = "64",
+                                    .min = 0,
+                                    .max = std::uint64_t{1} << 40U});
+        visit(&quota_group::weight, {.key = "weight",
+                                     .doc = "its share beside the groups of the same parent",
+                                     .example = "2",
+                                     .min = 1,
+                                     .max = max_weight});
+    }
+    friend bool operator==(const quota_group&, const quota_group&) = default;
+};
+
+/// Options of `fair-share`.
+struct fair_share_options {
+    std::vector<quota_group> groups;
+    bool reclaim = true;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&fair_share_options::groups, {.key = "groups",
+                                            .doc = "guarantees and weights; a group that is not listed has quota 0 "
+                                                   "and weight 1",
+                                            .example = "[{ name: research, quota: 64, weight: 2 }]"});
+        visit(&fair_share_options::reclaim,
+              {.key = "reclaim", .doc = "preempt jobs of groups beyond their quota for those within theirs"});
+    }
+    friend bool operator==(const fair_share_options&, const fair_share_options&) = default;
+};
+
+/// Whose share `drf` looks at.
+enum class share_owner : std::uint8_t { user, group };
+
+template <>
+struct names<share_owner> {
+    static constexpr std::array known{named<share_owner>{share_owner::user, "user"},
+                                      named<share_owner>{share_owner::group, "group"}};
+};
+
+/// A user or group of `drf`.
+struct owner_weight {
+    std::string name;
+    std::uint64_t weight = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&owner_weight::name,
+              {.key = "name", .doc = "the user or group as the jobs name it", .required = true, .example = "ann"});
+        visit(&owner_weight::weight, {.key = "weight",
+                                      .doc = "its share beside the others",
+                                      .required = true,
+                                      .example = "2",
+                                      .min = 1,
+                                      .max = max_weight});
+    }
+    friend bool operator==(const owner_weight&, const owner_weight&) = default;
+};
+
+/// Options of `drf`.
+struct drf_options {
+    share_owner by = share_owner::user;
+    std::vector<owner_weight> weights;
+    bool skip = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&drf_options::by, {.key = "by", .doc = "whose shares are kept equal: those of users or of groups"});
+        visit(&drf_options::weights, {.key = "weights",
+                                      .doc = "of users or groups; one that is not listed has weight 1",
+                                      .example = "[{ name: ann, weight: 2 }]"});
+        visit(&drf_options::skip,
+              {.key = "skip", .doc = "pass over those whose next job does not fit, instead of waiting for it"});
+    }
+    friend bool operator==(const drf_options&, const drf_options&) = default;
+};
+
 /// The longest that a checkpoint or a restart may take.
 inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
 
@@ -147,6 +257,9 @@ struct scheduler {
     topology_options topology{};
     round_options round{};
     explain_options explain{};
+    priority_options priority{};
+    fair_share_options fair_share{};
+    drf_options drf{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -164,6 +277,9 @@ struct scheduler {
         visit(&scheduler::topology, {.key = "topology", .doc = "options of the placer topology"});
         visit(&scheduler::round, {.key = "round", .doc = "options of the policy round"});
         visit(&scheduler::explain, {.key = "explain", .doc = "options of the policy explain"});
+        visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
+        visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
+        visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };

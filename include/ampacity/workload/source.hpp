@@ -53,14 +53,15 @@ public:
 /// Requests held in memory, in the order of the span that is given; sorted stably by submit.
 class vector_source final : public job_source {
 public:
-    /// `jobs` get row numbers by position.
-    explicit vector_source(std::vector<job_request> jobs);
+    /// `jobs` get row numbers by position; `texts` are what they name by index, of which 0 is nobody.
+    explicit vector_source(std::vector<job_request> jobs, std::vector<std::string> texts = {});
     std::size_t next(std::span<job_request> out) override;
     [[nodiscard]] std::optional<double> progress() const override;
-    [[nodiscard]] std::string_view text(std::int64_t) const override { return {}; }
+    [[nodiscard]] std::string_view text(std::int64_t index) const override;
 
 private:
     std::vector<job_request> jobs_;
+    std::vector<std::string> texts_;
     std::size_t at_ = 0;
 };
 

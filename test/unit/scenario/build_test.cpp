@@ -159,6 +159,37 @@ TEST_CASE("options reach the policy that they are for", "[build]") {
     CHECK(run(s).preemptions > usual);
 }
 
+TEST_CASE("the options of the sharing policies arrive", "[build]") {
+    scenario::scenario s = typed("priority");
+    s.workload[0].synthetic->rate = {0.05};
+    s.workload[0].synthetic->users = scenario::user_mix{.count = 4, .zipf = 1, .groups = 2};
+    s.workload[0].synthetic->priorities = {{0, 3.0}, {5, 1.0}};
+    const auto usual = run(s);
+    CHECK(usual.preemptions > 0);
+    s.scheduler.priority.preempt_above = 6;
+    CHECK(run(s).preemptions == 0);
+    const double strict = run(s).wait_s->mean;
+    s.scheduler.priority.backfill = true;
+    CHECK(run(s).wait_s->mean < strict);
+
+    s.scheduler.policy = "fair-share";
+    CHECK(run(s).preemptions == 0);
+    s.scheduler.fair_share.groups = {{.name = "group-1", .quota = 4}, {.name = "group-2", .quota = 4}};
+    CHECK(run(s).preemptions > 0);
+    s.scheduler.fair_share.reclaim = false;
+    CHECK(run(s).preemptions == 0);
+
+    s.scheduler.policy = "drf";
+    const double by_user = run(s).wait_s->mean;
+    s.scheduler.drf.skip = true;
+    CHECK(run(s).wait_s->mean < by_user);
+    s.scheduler.drf.skip = false;
+    s.scheduler.drf.by = scenario::share_owner::group;
+    CHECK(run(s).wait_s->mean != by_user);
+    s.scheduler.drf.weights = {{.name = "group-1", .weight = 100}};
+    CHECK(run(s).wait_s->mean != by_user);
+}
+
 TEST_CASE("traces are opened by the caller", "[build]") {
     scenario::scenario s = typed();
     s.workload = {trace("a.csv"), synthetic(20), trace("b.csv")};
