@@ -2,9 +2,10 @@
 //
 // A burst of jobs (jobs.hpp) at time 0 on 1064 GPUs, then arrivals at a load of 1. Timed: events behind the burst, at
 // most half as many as jobs wait. No two of them share an instant, so each has a scheduling pass of its own.
-// `fifo sjf srtf las` are to cost what they cost with 1e3 waiting; the others have a limit per pass.
-// The answer that a fast wrong engine fails: EASY starts and ends all jobs of a burst when the walk of the queue does,
-// and at the end of a measurement as many jobs are there as should be.
+// `fifo sjf srtf las srsf qssf gittins` are to cost what they cost with 1e3 waiting; the others have a limit per pass,
+// but for `ftf`, which by its rule looks at all that wait. The answer that a fast wrong engine fails: EASY starts and
+// ends all jobs of a burst when the walk of the queue does, and at the end of a measurement as many jobs are there as
+// should be.
 
 #include "jobs.hpp"
 #include "replay_loops.hpp"
@@ -107,6 +108,16 @@ void limited(table& t, const std::string& policy, estimate_factor estimate, doub
     t.note(counters(few, many));
 }
 
+/// A policy without a limit.
+void unlimited(table& t, const std::string& policy) {
+    const cost few = measure(t, {.policy = policy, .waiting = 1'000, .estimate = loose, .repeats = 5});
+    const cost many = measure(
+        t, {.policy = policy, .waiting = 100'000, .estimate = loose, .most_events = 1'000, .repeats = 1, .each = true});
+    t.row(policy + kind(loose) + ", per pass, 1e5 waiting beside 1e3", cell{few.us, "us"}, {many.us, "us"}, multiple());
+    t.row(policy + kind(loose) + ", slowest pass, 1e5 waiting", {}, {many.slowest_us, "us"}, multiple());
+    t.note(counters(few, many));
+}
+
 /// Conservative, whose passes differ a lot: the limit is one for the slowest, too.
 void conservative(table& t, estimate_factor estimate) {
     const std::string name = std::string("conservative") + kind(estimate);
@@ -147,10 +158,11 @@ void check_easy(table& t) {
 int main() {
     table t;
     check_easy(t);
-    for (const char* const policy : {"fifo", "sjf", "srtf", "las"}) same_cost(t, policy);
+    for (const char* const policy : {"fifo", "sjf", "srtf", "las", "srsf", "qssf", "gittins"}) same_cost(t, policy);
     limited(t, "fifo-skip", loose, 10);
     limited(t, "easy", exact, 20);
     limited(t, "easy", loose, 20);
+    unlimited(t, "ftf");
     conservative(t, exact);
     conservative(t, loose);
     return t.exit_status();

@@ -37,17 +37,17 @@ void give_and_place(benchmark::State& state, const std::string& placer_name) {
     while (free.free_gpus() > spare) {
         job j{.gpus = sizes[d.bits() % std::size(sizes)], .where = {}};
         if (!policy::place(*placer, free, {.gpus = j.gpus}, j.where)) break;
-        free.take(j.gpus, j.where);
+        free.take({.gpus = j.gpus}, j.where);
         running.push_back(std::move(j));
     }
     std::uint64_t shares = 0;
     for (auto _ : state) {
         job& j = running[d.bits() % running.size()];
-        free.give(j.gpus, j.where);
+        free.give({.gpus = j.gpus}, j.where);
         j.where.clear();
         const bool placed = policy::place(*placer, free, {.gpus = j.gpus}, j.where);
         if (!placed) return state.SkipWithError("GPUs that were given back are not found");
-        free.take(j.gpus, j.where);
+        free.take({.gpus = j.gpus}, j.where);
         shares += j.where.size();
     }
     state.counters["shares"] = benchmark::Counter(static_cast<double>(shares), benchmark::Counter::kAvgIterations);

@@ -8,6 +8,7 @@
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
@@ -79,6 +80,17 @@ void a_scenario_runs_and_is_written(const fs::path& scenario, const fs::path& ou
             "the numbers of summary.json");
 }
 
+void plugins_are_checked(const fs::path& file) {
+    io::write_file(file, "no library");
+    try {
+        io::plugins loaded{std::array{file.string()}};
+        require(false, "a text is no plug-in");
+    } catch (const plugin_error& e) {
+        require(e.exit_status() == 5 && e.details().where.file == file, "which file is wrong");
+    }
+    require(io::plugins{}.policies().empty() && io::plugins{}.comment().empty(), "no plug-ins are fine");
+}
+
 void models_are_data(const fs::path& folder) {
     fs::create_directories(folder);
     io::write_file(folder / "short.yaml",
@@ -104,5 +116,6 @@ void io_example() {
                    "output: { telemetry: \"1 s\" }\n");
     files_are_read(folder / "jobs.csv");
     models_are_data(folder / "models");
+    plugins_are_checked(folder / "mine.so");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");
 }

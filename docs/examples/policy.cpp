@@ -5,12 +5,16 @@
 #include <ampacity/policy/job_view.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/plugin.hpp>
+#include <ampacity/policy/plugin_abi.hpp>
 #include <ampacity/policy/policy.hpp>
 #include <ampacity/policy/reason.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/view.hpp>
 
 #include <algorithm>
+#include <stdexcept>
+#include <string_view>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -98,6 +102,26 @@ void a_queue_by_demand() {
     require(q.front() == job_id{0} && q.next(job_id{0}) == job_id{1}, "and all in submit order");
 }
 
+class idle final : public policy::policy {
+    void decide(const view&, plan&) override { throw std::logic_error("never asked"); }
+};
+constexpr plugin::part parts[] = {plugin::policy<idle>("idle", "does nothing")};
+constexpr plugin::table table = plugin::make_table(parts);  // what AMPACITY_PLUGIN exports
+
+void a_plugin_is_a_table() {
+    require(std::string_view{table.abi} == plugin::abi.text, "both sides agree on what crosses");
+    plugin::failure why;
+    const plugin::option unknown{.key = {"pace", 4}, .value = {"slow", 4}};
+    require(table.parts[0].make({.options = &unknown, .num_options = 1}, why) == nullptr, "nobody asks for a pace");
+    require(why.kind == plugin::failure_kind::option && std::string_view{why.key} == "pace", "which it says");
+    void* const made = table.parts[0].make({}, why);
+    stage s;
+    const auto v = s.view();
+    require(!table.policy.decide(made, v, s.plan, why), "exceptions end on the plug-in's side");
+    require(std::string_view{why.text} == "never asked", "and travel as text");
+    table.policy.destroy(made);
+}
+
 }  // namespace
 
 void policy_example() {
@@ -105,4 +129,5 @@ void policy_example() {
     a_plan_shows_at_once();
     a_policy_of_the_registry_decides();
     a_queue_by_demand();
+    a_plugin_is_a_table();
 }

@@ -3,6 +3,7 @@
 
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/wrappers.hpp>
+#include <ampacity/sim/decision_costs.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -70,6 +71,9 @@ void simulation_example() {
     require(r.wait_s->max == 540 && r.makespan_s == 900.0, "the second starts at minute ten");
     require(r.utilisation == (10.0 * 8 + 5 * 4) / (15 * 8), "useful GPU-time over all there was");
     r.books.check();
+    const sim::decision_costs& d = s.decisions();
+    require(d.passes == 4 && d.measured == 4, "two arrivals that can run, two ends");
+    require(d.per_hour.count() == 1 && d.per_hour.max() == 4, "in the first hour");
 
     const auto records = s.records(0);
     require(records[1].first_start == start_of_time + 10min && records[2].state == sim::outcome::rejected, "by job");

@@ -18,7 +18,7 @@ inline constexpr std::array exit_codes{
     exit_code{2, "bad usage or a bad scenario; the message names file, line, column, key, value and remedy"},
     exit_code{3, "unreadable or bad input data; the message names file, line, column, value and remedy"},
     exit_code{4, "interrupted; partial results are saved and marked, unless a second interrupt ended it at once"},
-    exit_code{5, "a policy or a placer broke the rules; the message names the job, the node and the reason"},
+    exit_code{5, "a policy, a placer or a plug-in broke the rules, or a plug-in does not match; the message says why"},
 };
 
 }  // namespace ampacity::cli

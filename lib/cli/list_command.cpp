@@ -11,6 +11,7 @@
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
@@ -59,6 +60,18 @@ std::vector<line> lines_of(std::string_view what) {
         for (const auto& k : scenario::key_reference()) {
             if (k.supported) out.push_back({k.path, k.doc});
         }
+    }
+    return out;
+}
+
+/// With what plug-ins add.
+std::vector<line> lines_of(std::string_view what, const io::plugins& more) {
+    std::vector<line> out = lines_of(what);
+    const auto add = [&out](const std::vector<line>& lines) { out.insert(out.end(), lines.begin(), lines.end()); };
+    if (what == "policies") add(lines_of(more.policies()));
+    if (what == "placers") add(lines_of(more.placers()));
+    if (what == "workloads") {
+        for (const line& l : lines_of(more.sources())) out.push_back({l.name, "source of a plug-in: " + l.text});
     }
     return out;
 }
@@ -159,11 +172,12 @@ std::string remedy_for(std::string_view name, std::span<const std::string_view> 
 
 }  // namespace
 
-int list(const std::string& what, bool markdown) {
+int list(const std::string& what, bool markdown, const std::vector<std::string>& plugins) {
+    const io::plugins more{plugins};
     if (markdown)
         fmt::print("{}", markdown_page(what));
     else
-        print(lines_of(what));
+        print(lines_of(what, more));
     return 0;
 }
 
@@ -177,7 +191,8 @@ std::vector<std::string> names_of(std::string_view what) {
     return out;
 }
 
-int describe(const std::string& name) {
+int describe(const std::string& name, const std::vector<std::string>& plugins) {
+    const io::plugins more{plugins};
     std::vector<std::string> known;
     for (const auto& f : io::job_trace_formats()) {
         if (f.name == name) return print_format(f), 0;
@@ -196,10 +211,14 @@ int describe(const std::string& name) {
         if (k.supported) known.push_back(k.path);
     }
     for (const char* what : {"policies", "placers", "metrics"}) {
-        for (const line& l : lines_of(what)) {
+        for (const line& l : lines_of(what, more)) {
             if (l.name == name) return fmt::print("{}: {}\n", l.name, l.text), 0;
             known.push_back(l.name);
         }
+    }
+    for (const auto& d : more.sources()) {
+        if (d.name == name) return fmt::print("{}: source of a plug-in: {}\n", d.name, d.text), 0;
+        known.emplace_back(d.name);
     }
     const std::vector<std::string_view> names(known.begin(), known.end());
     throw scenario_error({.where = {.file = "describe " + io::printable(name)},

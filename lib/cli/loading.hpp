@@ -5,14 +5,16 @@
 #include "run_command.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/io/scenario_file.hpp>
 
 #include <utility>
 
 namespace ampacity::cli {
 
-/// Reads the file, puts the options in place of its keys and validates it. \throws scenario_error
-io::loaded_scenario load(const scenario_options& options);
+/// Reads the file, puts the options in place of its keys and validates it with the parts of the plug-ins. \throws
+/// scenario_error
+io::loaded_scenario load(const scenario_options& options, const io::plugins& more);
 
 /// Calls `f`; a fault of the scenario that was found without its file gets its place there.
 template <class F>

@@ -34,6 +34,11 @@ CLI::Validator given_text() {
         ""};
 }
 
+void add_plugin_option(CLI::App& command, std::vector<std::string>& files) {
+    command.add_option("--plugin", files, "shared library with policies, placers or sources; may be repeated")
+        ->allow_extra_args(false);
+}
+
 void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("SCENARIO", options.scenario, "scenario file")->required();
     command.add_option("--set", options.set, "override a key of the file: key.path=value; may be repeated")
@@ -41,6 +46,7 @@ void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("--seed", options.seed, "seed of all random streams")->check(given_text());
     command.add_option("--policy", options.policy, "scheduling policy")->check(given_text());
     command.add_option("--until", options.until, "end of the run: a duration, or drained")->check(given_text());
+    add_plugin_option(command, options.plugins);
 }
 
 std::string joined(int argc, char** argv) {
@@ -130,12 +136,15 @@ int run_program(int argc, char** argv) {
         ->required()
         ->check(
             CLI::IsMember({"policies", "placers", "workloads", "formats", "metrics", "keys", "files", "exit-codes"}));
+    std::vector<std::string> plugins;
+    add_plugin_option(list, plugins);
     bool markdown = false;
     list.add_flag("--markdown", markdown, "a page with all there is to say about them");
     std::string name;
     CLI::App& describe = *app.add_subcommand(
         "describe", "all there is to say about a policy, placer, workload model, format, metric, file or key");
     describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
+    add_plugin_option(describe, plugins);
 
     std::string shell;
     std::string script;
@@ -164,9 +173,9 @@ int run_program(int argc, char** argv) {
     if (why) return cli::why(asked);
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
-    if (list) return cli::list(what, markdown);
+    if (list) return cli::list(what, markdown, plugins);
     if (completion) return cli::completion(app, shell, script);
-    return cli::describe(name);
+    return cli::describe(name, plugins);
 }
 
 int unwritten() {

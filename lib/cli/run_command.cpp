@@ -6,6 +6,7 @@
 #include "text_table.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
@@ -141,10 +142,11 @@ void run_in_pieces(sim::simulation& s, progress_line& progress) {
 }  // namespace
 
 int validate(const scenario_options& options) {
-    const auto loaded = load(options);
+    const io::plugins more{options.plugins};
+    const auto loaded = load(options, more);
     std::vector<io::skipped_in_trace> skipped;
-    with_places(loaded, [&] { skipped = io::check_inputs(loaded); });
-    fmt::print("{}", scenario::write_resolved(loaded.value));
+    with_places(loaded, [&] { skipped = io::check_inputs(loaded, &more); });
+    fmt::print("{}{}", scenario::write_resolved(loaded.value), more.comment());
     for (const auto& [key, records] : skipped) fmt::print("# skipped records of {}: {}\n", key, skipped_text(records));
     return 0;
 }
@@ -152,12 +154,14 @@ int validate(const scenario_options& options) {
 int run(const run_options& options) {
     catch_interrupts();
     const auto begun = std::chrono::steady_clock::now();
-    const auto loaded = load(options.of);
+    const io::plugins more{options.of.plugins};
+    const auto loaded = load(options.of, more);
     const auto& sc = loaded.value;
-    auto prepared = io::prepare(loaded);
+    auto prepared = io::prepare(loaded, &more);
     const std::uint64_t gpus = prepared.parts.fleet.installed_gpus();
     std::vector<std::filesystem::path> inputs{loaded.file};
     for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
+    for (const auto& plugin : more.files()) inputs.emplace_back(plugin.path);
     io::run_files files(
         options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory},
         sc, inputs);
@@ -169,7 +173,8 @@ int run(const run_options& options) {
         prepared.parts.policy = policy::make_explain(std::move(prepared.parts.policy), *to);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);
-    io::run_facts facts{.wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}};
+    io::run_facts facts{
+        .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();

@@ -11,7 +11,8 @@ namespace ampacity::cli {
 struct scenario_options {
     std::string scenario;
     std::vector<std::string> set;
-    std::string seed, policy, until;  ///< empty where not given
+    std::string seed, policy, until;   ///< empty where not given
+    std::vector<std::string> plugins;  ///< files
 };
 
 struct run_options {

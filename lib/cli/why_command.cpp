@@ -288,8 +288,9 @@ void print_holders(const inquiry& q, std::uint64_t gpus) {
 }  // namespace
 
 int why(const why_options& options) {
-    const auto loaded = load(options.of);
-    auto prepared = io::prepare(loaded);
+    const io::plugins more{options.of.plugins};
+    const auto loaded = load(options.of, more);
+    auto prepared = io::prepare(loaded, &more);
     const std::uint64_t gpus = prepared.parts.fleet.installed_gpus();
     inquiry q(options.job);
     // The inquiry hears first, so that it knows the job when the recorder asks for it.

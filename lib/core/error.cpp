@@ -41,10 +41,6 @@ std::string diagnostic::text() const {
     return one_line(out);
 }
 
-void assertion_failed(const char* expression, const char* file, int line) {
-    throw internal_error(std::string{"assertion failed: "} + expression + " at " + file + ":" + std::to_string(line));
-}
-
 std::string to_string(int128 value) {
     const bool negative = value < 0;
     uint128 rest = negative ? -static_cast<uint128>(value) : static_cast<uint128>(value);

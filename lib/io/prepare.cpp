@@ -7,7 +7,7 @@
 
 namespace ampacity::io {
 
-prepared_run prepare(const loaded_scenario& loaded) {
+prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     std::vector<trace_source*> traces;
     const auto open = [&](const scenario::job_trace& t, std::uint16_t entry) -> std::unique_ptr<workload::job_source> {
         auto source = open_job_trace({.path = loaded.resolve(t.path),
@@ -19,15 +19,26 @@ prepared_run prepare(const loaded_scenario& loaded) {
         traces.push_back(source.get());
         return source;
     };
-    sim::parts parts = scenario::build(loaded.value, open, [&](std::string_view key) { return loaded.locate(key); });
-    return {std::move(parts), std::move(traces)};
+    const auto locate = [&](std::string_view key) { return loaded.locate(key); };
+    try {
+        sim::parts parts = scenario::build(loaded.value, open, locate, more);
+        return {std::move(parts), std::move(traces)};
+    } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
+        if (!e.details().where.file.empty() || e.details().key.empty()) throw;
+        diagnostic d = e.details();
+        d.where = loaded.locate(d.key);
+        throw scenario_error(std::move(d));
+    }
 }
 
-std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded) {
-    const prepared_run run = prepare(loaded);
+std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const plugins* more) {
+    const prepared_run run = prepare(loaded, more);
     std::vector<workload::job_request> batch(1024);
-    for (const auto& source : run.parts.sources) {
-        while (source->next(batch) != 0) {
+    const instant until = loaded.value.until ? start_of_time + *loaded.value.until : never;
+    for (std::size_t i = 0; i != run.parts.sources.size(); ++i) {
+        while (const std::size_t n = run.parts.sources[i]->next(batch)) {
+            // A plug-in's source may have no end.
+            if (loaded.value.workload[i].plugin && batch[n - 1].submit > until) break;
         }
     }
     std::vector<skipped_in_trace> out;

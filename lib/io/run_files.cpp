@@ -6,6 +6,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/version.hpp>
 #include <ampacity/io/run_files.hpp>
+#include <ampacity/io/xxh64.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
 #include <fcntl.h>
@@ -162,7 +163,24 @@ json host_facts() {
     return host;
 }
 
-std::string run_text(const sim::simulation& s, const run_facts& facts, double write_s) {
+/// Bins up to the last that holds anything, each by its largest value.
+json to_json(const sim::power_histogram& h) {
+    json bins = json::array();
+    for (std::size_t b = 0; b != h.bins().size(); ++b) {
+        if (h.bins()[b] != 0) bins.push_back({{"up_to", h.last_of(b)}, {"count", h.bins()[b]}});
+    }
+    return {{"mean", h.mean()}, {"max", h.max()}, {"bins", std::move(bins)}};
+}
+
+json to_json(const sim::decision_costs& d, const std::string& policy) {
+    return {{"policy", policy},
+            {"passes", d.passes},
+            {"measured", d.measured},
+            {"wall_ns", to_json(d.wall_ns)},
+            {"per_simulated_hour", to_json(d.per_hour)}};
+}
+
+std::string run_text(const sim::simulation& s, const run_facts& facts, const std::string& policy, double write_s) {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     json out{{"wall_s", facts.wall_s},
@@ -171,6 +189,7 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, double wr
              {"events", s.events_processed()},
              {"events_per_s", facts.wall_s > 0 ? static_cast<double>(s.events_processed()) / facts.wall_s : 0.0},
              {"peak_queue", s.peak_queue()},
+             {"decisions", to_json(s.decisions(), policy)},
              {"peak_rss_bytes", usage.ru_maxrss * 1024},
              {"version", version},
              {"compiler", compiler},
@@ -178,6 +197,12 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, double wr
              {"host", host_facts()},
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
+    if (facts.more != nullptr) {
+        for (const auto& file : facts.more->files()) {
+            out["inputs"][file.path] = digest_text(file.digest);
+            out["plugins"][file.path] = file.parts;
+        }
+    }
     return out.dump(2, ' ', false, json::error_handler_t::replace) + '\n';
 }
 
@@ -378,9 +403,10 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         }
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);
         if (described_.output.jobs) write_jobs(s);
-        write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_));
+        write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_) +
+                                                  (facts.more == nullptr ? std::string{} : facts.more->comment()));
     }
-    write_file(folder_ / "run.json", run_text(s, facts, writing_s()));
+    write_file(folder_ / "run.json", run_text(s, facts, described_.scheduler.policy, writing_s()));
     write_file(folder_ / "summary.json",
                summary_text(described_, summary, interrupted, skipped_in(s, described_, interrupted)));
 }

@@ -127,6 +127,9 @@ private:
         positions_[path] = tree_.position(node.at);
         if constexpr (described<T>) {
             bind_struct(row, path, holder, out);
+        } else if constexpr (std::same_as<T, scenario::free_options>) {
+            expect(node, yaml_kind::map, path, f.example);
+            for (const yaml_entry& entry : node.entries) bind_option(entry, joined(path, shown(entry.key)), out);
         } else {
             expect(node, yaml_kind::scalar, path, f.example);
             auto wrong = scenario::read_value(node.text, node.quoted, f, out);
@@ -134,6 +137,15 @@ private:
             if (!wrong) wrong = scenario::check_range(out, f);
             if (wrong) fail(node.at, path, wrong->what, shown(node.text), wrong->remedy);
         }
+    }
+
+    void bind_option(const yaml_entry& entry, const std::string& path, scenario::free_options& out) {
+        const yaml_node& node = tree_.at(entry.value);
+        positions_[path] = tree_.position(node.at);
+        if (node.kind == yaml_kind::null) fail(entry.at, path, "has no value", {}, "write a value, or remove the key");
+        std::string text;
+        bind_one(entry.value, path, entry.at, field<std::string>{}, text);
+        out.entries.emplace_back(entry.key, std::move(text));
     }
 
     template <described S>

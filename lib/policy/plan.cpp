@@ -21,14 +21,24 @@ void plan::begin(instant now) {
     now_ = now;
     actions_.clear();
     wake_up_.reset();
+    refusal_.clear();
 }
 
 bool plan::start(job_id job) {
     job_view& j = checked(job, job_state::queued, "start");
     scratch_.clear();
-    if (!place(placer_, fleet_.free(), j.demand, scratch_)) return false;
+    if (!find_place(job, j)) return false;
     commit_start(job, j, scratch_);
     return true;
+}
+
+bool plan::find_place(job_id job, const job_view& j) try {
+    return place(placer_, fleet_.free(), j.demand, scratch_);
+} catch (const plugin_error& e) {
+    diagnostic d = e.details();
+    d.what += " for " + name_of(job);
+    roll_back();
+    throw plugin_error(std::move(d));
 }
 
 void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
@@ -104,9 +114,8 @@ void plan::reject(job_id job) {
 
 void plan::wake_at(instant when) {
     if (when <= now_) {
-        roll_back();
-        throw plan_error("wake_at " + format_ns_as_seconds(ticks(when)) + " s is not after now, " +
-                         format_ns_as_seconds(ticks(now_)) + " s");
+        refuse("wake_at " + format_ns_as_seconds(ticks(when)) + " s is not after now, " +
+               format_ns_as_seconds(ticks(now_)) + " s");
     }
     wake_up_ = when;
 }
@@ -146,20 +155,27 @@ job_view& plan::checked(job_id job, job_state wanted, const char* verb) {
     return jobs_[index(job)];
 }
 
-void plan::refuse(job_id job, const std::string& why) {
+std::string plan::name_of(job_id job) const {
     const bool known = index(job) < jobs_.size() && jobs_[index(job)].state != job_state::absent;
-    const std::string name = known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " +
-                                         std::to_string(index(job)) + ")"
-                                   : "job id " + std::to_string(index(job));
+    return known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " +
+                       std::to_string(index(job)) + ")"
+                 : "job id " + std::to_string(index(job));
+}
+
+void plan::refuse(job_id job, const std::string& why) {
+    const std::string name = name_of(job);
+    refuse("the policy's plan at " + format_ns_as_seconds(ticks(now_)) + " s is impossible: " + name + ": " + why);
+}
+
+void plan::refuse(const std::string& text) {
     roll_back();
-    throw plan_error("the policy's plan at " + format_ns_as_seconds(ticks(now_)) + " s is impossible: " + name + ": " +
-                     why);
+    refusal_ = text;
+    throw plan_error(text);
 }
 
 void plan::unsupported(const char* what) {
-    roll_back();
-    throw plan_error(std::string{"the policy proposed '"} + what +
-                     "', which no model of this version supports; use start, preempt, reject or wake_at");
+    refuse(std::string{"the policy proposed '"} + what +
+           "', which no model of this version supports; use start, preempt, reject or wake_at");
 }
 
 void plan::resize(job_id, std::uint32_t) { unsupported("resize"); }

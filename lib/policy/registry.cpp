@@ -16,6 +16,10 @@ constexpr std::array policy_table{
     description{"las", "least attained service in buckets of GPU-time, preemptive"},
     description{"easy", "EASY backfill: later jobs start if they do not delay the head of the queue"},
     description{"conservative", "conservative backfill: every queued job holds a reservation"},
+    description{"srsf", "shortest remaining service (time x GPUs) first, preemptive (oracle: true remaining time)"},
+    description{"gittins", "largest Gittins index of the attained GPU-time first, preemptive (Tiresias)"},
+    description{"qssf", "shortest predicted GPU-time first, by what like jobs took before (Helios)"},
+    description{"ftf", "finish-time fairness: the worst off first, preemptive at the ends of leases (Themis)"},
     description{"round", "another policy, scheduler.round.policy, that decides only every scheduler.round.every"},
     description{"explain", "another policy, scheduler.explain.policy, with a file that tells why jobs wait"},
     description{"priority", "highest priority first; running jobs of lower priority are preempted for it"},
@@ -52,6 +56,10 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "explain") {
         return options.explain_policy == "explain" ? nullptr : make_policy(options.explain_policy, options);
     }
+    if (name == "srsf") return make_srsf(options.srsf_by_estimate);
+    if (name == "gittins") return make_gittins(options.gittins);
+    if (name == "qssf") return make_qssf(options.qssf);
+    if (name == "ftf") return make_ftf(options.ftf);
     if (name == "priority") return make_priority(options.priority);
     if (name == "fair-share") return make_fair_share(options.fair_share);
     if (name == "drf") return make_drf(options.drf);

@@ -1,7 +1,13 @@
+#include "reporter.hpp"
+
+#include <ampacity/core/suggest.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,10 +16,17 @@
 namespace ampacity::scenario {
 namespace {
 
-std::vector<std::string_view> names_of(std::span<const policy::description> table) {
+using descriptions = std::vector<policy::description>;
+
+std::vector<std::string_view> names_of(std::span<const policy::description> table, const descriptions& more) {
     std::vector<std::string_view> names;
     for (const auto& d : table) names.push_back(d.name);
+    for (const auto& d : more) names.push_back(d.name);
     return names;
+}
+
+bool has(const descriptions& table, std::string_view name) {
+    return std::any_of(table.begin(), table.end(), [name](const auto& d) { return d.name == name; });
 }
 
 ampacity::fleet::fleet_state make_fleet(const fleet& f) {
@@ -39,6 +52,9 @@ ampacity::fleet::fleet_state make_fleet(const fleet& f) {
     return fleet_state::racks(std::move(where), static_cast<std::uint32_t>(any.gpus_per_node));
 }
 
+/// The nearest. \pre 0 to 1
+std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
+
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
@@ -48,6 +64,12 @@ policy::policy_options make_options(const scheduler& s) {
                                    .round_every = s.round.every,
                                    .explain_policy = s.explain.policy};
     for (const gpu_duration& t : s.las.thresholds) options.las_thresholds.push_back(t.value);
+    options.srsf_by_estimate = s.srsf.by == knowledge::estimate;
+    options.gittins.quantum = s.gittins.service_quantum.value;
+    options.gittins.stages = s.gittins.stages;
+    for (const gpu_duration& t : s.gittins.service) options.gittins.service.push_back(t.value);
+    options.qssf = {.weight = millionths(s.qssf.weight), .prior = s.qssf.prior, .skip = s.qssf.skip};
+    options.ftf = {.lease = s.ftf.lease, .fairness = millionths(s.ftf.fairness)};
     options.priority = {.backfill = s.priority.backfill,
                         .preempt_above = static_cast<std::uint32_t>(s.priority.preempt_above)};
     options.fair_share.reclaim = s.fair_share.reclaim;
@@ -61,12 +83,28 @@ policy::policy_options make_options(const scheduler& s) {
 
 }  // namespace
 
-void validate(const scenario& s, const locator& locate) {
-    validate(s, names_of(policy::policies()), names_of(policy::placers()), locate);
+void validate(const scenario& s, const locator& locate, const more_parts* more) {
+    const descriptions policies = more ? more->policies() : descriptions{};
+    const descriptions placers = more ? more->placers() : descriptions{};
+    validate(s, names_of(policy::policies(), policies), names_of(policy::placers(), placers), locate);
+    const reporter report{locate};
+    if (s.scheduler.policy_options && !has(policies, s.scheduler.policy))
+        report.fail("scheduler.policy_options", "is for policies of plug-ins", s.scheduler.policy,
+                    "remove it; the options of a built-in policy stand under its own name");
+    if (s.scheduler.placer_options && !has(placers, s.scheduler.placer))
+        report.fail("scheduler.placer_options", "is for placers of plug-ins", s.scheduler.placer, "remove it");
+    const std::vector<std::string_view> sources = names_of({}, more ? more->sources() : descriptions{});
+    for (std::size_t i = 0; i != s.workload.size(); ++i) {
+        if (!s.workload[i].plugin) continue;
+        const std::string& name = s.workload[i].plugin->name;
+        if (std::find(sources.begin(), sources.end(), name) == sources.end())
+            report.fail("workload." + std::to_string(i) + ".plugin.name", "no plug-in has a source of this name", name,
+                        sources.empty() ? "load its plug-in with --plugin FILE" : suggestion(name, sources));
+    }
 }
 
-sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate) {
-    validate(s, locate);
+sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more) {
+    validate(s, locate, more);
     sim::parts parts{.fleet = make_fleet(s.fleet),
                      .sources = {},
                      .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
@@ -76,14 +114,34 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
                                     .checkpoint = s.scheduler.preemption.checkpoint,
                                     .restart = s.scheduler.preemption.restart},
+                     .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
                      .observers = {}};
+    const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
+    if (!parts.policy)
+        parts.policy = more->make_policy({.name = s.scheduler.policy,
+                                          .options = options(s.scheduler.policy_options),
+                                          .key = "scheduler.policy_options",
+                                          .seed = s.seed});
+    if (!parts.placer)
+        parts.placer = more->make_placer({.name = s.scheduler.placer,
+                                          .options = options(s.scheduler.placer_options),
+                                          .key = "scheduler.placer_options",
+                                          .seed = s.seed});
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
         if (entry.synthetic) {
             parts.sources.push_back(
                 std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number, s.start)));
+            continue;
+        }
+        if (entry.plugin) {
+            parts.sources.push_back(more->make_source({.name = entry.plugin->name,
+                                                       .options = options(entry.plugin->options),
+                                                       .key = "workload." + std::to_string(i) + ".plugin.options",
+                                                       .seed = s.seed,
+                                                       .entry = number}));
             continue;
         }
         const std::string key = "workload." + std::to_string(i) + ".trace";

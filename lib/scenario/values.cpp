@@ -69,4 +69,14 @@ std::string yaml_text_of(std::string_view text) {
     return out + '"';
 }
 
+std::string yaml_text_of(const free_options& map) {
+    if (map.entries.empty()) return "{}";
+    std::string out = "{ ";
+    for (const auto& [key, value] : map.entries) {
+        if (out.size() > 2) out += ", ";
+        out += yaml_text_of(std::string_view{key}) + ": " + yaml_text_of(std::string_view{value});
+    }
+    return out + " }";
+}
+
 }  // namespace ampacity::scenario::detail

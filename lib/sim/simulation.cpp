@@ -1,5 +1,7 @@
+#include "decision_meter.hpp"
 #include "feed.hpp"
 
+#include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/execution/run.hpp>
@@ -20,7 +22,7 @@ constexpr phase arrivals{2};
 constexpr phase control{3};
 constexpr phase samples{6};
 
-enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample };
+enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample, decision_comes };
 
 }  // namespace
 
@@ -38,6 +40,7 @@ public:
           enforce_estimate_(p.enforce_estimate),
           costs_table_(p.preemption),
           costs_(p.preemption.free() ? nullptr : &costs_table_),
+          decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
           // A plan holds what it takes beside what it gives back.
@@ -62,6 +65,10 @@ public:
                 changed_ = true;
                 break;
             case take_sample: sample_now(); break;
+            case decision_comes:
+                decision_ = decision::due;
+                changed_ = true;
+                break;
             default: AMPACITY_ASSERT(false);
         }
     }
@@ -69,20 +76,25 @@ public:
     void pass(kernel_type&) {
         if (!changed_) return;
         changed_ = false;
-        plan_.begin(kernel_.now());
-        try {
-            policy_->decide(picture(), plan_);
-        } catch (...) {
-            plan_.roll_back();
-            throw;
+        if (!decision_time_.any() || may_decide()) {
+            plan_.begin(kernel_.now());
+            try {
+                const std::int64_t begun = meter_.begin(kernel_.now());
+                policy_->decide(picture(), plan_);
+                meter_.end(begun);
+                plan_.check();
+            } catch (...) {
+                plan_.roll_back();
+                throw;
+            }
+            commit();
         }
-        commit();
         peak_queue_ = std::max(peak_queue_, waiting());
     }
 
     status run_rounds(std::uint64_t events, instant to) {
         const instant limit = std::min(to, until_);
-        const auto s = kernel_.run_rounds(events, limit);
+        const auto s = rounds(events, limit);
         if (s == kernel::run_status::paused) return status::paused;
         if (s == kernel::run_status::reached && limit < until_) return status::paused;
         ended_ = true;
@@ -93,6 +105,7 @@ public:
         if (closed_) return summary_;
         closed_ = true;
         const instant end = ended_ && until_ != never ? until_ : reached_;
+        meter_.finish(end);
         fleet_.advance(end);
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
@@ -147,6 +160,7 @@ private:
     bool enforce_estimate_;
     preemption_costs costs_table_;
     const preemption_costs* costs_;  // none: preemption is free
+    decision_time decision_time_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
     fleet::allocation_arena allocations_;
@@ -156,6 +170,8 @@ private:
     std::vector<pod_vector<job_record>> records_;  // by source, by row
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
+    decision_meter meter_;
+    enum class decision : std::uint8_t { none, pending, due } decision_ = decision::none;
 
     static constexpr unsigned row_bits = 48;
 
@@ -182,6 +198,33 @@ private:
         kernel::event_handle ends = kernel::no_event;
     };
     static_assert(sizeof(running_job) == 64);
+
+    /// What a plug-in has done wrong is told with the time at which it did.
+    kernel::run_status rounds(std::uint64_t events, instant limit) try {
+        return kernel_.run_rounds(events, limit);
+    } catch (const plugin_error& e) {
+        diagnostic d = e.details();
+        d.what += " at " + format_ns_as_seconds(ticks(kernel_.now())) + " s of simulated time";
+        throw plugin_error(std::move(d));
+    }
+
+    /// Does the scheduling pass of this round decide, of a scheduler that takes time? The first change asks it; its
+    /// decision comes after the time it takes and sees all that has changed until then, with the events of its own
+    /// instant. Nobody is asked while no job is in the system.
+    [[gnu::noinline]] bool may_decide() {
+        if (decision_ == decision::due) {
+            decision_ = decision::none;
+            return true;
+        }
+        if (decision_ == decision::pending || live_ == 0) return false;
+        const int128 takes = int128{ticks(decision_time_.base)} + int128{ticks(decision_time_.per_job)} * waiting();
+        if (takes == 0) return true;
+        decision_ = decision::pending;
+        const auto longest = int128{ticks(duration::max())};
+        kernel_.schedule(add_saturating(kernel_.now(), duration{static_cast<std::int64_t>(std::min(takes, longest))}),
+                         control, {.kind = decision_comes});
+        return false;
+    }
 
     /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
     /// ends when it would end without them.
@@ -527,6 +570,7 @@ std::uint64_t simulation::arrived() const noexcept { return model_->arrived(); }
 std::uint64_t simulation::departed() const noexcept { return model_->arrived() - model_->live(); }
 std::uint64_t simulation::waiting() const noexcept { return model_->waiting(); }
 std::uint64_t simulation::peak_queue() const noexcept { return model_->peak_queue_; }
+const decision_costs& simulation::decisions() const noexcept { return model_->meter_.costs(); }
 double simulation::reading_s() const noexcept { return model_->feed_.reading_s(); }
 const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
 std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }

@@ -51,6 +51,18 @@ if(EXISTS "${program}")
     if(at EQUAL -1)
         message(FATAL_ERROR "ampacity --version printed\n${output}")
     endif()
+    # A plug-in: a project of its own, which links nothing of the package.
+    run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/plugin" -B "${WORK}/plugin" -G "${GENERATOR}"
+        "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_BUILD_TYPE=${CONFIG}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+        "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror")
+    run("${CMAKE_COMMAND}" --build "${WORK}/plugin" --parallel 1)
+    execute_process(COMMAND "${program}" run "${WORK}/prefix/share/ampacity/scenarios/quickstart.yaml"
+        --plugin "${WORK}/plugin/libpatient.so" --policy patient --set scheduler.policy_options.patience_s=3600
+        -o "${WORK}/out" OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
+    string(FIND "${output}" "policy patient" at)
+    if(at EQUAL -1)
+        message(FATAL_ERROR "ampacity run with a plug-in printed\n${output}")
+    endif()
     # And its models, beside it.
     execute_process(COMMAND "${program}" describe helios-like OUTPUT_VARIABLE output COMMAND_ERROR_IS_FATAL ANY)
     string(FIND "${output}" "${WORK}/prefix/share/ampacity/models/workloads/helios-like.yaml" at)

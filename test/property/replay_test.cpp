@@ -3,14 +3,14 @@
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
-#include "support/engine_outcomes.hpp"
+#include "support/engine_replay.hpp"
 #include "support/naive_replay.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
-#include <ampacity/policy/wrappers.hpp>
-#include <ampacity/sim/simulation.hpp>
 
+#include <algorithm>
+#include <array>
 #include <string>
 
 namespace {
@@ -22,26 +22,16 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
-    naive::start_recorder seen;
-    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
-                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
-                 .sources = {},
-                 .policy = policy::make_policy(how.policy, options),
-                 .placer = policy::make_placer(where.placer),
-                 .until = {},
-                 .enforce_estimate = how.enforce_estimate,
-                 .preemption = naive::costs_of(how),
-                 .sample_every = {},
-                 .observers = {&seen}};
-    std::vector<workload::job_request> requests;
-    for (std::size_t i = 0; i != jobs.size(); ++i) requests.push_back(naive::request(jobs[i], i));
-    p.sources.push_back(std::make_unique<workload::vector_source>(std::move(requests)));
-    if (how.until_ns) p.until = duration{*how.until_ns};
-    if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
-    sim::simulation s(std::move(p));
-    s.run();
-    books = s.results().books;  // which balance, or an exception is thrown
-    return naive::outcomes_of(s, seen, jobs.size());
+    return test::replay_by_engine(jobs, where,
+                                  {.policy = how.policy,
+                                   .options = options,
+                                   .preemption = naive::costs_of(how.costs),
+                                   .enforce_estimate = how.enforce_estimate,
+                                   .until_ns = how.until_ns,
+                                   .every_ns = how.every_ns,
+                                   .decision_ns = how.decision_ns,
+                                   .decision_per_job_ns = how.decision_per_job_ns},
+                                  &books);
 }
 
 void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
@@ -54,7 +44,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus << " every " << how.every_ns.value_or(0));
+                        << " job " << i << " gpus " << jobs[i].gpus << " every " << how.every_ns.value_or(0)
+                        << " decision " << how.decision_ns << " + " << how.decision_per_job_ns);
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return;
         }
@@ -92,9 +83,9 @@ naive::options with_costs(std::uint64_t seed, const std::string& policy, naive::
     const auto draw = [&](std::int64_t most) {
         return random.chance(30) ? random.between(0, most * tick) : random.between(0, most) * tick;
     };
-    if (random.chance(70)) how.checkpoint_interval_ns = std::max(draw(8), tick / 7);
-    if (random.chance(70)) how.checkpoint_ns = draw(3);
-    if (random.chance(70)) how.restart_ns = draw(4);
+    if (random.chance(70)) how.costs.checkpoint_interval_ns = std::max(draw(8), tick / 7);
+    if (random.chance(70)) how.costs.checkpoint_ns = draw(3);
+    if (random.chance(70)) how.costs.restart_ns = draw(4);
     return how;
 }
 
@@ -123,6 +114,30 @@ TEST_CASE("every policy in rounds gives the naive schedule") {
                 how.every_ns = every;
                 compare(seed, kind, naive::random_pool(seed), how);
                 compare(seed, kind, naive::random_nodes(seed, "pack"), how);
+            }
+        }
+    }
+    SUCCEED();
+}
+
+/// Options with decisions that take time. Whole seconds meet the instants of the workload, odd times miss them; either
+/// part may be 0.
+naive::options with_slow_decisions(std::uint64_t seed, naive::options how) {
+    static constexpr std::int64_t second = 1'000'000'000;
+    static constexpr std::array times{std::int64_t{0}, std::int64_t{1}, second / 3, second, 3 * second, 40 * second};
+    how.decision_ns = times[seed % times.size()];
+    how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
+    return how;
+}
+
+TEST_CASE("decisions that take time give the naive schedule") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            for (const naive::options& how : {naive::random_options(seed, policy), with_costs(seed, policy, kind)}) {
+                compare(seed, kind, naive::random_pool(seed), with_slow_decisions(seed, how));
+                compare(seed, kind, naive::random_nodes(seed, "pack"), with_slow_decisions(seed, how));
             }
         }
     }

@@ -32,9 +32,9 @@ std::vector<naive::owned_job> random_jobs(std::uint64_t seed, naive::flavour kin
     std::vector<naive::owned_job> out;
     for (const auto& j : naive::random_workload(seed, kind, where, count)) {
         naive::owned_job o{.what = j};
-        o.priority = static_cast<std::int32_t>(random.between(0, levels)) - 1;
+        o.what.priority = static_cast<std::int32_t>(random.between(0, levels)) - 1;
         if (random.chance(2))
-            o.priority =
+            o.what.priority =
                 random.chance(50) ? std::numeric_limits<std::int32_t>::max() : std::numeric_limits<std::int32_t>::min();
         o.group = some_groups[static_cast<std::size_t>(random.between(0, groups))];
         o.user = some_users[static_cast<std::size_t>(random.between(0, users))];
@@ -73,9 +73,9 @@ naive::sharing_options random_sharing(std::uint64_t seed, naive::flavour kind, c
         if (random.chance(40)) how.weights[name] = static_cast<std::uint64_t>(random.between(1, 5));
     if (random.chance(50)) {
         const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
-        if (random.chance(60)) how.run.checkpoint_interval_ns = random.between(1, 6) * tick;
-        how.run.checkpoint_ns = random.chance(60) ? random.between(0, 2 * tick) : 0;
-        how.run.restart_ns = random.chance(60) ? random.between(0, 3) * tick : 0;
+        if (random.chance(60)) how.run.costs.checkpoint_interval_ns = random.between(1, 6) * tick;
+        how.run.costs.checkpoint_ns = random.chance(60) ? random.between(0, 2 * tick) : 0;
+        how.run.costs.restart_ns = random.chance(60) ? random.between(0, 3) * tick : 0;
     }
     return how;
 }
@@ -108,7 +108,6 @@ engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fle
     };
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         auto r = naive::request(jobs[i].what, i);
-        r.priority = jobs[i].priority;
         r.user = jobs[i].user.empty() ? 0 : text_of(jobs[i].user);
         r.group = jobs[i].group.empty() ? 0 : text_of(jobs[i].group);
         requests.push_back(r);
@@ -121,7 +120,7 @@ engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fle
                  .placer = policy::make_placer(where.placer),
                  .until = {},
                  .enforce_estimate = how.run.enforce_estimate,
-                 .preemption = naive::costs_of(how.run),
+                 .preemption = naive::costs_of(how.run.costs),
                  .sample_every = {},
                  .observers = {&seen}};
     p.sources.push_back(std::make_unique<workload::vector_source>(std::move(requests), std::move(texts)));

@@ -21,10 +21,13 @@ workload::job_request request(const job& j, std::size_t number) {
     if (j.estimate_ns) r.estimate = duration{*j.estimate_ns};
     r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(j.gpus);
     r.placement.spread = j.spread;
+    r.user = j.user;
+    r.group = j.group;
+    r.priority = j.priority;
     return r;
 }
 
-preemption_options costs_of(const options& how) {
+preemption_options costs_of(const overheads& how) {
     preemption_options o{.checkpoint = duration{how.checkpoint_ns}, .restart = duration{how.restart_ns}};
     if (how.checkpoint_interval_ns) o.checkpoint_interval = duration{*how.checkpoint_interval_ns};
     return o;

@@ -22,7 +22,7 @@ struct start_recorder final : ampacity::sim::observer {
 ampacity::workload::job_request request(const job& j, std::size_t number);
 
 /// The costs in the engine's words.
-ampacity::preemption_options costs_of(const options& how);
+ampacity::preemption_options costs_of(const overheads& how);
 
 /// Outcomes of the jobs of source 0, by number. \pre the results have been asked for
 std::vector<outcome> outcomes_of(const ampacity::sim::simulation& s, const start_recorder& starts, std::size_t jobs);

@@ -89,10 +89,22 @@ public:
             const std::optional<std::int64_t> next = next_event();
             if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
             now_ = *next;
-            if (events_of_round()) pass_due_ = true;
-            if (!pass_due_ || (how_.every_ns && now_ % *how_.every_ns != 0)) continue;
-            pass_due_ = false;
-            pass();
+            const bool changed = events_of_round();
+            if (how_.every_ns) {
+                if (changed) pass_due_ = true;
+                if (!pass_due_ || now_ % *how_.every_ns != 0) continue;
+                pass_due_ = false;
+                pass();
+            } else if (decision_ == now_) {
+                decision_.reset();
+                pass();
+            } else if (changed && !decision_ && anyone_here()) {
+                const std::int64_t takes = how_.decision_ns + how_.decision_per_job_ns * waiting();
+                if (takes == 0)
+                    pass();
+                else
+                    decision_ = now_ + takes;
+            }
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
@@ -119,12 +131,12 @@ private:
 
     /// How long a run lasts that does all the work that is left of `whole`.
     std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
-        return walk_run(how_, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+        return walk_run(how_.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
     }
 
     /// What the current run went on until now.
     spending spent(const entry& e) const {
-        return walk_run(how_, e.out.preemptions > 0, now_ - e.run_start, without_limit);
+        return walk_run(how_.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
     }
 
     bool will_be_killed(const entry& e) const {
@@ -192,6 +204,7 @@ private:
             if (!next || t < *next) next = t;
         };
         if (pass_due_) consider(now_ + *how_.every_ns - now_ % *how_.every_ns);
+        if (decision_) consider(*decision_);
         for (const entry& e : jobs_) {
             if (e.at == phase::to_come) consider(e.in.submit_ns);
             if (e.at == phase::running) consider(end_of_run(e));
@@ -200,6 +213,15 @@ private:
                     if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
         }
         return next;
+    }
+
+    std::int64_t waiting() const {
+        return std::count_if(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at == phase::queued; });
+    }
+
+    bool anyone_here() const {
+        return std::any_of(jobs_.begin(), jobs_.end(),
+                           [](const entry& e) { return e.at == phase::queued || e.at == phase::running; });
     }
 
     /// The phases of one round before its pass; true if the pass is due.
@@ -469,6 +491,7 @@ private:
     std::vector<entry> jobs_{};
     std::int64_t now_ = 0;
     bool pass_due_ = false;
+    std::optional<std::int64_t> decision_{};  ///< when the pass comes that has been asked for
 };
 
 }  // namespace
@@ -506,7 +529,7 @@ std::optional<placement> place_on_nodes(const std::vector<std::uint64_t>& free, 
     return where;
 }
 
-spending walk_run(const options& how, bool was_preempted, std::int64_t longest, std::int64_t most_work) {
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work) {
     spending s;
     const auto left = [&](std::int64_t part) { return std::min(part, longest - s.total()); };
     if (was_preempted) {

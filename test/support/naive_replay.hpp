@@ -24,7 +24,10 @@ struct job {
     std::int64_t duration_ns = 0;
     std::optional<std::int64_t> estimate_ns{};  ///< raw estimate; may be shorter than the duration
     std::uint64_t gpus = 0;
-    bool spread = false;  ///< may be cut into pieces of any size over the nodes
+    bool spread = false;      ///< may be cut into pieces of any size over the nodes
+    std::uint32_t user = 0;   ///< 0 = not given
+    std::uint32_t group = 0;  ///< 0 = not given
+    std::int32_t priority = 0;
 };
 
 /// A pool if `pool_gpus` > 0, else flat nodes.
@@ -35,6 +38,13 @@ struct fleet {
     std::string placer = "first-fit";  ///< first-fit | pack | spread
 };
 
+/// What preempting a job costs.
+struct overheads {
+    std::optional<std::int64_t> checkpoint_interval_ns{};  ///< none: preemption keeps all progress
+    std::int64_t checkpoint_ns = 0;
+    std::int64_t restart_ns = 0;
+};
+
 /// What the scenario says about scheduling.
 struct options {
     std::string policy;  ///< fifo | fifo-skip | sjf | srtf | las | easy | conservative
@@ -43,10 +53,10 @@ struct options {
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
     std::optional<std::int64_t>
-        every_ns{};  ///< passes at its multiples only, where something has happened since the last
-    std::optional<std::int64_t> checkpoint_interval_ns{};  ///< none: preemption keeps all progress
-    std::int64_t checkpoint_ns = 0;
-    std::int64_t restart_ns = 0;
+        every_ns{};                ///< passes at its multiples only, where something has happened since the last
+    std::int64_t decision_ns = 0;  ///< from the first change to the pass that it asks for
+    std::int64_t decision_per_job_ns = 0;  ///< more of it for each job that waits at that change
+    overheads costs{};
 };
 
 /// What the beginning of a run went on.
@@ -59,7 +69,7 @@ struct spending {
 };
 
 /// Steps through the parts of a run until it has lasted so long, or has worked so much.
-spending walk_run(const options& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
 
 inline constexpr std::int64_t without_limit = std::int64_t{1} << 62;
 

@@ -80,7 +80,7 @@ private:
     // ---- jobs
 
     std::int64_t length(const entry& e, std::int64_t whole) const {
-        return walk_run(how_.run, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+        return walk_run(how_.run.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
     }
     bool killed(const entry& e) const {
         return how_.run.enforce_estimate && e.in.what.estimate_ns &&
@@ -93,7 +93,7 @@ private:
         return (e.at == phase::running ? e.run_start : now_) + length(e, e.estimate());
     }
     void book_run(entry& e, bool loses) const {
-        const spending s = walk_run(how_.run, e.out.preemptions > 0, now_ - e.run_start, without_limit);
+        const spending s = walk_run(how_.run.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
         e.ran += now_ - e.run_start;
         e.kept += loses ? s.kept : s.worked;
         e.lost += loses ? s.worked - s.kept : 0;
@@ -219,13 +219,13 @@ private:
     std::vector<entry*> by_priority() {
         auto list = all(phase::queued);
         std::sort(list.begin(), list.end(), [](const entry* a, const entry* b) {
-            if (a->in.priority != b->in.priority) return a->in.priority > b->in.priority;
+            if (a->in.what.priority != b->in.what.priority) return a->in.what.priority > b->in.what.priority;
             return arrival(a) < arrival(b);
         });
         return list;
     }
     bool may_preempt(const entry& e, const entry& other) const {
-        return std::int64_t{e.in.priority} - other.in.priority >= how_.preempt_above;
+        return std::int64_t{e.in.what.priority} - other.in.what.priority >= how_.preempt_above;
     }
 
     void pass_priority() {
@@ -238,7 +238,7 @@ private:
             for (entry* e : all(phase::running))
                 if (may_preempt(head, *e)) victims.push_back(e);
             std::sort(victims.begin(), victims.end(), [](const entry* a, const entry* b) {
-                if (a->in.priority != b->in.priority) return a->in.priority < b->in.priority;
+                if (a->in.what.priority != b->in.what.priority) return a->in.what.priority < b->in.what.priority;
                 return a->start_number > b->start_number;
             });
             const auto gone = needed(victims, head);

@@ -16,8 +16,7 @@ namespace naive {
 
 /// A job and whose it is.
 struct owned_job {
-    job what{};
-    std::int32_t priority = 0;
+    job what{};  ///< but for the numbers of user and group
     std::string user{};
     std::string group{};
 };

@@ -2,7 +2,7 @@
 /// \file
 /// Errors that leave the library. Three kinds, and no others:
 ///  - the user's input is wrong: `input_error` (scenario: exit 2, data: exit 3), with place, key, value, remedy;
-///  - a policy or plug-in broke the rules: `plan_error` (exit 5);
+///  - a policy or plug-in broke the rules: `plan_error`, `plugin_error` (exit 5);
 ///  - we are wrong: `internal_error` (exit 1), thrown by `AMPACITY_ASSERT` and by the ledger check.
 /// An expected outcome is a value, never an exception. Library code never prints and never exits.
 
@@ -75,14 +75,24 @@ public:
     explicit plan_error(const std::string& text) : error(5, text) {}
 };
 
+/// A plug-in does not match this build, threw, or gave what cannot be: exit status 5. Its place is the plug-in's file,
+/// its key the policy, placer or source.
+class plugin_error : public input_error {
+public:
+    explicit plugin_error(diagnostic d) : input_error(5, std::move(d)) {}
+};
+
 /// A bug of ours: exit status 1.
 class internal_error : public error {
 public:
     explicit internal_error(const std::string& text) : error(1, text) {}
 };
 
-/// Throws `internal_error` with the expression and its place.
-[[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
+/// Throws `internal_error` with the expression and its place. Inline, as plug-ins link nothing of this library.
+[[noreturn, gnu::cold, gnu::noinline]] inline void assertion_failed(const char* expression, const char* file,
+                                                                    int line) {
+    throw internal_error(std::string{"assertion failed: "} + expression + " at " + file + ":" + std::to_string(line));
+}
 
 }  // namespace ampacity
 

@@ -109,9 +109,10 @@ public:
         return !has_racks() || rack_allows(wanted, shares);
     }
 
-    /// Takes GPUs that no job holds.
+    /// Takes GPUs of a node in service that no job holds.
     void take(gpu_share s) {
-        AMPACITY_ASSERT((s.gpus & held_[index(s.node)]) == 0 && (s.gpus & ~full_mask(gpus_per_node_)) == 0);
+        AMPACITY_ASSERT(out_[index(s.node)] == 0 && (s.gpus & held_[index(s.node)]) == 0 &&
+                        (s.gpus & ~full_mask(gpus_per_node_)) == 0);
         hold(s.node, held_[index(s.node)] | s.gpus);
     }
     /// Gives GPUs back that must be held.

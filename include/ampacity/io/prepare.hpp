@@ -3,6 +3,7 @@
 /// From a scenario file to a simulation that is ready to run: opens its traces and builds its parts.
 
 #include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/sim/simulation.hpp>
 
@@ -17,8 +18,8 @@ struct prepared_run {
     std::vector<trace_source*> traces;
 };
 
-/// \throws scenario_error, data_error
-[[nodiscard]] prepared_run prepare(const loaded_scenario& loaded);
+/// With what plug-ins add, if there are any. \throws scenario_error, data_error, plugin_error
+[[nodiscard]] prepared_run prepare(const loaded_scenario& loaded, const plugins* more = nullptr);
 
 /// Records of a trace that are no jobs.
 struct skipped_in_trace {
@@ -28,7 +29,7 @@ struct skipped_in_trace {
 
 /// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them. Returns
 /// what the traces skip, those that skip nothing left out.
-/// \throws scenario_error, data_error
-[[nodiscard]] std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded);
+/// \throws scenario_error, data_error, plugin_error
+[[nodiscard]] std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const plugins* more = nullptr);
 
 }  // namespace ampacity::io

@@ -8,6 +8,7 @@
 /// before it is complete; summary.json is the last. Numbers are exact decimals or the shortest text of their double, so
 /// the same results give the same bytes. One thread at a time.
 
+#include <ampacity/io/plugins.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -37,6 +38,7 @@ struct run_facts {
     double load_s = 0;                                        ///< reading scenario and traces [s]
     std::string command;                                      ///< how the program was called
     std::vector<std::pair<std::string, std::string>> inputs;  ///< path and hash of each input file
+    const plugins* more = nullptr;                            ///< the plug-ins of the run, if any
 };
 
 class run_files final : public sim::observer {

@@ -5,9 +5,11 @@
 ///
 /// Each proposal is checked when it is made and shows in the view at once: a started job's GPUs are no longer
 /// free, a preempted job's are. An impossible proposal throws `plan_error`, naming the job, the node and the
-/// reason, after every proposal of the plan has been taken back: the fleet is never corrupted. Nothing allocates
-/// in steady state. Not thread-safe.
+/// reason, after every proposal of the plan has been taken back: the fleet is never corrupted. A policy that catches
+/// the error does not save the run. What policies call is virtual, so that a plug-in finds it without this library.
+/// Nothing allocates in steady state. Not thread-safe.
 
+#include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/time.hpp>
@@ -43,36 +45,41 @@ public:
     /// Used by the simulation; `jobs`, `fleet`, `allocations` and `costs` outlive the plan.
     plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
          const preemption_costs* costs = nullptr);
+    plan(const plan&) = delete;
+    plan& operator=(const plan&) = delete;
+    virtual ~plan() = default;
 
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
     /// is no place for it.
     /// \throws plan_error if the job is not queued
-    bool start(job_id job);
+    virtual bool start(job_id job);
 
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
-    void start(job_id job, std::span<const fleet::gpu_share> where);
+    virtual void start(job_id job, std::span<const fleet::gpu_share> where);
 
     /// Stops a running job; it goes back to the queue and keeps its progress, as far as a checkpoint interval lets it,
     /// but for that of the last `lost` of its run, which goes to the account of that name. So a policy with a cost of
     /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
     /// and then starting a job in the same plan moves it, and counts as a preemption.
     /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
-    void preempt(job_id job, duration lost = duration::zero());
+    virtual void preempt(job_id job, duration lost);
+    /// Keeping all of its progress.
+    void preempt(job_id job) { preempt(job, duration::zero()); }
 
     /// Removes a queued job for good. \throws plan_error if the job is not queued
-    void reject(job_id job);
+    virtual void reject(job_id job);
 
     /// Asks for an `on_tick` and a pass at `when`, which replaces an earlier wish; `never` withdraws it.
     /// \throws plan_error if `when` is not in the future
-    void wake_at(instant when);
+    virtual void wake_at(instant when);
 
     /// Actions that no model supports yet: refused with a message, so that a policy cannot believe that they
     /// happened. \throws plan_error always
-    void resize(job_id job, std::uint32_t gpus);
-    void migrate(job_id job, std::span<const fleet::gpu_share> where);
-    void drain(node_id node);
-    void undrain(node_id node);
-    void set_cap(node_id node, double power_w);
+    virtual void resize(job_id job, std::uint32_t gpus);
+    virtual void migrate(job_id job, std::span<const fleet::gpu_share> where);
+    virtual void drain(node_id node);
+    virtual void undrain(node_id node);
+    virtual void set_cap(node_id node, double power_w);
 
     /// What has been proposed so far, in order.
     [[nodiscard]] std::span<const action> actions() const noexcept { return actions_; }
@@ -83,11 +90,20 @@ public:
     void begin(instant now);
     /// Takes every proposal back, newest first.
     void roll_back();
+    /// \throws plan_error if a proposal was impossible, also where the policy has caught the error; used by the
+    /// simulation
+    void check() const {
+        if (!refusal_.empty()) [[unlikely]]
+            throw plan_error(refusal_);
+    }
 
 private:
     job_view& checked(job_id job, job_state wanted, const char* verb);
     void commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where);
+    [[nodiscard]] std::string name_of(job_id job) const;
+    [[nodiscard]] bool find_place(job_id job, const job_view& j);
     [[noreturn]] void refuse(job_id job, const std::string& why);
+    [[noreturn]] void refuse(const std::string& text);
     [[noreturn]] void unsupported(const char* what);
 
     fleet::fleet_state& fleet_;
@@ -99,6 +115,7 @@ private:
     std::vector<action> actions_;
     std::vector<fleet::gpu_share> scratch_;
     std::optional<instant> wake_up_;
+    std::string refusal_;  // why a proposal was impossible
 };
 
 }  // namespace ampacity::policy

@@ -65,7 +65,11 @@ public:
     /// its plan is committed, for jobs that somebody wants to know about; it must change no decision. Without an answer
     /// of the policy it is told what can be seen from outside: does it fit in what is free, and how many arrived
     /// before.
-    [[nodiscard]] virtual reason explain(const view& v, const plan& p, job_id job) const;
+    [[nodiscard]] virtual reason explain(const view& v, const plan&, job_id job) const {
+        reason r = seen_from_outside(v, v.capacity.free, job);
+        r.ahead = waiting_before(v, job);
+        return r;
+    }
 };
 
 }  // namespace ampacity::policy

@@ -44,11 +44,25 @@ struct reason {
 };
 
 /// What can be told without knowing the rule: too few GPUs, no place, or `unknown` if it fits.
-[[nodiscard]] reason seen_from_outside(const view& v, const fleet::free_index& free, job_id job);
+[[nodiscard]] inline reason seen_from_outside(const view& v, const fleet::free_index& free, job_id job) {
+    const fleet::demand wanted = v[job].demand;
+    reason r{.free_gpus = free.free_gpus()};
+    if (wanted.gpus > free.free_gpus())
+        r.what = obstacle::gpus;
+    else if (!fits(v.place, free, wanted))
+        r.what = obstacle::placement;
+    return r;
+}
 
 /// What was free when it was the turn of a job that waits, in a policy that walks the queue in submit order: starts of
 /// the plan that came behind it are taken back.
-[[nodiscard]] fleet::free_index free_at_turn(const view& v, const plan& p, job_id job);
+[[nodiscard]] inline fleet::free_index free_at_turn(const view& v, const plan& p, job_id job) {
+    fleet::free_index free = v.capacity.free;
+    for (const action& a : p.actions()) {
+        if (a.kind == action_kind::start && v[a.job].order > v[job].order) free.give(v[a.job].demand, v.held(a.job));
+    }
+    return free;
+}
 
 /// Waiting jobs for which `is_before` holds.
 template <class F>

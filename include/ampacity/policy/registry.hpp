@@ -7,6 +7,7 @@
 #include <ampacity/policy/policy.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -42,6 +43,30 @@ struct drf_options {
     std::vector<std::pair<std::string, std::uint64_t>> weights{};  ///< of those that do not have 1; at least 1
 };
 
+/// Settings of `gittins`.
+struct gittins_options {
+    gpu_time quantum = gpu_time{3600} * 1'000'000'000;  ///< attained service from one stage to the next [GPU-ns]
+    std::size_t stages = 64;                            ///< a job in the last one stays there; 1 to 256
+    std::vector<gpu_time> service{};                    ///< what jobs take in all [GPU-ns]; empty: learned from the run
+};
+
+/// Settings of `qssf`.
+struct qssf_options {
+    static constexpr std::uint64_t whole = 1'000'000;
+
+    std::uint64_t weight = 200'000;          ///< of the latest job in a rolling mean, of `whole`; at least 1
+    duration prior = std::chrono::hours{1};  ///< prediction before any job has finished
+    bool skip = false;                       ///< jobs behind one that does not fit may start
+};
+
+/// Settings of `ftf`.
+struct ftf_options {
+    static constexpr std::uint64_t whole = 1'000'000;
+
+    duration lease = std::chrono::minutes{20};  ///< all GPUs are offered at its multiples; at least 1 ns
+    std::uint64_t fairness = 800'000;           ///< f, of `whole`: the share 1 - f of the bidders goes first
+};
+
 /// Settings of the built-in policies.
 struct policy_options {
     bool sjf_by_estimate = false;   ///< order by planning estimate instead of the true duration
@@ -55,6 +80,10 @@ struct policy_options {
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
+    bool srsf_by_estimate = false;  ///< order by remaining planning estimate x GPUs
+    gittins_options gittins{};
+    qssf_options qssf{};
+    ftf_options ftf{};
 };
 
 /// A name and what it means, for `list` and `describe`.

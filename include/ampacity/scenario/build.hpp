@@ -5,6 +5,7 @@
 /// Everything in the description is used or refused; nothing of it is looked at again afterwards. Files are not
 /// opened here: whoever calls says how a trace becomes a source of jobs. Functions without state.
 
+#include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -12,17 +13,47 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace ampacity::scenario {
 
 /// Makes the source of entry number `entry` of the workload.
 using trace_opener = std::function<std::unique_ptr<workload::job_source>(const job_trace&, std::uint16_t entry)>;
 
-/// `validate` with the policies and placers that this library has. \throws scenario_error
-void validate(const scenario& s, const locator& locate = {});
+/// Policies, placers and sources of jobs beside those of this library, such as those of plug-ins. Each maker gets the
+/// key path of the part's options, for messages, and returns null for a name that it does not have.
+class more_parts {
+public:
+    more_parts() = default;
+    more_parts(const more_parts&) = delete;
+    more_parts& operator=(const more_parts&) = delete;
+    virtual ~more_parts() = default;
+
+    [[nodiscard]] virtual std::vector<policy::description> policies() const = 0;
+    [[nodiscard]] virtual std::vector<policy::description> placers() const = 0;
+    [[nodiscard]] virtual std::vector<policy::description> sources() const = 0;
+    /// What a part is made from.
+    struct recipe {
+        std::string_view name;
+        const free_options* options = nullptr;  ///< null: none were given
+        std::string key;                        ///< path of the options
+        std::uint64_t seed = 0;
+        std::uint16_t entry = 0;  ///< of a source: its place in the workload
+    };
+    /// \throws scenario_error, plugin_error
+    [[nodiscard]] virtual std::unique_ptr<policy::policy> make_policy(const recipe& r) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<policy::placer> make_placer(const recipe& r) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<workload::job_source> make_source(const recipe& r) const = 0;
+};
+
+/// `validate` with the policies, placers and sources that this library has, and `more` has. \throws scenario_error
+void validate(const scenario& s, const locator& locate = {}, const more_parts* more = nullptr);
 
 /// Checks the description and makes the parts of its simulation. Observers are left to the caller.
-/// \throws scenario_error, and whatever `open_trace` throws
-[[nodiscard]] sim::parts build(const scenario& s, const trace_opener& open_trace = {}, const locator& locate = {});
+/// \throws scenario_error, and whatever `open_trace` and the makers of `more` throw
+[[nodiscard]] sim::parts build(const scenario& s, const trace_opener& open_trace = {}, const locator& locate = {},
+                               const more_parts* more = nullptr);
 
 }  // namespace ampacity::scenario

@@ -28,6 +28,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,6 +48,13 @@ template <class E>
 struct named {
     E value;
     std::string_view name;
+};
+
+/// A map whose keys a plug-in knows and this library does not; values are single values, as they were written.
+struct free_options {
+    std::vector<std::pair<std::string, std::string>> entries{};  ///< in the order of the file
+
+    friend bool operator==(const free_options&, const free_options&) = default;
 };
 
 /// The type of the values behind a member: of `T`, `std::optional<T>` and `std::vector<T>` it is T.

@@ -176,16 +176,36 @@ struct job_trace {
     friend bool operator==(const job_trace&, const job_trace&) = default;
 };
 
+/// Jobs from a source of a plug-in.
+struct plugin_jobs {
+    std::string name;
+    std::optional<free_options> options;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&plugin_jobs::name, {.key = "name",
+                                   .doc = "the source, as its plug-in names it; see --plugin",
+                                   .required = true,
+                                   .example = "my-source"});
+        visit(&plugin_jobs::options,
+              {.key = "options", .doc = "options of the source, which names its keys", .example = "{ jobs: 100 }"});
+    }
+    friend bool operator==(const plugin_jobs&, const plugin_jobs&) = default;
+};
+
 /// One stream of jobs: exactly one of its members.
 struct workload_entry {
     static constexpr bool exactly_one = true;
     std::optional<job_trace> trace;
     std::optional<synthetic_jobs> synthetic;
+    std::optional<plugin_jobs> plugin;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&workload_entry::trace, {.key = "trace", .doc = "jobs from a file", .example = "{ path: jobs.csv }"});
         visit(&workload_entry::synthetic, {.key = "synthetic", .doc = "jobs from distributions", .example = "{ ... }"});
+        visit(&workload_entry::plugin,
+              {.key = "plugin", .doc = "jobs from a source of a plug-in", .example = "{ name: my-source }"});
         visit.not_yet("service");
     }
     friend bool operator==(const workload_entry&, const workload_entry&) = default;

@@ -16,7 +16,7 @@
 
 namespace ampacity::scenario {
 
-/// What `sjf` and `srtf` know of a job.
+/// What `sjf`, `srtf` and `srsf` know of a job.
 enum class knowledge : std::uint8_t { duration, estimate };
 
 template <>
@@ -25,7 +25,7 @@ struct names<knowledge> {
                                       named<knowledge>{knowledge::estimate, "estimate"}};
 };
 
-/// Options of `sjf` and `srtf`.
+/// Options of `sjf`, `srtf` and `srsf`.
 struct oracle_options {
     knowledge by = knowledge::duration;
 
@@ -100,6 +100,79 @@ struct explain_options {
               {.key = "jobs", .doc = "the job_ids that explain.csv tells of, at most 1000", .example = "[4711]"});
     }
     friend bool operator==(const explain_options&, const explain_options&) = default;
+};
+
+/// Options of `gittins`.
+struct gittins_options {
+    std::vector<gpu_duration> service;
+    gpu_duration service_quantum{gpu_time{3'600} * 1'000'000'000};
+    std::uint64_t stages = 64;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&gittins_options::service,
+              {.key = "service",
+               .doc = "services that jobs took in all, from which the index is computed; empty: those of the jobs that "
+                      "have ended in this run; a bare number counts GPU-seconds",
+               .example = "[\"1 GPU-h\", \"1 GPU-h\", \"40 GPU-h\"]",
+               .min = gpu_duration{0},
+               .max = max_gpu_duration,
+               .bare_unit = "GPU-s"});
+        visit(&gittins_options::service_quantum, {.key = "service_quantum",
+                                                  .doc = "attained service after which a job's index is taken anew",
+                                                  .min = gpu_duration{gpu_time{1'000'000'000}},
+                                                  .max = max_gpu_duration,
+                                                  .bare_unit = "GPU-s"});
+        visit(&gittins_options::stages, {.key = "stages",
+                                         .doc = "number of quanta that are told apart; in the last one a job stays",
+                                         .min = 1,
+                                         .max = 256});
+    }
+    friend bool operator==(const gittins_options&, const gittins_options&) = default;
+};
+
+/// Options of `qssf`.
+struct qssf_options {
+    double weight = 0.2;
+    duration prior = std::chrono::hours{1};
+    bool skip = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&qssf_options::weight, {.key = "weight",
+                                      .doc = "weight of the latest job in a rolling mean, in millionths",
+                                      .min = 1e-6,
+                                      .max = 1.0});
+        visit(&qssf_options::prior, {.key = "prior",
+                                     .doc = "duration that is predicted before any job has ended",
+                                     .min = duration{1},
+                                     .max = longest_input});
+        visit(&qssf_options::skip,
+              {.key = "skip", .doc = "jobs behind one that does not fit may start, instead of waiting for it"});
+    }
+    friend bool operator==(const qssf_options&, const qssf_options&) = default;
+};
+
+/// Options of `ftf`.
+struct ftf_options {
+    duration lease = std::chrono::minutes{20};
+    double fairness = 0.8;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&ftf_options::lease, {.key = "lease",
+                                    .doc = "all GPUs are offered at the multiples of this time",
+                                    .min = std::chrono::seconds{1},
+                                    .max = longest_input});
+        visit(
+            &ftf_options::fairness,
+            {.key = "fairness",
+             .doc = "share f of the jobs that GPUs are offered to last, by arrival; before them the others, worst off "
+                    "first; in millionths",
+             .min = 0.0,
+             .max = 1.0});
+    }
+    friend bool operator==(const ftf_options&, const ftf_options&) = default;
 };
 
 /// Options of `priority`.
@@ -257,9 +330,17 @@ struct scheduler {
     topology_options topology{};
     round_options round{};
     explain_options explain{};
+    oracle_options srsf{};
+    gittins_options gittins{};
+    qssf_options qssf{};
+    ftf_options ftf{};
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
+    duration decision_time{};
+    duration decision_time_per_job{};
+    std::optional<free_options> policy_options{};
+    std::optional<free_options> placer_options{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -277,9 +358,30 @@ struct scheduler {
         visit(&scheduler::topology, {.key = "topology", .doc = "options of the placer topology"});
         visit(&scheduler::round, {.key = "round", .doc = "options of the policy round"});
         visit(&scheduler::explain, {.key = "explain", .doc = "options of the policy explain"});
+        visit(&scheduler::srsf, {.key = "srsf", .doc = "options of the policy srsf"});
+        visit(&scheduler::gittins, {.key = "gittins", .doc = "options of the policy gittins"});
+        visit(&scheduler::qssf, {.key = "qssf", .doc = "options of the policy qssf"});
+        visit(&scheduler::ftf, {.key = "ftf", .doc = "options of the policy ftf"});
         visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
+        visit(&scheduler::decision_time,
+              {.key = "decision_time",
+               .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "
+                      "until then",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::decision_time_per_job,
+              {.key = "decision_time_per_job",
+               .doc = "added to decision_time for each job that waits at that change",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&scheduler::policy_options, {.key = "policy_options",
+                                           .doc = "options of a plug-in's policy, which names its keys",
+                                           .example = "{ quantum_s: 60 }"});
+        visit(&scheduler::placer_options, {.key = "placer_options",
+                                           .doc = "options of a plug-in's placer, which names its keys",
+                                           .example = "{ from: last }"});
     }
     friend bool operator==(const scheduler&, const scheduler&) = default;
 };

@@ -35,6 +35,8 @@ constexpr std::string_view type_name() {
         return "text";
     else if constexpr (std::same_as<T, date>)
         return "date";
+    else if constexpr (std::same_as<T, free_options>)
+        return "map";
     else if constexpr (std::same_as<T, duration>)
         return "duration";
     else if constexpr (std::same_as<T, gpu_duration>)
@@ -54,6 +56,7 @@ std::optional<fault> read_text(std::string_view text, std::string& out);
 fault unknown_name(std::string_view text, std::span<const std::string_view> known,
                    std::span<const std::string_view> reserved);
 std::string yaml_text_of(std::string_view text);
+std::string yaml_text_of(const free_options& map);
 
 }  // namespace detail
 
@@ -92,7 +95,9 @@ std::optional<fault> read_value(std::string_view text, bool quoted, const field<
 /// in double quotes.
 template <class T>
 std::string yaml_text(const T& value) {
-    if constexpr (std::same_as<T, bool>)
+    if constexpr (std::same_as<T, free_options>)
+        return detail::yaml_text_of(value);
+    else if constexpr (std::same_as<T, bool>)
         return value ? "true" : "false";
     else if constexpr (std::same_as<T, std::string>)
         return detail::yaml_text_of(value);

@@ -11,6 +11,7 @@
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
+#include <ampacity/sim/decision_costs.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/workload/source.hpp>
@@ -23,15 +24,26 @@
 
 namespace ampacity::sim {
 
+/// Simulated time that a scheduling pass takes; none by default. A change asks for a pass, which comes after `base` +
+/// `per_job` x the jobs that wait then, and decides on what is so when it comes; further changes until then are left
+/// to it.
+struct decision_time {
+    duration base{};
+    duration per_job{};
+
+    [[nodiscard]] constexpr bool any() const noexcept { return base != duration{} || per_job != duration{}; }
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
     std::vector<std::unique_ptr<workload::job_source>> sources{};
     std::unique_ptr<policy::policy> policy{};
     std::unique_ptr<policy::placer> placer{};
-    std::optional<duration> until{};         ///< none: until the last job has left
-    bool enforce_estimate = false;           ///< kill jobs whose run time reaches their raw estimate
-    preemption_options preemption{};         ///< what preempting a job costs
+    std::optional<duration> until{};  ///< none: until the last job has left
+    bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
+    preemption_options preemption{};  ///< what preempting a job costs
+    sim::decision_time decision_time{};
     std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};      ///< not owned; outlive the simulation
 };
@@ -51,7 +63,7 @@ public:
     simulation& operator=(simulation&&) noexcept;
 
     /// One round. After an exception the simulation can only be destroyed.
-    /// \throws plan_error, data_error, scenario_error, internal_error, and what a policy throws
+    /// \throws plan_error, plugin_error, data_error, scenario_error, internal_error, and what a policy throws
     status step();
     /// All rounds up to and including `t`, or the end of the run.
     status run_until(instant t);
@@ -68,6 +80,8 @@ public:
     [[nodiscard]] std::uint64_t waiting() const noexcept;
     /// Largest number of jobs that waited at the end of any round.
     [[nodiscard]] std::uint64_t peak_queue() const noexcept;
+    /// What the passes so far have cost; complete after results().
+    [[nodiscard]] const decision_costs& decisions() const noexcept;
     /// Wall time spent inside the sources [s].
     [[nodiscard]] double reading_s() const noexcept;
     [[nodiscard]] const workload::job_source& source(std::size_t i) const;

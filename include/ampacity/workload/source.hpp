@@ -8,12 +8,14 @@
 
 #include <ampacity/workload/job.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::workload {
@@ -54,10 +56,25 @@ public:
 class vector_source final : public job_source {
 public:
     /// `jobs` get row numbers by position; `texts` are what they name by index, of which 0 is nobody.
-    explicit vector_source(std::vector<job_request> jobs, std::vector<std::string> texts = {});
-    std::size_t next(std::span<job_request> out) override;
-    [[nodiscard]] std::optional<double> progress() const override;
-    [[nodiscard]] std::string_view text(std::int64_t index) const override;
+    explicit vector_source(std::vector<job_request> jobs, std::vector<std::string> texts = {})
+        : jobs_(std::move(jobs)), texts_(std::move(texts)) {
+        for (std::size_t i = 0; i != jobs_.size(); ++i) jobs_[i].row = i;
+        std::sort(jobs_.begin(), jobs_.end(), [](const job_request& a, const job_request& b) {
+            return a.submit != b.submit ? a.submit < b.submit : a.row < b.row;
+        });
+    }
+    std::size_t next(std::span<job_request> out) override {
+        const std::size_t n = std::min(out.size(), jobs_.size() - at_);
+        for (std::size_t i = 0; i != n; ++i) out[i] = jobs_[at_++];
+        return n;
+    }
+    [[nodiscard]] std::optional<double> progress() const override {
+        return jobs_.empty() ? 1.0 : static_cast<double>(at_) / static_cast<double>(jobs_.size());
+    }
+    [[nodiscard]] std::string_view text(std::int64_t index) const override {
+        return index >= 0 && static_cast<std::size_t>(index) < texts_.size() ? texts_[static_cast<std::size_t>(index)]
+                                                                             : std::string_view{};
+    }
 
 private:
     std::vector<job_request> jobs_;

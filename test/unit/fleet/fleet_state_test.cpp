@@ -193,7 +193,7 @@ TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
     fleet_state f = fleet_state::pool(gpus);
     f.take({.gpus = 1'000'000'000}, {});
     f.advance(start_of_time + longest_input / 2);
-    f.give(400'000'000, {});
+    f.give({.gpus = 400'000'000}, {});
     f.advance(start_of_time + longest_input);
     ledger books = books_of(f);
     const gpu_time half = ticks(longest_input) / 2;
@@ -201,7 +201,7 @@ TEST_CASE("the accounts of a pool are exact, beyond 64 bits", "[fleet_state]") {
     CHECK((books[account::idle] == half * (gpus - 1'000'000'000) + half * (gpus - 600'000'000)));
     books[account::useful] = half * 1'600'000'000;
     CHECK_NOTHROW(books.check());
-    f.give(600'000'000, {});
+    f.give({.gpus = 600'000'000}, {});
     CHECK(f.free().free_gpus() == gpus);
 }
 
@@ -235,7 +235,7 @@ TEST_CASE("random operations agree with GPUs counted one by one, and the books b
                     j.shares.push_back(share(row, some));
                     j.gpus += static_cast<std::uint32_t>(std::popcount(some));
                 }
-                f.take(j.gpus, j.shares);
+                f.take({.gpus = j.gpus}, j.shares);
                 for (const gpu_share& s : j.shares) {
                     for (std::size_t i = 0; i < per_node; ++i) {
                         if ((s.gpus >> i & 1U) != 0) naive.held[index(s.node)][i] = true;
@@ -244,7 +244,7 @@ TEST_CASE("random operations agree with GPUs counted one by one, and the books b
                 jobs.push_back(std::move(j));
             } else if (what < 8 && !jobs.empty()) {
                 std::swap(jobs[random() % jobs.size()], jobs.back());
-                f.give(jobs.back().gpus, jobs.back().shares);
+                f.give({.gpus = jobs.back().gpus}, jobs.back().shares);
                 for (const gpu_share& s : jobs.back().shares) {
                     for (std::size_t i = 0; i < per_node; ++i) {
                         if ((s.gpus >> i & 1U) != 0) naive.held[index(s.node)][i] = false;
@@ -280,10 +280,10 @@ TEST_CASE("a fleet allocates nothing while it runs", "[fleet_state]") {
     const std::uint64_t before = test::allocations();
     for (std::int64_t t = 1; t < 1000; ++t) {
         f.advance(at(3 * t));
-        f.take(12, job);
+        f.take({.gpus = 12}, job);
         f.set_state(node(3), node_state::draining);
         f.advance(at(3 * t + 1));
-        f.give(12, job);
+        f.give({.gpus = 12}, job);
         f.set_state(node(3), node_state::down);
         f.advance(at(3 * t + 2));
         f.set_state(node(3), node_state::up);

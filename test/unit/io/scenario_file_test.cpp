@@ -195,7 +195,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: {}")) ==
-          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic");
+          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -206,7 +206,7 @@ TEST_CASE("exactly one of several keys", "[scenario_file]") {
     CHECK(refusal(with("\n  nodes: { gpus: 8, count: 64 }", " {}")) ==
           "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
     CHECK(refusal(with("- synthetic", "  synthetic")) ==
-          "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic");
+          "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin");
 }
 
 TEST_CASE("wrong types", "[scenario_file]") {
@@ -487,6 +487,14 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         for (std::uint64_t i = upto(8); i > 0; --i) text += parts[upto(parts.size())];
         return text + "e";
     };
+    const auto some_options = [&] {
+        std::optional<scenario::free_options> options;
+        if (upto(2) == 0) return options;
+        options.emplace();
+        for (std::uint64_t i = upto(4); i > 0; --i)
+            options->entries.emplace_back(std::to_string(i) + some_text(), upto(4) == 0 ? "12" : some_text());
+        return options;
+    };
     const auto fraction = [&] { return static_cast<double>(random() >> 11U) * 0x1p-53; };
     scenario::scenario s;
     s.name = some_text();
@@ -495,12 +503,20 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.start = scenario::date{std::chrono::nanoseconds{static_cast<std::int64_t>(random()) / 4}};
     if (upto(2) != 0) s.until = some_duration();
     s.enforce_estimate = upto(2) != 0;
+    if (upto(2) != 0) s.scheduler.decision_time = some_duration();
+    if (upto(2) != 0) s.scheduler.decision_time_per_job = some_duration();
+    s.scheduler.policy_options = some_options();
+    s.scheduler.placer_options = some_options();
     if (upto(2) != 0)
         s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus);
     else
         s.fleet.nodes = scenario::node_group{1 + upto(64), 1 + upto(scenario::max_nodes)};
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
+        if (upto(4) == 0) {
+            entry.plugin = {.name = some_text(), .options = some_options()};
+            continue;
+        }
         if (upto(2) != 0) {
             entry.trace = scenario::job_trace{
                 some_text(), upto(2) != 0 ? scenario::trace_format::jobs_csv : scenario::trace_format::philly_csv,
@@ -546,6 +562,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
 void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::string& path, std::set<std::string>& out) {
     const io::yaml_node& node = tree.at(row);
     if (!path.empty() && !path.ends_with(".N")) out.insert(path);
+    if (path.ends_with("options")) return;  // keys of plug-ins
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     for (const io::yaml_index item : node.items) collect_paths(tree, item, path + ".N", out);

@@ -114,12 +114,27 @@ scheduler:
     by: duration
   srtf:
     by: duration
+  topology:
+    keep_racks_whole: false
   round:
     policy: fifo
     every: "6 min"
   explain:
     policy: fifo
     jobs: []
+  srsf:
+    by: duration
+  gittins:
+    service: []
+    service_quantum: "1 GPU-h"
+    stages: 64
+  qssf:
+    weight: 0.2
+    prior: "1 h"
+    skip: false
+  ftf:
+    lease: "20 min"
+    fairness: 0.8
   priority:
     backfill: false
     preempt_above: 1
@@ -128,6 +143,8 @@ scheduler:
   drf:
     by: user
     skip: false
+  decision_time: "0 s"
+  decision_time_per_job: "0 s"
 output:
   jobs: true
   requests: false
@@ -181,7 +198,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 148);
+    CHECK(keys.size() == 161);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -207,7 +224,8 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
-        CHECK(refusal(s) == "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic");
+        CHECK(refusal(s) ==
+              "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic, plugin");
     }
     SECTION("fleet size") {
         s.fleet = {};

@@ -1,0 +1,90 @@
+#pragma once
+/// \file
+/// The GPUs of nodes while a walk gives them to jobs anew, running ones among them (semantics: srtf on nodes).
+///
+/// A running job whose GPUs are unclaimed keeps them. Any other job is placed on GPUs that are unclaimed and not held
+/// by a running job still to be walked; failing that, on any unclaimed GPUs. What is unclaimed only shrinks during a
+/// walk. Nothing allocates once a walk has been as large before. Not thread-safe.
+
+#include <ampacity/policy/policy.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::policy {
+
+class claims {
+public:
+    /// A job and the GPUs that it is to get.
+    struct placed {
+        job_id job{};
+        std::size_t begin = 0;  ///< into the shares of all
+        std::size_t end = 0;
+    };
+
+    /// A walk begins: what is free is unclaimed, and so is what `contest` adds.
+    void begin(const view& v) {
+        preferred_ = v.capacity.free;
+        unclaimed_ = v.capacity.free;
+        // A job has at least one GPU, and so has a share.
+        placed_.reserve(v.capacity.empty.free_gpus());
+        shares_.reserve(v.capacity.empty.free_gpus());
+        placed_.clear();
+        shares_.clear();
+    }
+    /// A running job will be walked; before the walk begins.
+    void contest(const view& v, job_id job) { unclaimed_.give(v[job].demand, v.held(job)); }
+
+    /// GPUs that nobody has claimed yet.
+    [[nodiscard]] std::uint64_t left() const noexcept { return unclaimed_.free_gpus(); }
+
+    /// Does a contested running job still have its GPUs? Then they are its own.
+    bool keep(const view& v, job_id job) {
+        const fleet::demand wanted = v[job].demand;
+        const auto held = v.held(job);
+        if (unclaimed_.is_free(wanted, held)) {
+            unclaimed_.take(wanted, held);
+            return true;
+        }
+        // From here on what is left of its GPUs belongs to nobody.
+        if (wanted.exclusive) preferred_.lock(held, false);
+        for (const auto& s : held) {
+            const std::uint64_t rest = s.gpus & ~unclaimed_.held_mask(s.node);
+            if (rest != 0) preferred_.give({.node = s.node, .gpus = rest});
+        }
+        return false;
+    }
+
+    /// Finds a place; false if there is none.
+    bool claim(const view& v, job_id job) {
+        const fleet::demand wanted = v[job].demand;
+        const std::size_t begin = shares_.size();
+        if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
+        const auto where = std::span{shares_}.subspan(begin);
+        unclaimed_.take(wanted, where);
+        for (const auto& s : where) {
+            const std::uint64_t mine = s.gpus & ~preferred_.held_mask(s.node);
+            if (mine != 0) preferred_.take({.node = s.node, .gpus = mine});
+        }
+        if (wanted.exclusive) preferred_.lock(where, true);
+        placed_.push_back({.job = job, .begin = begin, .end = shares_.size()});
+        return true;
+    }
+
+    /// Those that found a place, in that order.
+    [[nodiscard]] std::span<const placed> starts() const noexcept { return placed_; }
+    [[nodiscard]] std::span<const fleet::gpu_share> where(const placed& p) const noexcept {
+        return std::span{shares_}.subspan(p.begin, p.end - p.begin);
+    }
+
+private:
+    fleet::free_index preferred_;
+    fleet::free_index unclaimed_;
+    std::vector<fleet::gpu_share> shares_;
+    std::vector<placed> placed_;
+};
+
+}  // namespace ampacity::policy

@@ -1,0 +1,62 @@
+// Policies of different names decide differently: on one workload, every two of the registry give some job another
+// start, end or number of preemptions. A policy that is added to the registry takes part.
+
+#include "support/catch.hpp"
+#include "support/engine_replay.hpp"
+#include "support/random_workload.hpp"
+
+#include <ampacity/policy/registry.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+
+/// Jobs of minutes to hours with users, priorities and wrong estimates, more than the nodes can take.
+std::vector<naive::job> common_workload(const naive::fleet& where) {
+    auto jobs = naive::random_workload(2026, naive::flavour::long_jobs, where, 400);
+    naive::test_random random(2026);
+    for (naive::job& j : jobs) {
+        j.user = static_cast<std::uint32_t>(random.between(1, 9));
+        j.group = j.user % 3 + 1;
+        j.priority = static_cast<std::int32_t>(random.between(0, 3));
+    }
+    return jobs;
+}
+
+std::size_t differing(const std::vector<naive::outcome>& a, const std::vector<naive::outcome>& b) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i != a.size(); ++i) {
+        count += static_cast<std::size_t>(a[i].first_start_ns != b[i].first_start_ns ||
+                                          a[i].finish_ns != b[i].finish_ns || a[i].preemptions != b[i].preemptions);
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("policies of different names decide differently") {
+    const naive::fleet where{.nodes = 6, .gpus_per_node = 8, .placer = "pack"};
+    const auto jobs = common_workload(where);
+    std::map<std::string, std::vector<naive::outcome>> schedules;
+    for (const auto& d : policy::policies()) {
+        const std::string name{d.name};
+        if (name == "explain") continue;
+        schedules[name] = test::replay_by_engine(jobs, where, {.policy = name});
+    }
+    REQUIRE(schedules.size() + 1 == policy::policies().size());
+    for (auto a = schedules.begin(); a != schedules.end(); ++a) {
+        for (auto b = std::next(a); b != schedules.end(); ++b) {
+            INFO(a->first << " and " << b->first);
+            CHECK(differing(a->second, b->second) >= 5);
+        }
+    }
+    const auto explained =
+        test::replay_by_engine(jobs, where, {.policy = "explain", .options = {.explain_policy = "srtf"}});
+    CHECK(differing(schedules["srtf"], explained) == 0);
+}

@@ -1,0 +1,54 @@
+#include "support/engine_replay.hpp"
+
+#include <ampacity/policy/wrappers.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace ampacity::test {
+namespace {
+
+/// As many names as the jobs have numbers for.
+std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
+    std::uint32_t most = 0;
+    for (const naive::job& j : jobs) most = std::max({most, j.user, j.group});
+    std::vector<std::string> out{""};
+    for (std::uint32_t i = 1; i <= most; ++i) out.push_back(std::to_string(i));
+    return out;
+}
+
+}  // namespace
+
+std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
+    std::vector<workload::job_request> out;
+    for (std::size_t i = 0; i != jobs.size(); ++i) out.push_back(naive::request(jobs[i], i));
+    return out;
+}
+
+std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
+                                             const engine_options& how, ledger* books) {
+    naive::start_recorder seen;
+    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
+                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
+                 .sources = {},
+                 .policy = policy::make_policy(how.policy, how.options),
+                 .placer = policy::make_placer(where.placer),
+                 .until = {},
+                 .enforce_estimate = how.enforce_estimate,
+                 .preemption = how.preemption,
+                 .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
+                 .sample_every = {},
+                 .observers = {&seen}};
+    p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs), names_of(jobs)));
+    if (how.until_ns) p.until = duration{*how.until_ns};
+    if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
+    sim::simulation s(std::move(p));
+    s.run();
+    const ledger balanced = s.results().books;  // or an exception is thrown
+    if (books != nullptr) *books = balanced;
+    return naive::outcomes_of(s, seen, jobs.size());
+}
+
+}  // namespace ampacity::test

@@ -1,0 +1,39 @@
+#pragma once
+/// \file
+/// The engine's side of a comparison with a naive replay: the same jobs, the same fleet, the same kind of answer.
+
+#include "support/engine_outcomes.hpp"
+
+#include <ampacity/core/accounts.hpp>
+#include <ampacity/core/run_costs.hpp>
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/workload/job.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ampacity::test {
+
+/// What the scenario says about scheduling.
+struct engine_options {
+    std::string policy;
+    policy::policy_options options{};
+    preemption_options preemption{};
+    bool enforce_estimate = false;
+    std::optional<std::int64_t> until_ns{};
+    std::optional<std::int64_t> every_ns{};  ///< decides in rounds
+    std::int64_t decision_ns = 0;
+    std::int64_t decision_per_job_ns = 0;
+};
+
+/// The jobs as a source gives them; a job's name is its row.
+std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
+
+/// Replays the jobs, whose users and groups are called by their numbers; outcomes are in the order of `jobs`. The books
+/// are checked, and copied to `books` if given.
+std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
+                                             const engine_options& how, ledger* books = nullptr);
+
+}  // namespace ampacity::test
