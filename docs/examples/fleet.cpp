@@ -1,14 +1,19 @@
 // Modules fleet and execution: nodes, free GPUs and allocations; the work of one running job.
 #include "example.hpp"
 
+#include <ampacity/core/scope.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/node_state.hpp>
+#include <ampacity/fleet/topology.hpp>
+#include <ampacity/policy/registry.hpp>
 
 #include <array>
+#include <memory>
+#include <vector>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -48,6 +53,22 @@ void free_gpus_are_found() {
     arena.release(held);
 }
 
+void racks_hold_segments() {
+    fleet::topology racks;
+    racks.add({.count = 3, .nodes = 18, .usable = 16, .racks_per_block = 2});
+    require(racks.rack_of(node_id{20}) == 1 && racks.num_blocks() == 2, "rows of nodes count through all racks");
+    auto free = fleet::free_index::racks(std::make_shared<const fleet::topology>(racks), 4);
+    require(free.whole_nodes(0) == 16 && free.free_gpus_of(0) == 64, "two of eighteen nodes are spares");
+
+    const auto placer = policy::make_placer("topology");
+    const fleet::demand wanted{.gpus = 96, .segment = 8, .within = scope::block};  // 24 nodes
+    std::vector<fleet::gpu_share> where;
+    require(policy::place(*placer, free, wanted, where) && where.size() == 24, "three segments in one block");
+    free.take(wanted, where);
+    require(free.nodes_in_use(0) + free.nodes_in_use(1) == 24, "the first block");
+    require(free.is_untouched(2), "the other block is as it was");
+}
+
 void work_is_done_at_a_speed() {
     execution::run r{.remaining = 100s};
     r.start(start_of_time);
@@ -61,5 +82,6 @@ void work_is_done_at_a_speed() {
 void fleet_example() {
     a_fleet_keeps_books();
     free_gpus_are_found();
+    racks_hold_segments();
     work_is_done_at_a_speed();
 }

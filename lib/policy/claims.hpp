@@ -50,7 +50,12 @@ public:
             return true;
         }
         // From here on what is left of its GPUs belongs to nobody.
-        if (wanted.exclusive) preferred_.lock(held, false);
+        if (wanted.exclusive && preferred_.has_racks()) {
+            for (const auto& s : held) {
+                // Another job may have claimed the rack for itself.
+                if (!unclaimed_.is_locked(unclaimed_.where().rack_of(s.node))) preferred_.lock({&s, 1}, false);
+            }
+        }
         for (const auto& s : held) {
             const std::uint64_t rest = s.gpus & ~unclaimed_.held_mask(s.node);
             if (rest != 0) preferred_.give({.node = s.node, .gpus = rest});

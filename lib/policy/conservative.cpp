@@ -177,7 +177,7 @@ private:
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
     void rebuild(const view& v) {
         ends_.clear();
-        auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        auto free = static_cast<std::int64_t>(countable(v));
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             const std::int64_t gpus = v[e->job].demand.gpus;
             if (e->key <= ticks_of(v.now))
@@ -202,6 +202,15 @@ private:
         }
         while (!instants_.empty() && instants_.first().key == ticks_of(v.now)) instants_.erase(instants_.first());
         for (const ranked_job& e : due_) start(v, p, e.job);
+    }
+
+    /// GPUs that nobody holds. What racks offer depends on more than that: on their limits, and on exclusive jobs.
+    [[nodiscard]] std::uint64_t countable(const view& v) const {
+        if (!v.capacity.free.has_racks()) return v.capacity.free.free_gpus();
+        std::uint64_t held = 0;
+        for (auto e = running_.begin(); e != running_.end(); ++e) held += v[e->job].demand.gpus;
+        const std::uint64_t all = std::min(v.capacity.up_gpus, v.capacity.empty.free_gpus());
+        return all - std::min(all, held);
     }
 
     /// Gives slots to jobs that have none, in queue order, as long as one of them could start now.

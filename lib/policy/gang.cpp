@@ -112,37 +112,67 @@ bool one_rack_fits(const free_index& free, const gang& g) {
 
 }  // namespace
 
-const char* broken_wish(const free_index& free, demand wanted, std::span<const gpu_share> where) {
-    if (!free.has_racks()) return nullptr;
-    if (!free.is_free(wanted, where)) {
-        return wanted.exclusive ? "it wants racks of its own and others use them"
-                                : "its racks would have more nodes in use than they may";
+namespace {
+
+/// Can these shares be cut into the units of the job and its rest, each within one rack?
+bool segments_hold(const free_index& free, const gang& g, std::span<const gpu_share> where) {
+    struct rack_share {
+        std::uint32_t rack = 0;
+        std::uint32_t whole = 0;  ///< nodes
+        std::uint32_t parts = 0;  ///< of nodes
+    };
+    std::vector<rack_share> racks;
+    std::uint32_t parts = 0;
+    for (const gpu_share& s : where) {
+        const std::uint32_t rack = free.where().rack_of(s.node);
+        const auto at = std::find_if(racks.begin(), racks.end(), [&](const rack_share& r) { return r.rack == rack; });
+        rack_share& r = at != racks.end() ? *at : racks.emplace_back(rack_share{.rack = rack});
+        const bool whole = s.gpus == free_index::full_mask(g.node_gpus);
+        whole ? ++r.whole : ++r.parts;
+        if (!whole) ++parts;
     }
+    std::uint64_t units = 0;
+    for (const rack_share& r : racks) units += r.whole / g.unit_nodes;
+    if (!g.has_rest()) return units >= g.units;
+    return std::any_of(racks.begin(), racks.end(), [&](const rack_share& r) {
+        if (r.parts != parts || r.whole < g.rest_nodes) return false;
+        return units - r.whole / g.unit_nodes + (r.whole - g.rest_nodes) / g.unit_nodes >= g.units;
+    });
+}
+
+}  // namespace
+
+std::string broken_wish(const free_index& free, demand wanted, std::span<const gpu_share> where) {
+    if (!free.has_racks()) return {};
     const auto& topology = free.where();
+    const auto name = [](const gpu_share& s) { return "node " + std::to_string(index(s.node)); };
+    for (std::size_t i = 0; i != where.size(); ++i) {
+        const std::uint32_t rack = topology.rack_of(where[i].node);
+        if (wanted.exclusive && !free.is_untouched(rack))
+            return "it wants racks of its own, and others use that of " + name(where[i]);
+        std::uint32_t in_use = free.nodes_in_use(rack);
+        for (std::size_t k = 0; k <= i; ++k) {
+            if (topology.rack_of(where[k].node) == rack && free.held_mask(where[k].node) == 0) ++in_use;
+        }
+        if (in_use > topology.rack_at(rack).usable)
+            return "with " + name(where[i]) + " its rack would have more nodes in use than it may";
+    }
+    const gang g{free, wanted};
+    const scope within = g.one_rack && !wanted.spread ? scope::rack : wanted.within;
     const auto part = [&](const gpu_share& s) {
         const std::uint32_t rack = topology.rack_of(s.node);
-        if (wanted.within == scope::rack) return rack;
-        return wanted.within == scope::block ? topology.rack_at(rack).block : topology.site_of(rack);
+        if (within == scope::rack) return rack;
+        return within == scope::block ? topology.rack_at(rack).block : topology.site_of(rack);
     };
-    if (wanted.within != scope::fleet) {
+    if (within != scope::fleet) {
         for (const gpu_share& s : where) {
             if (part(s) == part(where.front())) continue;
-            if (wanted.within == scope::rack) return "it must lie within one rack";
-            return wanted.within == scope::block ? "it must lie within one block" : "it must lie within one site";
+            return "it must lie within one " + std::string{scope_names[static_cast<std::size_t>(within)]} + ", and " +
+                   name(s) + " lies in another than " + name(where.front());
         }
     }
-    if (wanted.segment == 0 || wanted.spread) return nullptr;
-    const gang g{free, wanted};
-    std::uint32_t units = 0;
-    std::vector<std::uint32_t> racks;
-    for (const gpu_share& s : where) racks.push_back(topology.rack_of(s.node));
-    std::sort(racks.begin(), racks.end());
-    for (auto at = racks.begin(); at != racks.end();) {
-        const auto end = std::upper_bound(at, racks.end(), *at);
-        units += static_cast<std::uint32_t>(end - at) / g.unit_nodes;
-        at = end;
-    }
-    return units < g.units ? "its segments must each lie within one rack" : nullptr;
+    if (wanted.segment == 0 || wanted.spread || g.one_rack || segments_hold(free, g, where)) return {};
+    return "its segments of " + std::to_string(g.unit_nodes) + " nodes must each lie within one rack";
 }
 
 bool gang_fits(const free_index& free, demand wanted) {

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ampacity::policy {
@@ -107,8 +108,8 @@ bool any_range(const fleet::topology& where, scope within, F f) {
 [[nodiscard]] std::vector<rack_part> pack_over(const fleet::free_index& free, const gang& g, std::uint32_t first,
                                                std::uint32_t last);
 
-/// Why a job may not have these free GPUs, by its wishes and the limits of racks; null if it may.
-[[nodiscard]] const char* broken_wish(const fleet::free_index& free, fleet::demand wanted,
+/// Why a job may not have these free GPUs, by its wishes and the limits of racks; empty if it may.
+[[nodiscard]] std::string broken_wish(const fleet::free_index& free, fleet::demand wanted,
                                       std::span<const fleet::gpu_share> where);
 
 /// Is there any place at all? The same for every placer on racks. \pre has racks

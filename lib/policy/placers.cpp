@@ -193,9 +193,11 @@ public:
         std::uint32_t host = node_set::npos;
         assign(host, first);
         if (g.has_rest()) {
-            host = best_host([&](std::uint32_t rack, std::uint32_t beside) { return beside >= units_[rack - first]; });
+            host = best_host(first,
+                             [&](std::uint32_t rack, std::uint32_t beside) { return beside >= units_[rack - first]; });
             if (host == node_set::npos) {
-                host = best_host([&](std::uint32_t rack, std::uint32_t beside) {
+                std::fill(units_.begin(), units_.end(), 0);
+                host = best_host(first, [&](std::uint32_t rack, std::uint32_t beside) {
                     return total - g.units_in(free, rack) + beside >= g.units;
                 });
                 assign(host, first);
@@ -244,13 +246,13 @@ private:
 
     /// The best rack for the rest among those for which `may(rack, units beside the rest)`.
     template <class F>
-    [[nodiscard]] std::uint32_t best_host(F may) const {
+    [[nodiscard]] std::uint32_t best_host(std::uint32_t first, F may) const {
         std::uint32_t best = node_set::npos;
         std::uint32_t best_node = 0;
         for (const std::uint32_t rack : racks_) {
             const std::int32_t beside = gang_.units_beside_rest(free_, rack);
             if (beside < 0 || !may(rack, static_cast<std::uint32_t>(beside))) continue;
-            const std::uint32_t node = node_for_rest(rack);
+            const std::uint32_t node = node_for_rest(rack, units_[rack - first] * gang_.unit_nodes + gang_.rest_nodes);
             const bool better = best == node_set::npos || (prefer_ == preference::fewest_free && node < best_node) ||
                                 (prefer_ == preference::most_free && node > best_node);
             if (!better) continue;
@@ -260,11 +262,11 @@ private:
         return best;
     }
 
-    /// Free GPUs of the node that the rest's part of a node would go to, before it does.
-    [[nodiscard]] std::uint32_t node_for_rest(std::uint32_t rack) const {
+    /// Free GPUs of the node that the rest's part of a node would go to, beside so many whole nodes, before it does.
+    [[nodiscard]] std::uint32_t node_for_rest(std::uint32_t rack, std::uint32_t taken) const {
         const std::uint32_t size = gang_.node_gpus;
         if (gang_.rest_gpus == 0) return size;
-        const bool whole_left = free_.whole_nodes(rack) > gang_.rest_nodes;
+        const bool whole_left = free_.whole_nodes(rack) > taken;
         if (prefer_ == preference::most_free) {
             for (std::uint32_t c = size; c >= gang_.rest_gpus; --c) {
                 if (c == size ? whole_left : free_.count_in(rack, c) != 0) return c;

@@ -66,7 +66,7 @@ void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     if (gpus != j.demand.gpus) {
         refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and was given " + std::to_string(gpus));
     }
-    if (const char* const broken = broken_wish(fleet_.free(), j.demand, where)) refuse(job, broken);
+    if (const std::string broken = broken_wish(fleet_.free(), j.demand, where); !broken.empty()) refuse(job, broken);
     commit_start(job, j, where);
 }
 

@@ -94,6 +94,12 @@ workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64
         size.weight = share.weight;
         if (share.duration_factor) size.duration_factor = *share.duration_factor;
         if (share.duration) size.law = mixture_of(*share.duration);
+        if (share.placement) {
+            size.placement = {.segment = static_cast<std::uint16_t>(share.placement->segment.value_or(0)),
+                              .within = share.placement->within,
+                              .exclusive = share.placement->exclusive,
+                              .spread = share.placement->spread};
+        }
     }
     if (jobs.estimate_factor)
         options.estimate = workload::synthetic_options::factor{jobs.estimate_factor->min, jobs.estimate_factor->max};

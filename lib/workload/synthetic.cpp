@@ -87,6 +87,7 @@ std::size_t synthetic_source::next(std::span<job_request> out) {
         job.work = draw_work(at_, size);
         if (options_.estimate) job.estimate = draw_estimate(at_, job.work);
         job.gpus = job.gpus_min = job.gpus_max = size.gpus;
+        job.placement = size.placement;
         job.source = options_.entry;
         if (pick_user_) {
             random_stream stream{options_.seed, purpose::users, entity(at_)};

@@ -8,8 +8,9 @@
 using namespace ampacity::test;
 
 TEST_CASE("the listed columns are those of the files") {
-    const workspace here{with(small_scenario, "fifo", "explain") +
-                         "output: { placement: true, telemetry: \"1 s\", events: true }\n"};
+    const workspace here{
+        with(small_scenario, "fifo", "explain") + "output: { placement: true, telemetry: \"1 s\", events: true }\n",
+        small_trace + "never,3,5,1\n"};
     here.run_well();
     std::size_t tables = 0;
     for (const auto& file : ampacity::io::output_files()) {
@@ -28,7 +29,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 4);
+    CHECK(tables == 5);
     const auto listed = here.call({"list", "files"}).out;
     for (const auto& entry : std::filesystem::directory_iterator(here.path("out"))) {
         INFO(entry.path());

@@ -70,7 +70,7 @@ TEST_CASE("policies and placers are listed on stdout") {
     const auto placers = ampacity::test::ampacity({"list", "placers"});
     CHECK(placers.status == 0);
     CHECK(placers.err.empty());
-    for (const char* name : {"first-fit", "pack", "spread"}) {
+    for (const char* name : {"first-fit", "pack", "spread", "topology", "block"}) {
         INFO(name);
         CHECK(std::regex_search(placers.out, std::regex{std::string{"(^|\n)"} + name + "[ \n]"}));
     }

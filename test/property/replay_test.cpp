@@ -1,10 +1,11 @@
-// Every policy and placer, on pools and nodes, against the naive re-implementation: start, finish, preemptions, places
-// and GPU-time of each job, on random workloads with ties, zero durations, fractions and wrong estimates.
+// Every policy and placer, on pools, nodes and racks, against the naive re-implementation: start, finish, preemptions,
+// places and GPU-time of each job, on random workloads with ties, zero durations, fractions and wrong estimates.
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_replay.hpp"
+#include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
@@ -21,6 +22,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                                    const naive::options& how, ledger& books) {
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
+    options.topology_keeps_racks_whole = where.keep_racks_whole;
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
     return test::replay_by_engine(jobs, where,
                                   {.policy = how.policy,
@@ -34,9 +36,11 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                                   &books);
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
+/// True if the schedules and the books are the same.
+bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
     const auto& policy = how.policy;
-    const auto jobs = naive::random_workload(seed, kind, where, 40);
+    auto jobs = naive::random_workload(seed, kind, where, 40);
+    if (!where.racks.empty()) naive::add_wishes(seed, jobs);
     const auto expected = naive::replay(jobs, where, how);
     ledger books;
     const auto actual = engine(jobs, where, how, books);
@@ -44,13 +48,16 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus << " every " << how.every_ns.value_or(0)
-                        << " decision " << how.decision_ns << " + " << how.decision_per_job_ns);
+                        << " job " << i << ": " << naive::text(jobs[i]) << " every " << how.every_ns.value_or(0)
+                        << " decision " << how.decision_ns << " + " << how.decision_per_job_ns
+                        << (where.racks.empty() ? "" : naive::text(where, naive::empty_racks(where))));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
-            return;
+            return false;
         }
     }
-    if (!naive::same_overheads(books, expected)) FAIL_CHECK(policy << " seed " << seed << " books other overheads");
+    if (naive::same_overheads(books, expected)) return true;
+    FAIL_CHECK(policy << " seed " << seed << " books other overheads");
+    return false;
 }
 
 TEST_CASE("every policy on pools gives the naive schedule") {
@@ -97,6 +104,26 @@ TEST_CASE("checkpoints and restarts give the naive schedule and books") {
         for (const auto kind : naive::all_flavours) {
             compare(seed, kind, naive::random_pool(seed), with_costs(seed, policy, kind));
             compare(seed, kind, naive::random_nodes(seed, placer), with_costs(seed, policy, kind));
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy on racks gives the naive schedule and places") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        naive::test_random random(seed ^ 0x7261636b73U);
+        const auto sites = naive::random_sites(random, 5, 4);
+        naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
+        where.keep_racks_whole = placer == "topology" && random.chance(50);
+        for (const auto kind : naive::all_flavours) {
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
         }
     }
     SUCCEED();

@@ -20,7 +20,10 @@ workload::job_request request(const job& j, std::size_t number) {
     r.work = duration{j.duration_ns};
     if (j.estimate_ns) r.estimate = duration{*j.estimate_ns};
     r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(j.gpus);
-    r.placement.spread = j.spread;
+    r.placement = {.segment = static_cast<std::uint16_t>(j.segment),
+                   .within = j.within,
+                   .exclusive = j.exclusive,
+                   .spread = j.spread};
     r.user = j.user;
     r.group = j.group;
     r.priority = j.priority;

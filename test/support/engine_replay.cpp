@@ -19,6 +19,20 @@ std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
     return out;
 }
 
+fleet::fleet_state fleet_of(const naive::fleet& where) {
+    if (where.pool_gpus != 0) return fleet::fleet_state::pool(where.pool_gpus);
+    if (where.racks.empty()) return fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node);
+    fleet::topology racks;
+    for (std::size_t i = 0; i != where.racks.size();) {
+        const naive::rack& first = where.racks[i];
+        if (i != 0 && where.racks[i - 1].site != first.site) racks.next_site();
+        std::uint32_t count = 0;
+        for (; i != where.racks.size() && where.racks[i].block == first.block; ++i) ++count;
+        racks.add({.count = count, .nodes = first.nodes, .usable = first.usable});
+    }
+    return fleet::fleet_state::racks(std::move(racks), where.gpus_per_node);
+}
+
 }  // namespace
 
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
@@ -30,11 +44,10 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs)
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
                                              const engine_options& how, ledger* books) {
     naive::start_recorder seen;
-    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
-                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
+    sim::parts p{.fleet = fleet_of(where),
                  .sources = {},
                  .policy = policy::make_policy(how.policy, how.options),
-                 .placer = policy::make_placer(where.placer),
+                 .placer = policy::make_placer(where.placer, how.options),
                  .until = {},
                  .enforce_estimate = how.enforce_estimate,
                  .preemption = how.preemption,

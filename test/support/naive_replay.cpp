@@ -1,5 +1,7 @@
 #include "support/naive_replay.hpp"
 
+#include "support/naive_racks.hpp"
+
 #include <algorithm>
 #include <bitset>
 #include <cstddef>
@@ -40,10 +42,11 @@ std::vector<std::uint32_t> preference(const std::vector<std::uint64_t>& free, co
     return order;
 }
 
-/// Free GPUs: a number on a pool, a mask per node on nodes.
+/// Free GPUs: a number on a pool, a mask per node on flat nodes; on racks what is taken.
 struct space {
     std::uint64_t pool_free = 0;
     std::vector<std::uint64_t> free{};
+    rack_space racks{};
 };
 
 enum class phase { to_come, queued, running, over };
@@ -69,7 +72,7 @@ public:
     replayer(const std::vector<job>& jobs, const fleet& where, const options& how) : fleet_(where), how_(how) {
         static const std::vector<std::string> policies{"fifo", "fifo-skip", "sjf",         "srtf",
                                                        "las",  "easy",      "conservative"};
-        static const std::vector<std::string> placers{"first-fit", "pack", "spread"};
+        static const std::vector<std::string> placers{"first-fit", "pack", "spread", "topology", "block"};
         if (std::find(policies.begin(), policies.end(), how.policy) == policies.end())
             throw std::invalid_argument("naive replay: unknown policy " + how.policy);
         if (std::find(placers.begin(), placers.end(), where.placer) == placers.end())
@@ -120,8 +123,14 @@ public:
 
 private:
     bool is_pool() const { return fleet_.pool_gpus > 0; }
+    bool has_racks() const { return !fleet_.racks.empty(); }
 
     std::uint64_t all_gpus() const {
+        if (has_racks()) {
+            std::uint64_t usable = 0;
+            for (const rack& r : fleet_.racks) usable += r.usable;
+            return usable * fleet_.gpus_per_node;
+        }
         return is_pool() ? fleet_.pool_gpus : std::uint64_t{fleet_.nodes} * fleet_.gpus_per_node;
     }
 
@@ -283,11 +292,13 @@ private:
     // ---- space
 
     space empty_fleet() const {
-        if (is_pool()) return {fleet_.pool_gpus, {}};
-        return {0, std::vector<std::uint64_t>(fleet_.nodes, full_mask(fleet_.gpus_per_node))};
+        if (is_pool()) return {fleet_.pool_gpus, {}, {}};
+        if (has_racks()) return {0, {}, empty_racks(fleet_)};
+        return {0, std::vector<std::uint64_t>(fleet_.nodes, full_mask(fleet_.gpus_per_node)), {}};
     }
 
-    static void take(space& s, const entry& e, const placement& where) {
+    void take(space& s, const entry& e, const placement& where) const {
+        if (has_racks()) return naive::take(fleet_, s.racks, e.in, where);
         if (s.free.empty()) s.pool_free -= e.in.gpus;
         for (const auto& [node, mask] : where) s.free[node] &= ~mask;
     }
@@ -307,7 +318,16 @@ private:
         return s;
     }
 
+    /// Could the job have these GPUs? \pre nodes
+    bool could_have(const space& s, const entry& e, const placement& where) const {
+        if (has_racks()) return naive::could_have(fleet_, s.racks, e.in, where);
+        for (const auto& [node, mask] : where)
+            if ((s.free[node] & mask) != mask) return false;
+        return true;
+    }
+
     std::optional<placement> place(const space& s, const entry& e) const {
+        if (has_racks()) return place_on_racks(fleet_, s.racks, e.in);
         if (!is_pool()) return place_on_nodes(s.free, fleet_.gpus_per_node, fleet_.placer, e.in.gpus, e.in.spread);
         if (e.in.gpus > s.pool_free) return std::nullopt;
         return placement{};
@@ -377,10 +397,7 @@ private:
         std::vector<std::optional<placement>> decided(list.size());
         for (std::size_t i = 0; i < list.size(); ++i) {
             const entry& e = *list[i];
-            bool keeps = e.at == phase::running;
-            for (const auto& [node, mask] : e.where)
-                if ((unclaimed.free[node] & mask) != mask) keeps = false;
-            if (keeps) {
+            if (e.at == phase::running && could_have(unclaimed, e, e.where)) {
                 decided[i] = e.where;
             } else {
                 space quiet = unclaimed;

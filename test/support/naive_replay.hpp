@@ -8,6 +8,7 @@
 /// Cost: O(jobs^2) to O(jobs^3) per pass; meant for hundreds of jobs. Pure functions, any thread.
 /// Planned times are 64-bit: the sum of all estimates must stay below 2^63 ns.
 
+#include <ampacity/core/scope.hpp>
 #include <ampacity/core/wide.hpp>
 
 #include <cstdint>
@@ -28,14 +29,28 @@ struct job {
     std::uint32_t user = 0;   ///< 0 = not given
     std::uint32_t group = 0;  ///< 0 = not given
     std::int32_t priority = 0;
+    // On racks:
+    std::uint32_t segment = 0;                        ///< nodes; 0: none
+    ampacity::scope within = ampacity::scope::fleet;  ///< holds all of it
+    bool exclusive = false;                           ///< no other job in its racks
 };
 
-/// A pool if `pool_gpus` > 0, else flat nodes.
+/// A rack; blocks and sites are numbered from 0 in the order of the racks.
+struct rack {
+    std::uint32_t nodes = 1;
+    std::uint32_t usable = 1;  ///< nodes that jobs use at a time
+    std::uint32_t block = 0;
+    std::uint32_t site = 0;
+};
+
+/// A pool if `pool_gpus` > 0, else nodes: flat ones, or those of racks if there are any.
 struct fleet {
     std::uint64_t pool_gpus = 0;
-    std::uint32_t nodes = 0;
+    std::uint32_t nodes = 0;           ///< in all
     std::uint32_t gpus_per_node = 0;   ///< at most 64
-    std::string placer = "first-fit";  ///< first-fit | pack | spread
+    std::string placer = "first-fit";  ///< first-fit | pack | spread; on racks topology | block, too
+    std::vector<rack> racks{};
+    bool keep_racks_whole = false;  ///< an option of topology
 };
 
 /// What preempting a job costs.

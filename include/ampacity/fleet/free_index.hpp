@@ -97,6 +97,9 @@ public:
         return racks_[rack].in_use == 0 && !racks_[rack].locked;
     }
 
+    /// Does the rack belong to an exclusive job?
+    [[nodiscard]] bool is_locked(std::uint32_t rack) const noexcept { return racks_[rack].locked; }
+
     // --- changes ----------------------------------------------------------------------------------------
 
     /// Are all GPUs of the share free?

@@ -5,10 +5,12 @@
 /// Part of `scenario.hpp`; becomes `workload::synthetic_options` by `make_options` (synthetic_options.hpp). What a key
 /// means beyond its own range is checked by `check`. Plain values.
 
+#include <ampacity/core/scope.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/workload/arrivals.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,12 +27,46 @@ struct names<workload::arrival_process> {
                                       named<workload::arrival_process>{workload::arrival_process::weibull, "weibull"}};
 };
 
+template <>
+struct names<scope> {
+    static constexpr std::array known{
+        named<scope>{scope::fleet, scope_names[0]}, named<scope>{scope::site, scope_names[1]},
+        named<scope>{scope::block, scope_names[2]}, named<scope>{scope::rack, scope_names[3]}};
+};
+
+/// The limit of segment.
+inline constexpr std::uint64_t max_segment = 0xFFFF;
+
+/// Where on racks the GPUs of a job may be.
+struct placement_wishes {
+    std::optional<std::uint64_t> segment;
+    scope within = scope::fleet;
+    bool exclusive = false;
+    bool spread = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&placement_wishes::segment,
+              {.key = "segment",
+               .doc = "nodes of a segment: the job is cut into such, each inside one rack; without it into nodes",
+               .example = "12",
+               .min = 1,
+               .max = max_segment});
+        visit(&placement_wishes::within, {.key = "within", .doc = "the part of the fleet that holds all of the job"});
+        visit(&placement_wishes::exclusive, {.key = "exclusive", .doc = "no other job in its racks while it runs"});
+        visit(&placement_wishes::spread,
+              {.key = "spread", .doc = "take GPUs node by node in the placer's order, instead of whole nodes"});
+    }
+    friend bool operator==(const placement_wishes&, const placement_wishes&) = default;
+};
+
 /// One size of synthetic jobs.
 struct gpu_share {
     std::uint64_t gpus = 0;
     double weight = 0;
     std::optional<double> duration_factor{};
     std::optional<duration_shape> duration{};
+    std::optional<placement_wishes> placement{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -54,6 +90,9 @@ struct gpu_share {
         visit(&gpu_share::duration, {.key = "duration",
                                      .doc = "how long jobs of this size run, instead of the entry's `duration`",
                                      .example = "{ median: \"2 h\", sigma: 1.5 }"});
+        visit(&gpu_share::placement, {.key = "placement",
+                                      .doc = "where jobs of this size may be: the columns of jobs-csv of these names",
+                                      .example = "{ segment: 12, within: block }"});
     }
     friend bool operator==(const gpu_share&, const gpu_share&) = default;
 };

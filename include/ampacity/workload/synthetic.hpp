@@ -30,6 +30,7 @@ struct synthetic_options {
         double weight = 1;
         double duration_factor = 1;             ///< on the durations of these jobs, before they are cut; > 0
         std::optional<duration_mixture> law{};  ///< durations of these jobs; none: those of all jobs
+        placement_constraint placement{};       ///< where they may be
     };
     /// Estimate / duration, drawn evenly from [min, max].
     struct factor {

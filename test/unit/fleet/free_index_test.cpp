@@ -1,12 +1,15 @@
 // The reference is one mask per node and nothing else.
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/naive_racks.hpp"
+#include "support/random_racks.hpp"
 
 #include <ampacity/fleet/free_index.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -173,4 +176,124 @@ TEST_CASE("taking and giving allocates nothing", "[free_index]") {
     }
     CHECK(test::allocations() == before);
     CHECK(f.free_gpus() == 40'000);
+}
+
+namespace {
+
+/// Every answer about racks, from what jobs hold alone; the number of wrong ones.
+std::size_t wrong_answers(const free_index& f, const naive::fleet& where, const naive::rack_space& s) {
+    std::size_t wrong = 0;
+    std::uint64_t total = 0;
+    const std::uint32_t per_node = where.gpus_per_node;
+    for (std::uint32_t r = 0; r < where.racks.size(); ++r) {
+        std::vector<std::uint32_t> with(per_node + 1, 0);
+        std::uint32_t in_use = 0;
+        for (std::uint32_t i = 0; i < where.racks[r].nodes; ++i) {
+            const std::uint32_t node = naive::first_node_of(where, r) + i;
+            const std::uint64_t mask = naive::offered(where, s, node);
+            const auto c = static_cast<std::uint32_t>(std::popcount(mask));
+            ++with[c];
+            in_use += s.held[node] != 0 ? 1U : 0U;
+            if (f.free_mask(node_id{node}) != mask || f.held_mask(node_id{node}) != s.held[node]) ++wrong;
+            if (!f.nodes_with(c).contains(node) || f.any_free().contains(node) != (c != 0)) ++wrong;
+        }
+        const std::uint32_t may_open = where.racks[r].usable - std::min(in_use, where.racks[r].usable);
+        const std::uint32_t whole = std::min(with[per_node], may_open);
+        std::uint32_t free = whole * per_node;
+        for (std::uint32_t c = 0; c <= per_node; ++c) {
+            if (f.count_in(r, c) != with[c]) ++wrong;
+            if (c != per_node) free += c * with[c];
+        }
+        total += free;
+        if (f.nodes_in_use(r) != in_use || f.whole_nodes(r) != whole || f.free_gpus_of(r) != free) ++wrong;
+        if (f.is_locked(r) != s.locked[r] || f.is_untouched(r) != (in_use == 0 && !s.locked[r])) ++wrong;
+        for (std::uint32_t n = 0; n <= f.where().most_nodes(); ++n)
+            if (f.racks_with_whole(n).contains(r) != (n == whole)) ++wrong;
+        for (std::uint32_t n = 0; n != f.num_free_counts(); ++n)
+            if (f.racks_with_free(n).contains(r) != (n == free)) ++wrong;
+    }
+    return wrong + (f.free_gpus() == total ? 0U : 1U);
+}
+
+}  // namespace
+
+TEST_CASE("a free index of racks agrees with naive columns on random operations", "[free_index][racks]") {
+    std::size_t closed = 0;  // states in which some rack had reached its limit
+    for (std::uint64_t seed = 0; seed != 60; ++seed) {
+        CAPTURE(seed);
+        naive::test_random random(seed);
+        const auto sites = naive::random_sites(random, 6, 6);
+        const naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 8)));
+        free_index f =
+            free_index::racks(std::make_shared<const fleet::topology>(naive::topology_of(sites)), where.gpus_per_node);
+        naive::rack_space s = naive::empty_racks(where);
+        std::size_t wrong = wrong_answers(f, where, s);
+        for (int step = 0; step != 400; ++step) {
+            const auto node = static_cast<std::uint32_t>(random.between(0, where.nodes - 1));
+            const std::uint32_t rack = naive::rack_of_node(where, node);
+            const std::int64_t what = random.between(0, 99);
+            if (what < 50) {
+                const std::uint64_t offered = naive::offered(where, s, node);
+                const std::uint64_t some = random.chance(40) ? offered : offered & random.next();
+                if (some == 0) continue;
+                REQUIRE(f.is_free(share(node, some)));
+                f.take(share(node, some));
+                s.held[node] |= some;
+            } else if (what < 85) {
+                const std::uint64_t some = random.chance(60) ? s.held[node] : s.held[node] & random.next();
+                if (some == 0) continue;
+                CHECK_FALSE(f.is_free(share(node, some)));
+                f.give(share(node, some));
+                s.held[node] &= ~some;
+            } else if (what < 92) {
+                const gpu_share any = share(node, 1);
+                s.locked[rack] = !s.locked[rack];
+                f.lock({&any, 1}, s.locked[rack]);
+            } else {
+                s.out[node] = !s.out[node];
+                f.set_in_service(node_id{node}, !s.out[node]);
+            }
+            wrong += wrong_answers(f, where, s);
+            closed +=
+                f.nodes_in_use(rack) == where.racks[rack].usable && where.racks[rack].usable < where.racks[rack].nodes;
+        }
+        CHECK(wrong == 0);
+    }
+    CHECK(closed > 100);
+}
+
+TEST_CASE("an index of racks allows what the limits and exclusive jobs leave", "[free_index][racks]") {
+    fleet::topology t;
+    t.add({.count = 2, .nodes = 3, .usable = 2});
+    free_index f = free_index::racks(std::make_shared<const fleet::topology>(t), 4);
+    CHECK(f.free_gpus() == 16);
+    const std::vector<gpu_share> three{share(0, 1), share(1, 1), share(2, 1)};
+    CHECK_FALSE(f.is_free({.gpus = 3}, three));  // one node too many
+    const std::vector<gpu_share> two{share(0, 1), share(2, 1)};
+    CHECK(f.is_free({.gpus = 2, .exclusive = true}, two));
+    f.take({.gpus = 2, .exclusive = true}, two);
+    CHECK(f.free_gpus() == 8);
+    CHECK(f.free_mask(node_id{0}) == 0);
+    CHECK_FALSE(f.is_untouched(0));
+    CHECK(f.is_untouched(1));
+    f.take({.gpus = 1}, std::vector{share(4, 1)});
+    CHECK_FALSE(f.is_free({.gpus = 1, .exclusive = true}, std::vector{share(3, 1)}));
+    CHECK(f.is_free({.gpus = 1}, std::vector{share(3, 1)}));
+    f.give({.gpus = 2, .exclusive = true}, two);
+    CHECK(f.free_gpus() == 15);
+    CHECK(f.free_mask(node_id{0}) == 0xF);
+    CHECK(f.is_untouched(0));
+}
+
+TEST_CASE("taking and giving on racks allocates nothing", "[free_index][racks]") {
+    fleet::topology t;
+    t.add({.count = 40, .nodes = 18, .usable = 16, .racks_per_block = 8});
+    free_index f = free_index::racks(std::make_shared<const fleet::topology>(t), 4);
+    const std::vector<gpu_share> some{share(0, 0xF), share(17, 0xF), share(20, 1)};
+    const auto before = test::allocations();
+    for (int i = 0; i != 1000; ++i) {
+        f.take({.gpus = 9, .exclusive = true}, some);
+        f.give({.gpus = 9, .exclusive = true}, some);
+    }
+    CHECK(test::allocations() == before);
 }

@@ -91,9 +91,9 @@ std::string row_fault(std::string_view row) {
 TEST_CASE("jobs-csv gives requests exactly as written", "[job_traces]") {
     const trace got = read_text(
         "user,job_id,gpus,submit_s,duration_s,estimate_s,group,priority,status,model,segment,within,exclusive,spread\n"
-        "ann,7,8,0.0000000005,1.5,,vc1,,ok,gpt,,,,\n"
-        "bob,x-1,0,0.0000000015,0,2e1,,-3,,,,,,true\n"
-        ",-12,2147483648,1e3,6324480000,0,vc1,4.0,failed,,,,,0\n"
+        "ann,7,8,0.0000000005,1.5,,vc1,,ok,gpt,12,block,rack,\n"
+        "bob,x-1,0,0.0000000015,0,2e1,,-3,,,0,site,0,true\n"
+        ",-12,2147483648,1e3,6324480000,0,vc1,4.0,failed,,65535,rack,true,0\n"
         "ann,007,4.0,1000,3,1,\"vc,2\",,,,,,,1\n");
     REQUIRE(got.jobs.size() == 4);
     CHECK(got.names == std::vector<std::string>{"7", "x-1", "-12", "007"});
@@ -122,10 +122,11 @@ TEST_CASE("jobs-csv gives requests exactly as written", "[job_traces]") {
     CHECK(got.jobs[0].priority == 0);
     CHECK(got.jobs[1].priority == -3);
     CHECK(got.jobs[2].priority == 4);
-    CHECK_FALSE(got.jobs[0].placement.spread);
-    CHECK(got.jobs[1].placement.spread);
-    CHECK_FALSE(got.jobs[2].placement.spread);
-    CHECK(got.jobs[3].placement.spread);
+    using workload::placement_constraint;
+    CHECK(got.jobs[0].placement == placement_constraint{.segment = 12, .within = scope::block, .exclusive = true});
+    CHECK(got.jobs[1].placement == placement_constraint{.within = scope::site, .spread = true});
+    CHECK(got.jobs[2].placement == placement_constraint{.segment = 65535, .within = scope::rack, .exclusive = true});
+    CHECK(got.jobs[3].placement == placement_constraint{.spread = true});
     for (std::size_t i = 0; i < 4; ++i) CHECK(got.jobs[i].row == i);
 }
 
@@ -214,12 +215,17 @@ TEST_CASE("bad fields are named with place, column, value and remedy", "[job_tra
           "t.csv:2:9: error: priority: too large (2147483648); give a whole number from -2147483648 to 2147483647");
     CHECK(with("spread", "yes") ==
           "t.csv:2:9: error: spread: neither true nor false (yes); give 1 or true, 0 or false, or nothing");
-    for (const char* column : {"segment", "within", "exclusive"}) {
-        CAPTURE(column);
-        CHECK(with(column, "") == "read");
-        CHECK(with(column, "8") ==
-              "t.csv:2:9: error: " + std::string{column} + ": not supported yet (8); leave the field empty");
-    }
+    for (const char* column : {"segment", "within", "exclusive", "spread"}) CHECK(with(column, "") == "read");
+    const std::string segments = "; give a whole number from 1 to 65535, or nothing";
+    CHECK(with("segment", "-1") == "t.csv:2:9: error: segment: no number of nodes (-1)" + segments);
+    CHECK(with("segment", "65536") == "t.csv:2:9: error: segment: no number of nodes (65536)" + segments);
+    CHECK(with("segment", "1.5") == "t.csv:2:9: error: segment: no number of nodes (1.5)" + segments);
+    CHECK(with("segment", "4.0") == "read");
+    CHECK(with("within", "row") ==
+          "t.csv:2:9: error: within: no part of a fleet (row); give rack, block, site or fleet, or nothing");
+    CHECK(with("within", "fleet") == "read");
+    CHECK(with("exclusive", "block") ==
+          "t.csv:2:9: error: exclusive: neither true nor false (block); give rack, 1 or true, 0 or false, or nothing");
 }
 
 TEST_CASE("formats and options are checked", "[job_traces]") {

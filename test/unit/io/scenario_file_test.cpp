@@ -187,10 +187,11 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "s.yaml:13:38: error: workload.1.synthetic.gpus.1.weight: required key is missing; add it, such as `weight: "
           "0.1`");
 
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1 }")) ==
-          "s.yaml:6:3: error: fleet.racks: not supported yet (racks); known: pool_gpus, nodes");
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: []")) ==
-          "s.yaml:6:3: error: fleet.sites: not supported yet (sites); known: pool_gpus, nodes");
+    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
+          "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: nodes_per_rack, gpus_per_node, "
+          "count, racks_per_block, usable_per_rack");
+    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: [ { name: a, region: b } ]")) ==
+          "s.yaml:6:23: error: fleet.sites.0.region: not supported yet (region); known: name, racks");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) ==
           "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
@@ -200,11 +201,77 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
 
+TEST_CASE("fleets of racks are read", "[scenario_file]") {
+    const std::string nodes = "nodes: { gpus: 8, count: 64 }";
+    const auto racks = read(with(nodes, "racks: { count: 33, racks_per_block: 8, usable_per_rack: 16 }")).value.fleet;
+    REQUIRE(racks.racks);
+    CHECK(racks.racks->nodes_per_rack == 18);
+    CHECK(racks.racks->gpus_per_node == 4);
+    CHECK(racks.racks->count == 33);
+    CHECK(racks.racks->racks_per_block == 8);
+    CHECK(racks.racks->usable_per_rack == 16);
+    CHECK(racks.sites.empty());
+    const std::string two =
+        "sites:\n    - { name: iad, racks: [ { count: 64 }, { nodes_per_rack: 9, count: 2 } ] }\n    - { name: "
+        "pdx, racks: [ { count: 8 } ] }";
+    const auto sites = read(with(nodes, two)).value.fleet;
+    CHECK_FALSE(sites.racks);
+    REQUIRE(sites.sites.size() == 2);
+    REQUIRE(sites.sites[0].racks.size() == 2);
+    CHECK(sites.sites[0].racks[1].nodes_per_rack == 9);
+    CHECK(sites.sites[1].name == "pdx");
+    CHECK_FALSE(sites.sites[1].racks[0].racks_per_block);
+    CHECK(read(with(nodes, two), {"fleet.sites.1.racks.0.count=9"}).value.fleet.sites[1].racks[0].count == 9);
+
+    CHECK(refusal(with(nodes, "racks: { count: 1, usable_per_rack: 19 }")) ==
+          "s.yaml:6:39: error: fleet.racks.usable_per_rack: more than the nodes of a rack (19); write at most 18");
+    CHECK(refusal(with(nodes, "racks: { nodes_per_rack: 18 }")) ==
+          "s.yaml:6:10: error: fleet.racks.count: required key is missing; add it, such as `count: 33`");
+    CHECK(refusal(with(nodes, "racks: { count: 0 }")) ==
+          "s.yaml:6:19: error: fleet.racks.count: too small (0); write at least 1");
+    CHECK(refusal(with(nodes, "racks: { nodes_per_rack: 1025, count: 1 }")) ==
+          "s.yaml:6:28: error: fleet.racks.nodes_per_rack: too large (1025); write at most 1024");
+    CHECK(refusal(with(nodes, "racks: { gpus_per_node: 65, count: 1 }")) ==
+          "s.yaml:6:27: error: fleet.racks.gpus_per_node: too large (65); write at most 64");
+    CHECK(refusal(with(nodes, "racks: { nodes_per_rack: 1024, count: 4294967294 }")) ==
+          "s.yaml:6:41: error: fleet.racks.count: too many nodes (4294967294); write fewer racks: at most 4294967294 "
+          "nodes in all");
+    CHECK(refusal(with(nodes, "sites: [ { name: a, racks: [ { count: 1 }, { count: 1, gpus_per_node: 8 } ] } ]")) ==
+          "s.yaml:6:73: error: fleet.sites.0.racks.1.gpus_per_node: nodes of different sizes in one fleet are not "
+          "supported yet (8); write 4");
+    CHECK(
+        refusal(with(nodes, "sites: [ { name: a, racks: [ { count: 1 } ] }, { name: a, racks: [ { count: 1 } ] } ]")) ==
+        "s.yaml:6:58: error: fleet.sites.1.name: names another site too (a); write another name");
+    CHECK(refusal(with(nodes, "sites: [ { name: \"\", racks: [ { count: 1 } ] } ]")) ==
+          "s.yaml:6:20: error: fleet.sites.0.name: is empty; write a name");
+    CHECK(refusal(with(nodes, "sites: []")) == "SITES");
+    CHECK(refusal(with(nodes, "sites: [ { name: a, racks: [] } ]")) == "RACKS");
+    CHECK(refusal(with(nodes, "sites: [ { name: a } ]")) == "NORACKS");
+    CHECK(refusal(with(nodes, "racks: { count: 1 }\n  sites: [ { name: a, racks: [ { count: 1 } ] } ]")) == "BOTH");
+    CHECK(refusal(with(nodes, "racks: [ { count: 1 } ]")) == "LIST");
+}
+
+TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
+    const std::string size = "{ gpus: 8, weight: 0.5 }";
+    const auto wishes = [&](const std::string& text) {
+        return *read(with(size, "{ gpus: 8, weight: 0.5, placement: " + text + " }"))
+                    .value.workload[1]
+                    .synthetic->gpus[1]
+                    .placement;
+    };
+    CHECK(wishes("{ segment: 12, within: block, exclusive: true }") ==
+          scenario::placement_wishes{.segment = 12, .within = scope::block, .exclusive = true});
+    CHECK(wishes("{ spread: true }") == scenario::placement_wishes{.spread = true});
+    CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { segment: 0 } }")) ==
+          "s.yaml:13:81: error: workload.1.synthetic.gpus.1.placement.segment: too small (0); write at least 1");
+    CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { within: row } }")) == "ROW");
+}
+
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
     CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) ==
-          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes");
+          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
     CHECK(refusal(with("\n  nodes: { gpus: 8, count: 64 }", " {}")) ==
-          "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes");
+          "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes, racks, sites");
     CHECK(refusal(with("- synthetic", "  synthetic")) ==
           "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin");
 }
