@@ -112,15 +112,24 @@ private:
         return false;
     }
 
+    /// Could there be so many GPUs without the jobs up to this priority?
+    [[nodiscard]] bool could_have(const view& v, std::int64_t limit, std::uint32_t wanted) const {
+        std::uint64_t gpus = v.capacity.free.free_gpus();
+        bool any = false;
+        for (const level& l : levels_) {
+            if (l.priority > limit) break;
+            gpus += l.gpus;
+            any = any || l.gpus != 0;
+        }
+        // An exclusive job that goes gives back all of its racks.
+        return any && (gpus >= wanted || v.capacity.free.has_racks());
+    }
+
     /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is.
     bool make_room(const view& v, plan& p, job_id job) {
         const std::int64_t limit = below(v, job);
         const fleet::demand wanted = v[job].demand;
-        std::uint64_t gpus = v.capacity.free.free_gpus();
-        for (const level& l : levels_) {
-            if (l.priority <= limit) gpus += l.gpus;
-        }
-        if (gpus < wanted.gpus) return false;
+        if (!could_have(v, limit, wanted.gpus)) return false;
         victims_.begin(v, wanted);
         if (!for_victims(limit, [&](job_id victim) { return victims_.take(v, victim); })) return false;
         victims_.spare(v);

@@ -21,6 +21,7 @@ struct wish {
     std::uint32_t gpus = 1;
     std::int32_t priority = 0;
     std::string owner{};  ///< user and group
+    bool exclusive = false;
 };
 
 /// Jobs that name their owners by an index of this source.
@@ -34,6 +35,7 @@ std::unique_ptr<workload::job_source> source_of(const std::vector<wish>& wishes)
         r.work = w.work;
         r.gpus = r.gpus_min = r.gpus_max = w.gpus;
         r.priority = w.priority;
+        r.placement.exclusive = w.exclusive;
         if (!w.owner.empty()) {
             r.user = r.group = static_cast<std::uint32_t>(texts.size());
             texts.push_back(w.owner);
@@ -92,6 +94,14 @@ TEST_CASE("an urgent job takes GPUs from the least urgent, the youngest first", 
     more[3].gpus = 4;
     more[1].gpus = more[2].gpus = 1;
     CHECK(replay(pool(6), "priority", {}, {more}) == "0-110!1 1-101 2-102 10-20 ");
+}
+
+TEST_CASE("an exclusive job that goes gives back more than its own GPUs", "[priority][racks]") {
+    fleet::topology racks;
+    racks.add({.count = 1, .nodes = 4, .usable = 4});
+    // It holds 4 of 16 GPUs, but nobody may have the others.
+    const std::vector<wish> jobs{{0s, 50s, 4, 0, {}, true}, {10s, 10s, 12, 5}};
+    CHECK(replay(fleet::fleet_state::racks(std::move(racks), 4), "priority", {}, {jobs}) == "0-60!1 10-20 ");
 }
 
 TEST_CASE("equal priorities and small differences preempt nobody", "[priority]") {
