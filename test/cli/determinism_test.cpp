@@ -85,7 +85,7 @@ TEST_CASE("a run repeats itself byte for byte") {
         const workspace here{scenario_on(nodes), trace_of(workload(nodes))};
         here.run_well({"--policy", policy}, "one");
         here.run_well({"--policy", policy}, "two");
-        CHECK(here.results("one").size() == 4);
+        CHECK(here.results("one").size() == 5);
         check_same(here.results("two"), here.results("one"));
         CHECK(here.read("one/resolved.yaml") == here.read("two/resolved.yaml"));
     }
@@ -110,7 +110,7 @@ TEST_CASE("telemetry and placement change no other result") {
     here.run_well({"--until", end, "--set", "output.placement=false", "--set", "output.telemetry=1 min"}, "telemetry");
     here.run_well({"--until", end, "--set", "output={ jobs: true }"}, "none");
     const auto expected = here.results("none");
-    REQUIRE(expected.size() == 2);
+    REQUIRE(expected.size() == 3);
     check_same(without(here.results("all"), optional_files), expected);
     check_same(without(here.results("placement"), optional_files), expected);
     check_same(without(here.results("telemetry"), optional_files), expected);

@@ -30,7 +30,7 @@ TEST_CASE("jobs with wishes are placed as worked out by hand") {
     CHECK(contains(rows[1], all));
     CHECK(rows[1].ends_with(":4"));
     CHECK(contains(rows[2], "36:4"));
-    CHECK(rows[3].starts_with("small,10,"));
+    CHECK(rows[3].starts_with("small,1,10,"));
     CHECK(rows[3].ends_with("0:1"));
     CHECK(rows[4].ends_with("0:3;1:3"));
     CHECK_FALSE(here.has("out/rejected.csv"));

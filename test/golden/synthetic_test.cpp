@@ -40,8 +40,19 @@ std::vector<std::string> names_of(std::span<const policy::description> table) {
     return names;
 }
 
-const std::vector<std::string> policies{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"};
-const std::vector<std::string> placers{"", "first-fit", "pack", "spread"};
+/// All that decide themselves.
+std::vector<std::string> deciding_policies() {
+    std::vector<std::string> names = names_of(policy::policies());
+    std::erase_if(names, [](const std::string& name) { return name == "round" || name == "explain"; });
+    return names;
+}
+
+/// A pool, and nodes with each placer.
+std::vector<std::string> pool_and_placers() {
+    std::vector<std::string> names = names_of(policy::placers());
+    names.insert(names.begin(), "");
+    return names;
+}
 
 }  // namespace
 
@@ -63,8 +74,8 @@ TEST_CASE("the synthetic stream is the recorded one") {
 
 TEST_CASE("every policy and placer makes the recorded schedule") {
     std::string text;
-    for (const auto& policy : policies) {
-        for (const auto& placer : placers) {
+    for (const auto& policy : deciding_policies()) {
+        for (const auto& placer : pool_and_placers()) {
             golden::placements seen;
             auto s = golden::run(stream(), {policy, placer, nodes}, &seen);
             text += policy + (placer.empty() ? " pool: " : ' ' + placer + ": ") + golden::figures(s) + " starts " +
@@ -77,7 +88,7 @@ TEST_CASE("every policy and placer makes the recorded schedule") {
 TEST_CASE("each job finishes when it is recorded to") {
     std::vector<std::string> lines(61, "job_id");
     for (std::size_t i = 1; i != lines.size(); ++i) lines[i] = std::to_string(i - 1);
-    for (const auto& policy : policies) {
+    for (const auto& policy : deciding_policies()) {
         lines[0] += ',' + policy;
         const auto s = golden::run(stream(), {policy, "pack", nodes});
         for (std::size_t i = 1; i != lines.size(); ++i) {
@@ -88,9 +99,4 @@ TEST_CASE("each job finishes when it is recorded to") {
     std::string text;
     for (const auto& line : lines) text += line + '\n';
     check_golden("synthetic_finishes.csv", text);
-}
-
-TEST_CASE("the recorded schedules cover every policy and placer") {
-    CHECK(names_of(policy::policies()) == policies);
-    CHECK(names_of(policy::placers()) == std::vector<std::string>(placers.begin() + 1, placers.end()));
 }

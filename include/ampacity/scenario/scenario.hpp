@@ -48,9 +48,9 @@ inline constexpr std::uint64_t max_nodes_per_rack = 1024;
 struct rack_group {
     std::uint64_t nodes_per_rack = 18;
     std::uint64_t gpus_per_node = 4;
-    std::uint64_t count = 0;                       ///< racks
-    std::optional<std::uint64_t> racks_per_block;  ///< none: all racks of the group are one block
-    std::optional<std::uint64_t> usable_per_rack;  ///< none: all nodes
+    std::uint64_t count = 0;                         ///< racks
+    std::optional<std::uint64_t> racks_per_block{};  ///< none: all racks of the group are one block
+    std::optional<std::uint64_t> usable_per_rack{};  ///< none: all nodes
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -100,9 +100,9 @@ struct site {
 /// What the jobs run on: exactly one of its members.
 struct fleet {
     static constexpr bool exactly_one = true;
-    std::optional<std::uint64_t> pool_gpus;
-    std::optional<node_group> nodes;
-    std::optional<rack_group> racks;
+    std::optional<std::uint64_t> pool_gpus{};
+    std::optional<node_group> nodes{};
+    std::optional<rack_group> racks{};
     std::vector<site> sites;
 
     template <class Visitor>
@@ -179,7 +179,7 @@ struct job_trace {
 /// Jobs from a source of a plug-in.
 struct plugin_jobs {
     std::string name;
-    std::optional<free_options> options;
+    std::optional<free_options> options{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -196,9 +196,9 @@ struct plugin_jobs {
 /// One stream of jobs: exactly one of its members.
 struct workload_entry {
     static constexpr bool exactly_one = true;
-    std::optional<job_trace> trace;
-    std::optional<synthetic_jobs> synthetic;
-    std::optional<plugin_jobs> plugin;
+    std::optional<job_trace> trace{};
+    std::optional<synthetic_jobs> synthetic{};
+    std::optional<plugin_jobs> plugin{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -216,7 +216,7 @@ struct output {
     bool jobs = true;
     bool requests = false;
     bool placement = false;
-    std::optional<duration> telemetry;
+    std::optional<duration> telemetry{};
     bool events = false;
 
     template <class Visitor>
@@ -242,7 +242,7 @@ struct scenario {
     std::string name;
     std::uint64_t seed = 0;
     date start = default_start;
-    std::optional<duration> until;  ///< none: until the last job has left
+    std::optional<duration> until{};  ///< none: until the last job has left
     bool enforce_estimate = false;
     ampacity::scenario::fleet fleet{};
     std::vector<workload_entry> workload;

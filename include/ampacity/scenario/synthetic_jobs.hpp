@@ -39,7 +39,7 @@ inline constexpr std::uint64_t max_segment = 0xFFFF;
 
 /// Where on racks the GPUs of a job may be.
 struct placement_wishes {
-    std::optional<std::uint64_t> segment;
+    std::optional<std::uint64_t> segment{};
     scope within = scope::fleet;
     bool exclusive = false;
     bool spread = false;

@@ -226,7 +226,7 @@ TEST_CASE("fleets of racks are read", "[scenario_file]") {
     CHECK(refusal(with(nodes, "racks: { count: 1, usable_per_rack: 19 }")) ==
           "s.yaml:6:39: error: fleet.racks.usable_per_rack: more than the nodes of a rack (19); write at most 18");
     CHECK(refusal(with(nodes, "racks: { nodes_per_rack: 18 }")) ==
-          "s.yaml:6:10: error: fleet.racks.count: required key is missing; add it, such as `count: 33`");
+          "s.yaml:6:3: error: fleet.racks.count: required key is missing; add it, such as `count: 33`");
     CHECK(refusal(with(nodes, "racks: { count: 0 }")) ==
           "s.yaml:6:19: error: fleet.racks.count: too small (0); write at least 1");
     CHECK(refusal(with(nodes, "racks: { nodes_per_rack: 1025, count: 1 }")) ==
@@ -244,11 +244,19 @@ TEST_CASE("fleets of racks are read", "[scenario_file]") {
         "s.yaml:6:58: error: fleet.sites.1.name: names another site too (a); write another name");
     CHECK(refusal(with(nodes, "sites: [ { name: \"\", racks: [ { count: 1 } ] } ]")) ==
           "s.yaml:6:20: error: fleet.sites.0.name: is empty; write a name");
-    CHECK(refusal(with(nodes, "sites: []")) == "SITES");
-    CHECK(refusal(with(nodes, "sites: [ { name: a, racks: [] } ]")) == "RACKS");
-    CHECK(refusal(with(nodes, "sites: [ { name: a } ]")) == "NORACKS");
-    CHECK(refusal(with(nodes, "racks: { count: 1 }\n  sites: [ { name: a, racks: [ { count: 1 } ] } ]")) == "BOTH");
-    CHECK(refusal(with(nodes, "racks: [ { count: 1 } ]")) == "LIST");
+    CHECK(refusal(with(nodes, "sites: []")) ==
+          "s.yaml:6:10: error: fleet.sites: an empty list; write at least one entry, such as [ { name: iad, racks: [ { "
+          "count: 64 } ] } ]");
+    CHECK(refusal(with(nodes, "sites: [ { name: a, racks: [] } ]")) ==
+          "s.yaml:6:30: error: fleet.sites.0.racks: an empty list; write at least one entry, such as [ { "
+          "nodes_per_rack: 18, gpus_per_node: 4, count: 64 } ]");
+    CHECK(refusal(with(nodes, "sites: [ { name: a } ]")) ==
+          "s.yaml:6:12: error: fleet.sites.0.racks: required key is missing; add it, such as `racks: [ { "
+          "nodes_per_rack: 18, gpus_per_node: 4, count: 64 } ]`");
+    CHECK(refusal(with(nodes, "racks: { count: 1 }\n  sites: [ { name: a, racks: [ { count: 1 } ] } ]")) ==
+          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
+    CHECK(refusal(with(nodes, "racks: [ { count: 1 } ]")) ==
+          "s.yaml:6:10: error: fleet.racks: expected a map, found a list; write `key: value` lines");
 }
 
 TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
@@ -263,8 +271,10 @@ TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
           scenario::placement_wishes{.segment = 12, .within = scope::block, .exclusive = true});
     CHECK(wishes("{ spread: true }") == scenario::placement_wishes{.spread = true});
     CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { segment: 0 } }")) ==
-          "s.yaml:13:81: error: workload.1.synthetic.gpus.1.placement.segment: too small (0); write at least 1");
-    CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { within: row } }")) == "ROW");
+          "s.yaml:13:84: error: workload.1.synthetic.gpus.1.placement.segment: too small (0); write at least 1");
+    CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { within: blok } }")) ==
+          "s.yaml:13:83: error: workload.1.synthetic.gpus.1.placement.within: unknown name (blok); did you mean "
+          "`block`?");
 }
 
 TEST_CASE("exactly one of several keys", "[scenario_file]") {

@@ -84,14 +84,14 @@ void compare(const std::string& placer, bool keep_whole, std::uint64_t seeds, st
 TEST_CASE("placers on racks agree with the naive ones", "[placers][racks]") {
     const std::string placer =
         GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
-    compare(placer, false, test::random_cases(2000), 6, 6, 4);
-    compare(placer, false, test::random_cases(1000), 8, 4, 2);
-    compare(placer, false, test::random_cases(500), 3, 20, 8);
+    compare(placer, false, test::random_cases(6000), 6, 6, 4);
+    compare(placer, false, test::random_cases(3000), 8, 4, 2);
+    compare(placer, false, test::random_cases(1500), 3, 20, 8);
 }
 
 TEST_CASE("topology that keeps racks whole agrees with the naive one", "[placers][racks]") {
-    compare("topology", true, test::random_cases(2000), 6, 6, 4);
-    compare("topology", true, test::random_cases(1000), 8, 4, 2);
+    compare("topology", true, test::random_cases(6000), 6, 6, 4);
+    compare("topology", true, test::random_cases(3000), 8, 4, 2);
 }
 
 namespace {
