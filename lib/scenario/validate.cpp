@@ -24,7 +24,8 @@ public:
     template <class M>
     void operator()(M S::* member, const field<value_of_t<M>>& f) {
         const M& m = value_.*member;
-        const std::string path = prefix_ + std::string{f.key};
+        std::string path = prefix_;
+        path += f.key;
         if constexpr (is_optional<M>) {
             given_ += m ? 1U : 0U;
             if (m) check_one(*m, f, path);
