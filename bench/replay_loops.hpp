@@ -188,7 +188,7 @@ private:
     };
 
     void add_running(const ampacity::policy::view& v, ampacity::job_id job) {
-        const planned_end e{.at = v[job].planned_end(), .job = job};
+        const planned_end e{.at = v.planned_end(job), .job = job};
         const auto earlier = [](const planned_end& a, const planned_end& b) { return a.at < b.at; };
         running_.insert(std::upper_bound(running_.begin(), running_.end(), e, earlier), e);
     }

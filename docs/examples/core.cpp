@@ -12,6 +12,7 @@
 #include <ampacity/core/philox.hpp>
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/quantile_sketch.hpp>
+#include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/statistics.hpp>
 #include <ampacity/core/step_statistics.hpp>
 #include <ampacity/core/stream.hpp>
@@ -45,6 +46,13 @@ void time_is_an_integer() {
 
     // Work that is done at a speed: rounded in one direction each way.
     require(work_in(10s, 0.5) == 5s && time_for(5s, 0.5) == 10s, "half the speed, twice the time");
+}
+
+void a_run_has_costs() {
+    const preemption_costs costs{{.checkpoint_interval = 30min, .checkpoint = 20s, .restart = 60s}};
+    require(costs.of(false).length(2h) == 2h + 3 * 20s, "three checkpoints, none at the end");
+    require(costs.of(true).length(2h) == 2h + 3 * 20s + 60s, "after a preemption it restarts");
+    require(costs.of(true).spend(45min).kept == 30min, "what a preemption then would leave");
 }
 
 void the_books_balance() {
@@ -158,6 +166,7 @@ void small_things() {
 
 void core_example() {
     time_is_an_integer();
+    a_run_has_costs();
     the_books_balance();
     randomness_is_named();
     percentiles_are_order_statistics();

@@ -74,7 +74,7 @@ void work_is_done_at_a_speed() {
     r.start(start_of_time);
     r.set_speed(start_of_time + 40s, 2.0);
     require(r.remaining == 60s && r.end() == start_of_time + 70s, "sixty seconds of work at twice the speed");
-    require(r.useful == 40s && !r.ends_killed(), "time that counted");
+    require(r.ran == 40s && !r.ends_killed(), "run time so far");
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ void a_plan_shows_at_once() {
     require(v.oracle.work(job_id{1}) == 2h, "only oracles ask for the truth");
     require(s.plan.start(job_id{0}), "six of eight GPUs are free");
     require(v[job_id{0}].state == policy::job_state::running && v.held(job_id{0}).size() == 1, "it runs on one node");
-    require(v[job_id{0}].planned_end() == start_of_time + 3h, "by its estimate");
+    require(v.planned_end(job_id{0}) == start_of_time + 3h, "by its estimate");
     require(!s.plan.start(job_id{1}), "two are left");
     require(s.plan.actions().size() == 1, "what does not fit is not proposed");
     try {

@@ -84,9 +84,15 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     table.print();
     fmt::print("\n{:<18}{:>16}\n", "makespan [s]", grouped(*s.makespan_s, 2));
     if (s.utilisation) fmt::print("{:<18}{:>16}\n", "utilisation", fmt::format("{:.4f}", *s.utilisation));
-    fmt::print("{:<18}{:>16} = {} useful + {} lost + {} idle\n", "GPU-hours",
-               grouped(to_gpu_hours(s.books.capacity), 1), grouped(to_gpu_hours(s.books[account::useful]), 1),
-               grouped(to_gpu_hours(s.books[account::lost]), 1), grouped(to_gpu_hours(s.books[account::idle]), 1));
+    const auto hours = [&s](account a) { return grouped(to_gpu_hours(s.books[a]), 1); };
+    std::string overhead;
+    for (const account a : {account::checkpoint, account::restart}) {
+        if (s.books[a] != 0)
+            overhead += hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]} + " + ";
+    }
+    fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle\n", "GPU-hours",
+               grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
+               hours(account::idle));
 }
 
 /// Of the terminal that stdout is, else 80.

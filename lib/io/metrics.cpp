@@ -37,6 +37,8 @@ constexpr std::array table{
     metric{"gpu_hours.capacity", "GPU-h", "GPUs in service, over the whole run; the sum of all accounts"},
     metric{"gpu_hours.useful", "GPU-h", "time of work that was kept"},
     metric{"gpu_hours.lost", "GPU-h", "time of work that was thrown away"},
+    metric{"gpu_hours.checkpoint", "GPU-h", "time of writing checkpoints; absent where that takes none"},
+    metric{"gpu_hours.restart", "GPU-h", "time of restarts after preemptions; absent where they take none"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
 };
 

@@ -136,10 +136,13 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (s.utilisation) out["utilisation"] = *s.utilisation;
     json& hours = out["gpu_hours"];
     hours["capacity"] = to_gpu_hours(s.books.capacity);
-    // The other accounts belong to models that this version does not have.
-    for (const auto a : {account::useful, account::lost, account::idle}) {
+    const auto show = [&](account a) {
         hours[std::string{account_names[static_cast<std::size_t>(a)]}] = to_gpu_hours(s.books[a]);
-    }
+    };
+    // The other accounts belong to models that this version does not have.
+    for (const auto a : {account::useful, account::lost, account::idle}) show(a);
+    if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
+    if (sc.scheduler.preemption.restart != duration::zero()) show(account::restart);
     return out.dump(2) + '\n';
 }
 

@@ -17,5 +17,8 @@ std::unique_ptr<policy> make_srsf(bool by_estimate);
 std::unique_ptr<policy> make_gittins(const gittins_options& options);
 std::unique_ptr<policy> make_qssf(const qssf_options& options);
 std::unique_ptr<policy> make_ftf(const ftf_options& options);
+std::unique_ptr<policy> make_priority(const priority_options& options);
+std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
+std::unique_ptr<policy> make_drf(const drf_options& options);
 
 }  // namespace ampacity::policy

@@ -70,7 +70,7 @@ private:
 class conservative final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_time());
+        queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
 
@@ -110,7 +110,7 @@ public:
 private:
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
-        return {.key = v[job].planned_end_ns(), .order = v[job].order, .job = job};
+        return {.key = v.planned_end_ns(job), .order = v[job].order, .job = job};
     }
 
     /// When the running jobs for which `counts` holds are planned to end, and what is free until then.
@@ -150,7 +150,7 @@ private:
         slot_bounds bounds;
         for (ranked_job& s : slots) {
             const std::int64_t gpus = v[s.job].demand.gpus;
-            const duration length = v[s.job].remaining_time();
+            const duration length = v.remaining_time(s.job);
             s.key = planned.earliest(bounds.bound(gpus, length, ticks_of(v.now)), gpus, length);
             bounds.learn(gpus, length, s.key);
             planned.claim(s.key, length, gpus);
@@ -163,12 +163,12 @@ private:
                                               const std::vector<ranked_job>& slots) const {
         const ranked_job& mine = slots.back();
         const std::int64_t gpus = v[mine.job].demand.gpus;
-        const duration length = v[mine.job].remaining_time();
+        const duration length = v.remaining_time(mine.job);
         availability planned =
             planned_without_queue(v, [&](job_id j) { return !starts(p, j) || v[j].order < mine.order; });
         for (const ranked_job& s : slots) {
             if (s.job == mine.job || starts(p, s.job)) continue;
-            planned.claim(s.key, v[s.job].remaining_time(), v[s.job].demand.gpus);
+            planned.claim(s.key, v.remaining_time(s.job), v[s.job].demand.gpus);
             if (planned.earliest(ticks_of(v.now), gpus, length) != ticks_of(v.now)) return s;
         }
         return {.key = never_planned, .order = 0, .job = none<job_id>};
@@ -220,13 +220,13 @@ private:
             const job_id job = unreserved_;
             const std::uint64_t order = v[job].order;
             if (hope.job == none<job_id> || hope.order < order ||
-                !could_start(v, v[hope.job].demand, v[hope.job].remaining_time())) {
+                !could_start(v, v[hope.job].demand, v.remaining_time(hope.job))) {
                 hope = next_hope(v, order);
                 if (hope.job == none<job_id>) return;
             }
             unreserved_ = queue_.next(job);
             const std::int64_t gpus = v[job].demand.gpus;
-            const duration length = v[job].remaining_time();
+            const duration length = v.remaining_time(job);
             const planned_time slot = planned_.earliest(bounds_.bound(gpus, length, ticks_of(v.now)), gpus, length);
             bounds_.learn(gpus, length, slot);
             planned_.claim(slot, length, gpus);

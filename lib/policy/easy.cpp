@@ -13,7 +13,7 @@ namespace {
 class easy final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, v[job].remaining_time());
+        queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
     }
 
     void on_finish(const view& v, job_id job) override {
@@ -67,7 +67,7 @@ private:
     }
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
-        return {.key = v[job].planned_end_ns(), .order = v[job].order, .job = job};
+        return {.key = v.planned_end_ns(job), .order = v[job].order, .job = job};
     }
 
     /// A job leaves the queue and runs.

@@ -90,9 +90,12 @@ private:
         const auto ns = [](duration d) { return static_cast<std::uint64_t>(ticks(d)); };
         // A running job has been there since its submit and will be until its planned end.
         const std::uint64_t shared = j.state == job_state::running
-                                         ? j.planned_end_ns() - ns(j.submit.time_since_epoch())
-                                         : ns(v.now - j.submit) + ns(j.remaining_time());
-        const std::uint64_t alone = std::max<std::uint64_t>(1, ns(time_for(j.estimate, j.speed)));
+                                         ? v.planned_end_ns(job) - ns(j.submit.time_since_epoch())
+                                         : ns(v.now - j.submit) + ns(v.remaining_time(job));
+        // Alone it would not be preempted, but it would pause for checkpoints.
+        duration whole = time_for(j.estimate, j.speed);
+        if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
+        const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
         const std::uint64_t gpus = std::max(v.capacity.up_gpus, j.demand.gpus * active);
         bidders_.push_back({.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job});
         least_gpus_ = std::min(least_gpus_, j.demand.gpus);

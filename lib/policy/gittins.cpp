@@ -103,10 +103,11 @@ public:
         stages_.end_run(v, e.job);
     }
     void finish(const view& v, job_id job) {
+        if (learns_) {
+            index_.add(stages_.service(v, job));
+            stale_ = true;
+        }
         end_run(v, place(v, job));
-        if (!learns_) return;
-        index_.add(gpu_time{ticks(v[job].done(v.now))} * v[job].demand.gpus);
-        stale_ = true;
     }
 
     void tick(const view&) noexcept { stages_.tick(); }

@@ -10,8 +10,9 @@
 
 namespace ampacity::policy {
 
-plan::plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place)
-    : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place) {
+plan::plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
+           const preemption_costs* costs)
+    : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place), costs_(costs) {
     constexpr std::uint64_t enough = 4096;  // beyond which a pass costs more than an allocation
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));
 }
@@ -89,17 +90,20 @@ void plan::preempt(job_id job, duration lost) {
         refuse(job, "it cannot lose " + format_ns_as_seconds(ticks(lost)) + " s of a run of " +
                         format_ns_as_seconds(ticks(now_ - j.run_start)) + " s");
     }
-    const duration progress = j.done(now_ - lost);
+    const duration until = now_ - lost - j.run_start;
+    const duration kept = costs_ == nullptr ? until : costs_->of(j.was_preempted).spend(until).kept;
     fleet_.give(j.demand, allocations_.shares(j.held));
     actions_.push_back({.kind = action_kind::preempt,
                         .job = job,
                         .before = j.held,
                         .progress = j.progress,
                         .run_start = j.run_start,
-                        .lost = lost});
+                        .lost = lost,
+                        .was_preempted = j.was_preempted});
     j.held = {};
     j.state = job_state::queued;
-    j.progress = progress;
+    j.progress += work_in(kept, j.speed);
+    j.was_preempted = true;
 }
 
 void plan::reject(job_id job) {
@@ -134,6 +138,7 @@ void plan::roll_back() {
                 j.state = job_state::running;
                 j.progress = a.progress;
                 j.run_start = a.run_start;
+                j.was_preempted = a.was_preempted;
                 break;
             case action_kind::reject: j.state = job_state::queued; break;
             default: break;

@@ -56,10 +56,10 @@ public:
     void wake_up(plan&) const noexcept {}
 
 private:
-    /// Time that the job still takes, counted from the start of its run if it runs.
+    /// Run time that the job still takes, counted from the start of its run if it runs.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        return unsigned_ns(ticks(time_for(whole - v[job].progress, v[job].speed)));
+        return unsigned_ns(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
     }
     [[nodiscard]] entry running_entry(const view& v, job_id job) const {
         return make_entry(v, job, left(v, job) + unsigned_ns(ticks(v[job].run_start)));

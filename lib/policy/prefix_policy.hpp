@@ -25,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -42,8 +43,10 @@ public:
 
     void decide(const view& v, plan& p) override {
         list_.refresh(v);
+        lowest_victim_.reset();
         while (list_.waiting()) {
             const entry head = list_.head(v);
+            if (lowest_victim_ && !before(head, *lowest_victim_)) break;
             if (p.start(head.job)) {
                 list_.pop_head();
                 list_.begin_run(v, head.job);
@@ -88,6 +91,7 @@ private:
             if (!list_.running()) return false;
             const entry last = list_.last(v);
             if (before(last, limit)) return false;
+            lowest_victim_ = last;
             preempt(v, p, last);
             list_.enqueue(v, last.job);
         }
@@ -136,6 +140,10 @@ private:
     }
 
     List list_;
+    /// On a pool: the first of the jobs that this pass has preempted, as it stood in the list when the pass began. It
+    /// does not fit, or it would not have been preempted: the walk ends there. Its place in the queue may be further
+    /// behind, if it has lost progress.
+    std::optional<entry> lowest_victim_;
     claims claims_;
     std::vector<entry> contested_;
     std::vector<bool> kept_;  // (contested)

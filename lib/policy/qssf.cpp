@@ -46,7 +46,8 @@ public:
 
     void on_finish(const view& v, job_id job) override {
         const job_view& j = v[job];
-        const auto ran = static_cast<std::uint64_t>(ticks(time_for(j.done(v.now), j.speed)));
+        // No run is cut short by this policy, so a job has had one.
+        const auto ran = static_cast<std::uint64_t>(ticks(v.now - j.run_start));
         if (j.user != 0) of_users_.add(j.user, j.demand.gpus, ran);
         if (j.group != 0) others_.add(j.group, j.demand.gpus, ran);
         others_.add(everybody, j.demand.gpus, ran);

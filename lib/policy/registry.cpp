@@ -22,6 +22,9 @@ constexpr std::array policy_table{
     description{"ftf", "finish-time fairness: the worst off first, preemptive at the ends of leases (Themis)"},
     description{"round", "another policy, scheduler.round.policy, that decides only every scheduler.round.every"},
     description{"explain", "another policy, scheduler.explain.policy, with a file that tells why jobs wait"},
+    description{"priority", "highest priority first; running jobs of lower priority are preempted for it"},
+    description{"fair-share", "groups with quotas: idle GPUs are lent by weight, and reclaimed by preemption"},
+    description{"drf", "dominant resource fairness: next comes the user with the least share of the GPUs"},
 };
 
 constexpr std::array placer_table{
@@ -57,6 +60,9 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "gittins") return make_gittins(options.gittins);
     if (name == "qssf") return make_qssf(options.qssf);
     if (name == "ftf") return make_ftf(options.ftf);
+    if (name == "priority") return make_priority(options.priority);
+    if (name == "fair-share") return make_fair_share(options.fair_share);
+    if (name == "drf") return make_drf(options.drf);
     return nullptr;
 }
 

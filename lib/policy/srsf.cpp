@@ -93,10 +93,10 @@ private:
     /// Sums of a duration and an instant, each up to 292 years, need the unsigned range.
     static std::uint64_t ns(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
 
-    /// Time that the job still takes, counted from the start of its run if it runs.
+    /// Run time that the job still takes, counted from the start of its run if it runs.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
-        return static_cast<std::uint64_t>(ticks(time_for(whole - v[job].progress, v[job].speed)));
+        return static_cast<std::uint64_t>(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
     }
     [[nodiscard]] ranked_job running_job(const view& v, job_id job) const {
         return {.key = left(v, job) + ns(v[job].run_start), .order = v[job].order, .job = job};

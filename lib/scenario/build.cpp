@@ -70,6 +70,14 @@ policy::policy_options make_options(const scheduler& s) {
     for (const gpu_duration& t : s.gittins.service) options.gittins.service.push_back(t.value);
     options.qssf = {.weight = millionths(s.qssf.weight), .prior = s.qssf.prior, .skip = s.qssf.skip};
     options.ftf = {.lease = s.ftf.lease, .fairness = millionths(s.ftf.fairness)};
+    options.priority = {.backfill = s.priority.backfill,
+                        .preempt_above = static_cast<std::uint32_t>(s.priority.preempt_above)};
+    options.fair_share.reclaim = s.fair_share.reclaim;
+    for (const quota_group& g : s.fair_share.groups)
+        options.fair_share.groups.push_back({.name = g.name, .parent = g.parent, .quota = g.quota, .weight = g.weight});
+    options.drf.by_group = s.drf.by == share_owner::group;
+    options.drf.skip = s.drf.skip;
+    for (const owner_weight& w : s.drf.weights) options.drf.weights.emplace_back(w.name, w.weight);
     return options;
 }
 
@@ -103,6 +111,9 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
                      .until = s.until,
                      .enforce_estimate = s.enforce_estimate,
+                     .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
+                                    .checkpoint = s.scheduler.preemption.checkpoint,
+                                    .restart = s.scheduler.preemption.restart},
                      .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
                      .observers = {}};

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace ampacity::scenario {
@@ -21,7 +24,8 @@ public:
     template <class M>
     void operator()(M S::* member, const field<value_of_t<M>>& f) {
         const M& m = value_.*member;
-        const std::string path = prefix_ + std::string{f.key};
+        std::string path = prefix_;
+        path += f.key;
         if constexpr (is_optional<M>) {
             given_ += m ? 1U : 0U;
             if (m) check_one(*m, f, path);
@@ -131,6 +135,32 @@ void check_thresholds(const las_options& las, const reporter& report) {
         report.fail("scheduler.las.thresholds", "too many thresholds", std::to_string(t.size()), "write at most 64");
 }
 
+/// Names of a list of groups or users: none empty, each once.
+template <class T>
+void check_names(const std::vector<T>& list, const std::string& path, const reporter& report) {
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const std::string at = path + '.' + std::to_string(i) + ".name";
+        if (list[i].name.empty()) report.fail(at, "is empty", {}, "write a name");
+        if (!seen.insert(list[i].name).second)
+            report.fail(at, "another one has this name", list[i].name, "name each once");
+    }
+    if (list.size() > 100'000)
+        report.fail(path, "too many entries", std::to_string(list.size()), "write at most 100000");
+}
+
+void check_groups(const std::vector<quota_group>& groups, const reporter& report) {
+    const std::string path = "scheduler.fair-share.groups";
+    check_names(groups, path, report);
+    std::set<std::string_view> before;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (!groups[i].parent.empty() && !before.contains(groups[i].parent))
+            report.fail(path + '.' + std::to_string(i) + ".parent", "no group before it has this name",
+                        groups[i].parent, "list the parent first");
+        before.insert(groups[i].name);
+    }
+}
+
 void check_known(const std::string& path, std::string_view what, const std::string& name,
                  std::span<const std::string_view> known, const reporter& report) {
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -166,6 +196,8 @@ void check(const scenario& s, const locator& locate) {
     check_racks(s.fleet, report);
     check_thresholds(s.scheduler.las, report);
     check_explained(s.scheduler.explain, report);
+    check_groups(s.scheduler.fair_share.groups, report);
+    check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 

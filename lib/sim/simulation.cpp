@@ -38,12 +38,15 @@ public:
           feed_(std::move(p.sources)),
           until_(p.until ? start_of_time + *p.until : never),
           enforce_estimate_(p.enforce_estimate),
+          costs_table_(p.preemption),
+          costs_(p.preemption.free() ? nullptr : &costs_table_),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
           // A plan holds what it takes beside what it gives back.
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
-          plan_(fleet_, seen_, allocations_, *placer_),
+          plan_(fleet_, seen_, allocations_, *placer_, costs_),
+          names_(*this),
           kernel_(*this) {
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
@@ -107,7 +110,7 @@ public:
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
             if (seen_[i].state == policy::job_state::running) {
-                end_run(i, end);
+                end_run(i, end, false);
                 tell_stop(i, seen_[i].held, seen_[i].run_start, end, run_end::unfinished);
             }
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
@@ -129,6 +132,25 @@ public:
 private:
     friend class simulation;
 
+    /// What policies ask for names.
+    class names final : public policy::owner_names {
+    public:
+        explicit names(const model& m) : model_(m) {}
+        [[nodiscard]] std::string_view user(job_id job) const override {
+            return text(job, model_.seen_[index(job)].user);
+        }
+        [[nodiscard]] std::string_view group(job_id job) const override {
+            return text(job, model_.seen_[index(job)].group);
+        }
+
+    private:
+        [[nodiscard]] std::string_view text(job_id job, std::uint32_t name) const {
+            return name == 0 ? std::string_view{}
+                             : model_.feed_.source(model_.live_jobs_[index(job)].source()).text(name);
+        }
+        const model& model_;
+    };
+
     fleet::fleet_state fleet_;
     policy::job_table seen_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
@@ -136,11 +158,14 @@ private:
     feed feed_;
     instant until_;
     bool enforce_estimate_;
+    preemption_costs costs_table_;
+    const preemption_costs* costs_;  // none: preemption is free
     decision_time decision_time_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
     fleet::allocation_arena allocations_;
     policy::plan plan_;
+    names names_;
     kernel_type kernel_;
     std::vector<pod_vector<job_record>> records_;  // by source, by row
     std::uint64_t peak_queue_ = 0;
@@ -153,7 +178,7 @@ private:
     /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
     struct alignas(32) live_job {
         duration work{};           ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
-        duration useful{};         ///< run time of kept work in the runs that have ended
+        duration ran{};            ///< run time of the runs that have ended
         std::uint64_t record = 0;  ///< source in the top 16 bits, row below
         std::uint32_t run = 0;     ///< while it runs: its row in `runs_`; of a free row: the next one
 
@@ -161,6 +186,11 @@ private:
         [[nodiscard]] std::uint64_t row() const noexcept { return record & ((std::uint64_t{1} << row_bits) - 1); }
     };
     static_assert(sizeof(live_job) == 32);
+
+    /// Run time of a live job that was not useful, where preemption has costs.
+    struct waste {
+        duration lost{}, checkpoint{}, restart{};
+    };
 
     /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
     struct alignas(64) running_job {
@@ -220,7 +250,9 @@ private:
                 .place = *placer_,
                 .oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)},
                 .more_rows = reinterpret_cast<const char*>(live_jobs_.data()),
-                .more_stride = sizeof(live_job)};
+                .more_stride = sizeof(live_job),
+                .costs = costs_,
+                .owners = &names_};
     }
 
     /// All jobs that are submitted at this instant.
@@ -274,6 +306,10 @@ private:
                     .user = r.user,
                     .group = r.group};
         live_jobs_[i] = {.work = r.work, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
+        if (costs_ != nullptr) {
+            waste_.grow_to(i + 1, {});
+            waste_[i] = {};
+        }
         if (enforce_estimate_) {
             allowance_.grow_to(i + 1, {});
             allowance_[i] = estimated ? r.estimate : duration::max();
@@ -306,7 +342,7 @@ private:
         policy::job_view& j = seen_[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
         const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
-        end_run(i, kernel_.now());
+        end_run(i, kernel_.now(), false);
         fleet_.give(j.demand, allocations_.shares(j.held));
         --running_;
         tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
@@ -327,18 +363,28 @@ private:
     /// Completes the job's record and books its time. A killed job has no result: its time is lost.
     void close(job_id job, outcome how, instant finish) {
         const std::size_t i = index(job);
-        const duration ran = live_jobs_[i].useful;
+        const duration ran = live_jobs_[i].ran;
         job_record& r = record_of(i);
         r.state = how;
         r.finish = finish;
         // The record learns of the first start when that run ends, so that starting touches fewer rows.
         if (r.first_start == unset && seen_[i].state == policy::job_state::running) r.first_start = seen_[i].run_start;
-        (how == outcome::killed ? r.lost : r.useful) += ran;
-        books_[how == outcome::killed ? account::lost : account::useful] += gpu_time{ticks(ran)} * r.gpus;
+        if (how == outcome::killed || costs_ == nullptr) {
+            (how == outcome::killed ? r.lost : r.useful) += ran;
+            books_[how == outcome::killed ? account::lost : account::useful] += gpu_time{ticks(ran)} * r.gpus;
+        } else {
+            const waste& w = waste_[i];
+            r.lost += w.lost;
+            r.useful = ran - w.lost - w.checkpoint - w.restart;
+            books_[account::useful] += gpu_time{ticks(r.useful)} * r.gpus;
+            books_[account::lost] += gpu_time{ticks(w.lost)} * r.gpus;
+            books_[account::checkpoint] += gpu_time{ticks(w.checkpoint)} * r.gpus;
+            books_[account::restart] += gpu_time{ticks(w.restart)} * r.gpus;
+        }
         if (how == outcome::finished) ++finished_;
     }
 
-    /// A run begins: from here on its row knows the remaining work and the useful time.
+    /// A run begins: from here on its row knows the remaining work and the run time.
     running_job& begin_run(std::size_t i, instant now) {
         live_job& l = live_jobs_[i];
         if (free_runs_.empty()) {
@@ -350,20 +396,29 @@ private:
             free_runs_.pop_back();
         }
         execution::run& run = runs_[l.run].run;
-        run = {.remaining = l.work - seen_[i].progress, .useful = l.useful, .speed = seen_[i].speed};
+        run = {.remaining = l.work - seen_[i].progress, .ran = l.ran, .speed = seen_[i].speed};
+        if (costs_ != nullptr) run.costs = &costs_->of(seen_[i].was_preempted);
+        // Until the job leaves, its record counts as lost what a policy threw away.
         if (enforce_estimate_ && allowance_[i] != duration::max())
-            run.allowance = allowance_[i] - l.useful - record_of(i).lost;
+            run.allowance = allowance_[i] - l.ran - record_of(i).lost;
         run.start(now);
         return runs_[l.run];
     }
 
-    /// The run is over, what it did after `kept` is lost; its row may be used again. What is left follows from the
-    /// job's progress.
-    void end_run(std::size_t i, instant kept) {
+    /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
+    /// `until` is not booked here.
+    void end_run(std::size_t i, instant until, bool preempted) {
         live_job& l = live_jobs_[i];
         execution::run& run = runs_[l.run].run;
-        run.advance(kept);
-        l.useful = run.useful;
+        if (costs_ != nullptr) {
+            const run_time t = run.spent(until);
+            waste& w = waste_[i];
+            if (preempted) w.lost += t.worked - t.kept;
+            w.checkpoint += t.checkpoint;
+            w.restart += t.restart;
+        }
+        run.advance(until);
+        l.ran = run.ran;
         free_runs_.push_back(l.run);
     }
 
@@ -425,7 +480,7 @@ private:
     }
 
     void preempt(const policy::action& a, instant now) {
-        end_run(index(a.job), now - a.lost);
+        end_run(index(a.job), now - a.lost, true);
         tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
         job_record& r = record_of(index(a.job));
         r.lost += a.lost;
@@ -484,6 +539,7 @@ private:
 
     pod_vector<live_job, pages::huge> live_jobs_;  // by job_id
     pod_vector<duration> allowance_;  // by job_id: run time before it is killed; only where estimates are enforced
+    pod_vector<waste> waste_;         // by job_id: only where preemption has costs
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;  // rows of runs_
     job_id free_row_ = none<job_id>;        // the first of a chain

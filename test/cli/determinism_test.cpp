@@ -79,7 +79,8 @@ std::string expected_jobs(const std::vector<naive::job>& jobs, const std::vector
 }  // namespace
 
 TEST_CASE("a run repeats itself byte for byte") {
-    for (const std::string policy : {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"}) {
+    for (const std::string policy :
+         {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative", "priority", "fair-share", "drf"}) {
         INFO(policy);
         const workspace here{scenario_on(nodes), trace_of(workload(nodes))};
         here.run_well({"--policy", policy}, "one");

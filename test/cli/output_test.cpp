@@ -64,7 +64,8 @@ TEST_CASE("jobs.csv holds the schedule worked out by hand") {
 TEST_CASE("jobs without GPUs or larger than the fleet are rejected and block nobody") {
     const workspace here{small_scenario,
                          header + "none,0,0,5\nhuge,0,5,5\na,0,4,1\ngiant,0.5,2147483648,5\nb,0.5,4,1\n"};
-    for (const std::string policy : {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative"}) {
+    for (const std::string policy :
+         {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative", "priority", "fair-share", "drf"}) {
         INFO(policy);
         check_jobs(here, {"--policy", policy},
                    "none,0,,,0,rejected,0,0,0,0\n"
@@ -163,6 +164,40 @@ TEST_CASE("summary.json holds the figures worked out by hand") {
         INFO(key);
         CHECK_FALSE(s.has(key));
     }
+}
+
+TEST_CASE("what preemption costs stands in the books where it is modelled") {
+    const workspace here{small_scenario, header + "a,0,4,10\nb,2,4,1\n"};
+    const std::string jobs =
+        "a,0,0,14,4,finished,1,0,40,0\n"
+        "b,2,2,3,4,finished,0,0,4,0\n";
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.restart=3 s"}, jobs);
+    CHECK(here.summary().number("gpu_hours.restart") == Approx(12 / 3600.0).epsilon(1e-12));
+    CHECK_FALSE(here.summary().has("gpu_hours.checkpoint"));
+    check_books(here.summary());
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.checkpoint=3 s"}, jobs);
+    CHECK(here.summary().number("gpu_hours.checkpoint") == Approx(12 / 3600.0).epsilon(1e-12));
+    CHECK_FALSE(here.summary().has("gpu_hours.restart"));
+    // 1.5 s of work are kept; the rest is lost with the 0.5 s after it.
+    check_jobs(here, {"--policy", "srtf", "--set", "scheduler.preemption.checkpoint_interval=1.5 s"},
+               "a,0,0,11.5,4,finished,1,0,40,2\n"
+               "b,2,2,3,4,finished,0,0,4,0\n");
+    CHECK(here.summary().number("gpu_hours.lost") == Approx(2 / 3600.0).epsilon(1e-12));
+    check_books(here.summary());
+}
+
+TEST_CASE("groups and priorities of a trace decide") {
+    const workspace here{small_scenario,
+                         "job_id,submit_s,gpus,duration_s,group,priority\na,0,4,10,lent,0\nb,2,2,1,own,1\n"};
+    const std::string preempted =
+        "a,0,0,11,4,finished,1,0,40,0\n"
+        "b,2,2,3,2,finished,0,0,2,0\n";
+    check_jobs(here, {"--policy", "priority"}, preempted);
+    check_jobs(here, {"--policy", "fair-share", "--set", "scheduler.fair-share.groups=[{ name: own, quota: 2 }]"},
+               preempted);
+    check_jobs(here, {"--policy", "fair-share"},
+               "a,0,0,10,4,finished,0,0,40,0\n"
+               "b,2,10,11,2,finished,0,0,2,0\n");
 }
 
 TEST_CASE("an empty trace is a run with zero counts") {

@@ -17,13 +17,14 @@ namespace {
 
 using namespace ampacity;
 
-/// Jobs of minutes to hours with users and wrong estimates, more than the nodes can take.
+/// Jobs of minutes to hours with users, priorities and wrong estimates, more than the nodes can take.
 std::vector<naive::job> common_workload(const naive::fleet& where) {
     auto jobs = naive::random_workload(2026, naive::flavour::long_jobs, where, 400);
     naive::test_random random(2026);
     for (naive::job& j : jobs) {
         j.user = static_cast<std::uint32_t>(random.between(1, 9));
         j.group = j.user % 3 + 1;
+        j.priority = static_cast<std::int32_t>(random.between(0, 3));
     }
     return jobs;
 }

@@ -104,7 +104,7 @@ private:
                     fail("the blocker does not wait before it");
                 else if (policy_ == "conservative" && r.until == v.now)
                     break;  // it had no place at its slot, and keeps it for this pass
-                else if (r.until < v.now || add_saturating(v.now, j.remaining_time()) <= r.until)
+                else if (r.until < v.now || add_saturating(v.now, v.remaining_time(job)) <= r.until)
                     fail("it would end before the reservation");
                 break;
             default: fail("no reason");

@@ -9,6 +9,7 @@
 
 #include <ampacity/policy/registry.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -49,12 +50,29 @@ test::engine_options as_engine(const naive::ranked_options& how) {
                                  .skip = how.skip},
                         .ftf = {.lease = duration{how.lease_ns},
                                 .fairness = static_cast<std::uint64_t>(how.fairness_millionths)}},
+            .preemption = naive::costs_of(how.costs),
             .enforce_estimate = how.enforce_estimate,
             .until_ns = how.until_ns};
 }
 
-void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy) {
+/// Some or all of the costs of preemption, on the grid of the workloads' times and off it.
+naive::overheads random_costs(std::uint64_t seed, naive::flavour kind) {
+    naive::test_random random(seed ^ 0x636f737473U);
+    const std::int64_t tick = kind == naive::flavour::long_jobs ? 500 * second : second;
+    const auto draw = [&](std::int64_t most) {
+        return random.chance(30) ? random.between(0, most * tick) : random.between(0, most) * tick;
+    };
+    naive::overheads costs;
+    if (random.chance(70)) costs.checkpoint_interval_ns = std::max(draw(8), tick / 7);
+    if (random.chance(70)) costs.checkpoint_ns = draw(3);
+    if (random.chance(70)) costs.restart_ns = draw(4);
+    return costs;
+}
+
+void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
+             const naive::overheads& costs = {}) {
     naive::ranked_options how = random_ranked_options(seed, policy);
+    how.costs = costs;
     // With jobs of hours a lease of seconds makes more passes than a naive replay can do.
     if (kind == naive::flavour::long_jobs) {
         how.lease_ns *= 200;
@@ -67,7 +85,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         j.group = static_cast<std::uint32_t>(random.between(0, 2));
     }
     const auto expected = naive::replay(jobs, where, how);
-    const auto actual = test::replay_by_engine(jobs, where, as_engine(how));
+    ledger books;
+    const auto actual = test::replay_by_engine(jobs, where, as_engine(how), &books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
@@ -77,6 +96,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
             return;
         }
     }
+    if (!naive::same_overheads(books, expected)) FAIL_CHECK(policy << " seed " << seed << " books other overheads");
 }
 
 const std::vector<std::string> ranked_policies{"srsf", "gittins", "qssf", "ftf"};
@@ -97,6 +117,18 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where preemption costs") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            compare(seed, kind, naive::random_pool(seed), policy, random_costs(seed, kind));
+            compare(seed, kind, naive::random_nodes(seed, placer), policy, random_costs(seed, kind));
+        }
     }
     SUCCEED();
 }

@@ -10,8 +10,8 @@
 
 #include <ampacity/policy/registry.hpp>
 
+#include <algorithm>
 #include <array>
-#include <optional>
 #include <string>
 
 namespace {
@@ -19,7 +19,7 @@ namespace {
 using namespace ampacity;
 
 std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
-                                   const naive::options& how) {
+                                   const naive::options& how, ledger& books) {
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
     options.topology_keeps_racks_whole = where.keep_racks_whole;
@@ -27,49 +27,45 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
     return test::replay_by_engine(jobs, where,
                                   {.policy = how.policy,
                                    .options = options,
+                                   .preemption = naive::costs_of(how.costs),
                                    .enforce_estimate = how.enforce_estimate,
                                    .until_ns = how.until_ns,
                                    .every_ns = how.every_ns,
                                    .decision_ns = how.decision_ns,
-                                   .decision_per_job_ns = how.decision_per_job_ns});
+                                   .decision_per_job_ns = how.decision_per_job_ns},
+                                  &books);
 }
 
-/// True if the schedules are the same.
-bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
-             std::optional<std::int64_t> every_ns = {}, bool takes_time = false) {
-    naive::options how = naive::random_options(seed, policy);
-    how.every_ns = every_ns;
-    if (takes_time) {
-        // Whole seconds meet the instants of the workload, odd times miss them; either part may be 0.
-        static constexpr std::int64_t second = 1'000'000'000;
-        static constexpr std::array times{std::int64_t{0}, std::int64_t{1}, second / 3,
-                                          second,          3 * second,      40 * second};
-        how.decision_ns = times[seed % times.size()];
-        how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
-    }
+/// True if the schedules and the books are the same.
+bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
+    const auto& policy = how.policy;
     auto jobs = naive::random_workload(seed, kind, where, 40);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
     const auto expected = naive::replay(jobs, where, how);
-    const auto actual = engine(jobs, where, how);
+    ledger books;
+    const auto actual = engine(jobs, where, how, books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << ": " << naive::text(jobs[i]) << " every " << every_ns.value_or(0)
+                        << " job " << i << ": " << naive::text(jobs[i]) << " every " << how.every_ns.value_or(0)
                         << " decision " << how.decision_ns << " + " << how.decision_per_job_ns
                         << (where.racks.empty() ? "" : naive::text(where, naive::empty_racks(where))));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return false;
         }
     }
-    return true;
+    if (naive::same_overheads(books, expected)) return true;
+    FAIL_CHECK(policy << " seed " << seed << " books other overheads");
+    return false;
 }
 
 TEST_CASE("every policy on pools gives the naive schedule") {
     const std::string policy =
         GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(300); ++seed) {
-        for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_pool(seed), policy);
+        for (const auto kind : naive::all_flavours)
+            compare(seed, kind, naive::random_pool(seed), naive::random_options(seed, policy));
     }
     SUCCEED();
 }
@@ -80,7 +76,35 @@ TEST_CASE("every policy on nodes gives the naive schedule and places") {
     const std::string placer =
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
-        for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+        for (const auto kind : naive::all_flavours)
+            compare(seed, kind, naive::random_nodes(seed, placer), naive::random_options(seed, policy));
+    }
+    SUCCEED();
+}
+
+/// Options with some or all of the costs of preemption, on the grid of the workloads' times and off it.
+naive::options with_costs(std::uint64_t seed, const std::string& policy, naive::flavour kind) {
+    naive::options how = naive::random_options(seed, policy);
+    naive::test_random random(seed ^ 0x636f737473U);
+    const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    const auto draw = [&](std::int64_t most) {
+        return random.chance(30) ? random.between(0, most * tick) : random.between(0, most) * tick;
+    };
+    if (random.chance(70)) how.costs.checkpoint_interval_ns = std::max(draw(8), tick / 7);
+    if (random.chance(70)) how.costs.checkpoint_ns = draw(3);
+    if (random.chance(70)) how.costs.restart_ns = draw(4);
+    return how;
+}
+
+TEST_CASE("checkpoints and restarts give the naive schedule and books") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(200); ++seed) {
+        const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            compare(seed, kind, naive::random_pool(seed), with_costs(seed, policy, kind));
+            compare(seed, kind, naive::random_nodes(seed, placer), with_costs(seed, policy, kind));
+        }
     }
     SUCCEED();
 }
@@ -97,7 +121,8 @@ TEST_CASE("every policy on racks gives the naive schedule and places") {
         naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
         where.keep_racks_whole = placer == "topology" && random.chance(50);
         for (const auto kind : naive::all_flavours) {
-            wrong += compare(seed, kind, where, policy) ? 0U : 1U;
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
             if (wrong == 3) return;
         }
     }
@@ -112,12 +137,24 @@ TEST_CASE("every policy in rounds gives the naive schedule") {
         for (const auto kind : naive::all_flavours) {
             // From every instant of the workload to longer than most of its jobs.
             for (const std::int64_t every : {second / 2, second, 3 * second, 7 * second + 1, 60 * second}) {
-                compare(seed, kind, naive::random_pool(seed), policy, every);
-                compare(seed, kind, naive::random_nodes(seed, "pack"), policy, every);
+                naive::options how = naive::random_options(seed, policy);
+                how.every_ns = every;
+                compare(seed, kind, naive::random_pool(seed), how);
+                compare(seed, kind, naive::random_nodes(seed, "pack"), how);
             }
         }
     }
     SUCCEED();
+}
+
+/// Options with decisions that take time. Whole seconds meet the instants of the workload, odd times miss them; either
+/// part may be 0.
+naive::options with_slow_decisions(std::uint64_t seed, naive::options how) {
+    static constexpr std::int64_t second = 1'000'000'000;
+    static constexpr std::array times{std::int64_t{0}, std::int64_t{1}, second / 3, second, 3 * second, 40 * second};
+    how.decision_ns = times[seed % times.size()];
+    how.decision_per_job_ns = times[seed / times.size() % times.size()] / 4;
+    return how;
 }
 
 TEST_CASE("decisions that take time give the naive schedule") {
@@ -125,8 +162,10 @@ TEST_CASE("decisions that take time give the naive schedule") {
         GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
         for (const auto kind : naive::all_flavours) {
-            compare(seed, kind, naive::random_pool(seed), policy, {}, true);
-            compare(seed, kind, naive::random_nodes(seed, "pack"), policy, {}, true);
+            for (const naive::options& how : {naive::random_options(seed, policy), with_costs(seed, policy, kind)}) {
+                compare(seed, kind, naive::random_pool(seed), with_slow_decisions(seed, how));
+                compare(seed, kind, naive::random_nodes(seed, "pack"), with_slow_decisions(seed, how));
+            }
         }
     }
     SUCCEED();

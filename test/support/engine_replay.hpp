@@ -2,8 +2,10 @@
 /// \file
 /// The engine's side of a comparison with a naive replay: the same jobs, the same fleet, the same kind of answer.
 
-#include "support/naive_replay.hpp"
+#include "support/engine_outcomes.hpp"
 
+#include <ampacity/core/accounts.hpp>
+#include <ampacity/core/run_costs.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/workload/job.hpp>
 
@@ -18,6 +20,7 @@ namespace ampacity::test {
 struct engine_options {
     std::string policy;
     policy::policy_options options{};
+    preemption_options preemption{};
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
     std::optional<std::int64_t> every_ns{};  ///< decides in rounds
@@ -28,15 +31,9 @@ struct engine_options {
 /// The jobs as a source gives them; a job's name is its row.
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
 
-/// Replays the jobs; outcomes are in the order of `jobs`. The books are checked.
+/// Replays the jobs, whose users and groups are called by their numbers; outcomes are in the order of `jobs`. The books
+/// are checked, and copied to `books` if given.
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
-                                             const engine_options& how);
+                                             const engine_options& how, ledger* books = nullptr);
 
 }  // namespace ampacity::test
-
-namespace naive {
-
-/// All that is to be equal, on one line.
-std::string describe(const outcome& o);
-
-}  // namespace naive

@@ -21,8 +21,12 @@ struct entry {
     std::size_t index = 0;  ///< file order
     job in{};
     phase at = phase::to_come;
-    std::int64_t run_start = 0;     ///< of the current run
-    std::int64_t kept = 0;          ///< run time of earlier runs [ns]
+    std::int64_t run_start = 0;  ///< of the current run
+    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
+    std::int64_t kept = 0;       ///< their work that was not lost [ns]
+    std::int64_t lost = 0;       ///< and what else they went on [ns]
+    std::int64_t checkpoint = 0;
+    std::int64_t restart = 0;
     std::uint64_t number = 0;       ///< of the current run, counting all runs
     placement where{};              ///< of the current run
     std::int64_t stage = 0;         ///< gittins: as of the last round
@@ -62,8 +66,9 @@ public:
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
-            if (e.at == phase::running) e.kept += *how_.until_ns - e.run_start;
-            if (e.at != phase::over) e.out.useful_gpu_ns = int128{e.kept} * static_cast<int128>(e.in.gpus);
+            now_ = how_.until_ns.value_or(now_);
+            if (e.at == phase::running) book_run(e, false);
+            if (e.at != phase::over) book_job(e);
             result.push_back(e.out);
         }
         return result;
@@ -85,14 +90,43 @@ private:
 
     // ---- a job's numbers
 
-    std::int64_t run_time(const entry& e) const { return e.kept + (e.at == phase::running ? now_ - e.run_start : 0); }
+    std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
 
     bool will_be_killed(const entry& e) const {
-        return how_.enforce_estimate && e.in.estimate_ns && *e.in.estimate_ns < e.in.duration_ns;
+        return how_.enforce_estimate && e.in.estimate_ns &&
+               *e.in.estimate_ns - e.ran < length_of_run(e, e.in.duration_ns);
     }
 
     std::int64_t end_of_run(const entry& e) const {
-        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns : e.in.duration_ns) - e.kept;
+        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns - e.ran : length_of_run(e, e.in.duration_ns));
+    }
+
+    /// How long a run lasts that does all the work that is left of `whole`.
+    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
+        return walk_run(how_.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+    }
+
+    /// Run time that is left if work is what `whole` says.
+    std::int64_t remaining(const entry& e, std::int64_t whole) const {
+        return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
+    }
+
+    void book_run(entry& e, bool loses) const {
+        const spending s = walk_run(how_.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
+        const std::int64_t kept = loses ? s.kept : s.worked;
+        e.ran += now_ - e.run_start;
+        e.kept += kept;
+        e.lost += s.worked - kept;
+        e.checkpoint += s.checkpoint;
+        e.restart += s.restart;
+    }
+
+    static void book_job(entry& e) {
+        const auto gpus = static_cast<int128>(e.in.gpus);
+        e.out.useful_gpu_ns = e.kept * gpus;
+        e.out.lost_gpu_ns = e.lost * gpus;
+        e.out.checkpoint_gpu_ns = e.checkpoint * gpus;
+        e.out.restart_gpu_ns = e.restart * gpus;
     }
 
     static std::int64_t planning_estimate(const entry& e) {
@@ -118,7 +152,7 @@ private:
             consider(end_of_run(e));
             if (how_.policy != "gittins" || stage_of(e) == how_.stages - 1) continue;
             const int128 gpus = static_cast<int128>(e.in.gpus);
-            const int128 missing = how_.quantum_gpu_ns * (stage_of(e) + 1) - int128{e.kept} * gpus;
+            const int128 missing = how_.quantum_gpu_ns * (stage_of(e) + 1) - int128{e.ran} * gpus;
             const int128 when = e.run_start + (missing + gpus - 1) / gpus;
             if (when < end_of_run(e)) consider(static_cast<std::int64_t>(when));
         }
@@ -156,12 +190,16 @@ private:
     }
 
     void end_job(entry& e) {
-        const int128 used = attained(e);
         past_.push_back({e.in, run_time(e)});
+        const bool killed = will_be_killed(e);
+        book_run(e, false);
         e.at = phase::over;
         e.out.finish_ns = now_;
-        e.out.st = will_be_killed(e) ? state::killed : state::finished;
-        (will_be_killed(e) ? e.out.lost_gpu_ns : e.out.useful_gpu_ns) = used;
+        e.out.st = killed ? state::killed : state::finished;
+        if (killed)
+            e.out.lost_gpu_ns = int128{e.ran} * static_cast<int128>(e.in.gpus);
+        else
+            book_job(e);
     }
 
     void start(entry& e, const placement& where) {
@@ -175,7 +213,7 @@ private:
     }
 
     void preempt(entry& e) {
-        e.kept = run_time(e);
+        book_run(e, true);
         e.at = phase::queued;
         e.where.clear();
         ++e.out.preemptions;
@@ -250,7 +288,7 @@ private:
             return {-index.over, index.under};
         }
         const std::int64_t whole = how_.by_estimate ? planning_estimate(e) : e.in.duration_ns;
-        return {int128{whole - run_time(e)} * static_cast<int128>(e.in.gpus), 1};
+        return {int128{remaining(e, whole)} * static_cast<int128>(e.in.gpus), 1};
     }
 
     static bool came_before(const entry* a, const entry* b) {
@@ -338,8 +376,9 @@ private:
         std::vector<entry*> list = everything ? queued_and_running() : in(phase::queued);
         // rho = shared / alone; -rho, so that the largest goes first. The numbers of these tests are small.
         list = sorted(list, [&](const entry& e) {
-            const int128 shared = now_ - e.in.submit_ns + planning_estimate(e) - run_time(e);
-            const int128 estimate = std::max<int128>(1, planning_estimate(e));
+            const int128 shared = now_ - e.in.submit_ns + remaining(e, planning_estimate(e));
+            const std::int64_t undisturbed = walk_run(how_.costs, false, without_limit, planning_estimate(e)).total();
+            const int128 estimate = std::max<int128>(1, undisturbed);
             const int128 gpus = static_cast<int128>(e.in.gpus);
             // Alone on 1/active of the fleet: as estimated, or longer where that is less than its GPUs.
             return fraction{-shared, estimate * std::max(all_gpus(), gpus * active)};

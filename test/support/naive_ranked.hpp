@@ -31,6 +31,7 @@ struct ranked_options {
     std::int64_t fairness_millionths = 800'000;                                ///< ftf
     bool enforce_estimate = false;
     std::optional<std::int64_t> until_ns{};
+    overheads costs{};
 };
 
 /// Replays the jobs; outcomes are in the order of `jobs`.

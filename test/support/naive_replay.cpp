@@ -57,9 +57,13 @@ struct entry {
     job in{};
     phase at = phase::to_come;
     std::int64_t run_start = 0;  ///< of the current run
-    std::int64_t kept = 0;       ///< run time of earlier runs [ns]
-    placement where{};           ///< of the current run
-    std::size_t bucket = 0;      ///< las: thresholds reached, as of the last round
+    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
+    std::int64_t kept = 0;       ///< their work that was not lost [ns]
+    std::int64_t lost = 0;       ///< and what else they went on [ns]
+    std::int64_t checkpoint = 0;
+    std::int64_t restart = 0;
+    placement where{};       ///< of the current run
+    std::size_t bucket = 0;  ///< las: thresholds reached, as of the last round
     outcome out{};
 };
 
@@ -107,8 +111,11 @@ public:
         }
         std::vector<outcome> result;
         for (entry& e : jobs_) {
-            if (e.at == phase::running) e.kept += *how_.until_ns - e.run_start;
-            if (e.at != phase::over) e.out.useful_gpu_ns = int128{e.kept} * static_cast<int128>(e.in.gpus);
+            if (e.at == phase::running) {
+                now_ = *how_.until_ns;
+                book_run(e, false);
+            }
+            if (e.at != phase::over) book_job(e);
             result.push_back(e.out);
         }
         return result;
@@ -129,24 +136,58 @@ private:
 
     // ---- a job's numbers
 
-    std::int64_t run_time(const entry& e) const { return e.kept + (e.at == phase::running ? now_ - e.run_start : 0); }
+    std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
+
+    /// How long a run lasts that does all the work that is left of `whole`.
+    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
+        return walk_run(how_.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+    }
+
+    /// What the current run went on until now.
+    spending spent(const entry& e) const {
+        return walk_run(how_.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
+    }
 
     bool will_be_killed(const entry& e) const {
-        return how_.enforce_estimate && e.in.estimate_ns && *e.in.estimate_ns < e.in.duration_ns;
+        return how_.enforce_estimate && e.in.estimate_ns &&
+               *e.in.estimate_ns - e.ran < length_of_run(e, e.in.duration_ns);
     }
 
     /// When the current run ends, by completion or kill.
     std::int64_t end_of_run(const entry& e) const {
-        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns : e.in.duration_ns) - e.kept;
+        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns - e.ran : length_of_run(e, e.in.duration_ns));
+    }
+
+    void book_run(entry& e, bool loses) const {
+        const spending s = spent(e);
+        const std::int64_t kept = loses ? s.kept : s.worked;
+        e.ran += now_ - e.run_start;
+        e.kept += kept;
+        e.lost += s.worked - kept;
+        e.checkpoint += s.checkpoint;
+        e.restart += s.restart;
+    }
+
+    static void book_job(entry& e) {
+        const auto gpus = static_cast<int128>(e.in.gpus);
+        e.out.useful_gpu_ns = e.kept * gpus;
+        e.out.lost_gpu_ns = e.lost * gpus;
+        e.out.checkpoint_gpu_ns = e.checkpoint * gpus;
+        e.out.restart_gpu_ns = e.restart * gpus;
     }
 
     static std::int64_t planning_estimate(const entry& e) {
         return e.in.estimate_ns ? std::max(*e.in.estimate_ns, e.in.duration_ns) : e.in.duration_ns;
     }
 
-    std::int64_t remaining_estimate(const entry& e) const { return planning_estimate(e) - run_time(e); }
+    /// Run time that is left if work is what `whole` says.
+    std::int64_t remaining(const entry& e, std::int64_t whole) const {
+        return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
+    }
 
-    std::int64_t planned_end(const entry& e) const { return e.run_start + planning_estimate(e) - e.kept; }
+    std::int64_t remaining_estimate(const entry& e) const { return remaining(e, planning_estimate(e)); }
+
+    std::int64_t planned_end(const entry& e) const { return e.run_start + length_of_run(e, planning_estimate(e)); }
 
     int128 attained(const entry& e) const { return int128{run_time(e)} * static_cast<int128>(e.in.gpus); }
 
@@ -160,7 +201,7 @@ private:
     /// The first ns at which the running job has reached this threshold.
     static std::int64_t crossing(const entry& e, std::int64_t threshold_gpu_s) {
         const int128 gpus = static_cast<int128>(e.in.gpus);
-        const int128 missing = int128{threshold_gpu_s} * 1'000'000'000 - int128{e.kept} * gpus;
+        const int128 missing = int128{threshold_gpu_s} * 1'000'000'000 - int128{e.ran} * gpus;
         return e.run_start + static_cast<std::int64_t>((missing + gpus - 1) / gpus);
     }
 
@@ -222,16 +263,15 @@ private:
     }
 
     void end_job(entry& e) {
-        const int128 used = attained(e);
+        const bool killed = will_be_killed(e);
+        book_run(e, false);
         e.at = phase::over;
         e.out.finish_ns = now_;
-        if (will_be_killed(e)) {
-            e.out.st = state::killed;
-            e.out.lost_gpu_ns = used;
-        } else {
-            e.out.st = state::finished;
-            e.out.useful_gpu_ns = used;
-        }
+        e.out.st = killed ? state::killed : state::finished;
+        if (killed)
+            e.out.lost_gpu_ns = int128{e.ran} * static_cast<int128>(e.in.gpus);
+        else
+            book_job(e);
     }
 
     void start(entry& e, const placement& where) {
@@ -243,7 +283,7 @@ private:
     }
 
     void preempt(entry& e) {
-        e.kept = run_time(e);
+        book_run(e, true);
         e.at = phase::queued;
         e.where.clear();
         ++e.out.preemptions;
@@ -303,7 +343,7 @@ private:
 
     std::int64_t key(const entry& e) const {
         if (how_.policy == "sjf") return how_.by_estimate ? planning_estimate(e) : e.in.duration_ns;
-        if (how_.policy == "srtf") return how_.by_estimate ? remaining_estimate(e) : e.in.duration_ns - run_time(e);
+        if (how_.policy == "srtf") return how_.by_estimate ? remaining_estimate(e) : remaining(e, e.in.duration_ns);
         if (how_.policy == "las") return static_cast<std::int64_t>(bucket_of(e));
         return 0;
     }
@@ -504,6 +544,31 @@ std::optional<placement> place_on_nodes(const std::vector<std::uint64_t>& free, 
     }
     std::sort(where.begin(), where.end());
     return where;
+}
+
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work) {
+    spending s;
+    const auto left = [&](std::int64_t part) { return std::min(part, longest - s.total()); };
+    if (was_preempted) {
+        if (!how.checkpoint_interval_ns) s.checkpoint = left(how.checkpoint_ns);
+        s.restart = left(how.restart_ns);
+    }
+    while (s.total() < longest && s.worked < most_work) {
+        const std::int64_t until_checkpoint = how.checkpoint_interval_ns
+                                                  ? *how.checkpoint_interval_ns - s.worked % *how.checkpoint_interval_ns
+                                                  : most_work - s.worked;
+        const std::int64_t work = left(std::min(until_checkpoint, most_work - s.worked));
+        s.worked += work;
+        if (!how.checkpoint_interval_ns) {
+            s.kept = s.worked;
+        } else if (work == until_checkpoint && s.worked < most_work) {
+            const std::int64_t pause = left(how.checkpoint_ns);
+            s.checkpoint += pause;
+            if (pause < how.checkpoint_ns) return s;
+            s.kept = s.worked;
+        }
+    }
+    return s;
 }
 
 std::vector<outcome> replay(const std::vector<job>& jobs, const fleet& where, const options& how) {

@@ -28,6 +28,7 @@ struct job {
     bool spread = false;      ///< may be cut into pieces of any size over the nodes
     std::uint32_t user = 0;   ///< 0 = not given
     std::uint32_t group = 0;  ///< 0 = not given
+    std::int32_t priority = 0;
     // On racks:
     std::uint32_t segment = 0;                        ///< nodes; 0: none
     ampacity::scope within = ampacity::scope::fleet;  ///< holds all of it
@@ -52,6 +53,13 @@ struct fleet {
     bool keep_racks_whole = false;  ///< an option of topology
 };
 
+/// What preempting a job costs.
+struct overheads {
+    std::optional<std::int64_t> checkpoint_interval_ns{};  ///< none: preemption keeps all progress
+    std::int64_t checkpoint_ns = 0;
+    std::int64_t restart_ns = 0;
+};
+
 /// What the scenario says about scheduling.
 struct options {
     std::string policy;  ///< fifo | fifo-skip | sjf | srtf | las | easy | conservative
@@ -63,7 +71,22 @@ struct options {
         every_ns{};                ///< passes at its multiples only, where something has happened since the last
     std::int64_t decision_ns = 0;  ///< from the first change to the pass that it asks for
     std::int64_t decision_per_job_ns = 0;  ///< more of it for each job that waits at that change
+    overheads costs{};
 };
+
+/// What the beginning of a run went on.
+struct spending {
+    std::int64_t worked = 0;
+    std::int64_t kept = 0;  ///< work up to the last checkpoint
+    std::int64_t checkpoint = 0;
+    std::int64_t restart = 0;
+    std::int64_t total() const { return worked + checkpoint + restart; }
+};
+
+/// Steps through the parts of a run until it has lasted so long, or has worked so much.
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
+
+inline constexpr std::int64_t without_limit = std::int64_t{1} << 62;
 
 enum class state { finished, rejected, killed, unfinished };
 
@@ -85,6 +108,8 @@ struct outcome {
     std::vector<attempt> attempts{};
     ampacity::int128 useful_gpu_ns = 0;
     ampacity::int128 lost_gpu_ns = 0;
+    ampacity::int128 checkpoint_gpu_ns = 0;  ///< of a killed job all its time is lost
+    ampacity::int128 restart_gpu_ns = 0;
 };
 
 /// Replays the jobs; outcomes are in the order of `jobs`.

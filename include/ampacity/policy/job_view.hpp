@@ -8,6 +8,7 @@
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/pod_vector.hpp>
+#include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
@@ -34,31 +35,22 @@ struct job_view {
     fleet::allocation held{};   ///< what it holds while running (empty on a pool)
     std::uint32_t attempt = 0;  ///< runs begun so far
     job_state state = job_state::absent;
-    std::uint64_t order = 0;    ///< rank by (submit, workload entry, file order); unique and rising
-    instant submit{};           ///< when it arrived
-    std::int32_t priority = 0;  ///< larger is more urgent
-    std::uint32_t user = 0;     ///< 0 = not given
-    std::uint32_t group = 0;    ///< 0 = not given
+    bool was_preempted = false;  ///< before its current run, or before its next if queued
+    std::uint64_t order = 0;     ///< rank by (submit, workload entry, file order); unique and rising
+    instant submit{};            ///< when it arrived
+    std::int32_t priority = 0;   ///< larger is more urgent
+    std::uint32_t user = 0;      ///< text index of its source, 0 = not given; `view::owners` knows the name
+    std::uint32_t group = 0;     ///< the same
 
-    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `state`
+    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `was_preempted`
 
-    /// Work that is left by the planning estimate, at the start of the current run, or now if queued.
+    /// Work that is left by the planning estimate, at the start of the current run, or now if queued. What time that
+    /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
-    /// The time that takes.
-    [[nodiscard]] duration remaining_time() const { return time_for(remaining_estimate(), speed); }
-    /// Work done by `now`.
-    [[nodiscard]] duration done(instant now) const {
-        return state == job_state::running ? progress + work_in(now - run_start, speed) : progress;
-    }
-    /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
-    [[nodiscard]] instant planned_end() const { return add_saturating(run_start, remaining_time()); }
-    /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
-    [[nodiscard]] std::uint64_t planned_end_ns() const {
-        return static_cast<std::uint64_t>(ticks(run_start)) + static_cast<std::uint64_t>(ticks(remaining_time()));
-    }
 };
 
-static_assert(offsetof(job_view, state) < job_view::busy_bytes && offsetof(job_view, order) == job_view::busy_bytes);
+static_assert(offsetof(job_view, was_preempted) < job_view::busy_bytes &&
+              offsetof(job_view, order) == job_view::busy_bytes);
 
 /// All jobs, by `job_id`.
 using job_table = pod_vector<job_view, pages::huge>;

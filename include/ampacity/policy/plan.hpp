@@ -37,12 +37,14 @@ struct action {
     duration progress{};         ///< preempt: its progress at the start of the run that ends
     instant run_start{};         ///< preempt: when that run began
     duration lost{};             ///< preempt: the end of that run that is thrown away
+    bool was_preempted = false;  ///< preempt: before that run
 };
 
 class plan {
 public:
-    /// Used by the simulation; `jobs`, `fleet` and `allocations` outlive the plan.
-    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place);
+    /// Used by the simulation; `jobs`, `fleet`, `allocations` and `costs` outlive the plan.
+    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
+         const preemption_costs* costs = nullptr);
     plan(const plan&) = delete;
     plan& operator=(const plan&) = delete;
     virtual ~plan() = default;
@@ -55,10 +57,10 @@ public:
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
     virtual void start(job_id job, std::span<const fleet::gpu_share> where);
 
-    /// Stops a running job; it goes back to the queue and keeps its progress, but for that of the last `lost` of its
-    /// run, which goes to the account of that name. So a policy with a cost of its own for starting or moving a job
-    /// charges it: exactly, and after it has seen how long the job ran. Preempting and then starting a job in the same
-    /// plan moves it, and counts as a preemption.
+    /// Stops a running job; it goes back to the queue and keeps its progress, as far as a checkpoint interval lets it,
+    /// but for that of the last `lost` of its run, which goes to the account of that name. So a policy with a cost of
+    /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
+    /// and then starting a job in the same plan moves it, and counts as a preemption.
     /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
     virtual void preempt(job_id job, duration lost);
     /// Keeping all of its progress.
@@ -108,6 +110,7 @@ private:
     job_table& jobs_;
     fleet::allocation_arena& allocations_;
     const placer& placer_;
+    const preemption_costs* costs_;
     instant now_{};
     std::vector<action> actions_;
     std::vector<fleet::gpu_share> scratch_;

@@ -13,9 +13,35 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::policy {
+
+/// Settings of `priority`.
+struct priority_options {
+    bool backfill = false;            ///< start jobs behind the blocked head that do not delay it
+    std::uint32_t preempt_above = 1;  ///< least difference of priorities for a preemption, at least 1
+};
+
+/// Settings of `fair-share`.
+struct fair_share_options {
+    struct group {
+        std::string name;
+        std::string parent{};  ///< a group before it; empty: the whole fleet
+        std::uint64_t quota = 0;
+        std::uint64_t weight = 1;  ///< at least 1
+    };
+    std::vector<group> groups{};
+    bool reclaim = true;
+};
+
+/// Settings of `drf`.
+struct drf_options {
+    bool by_group = false;  ///< shares belong to groups instead of users
+    bool skip = false;      ///< pass over owners whose first job does not fit, instead of stopping
+    std::vector<std::pair<std::string, std::uint64_t>> weights{};  ///< of those that do not have 1; at least 1
+};
 
 /// Settings of `gittins`.
 struct gittins_options {
@@ -51,7 +77,10 @@ struct policy_options {
     std::string round_policy = "fifo";        ///< that decides in the rounds of `round`
     duration round_every = std::chrono::minutes{6};  ///< > 0
     std::string explain_policy = "fifo";             ///< that `explain` explains
-    bool srsf_by_estimate = false;                   ///< order by remaining planning estimate x GPUs
+    priority_options priority{};
+    fair_share_options fair_share{};
+    drf_options drf{};
+    bool srsf_by_estimate = false;  ///< order by remaining planning estimate x GPUs
     gittins_options gittins{};
     qssf_options qssf{};
     ftf_options ftf{};

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace ampacity::policy {
@@ -51,6 +52,18 @@ private:
     std::size_t stride_;
 };
 
+/// Names of users and groups; equal names are the same owner, whatever workload entry a job comes from.
+class owner_names {
+public:
+    owner_names() = default;
+    owner_names(const owner_names&) = delete;
+    owner_names& operator=(const owner_names&) = delete;
+    virtual ~owner_names() = default;
+    /// Empty where none was given. Valid until the next call.
+    [[nodiscard]] virtual std::string_view user(job_id job) const = 0;
+    [[nodiscard]] virtual std::string_view group(job_id job) const = 0;
+};
+
 struct view {
     instant now{};
     capacity_view capacity;
@@ -69,8 +82,37 @@ struct view {
         __builtin_prefetch(row + job_view::busy_bytes - 1);
         __builtin_prefetch(more_rows + index(job) * more_stride, 1);
     }
-    const char* more_rows = nullptr;  ///< what the simulation keeps of each job, for `expect`
-    std::size_t more_stride = 0;      ///< [B]
+    const char* more_rows = nullptr;          ///< what the simulation keeps of each job, for `expect`
+    std::size_t more_stride = 0;              ///< [B]
+    const preemption_costs* costs = nullptr;  ///< none: preemption is free
+    const owner_names* owners = nullptr;      ///< none: nobody knows them
+
+    /// How long the current run of a job lasts in all, or the next one if it is queued, given the time that it works.
+    [[nodiscard]] duration run_length(job_id job, duration work) const noexcept {
+        return costs == nullptr ? work : costs->of(jobs[index(job)].was_preempted).length(work);
+    }
+    /// The same by the planning estimate.
+    [[nodiscard]] duration remaining_time(job_id job) const {
+        const job_view& j = jobs[index(job)];
+        return run_length(job, time_for(j.remaining_estimate(), j.speed));
+    }
+    /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
+    [[nodiscard]] instant planned_end(job_id job) const {
+        return add_saturating(jobs[index(job)].run_start, remaining_time(job));
+    }
+    /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
+    [[nodiscard]] std::uint64_t planned_end_ns(job_id job) const {
+        return static_cast<std::uint64_t>(ticks(jobs[index(job)].run_start)) +
+               static_cast<std::uint64_t>(ticks(remaining_time(job)));
+    }
+    /// Work done by now, kept or not.
+    [[nodiscard]] duration done(job_id job) const {
+        const job_view& j = jobs[index(job)];
+        if (j.state != job_state::running) return j.progress;
+        const duration elapsed = now - j.run_start;
+        const duration worked = costs == nullptr ? elapsed : costs->of(j.was_preempted).spend(elapsed).worked;
+        return j.progress + work_in(worked, j.speed);
+    }
 
     /// The GPUs that a running job holds; empty on a pool.
     [[nodiscard]] std::span<const fleet::gpu_share> held(job_id job) const noexcept {

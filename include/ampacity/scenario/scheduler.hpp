@@ -175,10 +175,155 @@ struct ftf_options {
     friend bool operator==(const ftf_options&, const ftf_options&) = default;
 };
 
+/// Options of `priority`.
+struct priority_options {
+    bool backfill = false;
+    std::uint64_t preempt_above = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&priority_options::backfill,
+              {.key = "backfill", .doc = "start jobs behind the blocked head that do not delay it"});
+        visit(&priority_options::preempt_above, {.key = "preempt_above",
+                                                 .doc = "how much higher a priority must be to preempt another",
+                                                 .example = "10",
+                                                 .min = 1,
+                                                 .max = 0xFFFF'FFFFU});
+    }
+    friend bool operator==(const priority_options&, const priority_options&) = default;
+};
+
+inline constexpr std::uint64_t max_weight = 1'000'000;  ///< limit of the weights of groups and users
+
+/// A group of `fair-share`.
+struct quota_group {
+    std::string name;
+    std::string parent{};
+    std::uint64_t quota = 0;
+    std::uint64_t weight = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&quota_group::name,
+              {.key = "name", .doc = "the group as the jobs name it", .required = true, .example = "research"});
+        visit(&quota_group::parent,
+              {.key = "parent", .doc = "the group above it, listed before; empty: none", .example = "research"});
+        visit(&quota_group::quota, {.key = "quota",
+                                    .doc = "GPUs that it is guaranteed",
+                                    .example = "64",
+                                    .min = 0,
+                                    .max = std::uint64_t{1} << 40U});
+        visit(&quota_group::weight, {.key = "weight",
+                                     .doc = "its share beside the groups of the same parent",
+                                     .example = "2",
+                                     .min = 1,
+                                     .max = max_weight});
+    }
+    friend bool operator==(const quota_group&, const quota_group&) = default;
+};
+
+/// Options of `fair-share`.
+struct fair_share_options {
+    std::vector<quota_group> groups;
+    bool reclaim = true;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&fair_share_options::groups, {.key = "groups",
+                                            .doc = "guarantees and weights; a group that is not listed has quota 0 "
+                                                   "and weight 1",
+                                            .example = "[{ name: research, quota: 64, weight: 2 }]"});
+        visit(&fair_share_options::reclaim,
+              {.key = "reclaim", .doc = "preempt jobs of groups beyond their quota for those within theirs"});
+    }
+    friend bool operator==(const fair_share_options&, const fair_share_options&) = default;
+};
+
+/// Whose share `drf` looks at.
+enum class share_owner : std::uint8_t { user, group };
+
+template <>
+struct names<share_owner> {
+    static constexpr std::array known{named<share_owner>{share_owner::user, "user"},
+                                      named<share_owner>{share_owner::group, "group"}};
+};
+
+/// A user or group of `drf`.
+struct owner_weight {
+    std::string name;
+    std::uint64_t weight = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&owner_weight::name,
+              {.key = "name", .doc = "the user or group as the jobs name it", .required = true, .example = "ann"});
+        visit(&owner_weight::weight, {.key = "weight",
+                                      .doc = "its share beside the others",
+                                      .required = true,
+                                      .example = "2",
+                                      .min = 1,
+                                      .max = max_weight});
+    }
+    friend bool operator==(const owner_weight&, const owner_weight&) = default;
+};
+
+/// Options of `drf`.
+struct drf_options {
+    share_owner by = share_owner::user;
+    std::vector<owner_weight> weights;
+    bool skip = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&drf_options::by, {.key = "by", .doc = "whose shares are kept equal: those of users or of groups"});
+        visit(&drf_options::weights, {.key = "weights",
+                                      .doc = "of users or groups; one that is not listed has weight 1",
+                                      .example = "[{ name: ann, weight: 2 }]"});
+        visit(&drf_options::skip,
+              {.key = "skip", .doc = "pass over those whose next job does not fit, instead of waiting for it"});
+    }
+    friend bool operator==(const drf_options&, const drf_options&) = default;
+};
+
+/// The longest that a checkpoint or a restart may take.
+inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
+
+/// What preempting a job costs.
+struct preemption {
+    std::optional<duration> checkpoint_interval{};
+    duration checkpoint{};
+    duration restart{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&preemption::checkpoint_interval,
+              {.key = "checkpoint_interval",
+               .doc = "work between two checkpoints, to the last of which a preempted job falls back; none: it keeps "
+                      "everything",
+               .example = "\"30 min\"",
+               .min = duration{1},
+               .max = longest_input,
+               .none = "none"});
+        visit(&preemption::checkpoint, {.key = "checkpoint",
+                                        .doc = "how long writing a checkpoint stops the job; without an interval, "
+                                               "once for each preemption",
+                                        .example = "\"20 s\"",
+                                        .min = duration::zero(),
+                                        .max = max_overhead});
+        visit(&preemption::restart, {.key = "restart",
+                                     .doc = "time without work at the beginning of a run after a preemption",
+                                     .example = "\"60 s\"",
+                                     .min = duration::zero(),
+                                     .max = max_overhead});
+    }
+    friend bool operator==(const preemption&, const preemption&) = default;
+};
+
 /// Who decides.
 struct scheduler {
     std::string policy;
     std::string placer = "first-fit";
+    ampacity::scenario::preemption preemption{};
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
@@ -189,6 +334,9 @@ struct scheduler {
     gittins_options gittins{};
     qssf_options qssf{};
     ftf_options ftf{};
+    priority_options priority{};
+    fair_share_options fair_share{};
+    drf_options drf{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -202,6 +350,8 @@ struct scheduler {
                                    .example = "easy"});
         visit(&scheduler::placer,
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
+        visit(&scheduler::preemption,
+              {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
@@ -212,6 +362,9 @@ struct scheduler {
         visit(&scheduler::gittins, {.key = "gittins", .doc = "options of the policy gittins"});
         visit(&scheduler::qssf, {.key = "qssf", .doc = "options of the policy qssf"});
         visit(&scheduler::ftf, {.key = "ftf", .doc = "options of the policy ftf"});
+        visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
+        visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
+        visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

@@ -29,7 +29,7 @@ struct alignas(64) job_record {
     instant first_start = unset;
     instant finish = unset;  ///< of a finished or killed job
     duration useful{};       ///< wall time of kept work [ns per GPU]
-    duration lost{};         ///< wall time of work thrown away [ns per GPU]
+    duration lost{};         ///< wall time of work thrown away; of a killed job all its run time [ns per GPU]
     std::uint32_t gpus = 0;
     std::uint32_t preemptions = 0;
     std::uint32_t restarts = 0;  ///< runs after a failure

@@ -6,6 +6,7 @@
 /// nothing, has no global state and calls back only observers and the policy; any number live side by side, each
 /// used by one thread at a time. Reading the sources is timed apart, so that the speed of the simulation is known.
 
+#include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>
@@ -41,6 +42,7 @@ struct parts {
     std::unique_ptr<policy::placer> placer{};
     std::optional<duration> until{};  ///< none: until the last job has left
     bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
+    preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
     std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};      ///< not owned; outlive the simulation

@@ -55,8 +55,9 @@ public:
 /// Requests held in memory, in the order of the span that is given; sorted stably by submit.
 class vector_source final : public job_source {
 public:
-    /// `jobs` get row numbers by position.
-    explicit vector_source(std::vector<job_request> jobs) : jobs_(std::move(jobs)) {
+    /// `jobs` get row numbers by position; `texts` are what they name by index, of which 0 is nobody.
+    explicit vector_source(std::vector<job_request> jobs, std::vector<std::string> texts = {})
+        : jobs_(std::move(jobs)), texts_(std::move(texts)) {
         for (std::size_t i = 0; i != jobs_.size(); ++i) jobs_[i].row = i;
         std::sort(jobs_.begin(), jobs_.end(), [](const job_request& a, const job_request& b) {
             return a.submit != b.submit ? a.submit < b.submit : a.row < b.row;
@@ -70,10 +71,14 @@ public:
     [[nodiscard]] std::optional<double> progress() const override {
         return jobs_.empty() ? 1.0 : static_cast<double>(at_) / static_cast<double>(jobs_.size());
     }
-    [[nodiscard]] std::string_view text(std::int64_t) const override { return {}; }
+    [[nodiscard]] std::string_view text(std::int64_t index) const override {
+        return index >= 0 && static_cast<std::size_t>(index) < texts_.size() ? texts_[static_cast<std::size_t>(index)]
+                                                                             : std::string_view{};
+    }
 
 private:
     std::vector<job_request> jobs_;
+    std::vector<std::string> texts_;
     std::size_t at_ = 0;
 };
 

@@ -55,7 +55,7 @@ TEST_CASE("a run at speed 1 is integer arithmetic", "[run]") {
     CHECK_FALSE(r.ends_killed());
     r.advance(at(8));
     CHECK(r.remaining == duration{1'000'000'004});
-    CHECK(r.useful == duration{3});
+    CHECK(r.ran == duration{3});
     CHECK(r.since == at(8));
     CHECK(r.end() == at(1'000'000'012));
     r.advance(at(8));
@@ -65,7 +65,7 @@ TEST_CASE("a run at speed 1 is integer arithmetic", "[run]") {
     CHECK(r.end() == at(1'000'000'024));
     r.advance(r.end());
     CHECK(r.remaining == duration{0});
-    CHECK(r.useful == duration{1'000'000'007});
+    CHECK(r.ran == duration{1'000'000'007});
 }
 
 TEST_CASE("a run of no work ends as it starts", "[run]") {
@@ -105,7 +105,7 @@ TEST_CASE("pauses at speed 1 lose no work", "[run]") {
             done += ran;
             r.advance(at(now));
             REQUIRE(r.remaining == duration{work - done});
-            REQUIRE(r.useful == duration{done});
+            REQUIRE(r.ran == duration{done});
             now += static_cast<std::int64_t>(random() % 1000);
             r.start(at(now));
             REQUIRE(r.end() == at(now + work - done));
@@ -148,7 +148,7 @@ TEST_CASE("changes of speed and pauses agree with exact fractions, and cost less
             }
             speed = next;
             REQUIRE(r.remaining == duration{remaining});
-            REQUIRE(r.useful == duration{ran});
+            REQUIRE(r.ran == duration{ran});
             REQUIRE(r.since == at(now));
             if (remaining == 0) break;
             // No work appears, and none is lost but the fraction of each stretch.

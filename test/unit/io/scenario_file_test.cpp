@@ -635,6 +635,18 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.scheduler.las.thresholds.push_back(
             {threshold += static_cast<gpu_time>(1 + upto(1'000'000'000'000'000'000ULL))});
     s.scheduler.sjf.by = upto(2) != 0 ? scenario::knowledge::estimate : scenario::knowledge::duration;
+    if (upto(2) != 0) s.scheduler.preemption.checkpoint_interval = some_duration();
+    for (std::uint64_t i = upto(3); i > 0; --i) {
+        auto& groups = s.scheduler.fair_share.groups;
+        const std::string parent = groups.empty() || upto(2) == 0 ? "" : groups.back().name;
+        groups.push_back({"group " + std::to_string(i), parent, upto(1000), 1 + upto(1000)});
+        s.scheduler.drf.weights.push_back({"user " + std::to_string(i), 1 + upto(1000)});
+    }
+    s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
+    s.scheduler.drf.skip = upto(2) != 0;
+    s.scheduler.fair_share.reclaim = upto(2) != 0;
+    s.scheduler.priority = {upto(2) != 0, 1 + upto(1000)};
+    s.scheduler.preemption.restart = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
     if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
@@ -695,7 +707,10 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                                  : path.starts_with("fleet.sites")
                                      ? with(nodes, "sites: [ { name: a, racks: [ { count: 1 } ] } ]")
                                      : good;
-        CHECK(refusal(text, {path + '=' + key.default_value}) == "accepted");
+        std::vector<std::string> sets{path + '=' + key.default_value};
+        if (path.find("fair-share.groups.0.") != std::string::npos)
+            sets.insert(sets.begin(), "scheduler.fair-share.groups=[{ name: a }]");
+        CHECK(refusal(text, sets) == "accepted");
     }
 }
 

@@ -92,6 +92,7 @@ std::string state_of(const site& s) {
                std::to_string(static_cast<int>(j.state)) + " attempt " + std::to_string(j.attempt) + " progress " +
                std::to_string(ticks(j.progress)) + " estimate " + std::to_string(ticks(j.estimate)) + " gpus " +
                std::to_string(j.demand.gpus) + " held" + text(s.held(i));
+        out += j.was_preempted ? " was preempted" : "";
         if (j.state == job_state::running) out += " since " + std::to_string(ticks(j.run_start));
     }
     // What is idle from now on tells what the books count as unallocated.

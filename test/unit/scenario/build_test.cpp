@@ -101,11 +101,13 @@ TEST_CASE("build takes every setting over", "[build]") {
     CHECK(plain.placer != nullptr);
     CHECK_FALSE(plain.until.has_value());
     CHECK_FALSE(plain.enforce_estimate);
+    CHECK(plain.preemption.free());
     CHECK_FALSE(plain.sample_every.has_value());
     CHECK(plain.observers.empty());
 
     s.until = 90min;
     s.enforce_estimate = true;
+    s.scheduler.preemption = {.checkpoint_interval = 30min, .checkpoint = 20s, .restart = 60s};
     s.output.telemetry = 60s;
     s.fleet.pool_gpus.reset();
     s.fleet.nodes = {.gpus = 16, .count = 3};
@@ -117,6 +119,9 @@ TEST_CASE("build takes every setting over", "[build]") {
     CHECK(full.sources.size() == 2);
     CHECK(full.until == 90min);
     CHECK(full.enforce_estimate);
+    CHECK(full.preemption.checkpoint_interval == 30min);
+    CHECK(full.preemption.checkpoint == 20s);
+    CHECK(full.preemption.restart == 60s);
     CHECK(full.sample_every == 60s);
 }
 
@@ -152,6 +157,37 @@ TEST_CASE("options reach the policy that they are for", "[build]") {
     s.scheduler.las.thresholds = {
         {gpu_time{60} * 1'000'000'000}, {gpu_time{300} * 1'000'000'000}, {gpu_time{900} * 1'000'000'000}};
     CHECK(run(s).preemptions > usual);
+}
+
+TEST_CASE("the options of the sharing policies arrive", "[build]") {
+    scenario::scenario s = typed("priority");
+    s.workload[0].synthetic->rate = {0.05};
+    s.workload[0].synthetic->users = scenario::user_mix{.count = 4, .zipf = 1, .groups = 2};
+    s.workload[0].synthetic->priorities = {{0, 3.0}, {5, 1.0}};
+    const auto usual = run(s);
+    CHECK(usual.preemptions > 0);
+    s.scheduler.priority.preempt_above = 6;
+    CHECK(run(s).preemptions == 0);
+    const double strict = run(s).wait_s->mean;
+    s.scheduler.priority.backfill = true;
+    CHECK(run(s).wait_s->mean < strict);
+
+    s.scheduler.policy = "fair-share";
+    CHECK(run(s).preemptions == 0);
+    s.scheduler.fair_share.groups = {{.name = "group-1", .quota = 4}, {.name = "group-2", .quota = 4}};
+    CHECK(run(s).preemptions > 0);
+    s.scheduler.fair_share.reclaim = false;
+    CHECK(run(s).preemptions == 0);
+
+    s.scheduler.policy = "drf";
+    const double by_user = run(s).wait_s->mean;
+    s.scheduler.drf.skip = true;
+    CHECK(run(s).wait_s->mean < by_user);
+    s.scheduler.drf.skip = false;
+    s.scheduler.drf.by = scenario::share_owner::group;
+    CHECK(run(s).wait_s->mean != by_user);
+    s.scheduler.drf.weights = {{.name = "group-1", .weight = 100}};
+    CHECK(run(s).wait_s->mean != by_user);
 }
 
 TEST_CASE("traces are opened by the caller", "[build]") {

@@ -104,6 +104,10 @@ workload:
 scheduler:
   policy: fifo
   placer: first-fit
+  preemption:
+    checkpoint_interval: none
+    checkpoint: "0 s"
+    restart: "0 s"
   las:
     thresholds: ["1 GPU-h", "10 GPU-h"]
   sjf:
@@ -131,6 +135,14 @@ scheduler:
   ftf:
     lease: "20 min"
     fairness: 0.8
+  priority:
+    backfill: false
+    preempt_above: 1
+  fair-share:
+    reclaim: true
+  drf:
+    by: user
+    skip: false
   decision_time: "0 s"
   decision_time_per_job: "0 s"
 output:
@@ -189,7 +201,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 173);
+    CHECK(keys.size() == 193);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -256,6 +268,32 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         CHECK(refusal(s) == "accepted");
         for (int i = 1; i <= 65; ++i) s.scheduler.las.thresholds.push_back({i});
         CHECK(refusal(s) == "error: scheduler.las.thresholds: too many thresholds (65); write at most 64");
+    }
+    SECTION("groups and weights") {
+        auto& groups = s.scheduler.fair_share.groups;
+        groups = {{.name = "a"}, {.name = "b", .parent = "a", .quota = 3}};
+        s.scheduler.drf.weights = {{.name = "a", .weight = 2}, {.name = "b", .weight = 1}};
+        CHECK(refusal(s) == "accepted");
+        groups[0].parent = "b";
+        CHECK(refusal(s) ==
+              "error: scheduler.fair-share.groups.0.parent: no group before it has this name (b); list the parent "
+              "first");
+        groups[0] = {.name = "b"};
+        CHECK(refusal(s) == "error: scheduler.fair-share.groups.1.name: another one has this name (b); name each once");
+        groups[1].name.clear();
+        CHECK(refusal(s) == "error: scheduler.fair-share.groups.1.name: is empty; write a name");
+        groups[1] = {.name = "c", .weight = 0};
+        CHECK(refusal(s) == "error: scheduler.fair-share.groups.1.weight: too small (0); write at least 1");
+        groups.clear();
+        s.scheduler.drf.weights[1].name = "a";
+        CHECK(refusal(s) == "error: scheduler.drf.weights.1.name: another one has this name (a); name each once");
+        s.scheduler.drf.weights.clear();
+        s.scheduler.priority.preempt_above = 0;
+        CHECK(refusal(s) == "error: scheduler.priority.preempt_above: too small (0); write at least 1");
+        s.scheduler.priority.preempt_above = 1;
+        s.scheduler.preemption.checkpoint_interval = duration::zero();
+        CHECK(refusal(s) ==
+              "error: scheduler.preemption.checkpoint_interval: too small (\"0 s\"); write at least \"1 ns\"");
     }
     SECTION("synthetic jobs") {
         s.workload.push_back(synthetic_entry());

@@ -1,0 +1,95 @@
+#pragma once
+/// \file
+/// What a run of a job takes beside its work: restarting after a preemption, and pauses to write checkpoints.
+///
+/// The time of a run, from its start: `reload` (the checkpoint of the preemption before), `restart`, then work. With an
+/// `interval` the job pauses for `pause` whenever it has worked so long since the last pause, except at its end;
+/// progress is kept when the pause is over. Without one all progress is kept. Integers; pure functions, O(1).
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/core/wide.hpp>
+
+#include <algorithm>
+#include <optional>
+
+namespace ampacity {
+
+/// What a part of a run was spent on. The first three add up to the time of the run.
+struct run_time {
+    duration worked{};
+    duration checkpoint{};  ///< in pauses, and writing what the preemption before had left
+    duration restart{};
+    duration kept{};  ///< of `worked`: what a preemption at its end does not lose
+
+    friend constexpr bool operator==(const run_time&, const run_time&) = default;
+};
+
+/// The costs of one run. \pre interval > 0; sums of an interval and a pause stay below 292 years
+struct run_costs {
+    duration reload{};                    ///< first, account `checkpoint`
+    duration restart{};                   ///< then, account `restart`
+    duration interval = duration::max();  ///< work between two pauses; max: none
+    duration pause{};                     ///< account `checkpoint`
+
+    /// How long a run that works so long lasts; `duration::max()` beyond the range. \pre work >= 0
+    [[nodiscard]] constexpr duration length(duration work) const noexcept {
+        int128 ns = int128{ticks(work)} + ticks(reload) + ticks(restart);
+        if (interval != duration::max() && work > duration::zero())
+            ns += int128{(ticks(work) - 1) / ticks(interval)} * ticks(pause);
+        return ns < ticks(duration::max()) ? duration{static_cast<std::int64_t>(ns)} : duration::max();
+    }
+
+    /// What the first `elapsed` of a run that has not finished before went on. \pre elapsed >= 0
+    [[nodiscard]] constexpr run_time spend(duration elapsed) const noexcept {
+        run_time out;
+        out.checkpoint = std::min(elapsed, reload);
+        elapsed -= out.checkpoint;
+        out.restart = std::min(elapsed, restart);
+        elapsed -= out.restart;
+        if (interval == duration::max()) {
+            out.worked = out.kept = elapsed;
+            return out;
+        }
+        const std::int64_t written = elapsed / (interval + pause);
+        const duration since = elapsed - written * (interval + pause);
+        out.kept = written * interval;
+        out.worked = out.kept + std::min(since, interval);
+        out.checkpoint += written * pause + std::max(since - interval, duration::zero());
+        return out;
+    }
+};
+
+/// What preemption costs in a scenario.
+struct preemption_options {
+    std::optional<duration> checkpoint_interval{};  ///< none: all progress is kept
+    duration checkpoint{};                          ///< to write one
+    duration restart{};                             ///< of a run that follows a preemption
+
+    [[nodiscard]] constexpr bool free() const noexcept {
+        return !checkpoint_interval && checkpoint == duration::zero() && restart == duration::zero();
+    }
+};
+
+/// The costs of a job's first run and of those that follow a preemption. Without an interval a checkpoint is written at
+/// each preemption, and booked at the beginning of the next run.
+struct preemption_costs {
+    run_costs first{};
+    run_costs resumed{};
+
+    constexpr preemption_costs() = default;
+    explicit constexpr preemption_costs(const preemption_options& o) {
+        if (o.checkpoint_interval)
+            first = {.interval = *o.checkpoint_interval, .pause = o.checkpoint};
+        else
+            resumed.reload = o.checkpoint;
+        resumed.restart = o.restart;
+        resumed.interval = first.interval;
+        resumed.pause = first.pause;
+    }
+
+    [[nodiscard]] constexpr const run_costs& of(bool was_preempted) const noexcept {
+        return was_preempted ? resumed : first;
+    }
+};
+
+}  // namespace ampacity

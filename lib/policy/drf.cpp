@@ -1,0 +1,139 @@
+#include "builtin.hpp"
+#include "job_lists.hpp"
+#include "owner_table.hpp"
+
+#include <ampacity/core/wide.hpp>
+
+#include <boost/intrusive/set.hpp>
+
+#include <array>
+#include <deque>
+
+namespace ampacity::policy {
+namespace {
+
+/// What jobs take. GPUs are all that a job asks for; the GPU types of a mixed fleet would be further entries.
+constexpr std::size_t num_resources = 1;
+using amounts = std::array<std::uint64_t, num_resources>;
+
+amounts wanted_by(const view& v, job_id job) { return {v[job].demand.gpus}; }
+amounts capacity_of(const view& v) { return {v.capacity.empty.free_gpus()}; }
+
+struct fraction {
+    std::uint64_t part = 0;
+    std::uint64_t whole = 1;
+};
+
+bool less(const fraction& a, const fraction& b) noexcept {
+    return uint128{a.part} * b.whole < uint128{b.part} * a.whole;
+}
+
+/// The largest of the shares in the resources.
+fraction dominant_share(const amounts& used, const amounts& capacity) noexcept {
+    fraction most{used[0], capacity[0]};
+    for (std::size_t r = 1; r != num_resources; ++r) {
+        if (const fraction f{used[r], capacity[r]}; less(most, f)) most = f;
+    }
+    return most;
+}
+
+using hook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
+                                             boost::intrusive::optimize_size<true>>;
+
+/// Who jobs belong to.
+struct owner : hook {
+    std::uint64_t weight = 1;
+    std::size_t queue = 0;  ///< its waiting jobs, in submit order
+    amounts used{};
+    fraction share{};
+    std::uint64_t head_order = 0;  ///< of its first waiting job
+};
+
+/// Least dominant share per weight first, then the one whose first job has waited longest.
+struct owner_order {
+    bool operator()(const owner& a, const owner& b) const noexcept {
+        const uint128 of_a = uint128{a.share.part} * b.share.whole * b.weight;
+        const uint128 of_b = uint128{b.share.part} * a.share.whole * a.weight;
+        return of_a != of_b ? of_a < of_b : a.head_order < b.head_order;
+    }
+};
+
+/// Dominant resource fairness by progressive filling (docs/policies/drf.md). Owners with waiting jobs are kept in
+/// order, so that a start or an end costs O(log owners).
+class drf final : public policy {
+public:
+    explicit drf(const drf_options& o) : by_group_(o.by_group), skip_(o.skip) {
+        for (const auto& [name, weight] : o.weights) owners_[row_of(name)].weight = weight;
+    }
+
+    void on_submit(const view& v, job_id job) override {
+        const std::uint32_t row = row_of(name_of(v, job));
+        owner_of_.grow_to(index(job) + 1, 0);
+        owner_of_[index(job)] = row;
+        owner& o = owners_[row];
+        const bool first = queues_.first(o.queue) == none<job_id>;
+        queues_.push_back(o.queue, job);
+        if (first) wait(v, o);
+    }
+
+    void on_finish(const view& v, job_id job) override {
+        owner& o = owners_[owner_of_[index(job)]];
+        const bool waits = queues_.first(o.queue) != none<job_id>;
+        if (waits) waiting_.erase(waiting_.iterator_to(o));
+        const amounts wanted = wanted_by(v, job);
+        for (std::size_t r = 0; r != num_resources; ++r) o.used[r] -= wanted[r];
+        if (waits) wait(v, o);
+    }
+
+    void decide(const view& v, plan& p) override {
+        passed_over_.clear();
+        while (!waiting_.empty() && v.capacity.free.free_gpus() != 0) {
+            owner& o = *waiting_.begin();
+            const job_id job = queues_.first(o.queue);
+            const bool started = p.start(job);
+            if (!started && !skip_) break;
+            waiting_.erase(waiting_.begin());
+            if (!started) {
+                passed_over_.push_back(&o);
+                continue;
+            }
+            queues_.erase(o.queue, job);
+            const amounts wanted = wanted_by(v, job);
+            for (std::size_t r = 0; r != num_resources; ++r) o.used[r] += wanted[r];
+            if (queues_.first(o.queue) != none<job_id>) wait(v, o);
+        }
+        for (owner* o : passed_over_) waiting_.insert(*o);
+    }
+
+private:
+    [[nodiscard]] std::string_view name_of(const view& v, job_id job) const {
+        if (v.owners == nullptr) return {};
+        return by_group_ ? v.owners->group(job) : v.owners->user(job);
+    }
+    std::uint32_t row_of(std::string_view name) {
+        const auto [row, fresh] = names_.row(name);
+        if (fresh) owners_.emplace_back().queue = queues_.add();
+        return row;
+    }
+    /// Puts an owner in its place. \pre it has a waiting job
+    void wait(const view& v, owner& o) {
+        o.share = dominant_share(o.used, capacity_of(v));
+        o.head_order = v[queues_.first(o.queue)].order;
+        waiting_.insert(o);
+    }
+
+    bool by_group_;
+    bool skip_;
+    owner_table names_;
+    std::deque<owner> owners_;
+    pod_vector<std::uint32_t> owner_of_;  // by job_id
+    job_lists queues_;
+    boost::intrusive::set<owner, boost::intrusive::compare<owner_order>> waiting_;
+    std::vector<owner*> passed_over_;
+};
+
+}  // namespace
+
+std::unique_ptr<policy> make_drf(const drf_options& options) { return std::make_unique<drf>(options); }
+
+}  // namespace ampacity::policy

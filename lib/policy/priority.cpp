@@ -1,0 +1,244 @@
+#include "builtin.hpp"
+#include "eviction.hpp"
+#include "job_lists.hpp"
+#include "ordered_jobs.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <limits>
+
+namespace ampacity::policy {
+namespace {
+
+/// Preemptive priorities (docs/policies/priority.md). Running jobs lie in one list per priority, in order of their
+/// starts, so that those to be preempted are found from the end of the lowest; the GPUs of each list are counted, so
+/// that a head that cannot be helped costs no search.
+class priority final : public policy {
+public:
+    explicit priority(const priority_options& o) : backfill_(o.backfill), preempt_above_(o.preempt_above) {}
+
+    void on_submit(const view& v, job_id job) override { enqueue(v, job); }
+    void on_finish(const view& v, job_id job) override { stop(v, job); }
+
+    void decide(const view& v, plan& p) override {
+        while (!queue_.empty()) {
+            const ranked_job head = queue_.first();
+            if (!p.start(head.job) && !make_room(v, p, head.job)) break;
+            begin(v, head);
+        }
+        if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
+    }
+
+private:
+    /// The running jobs of one priority.
+    struct level {
+        std::int32_t priority = 0;
+        std::size_t list = 0;
+        std::uint64_t gpus = 0;
+    };
+
+    /// Waiting jobs of one demand, for backfill.
+    struct lane {
+        explicit lane(fleet::demand d) : demand(d) {}
+        fleet::demand demand;
+        ordered_jobs by_rank;
+        ordered_jobs by_length;  ///< how long they would run by their planning estimate
+    };
+
+    static constexpr ranked_job last_rank{.key = std::numeric_limits<std::uint64_t>::max(),
+                                          .order = std::numeric_limits<std::uint64_t>::max(),
+                                          .job = none<job_id>};
+
+    /// Falls as the priority rises; at least 1.
+    static std::uint64_t key_of(std::int64_t priority) {
+        return static_cast<std::uint64_t>(std::int64_t{std::numeric_limits<std::int32_t>::max()} + 1 - priority);
+    }
+    static ranked_job place_of(const view& v, job_id job) {
+        return {.key = key_of(v[job].priority), .order = v[job].order, .job = job};
+    }
+    static ranked_job length_of(const view& v, job_id job) {
+        return {.key = static_cast<std::uint64_t>(ticks(v.remaining_time(job))), .order = v[job].order, .job = job};
+    }
+    /// Jobs of at most this priority may be preempted for `job`.
+    [[nodiscard]] std::int64_t below(const view& v, job_id job) const { return v[job].priority - preempt_above_; }
+
+    level& level_of(std::int32_t of) {
+        auto at = std::lower_bound(levels_.begin(), levels_.end(), of,
+                                   [](const level& l, std::int32_t p) { return l.priority < p; });
+        if (at == levels_.end() || at->priority != of)
+            at = levels_.insert(at, {.priority = of, .list = running_.add()});
+        return *at;
+    }
+
+    lane& lane_of(fleet::demand wanted) {
+        const auto same = [wanted](const lane& l) { return l.demand == wanted; };
+        const auto at = std::find_if(lanes_.begin(), lanes_.end(), same);
+        return at != lanes_.end() ? *at : lanes_.emplace_back(wanted);
+    }
+    void enqueue(const view& v, job_id job) {
+        queue_.insert(place_of(v, job));
+        if (!backfill_) return;
+        lane& l = lane_of(v[job].demand);
+        l.by_rank.insert(place_of(v, job));
+        l.by_length.insert(length_of(v, job));
+    }
+    /// A queued job runs.
+    void begin(const view& v, const ranked_job& e) {
+        queue_.erase(e);
+        if (backfill_) {
+            lane& l = lane_of(v[e.job].demand);
+            l.by_rank.erase(e);
+            l.by_length.erase(length_of(v, e.job));
+        }
+        level& l = level_of(v[e.job].priority);
+        running_.push_back(l.list, e.job);
+        l.gpus += v[e.job].demand.gpus;
+    }
+    void stop(const view& v, job_id job) {
+        level& l = level_of(v[job].priority);
+        running_.erase(l.list, job);
+        l.gpus -= v[job].demand.gpus;
+    }
+
+    /// Calls `f(job)` for each running job that may be preempted for one of this limit, until it is true; was it?
+    template <class F>
+    bool for_victims(std::int64_t limit, F f) const {
+        for (const level& l : levels_) {
+            if (l.priority > limit) return false;
+            for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
+                if (f(job)) return true;
+            }
+        }
+        return false;
+    }
+
+    /// Could there be so many GPUs without the jobs up to this priority?
+    [[nodiscard]] bool could_have(const view& v, std::int64_t limit, std::uint32_t wanted) const {
+        std::uint64_t gpus = v.capacity.free.free_gpus();
+        bool any = false;
+        for (const level& l : levels_) {
+            if (l.priority > limit) break;
+            gpus += l.gpus;
+            any = any || l.gpus != 0;
+        }
+        // An exclusive job that goes gives back all of its racks.
+        return any && (gpus >= wanted || v.capacity.free.has_racks());
+    }
+
+    /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is.
+    bool make_room(const view& v, plan& p, job_id job) {
+        const std::int64_t limit = below(v, job);
+        const fleet::demand wanted = v[job].demand;
+        if (!could_have(v, limit, wanted.gpus)) return false;
+        victims_.begin(v, wanted);
+        if (!for_victims(limit, [&](job_id victim) { return victims_.take(v, victim); })) return false;
+        victims_.spare(v);
+        for (const job_id victim : victims_.jobs()) {
+            stop(v, victim);
+            p.preempt(victim);
+            enqueue(v, victim);
+        }
+        return p.start(job);
+    }
+
+    /// When the head, for which all that it may preempt counts as free, would fit; `then_` is what is free then.
+    [[nodiscard]] std::uint64_t find_shadow(const view& v, job_id head) {
+        const std::int64_t limit = below(v, head);
+        then_ = v.capacity.free;
+        ends_.clear();
+        for (const level& l : levels_) {
+            for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
+                if (l.priority <= limit)
+                    then_.give(v[job].demand, v.held(job));
+                else
+                    ends_.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
+            }
+        }
+        std::sort(ends_.begin(), ends_.end(), before);
+        for (std::size_t i = 0; i != ends_.size();) {
+            const std::uint64_t at = ends_[i].key;
+            for (; i != ends_.size() && ends_[i].key == at; ++i)
+                then_.give(v[ends_[i].job].demand, v.held(ends_[i].job));
+            if (fits(v.place, then_, v[head].demand)) return at;
+        }
+        return ~std::uint64_t{0};
+    }
+
+    /// Starts jobs behind the blocked head that do not delay it. What is free only shrinks, so taking the first that
+    /// may start, again and again, is the walk of the queue.
+    void backfill(const view& v, plan& p) {
+        const ranked_job head = queue_.first();
+        const std::uint64_t shadow_ns = find_shadow(v, head.job);
+        const auto window = [&v, shadow_ns](std::uint64_t length) {
+            return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
+        };
+        for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
+            ranked_job best = last_rank;
+            for (const lane& l : lanes_) {
+                if (l.by_rank.empty() || !fits(v.place, v.capacity.free, l.demand)) continue;
+                best = std::min(best, first_to_start(v, l, head.job, from, window), before);
+            }
+            if (best.job == none<job_id>) return;
+            const bool harmless = v[best.job].priority <= below(v, head.job) || window(length_of(v, best.job).key);
+            if (!harmless) take_at_shadow(v, v[best.job].demand);
+            if (!p.start(best.job)) return;
+            begin(v, best);
+            from = best;
+        }
+    }
+
+    /// The first job of a lane behind `from` that may start now; `last_rank` if there is none. \pre its jobs fit
+    template <class Window>
+    [[nodiscard]] ranked_job first_to_start(const view& v, const lane& l, job_id head, const ranked_job& from,
+                                            Window window) {
+        if (leaves_room(v, head, l.demand)) {
+            const auto next = l.by_rank.behind(from);
+            return next == l.by_rank.end() ? last_rank : *next;
+        }
+        ranked_job best = last_rank;
+        // Those that the head may preempt, from the most urgent of them on.
+        const std::int64_t limit = below(v, head);
+        if (limit >= std::numeric_limits<std::int32_t>::min()) {
+            const ranked_job above{.key = key_of(limit) - 1, .order = last_rank.order, .job = {}};
+            if (const auto next = l.by_rank.behind(std::max(from, above, before)); next != l.by_rank.end())
+                best = *next;
+        }
+        for (auto at = l.by_length.begin(); at != l.by_length.end() && window(at->key); ++at) {
+            const ranked_job e = place_of(v, at->job);
+            if (before(from, e) && before(e, best)) best = e;
+        }
+        return best;
+    }
+
+    /// Would the head still fit at the shadow with a job of this demand in place?
+    [[nodiscard]] bool leaves_room(const view& v, job_id head, fleet::demand wanted) {
+        take_at_shadow(v, wanted);
+        const bool room = fits(v.place, then_, v[head].demand);
+        then_.give(wanted, shares_);
+        return room;
+    }
+    /// Puts a job of this demand where it would start now. \pre it fits
+    void take_at_shadow(const view& v, fleet::demand wanted) {
+        shares_.clear();
+        const bool placed = place(v.place, v.capacity.free, wanted, shares_);
+        AMPACITY_ASSERT(placed);
+        then_.take(wanted, shares_);
+    }
+
+    bool backfill_;
+    std::int64_t preempt_above_;
+    ordered_jobs queue_;         // by falling priority
+    std::deque<lane> lanes_;     // only with backfill
+    job_lists running_;          // one per level, in order of start
+    std::vector<level> levels_;  // rising priority
+    eviction victims_;
+    fleet::free_index then_;
+    std::vector<ranked_job> ends_;
+    std::vector<fleet::gpu_share> shares_;
+};
+
+}  // namespace
+
+std::unique_ptr<policy> make_priority(const priority_options& options) { return std::make_unique<priority>(options); }
+
+}  // namespace ampacity::policy

@@ -1,0 +1,172 @@
+// Priorities, quotas and fair shares against their naive re-implementations: start, finish, preemptions, places and
+// GPU-time of each job, on random workloads of random owners, with and without costs of preemption.
+
+#include "support/cases.hpp"
+#include "support/catch.hpp"
+#include "support/engine_outcomes.hpp"
+#include "support/naive_sharing.hpp"
+#include "support/random_workload.hpp"
+
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+
+const std::vector<std::string> some_groups{"", "a", "b", "c", "d", "x", "y", "z"};
+const std::vector<std::string> some_users{"", "ann", "bob", "carl", "dora", "eve"};
+
+std::vector<naive::owned_job> random_jobs(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
+                                          std::size_t count) {
+    naive::test_random random(seed ^ 0x6f776e657273U);
+    const std::int64_t groups = random.between(1, static_cast<std::int64_t>(some_groups.size()) - 1);
+    const std::int64_t users = random.between(1, static_cast<std::int64_t>(some_users.size()) - 1);
+    const std::int64_t levels = random.between(0, 4);
+    std::vector<naive::owned_job> out;
+    for (const auto& j : naive::random_workload(seed, kind, where, count)) {
+        naive::owned_job o{.what = j};
+        o.what.priority = static_cast<std::int32_t>(random.between(0, levels)) - 1;
+        if (random.chance(2))
+            o.what.priority =
+                random.chance(50) ? std::numeric_limits<std::int32_t>::max() : std::numeric_limits<std::int32_t>::min();
+        o.group = some_groups[static_cast<std::size_t>(random.between(0, groups))];
+        o.user = some_users[static_cast<std::size_t>(random.between(0, users))];
+        out.push_back(o);
+    }
+    return out;
+}
+
+/// A tree of up to six groups whose quotas need not fit into the fleet.
+std::vector<naive::quota_group> random_groups(naive::test_random& random, const naive::fleet& where) {
+    const auto gpus = static_cast<std::int64_t>(naive::gpus_of(where));
+    std::vector<naive::quota_group> out;
+    for (const char* name : {"a", "x", "b", "y", "z", "top"}) {
+        if (random.chance(35)) continue;
+        naive::quota_group g{.name = name};
+        if (!out.empty() && random.chance(50))
+            g.parent = out[static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(out.size()) - 1))].name;
+        if (random.chance(75)) g.quota = static_cast<std::uint64_t>(random.between(0, gpus / 2 + 1));
+        g.weight = static_cast<std::uint64_t>(random.between(1, random.chance(50) ? 1 : 4));
+        out.push_back(g);
+    }
+    return out;
+}
+
+naive::sharing_options random_sharing(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
+                                      const std::string& policy) {
+    naive::test_random random(seed ^ 0x736861726573U);
+    naive::sharing_options how{.run = naive::random_options(seed, policy)};
+    how.backfill = random.chance(50);
+    how.preempt_above = random.chance(60) ? 1 : random.between(1, 3);
+    how.groups = random_groups(random, where);
+    how.reclaim = random.chance(80);
+    how.by_group = random.chance(40);
+    how.skip = random.chance(50);
+    for (const char* name : {"ann", "carl", "a", "x", "unknown"})
+        if (random.chance(40)) how.weights[name] = static_cast<std::uint64_t>(random.between(1, 5));
+    if (random.chance(50)) {
+        const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+        if (random.chance(60)) how.run.costs.checkpoint_interval_ns = random.between(1, 6) * tick;
+        how.run.costs.checkpoint_ns = random.chance(60) ? random.between(0, 2 * tick) : 0;
+        how.run.costs.restart_ns = random.chance(60) ? random.between(0, 3) * tick : 0;
+    }
+    return how;
+}
+
+policy::policy_options options_of(const naive::sharing_options& how) {
+    policy::policy_options o;
+    o.priority = {.backfill = how.backfill, .preempt_above = static_cast<std::uint32_t>(how.preempt_above)};
+    o.fair_share.reclaim = how.reclaim;
+    for (const auto& g : how.groups)
+        o.fair_share.groups.push_back({.name = g.name, .parent = g.parent, .quota = g.quota, .weight = g.weight});
+    o.drf.by_group = how.by_group;
+    o.drf.skip = how.skip;
+    o.drf.weights.assign(how.weights.begin(), how.weights.end());
+    return o;
+}
+
+struct engine_result {
+    std::vector<naive::outcome> jobs;
+    ledger books;
+};
+
+engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fleet& where,
+                     const naive::sharing_options& how) {
+    std::vector<std::string> texts{""};
+    std::vector<workload::job_request> requests;
+    const auto text_of = [&texts](const std::string& name) {
+        const auto row = static_cast<std::size_t>(std::find(texts.begin(), texts.end(), name) - texts.begin());
+        if (row == texts.size()) texts.push_back(name);
+        return static_cast<std::uint32_t>(row);
+    };
+    for (std::size_t i = 0; i != jobs.size(); ++i) {
+        auto r = naive::request(jobs[i].what, i);
+        r.user = jobs[i].user.empty() ? 0 : text_of(jobs[i].user);
+        r.group = jobs[i].group.empty() ? 0 : text_of(jobs[i].group);
+        requests.push_back(r);
+    }
+    naive::start_recorder seen;
+    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
+                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
+                 .sources = {},
+                 .policy = policy::make_policy(how.run.policy, options_of(how)),
+                 .placer = policy::make_placer(where.placer),
+                 .until = {},
+                 .enforce_estimate = how.run.enforce_estimate,
+                 .preemption = naive::costs_of(how.run.costs),
+                 .sample_every = {},
+                 .observers = {&seen}};
+    p.sources.push_back(std::make_unique<workload::vector_source>(std::move(requests), std::move(texts)));
+    if (how.run.until_ns) p.until = duration{*how.run.until_ns};
+    sim::simulation s(std::move(p));
+    s.run();
+    const ledger books = s.results().books;
+    return {.jobs = naive::outcomes_of(s, seen, jobs.size()), .books = books};
+}
+
+/// False after the first difference.
+bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy) {
+    const auto how = random_sharing(seed, kind, where, policy);
+    const auto jobs = random_jobs(seed, kind, where, 30);
+    const auto expected = naive::share(jobs, where, how);
+    const auto actual = engine(jobs, where, how);
+    for (std::size_t i = 0; i != jobs.size(); ++i) {
+        if (naive::describe(expected[i]) == naive::describe(actual.jobs[i])) continue;
+        INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
+                    << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer << " job "
+                    << i << " gpus " << jobs[i].what.gpus);
+        CHECK(naive::describe(actual.jobs[i]) == naive::describe(expected[i]));
+        return false;
+    }
+    CHECK(naive::same_overheads(actual.books, expected));
+    return true;
+}
+
+}  // namespace
+
+TEST_CASE("sharing policies on pools give the naive schedule", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    for (std::uint64_t seed = 0; seed != test::random_cases(200); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_pool(seed), policy)) return;
+        }
+    }
+}
+
+TEST_CASE("sharing policies on nodes give the naive schedule and places", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_nodes(seed, placer), policy)) return;
+        }
+    }
+}
