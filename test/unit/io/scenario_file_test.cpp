@@ -620,7 +620,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         auto& jobs = entry.synthetic.emplace();
         jobs.jobs = upto(1'000'000);
         jobs.rate = {0.001 + fraction() * 1000};
-        jobs.cv = fraction() * 20;
+        jobs.cv = fraction() * 19.9;
         jobs.duration = {some_duration(), fraction() * 10, some_duration()};
         for (std::uint64_t k = 1 + upto(3); k > 0; --k)
             jobs.gpus.push_back({1 + upto(1U << 31U), 1e-6 + std::ldexp(fraction(), static_cast<int>(upto(29)))});
