@@ -54,12 +54,12 @@ void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     }
     for (std::size_t i = 0; i != where.size(); ++i) {
         const auto& s = where[i];
-        const std::string node = "node " + std::to_string(index(s.node));
-        if (index(s.node) >= fleet_.free().num_nodes()) refuse(job, node + " does not exist");
-        if (s.gpus == 0) refuse(job, "no GPU of " + node + " is named");
-        if (!fleet_.free().is_free(s)) refuse(job, "GPUs of " + node + " are not free");
+        const auto node = [&s] { return "node " + std::to_string(index(s.node)); };
+        if (index(s.node) >= fleet_.free().num_nodes()) refuse(job, node() + " does not exist");
+        if (s.gpus == 0) refuse(job, "no GPU of " + node() + " is named");
+        if (!fleet_.free().is_free(s)) refuse(job, "GPUs of " + node() + " are not free");
         for (std::size_t k = 0; k != i; ++k) {
-            if (where[k].node == s.node) refuse(job, node + " is named twice");
+            if (where[k].node == s.node) refuse(job, node() + " is named twice");
         }
         gpus += static_cast<std::uint64_t>(std::popcount(s.gpus));
     }

@@ -5,7 +5,6 @@
 #include <ampacity/policy/placer.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace ampacity::policy {

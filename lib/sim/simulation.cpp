@@ -47,6 +47,15 @@ public:
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
           plan_(fleet_, seen_, allocations_, *placer_, costs_),
           names_(*this),
+          view_{.capacity = {.free = fleet_.free(), .empty = fleet_.empty()},
+                .health = {.nodes = fleet_.states()},
+                .jobs = {},
+                .allocations = allocations_,
+                .place = *placer_,
+                .oracle = policy::oracle_view{nullptr, sizeof(live_job)},
+                .more_stride = sizeof(live_job),
+                .costs = costs_,
+                .owners = &names_},
           kernel_(*this) {
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
@@ -166,6 +175,7 @@ private:
     fleet::allocation_arena allocations_;
     policy::plan plan_;
     names names_;
+    policy::view view_;
     kernel_type kernel_;
     std::vector<pod_vector<job_record>> records_;  // by source, by row
     std::uint64_t peak_queue_ = 0;
@@ -240,19 +250,14 @@ private:
         reached_ = now;
     }
 
-    [[nodiscard]] policy::view picture() const {
-        return {.now = kernel_.now(),
-                .capacity = {.free = fleet_.free(), .empty = fleet_.empty(), .up_gpus = fleet_.up_gpus()},
-                .headroom = {},
-                .health = {.nodes = fleet_.states()},
-                .jobs = seen_.span(),
-                .allocations = allocations_,
-                .place = *placer_,
-                .oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)},
-                .more_rows = reinterpret_cast<const char*>(live_jobs_.data()),
-                .more_stride = sizeof(live_job),
-                .costs = costs_,
-                .owners = &names_};
+    /// What the policy sees, as of now. One view serves the whole run: only what changes is written.
+    [[nodiscard]] const policy::view& picture() noexcept {
+        view_.now = kernel_.now();
+        view_.capacity.up_gpus = fleet_.up_gpus();
+        view_.jobs = seen_.span();
+        view_.oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)};
+        view_.more_rows = reinterpret_cast<const char*>(live_jobs_.data());
+        return view_;
     }
 
     /// All jobs that are submitted at this instant.

@@ -55,13 +55,13 @@ public:
     [[nodiscard]] bool is_pool() const noexcept { return gpus_per_node_ == 0; }
     /// GPUs of one node; 0 on a pool.
     [[nodiscard]] std::uint32_t gpus_per_node() const noexcept { return gpus_per_node_; }
-    [[nodiscard]] std::uint32_t num_nodes() const noexcept { return static_cast<std::uint32_t>(mask_.size()); }
+    [[nodiscard]] std::uint32_t num_nodes() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
     [[nodiscard]] std::uint64_t free_gpus() const noexcept { return free_gpus_; }
 
     /// Free GPUs of a node, as a mask.
-    [[nodiscard]] std::uint64_t free_mask(node_id node) const noexcept { return mask_[index(node)]; }
+    [[nodiscard]] std::uint64_t free_mask(node_id node) const noexcept { return nodes_[index(node)].offered; }
     /// GPUs of a node that jobs hold.
-    [[nodiscard]] std::uint64_t held_mask(node_id node) const noexcept { return held_[index(node)]; }
+    [[nodiscard]] std::uint64_t held_mask(node_id node) const noexcept { return nodes_[index(node)].held; }
     /// Nodes with exactly `c` free GPUs, 0 <= c <= gpus_per_node.
     [[nodiscard]] const node_set& nodes_with(std::uint32_t c) const noexcept { return nodes_with_[c]; }
     /// How many nodes have exactly `c` free GPUs.
@@ -103,7 +103,7 @@ public:
     // --- changes ----------------------------------------------------------------------------------------
 
     /// Are all GPUs of the share free?
-    [[nodiscard]] bool is_free(gpu_share s) const noexcept { return (s.gpus & ~mask_[index(s.node)]) == 0; }
+    [[nodiscard]] bool is_free(gpu_share s) const noexcept { return (s.gpus & ~nodes_[index(s.node)].offered) == 0; }
     /// Could a job of this demand have exactly these GPUs? \pre nodes
     [[nodiscard]] bool is_free(demand wanted, std::span<const gpu_share> shares) const {
         for (const auto& s : shares) {
@@ -114,14 +114,15 @@ public:
 
     /// Takes GPUs of a node in service that no job holds.
     void take(gpu_share s) {
-        AMPACITY_ASSERT(out_[index(s.node)] == 0 && (s.gpus & held_[index(s.node)]) == 0 &&
-                        (s.gpus & ~full_mask(gpus_per_node_)) == 0);
-        hold(s.node, held_[index(s.node)] | s.gpus);
+        const node_row& n = nodes_[index(s.node)];
+        AMPACITY_ASSERT((s.gpus & ~(n.in_service & ~n.held)) == 0);
+        hold(s.node, n.held | s.gpus);
     }
     /// Gives GPUs back that must be held.
     void give(gpu_share s) {
-        AMPACITY_ASSERT((s.gpus & ~held_[index(s.node)]) == 0);
-        hold(s.node, held_[index(s.node)] & ~s.gpus);
+        const node_row& n = nodes_[index(s.node)];
+        AMPACITY_ASSERT((s.gpus & ~n.held) == 0);
+        hold(s.node, n.held & ~s.gpus);
     }
 
     /// Takes a whole allocation: the number of GPUs from a pool, else the shares, which sum up to it.
@@ -157,7 +158,7 @@ public:
 
     /// Takes a node out of service, or puts it back. What jobs hold of it they keep.
     void set_in_service(node_id node, bool in_service) {
-        out_[index(node)] = in_service ? 0 : 1;
+        nodes_[index(node)].in_service = in_service ? full_mask(gpus_per_node_) : 0;
         offer(index(node));
         if (has_racks()) count_rack(topology_->rack_of(node));
     }
@@ -168,6 +169,12 @@ public:
     }
 
 private:
+    /// A node, as masks of its GPUs.
+    struct node_row {
+        std::uint64_t offered = 0;
+        std::uint64_t held = 0;
+        std::uint64_t in_service = 0;  ///< all, or none
+    };
     struct rack_state {
         std::uint32_t whole = 0;   ///< nodes
         std::uint32_t free = 0;    ///< GPUs
@@ -177,9 +184,7 @@ private:
 
     void make_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
         gpus_per_node_ = gpus_per_node;
-        mask_.assign(count, 0);
-        held_.assign(count, 0);
-        out_.assign(count, 0);
+        nodes_.assign(count, {.in_service = full_mask(gpus_per_node)});
         nodes_with_.assign(gpus_per_node + 1, node_set(count));
         count_with_.assign(gpus_per_node + 1, 0);
         any_free_ = node_set(count);
@@ -199,15 +204,15 @@ private:
         }
     }
     void offer_all() {
-        for (std::size_t row = 0; row != mask_.size(); ++row) offer(row);
+        for (std::size_t row = 0; row != nodes_.size(); ++row) offer(row);
         for (std::uint32_t r = 0; r != racks_.size(); ++r) count_rack(r);
     }
 
     /// Jobs hold these GPUs of the node from now on.
     void hold(node_id node, std::uint64_t held) {
         const std::size_t row = index(node);
-        const bool was_in_use = held_[row] != 0;
-        held_[row] = held;
+        const bool was_in_use = nodes_[row].held != 0;
+        nodes_[row].held = held;
         if (!has_racks()) {
             offer(row);
             return;
@@ -240,19 +245,19 @@ private:
 
     /// Updates what a node offers.
     void offer(std::size_t row) {
-        std::uint64_t mask = out_[row] != 0 ? 0 : full_mask(gpus_per_node_) & ~held_[row];
+        std::uint64_t mask = nodes_[row].in_service & ~nodes_[row].held;
         if (has_racks() && mask != 0) {
             const std::uint32_t rack = topology_->rack_of(node_id{static_cast<std::uint32_t>(row)});
             const rack_state& r = racks_[rack];
-            if (r.locked || (held_[row] == 0 && r.in_use >= topology_->rack_at(rack).usable)) mask = 0;
+            if (r.locked || (nodes_[row].held == 0 && r.in_use >= topology_->rack_at(rack).usable)) mask = 0;
         }
         change(static_cast<std::uint32_t>(row), mask);
     }
 
     void change(std::uint32_t row, std::uint64_t mask) noexcept {
-        const auto before = static_cast<std::uint32_t>(std::popcount(mask_[row]));
+        const auto before = static_cast<std::uint32_t>(std::popcount(nodes_[row].offered));
         const auto after = static_cast<std::uint32_t>(std::popcount(mask));
-        mask_[row] = mask;
+        nodes_[row].offered = mask;
         if (before == after) return;
         nodes_with_[before].erase(row);
         nodes_with_[after].insert(row);
@@ -301,7 +306,7 @@ private:
             if (wanted.exclusive && !is_untouched(rack)) return false;
             std::uint32_t opened = 0;
             for (const auto& s : shares) {
-                if (topology_->rack_of(s.node) == rack && held_[index(s.node)] == 0) ++opened;
+                if (topology_->rack_of(s.node) == rack && nodes_[index(s.node)].held == 0) ++opened;
             }
             if (racks_[rack].in_use + opened > topology_->rack_at(rack).usable) return false;
         }
@@ -310,9 +315,7 @@ private:
 
     std::uint64_t free_gpus_ = 0;
     std::uint32_t gpus_per_node_ = 0;
-    std::vector<std::uint64_t> mask_;        // (nodes) bit i: GPU i is free
-    std::vector<std::uint64_t> held_;        // (nodes) bit i: a job holds GPU i
-    std::vector<std::uint8_t> out_;          // (nodes) not in service
+    std::vector<node_row> nodes_;
     std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
     std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
     node_set any_free_;
