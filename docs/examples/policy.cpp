@@ -1,6 +1,7 @@
 // Module policy: built-in policies and placers, what a policy sees, what it proposes.
 #include "example.hpp"
 
+#include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/policy/class_queue.hpp>
 #include <ampacity/policy/job_view.hpp>
 #include <ampacity/policy/placer.hpp>
@@ -39,7 +40,7 @@ struct stage {
     policy::job_table jobs;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
-    policy::plan plan{fleet, jobs, allocations, *placer};
+    policy::checked_plan plan{fleet, jobs, allocations, *placer};
     std::vector<duration> work{1h, 2h};
 
     stage() {

@@ -209,7 +209,7 @@ private:
         if (!v.capacity.free.has_racks()) return v.capacity.free.free_gpus();
         std::uint64_t held = 0;
         for (auto e = running_.begin(); e != running_.end(); ++e) held += v[e->job].demand.gpus;
-        const std::uint64_t all = std::min(v.capacity.up_gpus, v.capacity.empty.free_gpus());
+        const std::uint64_t all = v.capacity.usable_gpus();
         return all - std::min(all, held);
     }
 

@@ -17,7 +17,7 @@ constexpr std::size_t num_resources = 1;
 using amounts = std::array<std::uint64_t, num_resources>;
 
 amounts wanted_by(const view& v, job_id job) { return {v[job].demand.gpus}; }
-amounts capacity_of(const view& v) { return {v.capacity.empty.free_gpus()}; }
+amounts capacity_of(const view& v) { return {v.capacity.usable_gpus()}; }
 
 struct fraction {
     std::uint64_t part = 0;

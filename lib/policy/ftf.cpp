@@ -96,7 +96,7 @@ private:
         duration whole = time_for(j.estimate, j.speed);
         if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
         const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
-        const std::uint64_t gpus = std::max(v.capacity.up_gpus, j.demand.gpus * active);
+        const std::uint64_t gpus = std::max(v.capacity.usable_gpus(), j.demand.gpus * active);
         bidders_.push_back({.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job});
         least_gpus_ = std::min(least_gpus_, j.demand.gpus);
     }

@@ -6,6 +6,7 @@
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/kernel/kernel.hpp>
+#include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
@@ -173,7 +174,7 @@ private:
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
     fleet::allocation_arena allocations_;
-    policy::plan plan_;
+    policy::checked_plan plan_;
     names names_;
     policy::view view_;
     kernel_type kernel_;

@@ -6,17 +6,13 @@
 /// Each proposal is checked when it is made and shows in the view at once: a started job's GPUs are no longer
 /// free, a preempted job's are. An impossible proposal throws `plan_error`, naming the job, the node and the
 /// reason, after every proposal of the plan has been taken back: the fleet is never corrupted. A policy that catches
-/// the error does not save the run. What policies call is virtual, so that a plug-in finds it without this library.
-/// Nothing allocates in steady state. Not thread-safe.
+/// the error does not save the run. The class is an interface, so that a plug-in needs nothing of this library, its
+/// type information included; `checked_plan` is what the simulation hands out. Not thread-safe.
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
-#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
-#include <ampacity/fleet/fleet_state.hpp>
-#include <ampacity/policy/job_view.hpp>
-#include <ampacity/policy/placer.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -42,9 +38,6 @@ struct action {
 
 class plan {
 public:
-    /// Used by the simulation; `jobs`, `fleet`, `allocations` and `costs` outlive the plan.
-    plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
-         const preemption_costs* costs = nullptr);
     plan(const plan&) = delete;
     plan& operator=(const plan&) = delete;
     virtual ~plan() = default;
@@ -52,70 +45,51 @@ public:
     /// Starts a queued job now, on GPUs that the scenario's placer chooses. False, and nothing happens, if there
     /// is no place for it.
     /// \throws plan_error if the job is not queued
-    virtual bool start(job_id job);
+    virtual bool start(job_id job) = 0;
 
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
-    virtual void start(job_id job, std::span<const fleet::gpu_share> where);
+    virtual void start(job_id job, std::span<const fleet::gpu_share> where) = 0;
 
     /// Stops a running job; it goes back to the queue and keeps its progress, as far as a checkpoint interval lets it,
     /// but for that of the last `lost` of its run, which goes to the account of that name. So a policy with a cost of
     /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
     /// and then starting a job in the same plan moves it, and counts as a preemption.
     /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
-    virtual void preempt(job_id job, duration lost);
+    virtual void preempt(job_id job, duration lost) = 0;
     /// Keeping all of its progress.
     void preempt(job_id job) { preempt(job, duration::zero()); }
 
     /// Removes a queued job for good. \throws plan_error if the job is not queued
-    virtual void reject(job_id job);
+    virtual void reject(job_id job) = 0;
 
     /// Asks for an `on_tick` and a pass at `when`, which replaces an earlier wish; `never` withdraws it.
     /// \throws plan_error if `when` is not in the future
-    virtual void wake_at(instant when);
+    virtual void wake_at(instant when) = 0;
 
     /// Actions that no model supports yet: refused with a message, so that a policy cannot believe that they
     /// happened. \throws plan_error always
-    virtual void resize(job_id job, std::uint32_t gpus);
-    virtual void migrate(job_id job, std::span<const fleet::gpu_share> where);
-    virtual void drain(node_id node);
-    virtual void undrain(node_id node);
-    virtual void set_cap(node_id node, double power_w);
+    virtual void resize(job_id job, std::uint32_t gpus) = 0;
+    virtual void migrate(job_id job, std::span<const fleet::gpu_share> where) = 0;
+    virtual void drain(node_id node) = 0;
+    virtual void undrain(node_id node) = 0;
+    virtual void set_cap(node_id node, double power_w) = 0;
 
     /// What has been proposed so far, in order.
     [[nodiscard]] std::span<const action> actions() const noexcept { return actions_; }
     /// The wish to be woken, if one was made.
     [[nodiscard]] std::optional<instant> wake_up() const noexcept { return wake_up_; }
-
-    /// Begins a new plan at `now`; used by the simulation.
-    void begin(instant now);
-    /// Takes every proposal back, newest first.
-    void roll_back();
-    /// \throws plan_error if a proposal was impossible, also where the policy has caught the error; used by the
-    /// simulation
+    /// \throws plan_error if a proposal was impossible, also where the policy has caught the error
     void check() const {
         if (!refusal_.empty()) [[unlikely]]
             throw plan_error(refusal_);
     }
 
-private:
-    job_view& checked(job_id job, job_state wanted, const char* verb);
-    void commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where);
-    [[nodiscard]] std::string name_of(job_id job) const;
-    [[nodiscard]] bool find_place(job_id job, const job_view& j);
-    [[noreturn]] void refuse(job_id job, const std::string& why);
-    [[noreturn]] void refuse(const std::string& text);
-    [[noreturn]] void unsupported(const char* what);
+protected:
+    plan() = default;
 
-    fleet::fleet_state& fleet_;
-    job_table& jobs_;
-    fleet::allocation_arena& allocations_;
-    const placer& placer_;
-    const preemption_costs* costs_;
-    instant now_{};
     std::vector<action> actions_;
-    std::vector<fleet::gpu_share> scratch_;
     std::optional<instant> wake_up_;
-    std::string refusal_;  // why a proposal was impossible
+    std::string refusal_;  ///< why a proposal was impossible
 };
 
 }  // namespace ampacity::policy

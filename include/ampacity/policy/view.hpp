@@ -12,6 +12,7 @@
 #include <ampacity/policy/job_view.hpp>
 #include <ampacity/policy/placer.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -24,6 +25,9 @@ struct capacity_view {
     const fleet::free_index& free;   ///< what is free, after the plan's own proposals
     const fleet::free_index& empty;  ///< the fleet with no job on it
     std::uint64_t up_gpus = 0;       ///< GPUs of nodes in service
+
+    /// GPUs that jobs can hold at a time: those in service, without the spares of racks.
+    [[nodiscard]] std::uint64_t usable_gpus() const noexcept { return std::min(up_gpus, empty.free_gpus()); }
 };
 
 /// Power that feeds could still give. Empty until a fleet has feeds.

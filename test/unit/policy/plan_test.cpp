@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 
 #include <ampacity/core/error.hpp>
-#include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/checked_plan.hpp>
 
 #include <bit>
 #include <cstdint>
@@ -34,7 +34,7 @@ struct site {
     policy::job_table jobs;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
-    plan p{fleet, jobs, allocations, *placer};
+    policy::checked_plan p{fleet, jobs, allocations, *placer};
 
     explicit site(bool pool = false)
         : fleet(pool ? fleet::fleet_state::pool(32) : fleet::fleet_state::flat_nodes(4, 8)) {

@@ -2,7 +2,7 @@
 #include "support/catch.hpp"
 
 #include <ampacity/core/error.hpp>
-#include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/policy/registry.hpp>
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct racks {
     policy::job_table jobs;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
-    policy::plan p{fleet, jobs, allocations, *placer};
+    policy::checked_plan p{fleet, jobs, allocations, *placer};
 
     explicit racks(fleet::demand wanted) : fleet(fleet::fleet_state::racks(where(), 4)) {
         jobs.grow_to(3, {});

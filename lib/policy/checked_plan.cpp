@@ -2,7 +2,7 @@
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
-#include <ampacity/policy/plan.hpp>
+#include <ampacity/policy/checked_plan.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -10,21 +10,21 @@
 
 namespace ampacity::policy {
 
-plan::plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
-           const preemption_costs* costs)
+checked_plan::checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations,
+                           const placer& place, const preemption_costs* costs)
     : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place), costs_(costs) {
     constexpr std::uint64_t enough = 4096;  // beyond which a pass costs more than an allocation
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));
 }
 
-void plan::begin(instant now) {
+void checked_plan::begin(instant now) {
     now_ = now;
     actions_.clear();
     wake_up_.reset();
     refusal_.clear();
 }
 
-bool plan::start(job_id job) {
+bool checked_plan::start(job_id job) {
     job_view& j = checked(job, job_state::queued, "start");
     scratch_.clear();
     if (!find_place(job, j)) return false;
@@ -32,7 +32,7 @@ bool plan::start(job_id job) {
     return true;
 }
 
-bool plan::find_place(job_id job, const job_view& j) try {
+bool checked_plan::find_place(job_id job, const job_view& j) try {
     return place(placer_, fleet_.free(), j.demand, scratch_);
 } catch (const plugin_error& e) {
     diagnostic d = e.details();
@@ -41,7 +41,7 @@ bool plan::find_place(job_id job, const job_view& j) try {
     throw plugin_error(std::move(d));
 }
 
-void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
+void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     job_view& j = checked(job, job_state::queued, "start");
     std::uint64_t gpus = 0;
     if (fleet_.is_pool()) {
@@ -70,7 +70,7 @@ void plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     commit_start(job, j, where);
 }
 
-void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
+void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
     fleet_.take(j.demand, where);
     j.held = allocations_.store(where);
     j.state = job_state::running;
@@ -79,7 +79,7 @@ void plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_shar
     actions_.push_back({.kind = action_kind::start, .job = job});
 }
 
-void plan::preempt(job_id job, duration lost) {
+void checked_plan::preempt(job_id job, duration lost) {
     job_view& j = checked(job, job_state::running, "preempt");
     if (j.run_start == now_) {
         for (const auto& a : actions_) {
@@ -106,13 +106,13 @@ void plan::preempt(job_id job, duration lost) {
     j.was_preempted = true;
 }
 
-void plan::reject(job_id job) {
+void checked_plan::reject(job_id job) {
     job_view& j = checked(job, job_state::queued, "reject");
     j.state = job_state::absent;
     actions_.push_back({.kind = action_kind::reject, .job = job});
 }
 
-void plan::wake_at(instant when) {
+void checked_plan::wake_at(instant when) {
     if (when <= now_) {
         refuse("wake_at " + format_ns_as_seconds(ticks(when)) + " s is not after now, " +
                format_ns_as_seconds(ticks(now_)) + " s");
@@ -120,7 +120,7 @@ void plan::wake_at(instant when) {
     wake_up_ = when;
 }
 
-void plan::roll_back() {
+void checked_plan::roll_back() {
     for (; !actions_.empty(); actions_.pop_back()) {
         const action& a = actions_.back();
         job_view& j = jobs_[index(a.job)];
@@ -147,7 +147,7 @@ void plan::roll_back() {
     wake_up_.reset();
 }
 
-job_view& plan::checked(job_id job, job_state wanted, const char* verb) {
+job_view& checked_plan::checked(job_id job, job_state wanted, const char* verb) {
     if (index(job) >= jobs_.size() || jobs_[index(job)].state != wanted) {
         refuse(job, std::string{"cannot "} + verb + " it: it is not " +
                         (wanted == job_state::queued ? "queued" : "running"));
@@ -155,33 +155,33 @@ job_view& plan::checked(job_id job, job_state wanted, const char* verb) {
     return jobs_[index(job)];
 }
 
-std::string plan::name_of(job_id job) const {
+std::string checked_plan::name_of(job_id job) const {
     const bool known = index(job) < jobs_.size() && jobs_[index(job)].state != job_state::absent;
     return known ? "job number " + std::to_string(jobs_[index(job)].order) + " by arrival (id " +
                        std::to_string(index(job)) + ")"
                  : "job id " + std::to_string(index(job));
 }
 
-void plan::refuse(job_id job, const std::string& why) {
+void checked_plan::refuse(job_id job, const std::string& why) {
     const std::string name = name_of(job);
     refuse("the policy's plan at " + format_ns_as_seconds(ticks(now_)) + " s is impossible: " + name + ": " + why);
 }
 
-void plan::refuse(const std::string& text) {
+void checked_plan::refuse(const std::string& text) {
     roll_back();
     refusal_ = text;
     throw plan_error(text);
 }
 
-void plan::unsupported(const char* what) {
+void checked_plan::unsupported(const char* what) {
     refuse(std::string{"the policy proposed '"} + what +
            "', which no model of this version supports; use start, preempt, reject or wake_at");
 }
 
-void plan::resize(job_id, std::uint32_t) { unsupported("resize"); }
-void plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }
-void plan::drain(node_id) { unsupported("drain"); }
-void plan::undrain(node_id) { unsupported("undrain"); }
-void plan::set_cap(node_id, double) { unsupported("set_cap"); }
+void checked_plan::resize(job_id, std::uint32_t) { unsupported("resize"); }
+void checked_plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }
+void checked_plan::drain(node_id) { unsupported("drain"); }
+void checked_plan::undrain(node_id) { unsupported("undrain"); }
+void checked_plan::set_cap(node_id, double) { unsupported("set_cap"); }
 
 }  // namespace ampacity::policy
