@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_ranked.hpp"
+#include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
@@ -79,6 +80,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         how.quantum_gpu_ns *= 200;
     }
     auto jobs = naive::random_workload(seed, kind, where, 40);
+    if (!where.racks.empty()) naive::add_wishes(seed, jobs);
     naive::test_random random(seed ^ 0x7573657273U);
     for (naive::job& j : jobs) {
         j.user = static_cast<std::uint32_t>(random.between(0, 4));
@@ -86,7 +88,9 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
     }
     const auto expected = naive::replay(jobs, where, how);
     ledger books;
-    const auto actual = test::replay_by_engine(jobs, where, as_engine(how), &books);
+    test::engine_options engine = as_engine(how);
+    engine.options.topology_keeps_racks_whole = where.keep_racks_whole;
+    const auto actual = test::replay_by_engine(jobs, where, engine, &books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
@@ -117,6 +121,16 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
         GENERATE(from_range(std::vector<std::string>(naive::all_placers.begin(), naive::all_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_nodes(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule and places on racks") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
+        for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_racks(seed, placer), policy);
     }
     SUCCEED();
 }

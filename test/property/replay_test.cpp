@@ -116,10 +116,7 @@ TEST_CASE("every policy on racks gives the naive schedule and places") {
         GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
     std::size_t wrong = 0;
     for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
-        naive::test_random random(seed ^ 0x7261636b73U);
-        const auto sites = naive::random_sites(random, 5, 4);
-        naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
-        where.keep_racks_whole = placer == "topology" && random.chance(50);
+        const naive::fleet where = naive::random_racks(seed, placer);
         for (const auto kind : naive::all_flavours) {
             const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
             wrong += compare(seed, kind, where, how) ? 0U : 1U;

@@ -3,17 +3,17 @@
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
-#include "support/engine_outcomes.hpp"
+#include "support/engine_replay.hpp"
 #include "support/naive_sharing.hpp"
+#include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/policy/registry.hpp>
-#include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
 #include <limits>
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -30,7 +30,9 @@ std::vector<naive::owned_job> random_jobs(std::uint64_t seed, naive::flavour kin
     const std::int64_t users = random.between(1, static_cast<std::int64_t>(some_users.size()) - 1);
     const std::int64_t levels = random.between(0, 4);
     std::vector<naive::owned_job> out;
-    for (const auto& j : naive::random_workload(seed, kind, where, count)) {
+    auto jobs = naive::random_workload(seed, kind, where, count);
+    if (!where.racks.empty()) naive::add_wishes(seed, jobs);
+    for (const auto& j : jobs) {
         naive::owned_job o{.what = j};
         o.what.priority = static_cast<std::int32_t>(random.between(0, levels)) - 1;
         if (random.chance(2))
@@ -99,36 +101,30 @@ struct engine_result {
 
 engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fleet& where,
                      const naive::sharing_options& how) {
-    std::vector<std::string> texts{""};
-    std::vector<workload::job_request> requests;
-    const auto text_of = [&texts](const std::string& name) {
-        const auto row = static_cast<std::size_t>(std::find(texts.begin(), texts.end(), name) - texts.begin());
-        if (row == texts.size()) texts.push_back(name);
+    std::vector<std::string> names{""};
+    const auto number_of = [&names](const std::string& name) {
+        const auto row = static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin());
+        if (row == names.size()) names.push_back(name);
         return static_cast<std::uint32_t>(row);
     };
-    for (std::size_t i = 0; i != jobs.size(); ++i) {
-        auto r = naive::request(jobs[i].what, i);
-        r.user = jobs[i].user.empty() ? 0 : text_of(jobs[i].user);
-        r.group = jobs[i].group.empty() ? 0 : text_of(jobs[i].group);
-        requests.push_back(r);
+    std::vector<naive::job> numbered;
+    for (const naive::owned_job& j : jobs) {
+        numbered.push_back(j.what);
+        numbered.back().user = number_of(j.user);
+        numbered.back().group = number_of(j.group);
     }
-    naive::start_recorder seen;
-    sim::parts p{.fleet = where.pool_gpus != 0 ? fleet::fleet_state::pool(where.pool_gpus)
-                                               : fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node),
-                 .sources = {},
-                 .policy = policy::make_policy(how.run.policy, options_of(how)),
-                 .placer = policy::make_placer(where.placer),
-                 .until = {},
-                 .enforce_estimate = how.run.enforce_estimate,
-                 .preemption = naive::costs_of(how.run.costs),
-                 .sample_every = {},
-                 .observers = {&seen}};
-    p.sources.push_back(std::make_unique<workload::vector_source>(std::move(requests), std::move(texts)));
-    if (how.run.until_ns) p.until = duration{*how.run.until_ns};
-    sim::simulation s(std::move(p));
-    s.run();
-    const ledger books = s.results().books;
-    return {.jobs = naive::outcomes_of(s, seen, jobs.size()), .books = books};
+    policy::policy_options options = options_of(how);
+    options.topology_keeps_racks_whole = where.keep_racks_whole;
+    engine_result result;
+    result.jobs = test::replay_by_engine(numbered, where,
+                                         {.policy = how.run.policy,
+                                          .options = std::move(options),
+                                          .preemption = naive::costs_of(how.run.costs),
+                                          .enforce_estimate = how.run.enforce_estimate,
+                                          .until_ns = how.run.until_ns,
+                                          .names = std::move(names)},
+                                         &result.books);
+    return result;
 }
 
 /// False after the first difference.
@@ -167,6 +163,17 @@ TEST_CASE("sharing policies on nodes give the naive schedule and places", "[shar
     for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
         for (const auto kind : naive::all_flavours) {
             if (!compare(seed, kind, naive::random_nodes(seed, placer), policy)) return;
+        }
+    }
+}
+
+TEST_CASE("sharing policies on racks give the naive schedule and places", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
+    for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_racks(seed, placer), policy)) return;
         }
     }
 }

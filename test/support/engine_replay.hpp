@@ -26,12 +26,13 @@ struct engine_options {
     std::optional<std::int64_t> every_ns{};  ///< decides in rounds
     std::int64_t decision_ns = 0;
     std::int64_t decision_per_job_ns = 0;
+    std::vector<std::string> names{};  ///< what the numbers of users and groups stand for; none: for themselves
 };
 
 /// The jobs as a source gives them; a job's name is its row.
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
 
-/// Replays the jobs, whose users and groups are called by their numbers; outcomes are in the order of `jobs`. The books
+/// Replays the jobs; outcomes are in the order of `jobs`. The books
 /// are checked, and copied to `books` if given.
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
                                              const engine_options& how, ledger* books = nullptr);

@@ -1,5 +1,7 @@
 #include "support/naive_ranked.hpp"
 
+#include "support/naive_world.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <stdexcept>
@@ -9,30 +11,8 @@ namespace naive {
 
 namespace {
 
-using ampacity::int128;
-
 /// Is a < b? Exact for numbers below 2^63.
 bool less(const fraction& a, const fraction& b) { return a.over * b.under < b.over * a.under; }
-
-enum class phase { to_come, queued, running, over };
-
-/// One job and where it stands.
-struct entry {
-    std::size_t index = 0;  ///< file order
-    job in{};
-    phase at = phase::to_come;
-    std::int64_t run_start = 0;  ///< of the current run
-    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
-    std::int64_t kept = 0;       ///< their work that was not lost [ns]
-    std::int64_t lost = 0;       ///< and what else they went on [ns]
-    std::int64_t checkpoint = 0;
-    std::int64_t restart = 0;
-    std::uint64_t number = 0;       ///< of the current run, counting all runs
-    placement where{};              ///< of the current run
-    std::int64_t stage = 0;         ///< gittins: as of the last round
-    std::int64_t predicted_ns = 0;  ///< qssf
-    outcome out{};
-};
 
 /// What has ended, in the order in which it did.
 struct past_job {
@@ -40,17 +20,12 @@ struct past_job {
     std::int64_t ran_ns = 0;
 };
 
-class replayer {
+class replayer : private world {
 public:
-    replayer(const std::vector<job>& jobs, const fleet& where, const ranked_options& how) : fleet_(where), how_(how) {
+    replayer(const std::vector<job>& jobs, const fleet& where, const ranked_options& how)
+        : world(jobs, where, how.costs, how.enforce_estimate), how_(how) {
         if (how.policy != "srsf" && how.policy != "gittins" && how.policy != "qssf" && how.policy != "ftf")
             throw std::invalid_argument("naive replay: unknown policy " + how.policy);
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            entry e;
-            e.index = i;
-            e.in = jobs[i];
-            jobs_.push_back(e);
-        }
     }
 
     std::vector<outcome> run() {
@@ -64,77 +39,10 @@ public:
             if (how_.policy == "ftf" && !in(phase::queued).empty())
                 lease_end_ = (now_ / how_.lease_ns + 1) * how_.lease_ns;
         }
-        std::vector<outcome> result;
-        for (entry& e : jobs_) {
-            now_ = how_.until_ns.value_or(now_);
-            if (e.at == phase::running) book_run(e, false);
-            if (e.at != phase::over) book_job(e);
-            result.push_back(e.out);
-        }
-        return result;
+        return outcomes(how_.until_ns);
     }
 
 private:
-    bool is_pool() const { return fleet_.pool_gpus > 0; }
-
-    int128 all_gpus() const {
-        return is_pool() ? static_cast<int128>(fleet_.pool_gpus) : int128{fleet_.nodes} * fleet_.gpus_per_node;
-    }
-
-    std::vector<entry*> in(phase wanted) {
-        std::vector<entry*> list;
-        for (entry& e : jobs_)
-            if (e.at == wanted) list.push_back(&e);
-        return list;
-    }
-
-    // ---- a job's numbers
-
-    std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
-
-    bool will_be_killed(const entry& e) const {
-        return how_.enforce_estimate && e.in.estimate_ns &&
-               *e.in.estimate_ns - e.ran < length_of_run(e, e.in.duration_ns);
-    }
-
-    std::int64_t end_of_run(const entry& e) const {
-        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns - e.ran : length_of_run(e, e.in.duration_ns));
-    }
-
-    /// How long a run lasts that does all the work that is left of `whole`.
-    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
-        return walk_run(how_.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
-    }
-
-    /// Run time that is left if work is what `whole` says.
-    std::int64_t remaining(const entry& e, std::int64_t whole) const {
-        return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
-    }
-
-    void book_run(entry& e, bool loses) const {
-        const spending s = walk_run(how_.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
-        const std::int64_t kept = loses ? s.kept : s.worked;
-        e.ran += now_ - e.run_start;
-        e.kept += kept;
-        e.lost += s.worked - kept;
-        e.checkpoint += s.checkpoint;
-        e.restart += s.restart;
-    }
-
-    static void book_job(entry& e) {
-        const auto gpus = static_cast<int128>(e.in.gpus);
-        e.out.useful_gpu_ns = e.kept * gpus;
-        e.out.lost_gpu_ns = e.lost * gpus;
-        e.out.checkpoint_gpu_ns = e.checkpoint * gpus;
-        e.out.restart_gpu_ns = e.restart * gpus;
-    }
-
-    static std::int64_t planning_estimate(const entry& e) {
-        return e.in.estimate_ns ? std::max(*e.in.estimate_ns, e.in.duration_ns) : e.in.duration_ns;
-    }
-
-    int128 attained(const entry& e) const { return int128{run_time(e)} * static_cast<int128>(e.in.gpus); }
-
     std::int64_t stage_of(const entry& e) const {
         return static_cast<std::int64_t>(std::min(attained(e) / how_.quantum_gpu_ns, int128{how_.stages - 1}));
     }
@@ -142,14 +50,13 @@ private:
     // ---- events
 
     std::optional<std::int64_t> next_event() const {
-        std::optional<std::int64_t> next = lease_end_;
+        std::optional<std::int64_t> next = next_of_jobs();
         const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
         };
+        if (lease_end_) consider(*lease_end_);
         for (const entry& e : jobs_) {
-            if (e.at == phase::to_come) consider(e.in.submit_ns);
             if (e.at != phase::running) continue;
-            consider(end_of_run(e));
             if (how_.policy != "gittins" || stage_of(e) == how_.stages - 1) continue;
             const int128 gpus = static_cast<int128>(e.in.gpus);
             const int128 missing = how_.quantum_gpu_ns * (stage_of(e) + 1) - int128{e.ran} * gpus;
@@ -162,92 +69,14 @@ private:
     /// The phases of one round before its pass; true if the pass is due.
     bool events_of_round() {
         bool changed = lease_end_ && *lease_end_ == now_;
-        std::vector<entry*> ending;
-        for (entry* e : in(phase::running))
-            if (end_of_run(*e) == now_) ending.push_back(e);
-        std::sort(ending.begin(), ending.end(), [](const entry* a, const entry* b) { return a->number < b->number; });
-        for (entry* e : ending) {
-            end_job(*e);
-            changed = true;
-        }
-        for (entry& e : jobs_) {
-            if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
-            if (e.in.gpus == 0 || !place(empty_fleet(), e)) {
-                e.at = phase::over;
-                e.out.st = state::rejected;
-            } else {
-                e.at = phase::queued;
-                e.predicted_ns = prediction(e);
-                changed = true;
-            }
-        }
+        if (end_jobs([&](const entry& e) { past_.push_back({e.in, run_time(e)}); })) changed = true;
+        if (admit_jobs([&](entry& e) { e.predicted_ns = prediction(e); })) changed = true;
         for (entry* e : in(phase::running)) {
             if (how_.policy != "gittins" || stage_of(*e) == e->stage) continue;
             e->stage = stage_of(*e);
             changed = true;
         }
         return changed;
-    }
-
-    void end_job(entry& e) {
-        past_.push_back({e.in, run_time(e)});
-        const bool killed = will_be_killed(e);
-        book_run(e, false);
-        e.at = phase::over;
-        e.out.finish_ns = now_;
-        e.out.st = killed ? state::killed : state::finished;
-        if (killed)
-            e.out.lost_gpu_ns = int128{e.ran} * static_cast<int128>(e.in.gpus);
-        else
-            book_job(e);
-    }
-
-    void start(entry& e, const placement& where) {
-        e.at = phase::running;
-        e.run_start = now_;
-        e.number = ++runs_;
-        e.where = where;
-        e.stage = stage_of(e);
-        if (!e.out.first_start_ns) e.out.first_start_ns = now_;
-        e.out.attempts.push_back({now_, where});
-    }
-
-    void preempt(entry& e) {
-        book_run(e, true);
-        e.at = phase::queued;
-        e.where.clear();
-        ++e.out.preemptions;
-    }
-
-    // ---- space: a count on a pool, a mask per node on nodes
-
-    struct space {
-        std::uint64_t pool_free = 0;
-        std::vector<std::uint64_t> free{};
-    };
-
-    space empty_fleet() const {
-        if (is_pool()) return {fleet_.pool_gpus, {}};
-        const std::uint32_t n = fleet_.gpus_per_node;
-        return {0, std::vector<std::uint64_t>(fleet_.nodes, n == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1)};
-    }
-
-    static void take(space& s, const entry& e, const placement& where) {
-        if (s.free.empty()) s.pool_free -= e.in.gpus;
-        for (const auto& [node, mask] : where) s.free[node] &= ~mask;
-    }
-
-    space free_now() const {
-        space s = empty_fleet();
-        for (const entry& e : jobs_)
-            if (e.at == phase::running) take(s, e, e.where);
-        return s;
-    }
-
-    std::optional<placement> place(const space& s, const entry& e) const {
-        if (!is_pool()) return place_on_nodes(s.free, fleet_.gpus_per_node, fleet_.placer, e.in.gpus, e.in.spread);
-        if (e.in.gpus > s.pool_free) return std::nullopt;
-        return placement{};
     }
 
     // ---- ranks
@@ -291,11 +120,6 @@ private:
         return {int128{remaining(e, whole)} * static_cast<int128>(e.in.gpus), 1};
     }
 
-    static bool came_before(const entry* a, const entry* b) {
-        if (a->in.submit_ns != b->in.submit_ns) return a->in.submit_ns < b->in.submit_ns;
-        return a->index < b->index;
-    }
-
     /// These jobs by a fraction, the smallest first, then by arrival.
     template <class Key>
     static std::vector<entry*> sorted(const std::vector<entry*>& jobs, Key key_of) {
@@ -331,41 +155,7 @@ private:
 
     void start_in_order(const std::vector<entry*>& list, bool skip) {
         for (entry* e : list) {
-            const std::optional<placement> where = place(free_now(), *e);
-            if (where) start(*e, *where);
-            if (!where && !skip) return;
-        }
-    }
-
-    /// Gives the whole fleet to the jobs of the list, which holds all running ones. The first without a place ends the
-    /// walk, or is passed over.
-    void walk(const std::vector<entry*>& list, bool skip) {
-        space unclaimed = empty_fleet();
-        std::vector<std::optional<placement>> decided(list.size());
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            const entry& e = *list[i];
-            bool keeps = e.at == phase::running && (!is_pool() || e.in.gpus <= unclaimed.pool_free);
-            for (const auto& [node, mask] : e.where)
-                if ((unclaimed.free[node] & mask) != mask) keeps = false;
-            if (keeps) {
-                decided[i] = e.where;
-            } else if (is_pool()) {
-                decided[i] = place(unclaimed, e);
-            } else {
-                space quiet = unclaimed;
-                for (std::size_t later = i + 1; later < list.size(); ++later)
-                    if (list[later]->at == phase::running) take(quiet, *list[later], list[later]->where);
-                decided[i] = place(quiet, e);
-                if (!decided[i]) decided[i] = place(unclaimed, e);
-            }
-            if (decided[i]) take(unclaimed, e, *decided[i]);
-            if (!decided[i] && !skip) break;
-        }
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            entry& e = *list[i];
-            if (e.at == phase::running && decided[i] && *decided[i] == e.where) continue;
-            if (e.at == phase::running) preempt(e);
-            if (decided[i]) start(e, *decided[i]);
+            if (!start_if_fits(*e) && !skip) return;
         }
     }
 
@@ -381,7 +171,7 @@ private:
             const int128 estimate = std::max<int128>(1, undisturbed);
             const int128 gpus = static_cast<int128>(e.in.gpus);
             // Alone on 1/active of the fleet: as estimated, or longer where that is less than its GPUs.
-            return fraction{-shared, estimate * std::max(all_gpus(), gpus * active)};
+            return fraction{-shared, estimate * std::max(static_cast<int128>(all_gpus()), gpus * active)};
         });
         const std::int64_t others = 1'000'000 - how_.fairness_millionths;
         const auto worst = (static_cast<std::ptrdiff_t>(list.size()) * others + 999'999) / 1'000'000;
@@ -393,13 +183,9 @@ private:
         }
     }
 
-    fleet fleet_;
     ranked_options how_;
-    std::vector<entry> jobs_{};
     std::vector<past_job> past_{};
     std::optional<std::int64_t> lease_end_{};  ///< ftf: somebody waits for it
-    std::int64_t now_ = 0;
-    std::uint64_t runs_ = 0;
 };
 
 }  // namespace

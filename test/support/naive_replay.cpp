@@ -1,6 +1,6 @@
 #include "support/naive_replay.hpp"
 
-#include "support/naive_racks.hpp"
+#include "support/naive_world.hpp"
 
 #include <algorithm>
 #include <bitset>
@@ -12,11 +12,7 @@ namespace naive {
 
 namespace {
 
-using ampacity::int128;
-
 std::uint64_t count(std::uint64_t mask) { return std::bitset<64>(mask).count(); }
-
-std::uint64_t full_mask(std::uint32_t gpus) { return gpus >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << gpus) - 1; }
 
 /// The n lowest set bits of a mask.
 std::uint64_t lowest(std::uint64_t mask, std::uint64_t n) {
@@ -42,34 +38,10 @@ std::vector<std::uint32_t> preference(const std::vector<std::uint64_t>& free, co
     return order;
 }
 
-/// Free GPUs: a number on a pool, a mask per node on flat nodes; on racks what is taken.
-struct space {
-    std::uint64_t pool_free = 0;
-    std::vector<std::uint64_t> free{};
-    rack_space racks{};
-};
-
-enum class phase { to_come, queued, running, over };
-
-/// One job and where it stands.
-struct entry {
-    std::size_t index = 0;  ///< file order
-    job in{};
-    phase at = phase::to_come;
-    std::int64_t run_start = 0;  ///< of the current run
-    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
-    std::int64_t kept = 0;       ///< their work that was not lost [ns]
-    std::int64_t lost = 0;       ///< and what else they went on [ns]
-    std::int64_t checkpoint = 0;
-    std::int64_t restart = 0;
-    placement where{};       ///< of the current run
-    std::size_t bucket = 0;  ///< las: thresholds reached, as of the last round
-    outcome out{};
-};
-
-class replayer {
+class replayer : private world {
 public:
-    replayer(const std::vector<job>& jobs, const fleet& where, const options& how) : fleet_(where), how_(how) {
+    replayer(const std::vector<job>& jobs, const fleet& where, const options& how)
+        : world(jobs, where, how.costs, how.enforce_estimate), how_(how) {
         static const std::vector<std::string> policies{"fifo", "fifo-skip", "sjf",         "srtf",
                                                        "las",  "easy",      "conservative"};
         static const std::vector<std::string> placers{"first-fit", "pack", "spread", "topology", "block"};
@@ -79,12 +51,6 @@ public:
             throw std::invalid_argument("naive replay: unknown placer " + where.placer);
         if (!is_pool() && (where.nodes == 0 || where.gpus_per_node == 0 || where.gpus_per_node > 64))
             throw std::invalid_argument("naive replay: impossible fleet");
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            entry e;
-            e.index = i;
-            e.in = jobs[i];
-            jobs_.push_back(e);
-        }
     }
 
     std::vector<outcome> run() {
@@ -109,90 +75,16 @@ public:
                     decision_ = now_ + takes;
             }
         }
-        std::vector<outcome> result;
-        for (entry& e : jobs_) {
-            if (e.at == phase::running) {
-                now_ = *how_.until_ns;
-                book_run(e, false);
-            }
-            if (e.at != phase::over) book_job(e);
-            result.push_back(e.out);
-        }
-        return result;
+        return outcomes(how_.until_ns);
     }
 
 private:
-    bool is_pool() const { return fleet_.pool_gpus > 0; }
-    bool has_racks() const { return !fleet_.racks.empty(); }
-
-    std::uint64_t all_gpus() const {
-        if (has_racks()) {
-            std::uint64_t usable = 0;
-            for (const rack& r : fleet_.racks) usable += r.usable;
-            return usable * fleet_.gpus_per_node;
-        }
-        return is_pool() ? fleet_.pool_gpus : std::uint64_t{fleet_.nodes} * fleet_.gpus_per_node;
-    }
-
     // ---- a job's numbers
-
-    std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
-
-    /// How long a run lasts that does all the work that is left of `whole`.
-    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
-        return walk_run(how_.costs, e.out.preemptions > 0, without_limit, whole - e.kept).total();
-    }
-
-    /// What the current run went on until now.
-    spending spent(const entry& e) const {
-        return walk_run(how_.costs, e.out.preemptions > 0, now_ - e.run_start, without_limit);
-    }
-
-    bool will_be_killed(const entry& e) const {
-        return how_.enforce_estimate && e.in.estimate_ns &&
-               *e.in.estimate_ns - e.ran < length_of_run(e, e.in.duration_ns);
-    }
-
-    /// When the current run ends, by completion or kill.
-    std::int64_t end_of_run(const entry& e) const {
-        return e.run_start + (will_be_killed(e) ? *e.in.estimate_ns - e.ran : length_of_run(e, e.in.duration_ns));
-    }
-
-    void book_run(entry& e, bool loses) const {
-        const spending s = spent(e);
-        const std::int64_t kept = loses ? s.kept : s.worked;
-        e.ran += now_ - e.run_start;
-        e.kept += kept;
-        e.lost += s.worked - kept;
-        e.checkpoint += s.checkpoint;
-        e.restart += s.restart;
-    }
-
-    static void book_job(entry& e) {
-        const auto gpus = static_cast<int128>(e.in.gpus);
-        e.out.useful_gpu_ns = e.kept * gpus;
-        e.out.lost_gpu_ns = e.lost * gpus;
-        e.out.checkpoint_gpu_ns = e.checkpoint * gpus;
-        e.out.restart_gpu_ns = e.restart * gpus;
-    }
-
-    static std::int64_t planning_estimate(const entry& e) {
-        return e.in.estimate_ns ? std::max(*e.in.estimate_ns, e.in.duration_ns) : e.in.duration_ns;
-    }
-
-    /// Run time that is left if work is what `whole` says.
-    std::int64_t remaining(const entry& e, std::int64_t whole) const {
-        return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
-    }
 
     std::int64_t remaining_estimate(const entry& e) const { return remaining(e, planning_estimate(e)); }
 
-    std::int64_t planned_end(const entry& e) const { return e.run_start + length_of_run(e, planning_estimate(e)); }
-
-    int128 attained(const entry& e) const { return int128{run_time(e)} * static_cast<int128>(e.in.gpus); }
-
-    std::size_t bucket_of(const entry& e) const {
-        std::size_t reached = 0;
+    std::int64_t bucket_of(const entry& e) const {
+        std::int64_t reached = 0;
         for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
             if (attained(e) >= int128{threshold} * 1'000'000'000) ++reached;
         return reached;
@@ -208,15 +100,13 @@ private:
     // ---- events
 
     std::optional<std::int64_t> next_event() const {
-        std::optional<std::int64_t> next;
+        std::optional<std::int64_t> next = next_of_jobs();
         const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
         };
         if (pass_due_) consider(now_ + *how_.every_ns - now_ % *how_.every_ns);
         if (decision_) consider(*decision_);
         for (const entry& e : jobs_) {
-            if (e.at == phase::to_come) consider(e.in.submit_ns);
-            if (e.at == phase::running) consider(end_of_run(e));
             if (e.at == phase::running && how_.policy == "las")
                 for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
                     if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
@@ -235,108 +125,16 @@ private:
 
     /// The phases of one round before its pass; true if the pass is due.
     bool events_of_round() {
-        bool changed = false;
-        for (entry& e : jobs_) {
-            if (e.at != phase::running || end_of_run(e) != now_) continue;
-            end_job(e);
-            changed = true;
-        }
-        for (entry& e : jobs_) {
-            if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
-            if (e.in.gpus == 0 || !place(empty_fleet(), e)) {
-                e.at = phase::over;
-                e.out.st = state::rejected;
-            } else {
-                e.at = phase::queued;
-                e.bucket = bucket_of(e);
-                changed = true;
-            }
-        }
+        bool changed = end_jobs([](const entry&) {});
+        if (admit_jobs([&](entry& e) { e.stage = bucket_of(e); })) changed = true;
         if (how_.policy == "las") {
             for (entry& e : jobs_) {
-                if (e.at != phase::running || bucket_of(e) == e.bucket) continue;
-                e.bucket = bucket_of(e);
+                if (e.at != phase::running || bucket_of(e) == e.stage) continue;
+                e.stage = bucket_of(e);
                 changed = true;
             }
         }
         return changed;
-    }
-
-    void end_job(entry& e) {
-        const bool killed = will_be_killed(e);
-        book_run(e, false);
-        e.at = phase::over;
-        e.out.finish_ns = now_;
-        e.out.st = killed ? state::killed : state::finished;
-        if (killed)
-            e.out.lost_gpu_ns = int128{e.ran} * static_cast<int128>(e.in.gpus);
-        else
-            book_job(e);
-    }
-
-    void start(entry& e, const placement& where) {
-        e.at = phase::running;
-        e.run_start = now_;
-        e.where = where;
-        if (!e.out.first_start_ns) e.out.first_start_ns = now_;
-        e.out.attempts.push_back({now_, where});
-    }
-
-    void preempt(entry& e) {
-        book_run(e, true);
-        e.at = phase::queued;
-        e.where.clear();
-        ++e.out.preemptions;
-    }
-
-    // ---- space
-
-    space empty_fleet() const {
-        if (is_pool()) return {fleet_.pool_gpus, {}, {}};
-        if (has_racks()) return {0, {}, empty_racks(fleet_)};
-        return {0, std::vector<std::uint64_t>(fleet_.nodes, full_mask(fleet_.gpus_per_node)), {}};
-    }
-
-    void take(space& s, const entry& e, const placement& where) const {
-        if (has_racks()) return naive::take(fleet_, s.racks, e.in, where);
-        if (s.free.empty()) s.pool_free -= e.in.gpus;
-        for (const auto& [node, mask] : where) s.free[node] &= ~mask;
-    }
-
-    space free_now() const {
-        space s = empty_fleet();
-        for (const entry& e : jobs_)
-            if (e.at == phase::running) take(s, e, e.where);
-        return s;
-    }
-
-    /// Free space at `t` if running jobs end as planned and nothing else starts.
-    space free_at(std::int64_t t) const {
-        space s = empty_fleet();
-        for (const entry& e : jobs_)
-            if (e.at == phase::running && planned_end(e) > t) take(s, e, e.where);
-        return s;
-    }
-
-    /// Could the job have these GPUs? \pre nodes
-    bool could_have(const space& s, const entry& e, const placement& where) const {
-        if (has_racks()) return naive::could_have(fleet_, s.racks, e.in, where);
-        for (const auto& [node, mask] : where)
-            if ((s.free[node] & mask) != mask) return false;
-        return true;
-    }
-
-    std::optional<placement> place(const space& s, const entry& e) const {
-        if (has_racks()) return place_on_racks(fleet_, s.racks, e.in);
-        if (!is_pool()) return place_on_nodes(s.free, fleet_.gpus_per_node, fleet_.placer, e.in.gpus, e.in.spread);
-        if (e.in.gpus > s.pool_free) return std::nullopt;
-        return placement{};
-    }
-
-    bool start_if_fits(entry& e) {
-        const std::optional<placement> where = place(free_now(), e);
-        if (where) start(e, *where);
-        return where.has_value();
     }
 
     // ---- order
@@ -344,7 +142,7 @@ private:
     std::int64_t key(const entry& e) const {
         if (how_.policy == "sjf") return how_.by_estimate ? planning_estimate(e) : e.in.duration_ns;
         if (how_.policy == "srtf") return how_.by_estimate ? remaining_estimate(e) : remaining(e, e.in.duration_ns);
-        if (how_.policy == "las") return static_cast<std::int64_t>(bucket_of(e));
+        if (how_.policy == "las") return bucket_of(e);
         return 0;
     }
 
@@ -355,8 +153,7 @@ private:
             if (e.at == phase::queued || (with_running && e.at == phase::running)) list.push_back(&e);
         std::sort(list.begin(), list.end(), [&](const entry* a, const entry* b) {
             if (key(*a) != key(*b)) return key(*a) < key(*b);
-            if (a->in.submit_ns != b->in.submit_ns) return a->in.submit_ns < b->in.submit_ns;
-            return a->index < b->index;
+            return came_before(a, b);
         });
         return list;
     }
@@ -366,7 +163,7 @@ private:
     void pass() {
         if (how_.policy == "fifo" || how_.policy == "sjf") pass_in_order();
         if (how_.policy == "fifo-skip") pass_skip();
-        if (how_.policy == "srtf" || how_.policy == "las") is_pool() ? pass_prefix_pool() : pass_prefix_nodes();
+        if (how_.policy == "srtf" || how_.policy == "las") walk(in_order(true), false);
         if (how_.policy == "easy") is_pool() ? pass_easy_pool() : pass_easy_nodes();
         if (how_.policy == "conservative") pass_conservative();
     }
@@ -378,43 +175,6 @@ private:
 
     void pass_skip() {
         for (entry* e : in_order(false)) start_if_fits(*e);
-    }
-
-    void pass_prefix_pool() {
-        const std::vector<entry*> list = in_order(true);
-        std::uint64_t left = fleet_.pool_gpus;
-        std::size_t prefix = 0;
-        while (prefix < list.size() && list[prefix]->in.gpus <= left) left -= list[prefix++]->in.gpus;
-        for (std::size_t i = prefix; i < list.size(); ++i)
-            if (list[i]->at == phase::running) preempt(*list[i]);
-        for (std::size_t i = 0; i < prefix; ++i)
-            if (list[i]->at == phase::queued) start(*list[i], {});
-    }
-
-    void pass_prefix_nodes() {
-        const std::vector<entry*> list = in_order(true);
-        space unclaimed = empty_fleet();
-        std::vector<std::optional<placement>> decided(list.size());
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            const entry& e = *list[i];
-            if (e.at == phase::running && could_have(unclaimed, e, e.where)) {
-                decided[i] = e.where;
-            } else {
-                space quiet = unclaimed;
-                for (std::size_t later = i + 1; later < list.size(); ++later)
-                    if (list[later]->at == phase::running) take(quiet, *list[later], list[later]->where);
-                decided[i] = place(quiet, e);
-                if (!decided[i]) decided[i] = place(unclaimed, e);
-            }
-            if (!decided[i]) break;
-            take(unclaimed, e, *decided[i]);
-        }
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            entry& e = *list[i];
-            if (e.at == phase::running && decided[i] && *decided[i] == e.where) continue;
-            if (e.at == phase::running) preempt(e);
-            if (decided[i]) start(e, *decided[i]);
-        }
     }
 
     /// Starts heads as fifo does; the jobs that are left, the blocked head first.
@@ -503,10 +263,7 @@ private:
         }
     }
 
-    fleet fleet_;
     options how_;
-    std::vector<entry> jobs_{};
-    std::int64_t now_ = 0;
     bool pass_due_ = false;
     std::optional<std::int64_t> decision_{};  ///< when the pass comes that has been asked for
 };

@@ -184,4 +184,13 @@ inline std::string text(const fleet& where, const rack_space& s) {
     return out;
 }
 
+/// A small fleet of racks, uneven or not, with spares or not.
+inline fleet random_racks(std::uint64_t seed, const std::string& placer) {
+    test_random random(seed ^ 0x7261636b73U);
+    const auto sites = random_sites(random, 5, 4);
+    fleet where = rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
+    where.keep_racks_whole = placer == "topology" && random.chance(50);
+    return where;
+}
+
 }  // namespace naive
