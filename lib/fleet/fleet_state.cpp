@@ -27,10 +27,18 @@ fleet_state fleet_state::racks(topology where, std::uint32_t gpus_per_node) {
     return of_nodes(free_index::racks(std::make_shared<const topology>(std::move(where)), gpus_per_node));
 }
 
+fleet_state fleet_state::mixed(std::shared_ptr<const gpu_types> types, std::vector<free_index> parts) {
+    return of_nodes(free_index::mixed(std::move(types), std::move(parts)));
+}
+
 fleet_state fleet_state::of_nodes(free_index all) {
     fleet_state f;
-    f.installed_ = std::uint64_t{all.num_nodes()} * all.gpus_per_node();
-    f.state_.assign(all.num_nodes(), node_state::up);
+    if (all.has_pools()) {
+        f.installed_ = all.free_gpus();
+    } else {
+        f.state_.assign(all.num_nodes(), node_state::up);
+        for (std::uint32_t row = 0; row != all.num_nodes(); ++row) f.installed_ += all.gpus_of(node_id{row});
+    }
     f.free_ = std::move(all);
     f.empty_ = f.free_;
     f.gpus_in_[static_cast<std::size_t>(node_state::up)] = f.installed_;
@@ -56,7 +64,7 @@ void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
 
 void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
     free_.give(wanted, shares);
-    if (is_pool()) {
+    if (state_.empty()) {
         unallocated(node_state::up) += wanted.gpus;
         return;
     }
@@ -66,16 +74,17 @@ void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
 }
 
 void fleet_state::set_state(node_id node, node_state to) {
-    AMPACITY_ASSERT(!is_pool());
+    AMPACITY_ASSERT(!state_.empty());
     const node_state from = state_[index(node)];
     if (from == to) return;
     const std::uint64_t held = free_.held_mask(node);
     AMPACITY_ASSERT(held == 0 || to == node_state::up || to == node_state::draining);
-    const std::uint64_t count = free_.gpus_per_node() - static_cast<std::uint64_t>(std::popcount(held));
+    const std::uint64_t gpus = free_.gpus_of(node);
+    const std::uint64_t count = gpus - static_cast<std::uint64_t>(std::popcount(held));
     free_.set_in_service(node, to == node_state::up);
     state_[index(node)] = to;
-    gpus_in_[static_cast<std::size_t>(from)] -= free_.gpus_per_node();
-    gpus_in_[static_cast<std::size_t>(to)] += free_.gpus_per_node();
+    gpus_in_[static_cast<std::size_t>(from)] -= gpus;
+    gpus_in_[static_cast<std::size_t>(to)] += gpus;
     unallocated(from) -= count;
     unallocated(to) += count;
 }

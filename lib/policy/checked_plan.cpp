@@ -52,11 +52,12 @@ void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
         }
         gpus = j.demand.gpus;
     }
+    if (fleet_.free().is_mixed()) gpus = check_type(job, j, where);
     for (std::size_t i = 0; i != where.size(); ++i) {
         const auto& s = where[i];
         const auto node = [&s] { return "node " + std::to_string(index(s.node)); };
         if (index(s.node) >= fleet_.free().num_nodes()) refuse(job, node() + " does not exist");
-        if (s.gpus == 0) refuse(job, "no GPU of " + node() + " is named");
+        if (s.gpus == 0 && !fleet_.free().has_pools()) refuse(job, "no GPU of " + node() + " is named");
         if (!fleet_.free().is_free(s)) refuse(job, "GPUs of " + node() + " are not free");
         for (std::size_t k = 0; k != i; ++k) {
             if (where[k].node == s.node) refuse(job, node() + " is named twice");
@@ -70,8 +71,42 @@ void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
     commit_start(job, j, where);
 }
 
+/// On a mixed fleet: are the GPUs of one type that can run the job? The number that a pool gives.
+std::uint64_t checked_plan::check_type(job_id job, const job_view& j, std::span<const fleet::gpu_share> where) {
+    const fleet::free_index& free = fleet_.free();
+    if (where.empty()) refuse(job, "it was given no GPUs");
+    for (const auto& s : where) {
+        const std::string node = (free.has_pools() ? "pool " : "node ") + std::to_string(index(s.node));
+        if (index(s.node) >= free.num_nodes()) refuse(job, node + " does not exist");
+        const fleet::gpu_type t = free.type_of(s.node);
+        if (free.types()->speed(j.demand.speeds, t) == 0)
+            refuse(job, "it cannot run on " + free.types()->name(t) + ", the type of " + node);
+        if (t != free.type_of(where.front().node)) refuse(job, "its GPUs must be of one type");
+    }
+    if (!free.has_pools()) return 0;
+    const fleet::gpu_type t = free.type_of(where.front().node);
+    if (where.size() != 1 || where.front().gpus != 0) refuse(job, "a pool is given as one share without GPUs");
+    if (j.demand.gpus > free.of(t).free_gpus()) {
+        refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and " +
+                        std::to_string(free.of(t).free_gpus()) + " of type " + free.types()->name(t) + " are free");
+    }
+    return j.demand.gpus;
+}
+
+void checked_plan::run_on(job_view& j, std::span<const fleet::gpu_share> where) const {
+    const fleet::free_index& free = fleet_.free();
+    if (!free.is_mixed()) return;
+    j.type = free.type_of(where.front().node);
+    j.speed = free.types()->speed(j.demand.speeds, j.type);
+}
+
+void checked_plan::leave_type(job_view& j) const {
+    if (fleet_.free().is_mixed()) j.speed = 1.0;
+}
+
 void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
     fleet_.take(j.demand, where);
+    run_on(j, where);
     j.held = allocations_.store(where);
     j.state = job_state::running;
     j.run_start = now_;
@@ -103,6 +138,7 @@ void checked_plan::preempt(job_id job, duration lost) {
     j.held = {};
     j.state = job_state::queued;
     j.progress += work_in(kept, j.speed);
+    leave_type(j);
     j.was_preempted = true;
 }
 
@@ -129,11 +165,13 @@ void checked_plan::roll_back() {
                 fleet_.give(j.demand, allocations_.shares(j.held));
                 allocations_.release(j.held);
                 j.held = {};
+                leave_type(j);
                 j.state = job_state::queued;
                 --j.attempt;
                 break;
             case action_kind::preempt:
                 fleet_.take(j.demand, allocations_.shares(a.before));
+                run_on(j, allocations_.shares(a.before));
                 j.held = a.before;
                 j.state = job_state::running;
                 j.progress = a.progress;

@@ -4,7 +4,8 @@
 ///
 /// A running job whose GPUs are unclaimed keeps them. Any other job is placed on GPUs that are unclaimed and not held
 /// by a running job still to be walked; failing that, on any unclaimed GPUs. What is unclaimed only shrinks during a
-/// walk. Nothing allocates once a walk has been as large before. Not thread-safe.
+/// walk. Of pools by type only counts matter: what is not held by jobs still to be walked is what is unclaimed less
+/// what they hold. Nothing allocates once a walk has been as large before. Not thread-safe.
 
 #include <ampacity/policy/policy.hpp>
 
@@ -34,9 +35,14 @@ public:
         shares_.reserve(v.capacity.empty.free_gpus());
         placed_.clear();
         shares_.clear();
+        counts_ = unclaimed_.has_pools();
+        if (counts_) contested_.assign(unclaimed_.types()->size(), 0);
     }
     /// A running job will be walked; before the walk begins.
-    void contest(const view& v, job_id job) { unclaimed_.give(v[job].demand, v.held(job)); }
+    void contest(const view& v, job_id job) {
+        unclaimed_.give(v[job].demand, v.held(job));
+        if (counts_) contested_[v[job].type] += v[job].demand.gpus;
+    }
 
     /// GPUs that nobody has claimed yet.
     [[nodiscard]] std::uint64_t left() const noexcept { return unclaimed_.free_gpus(); }
@@ -45,15 +51,17 @@ public:
     bool keep(const view& v, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const auto held = v.held(job);
+        if (counts_) contested_[v[job].type] -= wanted.gpus;
         if (unclaimed_.is_free(wanted, held)) {
             unclaimed_.take(wanted, held);
             return true;
         }
+        if (counts_) return false;
         // From here on what is left of its GPUs belongs to nobody.
-        if (wanted.exclusive && preferred_.has_racks()) {
+        if (wanted.exclusive) {
             for (const auto& s : held) {
                 // Another job may have claimed the rack for itself.
-                if (!unclaimed_.is_locked(unclaimed_.where().rack_of(s.node))) preferred_.lock({&s, 1}, false);
+                if (!unclaimed_.is_locked(s.node)) preferred_.lock({&s, 1}, false);
             }
         }
         for (const auto& s : held) {
@@ -67,10 +75,12 @@ public:
     bool claim(const view& v, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const std::size_t begin = shares_.size();
+        if (counts_) count_preferred();
         if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
         const auto where = std::span{shares_}.subspan(begin);
         unclaimed_.take(wanted, where);
         for (const auto& s : where) {
+            if (counts_) break;
             const std::uint64_t mine = s.gpus & ~preferred_.held_mask(s.node);
             if (mine != 0) preferred_.take({.node = s.node, .gpus = mine});
         }
@@ -86,6 +96,16 @@ public:
     }
 
 private:
+    void count_preferred() {
+        for (std::size_t t = 0; t != contested_.size(); ++t) {
+            const auto type = static_cast<fleet::gpu_type>(t);
+            const std::uint64_t all = unclaimed_.of(type).free_gpus();
+            preferred_.set_free(type, all - std::min(all, contested_[t]));
+        }
+    }
+
+    bool counts_ = false;                   // pools by type
+    std::vector<std::uint64_t> contested_;  // (types) GPUs of running jobs still to be walked; pools only
     fleet::free_index preferred_;
     fleet::free_index unclaimed_;
     std::vector<fleet::gpu_share> shares_;

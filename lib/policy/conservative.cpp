@@ -3,9 +3,11 @@
 #include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
 
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/policy/class_queue.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace ampacity::policy {
 namespace {
@@ -60,6 +62,19 @@ private:
     std::vector<size> sizes_;  // rising
 };
 
+/// What is planned for the GPUs of one type; a fleet without types has one.
+struct track {
+    availability planned;
+    slot_bounds bounds;
+};
+
+/// Where a job is planned to run.
+struct slot {
+    planned_time at = never_planned;
+    fleet::gpu_type type = 0;
+    duration length{};
+};
+
 /// Conservative backfill. Reservations made in queue order stay what a rebuild would give as long as jobs end when
 /// planned and start at their slots, so they are kept between passes; an early end, or a job that had no place at
 /// its slot, rebuilds them. So does a start that leaves no room at the slot of a job without length before it, which
@@ -67,10 +82,13 @@ private:
 ///
 /// Only starts can be observed, and what is planned to be free only shrinks as jobs get their slots. So a pass stops
 /// once no job behind could start now even if no other came before it; those behind are left to later passes.
+///
+/// On a mixed fleet each type has a profile of its own. Of the types that could hold the job were the fleet empty it
+/// gets the one with the earliest slot, of equally early ones the fastest, and starts on that type only.
 class conservative final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
+        queue_.push(job, v[job].order, v[job].demand, v.queued_time(job));
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
 
@@ -87,7 +105,7 @@ public:
         if (stale_ || (!slots_.empty() && slots_.front().key < ticks_of(v.now))) {
             rebuild(v);
         } else {
-            planned_.forget_past(ticks_of(v.now));
+            for (track& t : tracks_) t.planned.forget_past(ticks_of(v.now));
         }
         start_due(v, p);
         reserve(v, p);
@@ -99,7 +117,7 @@ public:
         r.ahead = waiting_before(v, job);
         if (r.what == obstacle::gpus) return r;
         const auto slots = slots_through(v, p, job);
-        if (slots.back().key == ticks_of(v.now)) return r;  // its slot is now: it has no place
+        if (slots.back().where.at == ticks_of(v.now)) return r;  // its slot is now: it has no place
         const ranked_job other = first_in_the_way(v, p, slots);
         r.what = obstacle::reservation;
         r.blocker = other.job;
@@ -113,21 +131,53 @@ private:
         return {.key = v.planned_end_ns(job), .order = v[job].order, .job = job};
     }
 
+    [[nodiscard]] static std::size_t num_types(const view& v) {
+        return v.capacity.free.is_mixed() ? v.capacity.types()->size() : 1;
+    }
+    /// Calls `f(type, length)` for each type that could hold the job were the fleet empty, the fastest first, with how
+    /// long it would run there.
+    template <class F>
+    static void for_types(const view& v, job_id job, F f) {
+        if (!v.capacity.free.is_mixed()) return f(fleet::gpu_type{0}, v.remaining_time(job));
+        const fleet::demand wanted = v[job].demand;
+        for (const fleet::gpu_type t : v.capacity.types()->by_speed(wanted.speeds)) {
+            if (fits_on(v.place, v.capacity.empty, t, wanted))
+                f(t, v.time_at(job, v.capacity.types()->speed(wanted.speeds, t)));
+        }
+    }
+    /// The slot of the next job, which the bounds learn of; the GPUs are not claimed.
+    static slot earliest(const view& v, job_id job, std::vector<track>& tracks) {
+        const std::int64_t gpus = v[job].demand.gpus;
+        std::optional<slot> best;
+        for_types(v, job, [&](fleet::gpu_type type, duration length) {
+            track& t = tracks[type];
+            const planned_time at = t.planned.earliest(t.bounds.bound(gpus, length, ticks_of(v.now)), gpus, length);
+            t.bounds.learn(gpus, length, at);
+            if (!best || at < best->at) best = slot{.at = at, .type = type, .length = length};
+        });
+        return *best;
+    }
+
     /// When the running jobs for which `counts` holds are planned to end, and what is free until then.
     template <class F>
-    [[nodiscard]] availability planned_without_queue(const view& v, F counts) const {
-        std::vector<std::pair<planned_time, std::int64_t>> ends;
-        auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
-        for (auto e = running_.begin(); e != running_.end(); ++e) {
-            const std::int64_t gpus = v[e->job].demand.gpus;
-            if (e->key <= ticks_of(v.now) || !counts(e->job))
-                free += gpus;
-            else
-                ends.emplace_back(e->key, gpus);
+    [[nodiscard]] std::vector<track> planned_without_queue(const view& v, F counts) const {
+        std::vector<track> tracks(num_types(v));
+        for (std::size_t t = 0; t != tracks.size(); ++t) {
+            const auto type = static_cast<fleet::gpu_type>(t);
+            std::vector<std::pair<planned_time, std::int64_t>> ends;
+            auto free = static_cast<std::int64_t>(v.capacity.free.is_mixed() ? v.capacity.free.of(type).free_gpus()
+                                                                             : v.capacity.free.free_gpus());
+            for (auto e = running_.begin(); e != running_.end(); ++e) {
+                if (v[e->job].type != type) continue;
+                const std::int64_t gpus = v[e->job].demand.gpus;
+                if (e->key <= ticks_of(v.now) || !counts(e->job))
+                    free += gpus;
+                else
+                    ends.emplace_back(e->key, gpus);
+            }
+            tracks[t].planned.reset(ticks_of(v.now), free, ends);
         }
-        availability planned;
-        planned.reset(ticks_of(v.now), free, ends);
-        return planned;
+        return tracks;
     }
 
     /// Is it among the starts of this pass?
@@ -136,57 +186,70 @@ private:
         return std::any_of(actions.begin(), actions.end(), [job](const action& a) { return a.job == job; });
     }
 
+    /// A job and the slot that it was given.
+    struct reservation {
+        std::uint64_t order = 0;
+        job_id job{};
+        slot where{};
+    };
+
     /// The slots that this pass gave to the jobs up to `job`, in queue order; those that it started among them.
-    [[nodiscard]] std::vector<ranked_job> slots_through(const view& v, const plan& p, job_id job) const {
-        std::vector<ranked_job> slots;
+    [[nodiscard]] std::vector<reservation> slots_through(const view& v, const plan& p, job_id job) const {
+        std::vector<reservation> slots;
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             if (starts(p, e->job) && v[e->job].order < v[job].order)
                 slots.push_back({.order = v[e->job].order, .job = e->job});
         }
         for (job_id j = queue_.front(); j != job; j = queue_.next(j)) slots.push_back({.order = v[j].order, .job = j});
         slots.push_back({.order = v[job].order, .job = job});
-        std::sort(slots.begin(), slots.end(), before);
-        availability planned = planned_without_queue(v, [&](job_id j) { return !starts(p, j); });
-        slot_bounds bounds;
-        for (ranked_job& s : slots) {
-            const std::int64_t gpus = v[s.job].demand.gpus;
-            const duration length = v.remaining_time(s.job);
-            s.key = planned.earliest(bounds.bound(gpus, length, ticks_of(v.now)), gpus, length);
-            bounds.learn(gpus, length, s.key);
-            planned.claim(s.key, length, gpus);
+        std::sort(slots.begin(), slots.end(),
+                  [](const reservation& a, const reservation& b) { return a.order < b.order; });
+        std::vector<track> tracks = planned_without_queue(v, [&](job_id j) { return !starts(p, j); });
+        for (reservation& s : slots) {
+            s.where = earliest(v, s.job, tracks);
+            tracks[s.where.type].planned.claim(s.where.at, s.where.length, v[s.job].demand.gpus);
         }
         return slots;
     }
 
     /// The first waiting job whose reservation keeps the last one of `slots` from starting now.
     [[nodiscard]] ranked_job first_in_the_way(const view& v, const plan& p,
-                                              const std::vector<ranked_job>& slots) const {
-        const ranked_job& mine = slots.back();
+                                              const std::vector<reservation>& slots) const {
+        const reservation& mine = slots.back();
         const std::int64_t gpus = v[mine.job].demand.gpus;
-        const duration length = v.remaining_time(mine.job);
-        availability planned =
+        std::vector<track> tracks =
             planned_without_queue(v, [&](job_id j) { return !starts(p, j) || v[j].order < mine.order; });
-        for (const ranked_job& s : slots) {
+        for (const reservation& s : slots) {
             if (s.job == mine.job || starts(p, s.job)) continue;
-            planned.claim(s.key, v.remaining_time(s.job), v[s.job].demand.gpus);
-            if (planned.earliest(ticks_of(v.now), gpus, length) != ticks_of(v.now)) return s;
+            tracks[s.where.type].planned.claim(s.where.at, s.where.length, v[s.job].demand.gpus);
+            bool could_start_now = false;
+            for_types(v, mine.job, [&](fleet::gpu_type t, duration length) {
+                if (tracks[t].planned.earliest(ticks_of(v.now), gpus, length) == ticks_of(v.now))
+                    could_start_now = true;
+            });
+            if (!could_start_now) return {.key = s.where.at, .order = s.order, .job = s.job};
         }
         return {.key = never_planned, .order = 0, .job = none<job_id>};
     }
 
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
     void rebuild(const view& v) {
-        ends_.clear();
-        auto free = static_cast<std::int64_t>(countable(v));
-        for (auto e = running_.begin(); e != running_.end(); ++e) {
-            const std::int64_t gpus = v[e->job].demand.gpus;
-            if (e->key <= ticks_of(v.now))
-                free += gpus;
-            else
-                ends_.emplace_back(e->key, gpus);
+        tracks_.resize(num_types(v));
+        for (std::size_t t = 0; t != tracks_.size(); ++t) {
+            const auto type = static_cast<fleet::gpu_type>(t);
+            ends_.clear();
+            auto free = static_cast<std::int64_t>(v.capacity.free.is_mixed() ? countable(v, type) : countable(v));
+            for (auto e = running_.begin(); e != running_.end(); ++e) {
+                if (v[e->job].type != type) continue;
+                const std::int64_t gpus = v[e->job].demand.gpus;
+                if (e->key <= ticks_of(v.now))
+                    free += gpus;
+                else
+                    ends_.emplace_back(e->key, gpus);
+            }
+            tracks_[t].planned.reset(ticks_of(v.now), free, ends_);
+            tracks_[t].bounds.clear();
         }
-        planned_.reset(ticks_of(v.now), free, ends_);
-        bounds_.clear();
         slots_.clear();
         instants_.clear();
         unreserved_ = queue_.front();
@@ -201,7 +264,7 @@ private:
             slots_.pop();
         }
         while (!instants_.empty() && instants_.first().key == ticks_of(v.now)) instants_.erase(instants_.first());
-        for (const ranked_job& e : due_) start(v, p, e.job);
+        for (const ranked_job& e : due_) start(v, p, e.job, type_of_slot(v, e.job));
     }
 
     /// GPUs that nobody holds. What racks offer depends on more than that: on their limits, and on exclusive jobs.
@@ -213,56 +276,101 @@ private:
         return all - std::min(all, held);
     }
 
+    /// The same of one type.
+    [[nodiscard]] std::uint64_t countable(const view& v, fleet::gpu_type type) const {
+        const fleet::free_index& free = v.capacity.free.of(type);
+        if (!free.has_racks()) return free.free_gpus();
+        std::uint64_t held = 0;
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            if (v[e->job].type == type) held += v[e->job].demand.gpus;
+        }
+        const std::uint64_t all = v.capacity.empty.of(type).free_gpus();
+        return all - std::min(all, held);
+    }
+
     /// Gives slots to jobs that have none, in queue order, as long as one of them could start now.
     void reserve(const view& v, plan& p) {
         class_queue::entry hope;
         while (unreserved_ != none<job_id>) {
             const job_id job = unreserved_;
             const std::uint64_t order = v[job].order;
-            if (hope.job == none<job_id> || hope.order < order ||
-                !could_start(v, v[hope.job].demand, v.remaining_time(hope.job))) {
+            if (hope.job == none<job_id> || hope.order < order || !could_start(v, hope.job)) {
                 hope = next_hope(v, order);
                 if (hope.job == none<job_id>) return;
             }
             unreserved_ = queue_.next(job);
-            const std::int64_t gpus = v[job].demand.gpus;
-            const duration length = v.remaining_time(job);
-            const planned_time slot = planned_.earliest(bounds_.bound(gpus, length, ticks_of(v.now)), gpus, length);
-            bounds_.learn(gpus, length, slot);
-            planned_.claim(slot, length, gpus);
-            if (slot == ticks_of(v.now)) {
-                start(v, p, job);
+            const slot where = earliest(v, job, tracks_);
+            tracks_[where.type].planned.claim(where.at, where.length, v[job].demand.gpus);
+            if (where.at == ticks_of(v.now)) {
+                start(v, p, job, where.type);
                 continue;
             }
-            const ranked_job reserved{.key = slot, .order = order, .job = job};
+            if (v.capacity.free.is_mixed()) {
+                type_of_slot_.grow_to(index(job) + 1, 0);
+                type_of_slot_[index(job)] = where.type;
+            }
+            const ranked_job reserved{.key = where.at, .order = order, .job = job};
             slots_.push(reserved);
-            if (length == duration::zero()) instants_.insert(reserved);
+            if (where.length == duration::zero()) instants_.insert(reserved);
         }
     }
+    [[nodiscard]] fleet::gpu_type type_of_slot(const view& v, job_id job) const {
+        return v.capacity.free.is_mixed() ? type_of_slot_[index(job)] : fleet::gpu_type{0};
+    }
 
-    /// Could a job of this demand and length start now, were it the next to get its slot?
-    [[nodiscard]] bool could_start(const view& v, fleet::demand wanted, duration length) const {
-        if (!fits(v.place, v.capacity.free, wanted)) return false;
-        const auto longest = planned_.free_for(wanted.gpus);
-        return longest && static_cast<planned_time>(ticks(length)) <= *longest;
+    /// Has the job a place now? Of a mixed fleet: on this type.
+    [[nodiscard]] static bool has_place(const view& v, fleet::gpu_type type, fleet::demand wanted) {
+        return v.capacity.free.is_mixed() ? fits_on(v.place, v.capacity.free, type, wanted)
+                                          : fits(v.place, v.capacity.free, wanted);
+    }
+
+    /// Could this job start now, were it the next to get its slot?
+    [[nodiscard]] bool could_start(const view& v, job_id job) const {
+        bool could = false;
+        for_types(v, job, [&](fleet::gpu_type t, duration length) {
+            if (could || !has_place(v, t, v[job].demand)) return;
+            const auto longest = tracks_[t].planned.free_for(v[job].demand.gpus);
+            could = longest && static_cast<planned_time>(ticks(length)) <= *longest;
+        });
+        return could;
+    }
+
+    /// For how long a job of this demand could run if it started now on this type, as planned; nothing if it could not.
+    [[nodiscard]] std::optional<duration> window(const view& v, fleet::gpu_type type, fleet::demand wanted) const {
+        if (!has_place(v, type, wanted)) return std::nullopt;
+        const auto time = tracks_[type].planned.free_for(wanted.gpus);
+        if (!time) return std::nullopt;
+        constexpr auto most = static_cast<planned_time>(ticks(duration::max())) - 1;
+        return duration{static_cast<std::int64_t>(std::min(*time, most))};
+    }
+    /// The longest `queued_time` of a job of this demand that could start now; nothing if none could.
+    [[nodiscard]] std::optional<duration> longest_to_start(const view& v, fleet::demand wanted) const {
+        if (!v.capacity.free.is_mixed()) return window(v, 0, wanted);
+        constexpr duration most = duration::max() - duration{1};
+        std::optional<duration> longest;
+        for (const fleet::gpu_type t : v.capacity.types()->by_speed(wanted.speeds)) {
+            const auto time = window(v, t, wanted);
+            if (!time) continue;
+            const duration here =
+                *time == most ? most : v.longest_within(*time, v.capacity.types()->speed(wanted.speeds, t));
+            longest = std::max(longest.value_or(duration::zero()), std::min(here, most));
+        }
+        return longest;
     }
 
     /// The first job of rank `order` or behind that could start now.
     [[nodiscard]] class_queue::entry next_hope(const view& v, std::uint64_t order) const {
         class_queue::entry first;
         queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
-            if (!fits(v.place, v.capacity.free, lane.demand())) return;
-            const auto longest = planned_.free_for(lane.demand().gpus);
+            const auto longest = longest_to_start(v, lane.demand());
             if (!longest) return;
-            constexpr auto most = static_cast<planned_time>(ticks(duration::max())) - 1;
-            const duration window{static_cast<std::int64_t>(std::min(*longest, most))};
-            if (const auto e = lane.first(order, window); e.order < first.order) first = e;
+            if (const auto e = lane.first(order, *longest); e.order < first.order) first = e;
         });
         return first;
     }
 
-    void start(const view& v, plan& p, job_id job) {
-        if (!p.start(job)) {
+    void start(const view& v, plan& p, job_id job, fleet::gpu_type type) {
+        if (!start_on(v, p, job, type)) {
             stale_ = true;  // no place at its slot: the next pass plans anew
             return;
         }
@@ -270,8 +378,17 @@ private:
         const ranked_job e = ending(v, job);
         running_.insert(e);
         for (auto z = instants_.begin(); z != instants_.end() && z->key < e.key; ++z) {
-            if (z->order < e.order && planned_.free_at(z->key) < std::int64_t{v[z->job].demand.gpus}) stale_ = true;
+            if (z->order < e.order && type_of_slot(v, z->job) == type &&
+                tracks_[type].planned.free_at(z->key) < std::int64_t{v[z->job].demand.gpus})
+                stale_ = true;
         }
+    }
+    bool start_on(const view& v, plan& p, job_id job, fleet::gpu_type type) {
+        if (!v.capacity.free.is_mixed()) return p.start(job);
+        shares_.clear();
+        if (!place_on(v.place, v.capacity.free, type, v[job].demand, shares_)) return false;
+        p.start(job, shares_);
+        return true;
     }
 
     class_queue queue_;
@@ -281,8 +398,9 @@ private:
     ordered_jobs instants_;  // those of slots_ that hold nothing: planned to end when they start
     ordered_jobs running_;   // by planned end
     std::vector<std::pair<planned_time, std::int64_t>> ends_;
-    availability planned_;
-    slot_bounds bounds_;
+    std::vector<track> tracks_;                 // (types), one without types
+    pod_vector<fleet::gpu_type> type_of_slot_;  // by job_id; on a mixed fleet
+    std::vector<fleet::gpu_share> shares_;
     bool stale_ = true;
 };
 

@@ -6,18 +6,14 @@
 
 #include <boost/intrusive/set.hpp>
 
-#include <array>
 #include <deque>
+#include <vector>
 
 namespace ampacity::policy {
 namespace {
 
-/// What jobs take. GPUs are all that a job asks for; the GPU types of a mixed fleet would be further entries.
-constexpr std::size_t num_resources = 1;
-using amounts = std::array<std::uint64_t, num_resources>;
-
-amounts wanted_by(const view& v, job_id job) { return {v[job].demand.gpus}; }
-amounts capacity_of(const view& v) { return {v.capacity.usable_gpus()}; }
+/// What jobs take: GPUs, of a mixed fleet those of each type.
+using amounts = std::vector<std::uint64_t>;
 
 struct fraction {
     std::uint64_t part = 0;
@@ -29,10 +25,12 @@ bool less(const fraction& a, const fraction& b) noexcept {
 }
 
 /// The largest of the shares in the resources.
-fraction dominant_share(const amounts& used, const amounts& capacity) noexcept {
-    fraction most{used[0], capacity[0]};
-    for (std::size_t r = 1; r != num_resources; ++r) {
-        if (const fraction f{used[r], capacity[r]}; less(most, f)) most = f;
+fraction dominant_share(const view& v, const amounts& used) {
+    if (!v.capacity.free.is_mixed()) return {used[0], v.capacity.usable_gpus()};
+    fraction most{};
+    for (std::size_t t = 0; t != used.size(); ++t) {
+        const fraction f{used[t], v.capacity.empty.of(static_cast<fleet::gpu_type>(t)).free_gpus()};
+        if (less(most, f)) most = f;
     }
     return most;
 }
@@ -44,7 +42,7 @@ using hook = boost::intrusive::set_base_hook<boost::intrusive::link_mode<boost::
 struct owner : hook {
     std::uint64_t weight = 1;
     std::size_t queue = 0;  ///< its waiting jobs, in submit order
-    amounts used{};
+    amounts used{0};
     fraction share{};
     std::uint64_t head_order = 0;  ///< of its first waiting job
 };
@@ -80,8 +78,7 @@ public:
         owner& o = owners_[owner_of_[index(job)]];
         const bool waits = queues_.first(o.queue) != none<job_id>;
         if (waits) waiting_.erase(waiting_.iterator_to(o));
-        const amounts wanted = wanted_by(v, job);
-        for (std::size_t r = 0; r != num_resources; ++r) o.used[r] -= wanted[r];
+        used_by(v, o, job) -= v[job].demand.gpus;
         if (waits) wait(v, o);
     }
 
@@ -98,8 +95,7 @@ public:
                 continue;
             }
             queues_.erase(o.queue, job);
-            const amounts wanted = wanted_by(v, job);
-            for (std::size_t r = 0; r != num_resources; ++r) o.used[r] += wanted[r];
+            used_by(v, o, job) += v[job].demand.gpus;
             if (queues_.first(o.queue) != none<job_id>) wait(v, o);
         }
         for (owner* o : passed_over_) waiting_.insert(*o);
@@ -115,9 +111,15 @@ private:
         if (fresh) owners_.emplace_back().queue = queues_.add();
         return row;
     }
+    /// What its owner has of the GPUs that a running job holds.
+    static std::uint64_t& used_by(const view& v, owner& o, job_id job) {
+        if (!v.capacity.free.is_mixed()) return o.used[0];
+        o.used.resize(v.capacity.types()->size(), 0);
+        return o.used[v[job].type];
+    }
     /// Puts an owner in its place. \pre it has a waiting job
     void wait(const view& v, owner& o) {
-        o.share = dominant_share(o.used, capacity_of(v));
+        o.share = dominant_share(v, o.used);
         o.head_order = v[queues_.first(o.queue)].order;
         waiting_.insert(o);
     }

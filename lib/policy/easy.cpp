@@ -3,6 +3,8 @@
 
 #include <ampacity/policy/class_queue.hpp>
 
+#include <algorithm>
+
 namespace ampacity::policy {
 namespace {
 
@@ -13,7 +15,7 @@ namespace {
 class easy final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
+        queue_.push(job, v[job].order, v[job].demand, v.queued_time(job));
     }
 
     void on_finish(const view& v, job_id job) override {
@@ -37,7 +39,7 @@ public:
             class_queue::entry best;
             queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
                 if (!fits(v.place, v.capacity.free, lane.demand())) return;
-                const duration window = may_outlive(v, lane.demand()) ? longest : until_shadow(v);
+                const duration window = may_outlive(v, lane.demand()) ? longest : until_shadow(v, lane.demand());
                 if (const auto e = lane.first(from, window); e.order < best.order) best = e;
             });
             if (best.job == none<job_id> || !p.start(best.job)) return;
@@ -61,9 +63,13 @@ public:
 private:
     static constexpr duration longest = duration::max() - duration{1};
 
-    [[nodiscard]] duration until_shadow(const view& v) const noexcept {
+    /// The longest `queued_time` of a job of this demand that is over by the shadow if it starts now. \pre it fits
+    [[nodiscard]] duration until_shadow(const view& v, fleet::demand wanted) const {
         const std::uint64_t ns = shadow_ns_ - ticks_of(v.now);
-        return ns < ticks_of(instant{longest}) ? duration{static_cast<std::int64_t>(ns)} : longest;
+        if (ns >= ticks_of(instant{longest})) return longest;
+        const duration time{static_cast<std::int64_t>(ns)};
+        if (!v.capacity.free.is_mixed()) return time;
+        return std::min(longest, v.longest_within(time, v.speed_now(wanted)));
     }
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {
@@ -118,7 +124,7 @@ private:
         const fleet::demand head = v[queue_.front()].demand;
         if (then_.is_pool()) return then_.free_gpus() >= std::uint64_t{head.gpus} + wanted.gpus;
         shares_.clear();
-        if (!v.place.place(v.capacity.free, wanted, shares_)) return false;
+        if (!place(v.place, v.capacity.free, wanted, shares_)) return false;
         then_.take(wanted, shares_);
         const bool head_fits = fits(v.place, then_, head);
         then_.give(wanted, shares_);

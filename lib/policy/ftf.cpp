@@ -1,6 +1,7 @@
 #include "builtin.hpp"
 #include "claims.hpp"
 #include "demand_rows.hpp"
+#include "job_set.hpp"
 
 #include <ampacity/core/pod_vector.hpp>
 
@@ -9,31 +10,6 @@
 
 namespace ampacity::policy {
 namespace {
-
-/// Jobs in no order. Adding and removing costs O(1). Not thread-safe.
-class job_set {
-public:
-    [[nodiscard]] bool empty() const noexcept { return jobs_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return jobs_.size(); }
-    [[nodiscard]] auto begin() const noexcept { return jobs_.begin(); }
-    [[nodiscard]] auto end() const noexcept { return jobs_.end(); }
-
-    void add(job_id job) {
-        at_.grow_to(index(job) + 1, 0);
-        at_[index(job)] = static_cast<std::uint32_t>(jobs_.size());
-        jobs_.push_back(job);
-    }
-    void remove(job_id job) {
-        const std::uint32_t at = at_[index(job)];
-        jobs_[at] = jobs_.back();
-        at_[index(jobs_[at])] = at;
-        jobs_.pop_back();
-    }
-
-private:
-    std::vector<job_id> jobs_;
-    pod_vector<std::uint32_t> at_;  // by job_id
-};
 
 /// Finish-time fairness: rho = (time in the system if it ran from now on) / (time alone on a share of the fleet). At
 /// the multiples of the lease all GPUs are offered, at other passes those that are free. A pass that has something to
@@ -87,13 +63,14 @@ private:
 
     void add_bidder(const view& v, job_id job, std::uint64_t active) {
         const job_view& j = v[job];
+        const double speed = v.capacity.free.is_mixed() ? demands_[rows_.row(j.demand)].best_speed : j.speed;
         const auto ns = [](duration d) { return static_cast<std::uint64_t>(ticks(d)); };
         // A running job has been there since its submit and will be until its planned end.
         const std::uint64_t shared = j.state == job_state::running
                                          ? v.planned_end_ns(job) - ns(j.submit.time_since_epoch())
-                                         : ns(v.now - j.submit) + ns(v.remaining_time(job));
+                                         : ns(v.now - j.submit) + ns(v.time_at(job, speed));
         // Alone it would not be preempted, but it would pause for checkpoints.
-        duration whole = time_for(j.estimate, j.speed);
+        duration whole = time_for(j.estimate, speed);
         if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
         const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
         const std::uint64_t gpus = std::max(v.capacity.usable_gpus(), j.demand.gpus * active);
@@ -223,7 +200,10 @@ private:
     void enqueue(const view& v, job_id job) {
         waiting_.add(job);
         const std::size_t row = rows_.row(v[job].demand);
-        if (row == demands_.size()) demands_.push_back({.demand = v[job].demand, .jobs = 0});
+        if (row == demands_.size()) {
+            demands_.push_back({.demand = v[job].demand, .jobs = 0});
+            if (v.capacity.free.is_mixed()) demands_.back().best_speed = v.best_speed(v[job].demand);
+        }
         ++demands_[row].jobs;
     }
     void begin_run(const view& v, job_id job) {
@@ -246,7 +226,8 @@ private:
 
     struct demand_count {
         fleet::demand demand{};
-        std::uint64_t jobs = 0;  ///< that wait
+        std::uint64_t jobs = 0;   ///< that wait
+        double best_speed = 1.0;  ///< on a mixed fleet: on the fastest type that could hold such a job
     };
 
     ftf_options options_;

@@ -142,10 +142,18 @@ bool segments_hold(const free_index& free, const gang& g, std::span<const gpu_sh
 
 }  // namespace
 
-std::string broken_wish(const free_index& free, demand wanted, std::span<const gpu_share> where) {
+std::string broken_wish(const free_index& free, demand wanted, std::span<const gpu_share> where,
+                        std::uint32_t first_node) {
+    if (free.is_mixed()) {
+        const fleet::gpu_type t = free.type_of(where.front().node);
+        const std::uint32_t first = free.first_node(t);
+        std::vector<gpu_share> rows(where.begin(), where.end());
+        for (gpu_share& s : rows) s.node = node_id{static_cast<std::uint32_t>(s.node) - first};
+        return broken_wish(free.of(t), wanted, rows, first);
+    }
     if (!free.has_racks()) return {};
     const auto& topology = free.where();
-    const auto name = [](const gpu_share& s) { return "node " + std::to_string(index(s.node)); };
+    const auto name = [first_node](const gpu_share& s) { return "node " + std::to_string(index(s.node) + first_node); };
     for (std::size_t i = 0; i != where.size(); ++i) {
         const std::uint32_t rack = topology.rack_of(where[i].node);
         if (wanted.exclusive && !free.is_untouched(rack))
@@ -193,6 +201,13 @@ bool gang_fits(const free_index& free, demand wanted) {
 std::string why_never(const free_index& empty, demand wanted) {
     const auto text = [](std::uint64_t n) { return std::to_string(n); };
     if (wanted.gpus == 0) return "asks for no GPU";
+    if (empty.is_mixed()) {
+        const auto& types = *empty.types();
+        std::string why;
+        for (const fleet::gpu_type t : types.by_speed(wanted.speeds))
+            why += (why.empty() ? "" : "; ") + types.name(t) + ": " + why_never(empty.of(t), wanted);
+        return why.empty() ? "no GPU type of the fleet can run it" : why;
+    }
     if (wanted.gpus > empty.free_gpus()) {
         return "needs " + text(wanted.gpus) + " GPUs; the fleet has " + text(empty.free_gpus()) +
                (empty.has_racks() ? " that jobs may use" : "");

@@ -108,9 +108,10 @@ bool any_range(const fleet::topology& where, scope within, F f) {
 [[nodiscard]] std::vector<rack_part> pack_over(const fleet::free_index& free, const gang& g, std::uint32_t first,
                                                std::uint32_t last);
 
-/// Why a job may not have these free GPUs, by its wishes and the limits of racks; empty if it may.
+/// Why a job may not have these free GPUs, by its wishes and the limits of racks; empty if it may. Messages count nodes
+/// from `first_node`. \pre of a mixed fleet: of one type
 [[nodiscard]] std::string broken_wish(const fleet::free_index& free, fleet::demand wanted,
-                                      std::span<const fleet::gpu_share> where);
+                                      std::span<const fleet::gpu_share> where, std::uint32_t first_node = 0);
 
 /// Is there any place at all? The same for every placer on racks. \pre has racks
 [[nodiscard]] bool gang_fits(const fleet::free_index& free, fleet::demand wanted);

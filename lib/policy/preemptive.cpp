@@ -1,8 +1,11 @@
 #include "builtin.hpp"
+#include "job_set.hpp"
 #include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
 #include "prefix_policy.hpp"
 #include "service_stages.hpp"
+
+#include <algorithm>
 
 namespace ampacity::policy {
 namespace {
@@ -37,28 +40,50 @@ std::uint64_t unsigned_ns(std::int64_t ns) noexcept { return static_cast<std::ui
 
 /// By the time that jobs still take. The number of a running job, which does not change, is when it will end; to that
 /// of a queued one the time is added.
+///
+/// On a mixed fleet by the work that is left: that of running jobs falls at different speeds, so it is looked up anew
+/// whenever it is asked for, O(running jobs).
 class srtf_list : public numbered_list {
 public:
     explicit srtf_list(bool by_estimate) : by_estimate_(by_estimate) {}
 
-    void refresh(const view&) const noexcept {}
+    void refresh(const view& v) noexcept { by_work_ = v.capacity.free.is_mixed(); }
     [[nodiscard]] entry head(const view& v) const {
         entry e = queue_.front();
-        e.key += unsigned_ns(ticks(v.now));
+        if (!by_work_) e.key += unsigned_ns(ticks(v.now));
         return e;
     }
     [[nodiscard]] entry queued_entry(const view& v, job_id job) const { return make_entry(v, job, left(v, job)); }
     void enqueue(const view& v, job_id job) { queue_.push(queued_entry(v, job)); }
-    void begin_run(const view& v, job_id job) { running_.insert(running_entry(v, job)); }
-    void end_run(const view&, const entry& e) { running_.erase(e); }
-    void finish(const view& v, job_id job) { running_.erase(running_entry(v, job)); }
+
+    [[nodiscard]] bool running() const noexcept { return by_work_ ? !jobs_.empty() : numbered_list::running(); }
+    [[nodiscard]] entry last(const view& v) const {
+        if (!by_work_) return numbered_list::last(v);
+        entry found{};
+        for (const job_id job : jobs_) {
+            if (const entry e = queued_entry(v, job); !before(e, found)) found = e;
+        }
+        return found;
+    }
+    void behind(const view& v, const entry& e, std::vector<entry>& out) const {
+        if (!by_work_) return numbered_list::behind(v, e, out);
+        for (const job_id job : jobs_) {
+            if (const entry other = queued_entry(v, job); before(e, other)) out.push_back(other);
+        }
+        std::sort(out.begin(), out.end(), [](const entry& a, const entry& b) { return before(a, b); });
+    }
+
+    void begin_run(const view& v, job_id job) { by_work_ ? jobs_.add(job) : running_.insert(running_entry(v, job)); }
+    void end_run(const view&, const entry& e) { by_work_ ? jobs_.remove(e.job) : running_.erase(e); }
+    void finish(const view& v, job_id job) { by_work_ ? jobs_.remove(job) : running_.erase(running_entry(v, job)); }
     void tick(const view&) const noexcept {}
     void wake_up(plan&) const noexcept {}
 
 private:
-    /// Run time that the job still takes, counted from the start of its run if it runs.
+    /// Run time that the job still takes, counted from the start of its run if it runs; on a mixed fleet its work.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
+        if (v.capacity.free.is_mixed()) return unsigned_ns(ticks(whole - v.done(job)));
         return unsigned_ns(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
     }
     [[nodiscard]] entry running_entry(const view& v, job_id job) const {
@@ -66,6 +91,8 @@ private:
     }
 
     bool by_estimate_;
+    bool by_work_ = false;  // on a mixed fleet
+    job_set jobs_;          // that run, on a mixed fleet
 };
 
 /// By bucket of attained service.

@@ -57,7 +57,7 @@ private:
         return {.key = key_of(v[job].priority), .order = v[job].order, .job = job};
     }
     static ranked_job length_of(const view& v, job_id job) {
-        return {.key = static_cast<std::uint64_t>(ticks(v.remaining_time(job))), .order = v[job].order, .job = job};
+        return {.key = static_cast<std::uint64_t>(ticks(v.queued_time(job))), .order = v[job].order, .job = job};
     }
     /// Jobs of at most this priority may be preempted for `job`.
     [[nodiscard]] std::int64_t below(const view& v, job_id job) const { return v[job].priority - preempt_above_; }
@@ -122,7 +122,7 @@ private:
             any = any || l.gpus != 0;
         }
         // An exclusive job that goes gives back all of its racks.
-        return any && (gpus >= wanted || v.capacity.free.has_racks());
+        return any && (gpus >= wanted || v.capacity.free.is_mixed() || v.capacity.free.has_racks());
     }
 
     /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is.
@@ -169,17 +169,22 @@ private:
     void backfill(const view& v, plan& p) {
         const ranked_job head = queue_.first();
         const std::uint64_t shadow_ns = find_shadow(v, head.job);
-        const auto window = [&v, shadow_ns](std::uint64_t length) {
+        const auto ends_in_time = [&v, shadow_ns](const ranked_job& by_length) {
+            std::uint64_t length = by_length.key;
+            if (v.capacity.free.is_mixed()) {
+                const fleet::demand wanted = v[by_length.job].demand;
+                length = static_cast<std::uint64_t>(ticks(v.time_at(by_length.job, v.speed_now(wanted))));
+            }
             return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
         };
         for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
             ranked_job best = last_rank;
             for (const lane& l : lanes_) {
                 if (l.by_rank.empty() || !fits(v.place, v.capacity.free, l.demand)) continue;
-                best = std::min(best, first_to_start(v, l, head.job, from, window), before);
+                best = std::min(best, first_to_start(v, l, head.job, from, ends_in_time), before);
             }
             if (best.job == none<job_id>) return;
-            const bool harmless = v[best.job].priority <= below(v, head.job) || window(length_of(v, best.job).key);
+            const bool harmless = v[best.job].priority <= below(v, head.job) || ends_in_time(length_of(v, best.job));
             if (!harmless) take_at_shadow(v, v[best.job].demand);
             if (!p.start(best.job)) return;
             begin(v, best);
@@ -188,9 +193,9 @@ private:
     }
 
     /// The first job of a lane behind `from` that may start now; `last_rank` if there is none. \pre its jobs fit
-    template <class Window>
+    template <class InTime>
     [[nodiscard]] ranked_job first_to_start(const view& v, const lane& l, job_id head, const ranked_job& from,
-                                            Window window) {
+                                            InTime ends_in_time) {
         if (leaves_room(v, head, l.demand)) {
             const auto next = l.by_rank.behind(from);
             return next == l.by_rank.end() ? last_rank : *next;
@@ -203,7 +208,12 @@ private:
             if (const auto next = l.by_rank.behind(std::max(from, above, before)); next != l.by_rank.end())
                 best = *next;
         }
-        for (auto at = l.by_length.begin(); at != l.by_length.end() && window(at->key); ++at) {
+        for (auto at = l.by_length.begin(); at != l.by_length.end(); ++at) {
+            if (!ends_in_time(*at)) {
+                // At another speed those behind may take less than this one, if what it costs to resume differs.
+                if (!v.capacity.free.is_mixed()) break;
+                continue;
+            }
             const ranked_job e = place_of(v, at->job);
             if (before(from, e) && before(e, best)) best = e;
         }

@@ -1,5 +1,6 @@
 #include "builtin.hpp"
 #include "demand_rows.hpp"
+#include "job_set.hpp"
 #include "ordered_jobs.hpp"
 #include "prefix_policy.hpp"
 #include "service_queue.hpp"
@@ -17,13 +18,15 @@ namespace {
 /// never do. Running jobs are therefore kept by GPU count, each lane by the end of its jobs, and the lanes' last jobs
 /// are compared by what is left now. As running jobs share the fleet, n distinct counts take n(n+1)/2 GPUs: a look at
 /// the last job costs O(sqrt(GPUs)) at the worst.
+///
+/// On a mixed fleet it is the work that is left x GPUs, looked up anew whenever it is asked for, O(running jobs).
 class srsf_list {
 public:
     using entry = service_place;
 
     explicit srsf_list(bool by_estimate) : by_estimate_(by_estimate) {}
 
-    void refresh(const view&) const noexcept {}
+    void refresh(const view& v) noexcept { by_work_ = v.capacity.free.is_mixed(); }
     [[nodiscard]] bool waiting() const noexcept { return !queue_.empty(); }
     [[nodiscard]] entry head(const view&) const { return queue_.front(); }
     [[nodiscard]] entry queued_entry(const view& v, job_id job) const {
@@ -38,8 +41,15 @@ public:
         queue_.for_next([&v](job_id next) { v.expect(next); });
     }
 
-    [[nodiscard]] bool running() const noexcept { return !busy_.empty(); }
+    [[nodiscard]] bool running() const noexcept { return by_work_ ? !jobs_.empty() : !busy_.empty(); }
     [[nodiscard]] entry last(const view& v) const {
+        if (by_work_) {
+            entry found{};
+            for (const job_id job : jobs_) {
+                if (const entry e = queued_entry(v, job); !before(e, found)) found = e;
+            }
+            return found;
+        }
         entry found = place(v, lanes_[busy_.front()], lanes_[busy_.front()].jobs.last());
         for (const std::size_t row : busy_) {
             const entry e = place(v, lanes_[row], lanes_[row].jobs.last());
@@ -48,6 +58,9 @@ public:
         return found;
     }
     void behind(const view& v, const entry& e, std::vector<entry>& out) const {
+        for (const job_id job : jobs_) {
+            if (const entry other = queued_entry(v, job); before(e, other)) out.push_back(other);
+        }
         const std::uint64_t now = ns(v.now);
         for (const std::size_t row : busy_) {
             const lane& l = lanes_[row];
@@ -63,6 +76,7 @@ public:
     }
 
     void begin_run(const view& v, job_id job) {
+        if (by_work_) return jobs_.add(job);
         const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
         if (row == lanes_.size()) {
             lanes_.emplace_back();
@@ -73,6 +87,7 @@ public:
     }
     void end_run(const view& v, const entry& e) { finish(v, e.job); }
     void finish(const view& v, job_id job) {
+        if (by_work_) return jobs_.remove(job);
         const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
         lanes_[row].jobs.erase(running_job(v, job));
         if (lanes_[row].jobs.empty()) {
@@ -93,9 +108,10 @@ private:
     /// Sums of a duration and an instant, each up to 292 years, need the unsigned range.
     static std::uint64_t ns(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
 
-    /// Run time that the job still takes, counted from the start of its run if it runs.
+    /// Run time that the job still takes, counted from the start of its run if it runs; on a mixed fleet its work.
     [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
+        if (v.capacity.free.is_mixed()) return static_cast<std::uint64_t>(ticks(whole - v.done(job)));
         return static_cast<std::uint64_t>(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
     }
     [[nodiscard]] ranked_job running_job(const view& v, job_id job) const {
@@ -106,6 +122,8 @@ private:
     }
 
     bool by_estimate_;
+    bool by_work_ = false;  // on a mixed fleet
+    job_set jobs_;          // that run, on a mixed fleet
     service_queue queue_;
     std::deque<lane> lanes_;         // of running jobs
     demand_rows rows_;               // into lanes_

@@ -44,6 +44,7 @@ public:
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
+          default_speeds_(std::move(p.default_speeds)),
           // A plan holds what it takes beside what it gives back.
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
           plan_(fleet_, seen_, allocations_, *placer_, costs_),
@@ -58,6 +59,10 @@ public:
                 .costs = costs_,
                 .owners = &names_},
           kernel_(*this) {
+        if (fleet_.free().is_mixed()) {
+            default_speeds_.resize(feed_.num_sources(), 0);
+            held_by_type_.resize(fleet_.free().types()->size(), 0);
+        }
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
@@ -121,6 +126,7 @@ public:
             if (seen_[i].state == policy::job_state::absent) continue;
             if (seen_[i].state == policy::job_state::running) {
                 end_run(i, end, false);
+                count_type(i, seen_[i].held, seen_[i].run_start, end);
                 tell_stop(i, seen_[i].held, seen_[i].run_start, end, run_end::unfinished);
             }
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
@@ -130,6 +136,12 @@ public:
         summary_ = summarise(records, fleet_.installed_gpus());
         summary_.simulated = end - start_of_time;
         summary_.books = books_;
+        for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
+            const auto type = static_cast<fleet::gpu_type>(t);
+            summary_.types.push_back({.name = fleet_.free().types()->name(type),
+                                      .gpus = fleet_.installed_gpus_of(type),
+                                      .held = held_by_type_[t]});
+        }
         fleet_.book(summary_.books);
         summary_.books.check();
         return summary_;
@@ -173,6 +185,7 @@ private:
     decision_time decision_time_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
+    std::vector<std::uint8_t> default_speeds_;  // by source
     fleet::allocation_arena allocations_;
     policy::checked_plan plan_;
     names names_;
@@ -287,11 +300,12 @@ private:
                           .gpus = r.gpus,
                           .state = outcome::unfinished,
                           .name_is_text = r.name_is_text};
-        const fleet::demand wanted{.gpus = r.gpus,
-                                   .segment = r.placement.segment,
-                                   .within = r.placement.within,
-                                   .exclusive = r.placement.exclusive,
-                                   .spread = r.placement.spread};
+        const fleet::demand wanted = fleet::demand{.gpus = r.gpus,
+                                                   .segment = r.placement.segment,
+                                                   .within = r.placement.within,
+                                                   .exclusive = r.placement.exclusive,
+                                                   .spread = r.placement.spread}
+                                         .with_speeds(speeds_of(r));
         const std::uint64_t order = arrived_++;
         if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
             records[r.row].state = outcome::rejected;
@@ -302,7 +316,7 @@ private:
         const std::size_t i = index(job);
         const bool estimated = r.estimate != workload::no_estimate;
         seen_[i] = {.estimate = estimated ? std::max(r.estimate, r.work) : r.work,
-                    .speed = r.accelerator.speed,
+                    .speed = fleet_.free().is_mixed() ? 1.0 : r.accelerator.speed,
                     .demand = wanted,
                     .attempt = seen_[i].attempt,  // goes on counting, so that no stale event can match
                     .state = policy::job_state::queued,
@@ -324,6 +338,15 @@ private:
         tell_submit(r, job, wanted);
         policy_->on_submit(picture(), job);
         changed_ = true;
+    }
+
+    /// The row of the fleet's table of speeds; 0 without types.
+    [[nodiscard]] std::uint8_t speeds_of(const workload::job_request& r) const {
+        const fleet::gpu_types* const types = fleet_.free().types();
+        if (types == nullptr) return 0;
+        const std::uint8_t row = r.accelerator.row != 0 ? r.accelerator.row : default_speeds_[feed_.which()];
+        AMPACITY_ASSERT(row < types->num_rows());
+        return row;
     }
 
     job_id new_row() {
@@ -351,6 +374,7 @@ private:
         end_run(i, kernel_.now(), false);
         fleet_.give(j.demand, allocations_.shares(j.held));
         --running_;
+        count_type(i, j.held, j.run_start, kernel_.now());
         tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
         policy_->on_finish(picture(), job);
@@ -428,20 +452,35 @@ private:
         free_runs_.push_back(l.run);
     }
 
+    /// On a mixed fleet: the run held GPUs of one type over this time.
+    void count_type(std::size_t i, fleet::allocation held, instant from, instant to) {
+        if (held_by_type_.empty()) return;
+        held_by_type_[type_of(held)] += gpu_time{ticks(to - from)} * seen_[i].demand.gpus;
+    }
+    /// \pre a mixed fleet
+    [[nodiscard]] fleet::gpu_type type_of(fleet::allocation held) const {
+        return fleet_.free().type_of(allocations_.shares(held).front().node);
+    }
+
     // --- what observers are told -----------------------------------------------------------------------
 
     /// A run of a live job begins or ends.
     [[nodiscard]] job_event told(std::size_t i, fleet::allocation held, instant at) {
         const job_record& r = record_of(i);
-        return {.at = at,
-                .source = live_jobs_[i].source(),
-                .name = r.name,
-                .name_is_text = r.name_is_text,
-                .attempt = r.preemptions + r.restarts + 1,
-                .where = allocations_.shares(held),
-                .job = job_id{static_cast<std::uint32_t>(i)},
-                .gpus = r.gpus,
-                .user = seen_[i].user};
+        job_event e{.at = at,
+                    .source = live_jobs_[i].source(),
+                    .name = r.name,
+                    .name_is_text = r.name_is_text,
+                    .attempt = r.preemptions + r.restarts + 1,
+                    .where = allocations_.shares(held),
+                    .job = job_id{static_cast<std::uint32_t>(i)},
+                    .gpus = r.gpus,
+                    .user = seen_[i].user};
+        if (!held_by_type_.empty() && held.size != 0) {
+            e.type = type_of(held);
+            if (fleet_.free().has_pools()) e.where = {};
+        }
+        return e;
     }
 
     void tell_submit(const workload::job_request& r, job_id job, fleet::demand wanted) {
@@ -487,6 +526,7 @@ private:
 
     void preempt(const policy::action& a, instant now) {
         end_run(index(a.job), now - a.lost, true);
+        count_type(index(a.job), a.before, a.run_start, now);
         tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
         job_record& r = record_of(index(a.job));
         r.lost += a.lost;
@@ -544,8 +584,9 @@ private:
     }
 
     pod_vector<live_job, pages::huge> live_jobs_;  // by job_id
-    pod_vector<duration> allowance_;  // by job_id: run time before it is killed; only where estimates are enforced
-    pod_vector<waste> waste_;         // by job_id: only where preemption has costs
+    pod_vector<duration> allowance_;      // by job_id: run time before it is killed; only where estimates are enforced
+    pod_vector<waste> waste_;             // by job_id: only where preemption has costs
+    std::vector<gpu_time> held_by_type_;  // on a mixed fleet: GPU-time of runs that have ended
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;  // rows of runs_
     job_id free_row_ = none<job_id>;        // the first of a chain

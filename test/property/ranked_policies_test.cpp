@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_ranked.hpp"
+#include "support/random_mixed.hpp"
 #include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
@@ -81,6 +82,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
     }
     auto jobs = naive::random_workload(seed, kind, where, 40);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
+    if (!where.types.empty()) naive::add_speeds(seed, where, jobs);
     naive::test_random random(seed ^ 0x7573657273U);
     for (naive::job& j : jobs) {
         j.user = static_cast<std::uint32_t>(random.between(0, 4));
@@ -95,7 +97,8 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus);
+                        << " job " << i << " gpus " << jobs[i].gpus
+                        << (where.types.empty() ? "" : naive::text_of_mixed(where)));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return;
         }
@@ -143,6 +146,19 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
         for (const auto kind : naive::all_flavours) {
             compare(seed, kind, naive::random_pool(seed), policy, random_costs(seed, kind));
             compare(seed, kind, naive::random_nodes(seed, placer), policy, random_costs(seed, kind));
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule on mixed fleets") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        const naive::fleet where = naive::random_mixed(seed, placer, seed % 3 == 0);
+        for (const auto kind : naive::all_flavours) {
+            const bool costs = policy != "ftf" && seed % 2 == 0;
+            compare(seed, kind, where, policy, costs ? random_costs(seed, kind) : naive::overheads{});
         }
     }
     SUCCEED();

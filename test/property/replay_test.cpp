@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_replay.hpp"
+#include "support/random_mixed.hpp"
 #include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
@@ -41,6 +42,10 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
     const auto& policy = how.policy;
     auto jobs = naive::random_workload(seed, kind, where, 40);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
+    if (!where.types.empty()) {
+        if (seed % 2 == 0 && where.types.front().pool_gpus == 0) naive::add_wishes(seed, jobs);
+        naive::add_speeds(seed, where, jobs);
+    }
     const auto expected = naive::replay(jobs, where, how);
     ledger books;
     const auto actual = engine(jobs, where, how, books);
@@ -50,7 +55,8 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
                         << " job " << i << ": " << naive::text(jobs[i]) << " every " << how.every_ns.value_or(0)
                         << " decision " << how.decision_ns << " + " << how.decision_per_job_ns
-                        << (where.racks.empty() ? "" : naive::text(where, naive::empty_racks(where))));
+                        << (where.racks.empty() ? "" : naive::text(where, naive::empty_racks(where)))
+                        << (where.types.empty() ? "" : naive::text_of_mixed(where)));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return false;
         }
@@ -117,6 +123,22 @@ TEST_CASE("every policy on racks gives the naive schedule and places") {
     std::size_t wrong = 0;
     for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
         const naive::fleet where = naive::random_racks(seed, placer);
+        for (const auto kind : naive::all_flavours) {
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy on mixed fleets gives the naive schedule, places and types") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        const naive::fleet where = naive::random_mixed(seed, placer, seed % 3 == 0);
         for (const auto kind : naive::all_flavours) {
             const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
             wrong += compare(seed, kind, where, how) ? 0U : 1U;

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_sharing.hpp"
+#include "support/random_mixed.hpp"
 #include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
@@ -32,6 +33,7 @@ std::vector<naive::owned_job> random_jobs(std::uint64_t seed, naive::flavour kin
     std::vector<naive::owned_job> out;
     auto jobs = naive::random_workload(seed, kind, where, count);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
+    if (!where.types.empty()) naive::add_speeds(seed, where, jobs);
     for (const auto& j : jobs) {
         naive::owned_job o{.what = j};
         o.what.priority = static_cast<std::int32_t>(random.between(0, levels)) - 1;
@@ -137,7 +139,7 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) == naive::describe(actual.jobs[i])) continue;
         INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                     << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer << " job "
-                    << i << " gpus " << jobs[i].what.gpus);
+                    << i << " gpus " << jobs[i].what.gpus << (where.types.empty() ? "" : naive::text_of_mixed(where)));
         CHECK(naive::describe(actual.jobs[i]) == naive::describe(expected[i]));
         return false;
     }
@@ -174,6 +176,16 @@ TEST_CASE("sharing policies on racks give the naive schedule and places", "[shar
     for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
         for (const auto kind : naive::all_flavours) {
             if (!compare(seed, kind, naive::random_racks(seed, placer), policy)) return;
+        }
+    }
+}
+
+TEST_CASE("sharing policies on mixed fleets give the naive schedule, places and types", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    for (std::uint64_t seed = 0; seed != test::random_cases(80); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_mixed(seed, placer, seed % 3 == 0), policy)) return;
         }
     }
 }

@@ -7,13 +7,13 @@ namespace naive {
 using namespace ampacity;
 
 void start_recorder::on_start(const sim::job_start& s) {
-    attempt a{.start_ns = ticks(s.at)};
+    attempt a{.start_ns = ticks(s.at), .type = s.type};
     for (const auto& share : s.where) a.nodes.emplace_back(static_cast<std::uint32_t>(share.node), share.gpus);
     std::sort(a.nodes.begin(), a.nodes.end());
     of[s.name].push_back(std::move(a));
 }
 
-workload::job_request request(const job& j, std::size_t number) {
+workload::job_request request(const job& j, std::size_t number, std::uint8_t speeds_row) {
     workload::job_request r;
     r.name = static_cast<std::int64_t>(number);
     r.submit = instant{duration{j.submit_ns}};
@@ -24,6 +24,7 @@ workload::job_request request(const job& j, std::size_t number) {
                    .within = j.within,
                    .exclusive = j.exclusive,
                    .spread = j.spread};
+    r.accelerator.row = speeds_row;
     r.user = j.user;
     r.group = j.group;
     r.priority = j.priority;
@@ -68,7 +69,7 @@ std::string describe(const outcome& o) {
     for (const auto& a : o.attempts) {
         out += " [" + std::to_string(a.start_ns) + ":";
         for (const auto& [node, gpus] : a.nodes) out += " " + std::to_string(node) + "/" + std::to_string(gpus);
-        out += "]";
+        out += "]" + (a.type == 0 ? "" : " type " + std::to_string(a.type));
     }
     return out;
 }

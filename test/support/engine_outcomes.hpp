@@ -18,8 +18,8 @@ struct start_recorder final : ampacity::sim::observer {
     std::map<std::int64_t, std::vector<attempt>> of;
 };
 
-/// The job as the engine is asked to run it, named by its number.
-ampacity::workload::job_request request(const job& j, std::size_t number);
+/// The job as the engine is asked to run it, named by its number; its speeds are a row of the fleet's types.
+ampacity::workload::job_request request(const job& j, std::size_t number, std::uint8_t speeds_row = 0);
 
 /// The costs in the engine's words.
 ampacity::preemption_options costs_of(const overheads& how);

@@ -19,7 +19,30 @@ std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
     return out;
 }
 
-fleet::fleet_state fleet_of(const naive::fleet& where) {
+std::vector<double> speeds_of(const naive::job& j) {
+    std::vector<double> out;
+    for (const std::int64_t s : j.speeds) out.push_back(static_cast<double>(s) / 64);
+    return out;
+}
+
+/// The types of a mixed fleet with the speeds of these jobs; null for any other.
+std::shared_ptr<fleet::gpu_types> types_of(const std::vector<naive::job>& jobs, const naive::fleet& where) {
+    if (where.types.empty()) return nullptr;
+    std::vector<std::string> names;
+    for (std::size_t t = 0; t != where.types.size(); ++t) names.push_back("t" + std::to_string(t));
+    auto types = std::make_shared<fleet::gpu_types>(names);
+    for (const naive::job& j : jobs) {
+        if (!j.speeds.empty()) types->add_row(speeds_of(j)).value();
+    }
+    return types;
+}
+
+fleet::fleet_state fleet_of(const naive::fleet& where, std::shared_ptr<const fleet::gpu_types> types = nullptr) {
+    if (types) {
+        std::vector<fleet::free_index> parts;
+        for (const naive::fleet& part : where.types) parts.push_back(fleet_of(part).free());
+        return fleet::fleet_state::mixed(std::move(types), std::move(parts));
+    }
     if (where.pool_gpus != 0) return fleet::fleet_state::pool(where.pool_gpus);
     if (where.racks.empty()) return fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node);
     fleet::topology racks;
@@ -35,16 +58,20 @@ fleet::fleet_state fleet_of(const naive::fleet& where) {
 
 }  // namespace
 
-std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
+std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs, fleet::gpu_types* types) {
     std::vector<workload::job_request> out;
-    for (std::size_t i = 0; i != jobs.size(); ++i) out.push_back(naive::request(jobs[i], i));
+    for (std::size_t i = 0; i != jobs.size(); ++i) {
+        const bool has_speeds = types != nullptr && !jobs[i].speeds.empty();
+        out.push_back(naive::request(jobs[i], i, has_speeds ? types->add_row(speeds_of(jobs[i])).value() : 0U));
+    }
     return out;
 }
 
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
                                              const engine_options& how, ledger* books) {
     naive::start_recorder seen;
-    sim::parts p{.fleet = fleet_of(where),
+    const auto types = types_of(jobs, where);
+    sim::parts p{.fleet = fleet_of(where, types),
                  .sources = {},
                  .policy = policy::make_policy(how.policy, how.options),
                  .placer = policy::make_placer(where.placer, how.options),
@@ -54,8 +81,8 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
                  .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
-    p.sources.push_back(
-        std::make_unique<workload::vector_source>(requests(jobs), how.names.empty() ? names_of(jobs) : how.names));
+    p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs, types.get()),
+                                                                  how.names.empty() ? names_of(jobs) : how.names));
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));

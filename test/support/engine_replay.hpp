@@ -6,6 +6,7 @@
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/run_costs.hpp>
+#include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/workload/job.hpp>
 
@@ -29,8 +30,8 @@ struct engine_options {
     std::vector<std::string> names{};  ///< what the numbers of users and groups stand for; none: for themselves
 };
 
-/// The jobs as a source gives them; a job's name is its row.
-std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
+/// The jobs as a source gives them; a job's name is its row. Of a mixed fleet: `types` know their speeds.
+std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs, fleet::gpu_types* types = nullptr);
 
 /// Replays the jobs; outcomes are in the order of `jobs`. The books
 /// are checked, and copied to `books` if given.

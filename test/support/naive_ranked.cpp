@@ -18,6 +18,7 @@ bool less(const fraction& a, const fraction& b) { return a.over * b.under < b.ov
 struct past_job {
     job in{};
     std::int64_t ran_ns = 0;
+    int128 attained_gpu_ns = 0;
 };
 
 class replayer : private world {
@@ -58,9 +59,7 @@ private:
         for (const entry& e : jobs_) {
             if (e.at != phase::running) continue;
             if (how_.policy != "gittins" || stage_of(e) == how_.stages - 1) continue;
-            const int128 gpus = static_cast<int128>(e.in.gpus);
-            const int128 missing = how_.quantum_gpu_ns * (stage_of(e) + 1) - int128{e.ran} * gpus;
-            const int128 when = e.run_start + (missing + gpus - 1) / gpus;
+            const int128 when = when_attained(e, how_.quantum_gpu_ns * (stage_of(e) + 1));
             if (when < end_of_run(e)) consider(static_cast<std::int64_t>(when));
         }
         return next;
@@ -69,7 +68,7 @@ private:
     /// The phases of one round before its pass; true if the pass is due.
     bool events_of_round() {
         bool changed = lease_end_ && *lease_end_ == now_;
-        if (end_jobs([&](const entry& e) { past_.push_back({e.in, run_time(e)}); })) changed = true;
+        if (end_jobs([&](const entry& e) { past_.push_back({e.in, run_time(e), attained(e)}); })) changed = true;
         if (admit_jobs([&](entry& e) { e.predicted_ns = prediction(e); })) changed = true;
         for (entry* e : in(phase::running)) {
             if (how_.policy != "gittins" || stage_of(*e) == e->stage) continue;
@@ -112,7 +111,7 @@ private:
         if (how_.policy == "gittins") {
             std::vector<int128> services = how_.service_gpu_ns;
             if (services.empty())
-                for (const past_job& p : past_) services.push_back(int128{p.ran_ns} * static_cast<int128>(p.in.gpus));
+                for (const past_job& p : past_) services.push_back(p.attained_gpu_ns);
             const fraction index = gittins_index(services, how_.quantum_gpu_ns, how_.stages, stage_of(e));
             return {-index.over, index.under};
         }
@@ -166,8 +165,12 @@ private:
         std::vector<entry*> list = everything ? queued_and_running() : in(phase::queued);
         // rho = shared / alone; -rho, so that the largest goes first. The numbers of these tests are small.
         list = sorted(list, [&](const entry& e) {
-            const int128 shared = now_ - e.in.submit_ns + remaining(e, planning_estimate(e));
-            const std::int64_t undisturbed = walk_run(how_.costs, false, without_limit, planning_estimate(e)).total();
+            const std::int64_t best = is_mixed() ? best_speed(e) : unit;
+            const std::int64_t end =
+                e.at == phase::running ? planned_end(e) : now_ + length_at(e, planning_estimate(e), best);
+            const int128 shared = end - e.in.submit_ns;
+            const std::int64_t undisturbed =
+                walk_run(how_.costs, false, without_limit, time_for(planning_estimate(e), best)).total();
             const int128 estimate = std::max<int128>(1, undisturbed);
             const int128 gpus = static_cast<int128>(e.in.gpus);
             // Alone on 1/active of the fleet: as estimated, or longer where that is less than its GPUs.

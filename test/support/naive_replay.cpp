@@ -49,7 +49,7 @@ public:
             throw std::invalid_argument("naive replay: unknown policy " + how.policy);
         if (std::find(placers.begin(), placers.end(), where.placer) == placers.end())
             throw std::invalid_argument("naive replay: unknown placer " + where.placer);
-        if (!is_pool() && (where.nodes == 0 || where.gpus_per_node == 0 || where.gpus_per_node > 64))
+        if (!is_pool() && !is_mixed() && (where.nodes == 0 || where.gpus_per_node == 0 || where.gpus_per_node > 64))
             throw std::invalid_argument("naive replay: impossible fleet");
     }
 
@@ -90,13 +90,6 @@ private:
         return reached;
     }
 
-    /// The first ns at which the running job has reached this threshold.
-    static std::int64_t crossing(const entry& e, std::int64_t threshold_gpu_s) {
-        const int128 gpus = static_cast<int128>(e.in.gpus);
-        const int128 missing = int128{threshold_gpu_s} * 1'000'000'000 - int128{e.ran} * gpus;
-        return e.run_start + static_cast<std::int64_t>((missing + gpus - 1) / gpus);
-    }
-
     // ---- events
 
     std::optional<std::int64_t> next_event() const {
@@ -109,7 +102,8 @@ private:
         for (const entry& e : jobs_) {
             if (e.at == phase::running && how_.policy == "las")
                 for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
-                    if (attained(e) < int128{threshold} * 1'000'000'000) consider(crossing(e, threshold));
+                    if (attained(e) < int128{threshold} * 1'000'000'000)
+                        consider(static_cast<std::int64_t>(when_attained(e, int128{threshold} * 1'000'000'000)));
         }
         return next;
     }
@@ -221,7 +215,7 @@ private:
             if (!where) continue;
             space then = free_at(shadow);
             take(then, e, *where);
-            if (now_ + remaining_estimate(e) <= shadow || place(then, *queue[0])) start(e, *where);
+            if (end_if_started(e, *where) <= shadow || place(then, *queue[0])) start(e, *where);
         }
     }
 
@@ -246,20 +240,49 @@ private:
         return true;
     }
 
+    /// The earliest slot. Room can only begin where the profile rises, so keys are the only ones to try.
+    static std::int64_t earliest(const profile& p, std::int64_t length, std::uint64_t gpus) {
+        std::int64_t slot = 0;
+        for (const auto& [t, free] : p) {
+            slot = t;
+            if (has_room(p, t, t + length, gpus)) break;
+        }
+        return slot;
+    }
+
     void pass_conservative() {
+        if (is_mixed()) return pass_conservative_mixed();
         profile p;
         p[now_] = all_gpus();
         for (const entry& e : jobs_)
             if (e.at == phase::running) reserve(p, now_, planned_end(e), e.in.gpus);
         for (entry* e : in_order(false)) {
-            // Room can only begin where the profile rises, so keys are the only slots to try.
-            std::int64_t slot = now_;
-            for (const auto& [t, free] : p) {
-                slot = t;
-                if (has_room(p, t, t + remaining_estimate(*e), e->in.gpus)) break;
-            }
+            const std::int64_t slot = earliest(p, remaining_estimate(*e), e->in.gpus);
             reserve(p, slot, slot + remaining_estimate(*e), e->in.gpus);
             if (slot == now_) start_if_fits(*e);
+        }
+    }
+
+    /// A profile for each type; the earliest slot counts, then the speed. A job starts on the type of its slot only.
+    void pass_conservative_mixed() {
+        std::vector<profile> p(fleet_.types.size());
+        for (std::size_t t = 0; t < p.size(); ++t) p[t][now_] = all_gpus(fleet_.types[t]);
+        for (const entry& e : jobs_)
+            if (e.at == phase::running) reserve(p[type_of(e.where)], now_, planned_end(e), e.in.gpus);
+        for (entry* e : in_order(false)) {
+            std::optional<std::int64_t> slot;
+            std::size_t type = 0;
+            for (const std::size_t t : by_speed(*e)) {
+                if (!place_on(empty_fleet(), *e, t)) continue;
+                const std::int64_t length = length_at(*e, planning_estimate(*e), speed_on(*e, t));
+                const std::int64_t here = earliest(p[t], length, e->in.gpus);
+                if (slot && here >= *slot) continue;
+                slot = here;
+                type = t;
+            }
+            reserve(p[type], *slot, *slot + length_at(*e, planning_estimate(*e), speed_on(*e, type)), e->in.gpus);
+            if (*slot != now_) continue;
+            if (const auto where = place_on(free_now(), *e, type)) start(*e, *where);
         }
     }
 

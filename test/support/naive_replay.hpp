@@ -33,6 +33,8 @@ struct job {
     std::uint32_t segment = 0;                        ///< nodes; 0: none
     ampacity::scope within = ampacity::scope::fleet;  ///< holds all of it
     bool exclusive = false;                           ///< no other job in its racks
+    // On a mixed fleet:
+    std::vector<std::int64_t> speeds{};  ///< by type, in 64ths, 0: cannot run there; empty: 1 on every type
 };
 
 /// A rack; blocks and sites are numbered from 0 in the order of the racks.
@@ -51,6 +53,9 @@ struct fleet {
     std::string placer = "first-fit";  ///< first-fit | pack | spread; on racks topology | block, too
     std::vector<rack> racks{};
     bool keep_racks_whole = false;  ///< an option of topology
+    /// A mixed fleet: its GPU types, each a fleet of its own and all pools or all nodes; nodes are counted on from one
+    /// to the next. Nothing else of the mixed fleet counts but the placer.
+    std::vector<fleet> types{};
 };
 
 /// What preempting a job costs.
@@ -97,6 +102,7 @@ using placement = std::vector<std::pair<std::uint32_t, std::uint64_t>>;
 struct attempt {
     std::int64_t start_ns = 0;
     placement nodes{};
+    std::uint32_t type = 0;  ///< on a mixed fleet
 };
 
 /// What became of one job.

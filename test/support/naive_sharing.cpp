@@ -133,7 +133,7 @@ private:
             if (!where) continue;
             space then = free(gone_by(shadow.value()));
             take(then, e, *where);
-            if (may_preempt(head, e) || planned_end(e) <= *shadow || place(then, head)) start_if_fits(e);
+            if (may_preempt(head, e) || end_if_started(e, *where) <= *shadow || place(then, head)) start_if_fits(e);
         }
     }
 
@@ -300,11 +300,19 @@ private:
         }
     }
     bool before(const entry& a, const entry& b) const {
+        // GPUs of a type as a share of all, over the product of the types' sizes.
         const auto held = [&](const entry& of) {
-            int128 sum = 0;
-            for (const entry& e : jobs_)
-                if (e.at == phase::running && owner_of(e) == owner_of(of)) sum += static_cast<int128>(e.in.gpus);
-            return sum;
+            int128 most = 0;
+            for (std::size_t t = 0; t < std::max<std::size_t>(1, fleet_.types.size()); ++t) {
+                int128 sum = 0;
+                for (const entry& e : jobs_)
+                    if (e.at == phase::running && owner_of(e) == owner_of(of) && (!is_mixed() || type_of(e.where) == t))
+                        sum += static_cast<int128>(e.in.gpus);
+                for (std::size_t other = 0; other < fleet_.types.size(); ++other)
+                    if (other != t) sum *= static_cast<int128>(all_gpus(fleet_.types[other]));
+                most = std::max(most, sum);
+            }
+            return most;
         };
         const auto weight = [&](const entry& of) {
             const auto w = how_.weights.find(owner_of(of));

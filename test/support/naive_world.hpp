@@ -31,7 +31,9 @@ struct entry {
     std::int64_t run_start = 0;  ///< of the current run
     std::uint64_t number = 0;    ///< of the current run, counting the runs of all jobs
     std::int64_t ran = 0;        ///< run time of earlier runs [ns]
-    std::int64_t kept = 0;       ///< their work that was not lost [ns]
+    std::int64_t kept = 0;       ///< their work that was not lost [ns at speed 1]
+    std::int64_t useful = 0;     ///< the time that it took [ns]
+    std::int64_t served = 0;     ///< what their whole run time counts for as attained service [ns at speed 1]
     std::int64_t lost = 0;       ///< and what else they went on [ns]
     std::int64_t checkpoint = 0;
     std::int64_t restart = 0;
@@ -46,6 +48,7 @@ struct space {
     std::uint64_t pool_free = 0;
     std::vector<std::uint64_t> free{};
     rack_space racks{};
+    std::vector<space> types{};  ///< of a mixed fleet, which has nothing else
 };
 
 class world {
@@ -63,14 +66,64 @@ protected:
 
     bool is_pool() const { return fleet_.pool_gpus > 0; }
     bool has_racks() const { return !fleet_.racks.empty(); }
+    bool is_mixed() const { return !fleet_.types.empty(); }
 
-    std::uint64_t all_gpus() const {
-        if (has_racks()) {
+    static std::uint64_t all_gpus(const fleet& f) {
+        if (!f.racks.empty()) {
             std::uint64_t usable = 0;
-            for (const rack& r : fleet_.racks) usable += r.usable;
-            return usable * fleet_.gpus_per_node;
+            for (const rack& r : f.racks) usable += r.usable;
+            return usable * f.gpus_per_node;
         }
-        return is_pool() ? fleet_.pool_gpus : std::uint64_t{fleet_.nodes} * fleet_.gpus_per_node;
+        return f.pool_gpus > 0 ? f.pool_gpus : std::uint64_t{f.nodes} * f.gpus_per_node;
+    }
+    std::uint64_t all_gpus() const {
+        std::uint64_t sum = is_mixed() ? 0 : all_gpus(fleet_);
+        for (const fleet& f : fleet_.types) sum += all_gpus(f);
+        return sum;
+    }
+
+    // ---- types of a mixed fleet; speeds are in 64ths
+
+    static constexpr std::int64_t unit = 64;
+
+    /// Nodes of the types before it.
+    std::uint32_t first_node(std::size_t type) const {
+        std::uint32_t first = 0;
+        for (std::size_t t = 0; t < type; ++t) first += fleet_.types[t].pool_gpus > 0 ? 1 : fleet_.types[t].nodes;
+        return first;
+    }
+    std::uint32_t type_of(const placement& where) const {
+        std::uint32_t type = 0;
+        while (is_mixed() && type + 1 < fleet_.types.size() && where.at(0).first >= first_node(type + 1)) ++type;
+        return type;
+    }
+    static std::int64_t speed_on(const entry& e, std::size_t type) {
+        return e.in.speeds.empty() ? unit : e.in.speeds[type];
+    }
+    /// Of the current run; of a job that waits 1.
+    std::int64_t speed(const entry& e) const {
+        return is_mixed() && e.at == phase::running ? speed_on(e, type_of(e.where)) : unit;
+    }
+    /// The types that can run the job, the fastest first.
+    std::vector<std::size_t> by_speed(const entry& e) const {
+        std::vector<std::size_t> order;
+        for (std::size_t t = 0; t < fleet_.types.size(); ++t)
+            if (speed_on(e, t) > 0) order.push_back(t);
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return speed_on(e, a) > speed_on(e, b); });
+        return order;
+    }
+    /// Its speed on the fastest type that could hold it if nobody else were there.
+    std::int64_t best_speed(const entry& e) const {
+        for (const std::size_t t : by_speed(e))
+            if (place_on(empty_fleet(), e, t)) return speed_on(e, t);
+        return unit;
+    }
+    static std::int64_t time_for(std::int64_t work, std::int64_t speed) {
+        return static_cast<std::int64_t>((int128{work} * unit + speed - 1) / speed);
+    }
+    static std::int64_t work_in(std::int64_t time, std::int64_t speed) {
+        return static_cast<std::int64_t>(int128{time} * speed / unit);
     }
 
     std::vector<entry*> in(phase wanted) {
@@ -90,8 +143,9 @@ protected:
     std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
 
     /// How long a run lasts that does all the work that is left of `whole`.
-    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
-        return walk_run(costs_, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+    std::int64_t length_of_run(const entry& e, std::int64_t whole) const { return length_at(e, whole, speed(e)); }
+    std::int64_t length_at(const entry& e, std::int64_t whole, std::int64_t at_speed) const {
+        return walk_run(costs_, e.out.preemptions > 0, without_limit, time_for(whole - e.kept, at_speed)).total();
     }
 
     bool will_be_killed(const entry& e) const {
@@ -107,8 +161,13 @@ protected:
         return e.in.estimate_ns ? std::max(*e.in.estimate_ns, e.in.duration_ns) : e.in.duration_ns;
     }
 
-    /// Run time that is left if work is what `whole` says.
+    /// Run time that is left if work is what `whole` says; on a mixed fleet the work that is left.
     std::int64_t remaining(const entry& e, std::int64_t whole) const {
+        if (is_mixed()) {
+            const std::int64_t elapsed = e.at == phase::running ? now_ - e.run_start : 0;
+            const spending s = walk_run(costs_, e.out.preemptions > 0, elapsed, without_limit);
+            return whole - e.kept - work_in(s.worked, speed(e));
+        }
         return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
     }
 
@@ -117,7 +176,22 @@ protected:
         return (e.at == phase::running ? e.run_start : now_) + length_of_run(e, planning_estimate(e));
     }
 
-    int128 attained(const entry& e) const { return int128{run_time(e)} * static_cast<int128>(e.in.gpus); }
+    /// The same if it starts now at this place.
+    std::int64_t end_if_started(const entry& e, const placement& where) const {
+        if (!is_mixed()) return planned_end(e);
+        return now_ + length_at(e, planning_estimate(e), speed_on(e, type_of(where)));
+    }
+
+    int128 attained(const entry& e) const {
+        const std::int64_t now = e.at == phase::running ? work_in(now_ - e.run_start, speed(e)) : 0;
+        return int128{e.served + now} * static_cast<int128>(e.in.gpus);
+    }
+    /// The first ns at which the running job has attained so much. \pre it has not yet
+    int128 when_attained(const entry& e, int128 service_gpu_ns) const {
+        const int128 gpus = static_cast<int128>(e.in.gpus);
+        const int128 work = (service_gpu_ns - int128{e.served} * gpus + gpus - 1) / gpus;
+        return e.run_start + (work * unit + speed(e) - 1) / speed(e);
+    }
 
     // ---- events
 
@@ -178,7 +252,9 @@ protected:
         e.number = ++runs_;
         e.where = where;
         if (!e.out.first_start_ns) e.out.first_start_ns = now_;
-        e.out.attempts.push_back({now_, where});
+        const std::uint32_t type = is_mixed() ? type_of(where) : 0;
+        const bool from_pool = is_mixed() && fleet_.types[type].pool_gpus > 0;
+        e.out.attempts.push_back({now_, from_pool ? placement{} : where, type});
     }
 
     bool start_if_fits(entry& e) {
@@ -208,18 +284,38 @@ protected:
 
     // ---- space
 
-    space empty_fleet() const {
-        if (is_pool()) return {fleet_.pool_gpus, {}, {}};
-        if (has_racks()) return {0, {}, empty_racks(fleet_)};
-        const std::uint32_t n = fleet_.gpus_per_node;
+    static space empty_fleet(const fleet& f) {
+        if (f.pool_gpus > 0) return {f.pool_gpus, {}, {}, {}};
+        if (!f.racks.empty()) return {0, {}, empty_racks(f), {}};
+        const std::uint32_t n = f.gpus_per_node;
         const std::uint64_t all = n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
-        return {0, std::vector<std::uint64_t>(fleet_.nodes, all), {}};
+        return {0, std::vector<std::uint64_t>(f.nodes, all), {}, {}};
+    }
+    space empty_fleet() const {
+        if (!is_mixed()) return empty_fleet(fleet_);
+        space s;
+        for (const fleet& f : fleet_.types) s.types.push_back(empty_fleet(f));
+        return s;
     }
 
-    void take(space& s, const entry& e, const placement& where) const {
-        if (has_racks()) return naive::take(fleet_, s.racks, e.in, where);
-        if (is_pool()) s.pool_free -= e.in.gpus;
+    static void take(const fleet& f, space& s, const job& j, const placement& where) {
+        if (!f.racks.empty()) return naive::take(f, s.racks, j, where);
+        if (f.pool_gpus > 0) {
+            // A walk of a mixed fleet takes what running jobs hold off what others have claimed.
+            s.pool_free -= std::min(s.pool_free, j.gpus);
+            return;
+        }
         for (const auto& [node, mask] : where) s.free[node] &= ~mask;
+    }
+    void take(space& s, const entry& e, const placement& where) const {
+        if (!is_mixed()) return take(fleet_, s, e.in, where);
+        const std::uint32_t t = type_of(where);
+        take(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
+    }
+    /// Rows of a type's nodes in its part of the fleet, or back.
+    placement moved(placement where, std::size_t type, bool back) const {
+        for (auto& [node, mask] : where) node = back ? node + first_node(type) : node - first_node(type);
+        return where;
     }
 
     /// Free space if of the running jobs only those were there for which `stays`.
@@ -239,18 +335,36 @@ protected:
     }
 
     /// Could the job have these GPUs?
-    bool could_have(const space& s, const entry& e, const placement& where) const {
-        if (has_racks()) return naive::could_have(fleet_, s.racks, e.in, where);
-        if (is_pool()) return e.in.gpus <= s.pool_free;
+    static bool could_have(const fleet& f, const space& s, const job& j, const placement& where) {
+        if (!f.racks.empty()) return naive::could_have(f, s.racks, j, where);
+        if (f.pool_gpus > 0) return j.gpus <= s.pool_free;
         return std::all_of(where.begin(), where.end(),
                            [&](const auto& part) { return (s.free[part.first] & part.second) == part.second; });
     }
+    bool could_have(const space& s, const entry& e, const placement& where) const {
+        if (!is_mixed()) return could_have(fleet_, s, e.in, where);
+        const std::uint32_t t = type_of(where);
+        return could_have(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
+    }
 
-    std::optional<placement> place(const space& s, const entry& e) const {
-        if (has_racks()) return place_on_racks(fleet_, s.racks, e.in);
-        if (!is_pool()) return place_on_nodes(s.free, fleet_.gpus_per_node, fleet_.placer, e.in.gpus, e.in.spread);
-        if (e.in.gpus > s.pool_free) return std::nullopt;
+    static std::optional<placement> place(const fleet& f, const space& s, const job& j) {
+        if (!f.racks.empty()) return place_on_racks(f, s.racks, j);
+        if (f.pool_gpus == 0) return place_on_nodes(s.free, f.gpus_per_node, f.placer, j.gpus, j.spread);
+        if (j.gpus > s.pool_free) return std::nullopt;
         return placement{};
+    }
+    /// A place on GPUs of this type of a mixed fleet.
+    std::optional<placement> place_on(const space& s, const entry& e, std::size_t type) const {
+        auto where = place(fleet_.types[type], s.types[type], e.in);
+        if (where && fleet_.types[type].pool_gpus > 0) where = placement{{0, 0}};
+        if (where) where = moved(*where, type, true);
+        return where;
+    }
+    std::optional<placement> place(const space& s, const entry& e) const {
+        if (!is_mixed()) return place(fleet_, s, e.in);
+        for (const std::size_t t : by_speed(e))
+            if (auto where = place_on(s, e, t)) return where;
+        return std::nullopt;
     }
 
     /// Gives the whole fleet anew to the jobs of the list, which holds all running ones. The first without a place ends
@@ -293,7 +407,9 @@ private:
         const spending s = walk_run(costs_, e.out.preemptions > 0, now_ - e.run_start, without_limit);
         const std::int64_t kept = loses ? s.kept : s.worked;
         e.ran += now_ - e.run_start;
-        e.kept += kept;
+        e.served += work_in(now_ - e.run_start, speed(e));
+        e.kept += work_in(kept, speed(e));
+        e.useful += kept;
         e.lost += s.worked - kept;
         e.checkpoint += s.checkpoint;
         e.restart += s.restart;
@@ -301,7 +417,7 @@ private:
 
     static void book_job(entry& e) {
         const auto gpus = static_cast<int128>(e.in.gpus);
-        e.out.useful_gpu_ns = e.kept * gpus;
+        e.out.useful_gpu_ns = e.useful * gpus;
         e.out.lost_gpu_ns = e.lost * gpus;
         e.out.checkpoint_gpu_ns = e.checkpoint * gpus;
         e.out.restart_gpu_ns = e.restart * gpus;

@@ -71,8 +71,11 @@ inline std::string name_of(flavour kind) {
     return names.at(static_cast<std::size_t>(kind));
 }
 
-/// GPUs of a fleet.
+/// GPUs of a fleet; of a mixed one those of its largest type.
 inline std::uint64_t gpus_of(const fleet& where) {
+    std::uint64_t most = 0;
+    for (const fleet& type : where.types) most = std::max(most, gpus_of(type));
+    if (most > 0) return most;
     return where.pool_gpus > 0 ? where.pool_gpus : std::uint64_t{where.nodes} * where.gpus_per_node;
 }
 
@@ -116,7 +119,7 @@ inline std::vector<job> random_workload(std::uint64_t seed, flavour kind, const 
     test_random random(seed * all_flavours.size() + static_cast<std::uint64_t>(kind));
     constexpr std::int64_t second = 1'000'000'000;
     const auto fleet_gpus = static_cast<std::int64_t>(gpus_of(where));
-    const auto node_gpus = static_cast<std::int64_t>(where.pool_gpus > 0 ? 4U : where.gpus_per_node);
+    const auto node_gpus = static_cast<std::int64_t>(where.gpus_per_node == 0 ? 4U : where.gpus_per_node);
     const std::int64_t tick = kind == flavour::fractions ? 1 : kind == flavour::long_jobs ? 500 * second : second;
     const std::int64_t longest = kind == flavour::fractions ? 20 * second : 20;  // [ticks]
 

@@ -34,12 +34,19 @@ struct demand {
     scope within = scope::fleet;  ///< holds the whole job
     bool exclusive : 1 = false;   ///< no other job in its racks while it runs
     bool spread : 1 = false;      ///< take GPUs node by node instead of whole nodes
+    /// On a mixed fleet: the row of `gpu_types` that says which types may run it, and how fast.
+    std::uint8_t speeds : 6 = 0;
 
+    [[nodiscard]] constexpr demand with_speeds(std::uint8_t row) const noexcept {
+        demand d = *this;
+        d.speeds = row & 63U;
+        return d;
+    }
     /// Equal for equal demands only.
     [[nodiscard]] constexpr std::uint64_t key() const noexcept {
         return std::uint64_t{gpus} << 32U | std::uint64_t{segment} << 16U |
-               static_cast<std::uint64_t>(static_cast<unsigned>(within) << 2U | (exclusive ? 2U : 0U) |
-                                          (spread ? 1U : 0U));
+               static_cast<std::uint64_t>(static_cast<unsigned>(speeds) << 10U | static_cast<unsigned>(within) << 2U |
+                                          (exclusive ? 2U : 0U) | (spread ? 1U : 0U));
     }
     friend constexpr bool operator==(const demand& a, const demand& b) noexcept { return a.key() == b.key(); }
 };

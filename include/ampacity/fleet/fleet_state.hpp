@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -29,9 +30,18 @@ public:
     /// Racks of nodes, all `up`. \pre at least one rack, 1 <= gpus_per_node <= 64
     static fleet_state racks(topology where, std::uint32_t gpus_per_node);
 
+    /// Several GPU types, all `up`; each part is a pool, flat nodes, or racks of GPUs of its type. \pre as
+    /// `free_index::mixed`
+    static fleet_state mixed(std::shared_ptr<const gpu_types> types, std::vector<free_index> parts);
+
     [[nodiscard]] bool is_pool() const noexcept { return free_.is_pool(); }
     /// All GPUs that are installed, in whatever state.
     [[nodiscard]] std::uint64_t installed_gpus() const noexcept { return installed_; }
+    /// The same of one type. \pre a mixed fleet
+    [[nodiscard]] std::uint64_t installed_gpus_of(gpu_type t) const noexcept {
+        const free_index& part = empty_.of(t);
+        return part.is_pool() ? part.free_gpus() : std::uint64_t{part.num_nodes()} * part.gpus_per_node();
+    }
     /// GPUs of nodes that are up.
     [[nodiscard]] std::uint64_t up_gpus() const noexcept { return gpus_in_[static_cast<std::size_t>(node_state::up)]; }
     /// Free GPUs, indexed.
@@ -39,7 +49,7 @@ public:
     /// The fleet as it would be with no job on it and every node up: what "will ever fit" is judged against.
     [[nodiscard]] const free_index& empty() const noexcept { return empty_; }
     [[nodiscard]] node_state state(node_id node) const noexcept { return state_[index(node)]; }
-    /// States of all nodes; empty on a pool.
+    /// States of all nodes; empty without nodes.
     [[nodiscard]] std::span<const node_state> states() const noexcept { return state_; }
 
     /// Integrates the unallocated accounts and the capacity up to `now`.

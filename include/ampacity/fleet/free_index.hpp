@@ -7,10 +7,15 @@
 /// scans the fleet. *Free* or *offered* are GPUs that a job could get: those that no job holds, of a node in service,
 /// unless the rack belongs to an exclusive job or has as many nodes in use as it may; so a change of one node may
 /// change what its whole rack offers. Copyable, so that a policy can try things out on a copy. Not thread-safe.
+///
+/// A mixed fleet has a part for each GPU type, which is an index of its own; rows of nodes count on from one part to
+/// the next. A part that is a pool has one row, which names the type in lists of shares and has no GPUs. What changes
+/// the index is passed on to the part; placers see parts only, and rows of them.
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/topology.hpp>
 
@@ -52,16 +57,73 @@ public:
         return f;
     }
 
+    /// A fleet of several types: all pools, or all nodes. \pre a part for each type
+    static free_index mixed(std::shared_ptr<const gpu_types> types, std::vector<free_index> parts) {
+        AMPACITY_ASSERT(types && types->size() == parts.size());
+        free_index f;
+        f.mixed_ = true;
+        f.types_ = std::move(types);
+        for (const free_index& part : parts) {
+            AMPACITY_ASSERT(!part.is_mixed() && part.is_pool() == parts.front().is_pool());
+            f.first_node_.push_back(f.num_rows_);
+            f.num_rows_ += part.is_pool() ? 1 : part.num_nodes();
+            f.gpus_per_node_ = std::max({f.gpus_per_node_, part.gpus_per_node_, 1U});
+            f.free_gpus_ += part.free_gpus_;
+        }
+        f.parts_ = std::move(parts);
+        return f;
+    }
+
+    /// Without types, and a pool.
     [[nodiscard]] bool is_pool() const noexcept { return gpus_per_node_ == 0; }
-    /// GPUs of one node; 0 on a pool.
+    /// GPUs of one node, of a mixed fleet those of its largest; 0 on a pool.
     [[nodiscard]] std::uint32_t gpus_per_node() const noexcept { return gpus_per_node_; }
-    [[nodiscard]] std::uint32_t num_nodes() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
+    [[nodiscard]] std::uint32_t num_nodes() const noexcept {
+        return mixed_ ? num_rows_ : static_cast<std::uint32_t>(nodes_.size());
+    }
     [[nodiscard]] std::uint64_t free_gpus() const noexcept { return free_gpus_; }
 
     /// Free GPUs of a node, as a mask.
-    [[nodiscard]] std::uint64_t free_mask(node_id node) const noexcept { return nodes_[index(node)].offered; }
+    [[nodiscard]] std::uint64_t free_mask(node_id node) const noexcept {
+        if (mixed_) [[unlikely]]
+            return part_of(node).free_mask(local(node));
+        return nodes_[index(node)].offered;
+    }
     /// GPUs of a node that jobs hold.
-    [[nodiscard]] std::uint64_t held_mask(node_id node) const noexcept { return nodes_[index(node)].held; }
+    [[nodiscard]] std::uint64_t held_mask(node_id node) const noexcept {
+        if (mixed_) [[unlikely]]
+            return part_of(node).held_mask(local(node));
+        return nodes_[index(node)].held;
+    }
+    /// GPUs that the node has.
+    [[nodiscard]] std::uint32_t gpus_of(node_id node) const noexcept {
+        return mixed_ ? part_of(node).gpus_per_node_ : gpus_per_node_;
+    }
+
+    // --- types ------------------------------------------------------------------------------------------
+
+    /// Does the fleet have GPU types, one or more?
+    [[nodiscard]] bool is_mixed() const noexcept { return mixed_; }
+    /// Null without types.
+    [[nodiscard]] const gpu_types* types() const noexcept { return types_.get(); }
+    /// What is free of one type. \pre is_mixed()
+    [[nodiscard]] const free_index& of(gpu_type t) const noexcept { return parts_[t]; }
+    /// The row of the type's first node. \pre is_mixed()
+    [[nodiscard]] std::uint32_t first_node(gpu_type t) const noexcept { return first_node_[t]; }
+    /// \pre is_mixed()
+    [[nodiscard]] gpu_type type_of(node_id node) const noexcept {
+        std::size_t t = first_node_.size() - 1;
+        while (index(node) < first_node_[t]) --t;
+        return static_cast<gpu_type>(t);
+    }
+    /// Are the parts of a mixed fleet pools?
+    [[nodiscard]] bool has_pools() const noexcept { return mixed_ && parts_.front().is_pool(); }
+    /// Sets what is free of a pool. \pre has_pools()
+    void set_free(gpu_type t, std::uint64_t gpus) noexcept {
+        free_gpus_ += gpus;
+        free_gpus_ -= parts_[t].free_gpus_;
+        parts_[t].free_gpus_ = gpus;
+    }
     /// Nodes with exactly `c` free GPUs, 0 <= c <= gpus_per_node.
     [[nodiscard]] const node_set& nodes_with(std::uint32_t c) const noexcept { return nodes_with_[c]; }
     /// How many nodes have exactly `c` free GPUs.
@@ -71,6 +133,7 @@ public:
 
     // --- racks ------------------------------------------------------------------------------------------
 
+    /// \pre not mixed: ask a part
     [[nodiscard]] bool has_racks() const noexcept { return topology_ != nullptr; }
     /// \pre has_racks()
     [[nodiscard]] const topology& where() const noexcept { return *topology_; }
@@ -99,27 +162,47 @@ public:
 
     /// Does the rack belong to an exclusive job?
     [[nodiscard]] bool is_locked(std::uint32_t rack) const noexcept { return racks_[rack].locked; }
+    /// Does the node's rack belong to an exclusive job? Without racks it does not.
+    [[nodiscard]] bool is_locked(node_id node) const noexcept {
+        if (mixed_) [[unlikely]]
+            return part_of(node).is_locked(local(node));
+        return has_racks() && racks_[topology_->rack_of(node)].locked;
+    }
 
     // --- changes ----------------------------------------------------------------------------------------
 
     /// Are all GPUs of the share free?
-    [[nodiscard]] bool is_free(gpu_share s) const noexcept { return (s.gpus & ~nodes_[index(s.node)].offered) == 0; }
-    /// Could a job of this demand have exactly these GPUs? \pre nodes
+    [[nodiscard]] bool is_free(gpu_share s) const noexcept {
+        if (mixed_) [[unlikely]]
+            return has_pools() || part_of(s.node).is_free(local(s));
+        return (s.gpus & ~nodes_[index(s.node)].offered) == 0;
+    }
+    /// Could a job of this demand have exactly these GPUs? \pre nodes, or a mixed fleet
     [[nodiscard]] bool is_free(demand wanted, std::span<const gpu_share> shares) const {
         for (const auto& s : shares) {
             if (!is_free(s)) return false;
         }
-        return !has_racks() || rack_allows(wanted, shares);
+        if (mixed_) [[unlikely]] {
+            const gpu_type t = type_of(shares.front().node);
+            const free_index& part = parts_[t];
+            if (part.is_pool()) return wanted.gpus <= part.free_gpus_;
+            return !part.has_racks() || part.rack_allows(wanted, shares, first_node_[t]);
+        }
+        return !has_racks() || rack_allows(wanted, shares, 0);
     }
 
     /// Takes GPUs of a node in service that no job holds.
     void take(gpu_share s) {
+        if (mixed_) [[unlikely]]
+            return change_part(type_of(s.node), [this, s](free_index& part) { part.take(local(s)); });
         const node_row& n = nodes_[index(s.node)];
         AMPACITY_ASSERT((s.gpus & ~(n.in_service & ~n.held)) == 0);
         hold(s.node, n.held | s.gpus);
     }
     /// Gives GPUs back that must be held.
     void give(gpu_share s) {
+        if (mixed_) [[unlikely]]
+            return change_part(type_of(s.node), [this, s](free_index& part) { part.give(local(s)); });
         const node_row& n = nodes_[index(s.node)];
         AMPACITY_ASSERT((s.gpus & ~n.held) == 0);
         hold(s.node, n.held & ~s.gpus);
@@ -132,6 +215,10 @@ public:
             free_gpus_ -= wanted.gpus;
             return;
         }
+        if (mixed_) [[unlikely]] {
+            const gpu_type t = type_of(shares.front().node);
+            if (parts_[t].is_pool()) return change_part(t, [wanted](free_index& part) { part.take(wanted, {}); });
+        }
         for (const auto& s : shares) take(s);
         if (wanted.exclusive) lock(shares, true);
     }
@@ -141,12 +228,23 @@ public:
             free_gpus_ += wanted.gpus;
             return;
         }
+        if (mixed_) [[unlikely]] {
+            const gpu_type t = type_of(shares.front().node);
+            if (parts_[t].is_pool()) return change_part(t, [wanted](free_index& part) { part.give(wanted, {}); });
+        }
         if (wanted.exclusive) lock(shares, false);
         for (const auto& s : shares) give(s);
     }
 
     /// Reserves the racks of these shares for the job that holds them, or ends that. Without racks: nothing.
     void lock(std::span<const gpu_share> shares, bool locked) {
+        if (mixed_) [[unlikely]] {
+            for (const auto& s : shares) {
+                const gpu_share mine = local(s);
+                change_part(type_of(s.node), [&mine, locked](free_index& part) { part.lock({&mine, 1}, locked); });
+            }
+            return;
+        }
         if (!has_racks()) return;
         for (const auto& s : shares) {
             const std::uint32_t rack = topology_->rack_of(s.node);
@@ -158,6 +256,10 @@ public:
 
     /// Takes a node out of service, or puts it back. What jobs hold of it they keep.
     void set_in_service(node_id node, bool in_service) {
+        if (mixed_) [[unlikely]]
+            return change_part(type_of(node), [this, node, in_service](free_index& part) {
+                part.set_in_service(local(node), in_service);
+            });
         nodes_[index(node)].in_service = in_service ? full_mask(gpus_per_node_) : 0;
         offer(index(node));
         if (has_racks()) count_rack(topology_->rack_of(node));
@@ -181,6 +283,20 @@ private:
         std::uint32_t in_use = 0;  ///< nodes
         bool locked = false;       ///< belongs to an exclusive job
     };
+
+    [[nodiscard]] const free_index& part_of(node_id node) const noexcept { return parts_[type_of(node)]; }
+    /// The row of the node in its part.
+    [[nodiscard]] node_id local(node_id node) const noexcept {
+        return node_id{static_cast<std::uint32_t>(node) - first_node_[type_of(node)]};
+    }
+    [[nodiscard]] gpu_share local(gpu_share s) const noexcept { return {.node = local(s.node), .gpus = s.gpus}; }
+    /// What a part offers changes by more than what is taken from it where its racks have limits.
+    template <class F>
+    void change_part(gpu_type t, F f) {
+        free_gpus_ -= parts_[t].free_gpus_;
+        f(parts_[t]);
+        free_gpus_ += parts_[t].free_gpus_;
+    }
 
     void make_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
         gpus_per_node_ = gpus_per_node;
@@ -299,14 +415,15 @@ private:
         }
     }
 
-    /// Do the limits of the racks, and an exclusive job's wish, allow these free GPUs together?
-    [[nodiscard]] bool rack_allows(demand wanted, std::span<const gpu_share> shares) const {
+    /// Do the limits of the racks, and an exclusive job's wish, allow these free GPUs together? Row 0 is node `first`.
+    [[nodiscard]] bool rack_allows(demand wanted, std::span<const gpu_share> shares, std::uint32_t first) const {
+        const auto row = [first](const gpu_share& s) { return node_id{static_cast<std::uint32_t>(s.node) - first}; };
         for (std::size_t i = 0; i != shares.size(); ++i) {
-            const std::uint32_t rack = topology_->rack_of(shares[i].node);
+            const std::uint32_t rack = topology_->rack_of(row(shares[i]));
             if (wanted.exclusive && !is_untouched(rack)) return false;
             std::uint32_t opened = 0;
             for (const auto& s : shares) {
-                if (topology_->rack_of(s.node) == rack && nodes_[index(s.node)].held == 0) ++opened;
+                if (topology_->rack_of(row(s)) == rack && nodes_[index(row(s))].held == 0) ++opened;
             }
             if (racks_[rack].in_use + opened > topology_->rack_at(rack).usable) return false;
         }
@@ -315,6 +432,7 @@ private:
 
     std::uint64_t free_gpus_ = 0;
     std::uint32_t gpus_per_node_ = 0;
+    bool mixed_ = false;
     std::vector<node_row> nodes_;
     std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
     std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
@@ -324,6 +442,11 @@ private:
     std::vector<std::uint16_t> by_free_;  // (racks, gpus_per_node + 1) nodes
     std::vector<node_set> with_whole_;    // by whole nodes
     std::vector<node_set> with_free_;     // by free GPUs
+    // Of a mixed fleet, which has none of the above but counts:
+    std::shared_ptr<const gpu_types> types_;
+    std::vector<free_index> parts_;          // (types)
+    std::vector<std::uint32_t> first_node_;  // (types)
+    std::uint32_t num_rows_ = 0;
 };
 
 }  // namespace ampacity::fleet

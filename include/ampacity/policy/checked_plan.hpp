@@ -46,6 +46,9 @@ public:
 private:
     job_view& checked(job_id job, job_state wanted, const char* verb);
     void commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where);
+    [[nodiscard]] std::uint64_t check_type(job_id job, const job_view& j, std::span<const fleet::gpu_share> where);
+    void run_on(job_view& j, std::span<const fleet::gpu_share> where) const;
+    void leave_type(job_view& j) const;
     [[nodiscard]] std::string name_of(job_id job) const;
     [[nodiscard]] bool find_place(job_id job, const job_view& j);
     [[noreturn]] void refuse(job_id job, const std::string& why);

@@ -12,6 +12,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/gpu_types.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -30,27 +31,27 @@ struct job_view {
     duration estimate{};        ///< planning estimate: max(user's estimate, duration), for the whole work
     instant run_start{};        ///< start of the current run; meaningless if queued
     duration progress{};        ///< work kept at the end of the last run; 0 before the first preemption
-    double speed = 1.0;         ///< work per time while it runs
+    double speed = 1.0;         ///< work per time while it runs; on a mixed fleet 1 while it is queued
     fleet::demand demand{};     ///< GPUs and how they may lie
     fleet::allocation held{};   ///< what it holds while running (empty on a pool)
     std::uint32_t attempt = 0;  ///< runs begun so far
     job_state state = job_state::absent;
     bool was_preempted = false;  ///< before its current run, or before its next if queued
+    fleet::gpu_type type = 0;    ///< on a mixed fleet: of the GPUs that it holds while running
     std::uint64_t order = 0;     ///< rank by (submit, workload entry, file order); unique and rising
     instant submit{};            ///< when it arrived
     std::int32_t priority = 0;   ///< larger is more urgent
     std::uint32_t user = 0;      ///< text index of its source, 0 = not given; `view::owners` knows the name
     std::uint32_t group = 0;     ///< the same
 
-    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `was_preempted`
+    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `type`
 
     /// Work that is left by the planning estimate, at the start of the current run, or now if queued. What time that
     /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
 };
 
-static_assert(offsetof(job_view, was_preempted) < job_view::busy_bytes &&
-              offsetof(job_view, order) == job_view::busy_bytes);
+static_assert(offsetof(job_view, type) < job_view::busy_bytes && offsetof(job_view, order) == job_view::busy_bytes);
 
 /// All jobs, by `job_id`.
 using job_table = pod_vector<job_view, pages::huge>;

@@ -1,11 +1,14 @@
 #pragma once
 /// \file
 /// Placers: given what is free, which GPUs should a job get? A pure function of the free index and the demand,
-/// so that a policy can ask it about hypothetical fleets. On a pool no placer is asked: the count decides.
+/// so that a policy can ask it about hypothetical fleets. On a pool no placer is asked: the count decides. Of a mixed
+/// fleet a placer sees the part of one GPU type at a time.
 
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/free_index.hpp>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,7 +25,7 @@ public:
     virtual ~placer() = default;
 
     /// Appends the chosen GPUs to `out`, or returns false and leaves `out` as it was.
-    /// \pre demand.gpus >= 1, nodes (not a pool)
+    /// \pre demand.gpus >= 1, nodes of one type (not a pool)
     virtual bool place(const fleet::free_index& free, fleet::demand wanted,
                        std::vector<fleet::gpu_share>& out) const = 0;
 
@@ -33,16 +36,56 @@ public:
     }
 };
 
-/// `fits` for pools and nodes alike.
+/// On a mixed fleet: does the placer find a place on GPUs of this type? Nobody asks it about types that cannot run it.
+[[nodiscard]] inline bool fits_on(const placer& p, const fleet::free_index& free, fleet::gpu_type type,
+                                  fleet::demand wanted) {
+    const fleet::free_index& part = free.of(type);
+    return wanted.gpus <= part.free_gpus() && (part.is_pool() || p.fits(part, wanted));
+}
+
+/// On a mixed fleet: the type that a job gets now, which is the fastest on which the placer finds a place, of equally
+/// fast ones the first in the fleet. Null if there is none. The one rule for it.
+[[nodiscard]] inline const fleet::gpu_type* choose_type(const placer& p, const fleet::free_index& free,
+                                                        fleet::demand wanted) {
+    for (const fleet::gpu_type& t : free.types()->by_speed(wanted.speeds)) {
+        if (fits_on(p, free, t, wanted)) return &t;
+    }
+    return nullptr;
+}
+
+/// On a mixed fleet: a place on GPUs of this type; a pool appends a share without GPUs that names the type.
+[[nodiscard]] inline bool place_on(const placer& p, const fleet::free_index& free, fleet::gpu_type type,
+                                   fleet::demand wanted, std::vector<fleet::gpu_share>& out) {
+    const fleet::free_index& part = free.of(type);
+    if (wanted.gpus > part.free_gpus()) return false;
+    const std::uint32_t first = free.first_node(type);
+    if (part.is_pool()) {
+        out.push_back({.node = node_id{first}, .gpus = 0});
+        return true;
+    }
+    const std::size_t before = out.size();
+    if (!p.place(part, wanted, out)) return false;
+    for (std::size_t i = before; i != out.size(); ++i)
+        out[i].node = node_id{static_cast<std::uint32_t>(out[i].node) + first};
+    return true;
+}
+
+/// `fits` for pools, nodes and mixed fleets alike.
 [[nodiscard]] inline bool fits(const placer& p, const fleet::free_index& free, fleet::demand wanted) {
     if (wanted.gpus > free.free_gpus()) return false;
+    if (free.is_mixed()) [[unlikely]]
+        return choose_type(p, free, wanted) != nullptr;
     return free.is_pool() || p.fits(free, wanted);
 }
 
-/// `place` for pools (nothing is appended) and nodes alike.
+/// `place` for pools (nothing is appended), nodes and mixed fleets alike.
 [[nodiscard]] inline bool place(const placer& p, const fleet::free_index& free, fleet::demand wanted,
                                 std::vector<fleet::gpu_share>& out) {
     if (wanted.gpus > free.free_gpus()) return false;
+    if (free.is_mixed()) [[unlikely]] {
+        const fleet::gpu_type* const type = choose_type(p, free, wanted);
+        return type != nullptr && place_on(p, free, *type, wanted, out);
+    }
     return free.is_pool() || p.place(free, wanted, out);
 }
 

@@ -12,6 +12,7 @@
 #include <ampacity/policy/plan.hpp>
 #include <ampacity/policy/view.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -43,11 +44,19 @@ struct reason {
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
 };
 
+/// Free GPUs, on a mixed fleet those of the type that has most of them and can run the job.
+[[nodiscard]] inline std::uint64_t most_free_for(const fleet::free_index& free, fleet::demand wanted) {
+    if (!free.is_mixed()) return free.free_gpus();
+    std::uint64_t most = 0;
+    for (const fleet::gpu_type t : free.types()->by_speed(wanted.speeds)) most = std::max(most, free.of(t).free_gpus());
+    return most;
+}
+
 /// What can be told without knowing the rule: too few GPUs, no place, or `unknown` if it fits.
 [[nodiscard]] inline reason seen_from_outside(const view& v, const fleet::free_index& free, job_id job) {
     const fleet::demand wanted = v[job].demand;
-    reason r{.free_gpus = free.free_gpus()};
-    if (wanted.gpus > free.free_gpus())
+    reason r{.free_gpus = most_free_for(free, wanted)};
+    if (wanted.gpus > r.free_gpus)
         r.what = obstacle::gpus;
     else if (!fits(v.place, free, wanted))
         r.what = obstacle::placement;

@@ -28,6 +28,8 @@ struct capacity_view {
 
     /// GPUs that jobs can hold at a time: those in service, without the spares of racks.
     [[nodiscard]] std::uint64_t usable_gpus() const noexcept { return std::min(up_gpus, empty.free_gpus()); }
+    /// Null unless the fleet is mixed.
+    [[nodiscard]] const fleet::gpu_types* types() const noexcept { return free.types(); }
 };
 
 /// Power that feeds could still give. Empty until a fleet has feeds.
@@ -100,6 +102,23 @@ struct view {
         const job_view& j = jobs[index(job)];
         return run_length(job, time_for(j.remaining_estimate(), j.speed));
     }
+    /// Of a job that waits, or did until now: the same at the speed that it has in the queue, which is 1 on a mixed
+    /// fleet.
+    [[nodiscard]] duration queued_time(job_id job) const {
+        const job_view& j = jobs[index(job)];
+        return run_length(job, time_for(j.remaining_estimate(), capacity.free.is_mixed() ? 1.0 : j.speed));
+    }
+    /// The same if it ran at this speed.
+    [[nodiscard]] duration time_at(job_id job, double speed) const {
+        return run_length(job, time_for(jobs[index(job)].remaining_estimate(), speed));
+    }
+    /// On a mixed fleet: the longest `queued_time` of a job that has not run yet and, at `speed`, is over within
+    /// `time`.
+    [[nodiscard]] duration longest_within(duration time, double speed) const {
+        if (costs == nullptr) return work_in(time, speed);
+        const run_costs& c = costs->of(false);
+        return c.length(work_in(c.spend(time).worked, speed));
+    }
     /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
     [[nodiscard]] instant planned_end(job_id job) const {
         return add_saturating(jobs[index(job)].run_start, remaining_time(job));
@@ -108,6 +127,15 @@ struct view {
     [[nodiscard]] std::uint64_t planned_end_ns(job_id job) const {
         return static_cast<std::uint64_t>(ticks(jobs[index(job)].run_start)) +
                static_cast<std::uint64_t>(ticks(remaining_time(job)));
+    }
+    /// On a mixed fleet: the speed of such a job on the fastest type that could hold it were the fleet empty.
+    [[nodiscard]] double best_speed(fleet::demand wanted) const {
+        const fleet::gpu_type* const type = choose_type(place, capacity.empty, wanted);
+        return type == nullptr ? 1.0 : capacity.types()->speed(wanted.speeds, *type);
+    }
+    /// On a mixed fleet: the speed that such a job would run at if it started now. \pre it fits
+    [[nodiscard]] double speed_now(fleet::demand wanted) const {
+        return capacity.types()->speed(wanted.speeds, *choose_type(place, capacity.free, wanted));
     }
     /// Work done by now, kept or not.
     [[nodiscard]] duration done(job_id job) const {

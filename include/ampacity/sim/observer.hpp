@@ -5,6 +5,7 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/gpu_types.hpp>
 
 #include <cstdint>
 #include <span>
@@ -30,6 +31,7 @@ struct job_event {
     bool name_is_text = false;
     std::uint32_t attempt = 0;                  ///< of the run that begins or ends, from 1; 0 where none does
     std::span<const fleet::gpu_share> where{};  ///< of that run; empty on a pool
+    fleet::gpu_type type = 0;                   ///< of its GPUs, on a mixed fleet
     job_id job = none<job_id>;                  ///< names the job until it leaves; none if it was rejected on arrival
     std::uint32_t gpus = 0;
     std::uint32_t user = 0;     ///< text index, 0 = none

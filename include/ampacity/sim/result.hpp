@@ -12,6 +12,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ampacity::sim {
@@ -43,6 +44,13 @@ struct distribution_summary {
     double mean = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;
 };
 
+/// One GPU type of a mixed fleet.
+struct type_summary {
+    std::string name;
+    std::uint64_t gpus = 0;  ///< installed
+    gpu_time held = 0;       ///< GPU-time that jobs held, whatever it was good for
+};
+
 /// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
@@ -53,6 +61,7 @@ struct summary {
     std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     ledger books;
+    std::vector<type_summary> types{};  ///< empty without GPU types
 };
 
 /// Summary over the records of each source. `gpus` is the size of the fleet.

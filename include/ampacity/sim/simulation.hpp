@@ -46,6 +46,8 @@ struct parts {
     sim::decision_time decision_time{};
     std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};      ///< not owned; outlive the simulation
+    /// On a mixed fleet, by source: the row of `fleet::gpu_types` for jobs that name none; row 0 for those behind.
+    std::vector<std::uint8_t> default_speeds{};
 };
 
 /// How a call that drives the simulation ended.

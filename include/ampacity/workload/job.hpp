@@ -32,10 +32,10 @@ struct placement_constraint {
     friend constexpr bool operator==(const placement_constraint&, const placement_constraint&) = default;
 };
 
-/// Relative speed of a job on one accelerator type; type 0 is "whatever the fleet is made of".
+/// How fast a job runs: on a fleet without GPU types at one speed, on a mixed one as a row of its table says.
 struct accelerator_speed {
-    std::uint16_t type = 0;
-    double speed = 1.0;  ///< work per time, 1 = the trace's own speed
+    std::uint8_t row = 0;  ///< of `fleet::gpu_types`; 0: the one of its source
+    double speed = 1.0;    ///< work per time, 1 = the trace's own speed
 };
 
 /// No value was given.
@@ -58,7 +58,7 @@ struct job_request {
     job_kind kind = job_kind::rigid;
     bool name_is_text = false;  ///< `name` is an index into the source's `names`
     placement_constraint placement{};
-    accelerator_speed accelerator{};  ///< allowed type and its speed (one pair until fleets are mixed)
+    accelerator_speed accelerator{};
 };
 
 static_assert(sizeof(job_request) <= 128);
