@@ -6,13 +6,16 @@
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/free_index.hpp>
+#include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/node_state.hpp>
 #include <ampacity/fleet/topology.hpp>
+#include <ampacity/fleet/typed_parts.hpp>
 #include <ampacity/policy/registry.hpp>
 
 #include <array>
 #include <memory>
+#include <string>
 #include <vector>
 
 using namespace ampacity;
@@ -69,6 +72,22 @@ void racks_hold_segments() {
     require(free.is_untouched(2), "the other block is as it was");
 }
 
+void a_fleet_has_types() {
+    auto types = std::make_shared<fleet::gpu_types>(std::vector<std::string>{"h100", "a100"});
+    const auto bert = types->add_row({3, 1});
+    auto free = fleet::free_index::mixed(types, {fleet::free_index::nodes(1, 8), fleet::free_index::nodes(4, 4)});
+    const fleet::typed_parts<fleet::free_index>& parts = free;
+    require(free.free_gpus() == 24 && parts.first_node(1) == 1, "rows of nodes count through all types");
+
+    const auto placer = policy::make_placer("pack");
+    const auto wanted = fleet::demand{.gpus = 6}.with_speeds(*bert);
+    std::vector<fleet::gpu_share> where;
+    require(policy::place(*placer, free, wanted, where) && parts.type_of(where[0].node) == 0, "the faster type");
+    free.take(wanted, where);
+    where.clear();
+    require(policy::place(*placer, free, wanted, where) && parts.type_of(where[0].node) == 1, "the one with room");
+}
+
 void work_is_done_at_a_speed() {
     execution::run r{.remaining = 100s};
     r.start(start_of_time);
@@ -83,5 +102,6 @@ void fleet_example() {
     a_fleet_keeps_books();
     free_gpus_are_found();
     racks_hold_segments();
+    a_fleet_has_types();
     work_is_done_at_a_speed();
 }

@@ -5,6 +5,7 @@
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
@@ -29,6 +30,7 @@ scenario::scenario described() {
     s.seed = 42;
     s.fleet.nodes = scenario::node_group{.gpus = 8, .count = 4};
     s.scheduler.policy = "sjf";
+    s.scheduler.preemption = scenario::preemption{.restart = 1min};
     scenario::synthetic_jobs jobs;
     jobs.jobs = 100;
     require(!scenario::parse("60 /h", jobs.rate), "a rate with its unit");

@@ -62,8 +62,8 @@ std::string grouped(double x, int decimals) {
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
-               sc.fleet.pool_gpus ? "" : "  placer " + sc.scheduler.placer, grouped(static_cast<double>(gpus), 0),
-               grouped(to_seconds(s.simulated) / 86400, 2));
+               sc.fleet.pool_gpus || !sc.fleet.pools.empty() ? "" : "  placer " + sc.scheduler.placer,
+               grouped(static_cast<double>(gpus), 0), grouped(to_seconds(s.simulated) / 86400, 2));
     fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n",
                s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
     if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", skipped_text(skipped));

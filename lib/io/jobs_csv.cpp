@@ -37,7 +37,7 @@ constexpr std::array columns{
     trace_column{"status", "",
                  "how the job ended in reality: finished, failed, cancelled, partial, running, or any text",
                  column_use::statistics},
-    trace_column{"model", "", "what it computed", column_use::ignored},
+    trace_column{"model", "", "what it computes: the row of `workload.N.speeds`", column_use::optional},
     trace_column{"segment", "", "the job is cut into segments of so many nodes, each inside one rack",
                  column_use::optional},
     trace_column{"within", "", "the part of the fleet that holds the job: rack, block, site or fleet",
@@ -58,7 +58,7 @@ constexpr job_trace_format format{
 class jobs_csv final : public csv_trace {
 public:
     explicit jobs_csv(const job_trace_options& options)
-        : csv_trace(options, format, submit_s, time_origin::scenario_start) {}
+        : csv_trace(options, format, submit_s, time_origin::scenario_start), models_(options.models) {}
 
     [[nodiscard]] bool records_endings() const override { return has(status); }
 
@@ -71,6 +71,7 @@ private:
         if (!field(estimate_s).empty()) job.estimate = seconds(estimate_s);
         if (has(user)) job.user = name(user);
         if (has(group)) job.group = name(group);
+        if (models_ && has(model)) job.model = name(model);
         if (!field(priority).empty()) job.priority = read_priority();
         if (!field(segment).empty()) job.placement.segment = read_segment();
         if (!field(within).empty()) job.placement.within = read_within();
@@ -113,6 +114,8 @@ private:
         }
         return false;
     }
+
+    bool models_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <ampacity/core/version.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
 #include <fcntl.h>
@@ -134,6 +135,17 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (s.bounded_slowdown) out["bounded_slowdown"] = to_json(*s.bounded_slowdown);
     if (s.makespan_s) out["makespan_s"] = *s.makespan_s;
     if (s.utilisation) out["utilisation"] = *s.utilisation;
+    // One type alone is the whole fleet.
+    if (s.types.size() > 1) {
+        for (const sim::type_summary& t : s.types) {
+            json& type = out["gpu_types"][t.name];
+            type["gpus"] = t.gpus;
+            type["held_gpu_hours"] = to_gpu_hours(t.held);
+            if (s.simulated > duration::zero())
+                type["occupancy"] =
+                    to_gpu_hours(t.held) / to_gpu_hours(gpu_time{ticks(s.simulated)} * static_cast<gpu_time>(t.gpus));
+        }
+    }
     json& hours = out["gpu_hours"];
     hours["capacity"] = to_gpu_hours(s.books.capacity);
     const auto show = [&](account a) {
@@ -256,7 +268,9 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
     for (const fs::path& input : inputs) keep_input(folder_, input);
     streams_->lock = make_folder(folder_);
     if (described_.output.placement) {
-        streams_->placement.emplace(folder_ / "placement.csv").text() += "job_id,attempt,start_s,nodes\n";
+        if (const auto types = scenario::gpu_types_of(described_.fleet); types.size() > 1) gpu_types_ = types;
+        streams_->placement.emplace(folder_ / "placement.csv").text() +=
+            gpu_types_.empty() ? "job_id,attempt,start_s,nodes\n" : "job_id,attempt,start_s,nodes,gpu\n";
     }
     if (described_.output.telemetry) {
         streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
@@ -353,6 +367,10 @@ void run_files::on_start(const sim::job_start& s) {
         fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{}:{}"), separator, index(share.node),
                        std::popcount(share.gpus));
         separator = ";";
+    }
+    if (!gpu_types_.empty()) {
+        out += ',';
+        append_csv_text(out, gpu_types_.at(s.type));
     }
     out += '\n';
     streams_->placement->row_done();

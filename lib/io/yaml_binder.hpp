@@ -99,6 +99,12 @@ private:
         if (node.kind == yaml_kind::null)
             fail(entry.at, path, "has no value", {},
                  std::string{"write a value"} + (f.required ? "" : ", or remove the key"));
+        if constexpr (scenario::may_be_single<M>) {
+            if (node.kind == yaml_kind::map) {
+                out.clear();
+                return bind_one(entry.value, path, entry.at, f, out.emplace_back());
+            }
+        }
         if constexpr (scenario::is_list<M>) {
             expect(node, yaml_kind::list, path, f.example);
             if (f.never_empty && node.items.empty())
@@ -130,6 +136,9 @@ private:
         } else if constexpr (std::same_as<T, scenario::free_options>) {
             expect(node, yaml_kind::map, path, f.example);
             for (const yaml_entry& entry : node.entries) bind_option(entry, joined(path, shown(entry.key)), out);
+        } else if constexpr (std::same_as<T, scenario::speed_table>) {
+            expect(node, yaml_kind::map, path, f.example);
+            for (const yaml_entry& entry : node.entries) bind_speeds(entry, joined(path, shown(entry.key)), out);
         } else {
             expect(node, yaml_kind::scalar, path, f.example);
             auto wrong = scenario::read_value(node.text, node.quoted, f, out);
@@ -146,6 +155,22 @@ private:
         std::string text;
         bind_one(entry.value, path, entry.at, field<std::string>{}, text);
         out.entries.emplace_back(entry.key, std::move(text));
+    }
+
+    void bind_speeds(const yaml_entry& entry, const std::string& path, scenario::speed_table& out) {
+        const yaml_node& node = tree_.at(entry.value);
+        positions_[path] = tree_.position(node.at);
+        if (node.kind == yaml_kind::null) fail(entry.at, path, "has no value", {}, "write a map, or remove the key");
+        expect(node, yaml_kind::map, path, "{ h100: 1, a100: 0.5 }");
+        out.rows.push_back({.model = entry.key});
+        for (const yaml_entry& of : node.entries) {
+            const std::string full = joined(path, shown(of.key));
+            if (tree_.at(of.value).kind == yaml_kind::null)
+                fail(of.at, full, "has no value", {}, "write a value, or remove the key");
+            double speed = 0;
+            bind_one(of.value, full, of.at, field<double>{.min = 0.0, .max = scenario::most_speed}, speed);
+            out.rows.back().speeds.emplace_back(of.key, speed);
+        }
     }
 
     template <described S>

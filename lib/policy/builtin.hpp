@@ -17,6 +17,7 @@ std::unique_ptr<policy> make_srsf(bool by_estimate);
 std::unique_ptr<policy> make_gittins(const gittins_options& options);
 std::unique_ptr<policy> make_qssf(const qssf_options& options);
 std::unique_ptr<policy> make_ftf(const ftf_options& options);
+std::unique_ptr<policy> make_max_min(const max_min_options& options);
 std::unique_ptr<policy> make_priority(const priority_options& options);
 std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
 std::unique_ptr<policy> make_drf(const drf_options& options);

@@ -56,36 +56,33 @@ public:
             unclaimed_.take(wanted, held);
             return true;
         }
-        if (counts_) return false;
-        // From here on what is left of its GPUs belongs to nobody.
-        if (wanted.exclusive) {
-            for (const auto& s : held) {
-                // Another job may have claimed the rack for itself.
-                if (!unclaimed_.is_locked(s.node)) preferred_.lock({&s, 1}, false);
-            }
-        }
-        for (const auto& s : held) {
-            const std::uint64_t rest = s.gpus & ~unclaimed_.held_mask(s.node);
-            if (rest != 0) preferred_.give({.node = s.node, .gpus = rest});
-        }
+        abandon(wanted, held);
         return false;
+    }
+    /// A contested running job that has not been asked to keep its GPUs goes elsewhere.
+    void leave(const view& v, job_id job) {
+        if (counts_) contested_[v[job].type] -= v[job].demand.gpus;
+        abandon(v[job].demand, v.held(job));
     }
 
     /// Finds a place; false if there is none.
     bool claim(const view& v, job_id job) {
-        const fleet::demand wanted = v[job].demand;
-        const std::size_t begin = shares_.size();
         if (counts_) count_preferred();
+        const std::size_t begin = shares_.size();
+        const fleet::demand wanted = v[job].demand;
         if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
-        const auto where = std::span{shares_}.subspan(begin);
-        unclaimed_.take(wanted, where);
-        for (const auto& s : where) {
-            if (counts_) break;
-            const std::uint64_t mine = s.gpus & ~preferred_.held_mask(s.node);
-            if (mine != 0) preferred_.take({.node = s.node, .gpus = mine});
-        }
-        if (wanted.exclusive) preferred_.lock(where, true);
-        placed_.push_back({.job = job, .begin = begin, .end = shares_.size()});
+        take(job, wanted, begin);
+        return true;
+    }
+    /// The same on GPUs of one type of a mixed fleet.
+    bool claim_on(const view& v, job_id job, fleet::gpu_type type) {
+        if (counts_) count_preferred();
+        const std::size_t begin = shares_.size();
+        const fleet::demand wanted = v[job].demand;
+        if (!place_on(v.place, preferred_, type, wanted, shares_) &&
+            !place_on(v.place, unclaimed_, type, wanted, shares_))
+            return false;
+        take(job, wanted, begin);
         return true;
     }
 
@@ -96,6 +93,32 @@ public:
     }
 
 private:
+    /// From here on what is left of these GPUs belongs to nobody.
+    void abandon(fleet::demand wanted, std::span<const fleet::gpu_share> held) {
+        if (counts_) return;
+        if (wanted.exclusive) {
+            for (const auto& s : held) {
+                // Another job may have claimed the rack for itself.
+                if (!unclaimed_.is_locked(s.node)) preferred_.lock({&s, 1}, false);
+            }
+        }
+        for (const auto& s : held) {
+            const std::uint64_t rest = s.gpus & ~unclaimed_.held_mask(s.node);
+            if (rest != 0) preferred_.give({.node = s.node, .gpus = rest});
+        }
+    }
+    /// The GPUs from row `begin` on are the job's.
+    void take(job_id job, fleet::demand wanted, std::size_t begin) {
+        const auto where = std::span{shares_}.subspan(begin);
+        unclaimed_.take(wanted, where);
+        for (const auto& s : where) {
+            if (counts_) break;
+            const std::uint64_t mine = s.gpus & ~preferred_.held_mask(s.node);
+            if (mine != 0) preferred_.take({.node = s.node, .gpus = mine});
+        }
+        if (wanted.exclusive) preferred_.lock(where, true);
+        placed_.push_back({.job = job, .begin = begin, .end = shares_.size()});
+    }
     void count_preferred() {
         for (std::size_t t = 0; t != contested_.size(); ++t) {
             const auto type = static_cast<fleet::gpu_type>(t);

@@ -20,6 +20,7 @@ constexpr std::array policy_table{
     description{"gittins", "largest Gittins index of the attained GPU-time first, preemptive (Tiresias)"},
     description{"qssf", "shortest predicted GPU-time first, by what like jobs took before (Helios)"},
     description{"ftf", "finish-time fairness: the worst off first, preemptive at the ends of leases (Themis)"},
+    description{"max-min", "max-min fair throughput over GPU types, in rounds, preemptive (Gavel)"},
     description{"round", "another policy, scheduler.round.policy, that decides only every scheduler.round.every"},
     description{"explain", "another policy, scheduler.explain.policy, with a file that tells why jobs wait"},
     description{"priority", "highest priority first; running jobs of lower priority are preempted for it"},
@@ -60,6 +61,7 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "gittins") return make_gittins(options.gittins);
     if (name == "qssf") return make_qssf(options.qssf);
     if (name == "ftf") return make_ftf(options.ftf);
+    if (name == "max-min") return make_max_min(options.max_min);
     if (name == "priority") return make_priority(options.priority);
     if (name == "fair-share") return make_fair_share(options.fair_share);
     if (name == "drf") return make_drf(options.drf);

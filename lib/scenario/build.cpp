@@ -1,3 +1,4 @@
+#include "gpu_fleet.hpp"
 #include "reporter.hpp"
 
 #include <ampacity/core/suggest.hpp>
@@ -29,29 +30,6 @@ bool has(const descriptions& table, std::string_view name) {
     return std::any_of(table.begin(), table.end(), [name](const auto& d) { return d.name == name; });
 }
 
-ampacity::fleet::fleet_state make_fleet(const fleet& f) {
-    using ampacity::fleet::fleet_state;
-    if (f.pool_gpus) return fleet_state::pool(*f.pool_gpus);
-    if (f.nodes) {
-        return fleet_state::flat_nodes(static_cast<std::uint32_t>(f.nodes->count),
-                                       static_cast<std::uint32_t>(f.nodes->gpus));
-    }
-    ampacity::fleet::topology where;
-    const auto add = [&where](const rack_group& g) {
-        where.add({.count = static_cast<std::uint32_t>(g.count),
-                   .nodes = static_cast<std::uint32_t>(g.nodes_per_rack),
-                   .usable = static_cast<std::uint32_t>(g.usable_per_rack.value_or(0)),
-                   .racks_per_block = static_cast<std::uint32_t>(g.racks_per_block.value_or(0))});
-    };
-    if (f.racks) add(*f.racks);
-    for (const site& s : f.sites) {
-        where.next_site();
-        for (const rack_group& g : s.racks) add(g);
-    }
-    const rack_group& any = f.racks ? *f.racks : f.sites.front().racks.front();
-    return fleet_state::racks(std::move(where), static_cast<std::uint32_t>(any.gpus_per_node));
-}
-
 /// The nearest. \pre 0 to 1
 std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
 
@@ -70,6 +48,7 @@ policy::policy_options make_options(const scheduler& s) {
     for (const gpu_duration& t : s.gittins.service) options.gittins.service.push_back(t.value);
     options.qssf = {.weight = millionths(s.qssf.weight), .prior = s.qssf.prior, .skip = s.qssf.skip};
     options.ftf = {.lease = s.ftf.lease, .fairness = millionths(s.ftf.fairness)};
+    options.max_min = {.round = s.max_min.round};
     options.priority = {.backfill = s.priority.backfill,
                         .preempt_above = static_cast<std::uint32_t>(s.priority.preempt_above)};
     options.fair_share.reclaim = s.fair_share.reclaim;
@@ -105,7 +84,8 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
 
 sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more) {
     validate(s, locate, more);
-    sim::parts parts{.fleet = make_fleet(s.fleet),
+    made_fleet made = make_fleet(s);
+    sim::parts parts{.fleet = std::move(made.fleet),
                      .sources = {},
                      .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
                      .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
@@ -116,7 +96,8 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                                     .restart = s.scheduler.preemption.restart},
                      .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
-                     .observers = {}};
+                     .observers = {},
+                     .speeds = std::move(made.speeds)};
     const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
     if (!parts.policy)
         parts.policy = more->make_policy({.name = s.scheduler.policy,

@@ -163,6 +163,15 @@ void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const 
     if (jobs.arrivals) check_arrivals(jobs, path, report);
     check_users(jobs, path, report);
     if (!jobs.priorities.empty()) check_weights(jobs.priorities, path + ".priorities", "priority", report);
+    if (!jobs.models.empty()) check_weights(jobs.models, path + ".models", "model", report);
+    for (std::size_t i = 0; i < jobs.models.size(); ++i) {
+        const std::string at = path + ".models." + std::to_string(i) + ".model";
+        if (jobs.models[i].model.empty()) report.fail(at, "is empty", {}, "write a name");
+        const auto same = [&](const model_share& m) { return m.model == jobs.models[i].model; };
+        if (std::find_if(jobs.models.begin(), jobs.models.end(), same) !=
+            jobs.models.begin() + static_cast<std::ptrdiff_t>(i))
+            report.fail(at, "another one has this name", jobs.models[i].model, "name each once");
+    }
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     const double span_s = static_cast<double>(jobs.jobs) / jobs.rate.value;
     if (span_s > to_seconds(longest_input) / 2)

@@ -46,6 +46,7 @@ public:
         entry.path = prefix_ + std::string{f.key};
         entry.type =
             (is_list<M> ? "list of " : "") + std::string{type_name<T>()} + (is_list<M> && described<T> ? "s" : "");
+        if constexpr (may_be_single<M>) entry.type = std::string{type_name<T>()} + " or " + entry.type;
         entry.unit = unit_text<T>();
         entry.range = range_text(f);
         entry.doc = f.doc;
@@ -59,7 +60,8 @@ public:
         const std::string path = entry.path;
         out_.push_back(std::move(entry));
         if constexpr (described<T>) {
-            collector<T> inner{path + '.' + (is_list<M> ? std::string{any_index} + '.' : ""), out_};
+            collector<T> inner{path + '.' + (is_list<M> && !may_be_single<M> ? std::string{any_index} + '.' : ""),
+                               out_};
             T::fields(inner);
         }
     }

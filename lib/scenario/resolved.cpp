@@ -40,7 +40,12 @@ private:
 
     template <class V>
     void write(std::string_view key, const V& v) {
-        if constexpr (is_list<V>) {
+        if constexpr (may_be_single<V>) {
+            if (v.size() == 1)
+                write(key, *v);
+            else
+                write_list(key, v);
+        } else if constexpr (is_list<V>) {
             write_list(key, v);
         } else if constexpr (described<V>) {
             start(key);

@@ -114,6 +114,7 @@ workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64
     options.users = users_of(jobs);
     for (const priority_share& p : jobs.priorities)
         options.priorities.push_back({static_cast<std::int32_t>(p.priority), p.weight});
+    for (const model_share& m : jobs.models) options.models.push_back({m.model, m.weight});
     return options;
 }
 

@@ -1,4 +1,5 @@
 #include "check_synthetic.hpp"
+#include "gpu_fleet.hpp"
 #include "reporter.hpp"
 
 #include <ampacity/scenario/validate.hpp>
@@ -27,11 +28,14 @@ public:
         std::string path = prefix_;
         path += f.key;
         if constexpr (is_optional<M>) {
-            given_ += m ? 1U : 0U;
+            given_ += m && !f.beside ? 1U : 0U;
             if (m) check_one(*m, f, path);
         } else if constexpr (is_list<M>) {
             given_ += m.empty() ? 0U : 1U;
-            for (std::size_t i = 0; i < m.size(); ++i) check_one(m[i], f, path + '.' + std::to_string(i));
+            for (std::size_t i = 0; i < m.size(); ++i) {
+                const bool is_single = may_be_single<M> && m.size() == 1;
+                check_one(m[i], f, is_single ? path : path + '.' + std::to_string(i));
+            }
         } else {
             check_one(m, f, path);
         }
@@ -57,7 +61,7 @@ private:
     template <one_of T>
     [[noreturn]] void fail_one_of(const std::string& path, std::size_t given) const {
         std::string known;
-        for (const std::string_view key : keys_of<T>().known) known += (known.empty() ? "" : ", ") + std::string{key};
+        for (const std::string_view key : keys_of<T>().one_of) known += (known.empty() ? "" : ", ") + std::string{key};
         report_.fail(path, "expected exactly one key, found " + std::to_string(given), {}, "give one of: " + known);
     }
 
@@ -92,26 +96,40 @@ void check_workload(const std::vector<workload_entry>& workload, const reporter&
     }
 }
 
+void check_counts(const fleet& f, const reporter& report) {
+    std::uint64_t nodes = 0;
+    for (std::size_t i = 0; i < f.nodes.size(); ++i) {
+        nodes += f.nodes[i].count;
+        if (nodes > max_nodes)
+            report.fail("fleet.nodes." + std::to_string(i) + ".count", "too many nodes",
+                        std::to_string(f.nodes[i].count),
+                        "write at most " + std::to_string(max_nodes) + " nodes in all");
+    }
+    std::uint64_t gpus = 0;
+    for (std::size_t i = 0; i < f.pools.size(); ++i) {
+        gpus += f.pools[i].count;
+        if (gpus > max_fleet_gpus)
+            report.fail("fleet.pools." + std::to_string(i) + ".count", "too many GPUs",
+                        std::to_string(f.pools[i].count),
+                        "write at most " + std::to_string(max_fleet_gpus) + " in all");
+    }
+}
+
 void check_racks(const fleet& f, const reporter& report) {
     std::uint64_t nodes = 0;
-    std::uint64_t gpus_per_node = 0;
     const auto check_group = [&](const rack_group& g, const std::string& path) {
         if (g.usable_per_rack && *g.usable_per_rack > g.nodes_per_rack) {
             report.fail(path + ".usable_per_rack", "more than the nodes of a rack", std::to_string(*g.usable_per_rack),
                         "write at most " + std::to_string(g.nodes_per_rack));
         }
-        if (gpus_per_node != 0 && g.gpus_per_node != gpus_per_node) {
-            report.fail(path + ".gpus_per_node", "nodes of different sizes in one fleet are not supported yet",
-                        std::to_string(g.gpus_per_node), "write " + std::to_string(gpus_per_node));
-        }
-        gpus_per_node = g.gpus_per_node;
         nodes += g.count * g.nodes_per_rack;
         if (nodes > max_nodes) {
             report.fail(path + ".count", "too many nodes", std::to_string(g.count),
                         "write fewer racks: at most " + std::to_string(max_nodes) + " nodes in all");
         }
     };
-    if (f.racks) check_group(*f.racks, "fleet.racks");
+    for (std::size_t i = 0; i < f.racks.size(); ++i)
+        check_group(f.racks[i], f.racks.size() == 1 ? "fleet.racks" : "fleet.racks." + std::to_string(i));
     for (std::size_t i = 0; i < f.sites.size(); ++i) {
         const std::string path = "fleet.sites." + std::to_string(i);
         if (f.sites[i].name.empty()) report.fail(path + ".name", "is empty", {}, "write a name");
@@ -193,7 +211,9 @@ void check(const scenario& s, const locator& locate) {
     scenario::fields(ranges);
     check_name(s.name, report);
     check_workload(s.workload, report);
+    check_counts(s.fleet, report);
     check_racks(s.fleet, report);
+    check_gpu_types(s, report);
     check_thresholds(s.scheduler.las, report);
     check_explained(s.scheduler.explain, report);
     check_groups(s.scheduler.fair_share.groups, report);

@@ -79,4 +79,15 @@ std::string yaml_text_of(const free_options& map) {
     return out + " }";
 }
 
+std::string yaml_text_of(const speed_table& table) {
+    std::string out;
+    for (const speed_table::row& row : table.rows) {
+        std::string speeds;
+        for (const auto& [gpu, speed] : row.speeds)
+            speeds += (speeds.empty() ? "" : ", ") + yaml_text_of(std::string_view{gpu}) + ": " + format(speed);
+        out += (out.empty() ? "" : ", ") + yaml_text_of(std::string_view{row.model}) + ": { " + speeds + " }";
+    }
+    return "{ " + out + " }";
+}
+
 }  // namespace ampacity::scenario::detail

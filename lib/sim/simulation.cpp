@@ -44,7 +44,7 @@ public:
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
-          default_speeds_(std::move(p.default_speeds)),
+          speeds_(std::move(p.speeds)),
           // A plan holds what it takes beside what it gives back.
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
           plan_(fleet_, seen_, allocations_, *placer_, costs_),
@@ -60,7 +60,8 @@ public:
                 .owners = &names_},
           kernel_(*this) {
         if (fleet_.free().is_mixed()) {
-            default_speeds_.resize(feed_.num_sources(), 0);
+            speeds_.resize(feed_.num_sources());
+            row_of_model_.resize(feed_.num_sources());
             held_by_type_.resize(fleet_.free().types()->size(), 0);
         }
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
@@ -185,7 +186,9 @@ private:
     decision_time decision_time_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
-    std::vector<std::uint8_t> default_speeds_;  // by source
+    std::vector<source_speeds> speeds_;                    // by source
+    std::vector<std::vector<std::uint8_t>> row_of_model_;  // by source, by text index; `no_row` until it is asked for
+    static constexpr std::uint8_t no_row = 0xFF;
     fleet::allocation_arena allocations_;
     policy::checked_plan plan_;
     names names_;
@@ -341,12 +344,24 @@ private:
     }
 
     /// The row of the fleet's table of speeds; 0 without types.
-    [[nodiscard]] std::uint8_t speeds_of(const workload::job_request& r) const {
+    [[nodiscard]] std::uint8_t speeds_of(const workload::job_request& r) {
         const fleet::gpu_types* const types = fleet_.free().types();
         if (types == nullptr) return 0;
-        const std::uint8_t row = r.accelerator.row != 0 ? r.accelerator.row : default_speeds_[feed_.which()];
+        std::uint8_t row = r.accelerator.row;
+        if (row == 0) row = row_of_model(feed_.which(), r.model);
         AMPACITY_ASSERT(row < types->num_rows());
         return row;
+    }
+    std::uint8_t row_of_model(std::size_t source, std::uint32_t of) {
+        const source_speeds& speeds = speeds_[source];
+        if (of == 0 || speeds.of_model.empty()) return speeds.row;
+        std::vector<std::uint8_t>& known = row_of_model_[source];
+        if (known.size() <= of) known.resize(std::size_t{of} + 1, no_row);
+        if (known[of] == no_row) {
+            const auto at = speeds.of_model.find(feed_.source(source).text(of));
+            known[of] = at == speeds.of_model.end() ? speeds.row : at->second;
+        }
+        return known[of];
     }
 
     job_id new_row() {

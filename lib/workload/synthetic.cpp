@@ -60,6 +60,12 @@ synthetic_source::synthetic_source(synthetic_options options)
                     (options_.estimate->min >= 0 && options_.estimate->min <= options_.estimate->max));
     if (!options_.users.empty()) name_users();
     if (!options_.priorities.empty()) pick_priority_ = pick(options_.priorities);
+    if (!options_.models.empty()) {
+        pick_model_ = pick(options_.models);
+        if (names_.empty()) names_.emplace_back();
+        first_model_ = static_cast<std::uint32_t>(names_.size());
+        for (const auto& m : options_.models) names_.push_back(m.name);
+    }
 }
 
 void synthetic_source::name_users() {
@@ -98,6 +104,10 @@ std::size_t synthetic_source::next(std::span<job_request> out) {
         if (pick_priority_) {
             random_stream stream{options_.seed, purpose::priorities, entity(at_)};
             job.priority = options_.priorities[pick_priority_->index(stream.uniform01())].value;
+        }
+        if (pick_model_) {
+            random_stream stream{options_.seed, purpose::models, entity(at_)};
+            job.model = first_model_ + static_cast<std::uint32_t>(pick_model_->index(stream.uniform01()));
         }
         ++at_;
     }

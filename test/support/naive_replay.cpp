@@ -266,7 +266,7 @@ private:
     /// A profile for each type; the earliest slot counts, then the speed. A job starts on the type of its slot only.
     void pass_conservative_mixed() {
         std::vector<profile> p(fleet_.types.size());
-        for (std::size_t t = 0; t < p.size(); ++t) p[t][now_] = all_gpus(fleet_.types[t]);
+        for (std::size_t t = 0; t < p.size(); ++t) p[t][now_] = naive::all_gpus(fleet_.types[t]);
         for (const entry& e : jobs_)
             if (e.at == phase::running) reserve(p[type_of(e.where)], now_, planned_end(e), e.in.gpus);
         for (entry* e : in_order(false)) {

@@ -309,7 +309,7 @@ private:
                     if (e.at == phase::running && owner_of(e) == owner_of(of) && (!is_mixed() || type_of(e.where) == t))
                         sum += static_cast<int128>(e.in.gpus);
                 for (std::size_t other = 0; other < fleet_.types.size(); ++other)
-                    if (other != t) sum *= static_cast<int128>(all_gpus(fleet_.types[other]));
+                    if (other != t) sum *= static_cast<int128>(naive::all_gpus(fleet_.types[other]));
                 most = std::max(most, sum);
             }
             return most;

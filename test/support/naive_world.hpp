@@ -6,8 +6,8 @@
 /// Each derives its events and its passes from it. Nothing is kept that could go stale: free space is rebuilt from the
 /// running jobs whenever it is asked for. Shares no code with the engine.
 
-#include "support/naive_racks.hpp"
 #include "support/naive_replay.hpp"
+#include "support/naive_space.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -43,14 +43,6 @@ struct entry {
     outcome out{};
 };
 
-/// Free GPUs: a number on a pool, a mask per node on flat nodes; on racks what is taken.
-struct space {
-    std::uint64_t pool_free = 0;
-    std::vector<std::uint64_t> free{};
-    rack_space racks{};
-    std::vector<space> types{};  ///< of a mixed fleet, which has nothing else
-};
-
 class world {
 protected:
     world(const std::vector<job>& jobs, const fleet& where, const overheads& costs, bool enforce_estimate)
@@ -68,17 +60,9 @@ protected:
     bool has_racks() const { return !fleet_.racks.empty(); }
     bool is_mixed() const { return !fleet_.types.empty(); }
 
-    static std::uint64_t all_gpus(const fleet& f) {
-        if (!f.racks.empty()) {
-            std::uint64_t usable = 0;
-            for (const rack& r : f.racks) usable += r.usable;
-            return usable * f.gpus_per_node;
-        }
-        return f.pool_gpus > 0 ? f.pool_gpus : std::uint64_t{f.nodes} * f.gpus_per_node;
-    }
     std::uint64_t all_gpus() const {
-        std::uint64_t sum = is_mixed() ? 0 : all_gpus(fleet_);
-        for (const fleet& f : fleet_.types) sum += all_gpus(f);
+        std::uint64_t sum = is_mixed() ? 0 : naive::all_gpus(fleet_);
+        for (const fleet& f : fleet_.types) sum += naive::all_gpus(f);
         return sum;
     }
 
@@ -284,33 +268,17 @@ protected:
 
     // ---- space
 
-    static space empty_fleet(const fleet& f) {
-        if (f.pool_gpus > 0) return {f.pool_gpus, {}, {}, {}};
-        if (!f.racks.empty()) return {0, {}, empty_racks(f), {}};
-        const std::uint32_t n = f.gpus_per_node;
-        const std::uint64_t all = n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
-        return {0, std::vector<std::uint64_t>(f.nodes, all), {}, {}};
-    }
     space empty_fleet() const {
-        if (!is_mixed()) return empty_fleet(fleet_);
+        if (!is_mixed()) return naive::empty_fleet(fleet_);
         space s;
-        for (const fleet& f : fleet_.types) s.types.push_back(empty_fleet(f));
+        for (const fleet& f : fleet_.types) s.types.push_back(naive::empty_fleet(f));
         return s;
     }
 
-    static void take(const fleet& f, space& s, const job& j, const placement& where) {
-        if (!f.racks.empty()) return naive::take(f, s.racks, j, where);
-        if (f.pool_gpus > 0) {
-            // A walk of a mixed fleet takes what running jobs hold off what others have claimed.
-            s.pool_free -= std::min(s.pool_free, j.gpus);
-            return;
-        }
-        for (const auto& [node, mask] : where) s.free[node] &= ~mask;
-    }
     void take(space& s, const entry& e, const placement& where) const {
-        if (!is_mixed()) return take(fleet_, s, e.in, where);
+        if (!is_mixed()) return naive::take(fleet_, s, e.in, where);
         const std::uint32_t t = type_of(where);
-        take(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
+        naive::take(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
     }
     /// Rows of a type's nodes in its part of the fleet, or back.
     placement moved(placement where, std::size_t type, bool back) const {
@@ -334,34 +302,21 @@ protected:
         return free_with([&](const entry& e) { return planned_end(e) > t; });
     }
 
-    /// Could the job have these GPUs?
-    static bool could_have(const fleet& f, const space& s, const job& j, const placement& where) {
-        if (!f.racks.empty()) return naive::could_have(f, s.racks, j, where);
-        if (f.pool_gpus > 0) return j.gpus <= s.pool_free;
-        return std::all_of(where.begin(), where.end(),
-                           [&](const auto& part) { return (s.free[part.first] & part.second) == part.second; });
-    }
     bool could_have(const space& s, const entry& e, const placement& where) const {
-        if (!is_mixed()) return could_have(fleet_, s, e.in, where);
+        if (!is_mixed()) return naive::could_have(fleet_, s, e.in, where);
         const std::uint32_t t = type_of(where);
-        return could_have(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
+        return naive::could_have(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
     }
 
-    static std::optional<placement> place(const fleet& f, const space& s, const job& j) {
-        if (!f.racks.empty()) return place_on_racks(f, s.racks, j);
-        if (f.pool_gpus == 0) return place_on_nodes(s.free, f.gpus_per_node, f.placer, j.gpus, j.spread);
-        if (j.gpus > s.pool_free) return std::nullopt;
-        return placement{};
-    }
     /// A place on GPUs of this type of a mixed fleet.
     std::optional<placement> place_on(const space& s, const entry& e, std::size_t type) const {
-        auto where = place(fleet_.types[type], s.types[type], e.in);
+        auto where = naive::place(fleet_.types[type], s.types[type], e.in);
         if (where && fleet_.types[type].pool_gpus > 0) where = placement{{0, 0}};
         if (where) where = moved(*where, type, true);
         return where;
     }
     std::optional<placement> place(const space& s, const entry& e) const {
-        if (!is_mixed()) return place(fleet_, s, e.in);
+        if (!is_mixed()) return naive::place(fleet_, s, e.in);
         for (const std::size_t t : by_speed(e))
             if (auto where = place_on(s, e, t)) return where;
         return std::nullopt;

@@ -44,6 +44,7 @@ enum class purpose : std::uint32_t {
     batches = 8,      ///< how many jobs come at one arrival
     users = 9,        ///< whose job it is
     priorities = 10,  ///< how urgent a job is
+    models = 11,      ///< what a job computes
     test = 1000,      ///< tests and benchmarks
 };
 

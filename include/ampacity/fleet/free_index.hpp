@@ -7,17 +7,14 @@
 /// scans the fleet. *Free* or *offered* are GPUs that a job could get: those that no job holds, of a node in service,
 /// unless the rack belongs to an exclusive job or has as many nodes in use as it may; so a change of one node may
 /// change what its whole rack offers. Copyable, so that a policy can try things out on a copy. Not thread-safe.
-///
-/// A mixed fleet has a part for each GPU type, which is an index of its own; rows of nodes count on from one part to
-/// the next. A part that is a pool has one row, which names the type in lists of shares and has no GPUs. What changes
-/// the index is passed on to the part; placers see parts only, and rows of them.
+/// Of a mixed fleet what changes the index goes to the part of a type, which has racks or not; placers see parts only.
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/fleet/allocation.hpp>
-#include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/topology.hpp>
+#include <ampacity/fleet/typed_parts.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -30,7 +27,7 @@
 
 namespace ampacity::fleet {
 
-class free_index {
+class free_index : public typed_parts<free_index> {
 public:
     /// A pool of `gpus`, all free.
     static free_index pool(std::uint64_t gpus) {
@@ -59,18 +56,12 @@ public:
 
     /// A fleet of several types: all pools, or all nodes. \pre a part for each type
     static free_index mixed(std::shared_ptr<const gpu_types> types, std::vector<free_index> parts) {
-        AMPACITY_ASSERT(types && types->size() == parts.size());
         free_index f;
-        f.mixed_ = true;
-        f.types_ = std::move(types);
         for (const free_index& part : parts) {
-            AMPACITY_ASSERT(!part.is_mixed() && part.is_pool() == parts.front().is_pool());
-            f.first_node_.push_back(f.num_rows_);
-            f.num_rows_ += part.is_pool() ? 1 : part.num_nodes();
             f.gpus_per_node_ = std::max({f.gpus_per_node_, part.gpus_per_node_, 1U});
             f.free_gpus_ += part.free_gpus_;
         }
-        f.parts_ = std::move(parts);
+        f.set_parts(std::move(types), std::move(parts));
         return f;
     }
 
@@ -79,50 +70,25 @@ public:
     /// GPUs of one node, of a mixed fleet those of its largest; 0 on a pool.
     [[nodiscard]] std::uint32_t gpus_per_node() const noexcept { return gpus_per_node_; }
     [[nodiscard]] std::uint32_t num_nodes() const noexcept {
-        return mixed_ ? num_rows_ : static_cast<std::uint32_t>(nodes_.size());
+        return is_mixed() ? num_rows() : static_cast<std::uint32_t>(nodes_.size());
     }
     [[nodiscard]] std::uint64_t free_gpus() const noexcept { return free_gpus_; }
 
     /// Free GPUs of a node, as a mask.
     [[nodiscard]] std::uint64_t free_mask(node_id node) const noexcept {
-        if (mixed_) [[unlikely]]
-            return part_of(node).free_mask(local(node));
-        return nodes_[index(node)].offered;
+        return is_mixed() ? part_of(node).free_mask(local(node)) : nodes_[index(node)].offered;
     }
     /// GPUs of a node that jobs hold.
     [[nodiscard]] std::uint64_t held_mask(node_id node) const noexcept {
-        if (mixed_) [[unlikely]]
-            return part_of(node).held_mask(local(node));
-        return nodes_[index(node)].held;
+        return is_mixed() ? part_of(node).held_mask(local(node)) : nodes_[index(node)].held;
     }
     /// GPUs that the node has.
     [[nodiscard]] std::uint32_t gpus_of(node_id node) const noexcept {
-        return mixed_ ? part_of(node).gpus_per_node_ : gpus_per_node_;
+        return is_mixed() ? part_of(node).gpus_per_node_ : gpus_per_node_;
     }
-
-    // --- types ------------------------------------------------------------------------------------------
-
-    /// Does the fleet have GPU types, one or more?
-    [[nodiscard]] bool is_mixed() const noexcept { return mixed_; }
-    /// Null without types.
-    [[nodiscard]] const gpu_types* types() const noexcept { return types_.get(); }
-    /// What is free of one type. \pre is_mixed()
-    [[nodiscard]] const free_index& of(gpu_type t) const noexcept { return parts_[t]; }
-    /// The row of the type's first node. \pre is_mixed()
-    [[nodiscard]] std::uint32_t first_node(gpu_type t) const noexcept { return first_node_[t]; }
-    /// \pre is_mixed()
-    [[nodiscard]] gpu_type type_of(node_id node) const noexcept {
-        std::size_t t = first_node_.size() - 1;
-        while (index(node) < first_node_[t]) --t;
-        return static_cast<gpu_type>(t);
-    }
-    /// Are the parts of a mixed fleet pools?
-    [[nodiscard]] bool has_pools() const noexcept { return mixed_ && parts_.front().is_pool(); }
     /// Sets what is free of a pool. \pre has_pools()
     void set_free(gpu_type t, std::uint64_t gpus) noexcept {
-        free_gpus_ += gpus;
-        free_gpus_ -= parts_[t].free_gpus_;
-        parts_[t].free_gpus_ = gpus;
+        free_gpus_ += gpus - std::exchange(part(t).free_gpus_, gpus);
     }
     /// Nodes with exactly `c` free GPUs, 0 <= c <= gpus_per_node.
     [[nodiscard]] const node_set& nodes_with(std::uint32_t c) const noexcept { return nodes_with_[c]; }
@@ -133,7 +99,6 @@ public:
 
     // --- racks ------------------------------------------------------------------------------------------
 
-    /// \pre not mixed: ask a part
     [[nodiscard]] bool has_racks() const noexcept { return topology_ != nullptr; }
     /// \pre has_racks()
     [[nodiscard]] const topology& where() const noexcept { return *topology_; }
@@ -164,8 +129,7 @@ public:
     [[nodiscard]] bool is_locked(std::uint32_t rack) const noexcept { return racks_[rack].locked; }
     /// Does the node's rack belong to an exclusive job? Without racks it does not.
     [[nodiscard]] bool is_locked(node_id node) const noexcept {
-        if (mixed_) [[unlikely]]
-            return part_of(node).is_locked(local(node));
+        if (is_mixed()) return part_of(node).is_locked(local(node));
         return has_racks() && racks_[topology_->rack_of(node)].locked;
     }
 
@@ -173,8 +137,7 @@ public:
 
     /// Are all GPUs of the share free?
     [[nodiscard]] bool is_free(gpu_share s) const noexcept {
-        if (mixed_) [[unlikely]]
-            return has_pools() || part_of(s.node).is_free(local(s));
+        if (is_mixed()) return has_pools() || part_of(s.node).is_free(local(s));
         return (s.gpus & ~nodes_[index(s.node)].offered) == 0;
     }
     /// Could a job of this demand have exactly these GPUs? \pre nodes, or a mixed fleet
@@ -182,18 +145,18 @@ public:
         for (const auto& s : shares) {
             if (!is_free(s)) return false;
         }
-        if (mixed_) [[unlikely]] {
+        if (is_mixed()) [[unlikely]] {
             const gpu_type t = type_of(shares.front().node);
-            const free_index& part = parts_[t];
+            const free_index& part = of(t);
             if (part.is_pool()) return wanted.gpus <= part.free_gpus_;
-            return !part.has_racks() || part.rack_allows(wanted, shares, first_node_[t]);
+            return !part.has_racks() || part.rack_allows(wanted, shares, first_node(t));
         }
         return !has_racks() || rack_allows(wanted, shares, 0);
     }
 
     /// Takes GPUs of a node in service that no job holds.
     void take(gpu_share s) {
-        if (mixed_) [[unlikely]]
+        if (is_mixed()) [[unlikely]]
             return change_part(type_of(s.node), [this, s](free_index& part) { part.take(local(s)); });
         const node_row& n = nodes_[index(s.node)];
         AMPACITY_ASSERT((s.gpus & ~(n.in_service & ~n.held)) == 0);
@@ -201,7 +164,7 @@ public:
     }
     /// Gives GPUs back that must be held.
     void give(gpu_share s) {
-        if (mixed_) [[unlikely]]
+        if (is_mixed()) [[unlikely]]
             return change_part(type_of(s.node), [this, s](free_index& part) { part.give(local(s)); });
         const node_row& n = nodes_[index(s.node)];
         AMPACITY_ASSERT((s.gpus & ~n.held) == 0);
@@ -215,10 +178,8 @@ public:
             free_gpus_ -= wanted.gpus;
             return;
         }
-        if (mixed_) [[unlikely]] {
-            const gpu_type t = type_of(shares.front().node);
-            if (parts_[t].is_pool()) return change_part(t, [wanted](free_index& part) { part.take(wanted, {}); });
-        }
+        if (has_pools()) [[unlikely]]
+            return change_part(type_of(shares.front().node), [&](free_index& part) { part.take(wanted, {}); });
         for (const auto& s : shares) take(s);
         if (wanted.exclusive) lock(shares, true);
     }
@@ -228,17 +189,15 @@ public:
             free_gpus_ += wanted.gpus;
             return;
         }
-        if (mixed_) [[unlikely]] {
-            const gpu_type t = type_of(shares.front().node);
-            if (parts_[t].is_pool()) return change_part(t, [wanted](free_index& part) { part.give(wanted, {}); });
-        }
+        if (has_pools()) [[unlikely]]
+            return change_part(type_of(shares.front().node), [&](free_index& part) { part.give(wanted, {}); });
         if (wanted.exclusive) lock(shares, false);
         for (const auto& s : shares) give(s);
     }
 
     /// Reserves the racks of these shares for the job that holds them, or ends that. Without racks: nothing.
     void lock(std::span<const gpu_share> shares, bool locked) {
-        if (mixed_) [[unlikely]] {
+        if (is_mixed()) [[unlikely]] {
             for (const auto& s : shares) {
                 const gpu_share mine = local(s);
                 change_part(type_of(s.node), [&mine, locked](free_index& part) { part.lock({&mine, 1}, locked); });
@@ -256,7 +215,7 @@ public:
 
     /// Takes a node out of service, or puts it back. What jobs hold of it they keep.
     void set_in_service(node_id node, bool in_service) {
-        if (mixed_) [[unlikely]]
+        if (is_mixed()) [[unlikely]]
             return change_part(type_of(node), [this, node, in_service](free_index& part) {
                 part.set_in_service(local(node), in_service);
             });
@@ -284,18 +243,12 @@ private:
         bool locked = false;       ///< belongs to an exclusive job
     };
 
-    [[nodiscard]] const free_index& part_of(node_id node) const noexcept { return parts_[type_of(node)]; }
-    /// The row of the node in its part.
-    [[nodiscard]] node_id local(node_id node) const noexcept {
-        return node_id{static_cast<std::uint32_t>(node) - first_node_[type_of(node)]};
-    }
-    [[nodiscard]] gpu_share local(gpu_share s) const noexcept { return {.node = local(s.node), .gpus = s.gpus}; }
     /// What a part offers changes by more than what is taken from it where its racks have limits.
     template <class F>
     void change_part(gpu_type t, F f) {
-        free_gpus_ -= parts_[t].free_gpus_;
-        f(parts_[t]);
-        free_gpus_ += parts_[t].free_gpus_;
+        free_gpus_ -= of(t).free_gpus_;
+        f(part(t));
+        free_gpus_ += of(t).free_gpus_;
     }
 
     void make_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
@@ -432,7 +385,6 @@ private:
 
     std::uint64_t free_gpus_ = 0;
     std::uint32_t gpus_per_node_ = 0;
-    bool mixed_ = false;
     std::vector<node_row> nodes_;
     std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
     std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
@@ -442,11 +394,6 @@ private:
     std::vector<std::uint16_t> by_free_;  // (racks, gpus_per_node + 1) nodes
     std::vector<node_set> with_whole_;    // by whole nodes
     std::vector<node_set> with_free_;     // by free GPUs
-    // Of a mixed fleet, which has none of the above but counts:
-    std::shared_ptr<const gpu_types> types_;
-    std::vector<free_index> parts_;          // (types)
-    std::vector<std::uint32_t> first_node_;  // (types)
-    std::uint32_t num_rows_ = 0;
 };
 
 }  // namespace ampacity::fleet

@@ -116,6 +116,7 @@ struct job_trace_options {
     std::uint16_t source = 0;                                ///< becomes `job_request::source`
     std::int64_t unix_start_ns = 0;                          ///< the scenario's `start` [ns since 1970], for `absolute`
     record_observer* observer = nullptr;                     ///< must outlive the source
+    bool models = false;                                     ///< jobs carry their model, where the format has one
 };
 
 /// A job source that is a file.

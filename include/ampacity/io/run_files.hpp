@@ -73,6 +73,7 @@ private:
 
     std::filesystem::path folder_;
     scenario::scenario described_;
+    std::vector<std::string> gpu_types_{};  // where placement.csv names them: several
     const sim::simulation* simulation_ = nullptr;
     std::unique_ptr<streams> streams_;
     std::chrono::steady_clock::duration writing_{};

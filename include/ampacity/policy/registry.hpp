@@ -67,6 +67,11 @@ struct ftf_options {
     std::uint64_t fairness = 800'000;           ///< f, of `whole`: the share 1 - f of the bidders goes first
 };
 
+/// Settings of `max-min`.
+struct max_min_options {
+    duration round = std::chrono::minutes{6};  ///< all GPUs are given anew at its multiples; at least 1 ns
+};
+
 /// Settings of the built-in policies.
 struct policy_options {
     bool sjf_by_estimate = false;   ///< order by planning estimate instead of the true duration
@@ -84,6 +89,7 @@ struct policy_options {
     gittins_options gittins{};
     qssf_options qssf{};
     ftf_options ftf{};
+    max_min_options max_min{};
 };
 
 /// A name and what it means, for `list` and `describe`.

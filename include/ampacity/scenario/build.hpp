@@ -48,6 +48,9 @@ public:
     [[nodiscard]] virtual std::unique_ptr<workload::job_source> make_source(const recipe& r) const = 0;
 };
 
+/// The GPU types that the fleet names, each once, in the order in which it does.
+[[nodiscard]] std::vector<std::string> gpu_types_of(const fleet& f);
+
 /// `validate` with the policies, placers and sources that this library has, and `more` has. \throws scenario_error
 void validate(const scenario& s, const locator& locate = {}, const more_parts* more = nullptr);
 

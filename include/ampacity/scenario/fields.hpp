@@ -17,7 +17,7 @@
 ///
 /// The default is the member's value in a default-constructed struct; the unit follows from the
 /// member's type. A struct with `static constexpr bool exactly_one = true` holds optional members of
-/// which exactly one is given. Everything here is constexpr and without state.
+/// which exactly one is given, not counting those marked `beside`. Everything here is constexpr and without state.
 
 #include <ampacity/scenario/units.hpp>
 
@@ -33,6 +33,9 @@
 #include <vector>
 
 namespace ampacity::scenario {
+
+/// The largest speed of a job on a GPU type; the smallest above 0 is its inverse.
+inline constexpr double most_speed = 1e6;
 
 /// The key-path text for "any index" of a list in the key reference: `workload.N.trace.path`.
 inline constexpr std::string_view any_index = "N";
@@ -57,6 +60,45 @@ struct free_options {
     friend bool operator==(const free_options&, const free_options&) = default;
 };
 
+/// Speeds of jobs by model and GPU type, as they were written: `{ default: { h100: 1 }, bert: { h100: 1, a100: 0.4 }
+/// }`.
+struct speed_table {
+    /// One model; `default` stands for all that have no row.
+    struct row {
+        std::string model{};
+        std::vector<std::pair<std::string, double>> speeds{};  ///< GPU type and speed, in the order of the file
+
+        friend bool operator==(const row&, const row&) = default;
+    };
+    std::vector<row> rows{};
+
+    friend bool operator==(const speed_table&, const speed_table&) = default;
+};
+
+/// A list that may be written as its only element. Of one element it is used like an optional one.
+template <class T>
+struct single_or_list : std::vector<T> {
+    using std::vector<T>::vector;
+    template <class U = T>
+        requires std::same_as<std::remove_cvref_t<U>, T>
+    single_or_list(U&& one) : std::vector<T>{std::forward<U>(one)} {}
+    template <class U = T>
+        requires std::same_as<std::remove_cvref_t<U>, T>
+    single_or_list& operator=(U&& one) {
+        this->assign(1, std::forward<U>(one));
+        return *this;
+    }
+    explicit operator bool() const noexcept { return !this->empty(); }
+    void reset() noexcept { this->clear(); }
+    T* operator->() noexcept { return &this->front(); }
+    const T* operator->() const noexcept { return &this->front(); }
+    const T& operator*() const noexcept { return this->front(); }
+    friend bool operator==(const single_or_list& list, const T& one) { return list.size() == 1 && *list == one; }
+    friend bool operator==(const single_or_list& a, const single_or_list& b) {
+        return static_cast<const std::vector<T>&>(a) == static_cast<const std::vector<T>&>(b);
+    }
+};
+
 /// The type of the values behind a member: of `T`, `std::optional<T>` and `std::vector<T>` it is T.
 template <class T>
 struct value_of {
@@ -68,6 +110,10 @@ struct value_of<std::optional<T>> {
 };
 template <class T>
 struct value_of<std::vector<T>> {
+    using type = T;
+};
+template <class T>
+struct value_of<single_or_list<T>> {
     using type = T;
 };
 /// What `value_of` finds.
@@ -84,6 +130,13 @@ template <class T>
 inline constexpr bool is_list = false;
 template <class T>
 inline constexpr bool is_list<std::vector<T>> = true;
+template <class T>
+inline constexpr bool is_list<single_or_list<T>> = true;
+/// Is the member a list that may be written as its only element?
+template <class T>
+inline constexpr bool may_be_single = false;
+template <class T>
+inline constexpr bool may_be_single<single_or_list<T>> = true;
 
 /// Values with a range: numbers and quantities.
 template <class T>
@@ -104,6 +157,7 @@ struct field {
     std::optional<limit> max{};    ///< largest value
     std::string_view none{};       ///< for std::optional members: the text that stands for "none"
     bool never_empty = false;      ///< a list that is given has entries
+    bool beside = false;           ///< of a struct of which exactly one member is given: not one of these
     std::string_view bare_unit{};  ///< the unit of a number without one; empty: the unit is required
 };
 
@@ -149,11 +203,13 @@ namespace detail {
 
 struct key_collector {
     std::vector<std::string_view> known;
+    std::vector<std::string_view> one_of;  ///< of these, where exactly one member is given
     std::vector<std::string_view> reserved;
 
     template <class S, class M>
     void operator()(M S::*, const field<value_of_t<M>>& f) {
         known.push_back(f.key);
+        if (!f.beside) one_of.push_back(f.key);
     }
     void not_yet(std::string_view key) { reserved.push_back(key); }
 };

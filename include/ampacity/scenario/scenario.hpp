@@ -24,10 +24,29 @@ inline constexpr std::uint64_t max_nodes = 0xFFFF'FFFEU;                  ///< l
 /// The value of `start` where it is not given.
 inline constexpr date default_start{std::chrono::sys_days{std::chrono::year{2026} / 1 / 1}};
 
+/// GPUs of one type in a pool.
+struct pool_group {
+    std::string gpu;
+    std::uint64_t count = 0;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&pool_group::gpu, {.key = "gpu", .doc = "the GPU type", .required = true, .example = "h100"});
+        visit(&pool_group::count, {.key = "count",
+                                   .doc = "number of GPUs",
+                                   .required = true,
+                                   .example = "64",
+                                   .min = 1,
+                                   .max = max_fleet_gpus});
+    }
+    friend bool operator==(const pool_group&, const pool_group&) = default;
+};
+
 /// Equal flat nodes without racks.
 struct node_group {
-    std::uint64_t gpus = 0;   ///< per node
-    std::uint64_t count = 0;  ///< nodes
+    std::uint64_t gpus = 0;            ///< per node
+    std::uint64_t count = 0;           ///< nodes
+    std::optional<std::string> gpu{};  ///< GPU type
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -36,6 +55,8 @@ struct node_group {
         visit(
             &node_group::count,
             {.key = "count", .doc = "number of nodes", .required = true, .example = "64", .min = 1, .max = max_nodes});
+        visit(&node_group::gpu,
+              {.key = "gpu", .doc = "the GPU type, which workload.N.speeds and outputs name", .example = "h100"});
         visit.not_yet("model");
     }
     friend bool operator==(const node_group&, const node_group&) = default;
@@ -51,13 +72,16 @@ struct rack_group {
     std::uint64_t count = 0;                         ///< racks
     std::optional<std::uint64_t> racks_per_block{};  ///< none: all racks of the group are one block
     std::optional<std::uint64_t> usable_per_rack{};  ///< none: all nodes
+    std::optional<std::string> gpu{};                ///< GPU type
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&rack_group::nodes_per_rack,
               {.key = "nodes_per_rack", .doc = "nodes of one rack", .min = 1, .max = max_nodes_per_rack});
-        visit(&rack_group::gpus_per_node,
-              {.key = "gpus_per_node", .doc = "GPUs per node, the same in the whole fleet", .min = 1, .max = 64});
+        visit(&rack_group::gpus_per_node, {.key = "gpus_per_node",
+                                           .doc = "GPUs per node, the same for all nodes of a GPU type",
+                                           .min = 1,
+                                           .max = 64});
         visit(
             &rack_group::count,
             {.key = "count", .doc = "number of racks", .required = true, .example = "33", .min = 1, .max = max_nodes});
@@ -72,6 +96,8 @@ struct rack_group {
                .example = "16",
                .min = 1,
                .max = max_nodes_per_rack});
+        visit(&rack_group::gpu,
+              {.key = "gpu", .doc = "the GPU type, which workload.N.speeds and outputs name", .example = "gb300"});
         visit.not_yet("model");
         visit.not_yet("online");
     }
@@ -101,9 +127,10 @@ struct site {
 struct fleet {
     static constexpr bool exactly_one = true;
     std::optional<std::uint64_t> pool_gpus{};
-    std::optional<node_group> nodes{};
-    std::optional<rack_group> racks{};
-    std::vector<site> sites;
+    std::vector<pool_group> pools{};
+    single_or_list<node_group> nodes{};
+    single_or_list<rack_group> racks{};
+    std::vector<site> sites{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -112,11 +139,20 @@ struct fleet {
                                   .example = "512",
                                   .min = 1,
                                   .max = max_fleet_gpus});
+        visit(&fleet::pools, {.key = "pools",
+                              .doc = "a pool for each GPU type: only the counts of free GPUs matter",
+                              .example = "[ { gpu: h100, count: 64 }, { gpu: a100, count: 128 } ]",
+                              .never_empty = true});
         visit(&fleet::nodes,
-              {.key = "nodes", .doc = "flat nodes, placed by scheduler.placer", .example = "{ gpus: 8, count: 64 }"});
-        visit(&fleet::racks, {.key = "racks",
-                              .doc = "racks (NVLink domains) in blocks, placed by scheduler.placer",
-                              .example = "{ nodes_per_rack: 18, gpus_per_node: 4, count: 33 }"});
+              {.key = "nodes",
+               .doc = "flat nodes, placed by scheduler.placer; a list of them, with `gpu`, for several GPU types",
+               .example = "{ gpus: 8, count: 64 }",
+               .never_empty = true});
+        visit(&fleet::racks,
+              {.key = "racks",
+               .doc = "racks (NVLink domains) in blocks, placed by scheduler.placer; or a list of such groups",
+               .example = "{ nodes_per_rack: 18, gpus_per_node: 4, count: 33 }",
+               .never_empty = true});
         visit(&fleet::sites, {.key = "sites",
                               .doc = "several places with racks, in the order of their rows",
                               .example = "[ { name: iad, racks: [ { count: 64 } ] } ]",
@@ -199,6 +235,7 @@ struct workload_entry {
     std::optional<job_trace> trace{};
     std::optional<synthetic_jobs> synthetic{};
     std::optional<plugin_jobs> plugin{};
+    std::optional<speed_table> speeds{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -206,6 +243,13 @@ struct workload_entry {
         visit(&workload_entry::synthetic, {.key = "synthetic", .doc = "jobs from distributions", .example = "{ ... }"});
         visit(&workload_entry::plugin,
               {.key = "plugin", .doc = "jobs from a source of a plug-in", .example = "{ name: my-source }"});
+        visit(
+            &workload_entry::speeds,
+            {.key = "speeds",
+             .doc = "by model of a job, and `default` for all others, its speed on each GPU type of the fleet; a type "
+                    "that is not named, or has speed 0, cannot run it; without a row jobs run at speed 1 on all",
+             .example = "{ default: { h100: 1, a100: 0.5 } }",
+             .beside = true});
         visit.not_yet("service");
     }
     friend bool operator==(const workload_entry&, const workload_entry&) = default;

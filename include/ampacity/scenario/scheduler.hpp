@@ -6,6 +6,7 @@
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/preemption.hpp>
 
 #include <array>
 #include <chrono>
@@ -175,6 +176,20 @@ struct ftf_options {
     friend bool operator==(const ftf_options&, const ftf_options&) = default;
 };
 
+/// Options of `max-min`.
+struct max_min_options {
+    duration round = std::chrono::minutes{6};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&max_min_options::round, {.key = "round",
+                                        .doc = "all GPUs are given anew at the multiples of this time",
+                                        .min = std::chrono::seconds{1},
+                                        .max = longest_input});
+    }
+    friend bool operator==(const max_min_options&, const max_min_options&) = default;
+};
+
 /// Options of `priority`.
 struct priority_options {
     bool backfill = false;
@@ -285,40 +300,6 @@ struct drf_options {
     friend bool operator==(const drf_options&, const drf_options&) = default;
 };
 
-/// The longest that a checkpoint or a restart may take.
-inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
-
-/// What preempting a job costs.
-struct preemption {
-    std::optional<duration> checkpoint_interval{};
-    duration checkpoint{};
-    duration restart{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&preemption::checkpoint_interval,
-              {.key = "checkpoint_interval",
-               .doc = "work between two checkpoints, to the last of which a preempted job falls back; none: it keeps "
-                      "everything",
-               .example = "\"30 min\"",
-               .min = duration{1},
-               .max = longest_input,
-               .none = "none"});
-        visit(&preemption::checkpoint, {.key = "checkpoint",
-                                        .doc = "how long writing a checkpoint stops the job; without an interval, "
-                                               "once for each preemption",
-                                        .example = "\"20 s\"",
-                                        .min = duration::zero(),
-                                        .max = max_overhead});
-        visit(&preemption::restart, {.key = "restart",
-                                     .doc = "time without work at the beginning of a run after a preemption",
-                                     .example = "\"60 s\"",
-                                     .min = duration::zero(),
-                                     .max = max_overhead});
-    }
-    friend bool operator==(const preemption&, const preemption&) = default;
-};
-
 /// Who decides.
 struct scheduler {
     std::string policy;
@@ -334,6 +315,7 @@ struct scheduler {
     gittins_options gittins{};
     qssf_options qssf{};
     ftf_options ftf{};
+    max_min_options max_min{};
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
@@ -362,6 +344,7 @@ struct scheduler {
         visit(&scheduler::gittins, {.key = "gittins", .doc = "options of the policy gittins"});
         visit(&scheduler::qssf, {.key = "qssf", .doc = "options of the policy qssf"});
         visit(&scheduler::ftf, {.key = "ftf", .doc = "options of the policy ftf"});
+        visit(&scheduler::max_min, {.key = "max-min", .doc = "options of the policy max-min"});
         visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});

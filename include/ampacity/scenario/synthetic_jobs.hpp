@@ -262,6 +262,25 @@ struct priority_share {
     friend bool operator==(const priority_share&, const priority_share&) = default;
 };
 
+/// A model and its share of the jobs.
+struct model_share {
+    std::string model;
+    double weight = 0;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&model_share::model,
+              {.key = "model", .doc = "row of workload.N.speeds", .required = true, .example = "resnet50"});
+        visit(&model_share::weight, {.key = "weight",
+                                     .doc = "share of the jobs, relative to the sum of all weights",
+                                     .required = true,
+                                     .example = "0.1",
+                                     .min = 0.0,
+                                     .max = 1e9});
+    }
+    friend bool operator==(const model_share&, const model_share&) = default;
+};
+
 /// Jobs from distributions.
 struct synthetic_jobs {
     std::optional<std::string> preset;  ///< taken out when a file is read, which then holds the preset's keys
@@ -275,6 +294,7 @@ struct synthetic_jobs {
     std::optional<user_mix> users;
     std::vector<group_share> groups;
     std::vector<priority_share> priorities;
+    std::vector<model_share> models{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -324,6 +344,9 @@ struct synthetic_jobs {
         visit(&synthetic_jobs::priorities, {.key = "priorities",
                                             .doc = "priorities with their weights; without any all are 0",
                                             .example = "[{ priority: 0, weight: 9 }, { priority: 10, weight: 1 }]"});
+        visit(&synthetic_jobs::models, {.key = "models",
+                                        .doc = "what jobs compute, with weights; rows of workload.N.speeds",
+                                        .example = "[{ model: resnet50, weight: 1 }]"});
     }
     friend bool operator==(const synthetic_jobs&, const synthetic_jobs&) = default;
 };

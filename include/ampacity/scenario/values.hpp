@@ -35,7 +35,7 @@ constexpr std::string_view type_name() {
         return "text";
     else if constexpr (std::same_as<T, date>)
         return "date";
-    else if constexpr (std::same_as<T, free_options>)
+    else if constexpr (std::same_as<T, free_options> || std::same_as<T, speed_table>)
         return "map";
     else if constexpr (std::same_as<T, duration>)
         return "duration";
@@ -57,6 +57,7 @@ fault unknown_name(std::string_view text, std::span<const std::string_view> know
                    std::span<const std::string_view> reserved);
 std::string yaml_text_of(std::string_view text);
 std::string yaml_text_of(const free_options& map);
+std::string yaml_text_of(const speed_table& table);
 
 }  // namespace detail
 
@@ -95,7 +96,7 @@ std::optional<fault> read_value(std::string_view text, bool quoted, const field<
 /// in double quotes.
 template <class T>
 std::string yaml_text(const T& value) {
-    if constexpr (std::same_as<T, free_options>)
+    if constexpr (std::same_as<T, free_options> || std::same_as<T, speed_table>)
         return detail::yaml_text_of(value);
     else if constexpr (std::same_as<T, bool>)
         return value ? "true" : "false";

@@ -17,9 +17,12 @@
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ampacity::sim {
@@ -34,6 +37,12 @@ struct decision_time {
     [[nodiscard]] constexpr bool any() const noexcept { return base != duration{} || per_job != duration{}; }
 };
 
+/// How fast the jobs of a source run on a mixed fleet: rows of `fleet::gpu_types`.
+struct source_speeds {
+    std::uint8_t row = 0;  ///< of jobs whose model has no row
+    std::map<std::string, std::uint8_t, std::less<>> of_model{};
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -46,8 +55,7 @@ struct parts {
     sim::decision_time decision_time{};
     std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};      ///< not owned; outlive the simulation
-    /// On a mixed fleet, by source: the row of `fleet::gpu_types` for jobs that name none; row 0 for those behind.
-    std::vector<std::uint8_t> default_speeds{};
+    std::vector<source_speeds> speeds{};     ///< on a mixed fleet, by source; none: speed 1 on all types
 };
 
 /// How a call that drives the simulation ended.

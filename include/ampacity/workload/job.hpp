@@ -34,7 +34,7 @@ struct placement_constraint {
 
 /// How fast a job runs: on a fleet without GPU types at one speed, on a mixed one as a row of its table says.
 struct accelerator_speed {
-    std::uint8_t row = 0;  ///< of `fleet::gpu_types`; 0: the one of its source
+    std::uint8_t row = 0;  ///< of `fleet::gpu_types`; 0: that of its model, which `sim::source_speeds` knows
     double speed = 1.0;    ///< work per time, 1 = the trace's own speed
 };
 
@@ -54,6 +54,7 @@ struct job_request {
     std::int32_t priority = 0;        ///< larger is more urgent
     std::uint32_t user = 0;           ///< index into the source's `names`, 0 = none
     std::uint32_t group = 0;          ///< index into the source's `names`, 0 = none
+    std::uint32_t model = 0;          ///< index into the source's `names`, 0 = none, or nobody wants to know
     std::uint16_t source = 0;         ///< which entry of the scenario's workload it came from
     job_kind kind = job_kind::rigid;
     bool name_is_text = false;  ///< `name` is an index into the source's `names`

@@ -49,6 +49,12 @@ struct synthetic_options {
         double weight = 1;
     };
 
+    /// A model and its share of the jobs.
+    struct model {
+        std::string name;
+        double weight = 1;
+    };
+
     std::uint64_t seed;       ///< of the run
     std::uint16_t entry = 0;  ///< position in the workload; different entries draw independently
     std::uint64_t jobs = 0;   ///< number of jobs, below 2^48
@@ -68,6 +74,7 @@ struct synthetic_options {
     std::optional<duration_mixture> law{};  ///< durations other than lognormal
     std::vector<user> users{};              ///< empty: jobs have no user and no group
     std::vector<priority> priorities{};     ///< empty: all have priority 0
+    std::vector<model> models{};            ///< empty: jobs have no model
 };
 
 /// The stream. The first job comes one interval after the start; `name` and `row` count from 0.
@@ -97,8 +104,10 @@ private:
     discrete_distribution pick_size_;
     std::optional<discrete_distribution> pick_user_;
     std::optional<discrete_distribution> pick_priority_;
+    std::optional<discrete_distribution> pick_model_;
     std::vector<user_row> users_;
-    std::vector<std::string> names_;  // of users and groups; 0 is the empty text
+    std::vector<std::string> names_;  // of users, groups and models; 0 is the empty text
+    std::uint32_t first_model_ = 0;   // index into `names_`
     arrivals arrivals_;
     std::uint64_t at_ = 0;
 };
