@@ -100,7 +100,7 @@ private:
             fail(entry.at, path, "has no value", {},
                  std::string{"write a value"} + (f.required ? "" : ", or remove the key"));
         if constexpr (scenario::may_be_single<M>) {
-            if (node.kind == yaml_kind::map) {
+            if (node.kind != yaml_kind::list) {
                 out.clear();
                 return bind_one(entry.value, path, entry.at, f, out.emplace_back());
             }

@@ -1,7 +1,5 @@
 #include "max_min_shares.hpp"
 
-#include <ampacity/core/error.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -106,8 +104,11 @@ private:
                     least = ratio;
                 }
             }
-            AMPACITY_ASSERT(leave != rows_);  // no class has more than all of its time
-            pivot(leave, enter);
+            // No class has more than all of its time: a column without an end is one of rounding.
+            if (leave == rows_)
+                cell(row, enter) = 0;
+            else
+                pivot(leave, enter);
         }
     }
 

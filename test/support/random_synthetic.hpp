@@ -44,6 +44,7 @@ public:
                 jobs.groups.push_back({"group " + std::to_string(i), weight(), 1 + upto(9), real() * 3});
         }
         for (std::uint64_t i = upto(3); i > 0; --i) jobs.priorities.push_back({upto(1000), weight()});
+        for (std::uint64_t i = upto(3); i > 0; --i) jobs.models.push_back({"model " + std::to_string(i), weight()});
     }
 
 private:

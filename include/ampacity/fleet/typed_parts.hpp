@@ -59,11 +59,11 @@ protected:
     [[nodiscard]] gpu_share local(gpu_share s) const noexcept { return {.node = local(s.node), .gpus = s.gpus}; }
 
 private:
-    bool mixed_ = false;
     std::shared_ptr<const gpu_types> types_;
     std::vector<Index> parts_;               // (types)
     std::vector<std::uint32_t> first_node_;  // (types)
     std::uint32_t num_rows_ = 0;
+    bool mixed_ = false;  // last, beside what every question to the index looks at
 };
 
 }  // namespace ampacity::fleet

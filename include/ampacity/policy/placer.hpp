@@ -73,20 +73,22 @@ public:
 /// `fits` for pools, nodes and mixed fleets alike.
 [[nodiscard]] inline bool fits(const placer& p, const fleet::free_index& free, fleet::demand wanted) {
     if (wanted.gpus > free.free_gpus()) return false;
+    if (free.is_pool()) return true;
     if (free.is_mixed()) [[unlikely]]
         return choose_type(p, free, wanted) != nullptr;
-    return free.is_pool() || p.fits(free, wanted);
+    return p.fits(free, wanted);
 }
 
 /// `place` for pools (nothing is appended), nodes and mixed fleets alike.
 [[nodiscard]] inline bool place(const placer& p, const fleet::free_index& free, fleet::demand wanted,
                                 std::vector<fleet::gpu_share>& out) {
     if (wanted.gpus > free.free_gpus()) return false;
+    if (free.is_pool()) return true;
     if (free.is_mixed()) [[unlikely]] {
         const fleet::gpu_type* const type = choose_type(p, free, wanted);
         return type != nullptr && place_on(p, free, *type, wanted, out);
     }
-    return free.is_pool() || p.place(free, wanted, out);
+    return p.place(free, wanted, out);
 }
 
 /// Why a job that does not fit this fleet, with nobody on it, never will: for people.

@@ -72,6 +72,13 @@ TEST_CASE("options of srsf, gittins, qssf and ftf are read", "[policy_options]")
     CHECK(s.scheduler.ftf.fairness == 0.25);
 }
 
+TEST_CASE("the round of max-min is read, and changes what it does", "[policy_options]") {
+    CHECK(read({"scheduler.max-min.round=90 s"}).scheduler.max_min.round == std::chrono::seconds{90});
+    CHECK(refusal("scheduler.max-min.round=10 ms").find("scheduler.max-min.round: too small (10 ms)") !=
+          std::string::npos);
+    CHECK(ends({"scheduler.policy=max-min"}) != ends({"scheduler.policy=max-min", "scheduler.max-min.round=90 s"}));
+}
+
 TEST_CASE("options of srsf, gittins, qssf and ftf out of range are refused", "[policy_options]") {
     const auto place = [](const std::string& set) { return "--set " + set + ": error: "; };
     CHECK(refusal("scheduler.gittins.service_quantum=999 GPU-ms") ==

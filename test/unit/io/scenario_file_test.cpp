@@ -3,6 +3,7 @@
 #include "support/random_synthetic.hpp"
 
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
@@ -189,14 +190,15 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
 
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: nodes_per_rack, gpus_per_node, "
-          "count, racks_per_block, usable_per_rack");
+          "count, racks_per_block, usable_per_rack, gpu");
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: [ { name: a, region: b } ]")) ==
           "s.yaml:6:23: error: fleet.sites.0.region: not supported yet (region); known: name, racks");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) ==
-          "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count");
-    CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
-                       "- service: {}")) ==
-          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin");
+          "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count, gpu");
+    CHECK(
+        refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
+                     "- service: {}")) ==
+        "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -237,8 +239,8 @@ TEST_CASE("fleets of racks are read", "[scenario_file]") {
           "s.yaml:6:41: error: fleet.racks.count: too many nodes (4294967294); write fewer racks: at most 4294967294 "
           "nodes in all");
     CHECK(refusal(with(nodes, "sites: [ { name: a, racks: [ { count: 1 }, { count: 1, gpus_per_node: 8 } ] } ]")) ==
-          "s.yaml:6:73: error: fleet.sites.0.racks.1.gpus_per_node: nodes of different sizes in one fleet are not "
-          "supported yet (8); write 4");
+          "s.yaml:6:73: error: fleet.sites.0.racks.1.gpus_per_node: nodes of different sizes need GPU types, such "
+          "as `gpu: h100` (8); write 4");
     CHECK(
         refusal(with(nodes, "sites: [ { name: a, racks: [ { count: 1 } ] }, { name: a, racks: [ { count: 1 } ] } ]")) ==
         "s.yaml:6:58: error: fleet.sites.1.name: names another site too (a); write another name");
@@ -254,9 +256,12 @@ TEST_CASE("fleets of racks are read", "[scenario_file]") {
           "s.yaml:6:12: error: fleet.sites.0.racks: required key is missing; add it, such as `racks: [ { "
           "nodes_per_rack: 18, gpus_per_node: 4, count: 64 } ]`");
     CHECK(refusal(with(nodes, "racks: { count: 1 }\n  sites: [ { name: a, racks: [ { count: 1 } ] } ]")) ==
-          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
-    CHECK(refusal(with(nodes, "racks: [ { count: 1 } ]")) ==
-          "s.yaml:6:10: error: fleet.racks: expected a map, found a list; write `key: value` lines");
+          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, pools, nodes, racks, "
+          "sites");
+    CHECK(refusal(with(nodes, "racks: [ { count: 1 } ]")) == "accepted");
+    CHECK(refusal(with(nodes, "racks: []")) ==
+          "s.yaml:6:10: error: fleet.racks: an empty list; write at least one entry, such as { nodes_per_rack: 18, "
+          "gpus_per_node: 4, count: 33 }");
 }
 
 TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
@@ -279,9 +284,11 @@ TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
 
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
     CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) ==
-          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
+          "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, pools, nodes, racks, "
+          "sites");
     CHECK(refusal(with("\n  nodes: { gpus: 8, count: 64 }", " {}")) ==
-          "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes, racks, sites");
+          "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, pools, nodes, racks, "
+          "sites");
     CHECK(refusal(with("- synthetic", "  synthetic")) ==
           "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin");
 }
@@ -585,18 +592,30 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.scheduler.policy_options = some_options();
     s.scheduler.placer_options = some_options();
     const std::uint64_t gpus_per_node = 1 + upto(64);
+    const std::uint64_t types = upto(4);
+    const auto some_type = [&] { return "gpu " + std::to_string(upto(std::max<std::uint64_t>(types, 1))); };
     const auto some_racks = [&] {
         scenario::rack_group racks{.nodes_per_rack = 1 + upto(scenario::max_nodes_per_rack),
                                    .gpus_per_node = gpus_per_node,
                                    .count = 1 + upto(100'000)};
         if (upto(2) != 0) racks.racks_per_block = 1 + upto(scenario::max_nodes);
         if (upto(2) != 0) racks.usable_per_rack = 1 + upto(racks.nodes_per_rack);
+        if (types != 0) racks.gpu = some_type();
         return racks;
     };
-    switch (upto(4)) {
+    switch (upto(6)) {
         case 0: s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus); break;
         case 1: s.fleet.nodes = scenario::node_group{gpus_per_node, 1 + upto(scenario::max_nodes)}; break;
         case 2: s.fleet.racks = some_racks(); break;
+        case 3:
+            for (std::uint64_t i = 1 + upto(3); i > 0; --i) s.fleet.pools.push_back({some_type(), 1 + upto(1000)});
+            break;
+        case 4:
+            for (std::uint64_t i = 1 + upto(3); i > 0; --i) {
+                s.fleet.nodes.push_back({gpus_per_node, 1 + upto(1000)});
+                if (types != 0) s.fleet.nodes.back().gpu = some_type();
+            }
+            break;
         default:
             for (std::uint64_t i = 1 + upto(3); i > 0; --i) {
                 auto& site = s.fleet.sites.emplace_back();
@@ -604,9 +623,21 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 for (std::uint64_t k = 1 + upto(3); k > 0; --k) site.racks.push_back(some_racks());
             }
     }
+    const std::vector<std::string> named = scenario::gpu_types_of(s.fleet);
+    const auto some_speeds = [&] {
+        scenario::speed_table table;
+        for (std::uint64_t i = 1 + upto(3); i > 0; --i) {
+            table.rows.push_back({.model = i == 3 ? "default" : "model " + std::to_string(i)});
+            for (const std::string& gpu : named)
+                if (upto(3) != 0) table.rows.back().speeds.emplace_back(gpu, upto(4) == 0 ? 0 : 1e-3 + fraction() * 9);
+            if (table.rows.back().speeds.empty()) table.rows.back().speeds.emplace_back(named[0], 1);
+        }
+        return table;
+    };
     s.scheduler.topology.keep_racks_whole = upto(2) != 0;
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
+        if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
         if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
             continue;
@@ -656,10 +687,12 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
 void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::string& path, std::set<std::string>& out) {
     const io::yaml_node& node = tree.at(row);
     if (!path.empty() && !path.ends_with(".N")) out.insert(path);
-    if (path.ends_with("options")) return;  // keys of plug-ins
+    if (path.ends_with("options") || path.ends_with("speeds")) return;  // keys of plug-ins, of the workload
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
-    for (const io::yaml_index item : node.items) collect_paths(tree, item, path + ".N", out);
+    // Lists that may be one map are documented as such.
+    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks";
+    for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
 }  // namespace

@@ -135,6 +135,8 @@ scheduler:
   ftf:
     lease: "20 min"
     fairness: 0.8
+  max-min:
+    round: "6 min"
   priority:
     backfill: false
     preempt_above: 1
@@ -201,7 +203,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 193);
+    CHECK(keys.size() == 205);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -223,10 +225,10 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
     SECTION("exactly one") {
         s.fleet.nodes = {8, 64};
         CHECK(refusal(s) ==
-              "error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
+              "error: fleet: expected exactly one key, found 2; give one of: pool_gpus, pools, nodes, racks, sites");
         s.fleet = {};
         CHECK(refusal(s) ==
-              "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, nodes, racks, sites");
+              "error: fleet: expected exactly one key, found 0; give one of: pool_gpus, pools, nodes, racks, sites");
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
         CHECK(refusal(s) ==
