@@ -75,8 +75,7 @@ void check_speeds(const speed_table& table, const std::string& path, const std::
                 report.fail(at + '.' + gpu, "no GPU type of the fleet", gpu, suggestion(gpu, known));
             if (!seen.insert(gpu).second) report.fail(at + '.' + gpu, "named twice", gpu, "write it once");
             if (!(speed >= 0) || speed > most_speed || (speed > 0 && speed < 1 / most_speed))
-                report.fail(at + '.' + gpu, "speed out of range", format(speed),
-                            "write 0, or " + format(1 / most_speed) + " to " + format(most_speed));
+                report.fail(at + '.' + gpu, "speed out of range", format(speed), "write 0, or 1e-6 to 1e6");
         }
     }
 }

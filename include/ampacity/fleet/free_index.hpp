@@ -245,7 +245,7 @@ private:
 
     /// What a part offers changes by more than what is taken from it where its racks have limits.
     template <class F>
-    void change_part(gpu_type t, F f) {
+    [[gnu::noinline]] void change_part(gpu_type t, F f) {
         free_gpus_ -= of(t).free_gpus_;
         f(part(t));
         free_gpus_ += of(t).free_gpus_;

@@ -21,20 +21,20 @@ template <class Index>
 class typed_parts {
 public:
     /// Does the fleet have GPU types, one or more?
-    [[nodiscard]] bool is_mixed() const noexcept { return mixed_; }
+    [[nodiscard]] bool is_mixed() const noexcept { return __builtin_expect(static_cast<long>(mixed_), 0) != 0; }
     /// Null without types.
     [[nodiscard]] const gpu_types* types() const noexcept { return types_.get(); }
     /// What is free of one type. \pre is_mixed(), as below
     [[nodiscard]] const Index& of(gpu_type t) const noexcept { return parts_[t]; }
     /// The row of the type's first node.
     [[nodiscard]] std::uint32_t first_node(gpu_type t) const noexcept { return first_node_[t]; }
-    [[nodiscard]] gpu_type type_of(node_id node) const noexcept {
+    [[nodiscard, gnu::noinline]] gpu_type type_of(node_id node) const noexcept {
         std::size_t t = first_node_.size() - 1;
         while (index(node) < first_node_[t]) --t;
         return static_cast<gpu_type>(t);
     }
     /// Are the parts of a mixed fleet pools?
-    [[nodiscard]] bool has_pools() const noexcept { return mixed_ && parts_.front().is_pool(); }
+    [[nodiscard]] bool has_pools() const noexcept { return is_mixed() && parts_.front().is_pool(); }
 
 protected:
     /// \pre a part for each type: all pools, or all nodes

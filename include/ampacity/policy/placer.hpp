@@ -45,8 +45,8 @@ public:
 
 /// On a mixed fleet: the type that a job gets now, which is the fastest on which the placer finds a place, of equally
 /// fast ones the first in the fleet. Null if there is none. The one rule for it.
-[[nodiscard]] inline const fleet::gpu_type* choose_type(const placer& p, const fleet::free_index& free,
-                                                        fleet::demand wanted) {
+[[nodiscard, gnu::noinline]] inline const fleet::gpu_type* choose_type(const placer& p, const fleet::free_index& free,
+                                                                       fleet::demand wanted) {
     for (const fleet::gpu_type& t : free.types()->by_speed(wanted.speeds)) {
         if (fits_on(p, free, t, wanted)) return &t;
     }
@@ -54,8 +54,8 @@ public:
 }
 
 /// On a mixed fleet: a place on GPUs of this type; a pool appends a share without GPUs that names the type.
-[[nodiscard]] inline bool place_on(const placer& p, const fleet::free_index& free, fleet::gpu_type type,
-                                   fleet::demand wanted, std::vector<fleet::gpu_share>& out) {
+[[nodiscard, gnu::noinline]] inline bool place_on(const placer& p, const fleet::free_index& free, fleet::gpu_type type,
+                                                  fleet::demand wanted, std::vector<fleet::gpu_share>& out) {
     const fleet::free_index& part = free.of(type);
     if (wanted.gpus > part.free_gpus()) return false;
     const std::uint32_t first = free.first_node(type);

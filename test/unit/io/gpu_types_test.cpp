@@ -37,17 +37,17 @@ const std::string two = "{ nodes: [ { gpu: h100, gpus: 8, count: 2 }, { gpu: a10
 
 TEST_CASE("GPU types that do not go together are refused", "[gpu-types]") {
     CHECK(refusal("{ nodes: [ { gpu: h100, gpus: 8, count: 2 }, { gpus: 8, count: 3 } ] }") ==
-          "s.yaml:4:54: error: fleet.nodes.1: no GPU type, and other groups have one; add it, such as `gpu: h100`");
+          "s.yaml:4:53: error: fleet.nodes.1: no GPU type, and other groups have one; add it, such as `gpu: h100`");
     CHECK(refusal("{ nodes: [ { gpus: 8, count: 2 }, { gpus: 4, count: 3 } ] }") ==
           "s.yaml:4:50: error: fleet.nodes.1.gpus: nodes of different sizes need GPU types, such as `gpu: h100` (4); "
           "write 8");
     CHECK(refusal("{ nodes: [ { gpu: h100, gpus: 8, count: 2 }, { gpu: h100, gpus: 4, count: 3 } ] }") ==
-          "s.yaml:4:73: error: fleet.nodes.1.gpus: nodes of one GPU type are of one size (4); write 8");
+          "s.yaml:4:72: error: fleet.nodes.1.gpus: nodes of one GPU type are of one size (4); write 8");
     CHECK(refusal("{ nodes: { gpu: \"\", gpus: 8, count: 2 } }") ==
           "s.yaml:4:24: error: fleet.nodes.gpu: is empty; write a name, such as h100");
     CHECK(refusal("{ nodes: [] }") != "accepted");
     CHECK(refusal("{ pools: [ { gpu: h100, count: 0 } ] }") ==
-          "s.yaml:4:32: error: fleet.pools.0.count: too small (0); write at least 1");
+          "s.yaml:4:39: error: fleet.pools.0.count: too small (0); write at least 1");
     CHECK(refusal("{ pool_gpus: 4, pools: [ { gpu: h100, count: 1 } ] }") != "accepted");
     CHECK(
         refusal("{ sites: [ { name: a, racks: [ { count: 1, gpu: x } ] }, { name: b, racks: [ { count: 1 } ] } ] }") !=
@@ -59,11 +59,11 @@ TEST_CASE("speeds that mean nothing are refused", "[gpu-types]") {
           "s.yaml:7:13: error: workload.0.speeds: the fleet names no GPU types; name them in the fleet, such as `gpu: "
           "h100`, or remove it");
     CHECK(refusal(two, "{ default: { h10: 1 } }") ==
-          "s.yaml:7:31: error: workload.0.speeds.default.h10: no GPU type of the fleet (h10); did you mean h100?");
+          "s.yaml:7:31: error: workload.0.speeds.default.h10: no GPU type of the fleet (h10); did you mean `h100`?");
     CHECK(refusal(two, "{ bert: { h100: -1 } }") ==
           "s.yaml:7:29: error: workload.0.speeds.bert.h100: too small (-1); write at least 0");
     CHECK(refusal(two, "{ bert: { h100: 1e-9 } }") ==
-          "s.yaml:7:29: error: workload.0.speeds.bert.h100: speed out of range (1e-9); write 0, or 1e-6 to 1e6");
+          "s.yaml:7:29: error: workload.0.speeds.bert.h100: speed out of range (1e-09); write 0, or 1e-6 to 1e6");
     CHECK(refusal(two, "{ bert: { h100: fast } }") != "accepted");
     CHECK(refusal(two, "{ bert: { } }") ==
           "s.yaml:7:21: error: workload.0.speeds.bert: names no GPU type; write one, such as { h100: 1 }");
