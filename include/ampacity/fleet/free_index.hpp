@@ -278,7 +278,7 @@ private:
     }
 
     /// Jobs hold these GPUs of the node from now on.
-    void hold(node_id node, std::uint64_t held) {
+    [[gnu::always_inline]] void hold(node_id node, std::uint64_t held) {
         const std::size_t row = index(node);
         const bool was_in_use = nodes_[row].held != 0;
         nodes_[row].held = held;
@@ -313,7 +313,7 @@ private:
     }
 
     /// Updates what a node offers.
-    void offer(std::size_t row) {
+    [[gnu::always_inline]] void offer(std::size_t row) {
         std::uint64_t mask = nodes_[row].in_service & ~nodes_[row].held;
         if (has_racks() && mask != 0) {
             const std::uint32_t rack = topology_->rack_of(node_id{static_cast<std::uint32_t>(row)});
