@@ -3,6 +3,7 @@
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/reference.hpp>
@@ -34,6 +35,7 @@ scenario::scenario described() {
     require(!scenario::parse("60 /h", jobs.rate), "a rate with its unit");
     jobs.duration = {.median = 30min, .sigma = 1};
     jobs.gpus = {{.gpus = 1, .weight = 1}, {.gpus = 8, .weight = 1}};
+    s.scheduler.reservations.push_back({.name = "upgrade", .start = 1h, .length = 30min, .nodes = "0-1"});
     s.workload.push_back({.trace = {}, .synthetic = jobs});
     return s;
 }

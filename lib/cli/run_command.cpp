@@ -90,9 +90,19 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         if (s.books[a] != 0)
             overhead += hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]} + " + ";
     }
-    fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle\n", "GPU-hours",
+    std::string out_of_service;
+    for (const account a : {account::draining, account::down}) {
+        if (s.books[a] != 0)
+            out_of_service += " + " + hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]};
+    }
+    fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle{}\n", "GPU-hours",
                grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
-               hours(account::idle));
+               hours(account::idle), out_of_service);
+    for (const sim::reservation_result& r : s.reservations) {
+        fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
+                   grouped(to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus), 1),
+                   grouped(to_gpu_hours(r.idle_before), 1), r.stopped);
+    }
 }
 
 /// Of the terminal that stdout is, else 80.

@@ -83,9 +83,9 @@ public:
             if (run == running_.end()) return;
             if (waiting_since_) book(run->second, e.at);
             running_.erase(run);
-        } else if (how == sim::run_end::preempted) {
+        } else if (sim::waits_again(how)) {
             waiting_since_ = e.at;
-            story_.push_back({e.at, "preempted"});
+            story_.push_back({e.at, how == sim::run_end::failed ? "stopped: its nodes failed" : "preempted"});
         } else if (how == sim::run_end::unfinished) {
             leave(e.at, "still running at the end of the run");
         } else {
@@ -184,6 +184,9 @@ std::string why_text(const chapter& c, const inquiry& q) {
             return fmt::format("fits, {} free, but would delay job {}{}", free_text(w), blockers(),
                                planned("planned for"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
+        case policy::obstacle::closing:
+            return fmt::format("fits, {} free, but would run into a reservation{}", free_text(w),
+                               planned("nodes that it needs close at"));
         default: return fmt::format("fits, {} free; the policy gives no reason", free_text(w));
     }
 }

@@ -153,7 +153,7 @@ void event_trace::name_gpu(std::uint64_t node, unsigned gpu) {
 
 void event_trace::slice(const sim::job_event& e, sim::run_end how, const workload::job_source& source,
                         std::uint64_t process, std::uint64_t track, std::uint64_t node_gpus) {
-    static constexpr std::array<std::string_view, 4> ends{"finished", "killed", "preempted", "unfinished"};
+    static constexpr std::array<std::string_view, 5> ends{"finished", "killed", "preempted", "failed", "unfinished"};
     std::string& out = begin("X", process);
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"tid\":{},\"ts\":"), track);
     append_us(out, ticks(e.since));
@@ -175,9 +175,9 @@ void event_trace::slice(const sim::job_event& e, sim::run_end how, const workloa
 void event_trace::stop(const sim::job_event& e, sim::run_end how, const workload::job_source& source) {
     reach(e.at);
     if (how != sim::run_end::unfinished) counts_.busy -= e.gpus;
-    if (how == sim::run_end::preempted) {
+    if (sim::waits_again(how)) {
         ++counts_.queued;
-        mark("preempt", preemptions, e, source);
+        mark(how == sim::run_end::failed ? "failure" : "preempt", preemptions, e, source);
     }
     if (e.where.empty()) {
         const std::uint32_t lane = lane_of_[index(e.job)];

@@ -13,6 +13,7 @@ constexpr std::array table{
     metric{"jobs.killed", "", "jobs stopped at their estimate (enforce_estimate)"},
     metric{"jobs.unfinished", "", "jobs that ran or waited at the end of the run"},
     metric{"jobs.preemptions", "", "times that a running job lost its GPUs to another"},
+    metric{"jobs.restarts", "", "times that a job lost its GPUs to a failure; absent where nothing fails"},
     metric{"jobs.skipped.no_gpus", "", "records of traces that are no jobs: without GPUs; absent where there are none"},
     metric{"jobs.skipped.no_run_time", "", "the same: without a run time"},
     metric{"jobs.skipped.shared_gpu", "", "the same: a share of a GPU"},
@@ -39,6 +40,13 @@ constexpr std::array table{
     metric{"gpu_hours.lost", "GPU-h", "time of work that was thrown away"},
     metric{"gpu_hours.checkpoint", "GPU-h", "time of writing checkpoints; absent where that takes none"},
     metric{"gpu_hours.restart", "GPU-h", "time of restarts after preemptions; absent where they take none"},
+    metric{"gpu_hours.draining", "GPU-h", "time of idle GPUs in draining racks; absent where none drain"},
+    metric{"gpu_hours.down", "GPU-h", "time of nodes that have failed or are reserved; absent where there are none"},
+    metric{"reservations.NAME.gpus", "", "GPUs of a reservation"},
+    metric{"reservations.NAME.closed_gpu_hours", "GPU-h", "time for which it has taken them"},
+    metric{"reservations.NAME.idle_before_gpu_hours", "GPU-h",
+           "time before it for which its GPUs lay idle, since their last job, while jobs waited"},
+    metric{"reservations.NAME.jobs_stopped", "", "jobs that it stopped as it began"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
 };
 

@@ -128,6 +128,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
+    if (!sc.faults.outages.empty()) out["jobs"]["restarts"] = s.restarts;
     for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
     if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
     if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
@@ -143,6 +144,14 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     for (const auto a : {account::useful, account::lost, account::idle}) show(a);
     if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
     if (sc.scheduler.preemption.restart != duration::zero()) show(account::restart);
+    if (!sc.faults.outages.empty() && sc.faults.drain_rack_at != 0) show(account::draining);
+    if (!sc.faults.outages.empty() || !s.reservations.empty()) show(account::down);
+    for (const sim::reservation_result& r : s.reservations) {
+        out["reservations"][r.name] = {{"gpus", r.gpus},
+                                       {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},
+                                       {"idle_before_gpu_hours", to_gpu_hours(r.idle_before)},
+                                       {"jobs_stopped", r.stopped}};
+    }
     return out.dump(2) + '\n';
 }
 

@@ -17,8 +17,9 @@ checked_plan::checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::al
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));
 }
 
-void checked_plan::begin(instant now) {
+void checked_plan::begin(instant now, bool into_closings) {
     now_ = now;
+    into_closings_ = into_closings;
     actions_.clear();
     wake_up_.reset();
     refusal_.clear();
@@ -33,12 +34,23 @@ bool checked_plan::start(job_id job) {
 }
 
 bool checked_plan::find_place(job_id job, const job_view& j) try {
-    return place(placer_, fleet_.free(), j.demand, scratch_);
+    return place(placer_, room(j), j.demand, scratch_);
 } catch (const plugin_error& e) {
     diagnostic d = e.details();
     d.what += " for " + name_of(job);
     roll_back();
     throw plugin_error(std::move(d));
+}
+
+const fleet::free_index& checked_plan::room(const job_view& j) const {
+    if (into_closings_ || fleet_.horizons().empty()) return fleet_.free();
+    duration length = time_for(j.remaining_estimate(), j.speed);
+    if (costs_ != nullptr) length = j.costs(*costs_).length(length);
+    const instant end = add_saturating(now_, length);
+    for (const fleet::horizon& h : fleet_.horizons()) {
+        if (end <= h.until) return *h.free;
+    }
+    return fleet_.free();
 }
 
 void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
@@ -91,7 +103,7 @@ void checked_plan::preempt(job_id job, duration lost) {
                         format_ns_as_seconds(ticks(now_ - j.run_start)) + " s");
     }
     const duration until = now_ - lost - j.run_start;
-    const duration kept = costs_ == nullptr ? until : costs_->of(j.was_preempted).spend(until).kept;
+    const duration kept = costs_ == nullptr ? until : j.costs(*costs_).spend(until).kept;
     fleet_.give(j.demand, allocations_.shares(j.held));
     actions_.push_back({.kind = action_kind::preempt,
                         .job = job,
@@ -99,11 +111,13 @@ void checked_plan::preempt(job_id job, duration lost) {
                         .progress = j.progress,
                         .run_start = j.run_start,
                         .lost = lost,
-                        .was_preempted = j.was_preempted});
+                        .was_preempted = j.was_preempted,
+                        .has_failed = j.has_failed});
     j.held = {};
     j.state = job_state::queued;
     j.progress += work_in(kept, j.speed);
     j.was_preempted = true;
+    j.has_failed = false;
 }
 
 void checked_plan::reject(job_id job) {
@@ -139,6 +153,7 @@ void checked_plan::roll_back() {
                 j.progress = a.progress;
                 j.run_start = a.run_start;
                 j.was_preempted = a.was_preempted;
+                j.has_failed = a.has_failed;
                 break;
             case action_kind::reject: j.state = job_state::queued; break;
             default: break;

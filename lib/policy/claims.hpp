@@ -45,8 +45,8 @@ public:
     bool keep(const view& v, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const auto held = v.held(job);
-        if (unclaimed_.is_free(wanted, held)) {
-            unclaimed_.take(wanted, held);
+        if (unclaimed_.is_unheld(wanted, held)) {
+            unclaimed_.occupy(wanted, held);
             return true;
         }
         // From here on what is left of its GPUs belongs to nobody.
@@ -67,7 +67,13 @@ public:
     bool claim(const view& v, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const std::size_t begin = shares_.size();
-        if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
+        bool found = place(v.place, preferred_, wanted, shares_);
+        // A node that only jobs still to be walked use may be one too many for its rack.
+        if (found && unclaimed_.has_racks() && !unclaimed_.is_free(wanted, std::span{shares_}.subspan(begin))) {
+            shares_.resize(begin);
+            found = false;
+        }
+        if (!found && !place(v.place, unclaimed_, wanted, shares_)) return false;
         const auto where = std::span{shares_}.subspan(begin);
         unclaimed_.take(wanted, where);
         for (const auto& s : where) {

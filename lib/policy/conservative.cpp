@@ -2,10 +2,12 @@
 #include "builtin.hpp"
 #include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
+#include "planned_space.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
 
 #include <algorithm>
+#include <bit>
 
 namespace ampacity::policy {
 namespace {
@@ -74,6 +76,12 @@ public:
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
 
+    /// All slots are planned anew, as nodes have left.
+    void on_requeue(const view& v, job_id job) override {
+        queue_.put_back(job, v[job].order, v[job].demand, v.remaining_time(job));
+        stale_ = true;
+    }
+
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
         if (e.key != ticks_of(v.now)) stale_ = true;
@@ -117,17 +125,61 @@ private:
     template <class F>
     [[nodiscard]] availability planned_without_queue(const view& v, F counts) const {
         std::vector<std::pair<planned_time, std::int64_t>> ends;
-        auto free = static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        availability planned;
+        plan_running(v, counts, ends, planned);
+        return planned;
+    }
+
+    /// The same, in what is kept. Nodes that close come back; those that have failed, or drain, do not.
+    template <class F>
+    void plan_running(const view& v, F counts, std::vector<std::pair<planned_time, std::int64_t>>& ends,
+                      availability& planned) const {
+        ends.clear();
+        const std::vector<level> levels = levels_of(v);
+        const std::int64_t most = levels.back().usable;
+        std::int64_t free = countable(v) + most - levels.front().usable;
         for (auto e = running_.begin(); e != running_.end(); ++e) {
-            const std::int64_t gpus = v[e->job].demand.gpus;
+            const std::int64_t gpus = coming_back(v, e->job);
             if (e->key <= ticks_of(v.now) || !counts(e->job))
                 free += gpus;
             else
                 ends.emplace_back(e->key, gpus);
         }
-        availability planned;
         planned.reset(ticks_of(v.now), free, ends);
-        return planned;
+        for (std::size_t i = 0; i + 1 < levels.size(); ++i)
+            planned.claim(ticks_of(levels[i].from), levels[i + 1].from - levels[i].from, most - levels[i].usable);
+    }
+
+    /// GPUs that jobs could hold from an instant on, if nodes close and come back as planned.
+    struct level {
+        instant from{};
+        std::int64_t usable = 0;
+    };
+    [[nodiscard]] static std::vector<level> levels_of(const view& v) {
+        std::vector<level> out{{.from = v.now, .usable = static_cast<std::int64_t>(v.capacity.usable_gpus())}};
+        if (v.capacity.horizons.empty()) return out;
+        for (const fleet::closing& c : v.capacity.closings) {
+            if (c.start > v.now) out.push_back({.from = c.start});
+            if (c.end > v.now) out.push_back({.from = c.end});
+        }
+        std::sort(out.begin(), out.end(), [](const level& a, const level& b) { return a.from < b.from; });
+        planned_space space;
+        space.begin(v, v.capacity.in_service);
+        for (level& l : out) {
+            space.look(v, l.from, l.from);
+            l.usable = static_cast<std::int64_t>(space.free().free_gpus());
+        }
+        return out;
+    }
+
+    /// Of a running job's GPUs, those that others can have when it ends.
+    [[nodiscard]] static std::int64_t coming_back(const view& v, job_id job) {
+        if (!v.capacity.free.has_racks()) return v[job].demand.gpus;
+        std::int64_t gpus = 0;
+        for (const auto& s : v.held(job)) {
+            if (v.health.nodes[index(s.node)] == fleet::node_state::up) gpus += std::popcount(s.gpus);
+        }
+        return gpus;
     }
 
     /// Is it among the starts of this pass?
@@ -176,16 +228,7 @@ private:
 
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
     void rebuild(const view& v) {
-        ends_.clear();
-        auto free = static_cast<std::int64_t>(countable(v));
-        for (auto e = running_.begin(); e != running_.end(); ++e) {
-            const std::int64_t gpus = v[e->job].demand.gpus;
-            if (e->key <= ticks_of(v.now))
-                free += gpus;
-            else
-                ends_.emplace_back(e->key, gpus);
-        }
-        planned_.reset(ticks_of(v.now), free, ends_);
+        plan_running(v, [](job_id) { return true; }, ends_, planned_);
         bounds_.clear();
         slots_.clear();
         instants_.clear();
@@ -205,12 +248,11 @@ private:
     }
 
     /// GPUs that nobody holds. What racks offer depends on more than that: on their limits, and on exclusive jobs.
-    [[nodiscard]] std::uint64_t countable(const view& v) const {
-        if (!v.capacity.free.has_racks()) return v.capacity.free.free_gpus();
-        std::uint64_t held = 0;
-        for (auto e = running_.begin(); e != running_.end(); ++e) held += v[e->job].demand.gpus;
-        const std::uint64_t all = v.capacity.usable_gpus();
-        return all - std::min(all, held);
+    [[nodiscard]] std::int64_t countable(const view& v) const {
+        if (!v.capacity.free.has_racks()) return static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        auto free = static_cast<std::int64_t>(v.capacity.usable_gpus());
+        for (auto e = running_.begin(); e != running_.end(); ++e) free -= coming_back(v, e->job);
+        return free;
     }
 
     /// Gives slots to jobs that have none, in queue order, as long as one of them could start now.
@@ -242,7 +284,9 @@ private:
 
     /// Could a job of this demand and length start now, were it the next to get its slot?
     [[nodiscard]] bool could_start(const view& v, fleet::demand wanted, duration length) const {
-        if (!fits(v.place, v.capacity.free, wanted)) return false;
+        const fleet::free_index& room =
+            v.capacity.horizons.empty() ? v.capacity.free : v.capacity.room(add_saturating(v.now, length));
+        if (!fits(v.place, room, wanted)) return false;
         const auto longest = planned_.free_for(wanted.gpus);
         return longest && static_cast<planned_time>(ticks(length)) <= *longest;
     }
@@ -251,10 +295,11 @@ private:
     [[nodiscard]] class_queue::entry next_hope(const view& v, std::uint64_t order) const {
         class_queue::entry first;
         queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
-            if (!fits(v.place, v.capacity.free, lane.demand())) return;
+            const auto placeable = v.longest_run(lane.demand());
+            if (!placeable) return;
             const auto longest = planned_.free_for(lane.demand().gpus);
             if (!longest) return;
-            constexpr auto most = static_cast<planned_time>(ticks(duration::max())) - 1;
+            const auto most = static_cast<planned_time>(ticks(class_queue::within(*placeable)));
             const duration window{static_cast<std::int64_t>(std::min(*longest, most))};
             if (const auto e = lane.first(order, window); e.order < first.order) first = e;
         });

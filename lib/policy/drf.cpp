@@ -76,6 +76,15 @@ public:
         if (first) wait(v, o);
     }
 
+    void on_requeue(const view& v, job_id job) override {
+        owner& o = owners_[owner_of_[index(job)]];
+        job_id next = queues_.first(o.queue);
+        if (next != none<job_id>) waiting_.erase(waiting_.iterator_to(o));
+        while (next != none<job_id> && v[next].order < v[job].order) next = queues_.after(next);
+        queues_.insert(o.queue, job, next);
+        wait(v, o);
+    }
+
     void on_finish(const view& v, job_id job) override {
         owner& o = owners_[owner_of_[index(job)]];
         const bool waits = queues_.first(o.queue) != none<job_id>;
@@ -83,6 +92,14 @@ public:
         const amounts wanted = wanted_by(v, job);
         for (std::size_t r = 0; r != num_resources; ++r) o.used[r] -= wanted[r];
         if (waits) wait(v, o);
+    }
+
+    /// Shares are of what there is.
+    void on_capacity_changed(const view& v) override {
+        std::vector<owner*> all;
+        for (owner& o : waiting_) all.push_back(&o);
+        waiting_.clear();
+        for (owner* o : all) wait(v, *o);
     }
 
     void decide(const view& v, plan& p) override {

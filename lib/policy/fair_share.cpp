@@ -190,7 +190,7 @@ private:
     bool make_room(const view& v, plan& p, group_row leaf, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const group_row by = guarantor(leaf, wanted.gpus);
-        victims_.begin(v, wanted);
+        victims_.begin(v, job);
         for (group& g : groups_) {
             g.next_victim = g.usage == 0 || !g.below.empty() ? none<job_id> : running_.last(g.running);
             // Those that have started at this very instant stay.

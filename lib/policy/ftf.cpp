@@ -44,6 +44,7 @@ public:
 
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
     void on_finish(const view&, job_id job) override { running_.remove(job); }
+    [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
     void on_tick(const view&) override {
         wanted_ = never;
         lease_ended_ = true;
@@ -193,13 +194,15 @@ private:
     void share_nodes(const view& v, plan& p) {
         claims_.begin(v);
         for (const job_id job : running_) claims_.contest(v, job);
+        const bool some_out = v.capacity.usable_gpus() != v.capacity.empty.free_gpus();
         for_bidders([&](job_id job) {
             if (v[job].state == job_state::running && claims_.keep(v, job)) {
                 stays_[index(job)] = 1;
             } else if (!is_hopeless(v[job].demand) && !claims_.claim(v, job)) {
                 give_up(v[job].demand);
             }
-            return claims_.left() >= least_gpus_;
+            // Jobs on nodes that drain keep what nobody else can have.
+            return claims_.left() >= least_gpus_ || some_out;
         });
         preempt_losers(v, p);
         for (const claims::placed& s : claims_.starts()) {

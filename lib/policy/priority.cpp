@@ -2,6 +2,7 @@
 #include "eviction.hpp"
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
+#include "planned_space.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -130,7 +131,7 @@ private:
         const std::int64_t limit = below(v, job);
         const fleet::demand wanted = v[job].demand;
         if (!could_have(v, limit, wanted.gpus)) return false;
-        victims_.begin(v, wanted);
+        victims_.begin(v, job);
         if (!for_victims(limit, [&](job_id victim) { return victims_.take(v, victim); })) return false;
         victims_.spare(v);
         for (const job_id victim : victims_.jobs()) {
@@ -144,7 +145,7 @@ private:
     /// When the head, for which all that it may preempt counts as free, would fit; `then_` is what is free then.
     [[nodiscard]] std::uint64_t find_shadow(const view& v, job_id head) {
         const std::int64_t limit = below(v, head);
-        then_ = v.capacity.free;
+        then_.begin(v);
         ends_.clear();
         for (const level& l : levels_) {
             for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
@@ -154,12 +155,18 @@ private:
                     ends_.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
             }
         }
+        for (const fleet::closing& c : v.capacity.closings) {
+            if (c.end > v.now) ends_.push_back({.key = static_cast<std::uint64_t>(ticks(c.end)), .job = none<job_id>});
+        }
         std::sort(ends_.begin(), ends_.end(), before);
+        const duration length = v.remaining_time(head);
         for (std::size_t i = 0; i != ends_.size();) {
             const std::uint64_t at = ends_[i].key;
-            for (; i != ends_.size() && ends_[i].key == at; ++i)
-                then_.give(v[ends_[i].job].demand, v.held(ends_[i].job));
-            if (fits(v.place, then_, v[head].demand)) return at;
+            for (; i != ends_.size() && ends_[i].key == at; ++i) {
+                if (ends_[i].job != none<job_id>) then_.give(v[ends_[i].job].demand, v.held(ends_[i].job));
+            }
+            then_.look(v, instant_of(at), add_saturating(instant_of(at), length));
+            if (fits(v.place, then_.free(), v[head].demand)) return at;
         }
         return ~std::uint64_t{0};
     }
@@ -172,6 +179,7 @@ private:
         const auto window = [&v, shadow_ns](std::uint64_t length) {
             return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
         };
+        if (!v.capacity.horizons.empty()) return backfill_one_by_one(v, p, head, window);
         for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
             ranked_job best = last_rank;
             for (const lane& l : lanes_) {
@@ -180,10 +188,32 @@ private:
             }
             if (best.job == none<job_id>) return;
             const bool harmless = v[best.job].priority <= below(v, head.job) || window(length_of(v, best.job).key);
-            if (!harmless) take_at_shadow(v, v[best.job].demand);
+            if (!harmless) take_at_shadow(v, best.job);
             if (!p.start(best.job)) return;
             begin(v, best);
             from = best;
+        }
+    }
+
+    /// The same where nodes are to close, so that jobs of one demand differ in what they could get: the walk of the
+    /// queue as it reads.
+    template <class Window>
+    void backfill_one_by_one(const view& v, plan& p, const ranked_job& head, Window window) {
+        for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
+            const auto next = queue_.behind(from);
+            if (next == queue_.end()) return;
+            from = *next;
+            if (!fits(v.place, v.room(from.job), v[from.job].demand)) continue;
+            const bool harmless = v[from.job].priority <= below(v, head.job) || window(length_of(v, from.job).key);
+            if (!harmless) {
+                take_at_shadow(v, from.job);
+                if (!fits(v.place, then_.free(), v[head.job].demand)) {
+                    then_.give(v[from.job].demand, shares_);
+                    continue;
+                }
+            }
+            if (!p.start(from.job)) return;
+            begin(v, from);
         }
     }
 
@@ -191,7 +221,7 @@ private:
     template <class Window>
     [[nodiscard]] ranked_job first_to_start(const view& v, const lane& l, job_id head, const ranked_job& from,
                                             Window window) {
-        if (leaves_room(v, head, l.demand)) {
+        if (leaves_room(v, head, l.by_rank.first().job)) {
             const auto next = l.by_rank.behind(from);
             return next == l.by_rank.end() ? last_rank : *next;
         }
@@ -210,19 +240,19 @@ private:
         return best;
     }
 
-    /// Would the head still fit at the shadow with a job of this demand in place?
-    [[nodiscard]] bool leaves_room(const view& v, job_id head, fleet::demand wanted) {
-        take_at_shadow(v, wanted);
-        const bool room = fits(v.place, then_, v[head].demand);
-        then_.give(wanted, shares_);
+    /// Would the head still fit at the shadow with this job in place?
+    [[nodiscard]] bool leaves_room(const view& v, job_id head, job_id job) {
+        take_at_shadow(v, job);
+        const bool room = fits(v.place, then_.free(), v[head].demand);
+        then_.give(v[job].demand, shares_);
         return room;
     }
-    /// Puts a job of this demand where it would start now. \pre it fits
-    void take_at_shadow(const view& v, fleet::demand wanted) {
+    /// Puts a job where it would start now. \pre it fits
+    void take_at_shadow(const view& v, job_id job) {
         shares_.clear();
-        const bool placed = place(v.place, v.capacity.free, wanted, shares_);
+        const bool placed = place(v.place, v.room(job), v[job].demand, shares_);
         AMPACITY_ASSERT(placed);
-        then_.take(wanted, shares_);
+        then_.take(v[job].demand, shares_);
     }
 
     bool backfill_;
@@ -232,7 +262,7 @@ private:
     job_lists running_;          // one per level, in order of start
     std::vector<level> levels_;  // rising priority
     eviction victims_;
-    fleet::free_index then_;
+    planned_space then_;
     std::vector<ranked_job> ends_;
     std::vector<fleet::gpu_share> shares_;
 };

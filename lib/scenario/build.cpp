@@ -1,4 +1,5 @@
 #include "reporter.hpp"
+#include "row_list.hpp"
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/policy/registry.hpp>
@@ -54,6 +55,47 @@ ampacity::fleet::fleet_state make_fleet(const fleet& f) {
 
 /// The nearest. \pre 0 to 1
 std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
+
+/// \pre valid
+template <class T>
+std::vector<node_id> nodes_of(const T& what, const ampacity::fleet::fleet_state& f) {
+    std::vector<node_id> out;
+    if (what.nodes) {
+        for (const std::uint32_t n : parse_rows(*what.nodes, f.free().num_nodes())) out.push_back(node_id{n});
+    }
+    if (what.racks) {
+        const ampacity::fleet::topology& where = f.free().where();
+        for (const std::uint32_t r : parse_rows(*what.racks, where.num_racks())) {
+            for (std::uint32_t i = 0; i != where.rack_at(r).nodes; ++i)
+                out.push_back(node_id{where.rack_at(r).first_node + i});
+        }
+    }
+    return out;
+}
+std::vector<node_id> last_nodes(std::uint64_t gpus, const ampacity::fleet::fleet_state& f) {
+    const std::uint64_t per_node = f.free().gpus_per_node();
+    std::vector<node_id> out;
+    for (std::uint64_t n = f.free().num_nodes() - (gpus + per_node - 1) / per_node; n != f.free().num_nodes(); ++n)
+        out.push_back(node_id{static_cast<std::uint32_t>(n)});
+    return out;
+}
+
+/// Nodes that leave and come back.
+void add_changes(const scenario& s, sim::parts& parts) {
+    for (const outage& o : s.faults.outages) {
+        const instant start = start_of_time + o.start;
+        parts.outages.push_back({.start = start, .end = start + o.length, .nodes = nodes_of(o, parts.fleet)});
+    }
+    for (const reservation& r : s.scheduler.reservations) {
+        const instant start = start_of_time + r.start;
+        parts.reservations.push_back(
+            {.name = r.name,
+             .what = {.start = start,
+                      .end = start + r.length,
+                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)}});
+    }
+    parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
+}
 
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
@@ -117,6 +159,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
                      .observers = {}};
+    add_changes(s, parts);
     const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
     if (!parts.policy)
         parts.policy = more->make_policy({.name = s.scheduler.policy,

@@ -65,6 +65,7 @@ void count(const job_record& r, summary& s) {
     if (r.submit == unset) return;
     ++s.submitted;
     s.preemptions += r.preemptions;
+    s.restarts += r.restarts;
     switch (r.state) {
         case outcome::unfinished: ++s.unfinished; break;
         case outcome::rejected: ++s.rejected; break;

@@ -1,3 +1,4 @@
+#include "capacity_changes.hpp"
 #include "decision_meter.hpp"
 #include "feed.hpp"
 
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace ampacity::sim {
 namespace {
@@ -19,11 +21,12 @@ using kernel::phase;
 
 // The phases of a round, as in the semantics. The scheduling pass stands between control and sampling.
 constexpr phase completions{0};
+constexpr phase changes{1};
 constexpr phase arrivals{2};
 constexpr phase control{3};
 constexpr phase samples{6};
 
-enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample, decision_comes };
+enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample, decision_comes, capacity_comes_or_goes };
 
 }  // namespace
 
@@ -34,13 +37,14 @@ public:
 
     explicit model(parts p)
         : fleet_(std::move(p.fleet)),
+          changes_(fleet_, std::move(p.outages), std::move(p.reservations), p.drain_racks_at),
           policy_(std::move(p.policy)),
           placer_(std::move(p.placer)),
           feed_(std::move(p.sources)),
           until_(p.until ? start_of_time + *p.until : never),
           enforce_estimate_(p.enforce_estimate),
           costs_table_(p.preemption),
-          costs_(p.preemption.free() ? nullptr : &costs_table_),
+          costs_(p.preemption.free() && changes_.outages().empty() ? nullptr : &costs_table_),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
@@ -48,7 +52,11 @@ public:
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
           plan_(fleet_, seen_, allocations_, *placer_, costs_),
           names_(*this),
-          view_{.capacity = {.free = fleet_.free(), .empty = fleet_.empty()},
+          view_{.capacity = {.free = fleet_.free(),
+                             .empty = fleet_.empty(),
+                             .in_service = fleet_.in_service(),
+                             .horizons = fleet_.horizons(),
+                             .closings = fleet_.closings()},
                 .health = {.nodes = fleet_.states()},
                 .jobs = {},
                 .allocations = allocations_,
@@ -61,6 +69,7 @@ public:
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+        if (changes_.any()) schedule_changes();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
     }
 
@@ -79,6 +88,7 @@ public:
                 decision_ = decision::due;
                 changed_ = true;
                 break;
+            case capacity_comes_or_goes: change_capacity(); break;
             default: AMPACITY_ASSERT(false);
         }
     }
@@ -87,7 +97,7 @@ public:
         if (!changed_) return;
         changed_ = false;
         if (!decision_time_.any() || may_decide()) {
-            plan_.begin(kernel_.now());
+            plan_.begin(kernel_.now(), policy_->runs_into_closings());
             try {
                 const std::int64_t begun = meter_.begin(kernel_.now());
                 policy_->decide(picture(), plan_);
@@ -120,7 +130,7 @@ public:
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
             if (seen_[i].state == policy::job_state::running) {
-                end_run(i, end, false);
+                end_run(i, end, run_end::unfinished);
                 tell_stop(i, seen_[i].held, seen_[i].run_start, end, run_end::unfinished);
             }
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
@@ -129,6 +139,7 @@ public:
         for (const auto& of_source : records_) records.push_back(of_source.span());
         summary_ = summarise(records, fleet_.installed_gpus());
         summary_.simulated = end - start_of_time;
+        summary_.reservations = changes_.results(end);
         summary_.books = books_;
         fleet_.book(summary_.books);
         summary_.books.check();
@@ -162,6 +173,7 @@ private:
     };
 
     fleet::fleet_state fleet_;
+    capacity_changes changes_;
     policy::job_table seen_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
@@ -248,6 +260,7 @@ private:
                                   .remedy = "give a duration, or a larger fleet"});
         }
         fleet_.advance(now);
+        if (waiting() != 0) changes_.wait(now - reached_);
         reached_ = now;
     }
 
@@ -269,6 +282,7 @@ private:
             feed_.pop();
         }
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+        forget_changes();
     }
 
     void submit(const workload::job_request& r) {
@@ -348,8 +362,9 @@ private:
         policy::job_view& j = seen_[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
         const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
-        end_run(i, kernel_.now(), false);
+        end_run(i, kernel_.now(), run_end::finished);
         fleet_.give(j.demand, allocations_.shares(j.held));
+        changes_.release(allocations_.shares(j.held));
         --running_;
         tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
@@ -360,6 +375,94 @@ private:
         free(job);
         --live_;
         changed_ = true;
+        forget_changes();
+    }
+
+    // --- nodes that leave and come back ----------------------------------------------------------------
+
+    /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
+    [[nodiscard]] bool is_drained() const noexcept { return until_ == never && live_ == 0 && feed_.empty(); }
+
+    void forget_changes() {
+        if (changes_.any() && is_drained()) kernel_.cancel(std::exchange(next_change_, kernel::no_event));
+    }
+
+    void schedule_changes() {
+        next_change_ = kernel::no_event;
+        if (const auto when = changes_.when(); when && !is_drained())
+            next_change_ = kernel_.schedule(*when, changes, {.kind = capacity_comes_or_goes});
+    }
+
+    /// All changes of this instant.
+    void change_capacity() {
+        while (changes_.when() == kernel_.now()) {
+            const capacity_change& c = changes_.next();
+            const auto nodes = changes_.nodes(c);
+            switch (c.what) {
+                case capacity_change::kind::outage_begins:
+                    stop_jobs(nodes, run_end::failed);
+                    fleet_.fail(nodes);
+                    break;
+                case capacity_change::kind::closing_begins:
+                    changes_.begin_reservation(c.row, stop_jobs(nodes, run_end::preempted));
+                    fleet_.begin_closing();
+                    break;
+                case capacity_change::kind::outage_ends:
+                    fleet_.repair(nodes);
+                    changes_.come_back(nodes);
+                    break;
+                case capacity_change::kind::closing_ends:
+                    fleet_.end_closing(c.row);
+                    changes_.come_back(nodes);
+                    break;
+            }
+        }
+        view_.capacity.horizons = fleet_.horizons();
+        view_.capacity.closings = fleet_.closings();
+        policy_->on_capacity_changed(picture());
+        changed_ = true;
+        schedule_changes();
+    }
+
+    /// Stops the jobs that hold GPUs of these nodes, in the order of their arrival; how many.
+    std::uint64_t stop_jobs(std::span<const node_id> nodes, run_end how) {
+        std::vector<job_id> hit;
+        for (std::uint32_t i = 0; i != seen_.size(); ++i) {
+            if (seen_[i].state != policy::job_state::running) continue;
+            const auto held = allocations_.shares(seen_[i].held);
+            if (std::any_of(held.begin(), held.end(), [nodes](const fleet::gpu_share& s) {
+                    return std::binary_search(nodes.begin(), nodes.end(), s.node);
+                }))
+                hit.push_back(job_id{i});
+        }
+        std::sort(hit.begin(), hit.end(),
+                  [this](job_id a, job_id b) { return seen_[index(a)].order < seen_[index(b)].order; });
+        for (const job_id job : hit) stop(job, how);
+        return hit.size();
+    }
+
+    /// Something other than the policy stops a job; it waits again.
+    void stop(job_id job, run_end how) {
+        const std::size_t i = index(job);
+        policy::job_view& j = seen_[i];
+        const instant now = kernel_.now();
+        policy_->on_fail(picture(), job);
+        const duration kept = end_run(i, now, how);
+        tell_stop(i, j.held, j.run_start, now, how);
+        job_record& r = record_of(i);
+        if (r.first_start == unset) r.first_start = j.run_start;
+        ++(how == run_end::failed ? r.restarts : r.preemptions);
+        --running_;
+        kernel_.cancel(runs_[live_jobs_[i].run].ends);
+        fleet_.give(j.demand, allocations_.shares(j.held));
+        changes_.release(allocations_.shares(j.held));
+        allocations_.release(j.held);
+        j.held = {};
+        j.state = policy::job_state::queued;
+        j.progress += work_in(kept, j.speed);
+        j.was_preempted = true;
+        j.has_failed = how == run_end::failed;
+        policy_->on_requeue(picture(), job);
     }
 
     [[nodiscard]] job_record& record_of(std::size_t i) noexcept {
@@ -403,7 +506,7 @@ private:
         }
         execution::run& run = runs_[l.run].run;
         run = {.remaining = l.work - seen_[i].progress, .ran = l.ran, .speed = seen_[i].speed};
-        if (costs_ != nullptr) run.costs = &costs_->of(seen_[i].was_preempted);
+        if (costs_ != nullptr) run.costs = &seen_[i].costs(*costs_);
         // Until the job leaves, its record counts as lost what a policy threw away.
         if (enforce_estimate_ && allowance_[i] != duration::max())
             run.allowance = allowance_[i] - l.ran - record_of(i).lost;
@@ -412,20 +515,25 @@ private:
     }
 
     /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
-    /// `until` is not booked here.
-    void end_run(std::size_t i, instant until, bool preempted) {
+    /// `until` is not booked here. Returns what is kept of its time.
+    duration end_run(std::size_t i, instant until, run_end how) {
         live_job& l = live_jobs_[i];
         execution::run& run = runs_[l.run].run;
+        duration kept = until - run.since;
         if (costs_ != nullptr) {
             const run_time t = run.spent(until);
+            // A failure leaves no time to write a checkpoint.
+            const bool all = how == run_end::failed && run.costs->interval == duration::max();
+            kept = all ? duration::zero() : t.kept;
             waste& w = waste_[i];
-            if (preempted) w.lost += t.worked - t.kept;
+            if (how == run_end::preempted || how == run_end::failed) w.lost += t.worked - kept;
             w.checkpoint += t.checkpoint;
             w.restart += t.restart;
         }
         run.advance(until);
         l.ran = run.ran;
         free_runs_.push_back(l.run);
+        return kept;
     }
 
     // --- what observers are told -----------------------------------------------------------------------
@@ -486,14 +594,16 @@ private:
     }
 
     void preempt(const policy::action& a, instant now) {
-        end_run(index(a.job), now - a.lost, true);
+        end_run(index(a.job), now - a.lost, run_end::preempted);
         tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
         job_record& r = record_of(index(a.job));
         r.lost += a.lost;
         books_[account::lost] += gpu_time{ticks(a.lost)} * r.gpus;
-        if (r.preemptions++ == 0) r.first_start = a.run_start;
+        if (r.first_start == unset) r.first_start = a.run_start;
+        ++r.preemptions;
         --running_;
         kernel_.cancel(runs_[live_jobs_[index(a.job)].run].ends);
+        changes_.release(allocations_.shares(a.before));
         allocations_.release(a.before);
         policy_->on_preempt(picture(), a.job);
     }
@@ -508,6 +618,7 @@ private:
         close(job, outcome::rejected, unset);
         free(job);
         --live_;
+        forget_changes();
     }
 
     void commit() {
@@ -532,7 +643,7 @@ private:
         const sample s{.at = now,
                        .queued = waiting(),
                        .running = running_,
-                       .busy_gpus = fleet_.up_gpus() - free,
+                       .busy_gpus = fleet_.held_gpus(),
                        .free_gpus = free,
                        .finished = finished_};
         for (observer* o : observers_) o->on_sample(s);
@@ -551,6 +662,7 @@ private:
     job_id free_row_ = none<job_id>;        // the first of a chain
     std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
     kernel::event_handle wake_ = kernel::no_event;
+    kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
     bool changed_ = false;
     bool closed_ = false;

@@ -56,6 +56,17 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
                  .observers = {&seen}};
     p.sources.push_back(
         std::make_unique<workload::vector_source>(requests(jobs), how.names.empty() ? names_of(jobs) : how.names));
+    for (const naive::leave& l : where.leaves) {
+        std::vector<node_id> nodes;
+        for (const std::uint32_t n : l.nodes) nodes.push_back(node_id{n});
+        const instant start{duration{l.start_ns}};
+        const instant end{duration{l.end_ns}};
+        if (l.planned)
+            p.reservations.push_back({.name = "planned", .what = {.start = start, .end = end, .nodes = nodes}});
+        else
+            p.outages.push_back({.start = start, .end = end, .nodes = nodes});
+    }
+    p.drain_racks_at = where.drain_at_millionths;
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));

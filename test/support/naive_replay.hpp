@@ -43,6 +43,14 @@ struct rack {
     std::uint32_t site = 0;
 };
 
+/// Nodes that leave and come back.
+struct leave {
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;  ///< later
+    std::vector<std::uint32_t> nodes{};
+    bool planned = false;  ///< known beforehand; else they fail
+};
+
 /// A pool if `pool_gpus` > 0, else nodes: flat ones, or those of racks if there are any.
 struct fleet {
     std::uint64_t pool_gpus = 0;
@@ -51,6 +59,8 @@ struct fleet {
     std::string placer = "first-fit";  ///< first-fit | pack | spread; on racks topology | block, too
     std::vector<rack> racks{};
     bool keep_racks_whole = false;  ///< an option of topology
+    std::vector<leave> leaves{};
+    std::uint32_t drain_at_millionths = 0;  ///< share of a rack's nodes that have failed at which the rest drains
 };
 
 /// What preempting a job costs.
@@ -84,7 +94,9 @@ struct spending {
 };
 
 /// Steps through the parts of a run until it has lasted so long, or has worked so much.
-spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
+/// `has_failed`: a failure came before it, which left no time for a checkpoint.
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work,
+                  bool has_failed = false);
 
 inline constexpr std::int64_t without_limit = std::int64_t{1} << 62;
 
@@ -105,6 +117,7 @@ struct outcome {
     std::optional<std::int64_t> first_start_ns{};
     std::optional<std::int64_t> finish_ns{};  ///< end or kill; absent for rejected and unfinished jobs
     std::uint32_t preemptions = 0;
+    std::uint32_t restarts = 0;  ///< after failures
     std::vector<attempt> attempts{};
     ampacity::int128 useful_gpu_ns = 0;
     ampacity::int128 lost_gpu_ns = 0;

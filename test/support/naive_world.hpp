@@ -6,6 +6,7 @@
 /// Each derives its events and its passes from it. Nothing is kept that could go stale: free space is rebuilt from the
 /// running jobs whenever it is asked for. Shares no code with the engine.
 
+#include "support/naive_leaves.hpp"
 #include "support/naive_racks.hpp"
 #include "support/naive_replay.hpp"
 
@@ -36,6 +37,7 @@ struct entry {
     std::int64_t checkpoint = 0;
     std::int64_t restart = 0;
     placement where{};              ///< of the current run
+    bool has_failed = false;        ///< the last run did
     std::int64_t stage = 0;         ///< las, gittins: as of the last round
     std::int64_t predicted_ns = 0;  ///< qssf
     outcome out{};
@@ -64,13 +66,55 @@ protected:
     bool is_pool() const { return fleet_.pool_gpus > 0; }
     bool has_racks() const { return !fleet_.racks.empty(); }
 
-    std::uint64_t all_gpus() const {
+    /// GPUs that jobs can hold at a time, of nodes that a job over [from, to) could get.
+    std::uint64_t all_gpus(std::int64_t from, std::int64_t to) const {
+        if (is_pool()) return fleet_.pool_gpus;
+        std::uint64_t nodes = 0;
         if (has_racks()) {
-            std::uint64_t usable = 0;
-            for (const rack& r : fleet_.racks) usable += r.usable;
-            return usable * fleet_.gpus_per_node;
+            for (std::uint32_t r = 0; r < fleet_.racks.size(); ++r) {
+                std::uint32_t here = 0;
+                for (std::uint32_t i = 0; i < fleet_.racks[r].nodes; ++i)
+                    here += is_out(first_node_of(fleet_, r) + i, from, to) ? 0U : 1U;
+                nodes += std::min(here, fleet_.racks[r].usable);
+            }
+        } else {
+            for (std::uint32_t n = 0; n < fleet_.nodes; ++n) nodes += is_out(n, from, to) ? 0U : 1U;
         }
-        return is_pool() ? fleet_.pool_gpus : std::uint64_t{fleet_.nodes} * fleet_.gpus_per_node;
+        return nodes * fleet_.gpus_per_node;
+    }
+    std::uint64_t all_gpus() const { return all_gpus(now_, now_); }
+
+    // ---- nodes that leave and come back
+
+    bool is_out(std::uint32_t node, std::int64_t from, std::int64_t to) const {
+        return naive::is_out(fleet_, node, now_, from, to);
+    }
+    bool drains(std::uint32_t node) const { return naive::drains(fleet_, node, now_); }
+    std::vector<std::int64_t> changes() const { return naive::changes(fleet_); }
+
+    /// Stops the jobs whose nodes leave now. True if any node leaves or comes back.
+    bool change_capacity() {
+        bool any = false;
+        for (const bool planned : {false, true}) {
+            for (const leave& l : fleet_.leaves) {
+                if (l.end_ns == now_) any = true;
+                if (l.planned != planned || l.start_ns != now_) continue;
+                any = true;
+                for (entry& e : jobs_) {
+                    const bool hit = std::any_of(e.where.begin(), e.where.end(),
+                                                 [&](const auto& part) { return names(l, part.first); });
+                    if (e.at == phase::running && hit) stop(e, !planned);
+                }
+            }
+        }
+        return any;
+    }
+    void stop(entry& e, bool fails) {
+        book_run(e, true, fails);
+        e.at = phase::queued;
+        e.where.clear();
+        ++(fails ? e.out.restarts : e.out.preemptions);
+        e.has_failed = fails;
     }
 
     std::vector<entry*> in(phase wanted) {
@@ -89,9 +133,11 @@ protected:
 
     std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
 
+    static bool was_stopped(const entry& e) { return e.out.preemptions + e.out.restarts > 0; }
+
     /// How long a run lasts that does all the work that is left of `whole`.
     std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
-        return walk_run(costs_, e.out.preemptions > 0, without_limit, whole - e.kept).total();
+        return walk_run(costs_, was_stopped(e), without_limit, whole - e.kept, e.has_failed).total();
     }
 
     bool will_be_killed(const entry& e) const {
@@ -129,6 +175,10 @@ protected:
             const std::int64_t t = e.at == phase::to_come ? e.in.submit_ns : end_of_run(e);
             if (!next || t < *next) next = t;
         }
+        // What happens to nodes when no job is there any more is of no interest.
+        const bool anyone = std::any_of(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at != phase::over; });
+        for (const std::int64_t t : changes())
+            if (anyone && t > now_ && (!next || t < *next)) next = t;
         return next;
     }
 
@@ -142,7 +192,7 @@ protected:
         for (entry* e : ending) {
             f(*e);
             const bool killed = will_be_killed(*e);
-            book_run(*e, false);
+            book_run(*e, false, false);
             e->at = phase::over;
             e->out.finish_ns = now_;
             e->out.st = killed ? state::killed : state::finished;
@@ -160,7 +210,7 @@ protected:
         bool any = false;
         for (entry& e : jobs_) {
             if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
-            if (e.in.gpus == 0 || !place(empty_fleet(), e)) {
+            if (e.in.gpus == 0 || !place(whole_fleet(), e)) {
                 e.at = phase::over;
                 e.out.st = state::rejected;
                 continue;
@@ -182,24 +232,19 @@ protected:
     }
 
     bool start_if_fits(entry& e) {
-        const std::optional<placement> where = place(free_now(), e);
+        const std::optional<placement> where = place(room(e), e);
         if (where) start(e, *where);
         return where.has_value();
     }
 
-    void preempt(entry& e) {
-        book_run(e, true);
-        e.at = phase::queued;
-        e.where.clear();
-        ++e.out.preemptions;
-    }
+    void preempt(entry& e) { stop(e, false); }
 
     /// What became of all jobs if it ends at `until`, or has ended.
     std::vector<outcome> outcomes(std::optional<std::int64_t> until) {
         now_ = until.value_or(now_);
         std::vector<outcome> result;
         for (entry& e : jobs_) {
-            if (e.at == phase::running) book_run(e, false);
+            if (e.at == phase::running) book_run(e, false, false);
             if (e.at != phase::over) book_job(e);
             result.push_back(e.out);
         }
@@ -208,13 +253,23 @@ protected:
 
     // ---- space
 
-    space empty_fleet() const {
+    space whole_fleet() const {
         if (is_pool()) return {fleet_.pool_gpus, {}, {}};
         if (has_racks()) return {0, {}, empty_racks(fleet_)};
         const std::uint32_t n = fleet_.gpus_per_node;
         const std::uint64_t all = n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
         return {0, std::vector<std::uint64_t>(fleet_.nodes, all), {}};
     }
+
+    /// What a job over [from, to) could get if nobody else were there.
+    space empty_fleet(std::int64_t from, std::int64_t to) const {
+        space s = whole_fleet();
+        for (std::uint32_t n = 0; n < s.free.size(); ++n)
+            if (is_out(n, from, to)) s.free[n] = 0;
+        for (std::uint32_t n = 0; n < s.racks.out.size(); ++n) s.racks.out[n] = is_out(n, from, to);
+        return s;
+    }
+    space empty_fleet() const { return empty_fleet(now_, now_); }
 
     void take(space& s, const entry& e, const placement& where) const {
         if (has_racks()) return naive::take(fleet_, s.racks, e.in, where);
@@ -224,18 +279,19 @@ protected:
 
     /// Free space if of the running jobs only those were there for which `stays`.
     template <class F>
-    space free_with(F stays) const {
-        space s = empty_fleet();
+    space free_with(F stays, std::int64_t from, std::int64_t to) const {
+        space s = empty_fleet(from, to);
         for (const entry& e : jobs_)
             if (e.at == phase::running && stays(e)) take(s, e, e.where);
         return s;
     }
-    space free_now() const {
-        return free_with([](const entry&) { return true; });
+    /// What a job that waits could get now.
+    space room(const entry& e) const {
+        return free_with([](const entry&) { return true; }, now_, runs_into_closings_ ? now_ : planned_end(e));
     }
-    /// Free space at `t` if running jobs end as planned and nothing else starts.
-    space free_at(std::int64_t t) const {
-        return free_with([&](const entry& e) { return planned_end(e) > t; });
+    /// What a job that waits could get at `t` if running jobs end as planned and nothing else starts.
+    space room_at(std::int64_t t, const entry& e) const {
+        return free_with([&](const entry& other) { return planned_end(other) > t; }, t, t + planned_end(e) - now_);
     }
 
     /// Could the job have these GPUs?
@@ -244,6 +300,12 @@ protected:
         if (is_pool()) return e.in.gpus <= s.pool_free;
         return std::all_of(where.begin(), where.end(),
                            [&](const auto& part) { return (s.free[part.first] & part.second) == part.second; });
+    }
+
+    /// The same of a job that has them already: its nodes may drain.
+    bool could_keep(space s, const entry& e) const {
+        std::fill(s.racks.out.begin(), s.racks.out.end(), false);
+        return could_have(s, e, e.where);
     }
 
     std::optional<placement> place(const space& s, const entry& e) const {
@@ -260,7 +322,7 @@ protected:
         std::vector<std::optional<placement>> decided(list.size());
         for (std::size_t i = 0; i < list.size(); ++i) {
             const entry& e = *list[i];
-            if (e.at == phase::running && could_have(unclaimed, e, e.where)) {
+            if (e.at == phase::running && could_keep(unclaimed, e)) {
                 decided[i] = e.where;
             } else if (is_pool()) {
                 decided[i] = place(unclaimed, e);
@@ -269,6 +331,8 @@ protected:
                 for (std::size_t later = i + 1; later < list.size(); ++later)
                     if (list[later]->at == phase::running) take(quiet, *list[later], list[later]->where);
                 decided[i] = place(quiet, e);
+                // On racks a node that only jobs still to be walked use may be one too many.
+                if (decided[i] && !could_have(unclaimed, e, *decided[i])) decided[i].reset();
                 if (!decided[i]) decided[i] = place(unclaimed, e);
             }
             if (decided[i]) take(unclaimed, e, *decided[i]);
@@ -285,13 +349,15 @@ protected:
     fleet fleet_;
     overheads costs_;
     bool enforce_estimate_;
+    bool runs_into_closings_ = false;  ///< jobs are put where nodes are planned to leave
     std::vector<entry> jobs_{};
     std::int64_t now_ = 0;
 
 private:
-    void book_run(entry& e, bool loses) const {
-        const spending s = walk_run(costs_, e.out.preemptions > 0, now_ - e.run_start, without_limit);
-        const std::int64_t kept = loses ? s.kept : s.worked;
+    void book_run(entry& e, bool loses, bool fails) const {
+        const spending s = walk_run(costs_, was_stopped(e), now_ - e.run_start, without_limit, e.has_failed);
+        // Only an interval leaves checkpoints behind when nobody knew.
+        const std::int64_t kept = fails && !costs_.checkpoint_interval_ns ? 0 : loses ? s.kept : s.worked;
         e.ran += now_ - e.run_start;
         e.kept += kept;
         e.lost += s.worked - kept;

@@ -70,11 +70,12 @@ struct preemption_options {
     }
 };
 
-/// The costs of a job's first run and of those that follow a preemption. Without an interval a checkpoint is written at
-/// each preemption, and booked at the beginning of the next run.
+/// The costs of a job's first run and of those that follow a preemption or a failure. Without an interval a checkpoint
+/// is written at each preemption, and booked at the beginning of the next run; a failure leaves no time for one.
 struct preemption_costs {
     run_costs first{};
     run_costs resumed{};
+    run_costs repeated{};  ///< after a failure
 
     constexpr preemption_costs() = default;
     explicit constexpr preemption_costs(const preemption_options& o) {
@@ -85,10 +86,12 @@ struct preemption_costs {
         resumed.restart = o.restart;
         resumed.interval = first.interval;
         resumed.pause = first.pause;
+        repeated = resumed;
+        repeated.reload = {};
     }
 
-    [[nodiscard]] constexpr const run_costs& of(bool was_preempted) const noexcept {
-        return was_preempted ? resumed : first;
+    [[nodiscard]] constexpr const run_costs& of(bool was_preempted, bool has_failed = false) const noexcept {
+        return has_failed ? repeated : was_preempted ? resumed : first;
     }
 };
 

@@ -112,6 +112,15 @@ public:
         return !has_racks() || rack_allows(wanted, shares);
     }
 
+    /// The same of nodes that may be out of service: could a job that has these GPUs keep them?
+    [[nodiscard]] bool is_unheld(demand wanted, std::span<const gpu_share> shares) const {
+        for (const auto& s : shares) {
+            if ((s.gpus & nodes_[index(s.node)].held) != 0) return false;
+            if (has_racks() && racks_[topology_->rack_of(s.node)].locked) return false;
+        }
+        return !has_racks() || rack_allows(wanted, shares);
+    }
+
     /// Takes GPUs of a node in service that no job holds.
     void take(gpu_share s) {
         const node_row& n = nodes_[index(s.node)];
@@ -133,6 +142,15 @@ public:
             return;
         }
         for (const auto& s : shares) take(s);
+        if (wanted.exclusive) lock(shares, true);
+    }
+    /// The same on nodes that may be out of service: what is held there is not offered later on.
+    void occupy(demand wanted, std::span<const gpu_share> shares) {
+        if (is_pool()) return take(wanted, shares);
+        for (const auto& s : shares) {
+            AMPACITY_ASSERT((s.gpus & nodes_[index(s.node)].held) == 0);
+            hold(s.node, nodes_[index(s.node)].held | s.gpus);
+        }
         if (wanted.exclusive) lock(shares, true);
     }
     /// Gives a whole allocation back.

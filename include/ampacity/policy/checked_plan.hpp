@@ -38,8 +38,8 @@ public:
     void undrain(node_id node) override;
     void set_cap(node_id node, double power_w) override;
 
-    /// Begins a new plan at `now`.
-    void begin(instant now);
+    /// Begins a new plan at `now`. May jobs be placed where they are planned to run into a closing?
+    void begin(instant now, bool into_closings = false);
     /// Takes every proposal back, newest first.
     void roll_back();
 
@@ -47,6 +47,7 @@ private:
     job_view& checked(job_id job, job_state wanted, const char* verb);
     void commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where);
     [[nodiscard]] std::string name_of(job_id job) const;
+    [[nodiscard]] const fleet::free_index& room(const job_view& j) const;
     [[nodiscard]] bool find_place(job_id job, const job_view& j);
     [[noreturn]] void refuse(job_id job, const std::string& why);
     [[noreturn]] void refuse(const std::string& text);
@@ -58,6 +59,7 @@ private:
     const placer& placer_;
     const preemption_costs* costs_;
     instant now_{};
+    bool into_closings_ = false;
     std::vector<fleet::gpu_share> scratch_;
 };
 

@@ -36,20 +36,25 @@ struct job_view {
     std::uint32_t attempt = 0;  ///< runs begun so far
     job_state state = job_state::absent;
     bool was_preempted = false;  ///< before its current run, or before its next if queued
+    bool has_failed = false;     ///< that run follows a failure, not a preemption
     std::uint64_t order = 0;     ///< rank by (submit, workload entry, file order); unique and rising
     instant submit{};            ///< when it arrived
     std::int32_t priority = 0;   ///< larger is more urgent
     std::uint32_t user = 0;      ///< text index of its source, 0 = not given; `view::owners` knows the name
     std::uint32_t group = 0;     ///< the same
 
-    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `was_preempted`
+    static constexpr std::size_t busy_bytes = 56;  ///< up to and with `has_failed`
 
     /// Work that is left by the planning estimate, at the start of the current run, or now if queued. What time that
     /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
+    /// Of its current run, or its next if queued.
+    [[nodiscard]] const run_costs& costs(const preemption_costs& c) const noexcept {
+        return c.of(was_preempted, has_failed);
+    }
 };
 
-static_assert(offsetof(job_view, was_preempted) < job_view::busy_bytes &&
+static_assert(offsetof(job_view, has_failed) < job_view::busy_bytes &&
               offsetof(job_view, order) == job_view::busy_bytes);
 
 /// All jobs, by `job_id`.

@@ -34,6 +34,7 @@ struct action {
     instant run_start{};         ///< preempt: when that run began
     duration lost{};             ///< preempt: the end of that run that is thrown away
     bool was_preempted = false;  ///< preempt: before that run
+    bool has_failed = false;     ///< the same
 };
 
 class plan {

@@ -189,8 +189,13 @@ inline bool notify(void* self, notification what, const policy::view& v, job_id 
             case notification::capacity_changed: return to.on_capacity_changed(v);
             case notification::headroom_changed: return to.on_headroom_changed(v);
             case notification::tick: return to.on_tick(v);
+            case notification::requeue: return to.on_requeue(v, job);
         }
     });
+}
+
+inline bool runs_into_closings(const void* self) noexcept {
+    return static_cast<const policy::policy*>(self)->runs_into_closings();
 }
 
 inline bool place(const void* self, const fleet::free_index& free, fleet::demand wanted,
@@ -239,7 +244,8 @@ constexpr table make_table(const part (&parts)[N]) {
     return {.abi = abi.text,
             .parts = parts,
             .num_parts = N,
-            .policy = {detail::decide, detail::notify, detail::destroy<::ampacity::policy::policy>},
+            .policy = {detail::decide, detail::notify, detail::runs_into_closings,
+                       detail::destroy<::ampacity::policy::policy>},
             .placer = {detail::place, detail::fits, detail::destroy<::ampacity::policy::placer>},
             .source = {detail::next, detail::progress, detail::text, detail::destroy<workload::job_source>}};
 }

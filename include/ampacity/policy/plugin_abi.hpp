@@ -23,7 +23,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 1;
+inline constexpr std::uint32_t interface_version = 2;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -93,12 +93,14 @@ enum class notification : std::uint32_t {
     fail,
     capacity_changed,
     headroom_changed,
-    tick
+    tick,
+    requeue
 };
 
 struct policy_calls {
     bool (*decide)(void* self, const policy::view& v, policy::plan& p, failure& out) noexcept;
     bool (*notify)(void* self, notification what, const policy::view& v, job_id job, failure& out) noexcept;
+    bool (*runs_into_closings)(const void* self) noexcept;
     void (*destroy)(void* self) noexcept;
 };
 

@@ -39,6 +39,10 @@ public:
     policy& operator=(const policy&) = delete;
     virtual ~policy() = default;
 
+    /// Does `plan::start` place jobs where they are planned to run into a closing, so that they are stopped there? A
+    /// policy that preempts may.
+    [[nodiscard]] virtual bool runs_into_closings() const noexcept { return false; }
+
     /// Proposes what to do now. Called at most once per round, after all notifications of the round.
     virtual void decide(const view& v, plan& p) = 0;
 
@@ -52,8 +56,11 @@ public:
     virtual void on_preempt(const view&, job_id) {}
     /// A job's GPU count has changed.
     virtual void on_resize(const view&, job_id) {}
-    /// A failure has stopped the job; it is queued again.
-    virtual void on_fail(const view&, job_id) {}
+    /// Something other than this policy stops the job: its nodes fail or close. The view still shows its run; the job
+    /// is queued again behind this call, and `on_requeue` follows.
+    virtual void on_fail(const view& v, job_id job) { on_finish(v, job); }
+    /// The job that was stopped waits again, with what is left of its work and its old rank.
+    virtual void on_requeue(const view& v, job_id job) { on_submit(v, job); }
     /// Nodes have entered or left service.
     virtual void on_capacity_changed(const view&) {}
     /// The power head-room of a feed has changed.

@@ -13,6 +13,7 @@
 #include <ampacity/policy/view.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -26,11 +27,12 @@ enum class obstacle : std::uint8_t {
     reservation,  ///< it would fit, but delay `blocker`, which is planned to start later
     round,        ///< it came after the last round; the next decision falls at `until`
     unchanged,    ///< no decision was made: what kept it at the last one still does
+    closing,      ///< it fits, but is planned to run beyond `until`, when nodes that it needs close
     unknown,      ///< it fits, and its policy says no more
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 7> obstacle_names{"gpus",  "placement", "order",  "reservation",
-                                                                "round", "unchanged", "unknown"};
+inline constexpr std::array<std::string_view, 8> obstacle_names{"gpus",  "placement", "order",   "reservation",
+                                                                "round", "unchanged", "closing", "unknown"};
 
 /// Why a job waits after a pass.
 struct reason {
@@ -43,6 +45,18 @@ struct reason {
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
 };
 
+/// Of a job that fits: does it wait because it would run into a closing?
+inline void look_for_closing(const view& v, job_id job, reason& r) {
+    const auto horizons = v.capacity.horizons;
+    const instant end = horizons.empty() ? v.now : v.end_if_started(job);
+    for (std::size_t i = 1; i < horizons.size() && end > horizons[i - 1].until; ++i) {
+        if (fits(v.place, *horizons[i].free, v[job].demand)) continue;
+        r.what = obstacle::closing;
+        r.until = horizons[i - 1].until;
+        return;
+    }
+}
+
 /// What can be told without knowing the rule: too few GPUs, no place, or `unknown` if it fits.
 [[nodiscard]] inline reason seen_from_outside(const view& v, const fleet::free_index& free, job_id job) {
     const fleet::demand wanted = v[job].demand;
@@ -51,6 +65,8 @@ struct reason {
         r.what = obstacle::gpus;
     else if (!fits(v.place, free, wanted))
         r.what = obstacle::placement;
+    else
+        look_for_closing(v, job, r);
     return r;
 }
 

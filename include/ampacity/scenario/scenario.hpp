@@ -6,6 +6,7 @@
 /// into a simulation by `build`. Each struct's `fields` is the only list of its keys (fields.hpp).
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
@@ -247,6 +248,7 @@ struct scenario {
     ampacity::scenario::fleet fleet{};
     std::vector<workload_entry> workload;
     ampacity::scenario::scheduler scheduler{};
+    ampacity::scenario::faults faults{};
     ampacity::scenario::output output{};
 
     template <class Visitor>
@@ -278,6 +280,7 @@ struct scenario {
                                     .example = "[{ trace: { path: jobs.csv } }]"});
         visit(&scenario::scheduler,
               {.key = "scheduler", .doc = "who decides", .required = true, .example = "{ policy: easy }"});
+        visit(&scenario::faults, {.key = "faults", .doc = "what fails"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

@@ -5,6 +5,7 @@
 ///
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/fields.hpp>
 
 #include <array>
@@ -324,6 +325,7 @@ struct scheduler {
     std::string policy;
     std::string placer = "first-fit";
     ampacity::scenario::preemption preemption{};
+    std::vector<reservation> reservations{};
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
@@ -352,6 +354,10 @@ struct scheduler {
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
         visit(&scheduler::preemption,
               {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
+        visit(&scheduler::reservations, {.key = "reservations",
+                                         .doc = "nodes that are planned to close; policies see it and plan round it",
+                                         .example = "[ { name: upgrade, start: \"24 h\", duration: \"8 h\", racks: "
+                                                    "\"0-7\" } ]"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});

@@ -44,8 +44,14 @@ enum class run_end : std::uint8_t {
     finished,
     killed,
     preempted,
+    failed,      ///< its nodes failed
     unfinished,  ///< the simulation ends before it
 };
+
+/// Does the job wait again?
+[[nodiscard]] constexpr bool waits_again(run_end how) noexcept {
+    return how == run_end::preempted || how == run_end::failed;
+}
 
 class observer {
 public:

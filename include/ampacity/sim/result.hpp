@@ -12,6 +12,7 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ampacity::sim {
@@ -43,15 +44,27 @@ struct distribution_summary {
     double mean = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;
 };
 
+/// What a reservation took and what it kept idle.
+struct reservation_result {
+    std::string name;
+    std::uint64_t gpus = 0;
+    duration closed{};          ///< how long its nodes were closed, in this run
+    std::uint64_t stopped = 0;  ///< jobs that it stopped when it began
+    /// GPU-time for which its GPUs lay idle before it began, since their last job, while others waited [GPU-ns].
+    gpu_time idle_before = 0;
+};
+
 /// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
+    std::uint64_t restarts = 0;                            ///< of jobs whose nodes failed
     duration simulated{};                                  ///< end of the run
     std::optional<distribution_summary> jct_s;             ///< finish - submit [s]
     std::optional<distribution_summary> wait_s;            ///< first start - submit [s]
     std::optional<distribution_summary> bounded_slowdown;  ///< max(1, JCT / max(duration, 10 s))
     std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
+    std::vector<reservation_result> reservations;          ///< by start
     ledger books;
 };
 

@@ -6,8 +6,10 @@
 /// nothing, has no global state and calls back only observers and the policy; any number live side by side, each
 /// used by one thread at a time. Reading the sources is timed apart, so that the speed of the simulation is known.
 
+#include <ampacity/core/ids.hpp>
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
@@ -20,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ampacity::sim {
@@ -34,6 +37,19 @@ struct decision_time {
     [[nodiscard]] constexpr bool any() const noexcept { return base != duration{} || per_job != duration{}; }
 };
 
+/// Nodes that fail and are repaired at given times; nobody knows beforehand. \pre nodes rising, start < end
+struct outage {
+    instant start{};
+    instant end{};
+    std::vector<node_id> nodes;
+};
+
+/// Nodes that are planned to close, and what it is called. \pre nodes rising, start < end
+struct reservation {
+    std::string name;
+    fleet::closing what;
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -44,8 +60,11 @@ struct parts {
     bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
     preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
-    std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
-    std::vector<observer*> observers{};      ///< not owned; outlive the simulation
+    std::vector<outage> outages{};            ///< \pre nodes
+    std::vector<reservation> reservations{};  ///< \pre nodes
+    std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
+    std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
+    std::vector<observer*> observers{};       ///< not owned; outlive the simulation
 };
 
 /// How a call that drives the simulation ended.

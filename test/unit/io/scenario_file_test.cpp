@@ -61,7 +61,7 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
 const std::string all_keys =
-    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, output";
+    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, output";
 
 }  // namespace
 
@@ -642,6 +642,23 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         groups.push_back({"group " + std::to_string(i), parent, upto(1000), 1 + upto(1000)});
         s.scheduler.drf.weights.push_back({"user " + std::to_string(i), 1 + upto(1000)});
     }
+    for (std::uint64_t i = upto(3); i > 0; --i) {
+        auto& r = s.scheduler.reservations.emplace_back();
+        r = {.name = "r" + std::to_string(i), .start = some_duration(), .length = some_duration()};
+        if (s.fleet.pool_gpus) {
+            s.scheduler.reservations.clear();
+            break;
+        }
+        switch (upto(s.fleet.nodes ? 2 : 3)) {
+            case 0: r.nodes = "0"; break;
+            case 1: r.gpus = 1; break;
+            default: r.racks = "0"; break;
+        }
+        auto& o = s.faults.outages.emplace_back();
+        o = {.start = some_duration(), .length = some_duration()};
+        (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
+    }
+    if (!s.fleet.pool_gpus && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
