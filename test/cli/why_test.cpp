@@ -49,7 +49,7 @@ TEST_CASE("why follows preempted jobs, and those that neither wait nor start") {
     CHECK(contains(squeezed(a.out),
                    " 0 started\n 3 preempted\n 3 2 1 0 needs 3 GPUs, 0 free\n 5 started\n 12 finished\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "b"}).out),
-                   " 0 rejected: the fleet never has a place for it\n\nit never waited\n"));
+                   " 0 rejected: needs 5 GPUs; the fleet has 4\n\nit never waited\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "c"}).out),
                    " 3 started\n 5 finished\n\nit never waited\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "a", "--until", "4 s"}).out),
