@@ -197,6 +197,12 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::reservation:
             return fmt::format("fits, {} free, but would delay job {}{}", free_text(w), blockers(),
                                planned("planned for"));
+        case policy::obstacle::quota:
+            return fmt::format("needs {}, {} free; its group would exceed its quota, so it takes none from others",
+                               count_of_gpus(w.gpus), free_text(w));
+        case policy::obstacle::lease:
+            return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
+                               planned("all are offered again at"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
         default: return fmt::format("fits, {} free; the policy gives no reason", free_text(w));
     }

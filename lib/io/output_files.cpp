@@ -59,7 +59,9 @@ constexpr std::array explain{
         "reason", "",
         "gpus: too few are free; placement: enough, but no place; order: it stands behind `blocker`, which has "
         "no place, and the policy starts nothing behind such a job; reservation: it fits, but would delay "
-        "`blocker`; round: the next decision is due at `until_s`; unknown: it fits, and the policy says no "
+        "`blocker`; round: the next decision is due at `until_s`; quota: it does not fit, and its group would exceed "
+        "its quota, so it takes none from others; lease: it does not fit, and the GPUs in use are offered again at "
+        "`until_s`; unknown: it fits, and the policy says no "
         "more"},
     output_column{"ahead", "", "waiting jobs before it in the policy's order, at the first of these passes"},
     output_column{"gpus", "", "GPUs that it needs"},
