@@ -4,6 +4,7 @@
 #include <ampacity/workload/arrivals.hpp>
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
+#include <ampacity/workload/links.hpp>
 #include <ampacity/workload/rate_profile.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
@@ -23,6 +24,12 @@ void workload_example() {
     std::array<workload::job_request, 4> batch;
     require(listed.next(batch) == 2 && batch[0].name == 2 && batch[1].row == 0, "sorted, rows by position");
     require(listed.next(batch) == 0, "exhausted");
+
+    // A job can wait for others of its source before it enters the queue; the links outlive the simulation.
+    const std::array first{workload::dependency{.row = 0, .kind = workload::dependency_kind::after_any}};
+    const workload::job_links links{.after = first, .think = 30s};
+    late.links = &links;
+    require(late.links->after[0].row == 0, "rows count from 0 within the source");
 
     // Jobs from distributions follow from the seed.
     workload::synthetic_source drawn(

@@ -64,8 +64,9 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
                sc.fleet.pool_gpus ? "" : "  placer " + sc.scheduler.placer, grouped(static_cast<double>(gpus), 0),
                grouped(to_seconds(s.simulated) / 86400, 2));
-    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n",
-               s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
+    const std::string held = s.held.value_or(0) == 0 ? std::string{} : fmt::format(" ({} not in the queue)", *s.held);
+    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished{}; {} preemptions; at most {} waiting\n",
+               s.submitted, s.finished, s.rejected, s.killed, s.unfinished, held, s.preemptions, peak_queue);
     if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", skipped_text(skipped));
     fmt::print("\n");
     if (s.finished == 0) {

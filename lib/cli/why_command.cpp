@@ -51,15 +51,27 @@ public:
         return is_text ? std::string{simulation_->source(source).text(name)} : std::to_string(name);
     }
 
+    void on_hold(const sim::job_event& e) override {
+        if (over_ || job_ != none<job_id> || text(e.source, e.name_is_text, e.name) != name_) return;
+        if (!found()) {
+            submitted_ = e.at;
+            gpus_ = e.gpus;
+            source_ = e.source;
+        }
+        is_held_ = true;
+        story_.push_back({e.at, "not in the queue: " + std::string{e.reason}});
+    }
     void on_submit(const sim::job_event& e) override {
-        if (found() || text(e.source, e.name_is_text, e.name) != name_) return;
-        submitted_ = e.at;
+        if (found() && !is_held_) return;
+        if (text(e.source, e.name_is_text, e.name) != name_) return;
+        if (!std::exchange(is_held_, false)) submitted_ = e.at;
+        if (e.job != none<job_id> && e.at != *submitted_) story_.push_back({e.at, "enters the queue"});
         gpus_ = e.gpus;
         source_ = e.source;
         job_ = e.job;
         if (job_ == none<job_id>) {
             over_ = true;
-            story_.push_back({e.at, "rejected: the fleet never has a place for it"});
+            story_.push_back({e.at, "rejected: " + std::string{e.reason}});
             return;
         }
         waiting_since_ = e.at;
@@ -94,6 +106,7 @@ public:
     }
     /// The simulation has ended.
     void finish(instant end) {
+        if (is_held_) leave(end, "still not in the queue at the end of the run");
         if (!waiting_since_) return;
         end_wait(end);
         leave(end, "still waiting at the end of the run");
@@ -138,6 +151,7 @@ private:
     const sim::simulation* simulation_ = nullptr;
     job_id job_ = none<job_id>;
     bool over_ = false;
+    bool is_held_ = false;  // it has been submitted, but is not in the queue yet
     std::optional<instant> submitted_;
     std::optional<instant> waiting_since_;
     duration waited_{};
@@ -183,6 +197,12 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::reservation:
             return fmt::format("fits, {} free, but would delay job {}{}", free_text(w), blockers(),
                                planned("planned for"));
+        case policy::obstacle::quota:
+            return fmt::format("needs {}, {} free; its group would exceed its quota, so it takes none from others",
+                               count_of_gpus(w.gpus), free_text(w));
+        case policy::obstacle::lease:
+            return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
+                               planned("all are offered again at"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
         case policy::obstacle::closing:
             return fmt::format("fits, {} free, but would run into a reservation{}", free_text(w),

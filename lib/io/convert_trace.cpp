@@ -19,16 +19,28 @@ public:
     struct record {
         workload::job_request job;
         ending end;
+        std::string links;  ///< the columns of its ties, where the trace has any
     };
     void on_record(const workload::job_request& job, const record_facts& facts) override {
-        records.push_back({job, facts.end});
+        std::string links;
+        if (has_links) {
+            const link_texts& l = facts.links;
+            for (const std::string_view field : {l.after, l.after_any, l.think_s, l.array, l.array_limit}) {
+                links += ',';
+                append_csv_text(links, field);
+            }
+        }
+        records.push_back({job, facts.end, std::move(links)});
     }
+    bool has_links = false;
     std::deque<record> records;
 };
 
 class row_writer {
 public:
-    row_writer(const trace_source& source, recorded_columns columns) : source_(source), columns_(columns) {}
+    row_writer(const trace_source& source, recorded_columns columns) : source_(source), columns_(columns) {
+        columns_.links = source.records_links();
+    }
 
     [[nodiscard]] std::string header() const {
         std::string out = "job_id,submit_s,gpus,duration_s";
@@ -38,10 +50,12 @@ public:
         if (columns_.priority) out += ",priority";
         if (columns_.placement) out += ",segment,within,exclusive,spread";
         if (columns_.end) out += ",status";
+        if (columns_.links) out += ",after,after_any,think_s,array,array_limit";
         return out += '\n';
     }
 
-    void append(std::string& out, const workload::job_request& job, ending end) const {
+    void append(std::string& out, const waiting_records::record& r) const {
+        const workload::job_request& job = r.job;
         if (job.name_is_text) {
             append_csv_text(out, source_.text(job.name));
         } else {
@@ -64,8 +78,9 @@ public:
         if (columns_.placement) append_placement(out, job.placement);
         if (columns_.end) {
             out += ',';
-            if (end != ending::unknown) out += ending_names[static_cast<std::size_t>(end)];
+            if (r.end != ending::unknown) out += ending_names[static_cast<std::size_t>(r.end)];
         }
+        out += r.links;
         out += '\n';
     }
 
@@ -96,6 +111,7 @@ conversion convert_to_jobs_csv(job_trace_options options, const std::function<vo
     waiting_records waiting;
     options.observer = &waiting;
     const auto source = open_job_trace(options);
+    waiting.has_links = source->records_links();
     const row_writer rows(*source, columns_of(options.format));
     std::string text = rows.header();
     conversion out;
@@ -103,7 +119,7 @@ conversion convert_to_jobs_csv(job_trace_options options, const std::function<vo
     // Once there is a job it is known what all times count from.
     while (source->next(batch) != 0) {
         for (; !waiting.records.empty(); waiting.records.pop_front()) {
-            rows.append(text, waiting.records.front().job, waiting.records.front().end);
+            rows.append(text, waiting.records.front());
             ++out.jobs;
         }
         write(text);

@@ -1,9 +1,12 @@
 #include "csv_trace.hpp"
+#include "link_table.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace ampacity::io {
 namespace {
@@ -22,7 +25,12 @@ enum column : std::size_t {
     segment,
     within,
     exclusive,
-    spread
+    spread,
+    after,
+    after_any,
+    think_s,
+    array,
+    array_limit
 };
 
 constexpr std::array columns{
@@ -46,21 +54,38 @@ constexpr std::array columns{
                  column_use::optional},
     trace_column{"spread", "", "take GPUs node by node in the placer's order: 1 or true, 0 or false",
                  column_use::optional},
+    trace_column{"after", "",
+                 "job_ids or arrays of rows above, separated by `;`: it enters the queue when all of them have "
+                 "finished, and is rejected if one is killed or rejected",
+                 column_use::optional},
+    trace_column{"after_any", "", "the same, however they end", column_use::optional},
+    trace_column{"think_s", "s", "from the last end of those to its arrival in the queue", column_use::optional},
+    trace_column{"array", "", "name of the array that it is a task of", column_use::optional},
+    trace_column{"array_limit", "",
+                 "so many tasks of that array are in the queue or run at a time; as on its first row, or nothing",
+                 column_use::optional},
 };
-static_assert(columns[spread].name == "spread" && columns.size() == spread + 1);
+static_assert(columns[array_limit].name == "array_limit" && columns.size() == array_limit + 1);
 
-constexpr job_trace_format format{
-    .name = "jobs-csv",
-    .description = "one job per row, times in seconds from the scenario's start",
-    .columns = columns,
-    .records = {.estimate = true, .user = true, .group = true, .priority = true, .placement = true, .end = true}};
+constexpr job_trace_format format{.name = "jobs-csv",
+                                  .description = "one job per row, times in seconds from the scenario's start",
+                                  .columns = columns,
+                                  .records = {.estimate = true,
+                                              .user = true,
+                                              .group = true,
+                                              .priority = true,
+                                              .placement = true,
+                                              .end = true,
+                                              .links = true}};
 
 class jobs_csv final : public csv_trace {
 public:
     explicit jobs_csv(const job_trace_options& options)
-        : csv_trace(options, format, submit_s, time_origin::scenario_start) {}
+        : csv_trace(options, format, submit_s, time_origin::scenario_start),
+          has_links_(has(after) || has(after_any) || has(think_s) || has(array) || has(array_limit)) {}
 
     [[nodiscard]] bool records_endings() const override { return has(status); }
+    [[nodiscard]] bool records_links() const override { return has_links_; }
 
 private:
     bool read_row(workload::job_request& job, record_facts& facts) override {
@@ -77,7 +102,43 @@ private:
         if (!field(exclusive).empty()) job.placement.exclusive = field(exclusive) == "rack" || read_bool(exclusive);
         if (!field(spread).empty()) job.placement.spread = read_bool(spread);
         facts.end = ending_named(field(status));
+        if (has_links_) {
+            read_links(job);
+            facts.links = {field(after), field(after_any), field(think_s), field(array), field(array_limit)};
+        }
         return true;
+    }
+
+    void read_links(workload::job_request& job) {
+        using workload::dependency_kind;
+        for (const auto& [c, kind] :
+             {std::pair{after, dependency_kind::after_ok}, {after_any, dependency_kind::after_any}}) {
+            if (field(c).empty()) continue;
+            if (std::string fault = links_.add_dependencies(field(c), kind); !fault.empty())
+                fail(c, std::move(fault), "name jobs of rows above this one, or move the row down");
+        }
+        if (!field(think_s).empty()) {
+            const duration think = seconds(think_s);
+            if (think != duration{} && !links_.has_dependencies())
+                fail(think_s, "the job waits for no other", "name one in `after` or `after_any`, or give 0");
+            links_.set_think(think);
+        }
+        const std::uint32_t limit = field(array_limit).empty() ? 0 : read_limit();
+        if (limit != 0 && field(array).empty())
+            fail(array_limit, "the job is of no array", "name it in `array`, or leave this empty");
+        if (!field(array).empty()) {
+            if (const auto fault = links_.set_array(field(array), limit, job.row); !fault.empty())
+                fail(array_limit, std::string{fault}, "give all rows of an array one limit");
+        }
+        job.links = links_.take();
+        links_.name_row(field(job_name), job.row);
+    }
+
+    [[nodiscard]] std::uint32_t read_limit() const {
+        const auto [state, value] = parse_integer(field(array_limit));
+        if (state != decimal_status::ok || value < 1 || value > std::numeric_limits<std::uint32_t>::max())
+            fail(array_limit, "no number of tasks", "give a whole number from 1 up, or nothing");
+        return static_cast<std::uint32_t>(value);
     }
 
     [[nodiscard]] std::int32_t read_priority() const {
@@ -113,6 +174,9 @@ private:
         }
         return false;
     }
+
+    bool has_links_;
+    link_table links_;
 };
 
 }  // namespace

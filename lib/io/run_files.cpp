@@ -129,6 +129,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
     if (!sc.faults.outages.empty()) out["jobs"]["restarts"] = s.restarts;
+    if (s.held) out["jobs"]["held"] = *s.held;
     for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
     if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
     if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
@@ -381,12 +382,16 @@ void run_files::write_jobs(const sim::simulation& s) const {
     static constexpr std::array<std::string_view, 4> states{"unfinished", "finished", "rejected", "killed"};
     output_file file(folder_ / "jobs.csv");
     std::string& out = file.text();
-    out += "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s\n";
+    out += "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s";
+    out += s.has_links() ? ",eligible_s\n" : "\n";
     for (std::size_t i = 0; i != s.num_sources(); ++i) {
-        for (const sim::job_record& r : s.records(i)) {
+        const auto records = s.records(i);
+        for (std::size_t row = 0; row != records.size(); ++row) {
+            const sim::job_record& r = records[row];
             if (r.submit == sim::unset) continue;
+            const sim::job_times times = s.has_links() ? s.times(i, row) : sim::job_times{.submit = r.submit};
             append_name(out, r.name, r.name_is_text, s.source(i));
-            for (const instant t : {r.submit, r.first_start, r.finish}) {
+            for (const instant t : {times.submit, r.first_start, r.finish}) {
                 out += ',';
                 append_time(out, t);
             }
@@ -395,6 +400,10 @@ void run_files::write_jobs(const sim::simulation& s) const {
             append_gpu_seconds(out, gpu_time{ticks(r.useful)} * r.gpus);
             out += ',';
             append_gpu_seconds(out, gpu_time{ticks(r.lost)} * r.gpus);
+            if (s.has_links()) {
+                out += ',';
+                append_time(out, times.eligible);
+            }
             out += '\n';
             file.row_done();
         }

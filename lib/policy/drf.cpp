@@ -6,6 +6,7 @@
 
 #include <boost/intrusive/set.hpp>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 
@@ -47,6 +48,7 @@ struct owner : hook {
     amounts used{};
     fraction share{};
     std::uint64_t head_order = 0;  ///< of its first waiting job
+    std::size_t turn = 0;          ///< passed over in the last pass: how many actions came before
 };
 
 /// Least dominant share per weight first, then the one whose first job has waited longest.
@@ -111,6 +113,7 @@ public:
             if (!started && !skip_) break;
             waiting_.erase(waiting_.begin());
             if (!started) {
+                o.turn = p.actions().size();
                 passed_over_.push_back(&o);
                 continue;
             }
@@ -120,6 +123,27 @@ public:
             if (queues_.first(o.queue) != none<job_id>) wait(v, o);
         }
         for (owner* o : passed_over_) waiting_.insert(*o);
+    }
+
+    /// Only the first job of an owner has a turn: that of the owner in front, and if there is `skip`, of each.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const owner& mine = owners_[owner_of_[index(job)]];
+        const owner& front = *waiting_.begin();
+        const job_id first = queues_.first(skip_ ? mine.queue : front.queue);
+        const bool was_passed_over = std::find(passed_over_.begin(), passed_over_.end(), &mine) != passed_over_.end();
+        reason r =
+            seen_from_outside(v, job == first && was_passed_over ? free_before(v, p, mine.turn) : v.capacity.free, job);
+        if (job != first) {
+            // Behind the owner's own first job, or behind the owner in front.
+            r.what = obstacle::order;
+            r.blocker = first;
+        }
+        r.ahead = count_waiting(v, [&](job_id other) {
+            const owner& o = owners_[owner_of_[index(other)]];
+            return &o == &mine ? v[other].order < v[job].order
+                               : other == queues_.first(o.queue) && owner_order{}(o, mine);
+        });
+        return r;
     }
 
 private:

@@ -64,6 +64,17 @@ public:
         wake_up(v, p);
     }
 
+    /// What is in use belongs to its holders until the lease ends.
+    [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
+        reason r = seen_from_outside(v, v.capacity.free, job);
+        if (r.what != obstacle::unknown) r.what = obstacle::lease;
+        r.until = wanted_;
+        const std::uint64_t active = waiting_.size() + running_.size();
+        const bidder mine = bidder_of(v, job, active);
+        r.ahead = count_waiting(v, [&](job_id other) { return worse(bidder_of(v, other, active), mine); });
+        return r;
+    }
+
 private:
     /// Who may get GPUs. rho = shared / alone, but for a factor that is the same for all.
     struct bidder {
@@ -86,7 +97,7 @@ private:
     }
     static bool earlier(const bidder& a, const bidder& b) noexcept { return a.order < b.order; }
 
-    void add_bidder(const view& v, job_id job, std::uint64_t active) {
+    [[nodiscard]] static bidder bidder_of(const view& v, job_id job, std::uint64_t active) {
         const job_view& j = v[job];
         const auto ns = [](duration d) { return static_cast<std::uint64_t>(ticks(d)); };
         // A running job has been there since its submit and will be until its planned end.
@@ -98,8 +109,11 @@ private:
         if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
         const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
         const std::uint64_t gpus = std::max(v.capacity.usable_gpus(), j.demand.gpus * active);
-        bidders_.push_back({.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job});
-        least_gpus_ = std::min(least_gpus_, j.demand.gpus);
+        return {.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job};
+    }
+    void add_bidder(const view& v, job_id job, std::uint64_t active) {
+        bidders_.push_back(bidder_of(v, job, active));
+        least_gpus_ = std::min(least_gpus_, v[job].demand.gpus);
     }
 
     void call(const view& v, bool running_too) {

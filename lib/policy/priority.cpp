@@ -30,6 +30,30 @@ public:
         if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
     }
 
+    /// The head has no place, not even with all that it may preempt.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const job_id head = queue_.first().job;
+        const ranked_job mine = place_of(v, job);
+        fleet::free_index free = v.capacity.free;
+        for (const action& a : p.actions()) {
+            if (a.kind == action_kind::start && before(mine, place_of(v, a.job)))
+                free.give(v[a.job].demand, v.held(a.job));
+        }
+        reason r = seen_from_outside(v, free, job);
+        if (job != head && (!backfill_ || r.what == obstacle::unknown)) {
+            r.what = backfill_ ? obstacle::reservation : obstacle::order;
+            r.blocker = head;
+        }
+        if (backfill_ && (job == head || r.what == obstacle::reservation)) {
+            planned_space then;
+            std::vector<ranked_job> ends;
+            const std::uint64_t at = shadow(v, head, then, ends);
+            r.until = instant_of(at);
+        }
+        r.ahead = count_waiting(v, [&](job_id other) { return before(place_of(v, other), mine); });
+        return r;
+    }
+
 private:
     /// The running jobs of one priority.
     struct level {
@@ -142,31 +166,32 @@ private:
         return p.start(job);
     }
 
-    /// When the head, for which all that it may preempt counts as free, would fit; `then_` is what is free then.
-    [[nodiscard]] std::uint64_t find_shadow(const view& v, job_id head) {
+    /// When the head, for which all that it may preempt counts as free, would fit; `then` is what is free then.
+    [[nodiscard]] std::uint64_t shadow(const view& v, job_id head, planned_space& then,
+                                       std::vector<ranked_job>& ends) const {
         const std::int64_t limit = below(v, head);
-        then_.begin(v);
-        ends_.clear();
+        then.begin(v);
+        ends.clear();
         for (const level& l : levels_) {
             for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
                 if (l.priority <= limit)
-                    then_.give(v[job].demand, v.held(job));
+                    then.give(v[job].demand, v.held(job));
                 else
-                    ends_.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
+                    ends.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
             }
         }
         for (const fleet::closing& c : v.capacity.closings) {
-            if (c.end > v.now) ends_.push_back({.key = static_cast<std::uint64_t>(ticks(c.end)), .job = none<job_id>});
+            if (c.end > v.now) ends.push_back({.key = static_cast<std::uint64_t>(ticks(c.end)), .job = none<job_id>});
         }
-        std::sort(ends_.begin(), ends_.end(), before);
+        std::sort(ends.begin(), ends.end(), before);
         const duration length = v.remaining_time(head);
-        for (std::size_t i = 0; i != ends_.size();) {
-            const std::uint64_t at = ends_[i].key;
-            for (; i != ends_.size() && ends_[i].key == at; ++i) {
-                if (ends_[i].job != none<job_id>) then_.give(v[ends_[i].job].demand, v.held(ends_[i].job));
+        for (std::size_t i = 0; i != ends.size();) {
+            const std::uint64_t at = ends[i].key;
+            for (; i != ends.size() && ends[i].key == at; ++i) {
+                if (ends[i].job != none<job_id>) then.give(v[ends[i].job].demand, v.held(ends[i].job));
             }
-            then_.look(v, instant_of(at), add_saturating(instant_of(at), length));
-            if (fits(v.place, then_.free(), v[head].demand)) return at;
+            then.look(v, instant_of(at), add_saturating(instant_of(at), length));
+            if (fits(v.place, then.free(), v[head].demand)) return at;
         }
         return ~std::uint64_t{0};
     }
@@ -175,7 +200,7 @@ private:
     /// may start, again and again, is the walk of the queue.
     void backfill(const view& v, plan& p) {
         const ranked_job head = queue_.first();
-        const std::uint64_t shadow_ns = find_shadow(v, head.job);
+        const std::uint64_t shadow_ns = shadow(v, head.job, then_, ends_);
         const auto window = [&v, shadow_ns](std::uint64_t length) {
             return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
         };

@@ -89,6 +89,10 @@ void check_workload(const std::vector<workload_entry>& workload, const reporter&
         const std::string path = "workload." + std::to_string(i) + '.';
         if (workload[i].trace && workload[i].trace->path.empty())
             report.fail(path + "trace.path", "is empty", {}, "write the name of a file");
+        if (workload[i].trace && workload[i].trace->dependencies && workload[i].trace->format != trace_format::swf)
+            report.fail(path + "trace.dependencies", "is for traces of the format swf",
+                        std::string{name_of_value(workload[i].trace->format)},
+                        "remove it; in jobs-csv the columns `after` and `after_any` name the jobs to wait for");
         if (workload[i].synthetic) check_synthetic(*workload[i].synthetic, path + "synthetic", report);
     }
 }

@@ -1,6 +1,7 @@
 #include "capacity_changes.hpp"
 #include "decision_meter.hpp"
 #include "feed.hpp"
+#include "holds.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -12,6 +13,8 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace ampacity::sim {
@@ -26,7 +29,15 @@ constexpr phase arrivals{2};
 constexpr phase control{3};
 constexpr phase samples{6};
 
-enum kind : std::uint8_t { job_ends, jobs_arrive, policy_wakes, take_sample, decision_comes, capacity_comes_or_goes };
+enum kind : std::uint8_t {
+    job_ends,
+    jobs_arrive,
+    policy_wakes,
+    take_sample,
+    decision_comes,
+    capacity_comes_or_goes,
+    held_enter
+};
 
 }  // namespace
 
@@ -78,6 +89,10 @@ public:
         switch (e.kind) {
             case job_ends: end(job_id{e.entity}, e.attempt); break;
             case jobs_arrive: arrive(); break;
+            case held_enter:
+                alarm_ = kernel::no_event;
+                arrive();
+                break;
             case policy_wakes:
                 wake_ = kernel::no_event;
                 policy_->on_tick(picture());
@@ -140,6 +155,7 @@ public:
         summary_ = summarise(records, fleet_.installed_gpus());
         summary_.simulated = end - start_of_time;
         summary_.reservations = changes_.results(end);
+        if (holds_) summary_.held = holds_->size();
         summary_.books = books_;
         fleet_.book(summary_.books);
         summary_.books.check();
@@ -149,6 +165,15 @@ public:
     [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
     [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
+
+    [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const {
+        const job_record& r = records_.at(source)[row];
+        const bool held = source < asked_.size() && row < asked_[source].size() && asked_[source][row] != unset;
+        if (!held) return {.submit = r.submit, .eligible = r.state == outcome::rejected ? unset : r.submit};
+        const instant asked = asked_[source][row];
+        return asked == never ? job_times{.submit = r.submit, .eligible = unset}
+                              : job_times{.submit = asked, .eligible = r.submit};
+    }
 
 private:
     friend class simulation;
@@ -196,7 +221,7 @@ private:
     decision_meter meter_;
     enum class decision : std::uint8_t { none, pending, due } decision_ = decision::none;
 
-    static constexpr unsigned row_bits = 48;
+    static constexpr unsigned row_bits = holds::row_bits;
 
     /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
     struct alignas(32) live_job {
@@ -274,18 +299,193 @@ private:
         return view_;
     }
 
-    /// All jobs that are submitted at this instant.
+    /// All jobs that are submitted at this instant, and those that were held until now.
     void arrive() {
         const instant now = kernel_.now();
+        bool any = false;
         while (!feed_.empty() && feed_.front().submit == now) {
-            submit(feed_.front());
+            if (holds_) enter_held(holds::key_of(feed_.which(), feed_.front().row));
+            ask(feed_.front());
             feed_.pop();
+            any = true;
         }
-        if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+        if (any && !feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
+        if (holds_) {
+            enter_held(~holds::key{0});
+            set_alarm();
+        }
         forget_changes();
     }
 
-    void submit(const workload::job_request& r) {
+    /// A source has a job for this instant.
+    void ask(const workload::job_request& r) {
+        if (r.links == nullptr) return submit(r, feed_.which());
+        ask_linked(r);
+    }
+
+    /// The same, of a job that may have to wait for others before it enters the queue.
+    [[gnu::noinline]] void ask_linked(workload::job_request r) {
+        if (!holds_) holds_ = std::make_unique<holds>();
+        r.source = static_cast<std::uint16_t>(feed_.which());
+        const auto key = holds::key_of(r.source, r.row);
+        if (never_fits(r)) return submit(r, r.source);
+        const auto ended = [this](holds::key k) { return ending_of(k); };
+        switch (holds_->submit(r, key, kernel_.now(), ended)) {
+            case holds::answer::enters: submit(r, r.source); break;
+            case holds::answer::waits:
+                record(r, r.source);
+                asked_of(key) = never;
+                tell_held();
+                break;
+            case holds::answer::refused:
+                record(r, r.source);
+                refuse(r, holds_->because());
+                leave(key, outcome::rejected);
+                break;
+        }
+    }
+
+    /// Held jobs that enter now and stand before `before` in file order.
+    void enter_held(holds::key before) {
+        while (auto job = holds_->next_entering(kernel_.now(), kernel_.rounds_processed(), before)) {
+            asked_of(job->self) = job->request.submit;
+            job->request.submit = kernel_.now();
+            submit(job->request, job->request.source);
+        }
+        tell_held();
+    }
+
+    /// A job has ended: others may have waited for it.
+    void leave(holds::key key, outcome how) {
+        const ending now{how, kernel_.now()};
+        if (how == outcome::rejected) refused_.emplace(key, now.at);
+        holds_->left(key, now, kernel_.rounds_processed());
+        while (const auto job = holds_->next_refused()) {
+            refuse(job->request, job->because);
+            refused_.emplace(job->self, now.at);
+            holds_->left(job->self, {outcome::rejected, now.at}, kernel_.rounds_processed());
+        }
+        tell_held();
+        set_alarm();
+    }
+
+    /// A job that never enters the queue, as another did not finish.
+    void refuse(const workload::job_request& r, holds::key because) {
+        const job_record& other = record_of_key(because);
+        record_of_key(holds::key_of(r.source, r.row)).state = outcome::rejected;
+        const std::string why = observers_.empty() ? std::string{}
+                                                   : "waits for job " + name_of(because) + " to finish, which was " +
+                                                         (other.state == outcome::killed ? "killed" : "rejected");
+        tell_submit(r, r.source, none<job_id>, demand_of(r), why);
+    }
+
+    /// How and when a job has ended, if it has.
+    [[nodiscard]] std::optional<ending> ending_of(holds::key key) const {
+        const auto rows = records_[key >> holds::row_bits].span();
+        const std::uint64_t row = key & holds::row_mask;
+        if (row >= rows.size() || rows[row].submit == unset || rows[row].state == outcome::unfinished)
+            return std::nullopt;
+        if (rows[row].state != outcome::rejected) return ending{rows[row].state, rows[row].finish};
+        const auto at = refused_.find(key);
+        return ending{outcome::rejected, at != refused_.end() ? at->second : rows[row].submit};
+    }
+
+    [[nodiscard]] job_record& record_of_key(holds::key key) {
+        return records_[key >> holds::row_bits][key & holds::row_mask];
+    }
+    [[nodiscard]] std::string name_of(holds::key key) {
+        const job_record& r = record_of_key(key);
+        return r.name_is_text ? std::string{feed_.source(key >> holds::row_bits).text(r.name)} : std::to_string(r.name);
+    }
+    [[nodiscard]] instant& asked_of(holds::key key) {
+        const std::size_t source = key >> holds::row_bits;
+        if (asked_.size() <= source) asked_.resize(feed_.num_sources());
+        asked_[source].grow_to((key & holds::row_mask) + 1, unset);
+        return asked_[source][key & holds::row_mask];
+    }
+
+    /// The next held job to enter is looked at when it is due.
+    void set_alarm() {
+        const instant next = holds_->next(kernel_.now());
+        if (next == never || (alarm_ != kernel::no_event && alarm_at_ == next)) return;
+        kernel_.cancel(alarm_);
+        alarm_at_ = next;
+        alarm_ = kernel_.schedule(next, arrivals, {.kind = held_enter});
+    }
+
+    /// What held jobs wait for, where that has changed.
+    void tell_held() {
+        if (!observers_.empty()) {
+            for (const std::uint32_t at : holds_->changed()) {
+                if (!holds_->holds_at(at)) continue;
+                const std::string reason = text_of(holds_->why_held(at, kernel_.now()));
+                const workload::job_request& r = holds_->request(at);
+                const job_event e{.at = kernel_.now(),
+                                  .source = r.source,
+                                  .name = r.name,
+                                  .name_is_text = r.name_is_text,
+                                  .where = {},
+                                  .gpus = r.gpus,
+                                  .user = r.user,
+                                  .reason = reason};
+                for (observer* o : observers_) o->on_hold(e);
+            }
+        }
+        holds_->forget_changes();
+    }
+
+    [[nodiscard]] std::string text_of(const holds::why& w) {
+        using kind = holds::why::kind;
+        if (w.what == kind::think) return "think time until " + format_ns_as_seconds(ticks(w.until)) + " s";
+        if (w.what == kind::array) {
+            return "as many tasks of its array are in the system as are allowed (" +
+                   std::to_string(w.links->array_limit) + ")";
+        }
+        std::uint64_t others = 0;
+        std::string out;
+        for (const workload::dependency& d : w.links->after) {
+            if (ending_of(holds::key_of(w.source, d.row))) continue;
+            if (!out.empty()) {
+                ++others;
+                continue;
+            }
+            out = "waits for job " + name_of_row(w.source, d.row) +
+                  (d.kind == workload::dependency_kind::after_ok ? " to finish" : " to end");
+        }
+        if (others != 0) out += ", and for " + std::to_string(others) + " more";
+        return out;
+    }
+    /// Also of a job that has not been submitted yet.
+    [[nodiscard]] std::string name_of_row(std::uint16_t source, std::uint64_t row) {
+        const auto rows = records_[source].span();
+        if (row >= rows.size() || rows[row].submit == unset) return "of row " + std::to_string(row);
+        return name_of(holds::key_of(source, row));
+    }
+
+    [[nodiscard]] static fleet::demand demand_of(const workload::job_request& r) noexcept {
+        return {.gpus = r.gpus,
+                .segment = r.placement.segment,
+                .within = r.placement.within,
+                .exclusive = r.placement.exclusive,
+                .spread = r.placement.spread};
+    }
+    [[nodiscard]] bool never_fits(const workload::job_request& r) const {
+        return r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), demand_of(r));
+    }
+
+    /// The job's record, from now on.
+    job_record& record(const workload::job_request& r, std::size_t source) {
+        AMPACITY_ASSERT(r.row >> row_bits == 0);
+        auto& records = records_[source];
+        records.grow_to(r.row + 1, {});
+        return records[r.row] = {.name = r.name,
+                                 .submit = r.submit,
+                                 .gpus = r.gpus,
+                                 .state = outcome::unfinished,
+                                 .name_is_text = r.name_is_text};
+    }
+
+    void submit(const workload::job_request& r, std::size_t source) {
         if (r.kind != workload::job_kind::rigid || r.gpus_min != r.gpus || r.gpus_max != r.gpus) {
             throw scenario_error({.where = {},
                                   .key = "workload",
@@ -293,23 +493,13 @@ private:
                                   .value = {},
                                   .remedy = "give kind rigid and equal GPU counts"});
         }
-        AMPACITY_ASSERT(r.row >> row_bits == 0);
-        auto& records = records_[feed_.which()];
-        records.grow_to(r.row + 1, {});
-        records[r.row] = {.name = r.name,
-                          .submit = r.submit,
-                          .gpus = r.gpus,
-                          .state = outcome::unfinished,
-                          .name_is_text = r.name_is_text};
-        const fleet::demand wanted{.gpus = r.gpus,
-                                   .segment = r.placement.segment,
-                                   .within = r.placement.within,
-                                   .exclusive = r.placement.exclusive,
-                                   .spread = r.placement.spread};
+        job_record& kept = record(r, source);
+        const fleet::demand wanted = demand_of(r);
         const std::uint64_t order = arrived_++;
-        if (r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), wanted)) {
-            records[r.row].state = outcome::rejected;
-            tell_submit(r, none<job_id>, wanted);
+        if (never_fits(r)) {
+            kept.state = outcome::rejected;
+            tell_submit(r, source, none<job_id>, wanted);
+            if (holds_) leave(holds::key_of(source, r.row), outcome::rejected);
             return;
         }
         const job_id job = new_row();
@@ -325,7 +515,7 @@ private:
                     .priority = r.priority,
                     .user = r.user,
                     .group = r.group};
-        live_jobs_[i] = {.work = r.work, .record = std::uint64_t{feed_.which()} << row_bits | r.row};
+        live_jobs_[i] = {.work = r.work, .record = holds::key_of(source, r.row)};
         if (costs_ != nullptr) {
             waste_.grow_to(i + 1, {});
             waste_[i] = {};
@@ -335,7 +525,7 @@ private:
             allowance_[i] = estimated ? r.estimate : duration::max();
         }
         ++live_;
-        tell_submit(r, job, wanted);
+        tell_submit(r, source, job, wanted);
         policy_->on_submit(picture(), job);
         changed_ = true;
     }
@@ -372,16 +562,20 @@ private:
         allocations_.release(j.held);
         j.held = {};
         j.state = policy::job_state::absent;
+        const holds::key key = live_jobs_[i].record;
         free(job);
         --live_;
         changed_ = true;
+        if (holds_) leave(key, killed ? outcome::killed : outcome::finished);
         forget_changes();
     }
 
     // --- nodes that leave and come back ----------------------------------------------------------------
 
     /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
-    [[nodiscard]] bool is_drained() const noexcept { return until_ == never && live_ == 0 && feed_.empty(); }
+    [[nodiscard]] bool is_drained() const noexcept {
+        return until_ == never && live_ == 0 && feed_.empty() && (!holds_ || holds_->size() == 0);
+    }
 
     void forget_changes() {
         if (changes_.any() && is_drained()) kernel_.cancel(std::exchange(next_change_, kernel::no_event));
@@ -552,11 +746,14 @@ private:
                 .user = seen_[i].user};
     }
 
-    void tell_submit(const workload::job_request& r, job_id job, fleet::demand wanted) {
+    /// `why` says why it is rejected, if not because it never has a place.
+    void tell_submit(const workload::job_request& r, std::size_t source, job_id job, fleet::demand wanted,
+                     std::string_view why = {}) {
         if (observers_.empty()) return;
-        const std::string reason = job == none<job_id> ? policy::why_never(fleet_.empty(), wanted) : std::string{};
-        const job_event e{.at = r.submit,
-                          .source = static_cast<std::uint16_t>(feed_.which()),
+        std::string reason{why};
+        if (job == none<job_id> && why.empty()) reason = policy::why_never(fleet_.empty(), wanted);
+        const job_event e{.at = kernel_.now(),
+                          .source = static_cast<std::uint16_t>(source),
                           .name = r.name,
                           .name_is_text = r.name_is_text,
                           .where = {},
@@ -616,8 +813,11 @@ private:
             for (observer* o : observers_) o->on_reject(e);
         }
         close(job, outcome::rejected, unset);
+        const holds::key key = live_jobs_[index(job)].record;
         free(job);
         --live_;
+        refused_.emplace(key, kernel_.now());
+        if (holds_) leave(key, outcome::rejected);
         forget_changes();
     }
 
@@ -664,6 +864,11 @@ private:
     kernel::event_handle wake_ = kernel::no_event;
     kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
+    std::unique_ptr<holds> holds_;                     // from the first job with links on
+    std::unordered_map<holds::key, instant> refused_;  // when, of jobs that were rejected after their submit
+    std::vector<pod_vector<instant>> asked_;  // by source, by row: submit of a job that was held; `never` while it is
+    kernel::event_handle alarm_ = kernel::no_event;
+    instant alarm_at_ = never;
     bool changed_ = false;
     bool closed_ = false;
     ledger books_;
@@ -693,6 +898,8 @@ double simulation::reading_s() const noexcept { return model_->feed_.reading_s()
 const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
 std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }
 const summary& simulation::results() { return model_->results(); }
+bool simulation::has_links() const noexcept { return model_->holds_ != nullptr; }
+job_times simulation::times(std::size_t source, std::uint64_t row) const { return model_->times(source, row); }
 std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source).span(); }
 
 }  // namespace ampacity::sim

@@ -51,6 +51,7 @@ std::vector<outcome> outcomes_of(const sim::simulation& s, const start_recorder&
         }
         if (r.first_start != sim::unset) o.first_start_ns = ticks(r.first_start);
         if (r.finish != sim::unset) o.finish_ns = ticks(r.finish);
+        if (const auto t = s.times(0, i); t.eligible != sim::unset) o.entered_ns = ticks(t.eligible);
         o.preemptions = r.preemptions;
         o.restarts = r.restarts;
         o.useful_gpu_ns = int128{ticks(r.useful)} * r.gpus;

@@ -2,13 +2,41 @@
 
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/workload/links.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <utility>
 
 namespace ampacity::test {
 namespace {
+
+/// The ties of jobs as the engine is told them; requests point into it.
+class links_of {
+public:
+    explicit links_of(const std::vector<naive::job>& jobs) {
+        for (const naive::job& j : jobs) {
+            std::vector<workload::dependency>& after = after_.emplace_back();
+            for (const naive::tie& t : j.after) {
+                after.push_back({.row = t.job,
+                                 .kind = t.must_finish ? workload::dependency_kind::after_ok
+                                                       : workload::dependency_kind::after_any});
+            }
+            links_.push_back(
+                {.after = after, .think = duration{j.think_ns}, .array = j.array, .array_limit = j.array_limit});
+        }
+    }
+    void tie(std::vector<workload::job_request>& requests) const {
+        for (std::size_t i = 0; i != requests.size(); ++i) {
+            if (!links_[i].after.empty() || links_[i].array != 0) requests[i].links = &links_[i];
+        }
+    }
+
+private:
+    std::deque<std::vector<workload::dependency>> after_;
+    std::deque<workload::job_links> links_;
+};
 
 /// As many names as the jobs have numbers for.
 std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
@@ -54,8 +82,11 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
                  .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
+    const links_of links(jobs);
+    auto asked = requests(jobs);
+    links.tie(asked);
     p.sources.push_back(
-        std::make_unique<workload::vector_source>(requests(jobs), how.names.empty() ? names_of(jobs) : how.names));
+        std::make_unique<workload::vector_source>(std::move(asked), how.names.empty() ? names_of(jobs) : how.names));
     for (const naive::leave& l : where.leaves) {
         std::vector<node_id> nodes;
         for (const std::uint32_t n : l.nodes) nodes.push_back(node_id{n});

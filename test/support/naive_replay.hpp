@@ -19,6 +19,12 @@
 
 namespace naive {
 
+/// Another job that must have ended, by its place in the file.
+struct tie {
+    std::size_t job = 0;
+    bool must_finish = true;
+};
+
 /// One line of the trace. File order is vector order; submits need not be sorted.
 struct job {
     std::int64_t submit_ns = 0;
@@ -33,6 +39,11 @@ struct job {
     std::uint32_t segment = 0;                        ///< nodes; 0: none
     ampacity::scope within = ampacity::scope::fleet;  ///< holds all of it
     bool exclusive = false;                           ///< no other job in its racks
+    // Ties to other jobs:
+    std::vector<tie> after{};
+    std::int64_t think_ns = 0;
+    std::uint32_t array = 0;        ///< 0: none
+    std::uint32_t array_limit = 0;  ///< 0: none
 };
 
 /// A rack; blocks and sites are numbered from 0 in the order of the racks.
@@ -123,6 +134,7 @@ struct outcome {
     ampacity::int128 lost_gpu_ns = 0;
     ampacity::int128 checkpoint_gpu_ns = 0;  ///< of a killed job all its time is lost
     ampacity::int128 restart_gpu_ns = 0;
+    std::optional<std::int64_t> entered_ns{};  ///< the queue; absent for rejected jobs
 };
 
 /// Replays the jobs; outcomes are in the order of `jobs`.

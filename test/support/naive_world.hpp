@@ -9,6 +9,7 @@
 #include "support/naive_leaves.hpp"
 #include "support/naive_racks.hpp"
 #include "support/naive_replay.hpp"
+#include "support/naive_ties.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -22,27 +23,6 @@ namespace naive {
 
 using ampacity::int128;
 
-enum class phase { to_come, queued, running, over };
-
-/// One job and where it stands.
-struct entry {
-    std::size_t index = 0;  ///< file order
-    job in{};
-    phase at = phase::to_come;
-    std::int64_t run_start = 0;  ///< of the current run
-    std::uint64_t number = 0;    ///< of the current run, counting the runs of all jobs
-    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
-    std::int64_t kept = 0;       ///< their work that was not lost [ns]
-    std::int64_t lost = 0;       ///< and what else they went on [ns]
-    std::int64_t checkpoint = 0;
-    std::int64_t restart = 0;
-    placement where{};              ///< of the current run
-    bool has_failed = false;        ///< the last run did
-    std::int64_t stage = 0;         ///< las, gittins: as of the last round
-    std::int64_t predicted_ns = 0;  ///< qssf
-    outcome out{};
-};
-
 /// Free GPUs: a number on a pool, a mask per node on flat nodes; on racks what is taken.
 struct space {
     std::uint64_t pool_free = 0;
@@ -50,17 +30,10 @@ struct space {
     rack_space racks{};
 };
 
-class world {
+class world : protected tied_jobs {
 protected:
     world(const std::vector<job>& jobs, const fleet& where, const overheads& costs, bool enforce_estimate)
-        : fleet_(where), costs_(costs), enforce_estimate_(enforce_estimate) {
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            entry e;
-            e.index = i;
-            e.in = jobs[i];
-            jobs_.push_back(e);
-        }
-    }
+        : tied_jobs(jobs), fleet_(where), costs_(costs), enforce_estimate_(enforce_estimate) {}
     ~world() = default;
 
     bool is_pool() const { return fleet_.pool_gpus > 0; }
@@ -124,11 +97,6 @@ protected:
         return list;
     }
 
-    static bool came_before(const entry* a, const entry* b) {
-        if (a->in.submit_ns != b->in.submit_ns) return a->in.submit_ns < b->in.submit_ns;
-        return a->index < b->index;
-    }
-
     // ---- a job's numbers
 
     std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
@@ -170,10 +138,13 @@ protected:
     /// The next arrival or end.
     std::optional<std::int64_t> next_of_jobs() const {
         std::optional<std::int64_t> next;
-        for (const entry& e : jobs_) {
-            if (e.at != phase::to_come && e.at != phase::running) continue;
-            const std::int64_t t = e.at == phase::to_come ? e.in.submit_ns : end_of_run(e);
+        const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
+        };
+        for (const entry& e : jobs_) {
+            if (e.at == phase::running) consider(end_of_run(e));
+            if (e.at != phase::to_come) continue;
+            if (const auto t = next_look(e)) consider(*t);
         }
         // What happens to nodes when no job is there any more is of no interest.
         const bool anyone = std::any_of(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at != phase::over; });
@@ -185,6 +156,7 @@ protected:
     /// Ends the runs that end now, in the order in which they began; `f` sees each just before. True if there were any.
     template <class F>
     bool end_jobs(F f) {
+        begin_round();
         std::vector<entry*> ending;
         for (entry* e : in(phase::running))
             if (end_of_run(*e) == now_) ending.push_back(e);
@@ -193,14 +165,14 @@ protected:
             f(*e);
             const bool killed = will_be_killed(*e);
             book_run(*e, false, false);
-            e->at = phase::over;
+            set_over(*e, killed ? state::killed : state::finished);
             e->out.finish_ns = now_;
-            e->out.st = killed ? state::killed : state::finished;
             if (killed)
                 e->out.lost_gpu_ns = int128{e->ran} * static_cast<int128>(e->in.gpus);
             else
                 book_job(*e);
         }
+        reject_broken();
         return !ending.empty();
     }
 
@@ -209,13 +181,21 @@ protected:
     bool admit_jobs(F f) {
         bool any = false;
         for (entry& e : jobs_) {
-            if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
-            if (e.in.gpus == 0 || !place(whole_fleet(), e)) {
-                e.at = phase::over;
-                e.out.st = state::rejected;
-                continue;
+            if (e.at != phase::to_come) continue;
+            if (e.asked) {
+                if (!comes_now(e)) continue;
+            } else {
+                if (e.in.submit_ns != now_) continue;
+                if (e.in.gpus == 0 || !place(whole_fleet(), e)) {
+                    e.asked = true;
+                    set_over(e, state::rejected);
+                    reject_broken();
+                    continue;
+                }
+                if (!comes_at_submit(e)) continue;
             }
-            e.at = phase::queued;
+            if (!has_place_in_array(e)) continue;
+            enter(e);
             f(e);
             any = true;
         }
@@ -350,8 +330,6 @@ protected:
     overheads costs_;
     bool enforce_estimate_;
     bool runs_into_closings_ = false;  ///< jobs are put where nodes are planned to leave
-    std::vector<entry> jobs_{};
-    std::int64_t now_ = 0;
 
 private:
     void book_run(entry& e, bool loses, bool fails) const {

@@ -29,17 +29,19 @@ enum class obstacle : std::uint8_t {
     unchanged,    ///< no decision was made: what kept it at the last one still does
     closing,      ///< it fits, but is planned to run beyond `until`, when nodes that it needs close
     unknown,      ///< it fits, and its policy says no more
+    quota,        ///< it does not fit, and as its group would exceed its quota it may take GPUs from nobody
+    lease,        ///< it does not fit; GPUs in use are offered again at `until`, to whoever is worst off then
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 8> obstacle_names{"gpus",  "placement", "order",   "reservation",
-                                                                "round", "unchanged", "closing", "unknown"};
+inline constexpr std::array<std::string_view, 10> obstacle_names{
+    "gpus", "placement", "order", "reservation", "round", "unchanged", "closing", "unknown", "quota", "lease"};
 
 /// Why a job waits after a pass.
 struct reason {
     obstacle what = obstacle::unknown;
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
-    /// round: the next one; `never` where nothing is planned.
+    /// round: the next one; lease: its end; `never` where nothing is planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
@@ -76,6 +78,18 @@ inline void look_for_closing(const view& v, job_id job, reason& r) {
     fleet::free_index free = v.capacity.free;
     for (const action& a : p.actions()) {
         if (a.kind == action_kind::start && v[a.job].order > v[job].order) free.give(v[a.job].demand, v.held(a.job));
+    }
+    return free;
+}
+
+/// What was free before the action of that number was proposed: it and those after it are taken back.
+[[nodiscard]] inline fleet::free_index free_before(const view& v, const plan& p, std::size_t action) {
+    fleet::free_index free = v.capacity.free;
+    const auto actions = p.actions();
+    for (std::size_t i = actions.size(); i-- > action;) {
+        const auto& a = actions[i];
+        if (a.kind == action_kind::start) free.give(v[a.job].demand, v.held(a.job));
+        if (a.kind == action_kind::preempt) free.take(v[a.job].demand, v.allocations.shares(a.before));
     }
     return free;
 }

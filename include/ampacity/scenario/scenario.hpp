@@ -155,6 +155,7 @@ struct job_trace {
     trace_format format = trace_format::jobs_csv;
     duration reorder = std::chrono::hours{1};
     alignment align = alignment::first;
+    bool dependencies = false;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -173,6 +174,10 @@ struct job_trace {
                .doc = "time 0 of a published format: its first kept submit, or the date `start` (swf: dates are "
                       "UnixStartTime of the header + submit; alibaba-openb has no dates, its times "
                       "then count from `start`, as those of jobs-csv always do)"});
+        visit(&job_trace::dependencies,
+              {.key = "dependencies",
+               .doc = "swf: a job arrives no earlier than the end of its preceding job (field 17) + think time (field "
+                      "18); jobs-csv has columns of its own for that, which always hold"});
     }
     friend bool operator==(const job_trace&, const job_trace&) = default;
 };

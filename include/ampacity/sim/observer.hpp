@@ -30,11 +30,11 @@ struct job_event {
     bool name_is_text = false;
     std::uint32_t attempt = 0;                  ///< of the run that begins or ends, from 1; 0 where none does
     std::span<const fleet::gpu_share> where{};  ///< of that run; empty on a pool
-    job_id job = none<job_id>;                  ///< names the job until it leaves; none if it was rejected on arrival
+    job_id job = none<job_id>;  ///< names the job until it leaves; none if it is held or was rejected on arrival
     std::uint32_t gpus = 0;
     std::uint32_t user = 0;     ///< text index, 0 = none
     instant since{};            ///< start of the run that ends
-    std::string_view reason{};  ///< of a rejection: why, for people; valid during the call
+    std::string_view reason{};  ///< of a rejection or a hold: why, for people; valid during the call
 };
 /// The event of a start.
 using job_start = job_event;
@@ -59,6 +59,10 @@ public:
     observer(const observer&) = delete;
     observer& operator=(const observer&) = delete;
     virtual ~observer() = default;
+    /// A job waits for others, and is not in the queue; `reason` says for which. Before `on_submit`, and again when
+    /// that changes.
+    virtual void on_hold(const job_event&) {}
+    /// A job enters the queue, or is rejected instead.
     virtual void on_submit(const job_event&) {}
     /// After `on_submit`, at once or later, instead of a start.
     virtual void on_reject(const job_event&) {}

@@ -26,7 +26,7 @@ inline constexpr instant unset = instant::min();
 /// One job of the input, for good. 64 bytes.
 struct alignas(64) job_record {
     std::int64_t name = 0;   ///< the file's job_id, or an index into the source's texts
-    instant submit = unset;  ///< unset: a row that the run ended before
+    instant submit = unset;  ///< when it entered the queue, or may still; unset: a row that the run ended before
     instant first_start = unset;
     instant finish = unset;  ///< of a finished or killed job
     duration useful{};       ///< wall time of kept work [ns per GPU]
@@ -58,6 +58,7 @@ struct reservation_result {
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
     std::uint64_t restarts = 0;                            ///< of jobs whose nodes failed
+    std::optional<std::uint64_t> held{};                   ///< of the unfinished: not in the queue; only with links
     duration simulated{};                                  ///< end of the run
     std::optional<distribution_summary> jct_s;             ///< finish - submit [s]
     std::optional<distribution_summary> wait_s;            ///< first start - submit [s]

@@ -73,6 +73,13 @@ enum class status : std::uint8_t {
     paused,  ///< there is more to do
 };
 
+/// When a job was submitted, and when it entered the queue: what its wait and JCT count from. The same unless it waited
+/// for other jobs first.
+struct job_times {
+    instant submit = unset;
+    instant eligible = unset;  ///< unset: never, or it was rejected at its submit
+};
+
 class simulation {
 public:
     /// \throws data_error if a source cannot be read
@@ -111,6 +118,10 @@ public:
     const summary& results();
     /// Records of one source in file order. \pre results() was called
     [[nodiscard]] std::span<const job_record> records(std::size_t source) const;
+    /// Whether any job so far has had links to others.
+    [[nodiscard]] bool has_links() const noexcept;
+    /// Of the job of that row of `records`.
+    [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const;
 
 private:
     class model;

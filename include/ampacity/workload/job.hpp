@@ -41,6 +41,8 @@ struct accelerator_speed {
 /// No value was given.
 inline constexpr duration no_estimate = duration::min();
 
+struct job_links;
+
 /// A request to run a job.
 struct job_request {
     std::uint64_t row = 0;            ///< position in its file, from 0, counting the rows that were kept
@@ -58,7 +60,8 @@ struct job_request {
     job_kind kind = job_kind::rigid;
     bool name_is_text = false;  ///< `name` is an index into the source's `names`
     placement_constraint placement{};
-    accelerator_speed accelerator{};  ///< allowed type and its speed (one pair until fleets are mixed)
+    accelerator_speed accelerator{};   ///< allowed type and its speed (one pair until fleets are mixed)
+    const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };
 
 static_assert(sizeof(job_request) <= 128);
