@@ -13,6 +13,7 @@ constexpr std::array table{
     metric{"jobs.killed", "", "jobs stopped at their estimate (enforce_estimate)"},
     metric{"jobs.unfinished", "", "jobs that ran or waited at the end of the run"},
     metric{"jobs.preemptions", "", "times that a running job lost its GPUs to another"},
+    metric{"jobs.resizes", "", "times that a running job got another number of GPUs; absent without elastic jobs"},
     metric{"jobs.skipped.no_gpus", "", "records of traces that are no jobs: without GPUs; absent where there are none"},
     metric{"jobs.skipped.no_run_time", "", "the same: without a run time"},
     metric{"jobs.skipped.shared_gpu", "", "the same: a share of a GPU"},
@@ -38,7 +39,7 @@ constexpr std::array table{
     metric{"gpu_hours.useful", "GPU-h", "time of work that was kept"},
     metric{"gpu_hours.lost", "GPU-h", "time of work that was thrown away"},
     metric{"gpu_hours.checkpoint", "GPU-h", "time of writing checkpoints; absent where that takes none"},
-    metric{"gpu_hours.restart", "GPU-h", "time of restarts after preemptions; absent where they take none"},
+    metric{"gpu_hours.restart", "GPU-h", "time of restarts after preemptions and resizes; absent where they take none"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
 };
 

@@ -202,7 +202,7 @@ TEST_CASE("a policy of a plug-in that breaks the rules ends the run with status 
         {"count", {"job number 0 by arrival", "it needs 2 GPUs and was given 8"}},
         {"no_node", {"job number 0 by arrival", "node 77 does not exist"}},
         {"past", {"wake_at 0 s is not after now"}},
-        {"resize", {"proposed 'resize'"}},
+        {"resize", {"job number 0 by arrival", "cannot resize it: it is not running"}},
     };
     for (const auto& [how, texts] : expected) {
         INFO(how);
@@ -260,7 +260,7 @@ TEST_CASE("a source of a plug-in that yields what cannot be ends the run with st
         {"work", "its duration is out of range"},
         {"estimate", "its estimate is out of range"},
         {"gpus", "it asks for too many GPUs"},
-        {"elastic", "it is not rigid"},
+        {"elastic", "its numbers of GPUs do not go together"},
         {"speed", "its speed is out of range"},
         {"text", "threw an exception from text"},
     };

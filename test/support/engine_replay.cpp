@@ -19,6 +19,8 @@ std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
     return out;
 }
 
+}  // namespace
+
 fleet::fleet_state fleet_of(const naive::fleet& where) {
     if (where.pool_gpus != 0) return fleet::fleet_state::pool(where.pool_gpus);
     if (where.racks.empty()) return fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node);
@@ -32,8 +34,6 @@ fleet::fleet_state fleet_of(const naive::fleet& where) {
     }
     return fleet::fleet_state::racks(std::move(racks), where.gpus_per_node);
 }
-
-}  // namespace
 
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
     std::vector<workload::job_request> out;

@@ -6,6 +6,7 @@
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/run_costs.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/workload/job.hpp>
 
@@ -31,6 +32,9 @@ struct engine_options {
 
 /// The jobs as a source gives them; a job's name is its row.
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
+
+/// The same fleet, with nobody on it.
+fleet::fleet_state fleet_of(const naive::fleet& where);
 
 /// Replays the jobs; outcomes are in the order of `jobs`. The books
 /// are checked, and copied to `books` if given.

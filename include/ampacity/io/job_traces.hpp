@@ -54,8 +54,9 @@ struct recorded_columns {
     bool group = false;
     bool priority = false;
     bool placement = false;
-    bool wait = false;  ///< time between submit and start
-    bool end = false;   ///< how it ended
+    bool wait = false;     ///< time between submit and start
+    bool end = false;      ///< how it ended
+    bool elastic = false;  ///< a range of GPUs
 };
 
 /// A format that `open_job_trace` reads.

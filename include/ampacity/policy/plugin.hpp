@@ -193,6 +193,10 @@ inline bool notify(void* self, notification what, const policy::view& v, job_id 
     });
 }
 
+inline bool chooses_gpus(const void* self, bool& chooses, failure& out) noexcept {
+    return guarded(out, [&] { chooses = static_cast<const policy::policy*>(self)->chooses_gpus(); });
+}
+
 inline bool place(const void* self, const fleet::free_index& free, fleet::demand wanted,
                   std::vector<fleet::gpu_share>& to, bool& found, failure& out) noexcept {
     return guarded(out, [&] { found = static_cast<const policy::placer*>(self)->place(free, wanted, to); });
@@ -236,12 +240,13 @@ constexpr part source(const char* name, const char* meaning) {
 /// The table of a plug-in with these parts.
 template <std::size_t N>
 constexpr table make_table(const part (&parts)[N]) {
-    return {.abi = abi.text,
-            .parts = parts,
-            .num_parts = N,
-            .policy = {detail::decide, detail::notify, detail::destroy<::ampacity::policy::policy>},
-            .placer = {detail::place, detail::fits, detail::destroy<::ampacity::policy::placer>},
-            .source = {detail::next, detail::progress, detail::text, detail::destroy<workload::job_source>}};
+    return {
+        .abi = abi.text,
+        .parts = parts,
+        .num_parts = N,
+        .policy = {detail::decide, detail::notify, detail::chooses_gpus, detail::destroy<::ampacity::policy::policy>},
+        .placer = {detail::place, detail::fits, detail::destroy<::ampacity::policy::placer>},
+        .source = {detail::next, detail::progress, detail::text, detail::destroy<workload::job_source>}};
 }
 
 }  // namespace ampacity::plugin

@@ -41,6 +41,7 @@ struct reason {
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
+    std::uint32_t gpus = 0;       ///< that it waits for; 0: those of its demand
 };
 
 /// What can be told without knowing the rule: too few GPUs, no place, or `unknown` if it fits.

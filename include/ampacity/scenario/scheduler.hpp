@@ -285,14 +285,59 @@ struct drf_options {
     friend bool operator==(const drf_options&, const drf_options&) = default;
 };
 
+/// Which numbers of GPUs `elastic` gives a job between its smallest and its largest.
+enum class gpu_steps : std::uint8_t { any, powers_of_two, whole_nodes };
+
+template <>
+struct names<gpu_steps> {
+    static constexpr std::array known{named<gpu_steps>{gpu_steps::any, "any"},
+                                      named<gpu_steps>{gpu_steps::powers_of_two, "powers-of-two"},
+                                      named<gpu_steps>{gpu_steps::whole_nodes, "whole-nodes"}};
+};
+
+/// Which mean of the speeds of jobs `elastic` makes large.
+enum class speed_mean : std::uint8_t { harmonic, arithmetic };
+
+template <>
+struct names<speed_mean> {
+    static constexpr std::array known{named<speed_mean>{speed_mean::harmonic, "harmonic"},
+                                      named<speed_mean>{speed_mean::arithmetic, "arithmetic"}};
+};
+
+/// Options of `elastic`.
+struct elastic_options {
+    gpu_steps steps = gpu_steps::any;
+    speed_mean mean = speed_mean::harmonic;
+    duration interval{};
+    bool skip = false;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&elastic_options::steps,
+              {.key = "steps", .doc = "numbers of GPUs that a job may have between its smallest and its largest"});
+        visit(&elastic_options::mean,
+              {.key = "mean", .doc = "the mean of the jobs' speeds that is made as large as can be"});
+        visit(&elastic_options::interval,
+              {.key = "interval",
+               .doc = "running jobs are resized at the multiples of this time only; 0: whenever something changes",
+               .example = "\"60 s\"",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&elastic_options::skip,
+              {.key = "skip", .doc = "jobs behind one that does not fit may start, instead of waiting for it"});
+    }
+    friend bool operator==(const elastic_options&, const elastic_options&) = default;
+};
+
 /// The longest that a checkpoint or a restart may take.
 inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
 
-/// What preempting a job costs.
+/// What preempting a job, and resizing an elastic one, costs.
 struct preemption {
     std::optional<duration> checkpoint_interval{};
     duration checkpoint{};
     duration restart{};
+    duration resize{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -315,6 +360,12 @@ struct preemption {
                                      .example = "\"60 s\"",
                                      .min = duration::zero(),
                                      .max = max_overhead});
+        visit(&preemption::resize,
+              {.key = "resize",
+               .doc = "time without work after an elastic job has got another number of GPUs; it keeps its progress",
+               .example = "\"30 s\"",
+               .min = duration::zero(),
+               .max = max_overhead});
     }
     friend bool operator==(const preemption&, const preemption&) = default;
 };
@@ -337,6 +388,7 @@ struct scheduler {
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
+    elastic_options elastic{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -350,8 +402,9 @@ struct scheduler {
                                    .example = "easy"});
         visit(&scheduler::placer,
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
-        visit(&scheduler::preemption,
-              {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
+        visit(&scheduler::preemption, {.key = "preemption",
+                                       .doc = "what preempting or resizing a job costs it",
+                                       .example = "{ restart: \"60 s\" }"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
@@ -365,6 +418,7 @@ struct scheduler {
         visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
+        visit(&scheduler::elastic, {.key = "elastic", .doc = "options of the policy elastic"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

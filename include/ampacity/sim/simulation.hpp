@@ -92,6 +92,8 @@ public:
     const summary& results();
     /// Records of one source in file order. \pre results() was called
     [[nodiscard]] std::span<const job_record> records(std::size_t source) const;
+    /// The same, with what only elastic jobs have. \pre results() was called
+    [[nodiscard]] source_records all_records(std::size_t source) const;
 
 private:
     class model;
