@@ -5,10 +5,12 @@
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/rate_profile.hpp>
+#include <ampacity/workload/scaling.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 using namespace ampacity;
@@ -23,6 +25,10 @@ void workload_example() {
     std::array<workload::job_request, 4> batch;
     require(listed.next(batch) == 2 && batch[0].name == 2 && batch[1].row == 0, "sorted, rows by position");
     require(listed.next(batch) == 0, "exhausted");
+
+    // An elastic job of which a fifth is serial, which prefers 4 GPUs: on 1 of them it takes 2.5 times as long.
+    require(workload::amdahl_speed(0.2, 4, 4) == 1.0, "speed 1 is that of what it prefers");
+    require(std::abs(workload::amdahl_speed(0.2, 4, 1) - 0.4) < 1e-15, "Amdahl's law");
 
     // Jobs from distributions follow from the seed.
     workload::synthetic_source drawn(

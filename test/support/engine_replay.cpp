@@ -54,8 +54,10 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
                  .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
+    auto asked = requests(jobs);
+    if (how.change) std::for_each(asked.begin(), asked.end(), how.change);
     p.sources.push_back(
-        std::make_unique<workload::vector_source>(requests(jobs), how.names.empty() ? names_of(jobs) : how.names));
+        std::make_unique<workload::vector_source>(std::move(asked), how.names.empty() ? names_of(jobs) : how.names));
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));

@@ -11,6 +11,7 @@
 #include <ampacity/workload/job.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct engine_options {
     std::optional<std::int64_t> every_ns{};  ///< decides in rounds
     std::int64_t decision_ns = 0;
     std::int64_t decision_per_job_ns = 0;
+    std::function<void(workload::job_request&)> change{};  ///< of each job, before it is replayed
     std::vector<std::string> names{};  ///< what the numbers of users and groups stand for; none: for themselves
 };
 

@@ -5,7 +5,9 @@
 ///
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/preemption.hpp>
 
 #include <array>
 #include <chrono>
@@ -283,91 +285,6 @@ struct drf_options {
               {.key = "skip", .doc = "pass over those whose next job does not fit, instead of waiting for it"});
     }
     friend bool operator==(const drf_options&, const drf_options&) = default;
-};
-
-/// Which numbers of GPUs `elastic` gives a job between its smallest and its largest.
-enum class gpu_steps : std::uint8_t { any, powers_of_two, whole_nodes };
-
-template <>
-struct names<gpu_steps> {
-    static constexpr std::array known{named<gpu_steps>{gpu_steps::any, "any"},
-                                      named<gpu_steps>{gpu_steps::powers_of_two, "powers-of-two"},
-                                      named<gpu_steps>{gpu_steps::whole_nodes, "whole-nodes"}};
-};
-
-/// Which mean of the speeds of jobs `elastic` makes large.
-enum class speed_mean : std::uint8_t { harmonic, arithmetic };
-
-template <>
-struct names<speed_mean> {
-    static constexpr std::array known{named<speed_mean>{speed_mean::harmonic, "harmonic"},
-                                      named<speed_mean>{speed_mean::arithmetic, "arithmetic"}};
-};
-
-/// Options of `elastic`.
-struct elastic_options {
-    gpu_steps steps = gpu_steps::any;
-    speed_mean mean = speed_mean::harmonic;
-    duration interval{};
-    bool skip = false;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&elastic_options::steps,
-              {.key = "steps", .doc = "numbers of GPUs that a job may have between its smallest and its largest"});
-        visit(&elastic_options::mean,
-              {.key = "mean", .doc = "the mean of the jobs' speeds that is made as large as can be"});
-        visit(&elastic_options::interval,
-              {.key = "interval",
-               .doc = "running jobs are resized at the multiples of this time only; 0: whenever something changes",
-               .example = "\"60 s\"",
-               .min = duration::zero(),
-               .max = longest_input});
-        visit(&elastic_options::skip,
-              {.key = "skip", .doc = "jobs behind one that does not fit may start, instead of waiting for it"});
-    }
-    friend bool operator==(const elastic_options&, const elastic_options&) = default;
-};
-
-/// The longest that a checkpoint or a restart may take.
-inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
-
-/// What preempting a job, and resizing an elastic one, costs.
-struct preemption {
-    std::optional<duration> checkpoint_interval{};
-    duration checkpoint{};
-    duration restart{};
-    duration resize{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&preemption::checkpoint_interval,
-              {.key = "checkpoint_interval",
-               .doc = "work between two checkpoints, to the last of which a preempted job falls back; none: it keeps "
-                      "everything",
-               .example = "\"30 min\"",
-               .min = duration{1},
-               .max = longest_input,
-               .none = "none"});
-        visit(&preemption::checkpoint, {.key = "checkpoint",
-                                        .doc = "how long writing a checkpoint stops the job; without an interval, "
-                                               "once for each preemption",
-                                        .example = "\"20 s\"",
-                                        .min = duration::zero(),
-                                        .max = max_overhead});
-        visit(&preemption::restart, {.key = "restart",
-                                     .doc = "time without work at the beginning of a run after a preemption",
-                                     .example = "\"60 s\"",
-                                     .min = duration::zero(),
-                                     .max = max_overhead});
-        visit(&preemption::resize,
-              {.key = "resize",
-               .doc = "time without work after an elastic job has got another number of GPUs; it keeps its progress",
-               .example = "\"30 s\"",
-               .min = duration::zero(),
-               .max = max_overhead});
-    }
-    friend bool operator==(const preemption&, const preemption&) = default;
 };
 
 /// Who decides.

@@ -277,6 +277,26 @@ TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
           "`block`?");
 }
 
+TEST_CASE("synthetic jobs say on how many GPUs they run", "[scenario_file]") {
+    const std::string size = "{ gpus: 8, weight: 0.5 }";
+    const auto of = [&](const std::string& text) {
+        return with(size, "{ gpus: 8, weight: 0.5, elastic: " + text + " }");
+    };
+    const auto range =
+        *read(of("{ min: 2, max: 64, serial_fraction: 0.02 }")).value.workload[1].synthetic->gpus[1].elastic;
+    CHECK(range == scenario::elastic_range{.min = 2, .max = 64, .serial_fraction = 0.02});
+    const std::string at = "error: workload.1.synthetic.gpus.1.elastic";
+    CHECK(refusal(of("{ min: 0, max: 8 }")) == "s.yaml:13:75: " + at + ".min: too small (0); write at least 1");
+    CHECK(refusal(of("{ min: 9, max: 16 }")) == "s.yaml:13:75: " + at + ".min: above gpus (9); write at most 8");
+    CHECK(refusal(of("{ min: 1, max: 7 }")) == "s.yaml:13:83: " + at + ".max: below gpus (7); write at least 8");
+    CHECK(refusal(of("{ min: 1, max: 8388609 }")) ==
+          "s.yaml:13:83: " + at + ".max: more than 1048576 times gpus (8388609); write at most 8388608");
+    CHECK(refusal(of("{ min: 1, max: 9, serial_fraction: 1.5 }")) ==
+          "s.yaml:13:103: " + at + ".serial_fraction: too large (1.5); write at most 1");
+    CHECK(refusal(of("{ min: 1 }")).starts_with("s.yaml:13:68: " + at + ".max: required key is missing"));
+    CHECK(refusal(of("{ mni: 1, max: 8 }")).find("did you mean `min`?") != std::string::npos);
+}
+
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
     CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) ==
           "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
