@@ -113,10 +113,10 @@ TEST_CASE("with an interval running jobs keep what they have until its end") {
 TEST_CASE("equal shares of linear jobs are processor sharing: the mean sojourn is that of M/M/1, for any service") {
     // A job alone has all 240 GPUs; shares are equal to one GPU in 240 / n.
     constexpr std::uint32_t all = 240;
-    const double rho = 0.7;
+    const double rho = 0.6;
     const auto mean_of = [&](const auto& service, std::uint64_t seed) {
         std::vector<workload::job_request> jobs;
-        for (const customer& c : draw_poisson(rho, 1, service, 60'000, seed)) {
+        for (const customer& c : draw_poisson(rho, 1, service, 100'000, seed)) {
             auto r = elastic(0, 0, 1, all, all);
             r.submit = instant{duration{c.arrival_ns}};
             r.work = duration{c.service_ns};

@@ -75,7 +75,7 @@ TEST_CASE("a job that is resized is told in every file") {
     const auto files = here.read("out/jobs.csv") + here.read("out/summary.json");
     here.run_well();
     CHECK(here.read("out/jobs.csv") + here.read("out/summary.json") == files);
-    CHECK(contains(here.read("out/resolved.yaml"), "resize: 4 s"));
+    CHECK(contains(here.read("out/resolved.yaml"), "resize: \"4 s\""));
     here.run_well({"--set", "fleet={ pool_gpus: 16 }"});
     CHECK(contains(here.read("out/jobs.csv"), "a,0,0,66,8,finished,0,0,800,0\n"));
 }
@@ -162,4 +162,17 @@ TEST_CASE("synthetic jobs are elastic where their size says so") {
     here.run_well({"--policy", "round", "--set", "scheduler.round.policy=elastic"});
     CHECK(here.summary().number("jobs.resizes") > 10);
     CHECK(here.read("out/jobs.csv") != jobs);
+}
+
+TEST_CASE("the example of elastic jobs runs, and they wait less than rigid ones") {
+    const workspace here;
+    here.write("s.yaml", read_file(std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios/elastic.yaml"));
+    here.run_well();
+    const auto elastic = here.summary();
+    check_books(elastic);
+    CHECK(elastic.number("jobs.finished") == 5000);
+    CHECK(elastic.number("jobs.resizes") > 1000);
+    CHECK(elastic.number("gpu_hours.restart") > 0);
+    here.run_well({"--policy", "fifo-skip"});
+    CHECK(here.summary().number("jct_s.mean") > 2 * elastic.number("jct_s.mean"));
 }
