@@ -22,16 +22,6 @@ fraction exactly(double speed) {
     f.numerator = static_cast<int128>(speed);
     return f;
 }
-std::int64_t work_done(std::int64_t time, double speed) {
-    const fraction f = exactly(speed);
-    return static_cast<std::int64_t>((int128{time} * f.numerator) >> f.shift);
-}
-std::int64_t time_needed(std::int64_t work, double speed) {
-    const fraction f = exactly(speed);
-    const int128 scaled = int128{work} << f.shift;
-    return static_cast<std::int64_t>((scaled + f.numerator - 1) / f.numerator);
-}
-
 std::vector<job> without_ranges(const std::vector<elastic_job>& jobs) {
     std::vector<job> out;
     for (const elastic_job& j : jobs) out.push_back(j.what);
@@ -315,6 +305,16 @@ private:
 };
 
 }  // namespace
+
+std::int64_t work_done(std::int64_t time, double speed) {
+    const fraction f = exactly(speed);
+    return static_cast<std::int64_t>((int128{time} * f.numerator) >> f.shift);
+}
+std::int64_t time_needed(std::int64_t work, double speed) {
+    const fraction f = exactly(speed);
+    const int128 scaled = int128{work} << f.shift;
+    return static_cast<std::int64_t>((scaled + f.numerator - 1) / f.numerator);
+}
 
 std::string describe(const elastic_outcome& o) {
     const outcome& w = o.what;

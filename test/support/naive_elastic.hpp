@@ -45,6 +45,11 @@ struct elastic_outcome {
     std::vector<elastic_stretch> stretches{};
 };
 
+/// floor(time x speed), exactly.
+std::int64_t work_done(std::int64_t time, double speed);
+/// ceil(work / speed), exactly.
+std::int64_t time_needed(std::int64_t work, double speed);
+
 /// One line that differs where two outcomes differ.
 std::string describe(const elastic_outcome& o);
 
