@@ -6,10 +6,12 @@
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/links.hpp>
 #include <ampacity/workload/rate_profile.hpp>
+#include <ampacity/workload/scaling.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 using namespace ampacity;
@@ -30,6 +32,9 @@ void workload_example() {
     const workload::job_links links{.after = first, .think = 30s};
     late.links = &links;
     require(late.links->after[0].row == 0, "rows count from 0 within the source");
+    // An elastic job of which a fifth is serial, which prefers 4 GPUs: on 1 of them it takes 2.5 times as long.
+    require(workload::amdahl_speed(0.2, 4, 4) == 1.0, "speed 1 is that of what it prefers");
+    require(std::abs(workload::amdahl_speed(0.2, 4, 1) - 0.4) < 1e-15, "Amdahl's law");
 
     // Jobs from distributions follow from the seed.
     workload::synthetic_source drawn(

@@ -84,7 +84,7 @@ public:
     void on_start(const sim::job_start& e) override {
         if (is(e)) {
             end_wait(e.at);
-            story_.push_back({e.at, "started"});
+            story_.push_back({e.at, e.gpus == gpus_ ? "started" : "started on " + count_of_gpus(e.gpus)});
         } else {
             running_[e.job] = {.of = {e.source, e.name_is_text, e.name}, .gpus = e.gpus, .since = e.at};
         }
@@ -103,6 +103,17 @@ public:
         } else {
             leave(e.at, how == sim::run_end::killed ? "killed" : "finished");
         }
+    }
+    void on_resize(const sim::job_event& before, const sim::job_event& after) override {
+        if (is(after)) {
+            story_.push_back({after.at, fmt::format("resized from {} to {}", before.gpus, count_of_gpus(after.gpus))});
+            return;
+        }
+        const auto run = running_.find(after.job);
+        if (run == running_.end()) return;
+        if (waiting_since_) book(run->second, after.at);
+        run->second.gpus = after.gpus;
+        run->second.since = after.at;
     }
     /// The simulation has ended.
     void finish(instant end) {

@@ -51,9 +51,16 @@ void fleet_state::advance(instant now) {
 }
 
 void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
-    free_.take(wanted, shares);
+    if (troubles_.empty()) {
+        free_.take(wanted, shares);
+        unallocated(node_state::up) -= wanted.gpus;
+        return;
+    }
+    // A plan that is taken back gives GPUs to jobs that had them, of nodes that drain, too.
+    free_.occupy(wanted, shares);
     for (free_index& f : later_) f.occupy(wanted, shares);
-    unallocated(node_state::up) -= wanted.gpus;
+    for (const auto& s : shares)
+        unallocated(state_[index(s.node)]) -= static_cast<std::uint64_t>(std::popcount(s.gpus));
 }
 
 void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {

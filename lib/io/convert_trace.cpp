@@ -5,7 +5,9 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/convert_trace.hpp>
 
+#include <charconv>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -49,6 +51,7 @@ public:
         if (columns_.group) out += ",group";
         if (columns_.priority) out += ",priority";
         if (columns_.placement) out += ",segment,within,exclusive,spread";
+        if (columns_.elastic) out += ",gpus_min,gpus_max,serial_fraction";
         if (columns_.end) out += ",status";
         if (columns_.links) out += ",after,after_any,think_s,array,array_limit";
         return out += '\n';
@@ -76,6 +79,7 @@ public:
         }
         if (columns_.priority) out += ',' + std::to_string(job.priority);
         if (columns_.placement) append_placement(out, job.placement);
+        if (columns_.elastic) append_range(out, job);
         if (columns_.end) {
             out += ',';
             if (r.end != ending::unknown) out += ending_names[static_cast<std::size_t>(r.end)];
@@ -92,6 +96,18 @@ private:
         if (p.within != scope::fleet) out += scope_names[static_cast<std::size_t>(p.within)];
         out += p.exclusive ? ",rack," : ",,";
         out += p.spread ? "true" : "false";
+    }
+
+    static void append_range(std::string& out, const workload::job_request& job) {
+        if (job.gpus_min == job.gpus_max) {
+            out += ",,,";
+            return;
+        }
+        out += ',' + std::to_string(job.gpus_min) + ',' + std::to_string(job.gpus_max) + ',';
+        char digits[32];
+        const auto end =
+            std::to_chars(std::begin(digits), std::end(digits), job.serial_fraction, std::chars_format::fixed);
+        out.append(std::begin(digits), end.ptr);
     }
 
     const trace_source& source_;

@@ -30,7 +30,10 @@ enum column : std::size_t {
     after_any,
     think_s,
     array,
-    array_limit
+    array_limit,
+    gpus_min,
+    gpus_max,
+    serial_fraction
 };
 
 constexpr std::array columns{
@@ -64,8 +67,13 @@ constexpr std::array columns{
     trace_column{"array_limit", "",
                  "so many tasks of that array are in the queue or run at a time; as on its first row, or nothing",
                  column_use::optional},
+    trace_column{"gpus_min", "", "the fewest GPUs that the job can run on, 1 to `gpus`, where a policy may choose",
+                 column_use::optional},
+    trace_column{"gpus_max", "", "the most GPUs of use to it, at least `gpus`", column_use::optional},
+    trace_column{"serial_fraction", "", "of its work on one GPU, 0 to 1: what more GPUs do not make faster",
+                 column_use::optional},
 };
-static_assert(columns[array_limit].name == "array_limit" && columns.size() == array_limit + 1);
+static_assert(columns[serial_fraction].name == "serial_fraction" && columns.size() == serial_fraction + 1);
 
 constexpr job_trace_format format{.name = "jobs-csv",
                                   .description = "one job per row, times in seconds from the scenario's start",
@@ -76,7 +84,8 @@ constexpr job_trace_format format{.name = "jobs-csv",
                                               .priority = true,
                                               .placement = true,
                                               .end = true,
-                                              .links = true}};
+                                              .links = true,
+                                              .elastic = true}};
 
 class jobs_csv final : public csv_trace {
 public:
@@ -101,6 +110,7 @@ private:
         if (!field(within).empty()) job.placement.within = read_within();
         if (!field(exclusive).empty()) job.placement.exclusive = field(exclusive) == "rack" || read_bool(exclusive);
         if (!field(spread).empty()) job.placement.spread = read_bool(spread);
+        if (has(gpus_min) || has(gpus_max) || has(serial_fraction)) read_range(job);
         facts.end = ending_named(field(status));
         if (has_links_) {
             read_links(job);
@@ -149,6 +159,43 @@ private:
         if (state != decimal_status::ok)
             fail(priority, std::string{fault_of(state)}, "give a whole number from -2147483648 to 2147483647");
         return static_cast<std::int32_t>(value);
+    }
+
+    void read_range(workload::job_request& job) const {
+        if (!field(gpus_min).empty()) job.gpus_min = read_count(gpus_min, 1, job.gpus, job);
+        if (!field(gpus_max).empty()) {
+            const std::uint64_t most = std::min(workload::max_gpus_per_job, job.gpus * workload::max_scale_out);
+            job.gpus_max = read_count(gpus_max, job.gpus, most, job);
+        }
+        const double serial = field(serial_fraction).empty() ? 0.0 : read_share(serial_fraction);
+        if (job.gpus_min == job.gpus_max) return;
+        job.kind = workload::job_kind::elastic;
+        job.serial_fraction = serial;
+    }
+
+    /// 0 to 1, to 15 decimals.
+    [[nodiscard]] double read_share(column c) const {
+        constexpr std::int64_t whole = 1'000'000'000'000'000;
+        const auto [state, value] = parse_scaled(field(c), 15);
+        if (state != decimal_status::ok || value < 0 || value > whole) {
+            const bool is_number = state == decimal_status::ok || state == decimal_status::overflow;
+            fail(c, is_number ? "no share" : std::string{fault_of(state)}, "give a number from 0 to 1, or nothing");
+        }
+        return static_cast<double>(value) / static_cast<double>(whole);
+    }
+
+    /// A number of GPUs in a range that depends on `gpus`.
+    [[nodiscard]] std::uint32_t read_count(column c, std::uint64_t least, std::uint64_t most,
+                                           const workload::job_request& job) const {
+        if (job.gpus == 0) fail(c, "for a job without GPUs", "leave it empty where gpus is 0");
+        auto [state, value] = parse_count(field(c));
+        const auto n = static_cast<std::uint64_t>(value);
+        const std::string remedy = "give a whole number of GPUs from " + std::to_string(least) + " to " +
+                                   std::to_string(most) + ", as gpus is " + std::to_string(job.gpus);
+        if (state != decimal_status::ok) fail(c, std::string{fault_of(state)}, remedy);
+        if (n < least) fail(c, "too small", remedy);
+        if (n > most) fail(c, "too large", remedy);
+        return static_cast<std::uint32_t>(n);
     }
 
     [[nodiscard]] std::uint16_t read_segment() const {

@@ -61,6 +61,7 @@ public:
     void on_capacity_changed(const view& v) override { tell(plugin::notification::capacity_changed, v); }
     void on_headroom_changed(const view& v) override { tell(plugin::notification::headroom_changed, v); }
     void on_tick(const view& v) override { tell(plugin::notification::tick, v); }
+    [[nodiscard]] bool chooses_gpus() const override;
 
 private:
     void tell(plugin::notification what, const view& v, job_id job = none<job_id>);

@@ -20,5 +20,6 @@ std::unique_ptr<policy> make_ftf(const ftf_options& options);
 std::unique_ptr<policy> make_priority(const priority_options& options);
 std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
 std::unique_ptr<policy> make_drf(const drf_options& options);
+std::unique_ptr<policy> make_elastic(const elastic_options& options);
 
 }  // namespace ampacity::policy

@@ -1,6 +1,7 @@
 #include "builtin.hpp"
 #include "claims.hpp"
 #include "demand_rows.hpp"
+#include "job_set.hpp"
 
 #include <ampacity/core/pod_vector.hpp>
 
@@ -9,31 +10,6 @@
 
 namespace ampacity::policy {
 namespace {
-
-/// Jobs in no order. Adding and removing costs O(1). Not thread-safe.
-class job_set {
-public:
-    [[nodiscard]] bool empty() const noexcept { return jobs_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return jobs_.size(); }
-    [[nodiscard]] auto begin() const noexcept { return jobs_.begin(); }
-    [[nodiscard]] auto end() const noexcept { return jobs_.end(); }
-
-    void add(job_id job) {
-        at_.grow_to(index(job) + 1, 0);
-        at_[index(job)] = static_cast<std::uint32_t>(jobs_.size());
-        jobs_.push_back(job);
-    }
-    void remove(job_id job) {
-        const std::uint32_t at = at_[index(job)];
-        jobs_[at] = jobs_.back();
-        at_[index(jobs_[at])] = at;
-        jobs_.pop_back();
-    }
-
-private:
-    std::vector<job_id> jobs_;
-    pod_vector<std::uint32_t> at_;  // by job_id
-};
 
 /// Finish-time fairness: rho = (time in the system if it ran from now on) / (time alone on a share of the fleet). At
 /// the multiples of the lease all GPUs are offered, at other passes those that are free. A pass that has something to

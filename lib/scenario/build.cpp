@@ -97,6 +97,15 @@ void add_changes(const scenario& s, sim::parts& parts) {
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }
 
+policy::gpu_steps steps_of(gpu_steps s) {
+    switch (s) {
+        case gpu_steps::any: return policy::gpu_steps::any;
+        case gpu_steps::powers_of_two: return policy::gpu_steps::powers_of_two;
+        case gpu_steps::whole_nodes: return policy::gpu_steps::whole_nodes;
+    }
+    return policy::gpu_steps::any;
+}
+
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
@@ -120,6 +129,10 @@ policy::policy_options make_options(const scheduler& s) {
     options.drf.by_group = s.drf.by == share_owner::group;
     options.drf.skip = s.drf.skip;
     for (const owner_weight& w : s.drf.weights) options.drf.weights.emplace_back(w.name, w.weight);
+    options.elastic = {.steps = steps_of(s.elastic.steps),
+                       .arithmetic = s.elastic.mean == speed_mean::arithmetic,
+                       .interval = s.elastic.interval,
+                       .skip = s.elastic.skip};
     return options;
 }
 
@@ -155,7 +168,8 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .enforce_estimate = s.enforce_estimate,
                      .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
                                     .checkpoint = s.scheduler.preemption.checkpoint,
-                                    .restart = s.scheduler.preemption.restart},
+                                    .restart = s.scheduler.preemption.restart,
+                                    .resize = s.scheduler.preemption.resize},
                      .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
                      .observers = {}};

@@ -12,6 +12,7 @@
 #include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -61,7 +62,7 @@ public:
           observers_(std::move(p.observers)),
           // A plan holds what it takes beside what it gives back.
           allocations_(fleet_.is_pool() ? 0 : 2 * fleet_.installed_gpus()),
-          plan_(fleet_, seen_, allocations_, *placer_, costs_),
+          plan_(fleet_, seen_, allocations_, *placer_, costs_, &elastic_),
           names_(*this),
           view_{.capacity = {.free = fleet_.free(),
                              .empty = fleet_.empty(),
@@ -79,6 +80,7 @@ public:
           kernel_(*this) {
         AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
         records_.resize(feed_.num_sources());
+        elastic_records_.resize(feed_.num_sources());
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
         if (changes_.any()) schedule_changes();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
@@ -145,14 +147,15 @@ public:
         for (std::size_t i = 0; i != seen_.size(); ++i) {
             if (seen_[i].state == policy::job_state::absent) continue;
             if (seen_[i].state == policy::job_state::running) {
-                end_run(i, end, run_end::unfinished);
-                tell_stop(i, seen_[i].held, seen_[i].run_start, end, run_end::unfinished);
+                end_run(i, end, seen_[i].demand.gpus, run_end::unfinished);
+                tell_stop(i, run_of(i), end, run_end::unfinished);
             }
             close(job_id{static_cast<std::uint32_t>(i)}, outcome::unfinished, unset);
         }
-        std::vector<std::span<const job_record>> records;
-        for (const auto& of_source : records_) records.push_back(of_source.span());
+        std::vector<source_records> records;
+        for (std::size_t i = 0; i != records_.size(); ++i) records.push_back(all_records(i));
         summary_ = summarise(records, fleet_.installed_gpus());
+        if (!elastic_.empty()) summary_.resizes = resizes_;
         summary_.simulated = end - start_of_time;
         summary_.reservations = changes_.results(end);
         if (holds_) summary_.held = holds_->size();
@@ -162,6 +165,9 @@ public:
         return summary_;
     }
 
+    [[nodiscard]] source_records all_records(std::size_t source) const {
+        return {.jobs = records_.at(source).span(), .elastic = elastic_records_.at(source).span()};
+    }
     [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
     [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
@@ -199,7 +205,8 @@ private:
 
     fleet::fleet_state fleet_;
     capacity_changes changes_;
-    policy::job_table seen_;  // by job_id
+    policy::job_table seen_;         // by job_id
+    policy::elastic_table elastic_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
     std::unique_ptr<policy::placer> placer_;
     feed feed_;
@@ -215,7 +222,8 @@ private:
     names names_;
     policy::view view_;
     kernel_type kernel_;
-    std::vector<pod_vector<job_record>> records_;  // by source, by row
+    std::vector<pod_vector<job_record>> records_;              // by source, by row
+    std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
@@ -238,6 +246,16 @@ private:
     /// Run time of a live job that was not useful, where preemption has costs.
     struct waste {
         duration lost{}, checkpoint{}, restart{};
+    };
+    /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
+    struct elastic_books {
+        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;
+    };
+    /// What observers are told of a run, or a stretch of one, that ends.
+    struct stretch {
+        fleet::allocation held{};
+        instant since{};
+        std::uint32_t gpus = 0;
     };
 
     /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
@@ -294,6 +312,7 @@ private:
         view_.now = kernel_.now();
         view_.capacity.up_gpus = fleet_.up_gpus();
         view_.jobs = seen_.span();
+        view_.elastic_jobs = elastic_.span();
         view_.oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)};
         view_.more_rows = reinterpret_cast<const char*>(live_jobs_.data());
         return view_;
@@ -469,8 +488,14 @@ private:
                 .exclusive = r.placement.exclusive,
                 .spread = r.placement.spread};
     }
+    /// Without which it can never run.
+    [[nodiscard]] fleet::demand needed_by(const workload::job_request& r) const noexcept {
+        fleet::demand needed = demand_of(r);
+        if (r.gpus_min != r.gpus_max && policy_->chooses_gpus()) needed.gpus = r.gpus_min;
+        return needed;
+    }
     [[nodiscard]] bool never_fits(const workload::job_request& r) const {
-        return r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), demand_of(r));
+        return r.gpus == 0 || !policy::fits(*placer_, fleet_.empty(), needed_by(r));
     }
 
     /// The job's record, from now on.
@@ -486,19 +511,19 @@ private:
     }
 
     void submit(const workload::job_request& r, std::size_t source) {
-        if (r.kind != workload::job_kind::rigid || r.gpus_min != r.gpus || r.gpus_max != r.gpus) {
-            throw scenario_error({.where = {},
-                                  .key = "workload",
-                                  .what = "jobs that are not rigid are not supported yet",
-                                  .value = {},
-                                  .remedy = "give kind rigid and equal GPU counts"});
-        }
+        check(r);
+        const bool is_elastic = r.gpus_min != r.gpus_max;
         job_record& kept = record(r, source);
         const fleet::demand wanted = demand_of(r);
+        if (is_elastic) {
+            kept.elastic = true;
+            elastic_records_[source].grow_to(r.row + 1, {});
+            elastic_records_[source][r.row].work = r.work;
+        }
         const std::uint64_t order = arrived_++;
         if (never_fits(r)) {
             kept.state = outcome::rejected;
-            tell_submit(r, source, none<job_id>, wanted);
+            tell_submit(r, source, none<job_id>, needed_by(r));
             if (holds_) leave(holds::key_of(source, r.row), outcome::rejected);
             return;
         }
@@ -520,6 +545,12 @@ private:
             waste_.grow_to(i + 1, {});
             waste_[i] = {};
         }
+        if (is_elastic) {
+            elastic_.grow_to(i + 1, {});
+            elastic_books_.grow_to(i + 1, {});
+            elastic_books_[i] = {};
+        }
+        if (i < elastic_.size()) elastic_[i] = terms_of(r);
         if (enforce_estimate_) {
             allowance_.grow_to(i + 1, {});
             allowance_[i] = estimated ? r.estimate : duration::max();
@@ -528,6 +559,30 @@ private:
         tell_submit(r, source, job, wanted);
         policy_->on_submit(picture(), job);
         changed_ = true;
+    }
+
+    static void check(const workload::job_request& r) {
+        const auto refuse = [](const char* what, const char* remedy) {
+            throw scenario_error({.where = {}, .key = "workload", .what = what, .value = {}, .remedy = remedy});
+        };
+        if (r.kind == workload::job_kind::service) refuse("services are not supported yet", "give another kind of job");
+        if (const char* const remedy = workload::wrong_gpus(r))
+            refuse("the numbers of GPUs of a job do not go together", remedy);
+        if (!(r.serial_fraction >= 0 && r.serial_fraction <= 1))
+            refuse("the serial fraction of a job is out of range", "write 0 to 1");
+    }
+
+    static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
+        if (r.gpus_min == r.gpus_max) return {};
+        return {.gpus_min = r.gpus_min,
+                .gpus = r.gpus,
+                .gpus_max = r.gpus_max,
+                .serial_fraction = r.serial_fraction,
+                .speed = r.accelerator.speed};
+    }
+
+    [[nodiscard]] bool is_elastic(std::size_t i) const noexcept {
+        return i < elastic_.size() && elastic_[i].gpus_max != 0;
     }
 
     job_id new_row() {
@@ -552,11 +607,11 @@ private:
         policy::job_view& j = seen_[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
         const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
-        end_run(i, kernel_.now(), run_end::finished);
+        end_run(i, kernel_.now(), j.demand.gpus, run_end::finished);
         fleet_.give(j.demand, allocations_.shares(j.held));
         changes_.release(allocations_.shares(j.held));
         --running_;
-        tell_stop(i, j.held, j.run_start, kernel_.now(), killed ? run_end::killed : run_end::finished);
+        tell_stop(i, run_of(i), kernel_.now(), killed ? run_end::killed : run_end::finished);
         close(job, killed ? outcome::killed : outcome::finished, kernel_.now());
         policy_->on_finish(picture(), job);
         allocations_.release(j.held);
@@ -641,8 +696,8 @@ private:
         policy::job_view& j = seen_[i];
         const instant now = kernel_.now();
         policy_->on_fail(picture(), job);
-        const duration kept = end_run(i, now, how);
-        tell_stop(i, j.held, j.run_start, now, how);
+        const duration kept = end_run(i, now, j.demand.gpus, how);
+        tell_stop(i, run_of(i), now, how);
         job_record& r = record_of(i);
         if (r.first_start == unset) r.first_start = j.run_start;
         ++(how == run_end::failed ? r.restarts : r.preemptions);
@@ -656,11 +711,21 @@ private:
         j.progress += work_in(kept, j.speed);
         j.was_preempted = true;
         j.has_failed = how == run_end::failed;
+        if (is_elastic(i)) {
+            policy::elastic_job& e = elastic_[i];
+            j.demand.gpus = e.gpus;
+            j.speed = e.speed;
+            e.resized = false;
+        }
         policy_->on_requeue(picture(), job);
     }
 
     [[nodiscard]] job_record& record_of(std::size_t i) noexcept {
         return records_[live_jobs_[i].source()][live_jobs_[i].row()];
+    }
+
+    [[nodiscard]] elastic_record& elastic_record_of(std::size_t i) noexcept {
+        return elastic_records_[live_jobs_[i].source()][live_jobs_[i].row()];
     }
 
     /// Completes the job's record and books its time. A killed job has no result: its time is lost.
@@ -672,17 +737,35 @@ private:
         r.finish = finish;
         // The record learns of the first start when that run ends, so that starting touches fewer rows.
         if (r.first_start == unset && seen_[i].state == policy::job_state::running) r.first_start = seen_[i].run_start;
-        if (how == outcome::killed || costs_ == nullptr) {
-            (how == outcome::killed ? r.lost : r.useful) += ran;
-            books_[how == outcome::killed ? account::lost : account::useful] += gpu_time{ticks(ran)} * r.gpus;
+        elastic_books used;
+        if (is_elastic(i))
+            used = elastic_books_[i];
+        else
+            used.held = gpu_time{ticks(ran)} * r.gpus;
+        if (how == outcome::killed) {
+            r.lost += ran;
+            used = {.held = used.held, .lost = used.held};
+        } else if (costs_ == nullptr) {
+            r.useful += ran;
         } else {
             const waste& w = waste_[i];
             r.lost += w.lost;
             r.useful = ran - w.lost - w.checkpoint - w.restart;
-            books_[account::useful] += gpu_time{ticks(r.useful)} * r.gpus;
-            books_[account::lost] += gpu_time{ticks(w.lost)} * r.gpus;
-            books_[account::checkpoint] += gpu_time{ticks(w.checkpoint)} * r.gpus;
-            books_[account::restart] += gpu_time{ticks(w.restart)} * r.gpus;
+            if (!is_elastic(i)) {
+                used.lost = gpu_time{ticks(w.lost)} * r.gpus;
+                used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
+                used.restart = gpu_time{ticks(w.restart)} * r.gpus;
+            }
+        }
+        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart;
+        books_[account::useful] += useful;
+        books_[account::lost] += used.lost;
+        books_[account::checkpoint] += used.checkpoint;
+        books_[account::restart] += used.restart;
+        if (is_elastic(i)) {
+            elastic_record& e = elastic_record_of(i);
+            e.useful = useful;
+            e.lost += used.lost;
         }
         if (how == outcome::finished) ++finished_;
     }
@@ -710,40 +793,64 @@ private:
 
     /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
     /// `until` is not booked here. Returns what is kept of its time.
-    duration end_run(std::size_t i, instant until, run_end how) {
+    duration end_run(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
+        const duration kept = end_stretch(i, until, gpus, how);
+        free_runs_.push_back(live_jobs_[i].run);
+        return kept;
+    }
+
+    /// Books the time since the run began or was resized last, and returns what of it is kept if it ends so.
+    duration end_stretch(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
         live_job& l = live_jobs_[i];
         execution::run& run = runs_[l.run].run;
         duration kept = until - run.since;
-        if (costs_ != nullptr) {
+        if (costs_ != nullptr || is_elastic(i)) {
             const run_time t = run.spent(until);
             // A failure leaves no time to write a checkpoint.
             const bool all = how == run_end::failed && run.costs->interval == duration::max();
             kept = all ? duration::zero() : t.kept;
-            waste& w = waste_[i];
-            if (how == run_end::preempted || how == run_end::failed) w.lost += t.worked - kept;
-            w.checkpoint += t.checkpoint;
-            w.restart += t.restart;
+            const duration lost = waits_again(how) ? t.worked - kept : duration::zero();
+            if (costs_ != nullptr) {
+                waste& w = waste_[i];
+                w.lost += lost;
+                w.checkpoint += t.checkpoint;
+                w.restart += t.restart;
+            }
+            if (is_elastic(i)) {
+                elastic_books& b = elastic_books_[i];
+                b.held += gpu_time{ticks(until - run.since)} * gpus;
+                b.lost += gpu_time{ticks(lost)} * gpus;
+                b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
+                b.restart += gpu_time{ticks(t.restart)} * gpus;
+            }
         }
         run.advance(until);
         l.ran = run.ran;
-        free_runs_.push_back(l.run);
         return kept;
     }
 
     // --- what observers are told -----------------------------------------------------------------------
 
     /// A run of a live job begins or ends.
-    [[nodiscard]] job_event told(std::size_t i, fleet::allocation held, instant at) {
+    [[nodiscard]] job_event told(std::size_t i, const stretch& run, instant at) {
         const job_record& r = record_of(i);
         return {.at = at,
                 .source = live_jobs_[i].source(),
                 .name = r.name,
                 .name_is_text = r.name_is_text,
                 .attempt = r.preemptions + r.restarts + 1,
-                .where = allocations_.shares(held),
+                .where = allocations_.shares(run.held),
                 .job = job_id{static_cast<std::uint32_t>(i)},
-                .gpus = r.gpus,
-                .user = seen_[i].user};
+                .gpus = run.gpus,
+                .user = seen_[i].user,
+                .since = run.since};
+    }
+    /// Of a job that runs, as the policy sees it.
+    [[nodiscard]] stretch run_of(std::size_t i) const noexcept {
+        return {.held = seen_[i].held, .since = seen_[i].run_start, .gpus = seen_[i].demand.gpus};
+    }
+    [[nodiscard]] static stretch run_before(const policy::action& a) noexcept {
+        return {.held = a.before, .since = a.run_start, .gpus = a.gpus};
     }
 
     /// `why` says why it is rejected, if not because it never has a place.
@@ -768,10 +875,9 @@ private:
     }
 
     /// Before the record learns of the end.
-    void tell_stop(std::size_t i, fleet::allocation held, instant since, instant at, run_end how) {
+    void tell_stop(std::size_t i, const stretch& run, instant at, run_end how) {
         if (observers_.empty()) return;
-        job_event e = told(i, held, at);
-        e.since = since;
+        const job_event e = told(i, run, at);
         for (observer* o : observers_) o->on_stop(e, how);
     }
 
@@ -780,34 +886,69 @@ private:
         running_job& l = begin_run(i, now);
         ++running_;
         __builtin_prefetch(&record_of(i), 1);
-        l.ends = kernel_.schedule(
-            l.run.end(), completions,
-            {.kind = job_ends, .entity = static_cast<std::uint32_t>(job), .attempt = seen_[i].attempt});
+        l.ends = schedule_end(i);
         if (!observers_.empty()) {
-            const job_event e = told(i, seen_[i].held, now);
+            job_event e = told(i, run_of(i), now);
+            e.since = {};
             for (observer* o : observers_) o->on_start(e);
         }
         policy_->on_start(picture(), job);
     }
 
     void preempt(const policy::action& a, instant now) {
-        end_run(index(a.job), now - a.lost, run_end::preempted);
-        tell_stop(index(a.job), a.before, a.run_start, now, run_end::preempted);
-        job_record& r = record_of(index(a.job));
+        const std::size_t i = index(a.job);
+        end_run(i, now - a.lost, a.gpus, run_end::preempted);
+        tell_stop(i, run_before(a), now, run_end::preempted);
+        job_record& r = record_of(i);
+        const gpu_time lost = gpu_time{ticks(a.lost)} * a.gpus;
         r.lost += a.lost;
-        books_[account::lost] += gpu_time{ticks(a.lost)} * r.gpus;
+        books_[account::lost] += lost;
+        if (is_elastic(i)) elastic_record_of(i).lost += lost;
         if (r.first_start == unset) r.first_start = a.run_start;
         ++r.preemptions;
         --running_;
-        kernel_.cancel(runs_[live_jobs_[index(a.job)].run].ends);
+        kernel_.cancel(runs_[live_jobs_[i].run].ends);
         changes_.release(allocations_.shares(a.before));
         allocations_.release(a.before);
         policy_->on_preempt(picture(), a.job);
     }
 
+    void resize(const policy::action& a, instant now) {
+        const std::size_t i = index(a.job);
+        running_job& r = runs_[live_jobs_[i].run];
+        end_stretch(i, now, a.gpus, run_end::unfinished);
+        r.run.go_on(seen_[i].speed, costs_ == nullptr ? nullptr : costs_after_resize(i));
+        kernel_.cancel(r.ends);
+        r.ends = schedule_end(i);
+        if (record_of(i).first_start == unset) record_of(i).first_start = a.run_start;
+        ++resizes_;
+        if (!observers_.empty()) {
+            const job_event before = told(i, run_before(a), now);
+            const job_event after = told(i, run_of(i), now);
+            for (observer* o : observers_) o->on_resize(before, after);
+        }
+        changes_.release(allocations_.shares(a.before));
+        allocations_.release(a.before);
+        policy_->on_resize(picture(), a.job);
+    }
+
+    /// They stay where they are for as long as the run lasts.
+    const run_costs* costs_after_resize(std::size_t i) {
+        const std::uint32_t row = live_jobs_[i].run;
+        if (resized_costs_.size() <= row) resized_costs_.resize(row + 1);
+        resized_costs_[row] = costs_->after_resize(elastic_[i].reload, elastic_[i].restart);
+        return &resized_costs_[row];
+    }
+
+    kernel::event_handle schedule_end(std::size_t i) {
+        return kernel_.schedule(
+            runs_[live_jobs_[i].run].run.end(), completions,
+            {.kind = job_ends, .entity = static_cast<std::uint32_t>(i), .attempt = seen_[i].attempt});
+    }
+
     void reject(job_id job) {
         if (!observers_.empty()) {
-            job_event e = told(index(job), {}, kernel_.now());
+            job_event e = told(index(job), {.gpus = seen_[index(job)].demand.gpus}, kernel_.now());
             e.attempt = 0;
             e.reason = "the policy refused it";
             for (observer* o : observers_) o->on_reject(e);
@@ -827,6 +968,7 @@ private:
             switch (a.kind) {
                 case policy::action_kind::start: start(a.job, now); break;
                 case policy::action_kind::preempt: preempt(a, now); break;
+                case policy::action_kind::resize: resize(a, now); break;
                 case policy::action_kind::reject: reject(a.job); break;
                 default: AMPACITY_ASSERT(false);
             }
@@ -857,10 +999,12 @@ private:
     pod_vector<live_job, pages::huge> live_jobs_;  // by job_id
     pod_vector<duration> allowance_;  // by job_id: run time before it is killed; only where estimates are enforced
     pod_vector<waste> waste_;         // by job_id: only where preemption has costs
+    pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
+    std::deque<run_costs> resized_costs_;      // by row of runs_: of runs that were resized, where that has costs
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;  // rows of runs_
     job_id free_row_ = none<job_id>;        // the first of a chain
-    std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0;
+    std::uint64_t arrived_ = 0, live_ = 0, running_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle wake_ = kernel::no_event;
     kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
@@ -901,5 +1045,6 @@ const summary& simulation::results() { return model_->results(); }
 bool simulation::has_links() const noexcept { return model_->holds_ != nullptr; }
 job_times simulation::times(std::size_t source, std::uint64_t row) const { return model_->times(source, row); }
 std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source).span(); }
+source_records simulation::all_records(std::size_t source) const { return model_->all_records(source); }
 
 }  // namespace ampacity::sim

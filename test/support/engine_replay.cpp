@@ -47,6 +47,8 @@ std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
     return out;
 }
 
+}  // namespace
+
 fleet::fleet_state fleet_of(const naive::fleet& where) {
     if (where.pool_gpus != 0) return fleet::fleet_state::pool(where.pool_gpus);
     if (where.racks.empty()) return fleet::fleet_state::flat_nodes(where.nodes, where.gpus_per_node);
@@ -60,8 +62,6 @@ fleet::fleet_state fleet_of(const naive::fleet& where) {
     }
     return fleet::fleet_state::racks(std::move(racks), where.gpus_per_node);
 }
-
-}  // namespace
 
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs) {
     std::vector<workload::job_request> out;
@@ -85,6 +85,7 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
     const links_of links(jobs);
     auto asked = requests(jobs);
     links.tie(asked);
+    if (how.change) std::for_each(asked.begin(), asked.end(), how.change);
     p.sources.push_back(
         std::make_unique<workload::vector_source>(std::move(asked), how.names.empty() ? names_of(jobs) : how.names));
     for (const naive::leave& l : where.leaves) {

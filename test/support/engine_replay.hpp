@@ -6,10 +6,12 @@
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/run_costs.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/workload/job.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,11 +28,15 @@ struct engine_options {
     std::optional<std::int64_t> every_ns{};  ///< decides in rounds
     std::int64_t decision_ns = 0;
     std::int64_t decision_per_job_ns = 0;
+    std::function<void(workload::job_request&)> change{};  ///< of each job, before it is replayed
     std::vector<std::string> names{};  ///< what the numbers of users and groups stand for; none: for themselves
 };
 
 /// The jobs as a source gives them; a job's name is its row.
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs);
+
+/// The same fleet, with nobody on it.
+fleet::fleet_state fleet_of(const naive::fleet& where);
 
 /// Replays the jobs; outcomes are in the order of `jobs`. The books
 /// are checked, and copied to `books` if given.

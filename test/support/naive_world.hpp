@@ -265,6 +265,13 @@ protected:
             if (e.at == phase::running && stays(e)) take(s, e, e.where);
         return s;
     }
+    template <class F>
+    space free_with(F stays) const {
+        return free_with(stays, now_, now_);
+    }
+    space free_now() const {
+        return free_with([](const entry&) { return true; });
+    }
     /// What a job that waits could get now.
     space room(const entry& e) const {
         return free_with([](const entry&) { return true; }, now_, runs_into_closings_ ? now_ : planned_end(e));

@@ -54,9 +54,10 @@ struct recorded_columns {
     bool group = false;
     bool priority = false;
     bool placement = false;
-    bool wait = false;   ///< time between submit and start
-    bool end = false;    ///< how it ended
-    bool links = false;  ///< jobs that it waited for
+    bool wait = false;     ///< time between submit and start
+    bool end = false;      ///< how it ended
+    bool links = false;    ///< jobs that it waited for
+    bool elastic = false;  ///< a range of GPUs
 };
 
 /// A format that `open_job_trace` reads.

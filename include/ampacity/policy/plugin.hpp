@@ -198,6 +198,10 @@ inline bool runs_into_closings(const void* self) noexcept {
     return static_cast<const policy::policy*>(self)->runs_into_closings();
 }
 
+inline bool chooses_gpus(const void* self, bool& chooses, failure& out) noexcept {
+    return guarded(out, [&] { chooses = static_cast<const policy::policy*>(self)->chooses_gpus(); });
+}
+
 inline bool place(const void* self, const fleet::free_index& free, fleet::demand wanted,
                   std::vector<fleet::gpu_share>& to, bool& found, failure& out) noexcept {
     return guarded(out, [&] { found = static_cast<const policy::placer*>(self)->place(free, wanted, to); });
@@ -244,7 +248,7 @@ constexpr table make_table(const part (&parts)[N]) {
     return {.abi = abi.text,
             .parts = parts,
             .num_parts = N,
-            .policy = {detail::decide, detail::notify, detail::runs_into_closings,
+            .policy = {detail::decide, detail::notify, detail::runs_into_closings, detail::chooses_gpus,
                        detail::destroy<::ampacity::policy::policy>},
             .placer = {detail::place, detail::fits, detail::destroy<::ampacity::policy::placer>},
             .source = {detail::next, detail::progress, detail::text, detail::destroy<workload::job_source>}};

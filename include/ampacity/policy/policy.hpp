@@ -54,7 +54,7 @@ public:
     virtual void on_finish(const view&, job_id) {}
     /// A preemption of this policy's plan has been committed; the job is queued again.
     virtual void on_preempt(const view&, job_id) {}
-    /// A job's GPU count has changed.
+    /// A resize of this policy's plan has been committed.
     virtual void on_resize(const view&, job_id) {}
     /// Something other than this policy stops the job: its nodes fail or close. The view still shows its run; the job
     /// is queued again behind this call, and `on_requeue` follows.
@@ -67,6 +67,10 @@ public:
     virtual void on_headroom_changed(const view&) {}
     /// The instant asked for by `plan::wake_at` has come.
     virtual void on_tick(const view&) {}
+
+    /// Does it choose how many GPUs elastic jobs get? Asked at each submit: if not, an elastic job that never fits with
+    /// its preferred number is rejected, as a rigid one is; if so, only one that does not fit with its smallest.
+    [[nodiscard]] virtual bool chooses_gpus() const { return false; }
 
     /// Why does this job, which waits, not start in the pass that has just been decided? Called after `decide`, before
     /// its plan is committed, for jobs that somebody wants to know about; it must change no decision. Without an answer

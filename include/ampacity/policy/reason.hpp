@@ -45,6 +45,7 @@ struct reason {
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
+    std::uint32_t gpus = 0;       ///< that it waits for; 0: those of its demand
 };
 
 /// Of a job that fits: does it wait because it would run into a closing?

@@ -98,14 +98,29 @@ struct view {
         __builtin_prefetch(row + job_view::busy_bytes - 1);
         __builtin_prefetch(more_rows + index(job) * more_stride, 1);
     }
-    const char* more_rows = nullptr;          ///< what the simulation keeps of each job, for `expect`
-    std::size_t more_stride = 0;              ///< [B]
-    const preemption_costs* costs = nullptr;  ///< none: preemption is free
-    const owner_names* owners = nullptr;      ///< none: nobody knows them
+    const char* more_rows = nullptr;              ///< what the simulation keeps of each job, for `expect`
+    std::size_t more_stride = 0;                  ///< [B]
+    const preemption_costs* costs = nullptr;      ///< none: preemption is free
+    const owner_names* owners = nullptr;          ///< none: nobody knows them
+    std::span<const elastic_job> elastic_jobs{};  ///< by `job_id`; those behind its end are rigid
 
-    /// How long the current run of a job lasts in all, or the next one if it is queued, given the time that it works.
+    /// Null for a rigid job.
+    [[nodiscard]] const elastic_job* elastic(job_id job) const noexcept {
+        if (index(job) >= elastic_jobs.size()) return nullptr;
+        const elastic_job& e = elastic_jobs[index(job)];
+        return e.gpus_max == 0 ? nullptr : &e;
+    }
+
+    /// What the current run of a job costs beside its work, since `run_start`, or the next one if it is queued.
+    /// \pre preemption is not free
+    [[nodiscard]] run_costs costs_of(job_id job) const noexcept {
+        const elastic_job* const e = elastic(job);
+        return e != nullptr && e->resized ? costs->after_resize(e->reload, e->restart) : jobs[index(job)].costs(*costs);
+    }
+    /// How long the current run of a job lasts in all since `run_start`, or the next one if it is queued, given the
+    /// time that it works.
     [[nodiscard]] duration run_length(job_id job, duration work) const noexcept {
-        return costs == nullptr ? work : jobs[index(job)].costs(*costs).length(work);
+        return costs == nullptr ? work : costs_of(job).length(work);
     }
     /// The same by the planning estimate.
     [[nodiscard]] duration remaining_time(job_id job) const {
@@ -143,7 +158,7 @@ struct view {
         const job_view& j = jobs[index(job)];
         if (j.state != job_state::running) return j.progress;
         const duration elapsed = now - j.run_start;
-        const duration worked = costs == nullptr ? elapsed : j.costs(*costs).spend(elapsed).worked;
+        const duration worked = costs == nullptr ? elapsed : costs_of(job).spend(elapsed).worked;
         return j.progress + work_in(worked, j.speed);
     }
 

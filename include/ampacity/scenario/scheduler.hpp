@@ -6,7 +6,9 @@
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/scenario/capacity_changes.hpp>
+#include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/preemption.hpp>
 
 #include <array>
 #include <chrono>
@@ -286,40 +288,6 @@ struct drf_options {
     friend bool operator==(const drf_options&, const drf_options&) = default;
 };
 
-/// The longest that a checkpoint or a restart may take.
-inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
-
-/// What preempting a job costs.
-struct preemption {
-    std::optional<duration> checkpoint_interval{};
-    duration checkpoint{};
-    duration restart{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&preemption::checkpoint_interval,
-              {.key = "checkpoint_interval",
-               .doc = "work between two checkpoints, to the last of which a preempted job falls back; none: it keeps "
-                      "everything",
-               .example = "\"30 min\"",
-               .min = duration{1},
-               .max = longest_input,
-               .none = "none"});
-        visit(&preemption::checkpoint, {.key = "checkpoint",
-                                        .doc = "how long writing a checkpoint stops the job; without an interval, "
-                                               "once for each preemption",
-                                        .example = "\"20 s\"",
-                                        .min = duration::zero(),
-                                        .max = max_overhead});
-        visit(&preemption::restart, {.key = "restart",
-                                     .doc = "time without work at the beginning of a run after a preemption",
-                                     .example = "\"60 s\"",
-                                     .min = duration::zero(),
-                                     .max = max_overhead});
-    }
-    friend bool operator==(const preemption&, const preemption&) = default;
-};
-
 /// Who decides.
 struct scheduler {
     std::string policy;
@@ -339,6 +307,7 @@ struct scheduler {
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
+    elastic_options elastic{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -352,8 +321,9 @@ struct scheduler {
                                    .example = "easy"});
         visit(&scheduler::placer,
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
-        visit(&scheduler::preemption,
-              {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
+        visit(&scheduler::preemption, {.key = "preemption",
+                                       .doc = "what preempting or resizing a job costs it",
+                                       .example = "{ restart: \"60 s\" }"});
         visit(&scheduler::reservations, {.key = "reservations",
                                          .doc = "nodes that are planned to close; policies see it and plan round it",
                                          .example = "[ { name: upgrade, start: \"24 h\", duration: \"8 h\", racks: "
@@ -371,6 +341,7 @@ struct scheduler {
         visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
+        visit(&scheduler::elastic, {.key = "elastic", .doc = "options of the policy elastic"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

@@ -33,7 +33,7 @@ struct job_event {
     job_id job = none<job_id>;  ///< names the job until it leaves; none if it is held or was rejected on arrival
     std::uint32_t gpus = 0;
     std::uint32_t user = 0;     ///< text index, 0 = none
-    instant since{};            ///< start of the run that ends
+    instant since{};            ///< start of the run, or the stretch of it, that ends
     std::string_view reason{};  ///< of a rejection or a hold: why, for people; valid during the call
 };
 /// The event of a start.
@@ -67,8 +67,15 @@ public:
     /// After `on_submit`, at once or later, instead of a start.
     virtual void on_reject(const job_event&) {}
     virtual void on_start(const job_start&) {}
-    /// Every run that started stops: the unfinished ones when the books are closed.
+    /// Every run that started stops: the unfinished ones when the books are closed. `since` is then its last resize, if
+    /// it had one.
     virtual void on_stop(const job_event&, run_end) {}
+    /// A run goes on with other GPUs: `before` is the stretch that ends, with its GPUs and `since`, `after` the one
+    /// that begins. Both are of the same attempt.
+    virtual void on_resize(const job_event& before, const job_event& after) {
+        static_cast<void>(before);
+        static_cast<void>(after);
+    }
     virtual void on_sample(const sample&) {}
 };
 

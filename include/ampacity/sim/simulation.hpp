@@ -122,6 +122,8 @@ public:
     [[nodiscard]] bool has_links() const noexcept;
     /// Of the job of that row of `records`.
     [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const;
+    /// The same, with what only elastic jobs have. \pre results() was called
+    [[nodiscard]] source_records all_records(std::size_t source) const;
 
 private:
     class model;

@@ -277,6 +277,26 @@ TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
           "`block`?");
 }
 
+TEST_CASE("synthetic jobs say on how many GPUs they run", "[scenario_file]") {
+    const std::string size = "{ gpus: 8, weight: 0.5 }";
+    const auto of = [&](const std::string& text) {
+        return with(size, "{ gpus: 8, weight: 0.5, elastic: " + text + " }");
+    };
+    const auto range =
+        *read(of("{ min: 2, max: 64, serial_fraction: 0.02 }")).value.workload[1].synthetic->gpus[1].elastic;
+    CHECK(range == scenario::elastic_range{.min = 2, .max = 64, .serial_fraction = 0.02});
+    const std::string at = "error: workload.1.synthetic.gpus.1.elastic";
+    CHECK(refusal(of("{ min: 0, max: 8 }")) == "s.yaml:13:78: " + at + ".min: too small (0); write at least 1");
+    CHECK(refusal(of("{ min: 9, max: 16 }")) == "s.yaml:13:78: " + at + ".min: above gpus (9); write at most 8");
+    CHECK(refusal(of("{ min: 1, max: 7 }")) == "s.yaml:13:86: " + at + ".max: below gpus (7); write at least 8");
+    CHECK(refusal(of("{ min: 1, max: 8388609 }")) ==
+          "s.yaml:13:86: " + at + ".max: more than 1048576 times gpus (8388609); write at most 8388608");
+    CHECK(refusal(of("{ min: 1, max: 9, serial_fraction: 1.5 }")) ==
+          "s.yaml:13:106: " + at + ".serial_fraction: too large (1.5); write at most 1");
+    CHECK(refusal(of("{ min: 1 }")).starts_with("s.yaml:13:62: " + at + ".max: required key is missing"));
+    CHECK(refusal(of("{ mni: 1, max: 8 }")).find("did you mean `min`?") != std::string::npos);
+}
+
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
     CHECK(refusal(with("nodes:", "pool_gpus: 5\n  nodes:")) ==
           "s.yaml:6:3: error: fleet: expected exactly one key, found 2; give one of: pool_gpus, nodes, racks, sites");
@@ -663,6 +683,11 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
     s.scheduler.priority = {upto(2) != 0, 1 + upto(1000)};
+    s.scheduler.elastic = {.steps = static_cast<scenario::gpu_steps>(upto(3)),
+                           .mean = static_cast<scenario::speed_mean>(upto(2)),
+                           .interval = some_duration(),
+                           .skip = upto(2) != 0};
+    s.scheduler.preemption.resize = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.scheduler.preemption.restart = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
