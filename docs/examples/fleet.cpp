@@ -4,11 +4,13 @@
 #include <ampacity/core/scope.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/node_state.hpp>
+#include <ampacity/fleet/rack_counts.hpp>
 #include <ampacity/fleet/topology.hpp>
 #include <ampacity/fleet/typed_parts.hpp>
 #include <ampacity/policy/registry.hpp>
@@ -34,6 +36,16 @@ void a_fleet_keeps_books() {
     ledger books;
     fleet.book(books);
     require(books[account::idle] == gpu_time{12} * ticks(1h), "twelve GPUs were idle for an hour");
+}
+
+void nodes_leave_as_planned() {
+    auto fleet = fleet::fleet_state::flat_nodes(2, 8);
+    const fleet::closing upgrade{.start = start_of_time + 1h, .end = start_of_time + 2h, .nodes = {node_id{0}}};
+    require(upgrade.meets(start_of_time, start_of_time + 2h) && !upgrade.meets(start_of_time, start_of_time + 1h),
+            "a job that ends when it begins is not in its way");
+    fleet.plan_closings({upgrade});
+    require(fleet.horizons()[0].free->free_gpus() == 16 && fleet.horizons()[1].free->free_gpus() == 8,
+            "jobs of more than an hour get the other node");
 }
 
 void free_gpus_are_found() {
@@ -69,7 +81,8 @@ void racks_hold_segments() {
     require(policy::place(*placer, free, wanted, where) && where.size() == 24, "three segments in one block");
     free.take(wanted, where);
     require(free.nodes_in_use(0) + free.nodes_in_use(1) == 24, "the first block");
-    require(free.is_untouched(2), "the other block is as it was");
+    const fleet::rack_counts& counts = free;
+    require(counts.is_untouched(2) && counts.whole_nodes(2) == 16, "the other block is as it was");
 }
 
 void a_fleet_has_types() {
@@ -100,6 +113,7 @@ void work_is_done_at_a_speed() {
 
 void fleet_example() {
     a_fleet_keeps_books();
+    nodes_leave_as_planned();
     free_gpus_are_found();
     racks_hold_segments();
     a_fleet_has_types();

@@ -3,7 +3,9 @@
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
+#include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/reference.hpp>
@@ -36,6 +38,7 @@ scenario::scenario described() {
     require(!scenario::parse("60 /h", jobs.rate), "a rate with its unit");
     jobs.duration = {.median = 30min, .sigma = 1};
     jobs.gpus = {{.gpus = 1, .weight = 1}, {.gpus = 8, .weight = 1}};
+    s.scheduler.reservations.push_back({.name = "upgrade", .start = 1h, .length = 30min, .nodes = "0-1"});
     s.workload.push_back({.trace = {}, .synthetic = jobs});
     return s;
 }
@@ -53,6 +56,15 @@ void scenario_example() {
 
     const std::string text = scenario::write_resolved(s);
     require(text.find("placer: first-fit") != std::string::npos, "every default is spelt out");
+
+    // The same jobs, half of them elastic.
+    s.workload[0].synthetic->gpus[1].elastic = scenario::elastic_range{.min = 1, .max = 32, .serial_fraction = 0.02};
+    s.scheduler.policy = "elastic";
+    s.scheduler.elastic = scenario::elastic_options{.steps = scenario::gpu_steps::powers_of_two};
+    s.scheduler.preemption = scenario::preemption{.resize = 30s};
+    sim::simulation resizing(scenario::build(s));
+    resizing.run();
+    require(resizing.results().finished == 100 && resizing.results().resizes > 0U, "they are resized");
 
     s.scheduler.policy = "sfj";
     try {

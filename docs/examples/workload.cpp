@@ -4,11 +4,14 @@
 #include <ampacity/workload/arrivals.hpp>
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
+#include <ampacity/workload/links.hpp>
 #include <ampacity/workload/rate_profile.hpp>
+#include <ampacity/workload/scaling.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 
 #include <array>
+#include <cmath>
 #include <vector>
 
 using namespace ampacity;
@@ -23,6 +26,15 @@ void workload_example() {
     std::array<workload::job_request, 4> batch;
     require(listed.next(batch) == 2 && batch[0].name == 2 && batch[1].row == 0, "sorted, rows by position");
     require(listed.next(batch) == 0, "exhausted");
+
+    // A job can wait for others of its source before it enters the queue; the links outlive the simulation.
+    const std::array first{workload::dependency{.row = 0, .kind = workload::dependency_kind::after_any}};
+    const workload::job_links links{.after = first, .think = 30s};
+    late.links = &links;
+    require(late.links->after[0].row == 0, "rows count from 0 within the source");
+    // An elastic job of which a fifth is serial, which prefers 4 GPUs: on 1 of them it takes 2.5 times as long.
+    require(workload::amdahl_speed(0.2, 4, 4) == 1.0, "speed 1 is that of what it prefers");
+    require(std::abs(workload::amdahl_speed(0.2, 4, 1) - 0.4) < 1e-15, "Amdahl's law");
 
     // Jobs from distributions follow from the seed.
     workload::synthetic_source drawn(

@@ -64,8 +64,9 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
                sc.fleet.pool_gpus || !sc.fleet.pools.empty() ? "" : "  placer " + sc.scheduler.placer,
                grouped(static_cast<double>(gpus), 0), grouped(to_seconds(s.simulated) / 86400, 2));
-    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished; {} preemptions; at most {} waiting\n",
-               s.submitted, s.finished, s.rejected, s.killed, s.unfinished, s.preemptions, peak_queue);
+    const std::string held = s.held.value_or(0) == 0 ? std::string{} : fmt::format(" ({} not in the queue)", *s.held);
+    fmt::print("{} jobs: {} finished, {} rejected, {} killed, {} unfinished{}; {} preemptions; at most {} waiting\n",
+               s.submitted, s.finished, s.rejected, s.killed, s.unfinished, held, s.preemptions, peak_queue);
     if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", skipped_text(skipped));
     fmt::print("\n");
     if (s.finished == 0) {
@@ -90,9 +91,19 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         if (s.books[a] != 0)
             overhead += hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]} + " + ";
     }
-    fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle\n", "GPU-hours",
+    std::string out_of_service;
+    for (const account a : {account::draining, account::down}) {
+        if (s.books[a] != 0)
+            out_of_service += " + " + hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]};
+    }
+    fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle{}\n", "GPU-hours",
                grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
-               hours(account::idle));
+               hours(account::idle), out_of_service);
+    for (const sim::reservation_result& r : s.reservations) {
+        fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
+                   grouped(to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus), 1),
+                   grouped(to_gpu_hours(r.idle_before), 1), r.stopped);
+    }
 }
 
 /// Of the terminal that stdout is, else 80.

@@ -51,15 +51,27 @@ public:
         return is_text ? std::string{simulation_->source(source).text(name)} : std::to_string(name);
     }
 
+    void on_hold(const sim::job_event& e) override {
+        if (over_ || job_ != none<job_id> || text(e.source, e.name_is_text, e.name) != name_) return;
+        if (!found()) {
+            submitted_ = e.at;
+            gpus_ = e.gpus;
+            source_ = e.source;
+        }
+        is_held_ = true;
+        story_.push_back({e.at, "not in the queue: " + std::string{e.reason}});
+    }
     void on_submit(const sim::job_event& e) override {
-        if (found() || text(e.source, e.name_is_text, e.name) != name_) return;
-        submitted_ = e.at;
+        if (found() && !is_held_) return;
+        if (text(e.source, e.name_is_text, e.name) != name_) return;
+        if (!std::exchange(is_held_, false)) submitted_ = e.at;
+        if (e.job != none<job_id> && e.at != *submitted_) story_.push_back({e.at, "enters the queue"});
         gpus_ = e.gpus;
         source_ = e.source;
         job_ = e.job;
         if (job_ == none<job_id>) {
             over_ = true;
-            story_.push_back({e.at, "rejected: the fleet never has a place for it"});
+            story_.push_back({e.at, "rejected: " + std::string{e.reason}});
             return;
         }
         waiting_since_ = e.at;
@@ -72,7 +84,7 @@ public:
     void on_start(const sim::job_start& e) override {
         if (is(e)) {
             end_wait(e.at);
-            story_.push_back({e.at, "started"});
+            story_.push_back({e.at, e.gpus == gpus_ ? "started" : "started on " + count_of_gpus(e.gpus)});
         } else {
             running_[e.job] = {.of = {e.source, e.name_is_text, e.name}, .gpus = e.gpus, .since = e.at};
         }
@@ -83,17 +95,29 @@ public:
             if (run == running_.end()) return;
             if (waiting_since_) book(run->second, e.at);
             running_.erase(run);
-        } else if (how == sim::run_end::preempted) {
+        } else if (sim::waits_again(how)) {
             waiting_since_ = e.at;
-            story_.push_back({e.at, "preempted"});
+            story_.push_back({e.at, how == sim::run_end::failed ? "stopped: its nodes failed" : "preempted"});
         } else if (how == sim::run_end::unfinished) {
             leave(e.at, "still running at the end of the run");
         } else {
             leave(e.at, how == sim::run_end::killed ? "killed" : "finished");
         }
     }
+    void on_resize(const sim::job_event& before, const sim::job_event& after) override {
+        if (is(after)) {
+            story_.push_back({after.at, fmt::format("resized from {} to {}", before.gpus, count_of_gpus(after.gpus))});
+            return;
+        }
+        const auto run = running_.find(after.job);
+        if (run == running_.end()) return;
+        if (waiting_since_) book(run->second, after.at);
+        run->second.gpus = after.gpus;
+        run->second.since = after.at;
+    }
     /// The simulation has ended.
     void finish(instant end) {
+        if (is_held_) leave(end, "still not in the queue at the end of the run");
         if (!waiting_since_) return;
         end_wait(end);
         leave(end, "still waiting at the end of the run");
@@ -138,6 +162,7 @@ private:
     const sim::simulation* simulation_ = nullptr;
     job_id job_ = none<job_id>;
     bool over_ = false;
+    bool is_held_ = false;  // it has been submitted, but is not in the queue yet
     std::optional<instant> submitted_;
     std::optional<instant> waiting_since_;
     duration waited_{};
@@ -183,7 +208,16 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::reservation:
             return fmt::format("fits, {} free, but would delay job {}{}", free_text(w), blockers(),
                                planned("planned for"));
+        case policy::obstacle::quota:
+            return fmt::format("needs {}, {} free; its group would exceed its quota, so it takes none from others",
+                               count_of_gpus(w.gpus), free_text(w));
+        case policy::obstacle::lease:
+            return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
+                               planned("all are offered again at"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
+        case policy::obstacle::closing:
+            return fmt::format("fits, {} free, but would run into a reservation{}", free_text(w),
+                               planned("nodes that it needs close at"));
         default: return fmt::format("fits, {} free; the policy gives no reason", free_text(w));
     }
 }

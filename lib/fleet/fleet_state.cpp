@@ -1,5 +1,6 @@
 #include <ampacity/fleet/fleet_state.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <memory>
 #include <utility>
@@ -58,12 +59,21 @@ void fleet_state::advance(instant now) {
 }
 
 void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
-    free_.take(wanted, shares);
-    unallocated(node_state::up) -= wanted.gpus;
+    if (troubles_.empty()) {
+        free_.take(wanted, shares);
+        unallocated(node_state::up) -= wanted.gpus;
+        return;
+    }
+    // A plan that is taken back gives GPUs to jobs that had them, of nodes that drain, too.
+    free_.occupy(wanted, shares);
+    for (free_index& f : later_) f.occupy(wanted, shares);
+    for (const auto& s : shares)
+        unallocated(state_[index(s.node)]) -= static_cast<std::uint64_t>(std::popcount(s.gpus));
 }
 
 void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
     free_.give(wanted, shares);
+    for (free_index& f : later_) f.give(wanted, shares);
     if (state_.empty()) {
         unallocated(node_state::up) += wanted.gpus;
         return;
@@ -82,6 +92,7 @@ void fleet_state::set_state(node_id node, node_state to) {
     const std::uint64_t gpus = free_.gpus_of(node);
     const std::uint64_t count = gpus - static_cast<std::uint64_t>(std::popcount(held));
     free_.set_in_service(node, to == node_state::up);
+    if (in_service_) in_service_->set_in_service(node, to == node_state::up);
     state_[index(node)] = to;
     gpus_in_[static_cast<std::size_t>(from)] -= gpus;
     gpus_in_[static_cast<std::size_t>(to)] += gpus;
@@ -89,11 +100,115 @@ void fleet_state::set_state(node_id node, node_state to) {
     unallocated(to) += count;
 }
 
+void fleet_state::plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at) {
+    AMPACITY_ASSERT(!is_pool() && !free_.is_mixed() && troubles_.empty());
+    troubles_.resize(free_.num_nodes());
+    in_service_ = empty_;
+    drain_at_ = drain_racks_at;
+    if (free_.has_racks()) failed_in_.assign(free_.where().num_racks(), 0);
+    closings_ = std::move(planned);
+    over_.assign(closings_.size(), false);
+    for (std::uint32_t row = 0; row != free_.num_nodes(); ++row) find_next_closing(node_id{row});
+    for (std::uint32_t k = 0; k != closings_.size(); ++k) {
+        AMPACITY_ASSERT(closings_[k].start < closings_[k].end && !closings_[k].nodes.empty());
+        AMPACITY_ASSERT(k == 0 || closings_[k - 1].start <= closings_[k].start);
+        later_.push_back(later_.empty() ? free_ : later_.back());
+        for (const node_id n : closings_[k].nodes) later_.back().set_in_service(n, false);
+    }
+    find_horizons();
+}
+
+void fleet_state::find_next_closing(node_id node) {
+    std::uint32_t next = no_closing;
+    for (auto k = static_cast<std::uint32_t>(begun_); k != closings_.size() && next == no_closing; ++k) {
+        if (std::binary_search(closings_[k].nodes.begin(), closings_[k].nodes.end(), node)) next = k;
+    }
+    troubles_[index(node)].next_closing = next;
+}
+
+bool fleet_state::drains(node_id node) const {
+    if (drain_at_ == 0 || !free_.has_racks()) return false;
+    const std::uint32_t rack = free_.where().rack_of(node);
+    return std::uint64_t{failed_in_[rack]} * 1'000'000 >= std::uint64_t{drain_at_} * free_.where().rack_at(rack).nodes;
+}
+
+/// Brings a node's state, and what the indexes offer of it, into line with its troubles.
+void fleet_state::refresh(node_id node) {
+    const troubles& t = troubles_[index(node)];
+    node_state to = t.closings != 0 ? node_state::closed : node_state::up;
+    // A closed node is one that comes back when its time is over.
+    if (drains(node)) to = node_state::draining;
+    if (t.failures != 0) to = node_state::down;
+    set_state(node, to);
+    for (std::size_t i = 0; i != later_.size(); ++i)
+        later_[i].set_in_service(node, to == node_state::up && t.next_closing > begun_ + i);
+}
+
+void fleet_state::find_horizons() {
+    horizons_.clear();
+    if (num_over_ == closings_.size()) return;
+    for (std::size_t i = 0; i != later_.size() + 1; ++i) {
+        horizons_.push_back({.until = i == later_.size() ? never : closings_[begun_ + i].start,
+                             .free = i == 0 ? &free_ : &later_[i - 1]});
+    }
+}
+
+void fleet_state::begin_closing() {
+    const closing& c = closings_[begun_++];
+    later_.erase(later_.begin());
+    for (const node_id n : c.nodes) {
+        ++troubles_[index(n)].closings;
+        find_next_closing(n);
+        refresh(n);
+    }
+    find_horizons();
+}
+
+void fleet_state::end_closing(std::size_t number) {
+    AMPACITY_ASSERT(number < begun_ && !over_[number]);
+    over_[number] = true;
+    while (num_over_ != begun_ && over_[num_over_]) ++num_over_;
+    for (const node_id n : closings_[number].nodes) {
+        --troubles_[index(n)].closings;
+        refresh(n);
+    }
+    find_horizons();
+}
+
+void fleet_state::fail(std::span<const node_id> nodes) {
+    AMPACITY_ASSERT(!troubles_.empty());
+    for (const node_id n : nodes) {
+        if (++troubles_[index(n)].failures == 1) count_failed(n, true);
+    }
+    for (const node_id n : nodes) refresh(n);
+}
+
+void fleet_state::repair(std::span<const node_id> nodes) {
+    for (const node_id n : nodes) {
+        AMPACITY_ASSERT(troubles_[index(n)].failures != 0);
+        if (--troubles_[index(n)].failures == 0) count_failed(n, false);
+    }
+    for (const node_id n : nodes) refresh(n);
+}
+
+/// One more or fewer node of its rack has failed; the others may have to drain, or no longer.
+void fleet_state::count_failed(node_id node, bool failed) {
+    if (!free_.has_racks()) return;
+    const std::uint32_t rack = free_.where().rack_of(node);
+    failed ? ++failed_in_[rack] : --failed_in_[rack];
+    if (drain_at_ == 0) return;
+    const topology::rack& r = free_.where().rack_at(rack);
+    for (std::uint32_t i = 0; i != r.nodes; ++i) {
+        if (troubles_[r.first_node + i].failures == 0) refresh(node_id{r.first_node + i});
+    }
+}
+
 void fleet_state::book(ledger& books) const {
     books.capacity += capacity_;
     books[account::idle] += booked_[static_cast<std::size_t>(node_state::up)];
     books[account::draining] += booked_[static_cast<std::size_t>(node_state::draining)];
     books[account::down] += booked_[static_cast<std::size_t>(node_state::down)];
+    books[account::down] += booked_[static_cast<std::size_t>(node_state::closed)];
     books[account::uncommissioned] += booked_[static_cast<std::size_t>(node_state::uncommissioned)];
 }
 

@@ -5,7 +5,9 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/convert_trace.hpp>
 
+#include <charconv>
 #include <deque>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -19,16 +21,28 @@ public:
     struct record {
         workload::job_request job;
         ending end;
+        std::string links;  ///< the columns of its ties, where the trace has any
     };
     void on_record(const workload::job_request& job, const record_facts& facts) override {
-        records.push_back({job, facts.end});
+        std::string links;
+        if (has_links) {
+            const link_texts& l = facts.links;
+            for (const std::string_view field : {l.after, l.after_any, l.think_s, l.array, l.array_limit}) {
+                links += ',';
+                append_csv_text(links, field);
+            }
+        }
+        records.push_back({job, facts.end, std::move(links)});
     }
+    bool has_links = false;
     std::deque<record> records;
 };
 
 class row_writer {
 public:
-    row_writer(const trace_source& source, recorded_columns columns) : source_(source), columns_(columns) {}
+    row_writer(const trace_source& source, recorded_columns columns) : source_(source), columns_(columns) {
+        columns_.links = source.records_links();
+    }
 
     [[nodiscard]] std::string header() const {
         std::string out = "job_id,submit_s,gpus,duration_s";
@@ -37,11 +51,14 @@ public:
         if (columns_.group) out += ",group";
         if (columns_.priority) out += ",priority";
         if (columns_.placement) out += ",segment,within,exclusive,spread";
+        if (columns_.elastic) out += ",gpus_min,gpus_max,serial_fraction";
         if (columns_.end) out += ",status";
+        if (columns_.links) out += ",after,after_any,think_s,array,array_limit";
         return out += '\n';
     }
 
-    void append(std::string& out, const workload::job_request& job, ending end) const {
+    void append(std::string& out, const waiting_records::record& r) const {
+        const workload::job_request& job = r.job;
         if (job.name_is_text) {
             append_csv_text(out, source_.text(job.name));
         } else {
@@ -62,10 +79,12 @@ public:
         }
         if (columns_.priority) out += ',' + std::to_string(job.priority);
         if (columns_.placement) append_placement(out, job.placement);
+        if (columns_.elastic) append_range(out, job);
         if (columns_.end) {
             out += ',';
-            if (end != ending::unknown) out += ending_names[static_cast<std::size_t>(end)];
+            if (r.end != ending::unknown) out += ending_names[static_cast<std::size_t>(r.end)];
         }
+        out += r.links;
         out += '\n';
     }
 
@@ -77,6 +96,18 @@ private:
         if (p.within != scope::fleet) out += scope_names[static_cast<std::size_t>(p.within)];
         out += p.exclusive ? ",rack," : ",,";
         out += p.spread ? "true" : "false";
+    }
+
+    static void append_range(std::string& out, const workload::job_request& job) {
+        if (job.gpus_min == job.gpus_max) {
+            out += ",,,";
+            return;
+        }
+        out += ',' + std::to_string(job.gpus_min) + ',' + std::to_string(job.gpus_max) + ',';
+        char digits[32];
+        const auto end =
+            std::to_chars(std::begin(digits), std::end(digits), job.serial_fraction, std::chars_format::fixed);
+        out.append(std::begin(digits), end.ptr);
     }
 
     const trace_source& source_;
@@ -96,6 +127,7 @@ conversion convert_to_jobs_csv(job_trace_options options, const std::function<vo
     waiting_records waiting;
     options.observer = &waiting;
     const auto source = open_job_trace(options);
+    waiting.has_links = source->records_links();
     const row_writer rows(*source, columns_of(options.format));
     std::string text = rows.header();
     conversion out;
@@ -103,7 +135,7 @@ conversion convert_to_jobs_csv(job_trace_options options, const std::function<vo
     // Once there is a job it is known what all times count from.
     while (source->next(batch) != 0) {
         for (; !waiting.records.empty(); waiting.records.pop_front()) {
-            rows.append(text, waiting.records.front().job, waiting.records.front().end);
+            rows.append(text, waiting.records.front());
             ++out.jobs;
         }
         write(text);

@@ -151,9 +151,8 @@ void event_trace::name_gpu(std::uint64_t node, unsigned gpu) {
     named |= std::uint64_t{1} << gpu;
 }
 
-void event_trace::slice(const sim::job_event& e, sim::run_end how, const workload::job_source& source,
+void event_trace::slice(const sim::job_event& e, std::string_view end, const workload::job_source& source,
                         std::uint64_t process, std::uint64_t track, std::uint64_t node_gpus) {
-    static constexpr std::array<std::string_view, 4> ends{"finished", "killed", "preempted", "unfinished"};
     std::string& out = begin("X", process);
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"tid\":{},\"ts\":"), track);
     append_us(out, ticks(e.since));
@@ -162,7 +161,7 @@ void event_trace::slice(const sim::job_event& e, sim::run_end how, const workloa
     out += ",\"cat\":\"run\",\"name\":";
     append_name(out, e, source);
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"args\":{{\"gpus\":{},\"attempt\":{},\"end\":\"{}\""),
-                   e.gpus, e.attempt, ends[static_cast<std::size_t>(how)]);
+                   e.gpus, e.attempt, end);
     if (!e.where.empty()) fmt::format_to(std::back_inserter(out), FMT_COMPILE(",\"node_gpus\":{}"), node_gpus);
     if (e.user != 0) {
         out += ",\"user\":";
@@ -173,23 +172,31 @@ void event_trace::slice(const sim::job_event& e, sim::run_end how, const workloa
 }
 
 void event_trace::stop(const sim::job_event& e, sim::run_end how, const workload::job_source& source) {
+    static constexpr std::array<std::string_view, 5> ends{"finished", "killed", "preempted", "failed", "unfinished"};
     reach(e.at);
     if (how != sim::run_end::unfinished) counts_.busy -= e.gpus;
-    if (how == sim::run_end::preempted) {
+    if (sim::waits_again(how)) {
         ++counts_.queued;
-        mark("preempt", preemptions, e, source);
+        mark(how == sim::run_end::failed ? "failure" : "preempt", preemptions, e, source);
     }
-    if (e.where.empty()) {
-        const std::uint32_t lane = lane_of_[index(e.job)];
-        slice(e, how, source, pool, first_lane + lane, 0);
-        free_lanes_.push(lane);
-        return;
-    }
+    slices(e, ends[static_cast<std::size_t>(how)], source);
+    if (e.where.empty()) free_lanes_.push(lane_of_[index(e.job)]);
+}
+
+void event_trace::resize(const sim::job_event& before, const sim::job_event& after,
+                         const workload::job_source& source) {
+    reach(after.at);
+    counts_.busy += std::int64_t{after.gpus} - before.gpus;
+    slices(before, "resized", source);
+}
+
+void event_trace::slices(const sim::job_event& e, std::string_view end, const workload::job_source& source) {
+    if (e.where.empty()) return slice(e, end, source, pool, first_lane + lane_of_[index(e.job)], 0);
     for (const fleet::gpu_share& share : e.where) {
         const auto node = static_cast<std::uint64_t>(index(share.node));
         const auto gpu = static_cast<unsigned>(std::countr_zero(share.gpus));
         name_gpu(node, gpu);
-        slice(e, how, source, first_node + node, first_lane + tracks_per_node * node + gpu,
+        slice(e, end, source, first_node + node, first_lane + tracks_per_node * node + gpu,
               static_cast<std::uint64_t>(std::popcount(share.gpus)));
     }
 }

@@ -35,6 +35,7 @@ public:
     void reject(const sim::job_event& e, const workload::job_source& source);
     void start(const sim::job_event& e);
     void stop(const sim::job_event& e, sim::run_end how, const workload::job_source& source);
+    void resize(const sim::job_event& before, const sim::job_event& after, const workload::job_source& source);
 
     /// Completes the file; `end`: of the run. \throws scenario_error
     void commit(instant end, const std::string& scenario);
@@ -51,7 +52,9 @@ private:
     void write_counts();
     void name_track(std::string_view kind, std::uint64_t process, std::uint64_t track, std::string_view name);
     void mark(std::string_view what, std::uint64_t track, const sim::job_event& e, const workload::job_source& source);
-    void slice(const sim::job_event& e, sim::run_end how, const workload::job_source& source, std::uint64_t process,
+    /// On the lane of the job, or on the first GPU of each node that it has.
+    void slices(const sim::job_event& e, std::string_view end, const workload::job_source& source);
+    void slice(const sim::job_event& e, std::string_view end, const workload::job_source& source, std::uint64_t process,
                std::uint64_t track, std::uint64_t node_gpus);
     std::uint32_t take_lane(job_id job);
     void name_gpu(std::uint64_t node, unsigned gpu);

@@ -1,9 +1,12 @@
 #include "csv_trace.hpp"
+#include "link_table.hpp"
 
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
+#include <string>
+#include <utility>
 
 namespace ampacity::io {
 namespace {
@@ -22,7 +25,15 @@ enum column : std::size_t {
     segment,
     within,
     exclusive,
-    spread
+    spread,
+    after,
+    after_any,
+    think_s,
+    array,
+    array_limit,
+    gpus_min,
+    gpus_max,
+    serial_fraction
 };
 
 constexpr std::array columns{
@@ -46,21 +57,45 @@ constexpr std::array columns{
                  column_use::optional},
     trace_column{"spread", "", "take GPUs node by node in the placer's order: 1 or true, 0 or false",
                  column_use::optional},
+    trace_column{"after", "",
+                 "job_ids or arrays of rows above, separated by `;`: it enters the queue when all of them have "
+                 "finished, and is rejected if one is killed or rejected",
+                 column_use::optional},
+    trace_column{"after_any", "", "the same, however they end", column_use::optional},
+    trace_column{"think_s", "s", "from the last end of those to its arrival in the queue", column_use::optional},
+    trace_column{"array", "", "name of the array that it is a task of", column_use::optional},
+    trace_column{"array_limit", "",
+                 "so many tasks of that array are in the queue or run at a time; as on its first row, or nothing",
+                 column_use::optional},
+    trace_column{"gpus_min", "", "the fewest GPUs that the job can run on, 1 to `gpus`, where a policy may choose",
+                 column_use::optional},
+    trace_column{"gpus_max", "", "the most GPUs of use to it, at least `gpus`", column_use::optional},
+    trace_column{"serial_fraction", "", "of its work on one GPU, 0 to 1: what more GPUs do not make faster",
+                 column_use::optional},
 };
-static_assert(columns[spread].name == "spread" && columns.size() == spread + 1);
+static_assert(columns[serial_fraction].name == "serial_fraction" && columns.size() == serial_fraction + 1);
 
-constexpr job_trace_format format{
-    .name = "jobs-csv",
-    .description = "one job per row, times in seconds from the scenario's start",
-    .columns = columns,
-    .records = {.estimate = true, .user = true, .group = true, .priority = true, .placement = true, .end = true}};
+constexpr job_trace_format format{.name = "jobs-csv",
+                                  .description = "one job per row, times in seconds from the scenario's start",
+                                  .columns = columns,
+                                  .records = {.estimate = true,
+                                              .user = true,
+                                              .group = true,
+                                              .priority = true,
+                                              .placement = true,
+                                              .end = true,
+                                              .links = true,
+                                              .elastic = true}};
 
 class jobs_csv final : public csv_trace {
 public:
     explicit jobs_csv(const job_trace_options& options)
-        : csv_trace(options, format, submit_s, time_origin::scenario_start), models_(options.models) {}
+        : csv_trace(options, format, submit_s, time_origin::scenario_start),
+          models_(options.models),
+          has_links_(has(after) || has(after_any) || has(think_s) || has(array) || has(array_limit)) {}
 
     [[nodiscard]] bool records_endings() const override { return has(status); }
+    [[nodiscard]] bool records_links() const override { return has_links_; }
 
 private:
     bool read_row(workload::job_request& job, record_facts& facts) override {
@@ -77,8 +112,45 @@ private:
         if (!field(within).empty()) job.placement.within = read_within();
         if (!field(exclusive).empty()) job.placement.exclusive = field(exclusive) == "rack" || read_bool(exclusive);
         if (!field(spread).empty()) job.placement.spread = read_bool(spread);
+        if (has(gpus_min) || has(gpus_max) || has(serial_fraction)) read_range(job);
         facts.end = ending_named(field(status));
+        if (has_links_) {
+            read_links(job);
+            facts.links = {field(after), field(after_any), field(think_s), field(array), field(array_limit)};
+        }
         return true;
+    }
+
+    void read_links(workload::job_request& job) {
+        using workload::dependency_kind;
+        for (const auto& [c, kind] :
+             {std::pair{after, dependency_kind::after_ok}, {after_any, dependency_kind::after_any}}) {
+            if (field(c).empty()) continue;
+            if (std::string fault = links_.add_dependencies(field(c), kind); !fault.empty())
+                fail(c, std::move(fault), "name jobs of rows above this one, or move the row down");
+        }
+        if (!field(think_s).empty()) {
+            const duration think = seconds(think_s);
+            if (think != duration{} && !links_.has_dependencies())
+                fail(think_s, "the job waits for no other", "name one in `after` or `after_any`, or give 0");
+            links_.set_think(think);
+        }
+        const std::uint32_t limit = field(array_limit).empty() ? 0 : read_limit();
+        if (limit != 0 && field(array).empty())
+            fail(array_limit, "the job is of no array", "name it in `array`, or leave this empty");
+        if (!field(array).empty()) {
+            if (const auto fault = links_.set_array(field(array), limit, job.row); !fault.empty())
+                fail(array_limit, std::string{fault}, "give all rows of an array one limit");
+        }
+        job.links = links_.take();
+        links_.name_row(field(job_name), job.row);
+    }
+
+    [[nodiscard]] std::uint32_t read_limit() const {
+        const auto [state, value] = parse_integer(field(array_limit));
+        if (state != decimal_status::ok || value < 1 || value > std::numeric_limits<std::uint32_t>::max())
+            fail(array_limit, "no number of tasks", "give a whole number from 1 up, or nothing");
+        return static_cast<std::uint32_t>(value);
     }
 
     [[nodiscard]] std::int32_t read_priority() const {
@@ -89,6 +161,43 @@ private:
         if (state != decimal_status::ok)
             fail(priority, std::string{fault_of(state)}, "give a whole number from -2147483648 to 2147483647");
         return static_cast<std::int32_t>(value);
+    }
+
+    void read_range(workload::job_request& job) const {
+        if (!field(gpus_min).empty()) job.gpus_min = read_count(gpus_min, 1, job.gpus, job);
+        if (!field(gpus_max).empty()) {
+            const std::uint64_t most = std::min(workload::max_gpus_per_job, job.gpus * workload::max_scale_out);
+            job.gpus_max = read_count(gpus_max, job.gpus, most, job);
+        }
+        const double serial = field(serial_fraction).empty() ? 0.0 : read_share(serial_fraction);
+        if (job.gpus_min == job.gpus_max) return;
+        job.kind = workload::job_kind::elastic;
+        job.serial_fraction = serial;
+    }
+
+    /// 0 to 1, to 15 decimals.
+    [[nodiscard]] double read_share(column c) const {
+        constexpr std::int64_t whole = 1'000'000'000'000'000;
+        const auto [state, value] = parse_scaled(field(c), 15);
+        if (state != decimal_status::ok || value < 0 || value > whole) {
+            const bool is_number = state == decimal_status::ok || state == decimal_status::overflow;
+            fail(c, is_number ? "no share" : std::string{fault_of(state)}, "give a number from 0 to 1, or nothing");
+        }
+        return static_cast<double>(value) / static_cast<double>(whole);
+    }
+
+    /// A number of GPUs in a range that depends on `gpus`.
+    [[nodiscard]] std::uint32_t read_count(column c, std::uint64_t least, std::uint64_t most,
+                                           const workload::job_request& job) const {
+        if (job.gpus == 0) fail(c, "for a job without GPUs", "leave it empty where gpus is 0");
+        auto [state, value] = parse_count(field(c));
+        const auto n = static_cast<std::uint64_t>(value);
+        const std::string remedy = "give a whole number of GPUs from " + std::to_string(least) + " to " +
+                                   std::to_string(most) + ", as gpus is " + std::to_string(job.gpus);
+        if (state != decimal_status::ok) fail(c, std::string{fault_of(state)}, remedy);
+        if (n < least) fail(c, "too small", remedy);
+        if (n > most) fail(c, "too large", remedy);
+        return static_cast<std::uint32_t>(n);
     }
 
     [[nodiscard]] std::uint16_t read_segment() const {
@@ -116,6 +225,8 @@ private:
     }
 
     bool models_;
+    bool has_links_;
+    link_table links_;
 };
 
 }  // namespace

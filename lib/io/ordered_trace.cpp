@@ -21,11 +21,19 @@ std::string_view fault_of(decimal_status status) noexcept {
     return {};
 }
 
-void set_name(workload::job_request& job, std::string_view text, name_table& names) {
+std::optional<std::int64_t> plain_number(std::string_view text) noexcept {
     const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
-    if (!digits.empty() && (digits.front() != '0' || text.size() == 1)) {
-        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), job.name);
-        if (fault == std::errc{} && end == text.data() + text.size()) return;
+    if (digits.empty() || (digits.front() == '0' && text.size() != 1)) return std::nullopt;
+    std::int64_t number = 0;
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (fault != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+void set_name(workload::job_request& job, std::string_view text, name_table& names) {
+    if (const auto number = plain_number(text)) {
+        job.name = *number;
+        return;
     }
     job.name = names.add(text);
     job.name_is_text = true;

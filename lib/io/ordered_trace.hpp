@@ -82,6 +82,9 @@ private:
 /// The text of a fault that a number has.
 [[nodiscard]] std::string_view fault_of(decimal_status status) noexcept;
 
+/// The whole number whose one usual spelling `text` is.
+[[nodiscard]] std::optional<std::int64_t> plain_number(std::string_view text) noexcept;
+
 /// The name of a job: the number itself where `text` is its one usual spelling, else a text of its own.
 void set_name(workload::job_request& job, std::string_view text, name_table& names);
 

@@ -16,6 +16,10 @@ constexpr std::array jobs{
     output_column{"restarts", "", "runs after a failure"},
     output_column{"useful_gpu_s", "GPU-s", "time of work that was kept"},
     output_column{"lost_gpu_s", "GPU-s", "time of work that was thrown away"},
+    output_column{
+        "eligible_s", "s",
+        "only where jobs have dependencies or arrays: when it entered the queue, which its wait and JCT count "
+        "from; empty if it never did"},
 };
 
 constexpr std::array placement{
@@ -27,7 +31,9 @@ constexpr std::array placement{
 
 constexpr std::array rejected{
     output_column{"job_id", "", "the name in the trace"},
-    output_column{"time_s", "s", "when it was rejected: as it arrived, or later by the policy"},
+    output_column{
+        "time_s", "s",
+        "when it was rejected: as it arrived, later by the policy, or as a job that it waits for did not finish"},
     output_column{"gpus", "", "GPUs that it asks for"},
     output_column{"reason", "", "why it can never run, in words"},
 };
@@ -53,7 +59,9 @@ constexpr std::array explain{
         "reason", "",
         "gpus: too few are free; placement: enough, but no place; order: it stands behind `blocker`, which has "
         "no place, and the policy starts nothing behind such a job; reservation: it fits, but would delay "
-        "`blocker`; round: the next decision is due at `until_s`; unknown: it fits, and the policy says no "
+        "`blocker`; round: the next decision is due at `until_s`; quota: it does not fit, and its group would exceed "
+        "its quota, so it takes none from others; lease: it does not fit, and the GPUs in use are offered again at "
+        "`until_s`; unknown: it fits, and the policy says no "
         "more"},
     output_column{"ahead", "", "waiting jobs before it in the policy's order, at the first of these passes"},
     output_column{"gpus", "", "GPUs that it needs"},

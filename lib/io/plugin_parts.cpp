@@ -85,10 +85,16 @@ void plugin_policy::decide(const view& v, plan& p) {
 
 void plugin_policy::tell(plugin::notification what, const view& v, job_id job) {
     if (part_.table().policy.notify(part_.self(), what, v, job, part_.failure())) return;
-    static constexpr std::array calls{"on_submit", "on_start", "on_finish",           "on_preempt",
-                                      "on_resize", "on_fail",  "on_capacity_changed", "on_headroom_changed",
-                                      "on_tick"};
+    static constexpr std::array calls{"on_submit", "on_start",  "on_finish",           "on_preempt",
+                                      "on_resize", "on_fail",   "on_capacity_changed", "on_headroom_changed",
+                                      "on_tick",   "on_requeue"};
     part_.raise(calls.at(static_cast<std::size_t>(what)));
+}
+
+bool plugin_policy::chooses_gpus() const {
+    bool chooses = false;
+    if (!part_.table().policy.chooses_gpus(part_.self(), chooses, part_.failure())) part_.raise("chooses_gpus");
+    return chooses;
 }
 
 bool plugin_placer::place(const fleet::free_index& free, fleet::demand wanted,
@@ -168,9 +174,12 @@ void plugin_source::check(const workload::job_request& r) const {
         bad("its estimate is out of range", seconds(r.estimate), "write 0 to 200 years, or no_estimate");
     if (r.gpus > workload::max_gpus_per_job)
         bad("it asks for too many GPUs", std::to_string(r.gpus), "ask for at most 2147483648");
-    if (r.kind != workload::job_kind::rigid || r.gpus_min != r.gpus || r.gpus_max != r.gpus)
-        bad("it is not rigid", std::to_string(r.gpus_min) + ".." + std::to_string(r.gpus_max) + " GPUs",
-            "set gpus_min, gpus and gpus_max to one number");
+    if (r.kind == workload::job_kind::service) bad("it is a service", {}, "set kind to rigid or elastic");
+    if (const char* const remedy = workload::wrong_gpus(r))
+        bad("its numbers of GPUs do not go together",
+            std::to_string(r.gpus) + " in " + std::to_string(r.gpus_min) + ".." + std::to_string(r.gpus_max), remedy);
+    if (!(r.serial_fraction >= 0 && r.serial_fraction <= 1))
+        bad("its serial fraction is out of range", std::to_string(r.serial_fraction), "write 0 to 1");
     if (!(r.accelerator.speed > 0 && r.accelerator.speed <= 1048576.0))
         bad("its speed is out of range", std::to_string(r.accelerator.speed), "write more than 0, at most 2^20");
 }

@@ -47,6 +47,9 @@ public:
     template <class... Args>
     explicit plugin_policy(Args&&... args) : part_(std::forward<Args>(args)...) {}
 
+    [[nodiscard]] bool runs_into_closings() const noexcept override {
+        return part_.table().policy.runs_into_closings(part_.self());
+    }
     void decide(const view& v, plan& p) override;
     void on_submit(const view& v, job_id job) override { tell(plugin::notification::submit, v, job); }
     void on_start(const view& v, job_id job) override { tell(plugin::notification::start, v, job); }
@@ -54,9 +57,11 @@ public:
     void on_preempt(const view& v, job_id job) override { tell(plugin::notification::preempt, v, job); }
     void on_resize(const view& v, job_id job) override { tell(plugin::notification::resize, v, job); }
     void on_fail(const view& v, job_id job) override { tell(plugin::notification::fail, v, job); }
+    void on_requeue(const view& v, job_id job) override { tell(plugin::notification::requeue, v, job); }
     void on_capacity_changed(const view& v) override { tell(plugin::notification::capacity_changed, v); }
     void on_headroom_changed(const view& v) override { tell(plugin::notification::headroom_changed, v); }
     void on_tick(const view& v) override { tell(plugin::notification::tick, v); }
+    [[nodiscard]] bool chooses_gpus() const override;
 
 private:
     void tell(plugin::notification what, const view& v, job_id job = none<job_id>);

@@ -15,6 +15,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
                                       .reorder = t.reorder,
                                       .align = t.align,
                                       .source = entry,
+                                      .dependencies = t.dependencies,
                                       .unix_start_ns = loaded.value.start.time_since_epoch().count(),
                                       .models = loaded.value.workload[entry].speeds.has_value()});
         traces.push_back(source.get());

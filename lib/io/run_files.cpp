@@ -129,6 +129,9 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
+    if (!sc.faults.outages.empty()) out["jobs"]["restarts"] = s.restarts;
+    if (s.held) out["jobs"]["held"] = *s.held;
+    if (s.resizes) out["jobs"]["resizes"] = *s.resizes;
     for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
     if (s.jct_s) out["jct_s"] = to_json(*s.jct_s);
     if (s.wait_s) out["wait_s"] = to_json(*s.wait_s);
@@ -154,7 +157,16 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     // The other accounts belong to models that this version does not have.
     for (const auto a : {account::useful, account::lost, account::idle}) show(a);
     if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
-    if (sc.scheduler.preemption.restart != duration::zero()) show(account::restart);
+    const auto& costs = sc.scheduler.preemption;
+    if (costs.restart != duration::zero() || costs.resize != duration::zero()) show(account::restart);
+    if (!sc.faults.outages.empty() && sc.faults.drain_rack_at != 0) show(account::draining);
+    if (!sc.faults.outages.empty() || !s.reservations.empty()) show(account::down);
+    for (const sim::reservation_result& r : s.reservations) {
+        out["reservations"][r.name] = {{"gpus", r.gpus},
+                                       {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},
+                                       {"idle_before_gpu_hours", to_gpu_hours(r.idle_before)},
+                                       {"jobs_stopped", r.stopped}};
+    }
     return out.dump(2) + '\n';
 }
 
@@ -356,7 +368,17 @@ void run_files::on_start(const sim::job_start& s) {
     if (!streams_->placement && !streams_->events) return;
     const timed clock{writing_};
     if (streams_->events) streams_->events->start(s);
-    if (!streams_->placement) return;
+    if (streams_->placement) write_place(s);
+}
+
+void run_files::on_resize(const sim::job_event& before, const sim::job_event& after) {
+    if (!streams_->placement && !streams_->events) return;
+    const timed clock{writing_};
+    if (streams_->events) streams_->events->resize(before, after, simulation_->source(after.source));
+    if (streams_->placement) write_place(after);
+}
+
+void run_files::write_place(const sim::job_event& s) {
     std::string& out = streams_->placement->text();
     append_name(out, s.name, s.name_is_text, simulation_->source(s.source));
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},"), s.attempt);
@@ -390,20 +412,28 @@ void run_files::write_jobs(const sim::simulation& s) const {
     static constexpr std::array<std::string_view, 4> states{"unfinished", "finished", "rejected", "killed"};
     output_file file(folder_ / "jobs.csv");
     std::string& out = file.text();
-    out += "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s\n";
+    out += "job_id,submit_s,start_s,finish_s,gpus,state,preemptions,restarts,useful_gpu_s,lost_gpu_s";
+    out += s.has_links() ? ",eligible_s\n" : "\n";
     for (std::size_t i = 0; i != s.num_sources(); ++i) {
-        for (const sim::job_record& r : s.records(i)) {
+        const sim::source_records all = s.all_records(i);
+        for (std::size_t row = 0; row != all.jobs.size(); ++row) {
+            const sim::job_record& r = all.jobs[row];
             if (r.submit == sim::unset) continue;
+            const sim::job_times times = s.has_links() ? s.times(i, row) : sim::job_times{.submit = r.submit};
             append_name(out, r.name, r.name_is_text, s.source(i));
-            for (const instant t : {r.submit, r.first_start, r.finish}) {
+            for (const instant t : {times.submit, r.first_start, r.finish}) {
                 out += ',';
                 append_time(out, t);
             }
             fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},"), r.gpus,
                            states[static_cast<std::size_t>(r.state)], r.preemptions, r.restarts);
-            append_gpu_seconds(out, gpu_time{ticks(r.useful)} * r.gpus);
+            append_gpu_seconds(out, all.useful(row));
             out += ',';
-            append_gpu_seconds(out, gpu_time{ticks(r.lost)} * r.gpus);
+            append_gpu_seconds(out, all.lost(row));
+            if (s.has_links()) {
+                out += ',';
+                append_time(out, times.eligible);
+            }
             out += '\n';
             file.row_done();
         }

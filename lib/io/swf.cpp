@@ -1,6 +1,7 @@
 // The Standard Workload Format of the Parallel Workloads Archive, version 2.2: lines of 18 numbers, comments from `;`.
 
 #include "line_reader.hpp"
+#include "link_table.hpp"
 #include "ordered_trace.hpp"
 
 #include <ampacity/core/wide.hpp>
@@ -52,8 +53,10 @@ constexpr std::array columns{
     trace_column{"executable", "", "which program", column_use::ignored},
     trace_column{"queue", "", "which queue", column_use::ignored},
     trace_column{"partition", "", "which part of the machine", column_use::ignored},
-    trace_column{"preceding_job", "", "the job that this one waited for", column_use::ignored},
-    trace_column{"think_time", "s", "time since that job ended", column_use::ignored},
+    trace_column{"preceding_job", "", "the job that this one waited for: only with `dependencies: true`",
+                 column_use::optional},
+    trace_column{"think_time", "s", "from the end of that job to this submission: only with `dependencies: true`",
+                 column_use::optional},
 };
 static_assert(columns[think_time].name == "think_time" && columns.size() == think_time + 1);
 
@@ -84,7 +87,8 @@ class swf final : public ordered_trace {
 public:
     explicit swf(const job_trace_options& options)
         : ordered_trace(options, keeps_dates(options) ? time_origin::scenario_start : time_origin::first_submit, skips),
-          lines_(input_stream{options.path}) {
+          lines_(input_stream{options.path}),
+          dependencies_(options.dependencies) {
         read_header();
         if (keeps_dates(options) && holds_first_) {
             if (!header_.unix_start_s) {
@@ -100,6 +104,7 @@ public:
 
     [[nodiscard]] trace_header header() const override { return header_; }
     [[nodiscard]] bool records_endings() const override { return true; }
+    [[nodiscard]] bool records_links() const override { return dependencies_; }
 
 private:
     static bool keeps_dates(const job_trace_options& options) noexcept {
@@ -185,11 +190,14 @@ private:
         return fields_[column].starts_with('-') ? 0 : names().intern(fields_[column]);
     }
     [[nodiscard]] instant read_submit() const;
+    void read_links(workload::job_request& job, record_facts& facts);
 
     line_reader lines_;
     trace_header header_;
     bool holds_first_ = false;  ///< the current line is the first record, not yet read
     bool header_ended_ = false;
+    bool dependencies_;
+    link_table links_;
     int128 shift_ = 0;  ///< to the file's times [ns]
     std::array<std::string_view, columns.size()> fields_;
 };
@@ -238,6 +246,22 @@ instant swf::read_submit() const {
     return instant{duration{static_cast<std::int64_t>(at)}};
 }
 
+/// The preceding job, whatever way it ended. One that is not among the kept records above holds nothing up: logs that
+/// were cleaned lack some.
+void swf::read_links(workload::job_request& job, record_facts& facts) {
+    std::uint64_t row = 0;
+    if (!fields_[preceding_job].starts_with('-') && links_.find(fields_[preceding_job], row)) {
+        links_.add_dependency({row, workload::dependency_kind::after_any});
+        facts.links.after_any = fields_[preceding_job];
+        if (const duration think = seconds(think_time); think > duration::zero()) {
+            links_.set_think(think);
+            facts.links.think_s = fields_[think_time];
+        }
+    }
+    job.links = links_.take();
+    links_.name_row(fields_[job_number], job.row);
+}
+
 /// Reads the current record; false where it is skipped.
 bool swf::read_line(workload::job_request& job, record_facts& facts) {
     split();
@@ -263,6 +287,7 @@ bool swf::read_line(workload::job_request& job, record_facts& facts) {
                 : ended == 2               ? ending::partial
                 : ended == 5               ? ending::cancelled
                                            : ending::unknown;
+    if (dependencies_) read_links(job, facts);
     return true;
 }
 

@@ -21,5 +21,6 @@ std::unique_ptr<policy> make_max_min(const max_min_options& options);
 std::unique_ptr<policy> make_priority(const priority_options& options);
 std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
 std::unique_ptr<policy> make_drf(const drf_options& options);
+std::unique_ptr<policy> make_elastic(const elastic_options& options);
 
 }  // namespace ampacity::policy

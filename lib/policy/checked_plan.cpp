@@ -11,14 +11,15 @@
 namespace ampacity::policy {
 
 checked_plan::checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations,
-                           const placer& place, const preemption_costs* costs)
-    : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place), costs_(costs) {
+                           const placer& place, const preemption_costs* costs, elastic_table* elastic)
+    : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place), costs_(costs), elastic_(elastic) {
     constexpr std::uint64_t enough = 4096;  // beyond which a pass costs more than an allocation
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));
 }
 
-void checked_plan::begin(instant now) {
+void checked_plan::begin(instant now, bool into_closings) {
     now_ = now;
+    into_closings_ = into_closings;
     actions_.clear();
     wake_up_.reset();
     refusal_.clear();
@@ -26,19 +27,42 @@ void checked_plan::begin(instant now) {
 
 bool checked_plan::start(job_id job) {
     job_view& j = checked(job, job_state::queued, "start");
-    scratch_.clear();
-    if (!find_place(job, j)) return false;
+    if (!find_place(job, room(job, j, j.progress, j.speed), j.demand)) return false;
     commit_start(job, j, scratch_);
     return true;
 }
 
-bool checked_plan::find_place(job_id job, const job_view& j) try {
-    return place(placer_, fleet_.free(), j.demand, scratch_);
+bool checked_plan::start_on(job_id job, std::uint32_t gpus) {
+    job_view& j = checked(job, job_state::queued, "start");
+    const elastic_job& e = ranged(job, gpus);
+    fleet::demand wanted = j.demand;
+    wanted.gpus = gpus;
+    if (!find_place(job, room(job, j, j.progress, e.speed_on(gpus)), wanted)) return false;
+    j.demand = wanted;
+    j.speed = e.speed_on(gpus);
+    commit_start(job, j, scratch_);
+    return true;
+}
+
+bool checked_plan::find_place(job_id job, const fleet::free_index& room, fleet::demand wanted) try {
+    scratch_.clear();
+    return place(placer_, room, wanted, scratch_);
 } catch (const plugin_error& e) {
     diagnostic d = e.details();
     d.what += " for " + name_of(job);
     roll_back();
     throw plugin_error(std::move(d));
+}
+
+const fleet::free_index& checked_plan::room(job_id job, const job_view& j, duration progress, double speed,
+                                            const run_costs* costs) {
+    if (into_closings_ || fleet_.horizons().empty()) return fleet_.free();
+    const run_costs of_run = costs != nullptr ? *costs : costs_of(job, j);
+    const instant end = add_saturating(now_, of_run.length(time_for(j.estimate - progress, speed)));
+    for (const fleet::horizon& h : fleet_.horizons()) {
+        if (end <= h.until) return *h.free;
+    }
+    return fleet_.free();
 }
 
 void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
@@ -114,32 +138,62 @@ void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::
     actions_.push_back({.kind = action_kind::start, .job = job});
 }
 
+bool checked_plan::resize(job_id job, std::uint32_t gpus) {
+    job_view& j = checked(job, job_state::running, "resize");
+    refuse_twice(job, j);
+    elastic_job& e = ranged(job, gpus);
+    if (gpus == j.demand.gpus) refuse(job, "it has " + std::to_string(gpus) + " GPUs already");
+    const duration elapsed = now_ - j.run_start;
+    const run_costs costs = costs_of(job, j);
+    // Without GPUs for as long as the placer is asked.
+    fleet_.give(j.demand, allocations_.shares(j.held));
+    actions_.push_back(as_it_is(action_kind::resize, job, j));
+    j.held = {};
+    j.demand.gpus = 0;
+    fleet::demand wanted = j.demand;
+    wanted.gpus = gpus;
+    const duration progress = j.progress + work_in(costs.spend(elapsed).worked, j.speed);
+    const run_costs next = costs_ == nullptr ? run_costs{} : costs_->after_resize(costs, elapsed);
+    if (!find_place(job, room(job, j, progress, e.speed_on(gpus), &next), wanted)) {
+        undo(actions_.back());
+        actions_.pop_back();
+        return false;
+    }
+    fleet_.take(wanted, scratch_);
+    j.held = allocations_.store(scratch_);
+    j.demand = wanted;
+    j.progress = progress;
+    j.run_start = now_;
+    j.speed = e.speed_on(gpus);
+    e.resized = true;
+    e.reload = next.reload;
+    e.restart = next.restart;
+    return true;
+}
+
 void checked_plan::preempt(job_id job, duration lost) {
     job_view& j = checked(job, job_state::running, "preempt");
-    if (j.run_start == now_) {
-        for (const auto& a : actions_) {
-            if (a.kind == action_kind::start && a.job == job) refuse(job, "this plan has just started it");
-        }
-    }
+    refuse_twice(job, j);
     if (lost < duration::zero() || lost > now_ - j.run_start) {
         refuse(job, "it cannot lose " + format_ns_as_seconds(ticks(lost)) + " s of a run of " +
                         format_ns_as_seconds(ticks(now_ - j.run_start)) + " s");
     }
     const duration until = now_ - lost - j.run_start;
-    const duration kept = costs_ == nullptr ? until : costs_->of(j.was_preempted).spend(until).kept;
+    const duration kept = costs_ == nullptr ? until : costs_of(job, j).spend(until).kept;
     fleet_.give(j.demand, allocations_.shares(j.held));
-    actions_.push_back({.kind = action_kind::preempt,
-                        .job = job,
-                        .before = j.held,
-                        .progress = j.progress,
-                        .run_start = j.run_start,
-                        .lost = lost,
-                        .was_preempted = j.was_preempted});
+    action& a = actions_.emplace_back(as_it_is(action_kind::preempt, job, j));
+    a.lost = lost;
     j.held = {};
     j.state = job_state::queued;
     j.progress += work_in(kept, j.speed);
     leave_type(j);
     j.was_preempted = true;
+    j.has_failed = false;
+    if (elastic_job* const e = elastic(job)) {
+        j.demand.gpus = e->gpus;
+        j.speed = e->speed;
+        e->resized = false;
+    }
 }
 
 void checked_plan::reject(job_id job) {
@@ -157,32 +211,102 @@ void checked_plan::wake_at(instant when) {
 }
 
 void checked_plan::roll_back() {
-    for (; !actions_.empty(); actions_.pop_back()) {
-        const action& a = actions_.back();
-        job_view& j = jobs_[index(a.job)];
-        switch (a.kind) {
-            case action_kind::start:
-                fleet_.give(j.demand, allocations_.shares(j.held));
-                allocations_.release(j.held);
-                j.held = {};
-                leave_type(j);
-                j.state = job_state::queued;
-                --j.attempt;
-                break;
-            case action_kind::preempt:
-                fleet_.take(j.demand, allocations_.shares(a.before));
-                run_on(j, allocations_.shares(a.before));
-                j.held = a.before;
-                j.state = job_state::running;
-                j.progress = a.progress;
-                j.run_start = a.run_start;
-                j.was_preempted = a.was_preempted;
-                break;
-            case action_kind::reject: j.state = job_state::queued; break;
-            default: break;
-        }
-    }
+    for (; !actions_.empty(); actions_.pop_back()) undo(actions_.back());
     wake_up_.reset();
+}
+
+void checked_plan::undo(const action& a) {
+    job_view& j = jobs_[index(a.job)];
+    elastic_job* const e = elastic(a.job);
+    switch (a.kind) {
+        case action_kind::start:
+            fleet_.give(j.demand, allocations_.shares(j.held));
+            allocations_.release(j.held);
+            j.held = {};
+            leave_type(j);
+            j.state = job_state::queued;
+            --j.attempt;
+            if (e != nullptr) {
+                j.demand.gpus = e->gpus;
+                j.speed = e->speed;
+            }
+            break;
+        case action_kind::resize:
+            fleet_.give(j.demand, allocations_.shares(j.held));
+            allocations_.release(j.held);
+            [[fallthrough]];
+        case action_kind::preempt:
+            j.demand.gpus = a.gpus;
+            fleet_.take(j.demand, allocations_.shares(a.before));
+            j.held = a.before;
+            j.state = job_state::running;
+            j.progress = a.progress;
+            j.run_start = a.run_start;
+            j.speed = a.speed;
+            run_on(j, allocations_.shares(a.before));
+            j.was_preempted = a.was_preempted;
+            j.has_failed = a.has_failed;
+            if (e != nullptr) {
+                e->resized = a.resized;
+                e->reload = a.reload;
+                e->restart = a.restart;
+            }
+            break;
+        case action_kind::reject: j.state = job_state::queued; break;
+        default: break;
+    }
+}
+
+action checked_plan::as_it_is(action_kind kind, job_id job, const job_view& j) {
+    action a{.kind = kind,
+             .job = job,
+             .before = j.held,
+             .progress = j.progress,
+             .run_start = j.run_start,
+             .was_preempted = j.was_preempted,
+             .has_failed = j.has_failed,
+             .gpus = j.demand.gpus,
+             .speed = j.speed};
+    if (const elastic_job* const e = elastic(job)) {
+        a.resized = e->resized;
+        a.reload = e->reload;
+        a.restart = e->restart;
+    }
+    return a;
+}
+
+elastic_job* checked_plan::elastic(job_id job) noexcept {
+    if (elastic_ == nullptr || index(job) >= elastic_->size()) return nullptr;
+    elastic_job& e = (*elastic_)[index(job)];
+    return e.gpus_max == 0 ? nullptr : &e;
+}
+
+elastic_job& checked_plan::ranged(job_id job, std::uint32_t gpus) {
+    elastic_job* const e = elastic(job);
+    if (e == nullptr) {
+        refuse(job, "it is rigid: it runs on " + std::to_string(jobs_[index(job)].demand.gpus) +
+                        " GPUs, and was given " + std::to_string(gpus));
+    }
+    if (gpus < e->gpus_min || gpus > e->gpus_max) {
+        refuse(job, "it runs on " + std::to_string(e->gpus_min) + " to " + std::to_string(e->gpus_max) +
+                        " GPUs, and was given " + std::to_string(gpus));
+    }
+    return *e;
+}
+
+run_costs checked_plan::costs_of(job_id job, const job_view& j) {
+    if (costs_ == nullptr) return {};
+    const elastic_job* const e = elastic(job);
+    return e != nullptr && e->resized ? costs_->after_resize(e->reload, e->restart) : j.costs(*costs_);
+}
+
+void checked_plan::refuse_twice(job_id job, const job_view& j) {
+    if (j.run_start != now_) return;
+    for (const auto& a : actions_) {
+        if (a.job != job) continue;
+        if (a.kind == action_kind::start) refuse(job, "this plan has just started it");
+        if (a.kind == action_kind::resize) refuse(job, "this plan has just resized it");
+    }
 }
 
 job_view& checked_plan::checked(job_id job, job_state wanted, const char* verb) {
@@ -213,10 +337,9 @@ void checked_plan::refuse(const std::string& text) {
 
 void checked_plan::unsupported(const char* what) {
     refuse(std::string{"the policy proposed '"} + what +
-           "', which no model of this version supports; use start, preempt, reject or wake_at");
+           "', which no model of this version supports; use start, resize, preempt, reject or wake_at");
 }
 
-void checked_plan::resize(job_id, std::uint32_t) { unsupported("resize"); }
 void checked_plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }
 void checked_plan::drain(node_id) { unsupported("drain"); }
 void checked_plan::undrain(node_id) { unsupported("undrain"); }

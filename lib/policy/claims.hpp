@@ -52,8 +52,8 @@ public:
         const fleet::demand wanted = v[job].demand;
         const auto held = v.held(job);
         if (counts_) contested_[v[job].type] -= wanted.gpus;
-        if (unclaimed_.is_free(wanted, held)) {
-            unclaimed_.take(wanted, held);
+        if (unclaimed_.is_unheld(wanted, held)) {
+            unclaimed_.occupy(wanted, held);
             return true;
         }
         abandon(wanted, held);
@@ -70,7 +70,8 @@ public:
         if (counts_) count_preferred();
         const std::size_t begin = shares_.size();
         const fleet::demand wanted = v[job].demand;
-        if (!place(v.place, preferred_, wanted, shares_) && !place(v.place, unclaimed_, wanted, shares_)) return false;
+        const bool found = place(v.place, preferred_, wanted, shares_) && may_have(wanted, begin);
+        if (!found && !place(v.place, unclaimed_, wanted, shares_)) return false;
         take(job, wanted, begin);
         return true;
     }
@@ -79,9 +80,8 @@ public:
         if (counts_) count_preferred();
         const std::size_t begin = shares_.size();
         const fleet::demand wanted = v[job].demand;
-        if (!place_on(v.place, preferred_, type, wanted, shares_) &&
-            !place_on(v.place, unclaimed_, type, wanted, shares_))
-            return false;
+        const bool found = place_on(v.place, preferred_, type, wanted, shares_) && may_have(wanted, begin);
+        if (!found && !place_on(v.place, unclaimed_, type, wanted, shares_)) return false;
         take(job, wanted, begin);
         return true;
     }
@@ -106,6 +106,14 @@ private:
             const std::uint64_t rest = s.gpus & ~unclaimed_.held_mask(s.node);
             if (rest != 0) preferred_.give({.node = s.node, .gpus = rest});
         }
+    }
+    /// Could the job have the GPUs from row `begin` on? If not, they are forgotten. A node that only jobs still to be
+    /// walked use may be one too many for its rack.
+    [[nodiscard]] bool may_have(fleet::demand wanted, std::size_t begin) {
+        if (!unclaimed_.has_racks() && !unclaimed_.is_mixed()) return true;
+        if (unclaimed_.is_free(wanted, std::span{shares_}.subspan(begin))) return true;
+        shares_.resize(begin);
+        return false;
     }
     /// The GPUs from row `begin` on are the job's.
     void take(job_id job, fleet::demand wanted, std::size_t begin) {

@@ -2,11 +2,13 @@
 #include "builtin.hpp"
 #include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
+#include "planned_space.hpp"
 
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/policy/class_queue.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 namespace ampacity::policy {
@@ -92,6 +94,12 @@ public:
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
 
+    /// All slots are planned anew, as nodes have left.
+    void on_requeue(const view& v, job_id job) override {
+        queue_.put_back(job, v[job].order, v[job].demand, v.queued_time(job));
+        stale_ = true;
+    }
+
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
         if (e.key != ticks_of(v.now)) stale_ = true;
@@ -161,23 +169,85 @@ private:
     /// When the running jobs for which `counts` holds are planned to end, and what is free until then.
     template <class F>
     [[nodiscard]] std::vector<track> planned_without_queue(const view& v, F counts) const {
-        std::vector<track> tracks(num_types(v));
-        for (std::size_t t = 0; t != tracks.size(); ++t) {
-            const auto type = static_cast<fleet::gpu_type>(t);
-            std::vector<std::pair<planned_time, std::int64_t>> ends;
-            auto free = static_cast<std::int64_t>(v.capacity.free.is_mixed() ? v.capacity.free.of(type).free_gpus()
-                                                                             : v.capacity.free.free_gpus());
-            for (auto e = running_.begin(); e != running_.end(); ++e) {
-                if (v[e->job].type != type) continue;
-                const std::int64_t gpus = v[e->job].demand.gpus;
-                if (e->key <= ticks_of(v.now) || !counts(e->job))
-                    free += gpus;
-                else
-                    ends.emplace_back(e->key, gpus);
-            }
-            tracks[t].planned.reset(ticks_of(v.now), free, ends);
-        }
+        std::vector<std::pair<planned_time, std::int64_t>> ends;
+        std::vector<track> tracks;
+        plan_running(v, counts, ends, tracks);
         return tracks;
+    }
+
+    /// The same, in what is kept. Nodes that close come back; those that have failed, or drain, do not.
+    template <class F>
+    void plan_running(const view& v, F counts, std::vector<std::pair<planned_time, std::int64_t>>& ends,
+                      std::vector<track>& tracks) const {
+        tracks.resize(num_types(v));
+        if (v.capacity.free.is_mixed()) {
+            for (std::size_t t = 0; t != tracks.size(); ++t)
+                plan_type(v, counts, ends, static_cast<fleet::gpu_type>(t), tracks[t].planned);
+            return;
+        }
+        ends.clear();
+        const std::vector<level> levels = levels_of(v);
+        const std::int64_t most = levels.back().usable;
+        std::int64_t free = countable(v) + most - levels.front().usable;
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            const std::int64_t gpus = coming_back(v, e->job);
+            if (e->key <= ticks_of(v.now) || !counts(e->job))
+                free += gpus;
+            else
+                ends.emplace_back(e->key, gpus);
+        }
+        availability& planned = tracks.front().planned;
+        planned.reset(ticks_of(v.now), free, ends);
+        for (std::size_t i = 0; i + 1 < levels.size(); ++i)
+            planned.claim(ticks_of(levels[i].from), levels[i + 1].from - levels[i].from, most - levels[i].usable);
+    }
+    /// The same for one type of a mixed fleet, of which no nodes leave.
+    template <class F>
+    void plan_type(const view& v, F counts, std::vector<std::pair<planned_time, std::int64_t>>& ends,
+                   fleet::gpu_type type, availability& planned) const {
+        ends.clear();
+        std::int64_t free = countable(v, type);
+        for (auto e = running_.begin(); e != running_.end(); ++e) {
+            if (v[e->job].type != type) continue;
+            const std::int64_t gpus = v[e->job].demand.gpus;
+            if (e->key <= ticks_of(v.now) || !counts(e->job))
+                free += gpus;
+            else
+                ends.emplace_back(e->key, gpus);
+        }
+        planned.reset(ticks_of(v.now), free, ends);
+    }
+
+    /// GPUs that jobs could hold from an instant on, if nodes close and come back as planned.
+    struct level {
+        instant from{};
+        std::int64_t usable = 0;
+    };
+    [[nodiscard]] static std::vector<level> levels_of(const view& v) {
+        std::vector<level> out{{.from = v.now, .usable = static_cast<std::int64_t>(v.capacity.usable_gpus())}};
+        if (v.capacity.horizons.empty()) return out;
+        for (const fleet::closing& c : v.capacity.closings) {
+            if (c.start > v.now) out.push_back({.from = c.start});
+            if (c.end > v.now) out.push_back({.from = c.end});
+        }
+        std::sort(out.begin(), out.end(), [](const level& a, const level& b) { return a.from < b.from; });
+        planned_space space;
+        space.begin(v, v.capacity.in_service);
+        for (level& l : out) {
+            space.look(v, l.from, l.from);
+            l.usable = static_cast<std::int64_t>(space.free().free_gpus());
+        }
+        return out;
+    }
+
+    /// Of a running job's GPUs, those that others can have when it ends. \pre one type
+    [[nodiscard]] static std::int64_t coming_back(const view& v, job_id job) {
+        if (!v.capacity.free.has_racks()) return v[job].demand.gpus;
+        std::int64_t gpus = 0;
+        for (const auto& s : v.held(job)) {
+            if (v.health.nodes[index(s.node)] == fleet::node_state::up) gpus += std::popcount(s.gpus);
+        }
+        return gpus;
     }
 
     /// Is it among the starts of this pass?
@@ -234,22 +304,8 @@ private:
 
     /// Forgets all reservations; what is planned to be free follows from the running jobs alone.
     void rebuild(const view& v) {
-        tracks_.resize(num_types(v));
-        for (std::size_t t = 0; t != tracks_.size(); ++t) {
-            const auto type = static_cast<fleet::gpu_type>(t);
-            ends_.clear();
-            auto free = static_cast<std::int64_t>(v.capacity.free.is_mixed() ? countable(v, type) : countable(v));
-            for (auto e = running_.begin(); e != running_.end(); ++e) {
-                if (v[e->job].type != type) continue;
-                const std::int64_t gpus = v[e->job].demand.gpus;
-                if (e->key <= ticks_of(v.now))
-                    free += gpus;
-                else
-                    ends_.emplace_back(e->key, gpus);
-            }
-            tracks_[t].planned.reset(ticks_of(v.now), free, ends_);
-            tracks_[t].bounds.clear();
-        }
+        plan_running(v, [](job_id) { return true; }, ends_, tracks_);
+        for (track& t : tracks_) t.bounds.clear();
         slots_.clear();
         instants_.clear();
         unreserved_ = queue_.front();
@@ -268,24 +324,22 @@ private:
     }
 
     /// GPUs that nobody holds. What racks offer depends on more than that: on their limits, and on exclusive jobs.
-    [[nodiscard]] std::uint64_t countable(const view& v) const {
-        if (!v.capacity.free.has_racks()) return v.capacity.free.free_gpus();
-        std::uint64_t held = 0;
-        for (auto e = running_.begin(); e != running_.end(); ++e) held += v[e->job].demand.gpus;
-        const std::uint64_t all = v.capacity.usable_gpus();
-        return all - std::min(all, held);
+    [[nodiscard]] std::int64_t countable(const view& v) const {
+        if (!v.capacity.free.has_racks()) return static_cast<std::int64_t>(v.capacity.free.free_gpus());
+        auto free = static_cast<std::int64_t>(v.capacity.usable_gpus());
+        for (auto e = running_.begin(); e != running_.end(); ++e) free -= coming_back(v, e->job);
+        return free;
     }
 
-    /// The same of one type.
-    [[nodiscard]] std::uint64_t countable(const view& v, fleet::gpu_type type) const {
-        const fleet::free_index& free = v.capacity.free.of(type);
-        if (!free.has_racks()) return free.free_gpus();
-        std::uint64_t held = 0;
+    /// The same of one type of a mixed fleet.
+    [[nodiscard]] std::int64_t countable(const view& v, fleet::gpu_type type) const {
+        const fleet::free_index& part = v.capacity.free.of(type);
+        if (!part.has_racks()) return static_cast<std::int64_t>(part.free_gpus());
+        auto free = static_cast<std::int64_t>(v.capacity.empty.of(type).free_gpus());
         for (auto e = running_.begin(); e != running_.end(); ++e) {
-            if (v[e->job].type == type) held += v[e->job].demand.gpus;
+            if (v[e->job].type == type) free -= v[e->job].demand.gpus;
         }
-        const std::uint64_t all = v.capacity.empty.of(type).free_gpus();
-        return all - std::min(all, held);
+        return free;
     }
 
     /// Gives slots to jobs that have none, in queue order, as long as one of them could start now.
@@ -318,41 +372,44 @@ private:
         return v.capacity.free.is_mixed() ? type_of_slot_[index(job)] : fleet::gpu_type{0};
     }
 
-    /// Has the job a place now? Of a mixed fleet: on this type.
-    [[nodiscard]] static bool has_place(const view& v, fleet::gpu_type type, fleet::demand wanted) {
-        return v.capacity.free.is_mixed() ? fits_on(v.place, v.capacity.free, type, wanted)
-                                          : fits(v.place, v.capacity.free, wanted);
-    }
-
     /// Could this job start now, were it the next to get its slot?
     [[nodiscard]] bool could_start(const view& v, job_id job) const {
         bool could = false;
         for_types(v, job, [&](fleet::gpu_type t, duration length) {
-            if (could || !has_place(v, t, v[job].demand)) return;
+            if (could || !has_place(v, t, v[job].demand, length)) return;
             const auto longest = tracks_[t].planned.free_for(v[job].demand.gpus);
             could = longest && static_cast<planned_time>(ticks(length)) <= *longest;
         });
         return could;
     }
-
-    /// For how long a job of this demand could run if it started now on this type, as planned; nothing if it could not.
-    [[nodiscard]] std::optional<duration> window(const view& v, fleet::gpu_type type, fleet::demand wanted) const {
-        if (!has_place(v, type, wanted)) return std::nullopt;
-        const auto time = tracks_[type].planned.free_for(wanted.gpus);
-        if (!time) return std::nullopt;
-        constexpr auto most = static_cast<planned_time>(ticks(duration::max())) - 1;
-        return duration{static_cast<std::int64_t>(std::min(*time, most))};
+    /// Is there a place now for a job that runs for so long? Of a mixed fleet: on this type.
+    [[nodiscard]] static bool has_place(const view& v, fleet::gpu_type type, fleet::demand wanted, duration length) {
+        if (v.capacity.free.is_mixed()) return fits_on(v.place, v.capacity.free, type, wanted);
+        const fleet::free_index& room =
+            v.capacity.horizons.empty() ? v.capacity.free : v.capacity.room(add_saturating(v.now, length));
+        return fits(v.place, room, wanted);
     }
+
     /// The longest `queued_time` of a job of this demand that could start now; nothing if none could.
     [[nodiscard]] std::optional<duration> longest_to_start(const view& v, fleet::demand wanted) const {
-        if (!v.capacity.free.is_mixed()) return window(v, 0, wanted);
+        if (v.capacity.free.is_mixed()) return longest_on_types(v, wanted);
+        const auto placeable = v.longest_run(wanted);
+        if (!placeable) return std::nullopt;
+        const auto time = tracks_.front().planned.free_for(wanted.gpus);
+        if (!time) return std::nullopt;
+        const auto most = static_cast<planned_time>(ticks(class_queue::within(*placeable)));
+        return duration{static_cast<std::int64_t>(std::min(*time, most))};
+    }
+    [[nodiscard]] std::optional<duration> longest_on_types(const view& v, fleet::demand wanted) const {
         constexpr duration most = duration::max() - duration{1};
         std::optional<duration> longest;
         for (const fleet::gpu_type t : v.capacity.types()->by_speed(wanted.speeds)) {
-            const auto time = window(v, t, wanted);
+            if (!fits_on(v.place, v.capacity.free, t, wanted)) continue;
+            const auto time = tracks_[t].planned.free_for(wanted.gpus);
             if (!time) continue;
-            const duration here =
-                *time == most ? most : v.longest_within(*time, v.capacity.types()->speed(wanted.speeds, t));
+            const bool for_good = *time >= static_cast<planned_time>(ticks(most));
+            const double speed = v.capacity.types()->speed(wanted.speeds, t);
+            const duration here = for_good ? most : v.longest_within(duration{static_cast<std::int64_t>(*time)}, speed);
             longest = std::max(longest.value_or(duration::zero()), std::min(here, most));
         }
         return longest;

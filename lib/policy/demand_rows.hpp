@@ -16,6 +16,8 @@ class demand_rows {
 public:
     /// The row of this demand; a new one, the number of rows so far, for one that is seen for the first time.
     std::size_t row(fleet::demand d) { return rows_.try_emplace(d.key(), rows_.size()).first->second; }
+    /// The row of one that has been seen.
+    [[nodiscard]] std::size_t known(fleet::demand d) const { return rows_.at(d.key()); }
 
 private:
     std::unordered_map<std::uint64_t, std::size_t> rows_;

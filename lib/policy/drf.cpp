@@ -6,6 +6,7 @@
 
 #include <boost/intrusive/set.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <vector>
 
@@ -26,10 +27,11 @@ bool less(const fraction& a, const fraction& b) noexcept {
 
 /// The largest of the shares in the resources.
 fraction dominant_share(const view& v, const amounts& used) {
-    if (!v.capacity.free.is_mixed()) return {used[0], v.capacity.usable_gpus()};
     fraction most{};
     for (std::size_t t = 0; t != used.size(); ++t) {
-        const fraction f{used[t], v.capacity.empty.of(static_cast<fleet::gpu_type>(t)).free_gpus()};
+        const fraction f{used[t], v.capacity.free.is_mixed()
+                                      ? v.capacity.empty.of(static_cast<fleet::gpu_type>(t)).free_gpus()
+                                      : v.capacity.usable_gpus()};
         if (less(most, f)) most = f;
     }
     return most;
@@ -45,6 +47,7 @@ struct owner : hook {
     amounts used{0};
     fraction share{};
     std::uint64_t head_order = 0;  ///< of its first waiting job
+    std::size_t turn = 0;          ///< passed over in the last pass: how many actions came before
 };
 
 /// Least dominant share per weight first, then the one whose first job has waited longest.
@@ -74,12 +77,29 @@ public:
         if (first) wait(v, o);
     }
 
+    void on_requeue(const view& v, job_id job) override {
+        owner& o = owners_[owner_of_[index(job)]];
+        job_id next = queues_.first(o.queue);
+        if (next != none<job_id>) waiting_.erase(waiting_.iterator_to(o));
+        while (next != none<job_id> && v[next].order < v[job].order) next = queues_.after(next);
+        queues_.insert(o.queue, job, next);
+        wait(v, o);
+    }
+
     void on_finish(const view& v, job_id job) override {
         owner& o = owners_[owner_of_[index(job)]];
         const bool waits = queues_.first(o.queue) != none<job_id>;
         if (waits) waiting_.erase(waiting_.iterator_to(o));
         used_by(v, o, job) -= v[job].demand.gpus;
         if (waits) wait(v, o);
+    }
+
+    /// Shares are of what there is.
+    void on_capacity_changed(const view& v) override {
+        std::vector<owner*> all;
+        for (owner& o : waiting_) all.push_back(&o);
+        waiting_.clear();
+        for (owner* o : all) wait(v, *o);
     }
 
     void decide(const view& v, plan& p) override {
@@ -91,6 +111,7 @@ public:
             if (!started && !skip_) break;
             waiting_.erase(waiting_.begin());
             if (!started) {
+                o.turn = p.actions().size();
                 passed_over_.push_back(&o);
                 continue;
             }
@@ -99,6 +120,27 @@ public:
             if (queues_.first(o.queue) != none<job_id>) wait(v, o);
         }
         for (owner* o : passed_over_) waiting_.insert(*o);
+    }
+
+    /// Only the first job of an owner has a turn: that of the owner in front, and if there is `skip`, of each.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const owner& mine = owners_[owner_of_[index(job)]];
+        const owner& front = *waiting_.begin();
+        const job_id first = queues_.first(skip_ ? mine.queue : front.queue);
+        const bool was_passed_over = std::find(passed_over_.begin(), passed_over_.end(), &mine) != passed_over_.end();
+        reason r =
+            seen_from_outside(v, job == first && was_passed_over ? free_before(v, p, mine.turn) : v.capacity.free, job);
+        if (job != first) {
+            // Behind the owner's own first job, or behind the owner in front.
+            r.what = obstacle::order;
+            r.blocker = first;
+        }
+        r.ahead = count_waiting(v, [&](job_id other) {
+            const owner& o = owners_[owner_of_[index(other)]];
+            return &o == &mine ? v[other].order < v[job].order
+                               : other == queues_.first(o.queue) && owner_order{}(o, mine);
+        });
+        return r;
     }
 
 private:

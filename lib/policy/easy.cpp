@@ -1,5 +1,6 @@
 #include "builtin.hpp"
 #include "ordered_jobs.hpp"
+#include "planned_space.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
 
@@ -18,6 +19,10 @@ public:
         queue_.push(job, v[job].order, v[job].demand, v.queued_time(job));
     }
 
+    void on_requeue(const view& v, job_id job) override {
+        queue_.put_back(job, v[job].order, v[job].demand, v.queued_time(job));
+    }
+
     void on_finish(const view& v, job_id job) override {
         const ranked_job e = ending(v, job);
         running_.erase(e);
@@ -33,14 +38,30 @@ public:
             early_ = true;  // the head has changed
         }
         if (queue_.size() < 2 || v.capacity.free.free_gpus() == 0) return;
-        if (early_ || !shadow_known_) find_shadow(v);
+        if (early_ || !shadow_known_ || !v.capacity.horizons.empty()) find_shadow(v);
         std::uint64_t from = v[queue_.front()].order + 1;
         while (v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
             queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
-                if (!fits(v.place, v.capacity.free, lane.demand())) return;
-                const duration window = may_outlive(v, lane.demand()) ? longest : until_shadow(v, lane.demand());
-                if (const auto e = lane.first(from, window); e.order < best.order) best = e;
+                if (v.capacity.horizons.empty()) {
+                    if (!fits(v.place, v.capacity.free, lane.demand())) return;
+                    const duration window =
+                        may_outlive(v, v.capacity.free, lane.demand()) ? longest : until_shadow(v, lane.demand());
+                    if (const auto e = lane.first(from, window); e.order < best.order) best = e;
+                    return;
+                }
+                // What a job could get depends on how long it runs.
+                duration above{-1};
+                for (const fleet::horizon& h : v.capacity.horizons) {
+                    const duration most = h.until == never ? longest : h.until - v.now;
+                    if (fits(v.place, *h.free, lane.demand())) {
+                        const duration window = may_outlive(v, *h.free, lane.demand())
+                                                    ? most
+                                                    : std::min(most, until_shadow(v, lane.demand()));
+                        if (const auto e = lane.first(from, window, above); e.order < best.order) best = e;
+                    }
+                    above = most;
+                }
             });
             if (best.job == none<job_id> || !p.start(best.job)) return;
             begin(v, best.job);
@@ -51,7 +72,11 @@ public:
     [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
         const job_id head = queue_.front();
         reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
-        if (job == head || r.what == obstacle::unknown) r.until = shadow(v, v[head].demand);
+        if (job == head || r.what == obstacle::unknown) {
+            planned_space then;
+            then.begin(v);
+            r.until = instant_of(find_shadow(v, head, then));
+        }
         if (r.what == obstacle::unknown) {
             r.what = obstacle::reservation;
             r.blocker = head;
@@ -86,47 +111,42 @@ private:
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.
     void find_shadow(const view& v) {
-        if (shadow_known_) {
+        if (shadow_known_ && v.capacity.horizons.empty()) {
             for (auto e = running_.begin(); e != running_.end() && e->key <= shadow_ns_; ++e) {
                 then_.take(v[e->job].demand, v.held(e->job));
             }
         } else {
-            then_ = v.capacity.free;
+            then_.begin(v);
         }
-        shadow_ns_ = ~std::uint64_t{0};
+        shadow_ns_ = find_shadow(v, queue_.front(), then_);
         shadow_known_ = true;
         early_ = false;
-        const fleet::demand head = v[queue_.front()].demand;
-        for (auto e = running_.begin(); e != running_.end();) {
-            const std::uint64_t at = e->key;
-            for (; e != running_.end() && e->key == at; ++e) then_.give(v[e->job].demand, v.held(e->job));
-            if (fits(v.place, then_, head)) {
-                shadow_ns_ = at;
-                return;
+    }
+
+    /// The same in this space; `~0` if there is none. Where nodes are to close, the ends of closings count, too.
+    [[nodiscard]] std::uint64_t find_shadow(const view& v, job_id head, planned_space& then) const {
+        const duration length = v.remaining_time(head);
+        auto e = running_.begin();
+        while (true) {
+            std::uint64_t at = e == running_.end() ? ~std::uint64_t{0} : e->key;
+            for (const fleet::closing& c : v.capacity.closings) {
+                if (c.end > then.seen() && ticks_of(c.end) < at) at = ticks_of(c.end);
             }
-        }
-    }
-
-    /// The shadow time, found without what is kept of it.
-    [[nodiscard]] instant shadow(const view& v, fleet::demand head) const {
-        fleet::free_index then = v.capacity.free;
-        for (auto e = running_.begin(); e != running_.end();) {
-            const std::uint64_t at = e->key;
+            if (at == ~std::uint64_t{0}) return at;
             for (; e != running_.end() && e->key == at; ++e) then.give(v[e->job].demand, v.held(e->job));
-            if (fits(v.place, then, head))
-                return at < ticks_of(never) ? instant{duration{static_cast<std::int64_t>(at)}} : never;
+            then.look(v, instant_of(at), add_saturating(instant_of(at), length));
+            if (fits(v.place, then.free(), v[head].demand)) return at;
         }
-        return never;
     }
 
-    /// May a job of this demand start now and run past the shadow?
-    bool may_outlive(const view& v, fleet::demand wanted) {
+    /// May a job of this demand start now in what is free, and run past the shadow?
+    bool may_outlive(const view& v, const fleet::free_index& free, fleet::demand wanted) {
         const fleet::demand head = v[queue_.front()].demand;
-        if (then_.is_pool()) return then_.free_gpus() >= std::uint64_t{head.gpus} + wanted.gpus;
+        if (free.is_pool()) return then_.free().free_gpus() >= std::uint64_t{head.gpus} + wanted.gpus;
         shares_.clear();
-        if (!place(v.place, v.capacity.free, wanted, shares_)) return false;
+        if (!place(v.place, free, wanted, shares_)) return false;
         then_.take(wanted, shares_);
-        const bool head_fits = fits(v.place, then_, head);
+        const bool head_fits = fits(v.place, then_.free(), head);
         then_.give(wanted, shares_);
         return head_fits;
     }
@@ -136,7 +156,7 @@ private:
     bool shadow_known_ = false;  // shadow_ns_ and then_ belong together
     bool early_ = false;         // but are no longer the earliest
     std::uint64_t shadow_ns_ = 0;
-    fleet::free_index then_;  // what is free at the shadow, before the head starts
+    planned_space then_;  // what is free at the shadow, before the head starts
     std::vector<fleet::gpu_share> shares_;
 };
 

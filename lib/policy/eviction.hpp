@@ -16,9 +16,9 @@ namespace ampacity::policy {
 
 class eviction {
 public:
-    void begin(const view& v, fleet::demand wanted) {
-        room_ = v.capacity.free;
-        wanted_ = wanted;
+    void begin(const view& v, job_id job) {
+        room_ = v.room(job);
+        wanted_ = v[job].demand;
         jobs_.clear();
     }
 
@@ -33,8 +33,7 @@ public:
     void spare(const view& v) {
         for (std::size_t i = jobs_.size() - 1; i-- > 0;) {
             const job_id job = jobs_[i];
-            if (v[job].demand.gpus > room_.free_gpus() - wanted_.gpus) continue;
-            room_.take(v[job].demand, v.held(job));
+            room_.occupy(v[job].demand, v.held(job));
             if (fits(v.place, room_, wanted_))
                 jobs_[i] = none<job_id>;
             else

@@ -28,6 +28,8 @@ struct group {
     std::size_t running = 0;  ///< its list, in order of start
     std::uint64_t waiting = 0;
     std::uint64_t blocked = 0;          ///< the last pass in which its first job found no place
+    job_id blocked_job = none<job_id>;  ///< which one that was; a job that was preempted later may stand before it
+    std::size_t turn = 0;               ///< how many actions of that pass came before
     job_id next_victim = none<job_id>;  ///< while room is made
 
     std::uint64_t marked = 0;  ///< the last choice for which a job below it was eligible
@@ -66,7 +68,7 @@ public:
             if (p.start(job) || (reclaim_ && make_room(v, p, leaf, job)))
                 begin(v, job);
             else
-                groups_[leaf].blocked = pass_;
+                block(p, leaf);
         }
         while (v.capacity.free.free_gpus() != 0) {
             const group_row leaf = choose(v, false);
@@ -75,11 +77,35 @@ public:
             if (p.start(job))
                 begin(v, job);
             else
-                groups_[leaf].blocked = pass_;
+                block(p, leaf);
         }
     }
 
+    /// Only the first job of a group has a turn. It reclaims only what keeps its group, or one above, within the quota.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const group_row leaf = leaf_[index(job)];
+        const group& g = groups_[leaf];
+        const bool had_its_turn = g.blocked == pass_;
+        const job_id first = had_its_turn ? g.blocked_job : head_of(leaf);
+        reason r =
+            seen_from_outside(v, had_its_turn && job == first ? free_before(v, p, g.turn) : v.capacity.free, job);
+        if (job != first) {
+            r.what = obstacle::order;
+            r.blocker = first;
+        } else if (reclaim_ && r.what != obstacle::unknown && guarantor(leaf, v[job].demand.gpus) == no_group) {
+            r.what = obstacle::quota;
+        }
+        r.ahead = count_waiting(v, [&](job_id o) { return leaf_[index(o)] == leaf && v[o].order < v[job].order; });
+        return r;
+    }
+
 private:
+    void block(const plan& p, group_row leaf) {
+        groups_[leaf].blocked = pass_;
+        groups_[leaf].blocked_job = head_of(leaf);
+        groups_[leaf].turn = p.actions().size();
+    }
+
     [[nodiscard]] group_row size() const noexcept { return static_cast<group_row>(groups_.size()); }
 
     group_row add(group_row parent, std::uint64_t weight, std::uint64_t quota) {
@@ -190,7 +216,7 @@ private:
     bool make_room(const view& v, plan& p, group_row leaf, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const group_row by = guarantor(leaf, wanted.gpus);
-        victims_.begin(v, wanted);
+        victims_.begin(v, job);
         for (group& g : groups_) {
             g.next_victim = g.usage == 0 || !g.below.empty() ? none<job_id> : running_.last(g.running);
             // Those that have started at this very instant stay.

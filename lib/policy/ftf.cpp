@@ -20,6 +20,7 @@ public:
 
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
     void on_finish(const view&, job_id job) override { running_.remove(job); }
+    [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
     void on_tick(const view&) override {
         wanted_ = never;
         lease_ended_ = true;
@@ -37,6 +38,17 @@ public:
             }
         }
         wake_up(v, p);
+    }
+
+    /// What is in use belongs to its holders until the lease ends.
+    [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
+        reason r = seen_from_outside(v, v.capacity.free, job);
+        if (r.what != obstacle::unknown) r.what = obstacle::lease;
+        r.until = wanted_;
+        const std::uint64_t active = waiting_.size() + running_.size();
+        const bidder mine = bidder_of(v, job, active);
+        r.ahead = count_waiting(v, [&](job_id other) { return worse(bidder_of(v, other, active), mine); });
+        return r;
     }
 
 private:
@@ -61,9 +73,9 @@ private:
     }
     static bool earlier(const bidder& a, const bidder& b) noexcept { return a.order < b.order; }
 
-    void add_bidder(const view& v, job_id job, std::uint64_t active) {
+    [[nodiscard]] bidder bidder_of(const view& v, job_id job, std::uint64_t active) const {
         const job_view& j = v[job];
-        const double speed = v.capacity.free.is_mixed() ? demands_[rows_.row(j.demand)].best_speed : j.speed;
+        const double speed = v.capacity.free.is_mixed() ? demands_[rows_.known(j.demand)].best_speed : j.speed;
         const auto ns = [](duration d) { return static_cast<std::uint64_t>(ticks(d)); };
         // A running job has been there since its submit and will be until its planned end.
         const std::uint64_t shared = j.state == job_state::running
@@ -74,8 +86,11 @@ private:
         if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
         const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
         const std::uint64_t gpus = std::max(v.capacity.usable_gpus(), j.demand.gpus * active);
-        bidders_.push_back({.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job});
-        least_gpus_ = std::min(least_gpus_, j.demand.gpus);
+        return {.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job};
+    }
+    void add_bidder(const view& v, job_id job, std::uint64_t active) {
+        bidders_.push_back(bidder_of(v, job, active));
+        least_gpus_ = std::min(least_gpus_, v[job].demand.gpus);
     }
 
     void call(const view& v, bool running_too) {
@@ -170,13 +185,15 @@ private:
     void share_nodes(const view& v, plan& p) {
         claims_.begin(v);
         for (const job_id job : running_) claims_.contest(v, job);
+        const bool some_out = v.capacity.usable_gpus() != v.capacity.empty.free_gpus();
         for_bidders([&](job_id job) {
             if (v[job].state == job_state::running && claims_.keep(v, job)) {
                 stays_[index(job)] = 1;
             } else if (!is_hopeless(v[job].demand) && !claims_.claim(v, job)) {
                 give_up(v[job].demand);
             }
-            return claims_.left() >= least_gpus_;
+            // Jobs on nodes that drain keep what nobody else can have.
+            return claims_.left() >= least_gpus_ || some_out;
         });
         preempt_losers(v, p);
         for (const claims::placed& s : claims_.starts()) {

@@ -102,13 +102,12 @@ public:
         --num_running_;
         stages_.end_run(v, e.job);
     }
-    void finish(const view& v, job_id job) {
-        if (learns_) {
-            index_.add(stages_.service(v, job));
-            stale_ = true;
-        }
-        end_run(v, place(v, job));
+    void learn(const view& v, job_id job) {
+        if (!learns_) return;
+        index_.add(stages_.service(v, job));
+        stale_ = true;
     }
+    void leave(const view& v, job_id job) { end_run(v, place(v, job)); }
 
     void tick(const view&) noexcept { stages_.tick(); }
     void wake_up(plan& p) { stages_.wake_up(p); }

@@ -26,12 +26,25 @@ public:
     /// The one before in its list; `none` before the first. \pre in a list
     [[nodiscard]] job_id before(job_id job) const noexcept { return at_[index(job)].before; }
 
+    /// The one behind in its list; `none` behind the last. \pre in a list
+    [[nodiscard]] job_id after(job_id job) const noexcept { return at_[index(job)].after; }
+
     void push_back(std::size_t list, job_id job) {
         at_.grow_to(index(job) + 1, {});
         ends& e = ends_[list];
         at_[index(job)] = {.before = e.last, .after = none<job_id>};
         (e.last == none<job_id> ? e.first : at_[index(e.last)].after) = job;
         e.last = job;
+    }
+
+    /// Before `next`, which is in the list; at its end if that is `none`.
+    void insert(std::size_t list, job_id job, job_id next) {
+        if (next == none<job_id>) return push_back(list, job);
+        at_.grow_to(index(job) + 1, {});
+        const job_id previous = at_[index(next)].before;
+        at_[index(job)] = {.before = previous, .after = next};
+        at_[index(next)].before = job;
+        (previous == none<job_id> ? ends_[list].first : at_[index(previous)].after) = job;
     }
 
     /// \pre `job` is in `list`

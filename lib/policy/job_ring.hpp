@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace ampacity::policy {
@@ -27,6 +28,13 @@ public:
         ring_[at < ring_.size() ? at : at - ring_.size()] = job;
     }
 
+    /// Puts a job behind all those that come before it: `is_before(a, b)`. O(jobs behind it).
+    template <class F>
+    void insert(job_id job, F is_before) {
+        push_back(job);
+        for (std::size_t i = size_ - 1; i != 0 && is_before(job, at(i - 1)); --i) std::swap(at(i), at(i - 1));
+    }
+
     /// \pre not empty
     void pop_front() noexcept {
         if (++head_ == ring_.size()) head_ = 0;
@@ -34,6 +42,10 @@ public:
     }
 
 private:
+    [[nodiscard]] job_id& at(std::size_t i) noexcept {
+        return ring_[head_ + i < ring_.size() ? head_ + i : head_ + i - ring_.size()];
+    }
+
     std::vector<job_id> ring_;
     std::size_t head_ = 0;
     std::size_t size_ = 0;

@@ -16,8 +16,8 @@ namespace {
 
 /// Max-min fair throughput (docs/policies/max-min.md). At the multiples of the round all GPUs are given anew, by what
 /// jobs should have received on each type over what they have; between them nothing happens. The shares are found anew
-/// in the first round after jobs have come or gone. A round costs O(n log n) for n jobs and types, and a question to
-/// the placer for each demand that finds no place and each job that is placed.
+/// in the first round after jobs or nodes have come or gone. A round costs O(n log n) for n jobs and types, and a
+/// question to the placer for each demand that finds no place and each job that is placed.
 class max_min final : public policy {
 public:
     explicit max_min(const max_min_options& options) : round_(options.round) {}
@@ -36,7 +36,11 @@ public:
         --classes_[rows_.row(v[job].demand)].jobs;
         stale_ = true;
     }
+    /// It keeps its account, and waits for the next round.
+    void on_fail(const view&, job_id) override {}
+    void on_requeue(const view&, job_id) override {}
     void on_capacity_changed(const view&) override { stale_ = true; }
+    [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
     void on_tick(const view&) override {
         wanted_ = never;
         due_ = true;
@@ -45,7 +49,7 @@ public:
     void decide(const view& v, plan& p) override {
         // A decision that takes time comes behind the beginning of its round.
         const bool due = std::exchange(due_, false) || v.now.time_since_epoch() % round_ == duration::zero();
-        if (due && v.now != last_ && !live_.empty()) {
+        if (due && v.now != last_ && !live_.empty() && v.capacity.usable_gpus() != 0) {
             last_ = v.now;
             if (stale_) allocate(v);
             rank(v);

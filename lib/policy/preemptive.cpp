@@ -75,7 +75,8 @@ public:
 
     void begin_run(const view& v, job_id job) { by_work_ ? jobs_.add(job) : running_.insert(running_entry(v, job)); }
     void end_run(const view&, const entry& e) { by_work_ ? jobs_.remove(e.job) : running_.erase(e); }
-    void finish(const view& v, job_id job) { by_work_ ? jobs_.remove(job) : running_.erase(running_entry(v, job)); }
+    void learn(const view&, job_id) const noexcept {}
+    void leave(const view& v, job_id job) { by_work_ ? jobs_.remove(job) : running_.erase(running_entry(v, job)); }
     void tick(const view&) const noexcept {}
     void wake_up(plan&) const noexcept {}
 
@@ -119,7 +120,8 @@ public:
         running_.erase(e);
         stages_.end_run(v, e.job);
     }
-    void finish(const view& v, job_id job) { end_run(v, make_entry(v, job, stages_.running_stage(job))); }
+    void learn(const view&, job_id) const noexcept {}
+    void leave(const view& v, job_id job) { end_run(v, make_entry(v, job, stages_.running_stage(job))); }
     void tick(const view&) noexcept { stages_.tick(); }
     void wake_up(plan& p) { stages_.wake_up(p); }
 

@@ -15,7 +15,8 @@
 ///   - `queued_entry(v, job)`: of any queued job
 ///   - `running()`, `last(v)`, `behind(v, entry, out)`: running jobs, the last of them, and those behind an entry, in
 ///     order, appended to `out`
-///   - `begin_run(v, job)`, `end_run(v, entry)` before a preemption, `finish(v, job)`
+///   - `begin_run(v, job)`, `end_run(v, entry)` before a preemption, `leave(v, job)` of one that has come to its end or
+///     is stopped, and before it `learn(v, job)` of one that has come to its end
 ///   - `tick(v)` at a wake-up and `wake_up(p)` at the end of a pass
 
 #include "claims.hpp"
@@ -38,7 +39,12 @@ public:
     explicit prefix_policy(Options&&... options) : list_(std::forward<Options>(options)...) {}
 
     void on_submit(const view& v, job_id job) override { list_.enqueue(v, job); }
-    void on_finish(const view& v, job_id job) override { list_.finish(v, job); }
+    void on_finish(const view& v, job_id job) override {
+        list_.learn(v, job);
+        list_.leave(v, job);
+    }
+    void on_fail(const view& v, job_id job) override { list_.leave(v, job); }
+    [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
     void on_tick(const view& v) override { list_.tick(v); }
 
     void decide(const view& v, plan& p) override {

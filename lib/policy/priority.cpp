@@ -2,6 +2,7 @@
 #include "eviction.hpp"
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
+#include "planned_space.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -27,6 +28,30 @@ public:
             begin(v, head);
         }
         if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
+    }
+
+    /// The head has no place, not even with all that it may preempt.
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        const job_id head = queue_.first().job;
+        const ranked_job mine = place_of(v, job);
+        fleet::free_index free = v.capacity.free;
+        for (const action& a : p.actions()) {
+            if (a.kind == action_kind::start && before(mine, place_of(v, a.job)))
+                free.give(v[a.job].demand, v.held(a.job));
+        }
+        reason r = seen_from_outside(v, free, job);
+        if (job != head && (!backfill_ || r.what == obstacle::unknown)) {
+            r.what = backfill_ ? obstacle::reservation : obstacle::order;
+            r.blocker = head;
+        }
+        if (backfill_ && (job == head || r.what == obstacle::reservation)) {
+            planned_space then;
+            std::vector<ranked_job> ends;
+            const std::uint64_t at = shadow(v, head, then, ends);
+            r.until = instant_of(at);
+        }
+        r.ahead = count_waiting(v, [&](job_id other) { return before(place_of(v, other), mine); });
+        return r;
     }
 
 private:
@@ -130,7 +155,7 @@ private:
         const std::int64_t limit = below(v, job);
         const fleet::demand wanted = v[job].demand;
         if (!could_have(v, limit, wanted.gpus)) return false;
-        victims_.begin(v, wanted);
+        victims_.begin(v, job);
         if (!for_victims(limit, [&](job_id victim) { return victims_.take(v, victim); })) return false;
         victims_.spare(v);
         for (const job_id victim : victims_.jobs()) {
@@ -141,25 +166,32 @@ private:
         return p.start(job);
     }
 
-    /// When the head, for which all that it may preempt counts as free, would fit; `then_` is what is free then.
-    [[nodiscard]] std::uint64_t find_shadow(const view& v, job_id head) {
+    /// When the head, for which all that it may preempt counts as free, would fit; `then` is what is free then.
+    [[nodiscard]] std::uint64_t shadow(const view& v, job_id head, planned_space& then,
+                                       std::vector<ranked_job>& ends) const {
         const std::int64_t limit = below(v, head);
-        then_ = v.capacity.free;
-        ends_.clear();
+        then.begin(v);
+        ends.clear();
         for (const level& l : levels_) {
             for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
                 if (l.priority <= limit)
-                    then_.give(v[job].demand, v.held(job));
+                    then.give(v[job].demand, v.held(job));
                 else
-                    ends_.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
+                    ends.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
             }
         }
-        std::sort(ends_.begin(), ends_.end(), before);
-        for (std::size_t i = 0; i != ends_.size();) {
-            const std::uint64_t at = ends_[i].key;
-            for (; i != ends_.size() && ends_[i].key == at; ++i)
-                then_.give(v[ends_[i].job].demand, v.held(ends_[i].job));
-            if (fits(v.place, then_, v[head].demand)) return at;
+        for (const fleet::closing& c : v.capacity.closings) {
+            if (c.end > v.now) ends.push_back({.key = static_cast<std::uint64_t>(ticks(c.end)), .job = none<job_id>});
+        }
+        std::sort(ends.begin(), ends.end(), before);
+        const duration length = v.remaining_time(head);
+        for (std::size_t i = 0; i != ends.size();) {
+            const std::uint64_t at = ends[i].key;
+            for (; i != ends.size() && ends[i].key == at; ++i) {
+                if (ends[i].job != none<job_id>) then.give(v[ends[i].job].demand, v.held(ends[i].job));
+            }
+            then.look(v, instant_of(at), add_saturating(instant_of(at), length));
+            if (fits(v.place, then.free(), v[head].demand)) return at;
         }
         return ~std::uint64_t{0};
     }
@@ -168,7 +200,7 @@ private:
     /// may start, again and again, is the walk of the queue.
     void backfill(const view& v, plan& p) {
         const ranked_job head = queue_.first();
-        const std::uint64_t shadow_ns = find_shadow(v, head.job);
+        const std::uint64_t shadow_ns = shadow(v, head.job, then_, ends_);
         const auto ends_in_time = [&v, shadow_ns](const ranked_job& by_length) {
             std::uint64_t length = by_length.key;
             if (v.capacity.free.is_mixed()) {
@@ -177,6 +209,7 @@ private:
             }
             return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
         };
+        if (!v.capacity.horizons.empty()) return backfill_one_by_one(v, p, head, ends_in_time);
         for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
             ranked_job best = last_rank;
             for (const lane& l : lanes_) {
@@ -185,10 +218,32 @@ private:
             }
             if (best.job == none<job_id>) return;
             const bool harmless = v[best.job].priority <= below(v, head.job) || ends_in_time(length_of(v, best.job));
-            if (!harmless) take_at_shadow(v, v[best.job].demand);
+            if (!harmless) take_at_shadow(v, best.job);
             if (!p.start(best.job)) return;
             begin(v, best);
             from = best;
+        }
+    }
+
+    /// The same where nodes are to close, so that jobs of one demand differ in what they could get: the walk of the
+    /// queue as it reads.
+    template <class InTime>
+    void backfill_one_by_one(const view& v, plan& p, const ranked_job& head, InTime ends_in_time) {
+        for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
+            const auto next = queue_.behind(from);
+            if (next == queue_.end()) return;
+            from = *next;
+            if (!fits(v.place, v.room(from.job), v[from.job].demand)) continue;
+            const bool harmless = v[from.job].priority <= below(v, head.job) || ends_in_time(length_of(v, from.job));
+            if (!harmless) {
+                take_at_shadow(v, from.job);
+                if (!fits(v.place, then_.free(), v[head.job].demand)) {
+                    then_.give(v[from.job].demand, shares_);
+                    continue;
+                }
+            }
+            if (!p.start(from.job)) return;
+            begin(v, from);
         }
     }
 
@@ -196,7 +251,7 @@ private:
     template <class InTime>
     [[nodiscard]] ranked_job first_to_start(const view& v, const lane& l, job_id head, const ranked_job& from,
                                             InTime ends_in_time) {
-        if (leaves_room(v, head, l.demand)) {
+        if (leaves_room(v, head, l.by_rank.first().job)) {
             const auto next = l.by_rank.behind(from);
             return next == l.by_rank.end() ? last_rank : *next;
         }
@@ -220,19 +275,19 @@ private:
         return best;
     }
 
-    /// Would the head still fit at the shadow with a job of this demand in place?
-    [[nodiscard]] bool leaves_room(const view& v, job_id head, fleet::demand wanted) {
-        take_at_shadow(v, wanted);
-        const bool room = fits(v.place, then_, v[head].demand);
-        then_.give(wanted, shares_);
+    /// Would the head still fit at the shadow with this job in place?
+    [[nodiscard]] bool leaves_room(const view& v, job_id head, job_id job) {
+        take_at_shadow(v, job);
+        const bool room = fits(v.place, then_.free(), v[head].demand);
+        then_.give(v[job].demand, shares_);
         return room;
     }
-    /// Puts a job of this demand where it would start now. \pre it fits
-    void take_at_shadow(const view& v, fleet::demand wanted) {
+    /// Puts a job where it would start now. \pre it fits
+    void take_at_shadow(const view& v, job_id job) {
         shares_.clear();
-        const bool placed = place(v.place, v.capacity.free, wanted, shares_);
+        const bool placed = place(v.place, v.room(job), v[job].demand, shares_);
         AMPACITY_ASSERT(placed);
-        then_.take(wanted, shares_);
+        then_.take(v[job].demand, shares_);
     }
 
     bool backfill_;
@@ -242,7 +297,7 @@ private:
     job_lists running_;          // one per level, in order of start
     std::vector<level> levels_;  // rising priority
     eviction victims_;
-    fleet::free_index then_;
+    planned_space then_;
     std::vector<ranked_job> ends_;
     std::vector<fleet::gpu_share> shares_;
 };

@@ -44,9 +44,15 @@ public:
         queue_.push(v[job].demand, predicted_[index(job)], v[job].order, job);
     }
 
+    /// The prediction stays what it was on arrival.
+    void on_requeue(const view& v, job_id job) override {
+        queue_.push(v[job].demand, predicted_[index(job)], v[job].order, job);
+    }
+    void on_fail(const view&, job_id) override {}
+
     void on_finish(const view& v, job_id job) override {
         const job_view& j = v[job];
-        // No run is cut short by this policy, so a job has had one.
+        // This policy cuts no run short; of a job that was stopped the last run counts.
         const auto ran = static_cast<std::uint64_t>(ticks(v.now - j.run_start));
         if (j.user != 0) of_users_.add(j.user, j.demand.gpus, ran);
         if (j.group != 0) others_.add(j.group, j.demand.gpus, ran);
@@ -55,6 +61,11 @@ public:
     }
 
     void decide(const view& v, plan& p) override {
+        if (options_.skip && !v.capacity.horizons.empty()) {
+            // How long a job is planned to run matters, and it is in no order here: the walk of the queue as it reads.
+            queue_.take_all([&p](job_id job) { return p.start(job); });
+            return;
+        }
         if (options_.skip) {
             // Room only shrinks within a pass, so a job that was passed over cannot fit later in it.
             while (v.capacity.free.free_gpus() != 0 &&

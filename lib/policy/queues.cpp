@@ -16,6 +16,9 @@ reason explain_blocking(const view& v, job_id head, job_id job) {
 class fifo final : public policy {
 public:
     void on_submit(const view&, job_id job) override { queue_.push_back(job); }
+    void on_requeue(const view& v, job_id job) override {
+        queue_.insert(job, [&v](job_id a, job_id b) { return v[a].order < v[b].order; });
+    }
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front())) {
             queue_.pop_front();
@@ -37,14 +40,18 @@ private:
 class fifo_skip final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
-        queue_.push(job, v[job].order, v[job].demand, duration::zero());
+        queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
+    }
+    void on_requeue(const view& v, job_id job) override {
+        queue_.put_back(job, v[job].order, v[job].demand, v.remaining_time(job));
     }
     void decide(const view& v, plan& p) override {
         while (!queue_.empty() && v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
             queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
-                if (!fits(v.place, v.capacity.free, lane.demand())) return;
-                if (const auto e = lane.first(0, duration::zero()); e.order < best.order) best = e;
+                const auto longest = v.longest_run(lane.demand());
+                if (!longest) return;
+                if (const auto e = lane.first(0, class_queue::within(*longest)); e.order < best.order) best = e;
             });
             if (best.job == none<job_id> || !p.start(best.job)) return;
             queue_.remove(best.job);

@@ -26,6 +26,7 @@ constexpr std::array policy_table{
     description{"priority", "highest priority first; running jobs of lower priority are preempted for it"},
     description{"fair-share", "groups with quotas: idle GPUs are lent by weight, and reclaimed by preemption"},
     description{"drf", "dominant resource fairness: next comes the user with the least share of the GPUs"},
+    description{"elastic", "elastic jobs get GPUs by marginal gain, and are resized for it (Pollux, Sia)"},
 };
 
 constexpr std::array placer_table{
@@ -65,6 +66,7 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "priority") return make_priority(options.priority);
     if (name == "fair-share") return make_fair_share(options.fair_share);
     if (name == "drf") return make_drf(options.drf);
+    if (name == "elastic") return make_elastic(options.elastic);
     return nullptr;
 }
 

@@ -17,6 +17,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
+#include <vector>
 
 namespace ampacity::policy {
 
@@ -62,6 +64,19 @@ public:
         if (best == lanes_.size() || !start(first(lanes_[best]).job)) return false;
         pop(best);
         return true;
+    }
+
+    /// Takes each job that `start(job)` agrees to, in order. O(n log n).
+    template <class Start>
+    void take_all(Start start) {
+        std::vector<std::pair<std::size_t, ranked_job>> others;
+        while (!empty()) {
+            const std::size_t row = front_;
+            const ranked_job e = lanes_[row].jobs.front();
+            pop(row);
+            if (!start(e.job)) others.emplace_back(row, e);
+        }
+        for (const auto& [row, e] : others) push(lanes_[row].demand, e.key, e.order, e.job);
     }
 
     /// `job_sorter::for_next` of the lane of the front.

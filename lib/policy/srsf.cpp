@@ -85,8 +85,9 @@ public:
         if (lanes_[row].jobs.empty()) busy_.push_back(row);
         lanes_[row].jobs.insert(running_job(v, job));
     }
-    void end_run(const view& v, const entry& e) { finish(v, e.job); }
-    void finish(const view& v, job_id job) {
+    void end_run(const view& v, const entry& e) { leave(v, e.job); }
+    void learn(const view&, job_id) const noexcept {}
+    void leave(const view& v, job_id job) {
         if (by_work_) return jobs_.remove(job);
         const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
         lanes_[row].jobs.erase(running_job(v, job));

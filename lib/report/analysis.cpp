@@ -66,7 +66,7 @@ envelope waiting_jobs(const job_columns& jobs, duration length) {
     std::vector<change> changes;
     changes.reserve(2 * jobs.size());
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (jobs.state[i] == sim::outcome::rejected) continue;
+        if (jobs.state[i] == sim::outcome::rejected || jobs.submit[i] == sim::unset) continue;
         changes.push_back({jobs.submit[i], 1});
         const instant end = jobs.start[i] != sim::unset ? jobs.start[i] : jobs.finish[i];
         if (end != sim::unset) changes.push_back({end, -1});
@@ -231,6 +231,7 @@ cut_off cut_off_jobs(const run_files& run) {
             continue;
         }
         ++out.waiting;
+        if (jobs.submit[i] == sim::unset) continue;  // for other jobs, not in the queue
         out.longest_wait = std::max(out.longest_wait, end - jobs.submit[i]);
     }
     return out;

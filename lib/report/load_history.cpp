@@ -7,7 +7,7 @@ namespace ampacity::report {
 
 void load_history::on_stop(const sim::job_event& e, sim::run_end how) {
     if (how == sim::run_end::unfinished) return;  // it holds its GPUs up to the end
-    change(e.at, how == sim::run_end::preempted ? 1 : 0, -std::int64_t{e.gpus});
+    change(e.at, sim::waits_again(how) ? 1 : 0, -std::int64_t{e.gpus});
 }
 
 void load_history::change(instant at, std::int64_t queued, std::int64_t busy) {

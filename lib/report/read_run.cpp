@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -38,6 +39,14 @@ public:
             }
             at_.push_back(*at);
         }
+    }
+
+    /// A column that may be missing: its number, to be read like the others.
+    [[nodiscard]] std::optional<std::size_t> optional(std::string_view name) {
+        const auto at = rows_.find(name);
+        if (!at) return std::nullopt;
+        at_.push_back(*at);
+        return at_.size() - 1;
     }
 
     bool next() { return rows_.next(); }
@@ -133,8 +142,12 @@ private:
     std::vector<listed_job> listed_;
 };
 
-void read_job(const table& rows, job_columns& to) {
-    to.submit.push_back(rows.time(submit_s));
+/// `eligible` is its column, where the run has jobs that waited for others before they entered the queue.
+void read_job(const table& rows, std::optional<std::size_t> eligible, job_columns& to) {
+    const instant submit = rows.time(submit_s);
+    to.submit.push_back(eligible ? rows.time_or_unset(*eligible) : submit);
+    if (eligible && to.submit.back() != sim::unset && to.submit.back() < submit)
+        rows.fail(*eligible, "before submit_s", "correct the times");
     to.start.push_back(rows.time_or_unset(start_s));
     to.finish.push_back(rows.time_or_unset(finish_s));
     to.state.push_back(read_state(rows));
@@ -149,6 +162,8 @@ void read_job(const table& rows, job_columns& to) {
     const bool is_finished = to.state.back() == sim::outcome::finished;
     if (start == sim::unset && is_finished) rows.fail(start_s, "value missing", "a finished job has a start");
     if (finish == sim::unset && is_finished) rows.fail(finish_s, "value missing", "a finished job has an end");
+    if (start != sim::unset && to.submit.back() == sim::unset)
+        rows.fail(*eligible, "value missing", "a job that started has entered the queue");
     if (start != sim::unset && start < to.submit.back()) rows.fail(start_s, "before submit_s", "correct the times");
     if (finish != sim::unset && finish < std::max(start, to.submit.back())) {
         rows.fail(finish_s, "before the job began", "correct the times");
@@ -159,10 +174,11 @@ void read_jobs(const std::filesystem::path& file, run_files& to) {
     table rows{
         file,
         {"job_id", "submit_s", "start_s", "finish_s", "gpus", "state", "preemptions", "restarts", "useful_gpu_s"}};
+    const auto eligible = rows.optional("eligible_s");
     job_columns& jobs = to.jobs.emplace();
     slowest_jobs slowest{jobs};
     while (rows.next()) {
-        read_job(rows, jobs);
+        read_job(rows, eligible, jobs);
         if (jobs.state.back() == sim::outcome::finished) slowest.offer(rows);
     }
     to.slowest = slowest.take();

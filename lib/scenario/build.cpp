@@ -1,5 +1,6 @@
 #include "gpu_fleet.hpp"
 #include "reporter.hpp"
+#include "row_list.hpp"
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/policy/registry.hpp>
@@ -33,6 +34,56 @@ bool has(const descriptions& table, std::string_view name) {
 /// The nearest. \pre 0 to 1
 std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
 
+/// \pre valid
+template <class T>
+std::vector<node_id> nodes_of(const T& what, const ampacity::fleet::fleet_state& f) {
+    std::vector<node_id> out;
+    if (what.nodes) {
+        for (const std::uint32_t n : parse_rows(*what.nodes, f.free().num_nodes())) out.push_back(node_id{n});
+    }
+    if (what.racks) {
+        const ampacity::fleet::topology& where = f.free().where();
+        for (const std::uint32_t r : parse_rows(*what.racks, where.num_racks())) {
+            for (std::uint32_t i = 0; i != where.rack_at(r).nodes; ++i)
+                out.push_back(node_id{where.rack_at(r).first_node + i});
+        }
+    }
+    return out;
+}
+std::vector<node_id> last_nodes(std::uint64_t gpus, const ampacity::fleet::fleet_state& f) {
+    const std::uint64_t per_node = f.free().gpus_per_node();
+    std::vector<node_id> out;
+    for (std::uint64_t n = f.free().num_nodes() - (gpus + per_node - 1) / per_node; n != f.free().num_nodes(); ++n)
+        out.push_back(node_id{static_cast<std::uint32_t>(n)});
+    return out;
+}
+
+/// Nodes that leave and come back.
+void add_changes(const scenario& s, sim::parts& parts) {
+    for (const outage& o : s.faults.outages) {
+        const instant start = start_of_time + o.start;
+        parts.outages.push_back({.start = start, .end = start + o.length, .nodes = nodes_of(o, parts.fleet)});
+    }
+    for (const reservation& r : s.scheduler.reservations) {
+        const instant start = start_of_time + r.start;
+        parts.reservations.push_back(
+            {.name = r.name,
+             .what = {.start = start,
+                      .end = start + r.length,
+                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)}});
+    }
+    parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
+}
+
+policy::gpu_steps steps_of(gpu_steps s) {
+    switch (s) {
+        case gpu_steps::any: return policy::gpu_steps::any;
+        case gpu_steps::powers_of_two: return policy::gpu_steps::powers_of_two;
+        case gpu_steps::whole_nodes: return policy::gpu_steps::whole_nodes;
+    }
+    return policy::gpu_steps::any;
+}
+
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
@@ -57,6 +108,10 @@ policy::policy_options make_options(const scheduler& s) {
     options.drf.by_group = s.drf.by == share_owner::group;
     options.drf.skip = s.drf.skip;
     for (const owner_weight& w : s.drf.weights) options.drf.weights.emplace_back(w.name, w.weight);
+    options.elastic = {.steps = steps_of(s.elastic.steps),
+                       .arithmetic = s.elastic.mean == speed_mean::arithmetic,
+                       .interval = s.elastic.interval,
+                       .skip = s.elastic.skip};
     return options;
 }
 
@@ -93,11 +148,13 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .enforce_estimate = s.enforce_estimate,
                      .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
                                     .checkpoint = s.scheduler.preemption.checkpoint,
-                                    .restart = s.scheduler.preemption.restart},
+                                    .restart = s.scheduler.preemption.restart,
+                                    .resize = s.scheduler.preemption.resize},
                      .decision_time = {.base = s.scheduler.decision_time, .per_job = s.scheduler.decision_time_per_job},
                      .sample_every = s.output.telemetry,
                      .observers = {},
                      .speeds = std::move(made.speeds)};
+    add_changes(s, parts);
     const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
     if (!parts.policy)
         parts.policy = more->make_policy({.name = s.scheduler.policy,

@@ -1,6 +1,7 @@
 #include "check_synthetic.hpp"
 
 #include <ampacity/scenario/values.hpp>
+#include <ampacity/workload/scaling.hpp>
 
 #include <algorithm>
 #include <array>
@@ -91,6 +92,22 @@ void check_durations(const synthetic_jobs& jobs, const std::string& path, const 
     if (!common && !all_have) report.fail(path + ".duration", "required key is missing", {}, remedy);
 }
 
+void check_ranges(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
+    for (std::size_t i = 0; i < jobs.gpus.size(); ++i) {
+        if (!jobs.gpus[i].elastic) continue;
+        const std::uint64_t gpus = jobs.gpus[i].gpus;
+        const elastic_range& e = *jobs.gpus[i].elastic;
+        const std::string at = path + ".gpus." + std::to_string(i) + ".elastic";
+        if (e.min > gpus)
+            report.fail(at + ".min", "above gpus", std::to_string(e.min), "write at most " + std::to_string(gpus));
+        if (e.max < gpus)
+            report.fail(at + ".max", "below gpus", std::to_string(e.max), "write at least " + std::to_string(gpus));
+        if (e.max > gpus * workload::max_scale_out)
+            report.fail(at + ".max", "more than 1048576 times gpus", std::to_string(e.max),
+                        "write at most " + std::to_string(gpus * workload::max_scale_out));
+    }
+}
+
 void check_profile(const std::vector<double>& weights, std::size_t wanted, const std::string& path,
                    const reporter& report) {
     if (weights.empty()) return;
@@ -156,6 +173,7 @@ void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const 
         report.fail(path + ".gpus", "no job sizes", {}, "write at least one, such as [{ gpus: 1, weight: 1 }]");
     check_weights(jobs.gpus, path + ".gpus", "size", report);
     check_durations(jobs, path, report);
+    check_ranges(jobs, path, report);
     if (jobs.estimate_factor && jobs.estimate_factor->min > jobs.estimate_factor->max) {
         report.fail(path + ".estimate_factor", "min is above max", yaml_text(jobs.estimate_factor->min),
                     "write at most " + yaml_text(jobs.estimate_factor->max));

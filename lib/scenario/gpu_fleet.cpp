@@ -162,9 +162,14 @@ void check_gpu_types(const scenario& s, const reporter& report) {
     }
 }
 
+bool is_mixed(const scenario& s) {
+    const std::size_t types = gpu_types_of(s.fleet).size();
+    return types > 1 || (types == 1 && has_speeds(s));
+}
+
 made_fleet make_fleet(const scenario& s) {
     const std::vector<std::string> names = gpu_types_of(s.fleet);
-    if (names.empty() || (names.size() == 1 && !has_speeds(s))) return {part(s.fleet, nullptr), {}};
+    if (!is_mixed(s)) return {part(s.fleet, nullptr), {}};
     auto types = std::make_shared<ampacity::fleet::gpu_types>(names);
     made_fleet out;
     for (const workload_entry& entry : s.workload) {

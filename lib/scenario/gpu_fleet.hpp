@@ -19,6 +19,9 @@ namespace ampacity::scenario {
 /// Types and speeds: every group has a type or none, types and speeds are known and in their ranges.
 void check_gpu_types(const scenario& s, const reporter& report);
 
+/// Does it name several types, or speeds of jobs on one?
+[[nodiscard]] bool is_mixed(const scenario& s);
+
 struct made_fleet {
     ampacity::fleet::fleet_state fleet;
     std::vector<sim::source_speeds> speeds;  ///< by entry of the workload; empty without types

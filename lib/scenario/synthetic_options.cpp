@@ -100,6 +100,11 @@ workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64
                               .exclusive = share.placement->exclusive,
                               .spread = share.placement->spread};
         }
+        if (share.elastic) {
+            size.gpus_min = static_cast<std::uint32_t>(share.elastic->min);
+            size.gpus_max = static_cast<std::uint32_t>(share.elastic->max);
+            size.serial_fraction = share.elastic->serial_fraction;
+        }
     }
     if (jobs.estimate_factor)
         options.estimate = workload::synthetic_options::factor{jobs.estimate_factor->min, jobs.estimate_factor->max};

@@ -1,6 +1,7 @@
 #include "check_synthetic.hpp"
 #include "gpu_fleet.hpp"
 #include "reporter.hpp"
+#include "row_list.hpp"
 
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
@@ -92,6 +93,10 @@ void check_workload(const std::vector<workload_entry>& workload, const reporter&
         const std::string path = "workload." + std::to_string(i) + '.';
         if (workload[i].trace && workload[i].trace->path.empty())
             report.fail(path + "trace.path", "is empty", {}, "write the name of a file");
+        if (workload[i].trace && workload[i].trace->dependencies && workload[i].trace->format != trace_format::swf)
+            report.fail(path + "trace.dependencies", "is for traces of the format swf",
+                        std::string{name_of_value(workload[i].trace->format)},
+                        "remove it; in jobs-csv the columns `after` and `after_any` name the jobs to wait for");
         if (workload[i].synthetic) check_synthetic(*workload[i].synthetic, path + "synthetic", report);
     }
 }
@@ -142,17 +147,6 @@ void check_racks(const fleet& f, const reporter& report) {
     }
 }
 
-void check_thresholds(const las_options& las, const reporter& report) {
-    const auto& t = las.thresholds;
-    for (std::size_t i = 1; i < t.size(); ++i) {
-        if (t[i] > t[i - 1]) continue;
-        report.fail("scheduler.las.thresholds." + std::to_string(i), "not above the threshold before it", format(t[i]),
-                    "write rising thresholds");
-    }
-    if (t.size() > 64)
-        report.fail("scheduler.las.thresholds", "too many thresholds", std::to_string(t.size()), "write at most 64");
-}
-
 /// Names of a list of groups or users: none empty, each once.
 template <class T>
 void check_names(const std::vector<T>& list, const std::string& path, const reporter& report) {
@@ -165,6 +159,107 @@ void check_names(const std::vector<T>& list, const std::string& path, const repo
     }
     if (list.size() > 100'000)
         report.fail(path, "too many entries", std::to_string(list.size()), "write at most 100000");
+}
+
+/// Nodes and racks of a fleet; a pool has neither.
+struct extent {
+    std::uint64_t nodes = 0;
+    std::uint64_t racks = 0;
+    std::uint64_t gpus = 0;
+};
+extent extent_of(const fleet& f) {
+    extent e;
+    for (const node_group& g : f.nodes) {
+        e.nodes += g.count;
+        e.gpus += g.count * g.gpus;
+    }
+    const auto add = [&e](const rack_group& g) {
+        e.racks += g.count;
+        e.nodes += g.count * g.nodes_per_rack;
+        e.gpus += g.count * g.nodes_per_rack * g.gpus_per_node;
+    };
+    std::for_each(f.racks.begin(), f.racks.end(), add);
+    for (const site& s : f.sites) std::for_each(s.racks.begin(), s.racks.end(), add);
+    return e;
+}
+
+void check_rows(const std::string& text, std::uint64_t count, const std::string& path, const reporter& report) {
+    if (count == 0) report.fail(path, "the fleet has none", text, "name nodes, or give the fleet racks");
+    if (parse_rows(text, count).empty())
+        report.fail(path, "not a list of numbers and ranges below " + std::to_string(count), text,
+                    "write such as " + std::string{count == 1 ? "\"0\"" : "\"0-" + std::to_string(count - 1) + "\""});
+}
+
+/// Which nodes an outage or a reservation is about: exactly one way to say it.
+template <class T>
+void check_nodes(const T& what, std::size_t given, const std::string& path, const fleet& f, const reporter& report) {
+    const extent e = extent_of(f);
+    if (e.nodes == 0)
+        report.fail(path, "a pool has no nodes that could leave", {}, "describe the fleet by nodes or racks");
+    if (given != 1) {
+        report.fail(path, given == 0 ? "does not say which nodes" : "says twice which nodes", {},
+                    "give one of its keys for that");
+    }
+    if (what.nodes) check_rows(*what.nodes, e.nodes, path + ".nodes", report);
+    if (what.racks) check_rows(*what.racks, e.racks, path + ".racks", report);
+}
+
+/// What is not supported on mixed fleets yet.
+void check_mixed(const scenario& s, const reporter& report) {
+    if (!is_mixed(s)) return;
+    const auto refuse = [&report](const std::string& path, const std::string& what) {
+        report.fail(path, what + " on a fleet of several GPU types, or with speeds, yet", {},
+                    "remove it, or give all groups of the fleet one `gpu` and no workload `speeds`");
+    };
+    if (!s.faults.outages.empty()) refuse("faults.outages.0", "nodes cannot fail");
+    if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
+    if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
+    for (std::size_t i = 0; i != s.workload.size(); ++i) {
+        if (!s.workload[i].synthetic) continue;
+        const auto& sizes = s.workload[i].synthetic->gpus;
+        for (std::size_t k = 0; k != sizes.size(); ++k) {
+            if (!sizes[k].elastic) continue;
+            refuse("workload." + std::to_string(i) + ".synthetic.gpus." + std::to_string(k) + ".elastic",
+                   "elastic jobs cannot run");
+        }
+    }
+}
+
+void check_changes(const scenario& s, const reporter& report) {
+    for (std::size_t i = 0; i < s.faults.outages.size(); ++i) {
+        const outage& o = s.faults.outages[i];
+        const std::size_t given = std::size_t{o.nodes.has_value()} + std::size_t{o.racks.has_value()};
+        check_nodes(o, given, "faults.outages." + std::to_string(i), s.fleet, report);
+    }
+    if (s.faults.drain_rack_at != 0 && extent_of(s.fleet).racks == 0)
+        report.fail("faults.drain_rack_at", "the fleet has no racks", format(s.faults.drain_rack_at), "remove it");
+    const auto& list = s.scheduler.reservations;
+    check_names(list, "scheduler.reservations", report);
+    if (list.size() > 1000)
+        report.fail("scheduler.reservations", "too many reservations", std::to_string(list.size()),
+                    "write at most 1000");
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const reservation& r = list[i];
+        const std::string path = "scheduler.reservations." + std::to_string(i);
+        const std::size_t given =
+            std::size_t{r.nodes.has_value()} + std::size_t{r.racks.has_value()} + std::size_t{r.gpus.has_value()};
+        check_nodes(r, given, path, s.fleet, report);
+        const std::uint64_t all = extent_of(s.fleet).gpus;
+        if (r.gpus && *r.gpus > all)
+            report.fail(path + ".gpus", "more than the fleet has", std::to_string(*r.gpus),
+                        "write at most " + std::to_string(all));
+    }
+}
+
+void check_thresholds(const las_options& las, const reporter& report) {
+    const auto& t = las.thresholds;
+    for (std::size_t i = 1; i < t.size(); ++i) {
+        if (t[i] > t[i - 1]) continue;
+        report.fail("scheduler.las.thresholds." + std::to_string(i), "not above the threshold before it", format(t[i]),
+                    "write rising thresholds");
+    }
+    if (t.size() > 64)
+        report.fail("scheduler.las.thresholds", "too many thresholds", std::to_string(t.size()), "write at most 64");
 }
 
 void check_groups(const std::vector<quota_group>& groups, const reporter& report) {
@@ -218,6 +313,8 @@ void check(const scenario& s, const locator& locate) {
     check_explained(s.scheduler.explain, report);
     check_groups(s.scheduler.fair_share.groups, report);
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
+    check_mixed(s, report);
+    check_changes(s, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 

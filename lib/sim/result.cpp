@@ -10,19 +10,19 @@ namespace {
 constexpr duration slowdown_bound = std::chrono::seconds{10};
 
 template <class F>
-void for_finished(std::span<const std::span<const job_record>> sources, F f) {
-    for (const auto& records : sources) {
-        for (const job_record& r : records) {
-            if (r.state == outcome::finished) f(r);
+void for_finished(std::span<const source_records> sources, F f) {
+    for (const source_records& of : sources) {
+        for (std::size_t row = 0; row != of.jobs.size(); ++row) {
+            if (of.jobs[row].state == outcome::finished) f(of, row);
         }
     }
 }
 
 std::uint64_t completion_ns(const job_record& r) { return static_cast<std::uint64_t>(ticks(r.finish - r.submit)); }
 std::uint64_t wait_ns(const job_record& r) { return static_cast<std::uint64_t>(ticks(r.first_start - r.submit)); }
-double slowdown(const job_record& r) {
-    const auto bound = static_cast<double>(ticks(std::max(r.useful, slowdown_bound)));
-    return std::max(1.0, static_cast<double>(completion_ns(r)) / bound);
+double slowdown(const source_records& of, std::size_t row) {
+    const auto bound = static_cast<double>(ticks(std::max(of.alone(row), slowdown_bound)));
+    return std::max(1.0, static_cast<double>(completion_ns(of.jobs[row])) / bound);
 }
 
 double seconds(std::uint64_t ns) { return to_seconds(duration{static_cast<std::int64_t>(ns)}); }
@@ -51,11 +51,12 @@ struct totals {
     instant first = never;
     instant last = unset;
 
-    void add(const job_record& r, double slowdown_of_r) {
+    void add(const source_records& of, std::size_t row, double slowdown_of_r) {
+        const job_record& r = of.jobs[row];
         jct_ns += sim::completion_ns(r);
         wait_ns += sim::wait_ns(r);
         slowdown += slowdown_of_r;
-        useful += gpu_time{ticks(r.useful)} * r.gpus;
+        useful += of.useful(row);
         first = std::min(first, r.submit);
         last = std::max(last, r.finish);
     }
@@ -65,6 +66,7 @@ void count(const job_record& r, summary& s) {
     if (r.submit == unset) return;
     ++s.submitted;
     s.preemptions += r.preemptions;
+    s.restarts += r.restarts;
     switch (r.state) {
         case outcome::unfinished: ++s.unfinished; break;
         case outcome::rejected: ++s.rejected; break;
@@ -96,22 +98,24 @@ struct selectors {
 
 }  // namespace
 
-summary summarise(std::span<const std::span<const job_record>> sources, std::uint64_t gpus) {
+summary summarise(std::span<const source_records> sources, std::uint64_t gpus) {
     summary s;
     totals sum;
     selectors select;
-    for (const auto& records : sources) {
-        for (const job_record& r : records) {
+    for (const source_records& of : sources) {
+        for (std::size_t row = 0; row != of.jobs.size(); ++row) {
+            const job_record& r = of.jobs[row];
             count(r, s);
             if (r.state != outcome::finished) continue;
-            const double x = slowdown(r);
-            sum.add(r, x);
+            const double x = slowdown(of, row);
+            sum.add(of, row, x);
             select.add(r, x);
         }
     }
     if (s.finished == 0) return s;
     while (select.end_pass()) {
-        for_finished(sources, [&](const job_record& r) { select.add(r, slowdown(r)); });
+        for_finished(sources,
+                     [&](const source_records& of, std::size_t row) { select.add(of.jobs[row], slowdown(of, row)); });
     }
     const int128 n = s.finished;
     s.jct_s = describe(ratio(sum.jct_ns, n * 1'000'000'000), select.jct, seconds);

@@ -15,7 +15,7 @@ void wait_recorder::on_submit(const job_event& e) {
 }
 
 void wait_recorder::on_stop(const job_event& e, run_end how) {
-    if (how != run_end::preempted) followed_.erase(e.job);
+    if (!waits_again(how)) followed_.erase(e.job);
 }
 
 void wait_recorder::on_pass(const policy::policy::view& v, const policy::policy::plan& p,
@@ -34,6 +34,7 @@ void wait_recorder::on_pass(const policy::policy::view& v, const policy::policy:
             s.blocker = blocker;
             s.passes = 0;
             s.least_free = s.most_free = why.free_gpus;
+            s.gpus = why.gpus != 0 ? why.gpus : v[job].demand.gpus;
         }
         ++s.passes;
         s.least_free = std::min(s.least_free, why.free_gpus);

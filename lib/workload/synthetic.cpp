@@ -93,6 +93,12 @@ std::size_t synthetic_source::next(std::span<job_request> out) {
         job.work = draw_work(at_, size);
         if (options_.estimate) job.estimate = draw_estimate(at_, job.work);
         job.gpus = job.gpus_min = job.gpus_max = size.gpus;
+        if (size.gpus_min != size.gpus_max) {
+            job.kind = job_kind::elastic;
+            job.gpus_min = size.gpus_min;
+            job.gpus_max = size.gpus_max;
+            job.serial_fraction = size.serial_fraction;
+        }
         job.placement = size.placement;
         job.source = options_.entry;
         if (pick_user_) {

@@ -37,7 +37,7 @@ TEST_CASE("a policy of a plug-in gives the schedule of the built-in one that it 
 
     const auto run = here.about();
     CHECK(run.at("inputs").at(library("good")).get<std::string>().starts_with("xxh64:"));
-    CHECK(run.at("plugins").at(library("good")).size() == 4);
+    CHECK(run.at("plugins").at(library("good")).size() == 5);
     CHECK(run.at("plugins").at(library("good"))[0] == "policy in-order");
     const std::string resolved = here.read("out/resolved.yaml");
     CHECK(contains(resolved, "policy: in-order\n"));
@@ -90,6 +90,17 @@ TEST_CASE("options reach a policy of a plug-in, and wrong ones are faults of the
 
     m = check_refused(here.run({"--policy", "fifo"}), 2);
     CHECK(m.key == "scheduler.policy_options");
+}
+
+TEST_CASE("a policy of a plug-in resizes jobs") {
+    // Prefers more than there is. On 1 GPU it has done 1 s at 8 s, on 3 then 0.75 s at 10 s, and on 4 the rest.
+    const workspace here{small_scenario,
+                         "job_id,submit_s,gpus,duration_s,gpus_min,gpus_max\na,0,8,10,1,8\nb,8,1,2,,\n"};
+    here.run_well({"--plugin", library("good"), "--policy", "stretching"});
+    CHECK(lines_of(here.read("out/jobs.csv"))[1] == "a,0,0,26.5,8,finished,0,0,80,0");
+    CHECK(here.summary().number("jobs.resizes") == 2);
+    here.run_well({"--plugin", library("good"), "--policy", "in-order"});
+    CHECK(here.summary().number("jobs.rejected") == 1);
 }
 
 TEST_CASE("a placer of a plug-in places") {
@@ -202,7 +213,7 @@ TEST_CASE("a policy of a plug-in that breaks the rules ends the run with status 
         {"count", {"job number 0 by arrival", "it needs 2 GPUs and was given 8"}},
         {"no_node", {"job number 0 by arrival", "node 77 does not exist"}},
         {"past", {"wake_at 0 s is not after now"}},
-        {"resize", {"proposed 'resize'"}},
+        {"resize", {"job number 0 by arrival", "cannot resize it: it is not running"}},
     };
     for (const auto& [how, texts] : expected) {
         INFO(how);
@@ -260,7 +271,7 @@ TEST_CASE("a source of a plug-in that yields what cannot be ends the run with st
         {"work", "its duration is out of range"},
         {"estimate", "its estimate is out of range"},
         {"gpus", "it asks for too many GPUs"},
-        {"elastic", "it is not rigid"},
+        {"elastic", "its numbers of GPUs do not go together"},
         {"speed", "its speed is out of range"},
         {"text", "threw an exception from text"},
     };

@@ -49,7 +49,7 @@ TEST_CASE("why follows preempted jobs, and those that neither wait nor start") {
     CHECK(contains(squeezed(a.out),
                    " 0 started\n 3 preempted\n 3 2 1 0 needs 3 GPUs, 0 free\n 5 started\n 12 finished\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "b"}).out),
-                   " 0 rejected: the fleet never has a place for it\n\nit never waited\n"));
+                   " 0 rejected: needs 5 GPUs; the fleet has 4\n\nit never waited\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "c"}).out),
                    " 3 started\n 5 finished\n\nit never waited\n"));
     CHECK(contains(squeezed(here.call({"why", "s.yaml", "--job", "a", "--until", "4 s"}).out),
@@ -89,6 +89,33 @@ TEST_CASE("why leaves the middle of a story out that stays long") {
     CHECK(contains(brief.out, "more lines; --all shows them"));
     CHECK_FALSE(contains(all.out, "more lines"));
     CHECK(lines_of(all.out).size() > lines_of(brief.out).size() + 50);
+}
+
+TEST_CASE("why tells of priorities, quotas, shares and leases") {
+    const std::string owned = "job_id,submit_s,gpus,duration_s,user,group,priority\n";
+    const workspace here{small_scenario, owned + "a,0,3,10,u,g,5\nb,1,4,5,u,g,4\nc,2,1,20,v,h,3\nd,3,1,20,v,h,3\n"};
+    const auto story = [&](const std::string& job, const std::string& policy, const std::string& set = {}) {
+        std::vector<std::string> arguments{"why", "s.yaml", "--job", job, "--policy", policy};
+        if (!set.empty()) arguments.insert(arguments.end(), {"--set", set});
+        const auto r = here.call(arguments);
+        CHECK(r.status == 0);
+        return squeezed(r.out);
+    };
+    CHECK(contains(story("b", "priority"), " 1 9 3 0 needs 4 GPUs, 1 free\n"));
+    CHECK(contains(story("c", "priority"),
+                   " 2 8 2 1 behind job b: without a place, and this policy starts none behind such a job\n"));
+    CHECK(contains(story("c", "priority", "scheduler.priority={ backfill: true, preempt_above: 2 }"),
+                   " 2 8 2 1 fits, 1 free, but would delay job b; planned for 10 s\n"));
+    CHECK(contains(story("d", "drf"),
+                   " 3 7 1 0 needs 1 GPU, 0 free\n"
+                   " 10 12 1 1 behind job b: without a place"));
+    const std::string groups = "scheduler.fair-share={ groups: [{ name: g, quota: 3 }, { name: h, quota: 1 }] }";
+    CHECK(contains(
+        story("b", "fair-share", groups),
+        " 1 29 5 0 needs 4 GPUs, 0 to 3 free; its group would exceed its quota, so it takes none from others\n"));
+    const std::string lease = story("b", "ftf", "scheduler.ftf.lease=100 s");
+    INFO(lease);
+    CHECK(contains(lease, " 1 29 5 0 no place for 4 GPUs, 0 to 3 free; all are offered again at 100 s\n"));
 }
 
 TEST_CASE("why refuses a job that is not there") {

@@ -26,6 +26,7 @@ struct setting {
 
 /// The rows of placement.csv.
 struct placements final : ampacity::sim::observer {
+    void on_resize(const ampacity::sim::job_event&, const ampacity::sim::job_event& after) override { on_start(after); }
     void on_start(const ampacity::sim::job_start& s) override {
         text += std::to_string(s.name) + ',' + std::to_string(s.attempt) + ',' + std::to_string(ampacity::ticks(s.at)) +
                 ',';

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::uint32_t nodes = 4;
 
-/// Like scenarios/quickstart.yaml, for 32 GPUs: bursts, many short jobs, few that are long and large, some too large.
+/// Like scenarios/quickstart.yaml, for 32 GPUs: bursts, many short jobs, few that are long and large, some too large,
+/// two sizes elastic.
 workload::synthetic_options options(std::uint64_t jobs) {
     return {.seed = 42,
             .entry = 0,
@@ -26,7 +27,14 @@ workload::synthetic_options options(std::uint64_t jobs) {
             .median = std::chrono::seconds{1356},
             .sigma = 2.15,
             .max = std::chrono::hours{24 * 5},
-            .sizes = {{1, 68}, {2, 6}, {4, 8}, {8, 13}, {12, 2}, {16, 3.5}, {32, 1}, {33, 2}},
+            .sizes = {{1, 68},
+                      {2, 6},
+                      {.gpus = 4, .weight = 8, .gpus_min = 1, .gpus_max = 12, .serial_fraction = 0.02},
+                      {8, 13},
+                      {12, 2},
+                      {.gpus = 16, .weight = 3.5, .gpus_min = 4, .gpus_max = 32, .serial_fraction = 0.01},
+                      {32, 1},
+                      {33, 2}},
             .estimate = workload::synthetic_options::factor{1, 5}};
 }
 

@@ -2,9 +2,11 @@
 #include <ampacity/core/stream.hpp>
 #include <ampacity/policy/plugin.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <deque>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 
@@ -18,6 +20,35 @@ class in_order final : public policy::policy {
     void on_submit(const view&, job_id job) override { queue_.push_back(job); }
     void decide(const view&, plan& p) override {
         while (!queue_.empty() && p.start(queue_.front())) queue_.pop_front();
+    }
+};
+
+/// In order, elastic jobs with their smallest number of GPUs; once nothing waits they get all that is free.
+class stretching final : public policy::policy {
+    std::deque<job_id> queue_;
+    std::set<job_id> running_;
+    std::uint64_t resizes_ = 0;  // that it was told of
+
+    [[nodiscard]] bool chooses_gpus() const override { return true; }
+    void on_submit(const view&, job_id job) override { queue_.push_back(job); }
+    void on_start(const view& v, job_id job) override {
+        if (v.elastic(job) != nullptr) running_.insert(job);
+    }
+    void on_finish(const view&, job_id job) override { running_.erase(job); }
+    void on_resize(const view&, job_id) override {
+        if (++resizes_ == 3) throw std::logic_error("told too often");
+    }
+    void decide(const view& v, plan& p) override {
+        while (!queue_.empty()) {
+            const auto* const range = v.elastic(queue_.front());
+            if (!(range == nullptr ? p.start(queue_.front()) : p.start_on(queue_.front(), range->gpus_min))) return;
+            queue_.pop_front();
+        }
+        for (const job_id job : running_) {
+            const std::uint64_t room = v[job].demand.gpus + v.capacity.free.free_gpus();
+            const auto gpus = static_cast<std::uint32_t>(std::min<std::uint64_t>(room, v.elastic(job)->gpus_max));
+            if (gpus > v[job].demand.gpus) p.resize(job, gpus);
+        }
     }
 };
 
@@ -104,5 +135,6 @@ private:
 }  // namespace
 
 AMPACITY_PLUGIN(policy<in_order>("in-order", "submit order, as fifo"),
+                policy<stretching>("stretching", "elastic jobs get what is free"),
                 policy<by_estimate>("by-estimate", "shortest or longest estimate first"),
                 placer<from_last>("from-last", "the last node first"), source<drizzle>("drizzle", "a job at a time"))

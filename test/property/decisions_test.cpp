@@ -29,6 +29,15 @@ std::vector<naive::job> common_workload(const naive::fleet& where) {
     return jobs;
 }
 
+/// Every third job may have between half and twice of its GPUs.
+void make_elastic(workload::job_request& r) {
+    if (r.name % 3 != 0 || r.gpus < 2) return;
+    r.kind = workload::job_kind::elastic;
+    r.gpus_min = r.gpus / 2;
+    r.gpus_max = 2 * r.gpus;
+    r.serial_fraction = 0.02;
+}
+
 std::size_t differing(const std::vector<naive::outcome>& a, const std::vector<naive::outcome>& b) {
     std::size_t count = 0;
     for (std::size_t i = 0; i != a.size(); ++i) {
@@ -47,7 +56,7 @@ TEST_CASE("policies of different names decide differently") {
     for (const auto& d : policy::policies()) {
         const std::string name{d.name};
         if (name == "explain") continue;
-        schedules[name] = test::replay_by_engine(jobs, where, {.policy = name});
+        schedules[name] = test::replay_by_engine(jobs, where, {.policy = name, .change = make_elastic});
     }
     REQUIRE(schedules.size() + 1 == policy::policies().size());
     for (auto a = schedules.begin(); a != schedules.end(); ++a) {

@@ -1,5 +1,5 @@
-// max-min against its naive re-implementation, on pools, nodes, racks and mixed fleets: start, finish, preemptions,
-// places, types and GPU-time of each job, with and without costs of preemption.
+// max-min against its naive re-implementation, on pools, nodes, racks and mixed fleets, and where nodes leave: start,
+// finish, preemptions, places, types and GPU-time of each job, with and without costs of preemption.
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
@@ -48,7 +48,7 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where)
         if (naive::describe(expected[i]) == naive::describe(actual[i])) continue;
         INFO("seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus << " nodes "
                      << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer << " job " << i
-                     << " gpus " << jobs[i].gpus << " round " << how.round_ns
+                     << " gpus " << jobs[i].gpus << " round " << how.round_ns << naive::text_of_leaves(where)
                      << (where.types.empty() ? "" : naive::text_of_mixed(where)));
         CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
         return false;
@@ -74,6 +74,18 @@ TEST_CASE("max-min on racks gives the naive schedule and places", "[max-min]") {
         const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
         for (const auto kind : naive::all_flavours) {
             if (!compare(seed, kind, naive::random_racks(seed, placer))) return;
+        }
+    }
+}
+
+TEST_CASE("max-min gives the naive schedule where nodes leave and come back", "[max-min]") {
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        const bool on_nodes = placer != "topology" && placer != "block" && seed % 2 == 0;
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = on_nodes ? naive::random_nodes(seed, placer) : naive::random_racks(seed, placer);
+            naive::add_leaves(seed, kind, where);
+            if (!compare(seed, kind, where)) return;
         }
     }
 }

@@ -97,7 +97,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {
             INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                         << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer
-                        << " job " << i << " gpus " << jobs[i].gpus
+                        << " job " << i << " gpus " << jobs[i].gpus << naive::text_of_leaves(where)
                         << (where.types.empty() ? "" : naive::text_of_mixed(where)));
             CHECK(naive::describe(actual[i]) == naive::describe(expected[i]));
             return;
@@ -134,6 +134,20 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
         GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
     for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
         for (const auto kind : naive::all_flavours) compare(seed, kind, naive::random_racks(seed, placer), policy);
+    }
+    SUCCEED();
+}
+
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where nodes leave") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        const bool on_nodes = placer != "topology" && placer != "block" && seed % 2 == 0;
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = on_nodes ? naive::random_nodes(seed, placer) : naive::random_racks(seed, placer);
+            naive::add_leaves(seed, kind, where);
+            compare(seed, kind, where, policy);
+        }
     }
     SUCCEED();
 }

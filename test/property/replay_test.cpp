@@ -40,6 +40,8 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
 /// True if the schedules and the books are the same.
 bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const naive::options& how) {
     const auto& policy = how.policy;
+    INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " placer " << where.placer
+                << naive::text_of_leaves(where));
     auto jobs = naive::random_workload(seed, kind, where, 40);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
     if (!where.types.empty()) {
@@ -140,6 +142,26 @@ TEST_CASE("every policy on mixed fleets gives the naive schedule, places and typ
         const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
         const naive::fleet where = naive::random_mixed(seed, placer, seed % 3 == 0);
         for (const auto kind : naive::all_flavours) {
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy gives the naive schedule where nodes leave and come back") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    const std::string placer =
+        GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
+    const bool on_nodes = placer != "topology" && placer != "block";
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where =
+                on_nodes && seed % 3 == 0 ? naive::random_nodes(seed, placer) : naive::random_racks(seed, placer);
+            naive::add_leaves(seed, kind, where);
             const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
             wrong += compare(seed, kind, where, how) ? 0U : 1U;
             if (wrong == 3) return;

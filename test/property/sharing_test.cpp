@@ -139,7 +139,8 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
         if (naive::describe(expected[i]) == naive::describe(actual.jobs[i])) continue;
         INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << " pool " << where.pool_gpus
                     << " nodes " << where.nodes << "x" << where.gpus_per_node << " placer " << where.placer << " job "
-                    << i << " gpus " << jobs[i].what.gpus << (where.types.empty() ? "" : naive::text_of_mixed(where)));
+                    << i << " gpus " << jobs[i].what.gpus << naive::text_of_leaves(where)
+                    << (where.types.empty() ? "" : naive::text_of_mixed(where)));
         CHECK(naive::describe(actual.jobs[i]) == naive::describe(expected[i]));
         return false;
     }
@@ -186,6 +187,19 @@ TEST_CASE("sharing policies on mixed fleets give the naive schedule, places and 
         const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
         for (const auto kind : naive::all_flavours) {
             if (!compare(seed, kind, naive::random_mixed(seed, placer, seed % 3 == 0), policy)) return;
+        }
+    }
+}
+
+TEST_CASE("sharing policies give the naive schedule where nodes leave and come back", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        const bool on_nodes = placer != "topology" && placer != "block" && seed % 2 == 0;
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = on_nodes ? naive::random_nodes(seed, placer) : naive::random_racks(seed, placer);
+            naive::add_leaves(seed, kind, where);
+            if (!compare(seed, kind, where, policy)) return;
         }
     }
 }

@@ -52,7 +52,9 @@ std::vector<outcome> outcomes_of(const sim::simulation& s, const start_recorder&
         }
         if (r.first_start != sim::unset) o.first_start_ns = ticks(r.first_start);
         if (r.finish != sim::unset) o.finish_ns = ticks(r.finish);
+        if (const auto t = s.times(0, i); t.eligible != sim::unset) o.entered_ns = ticks(t.eligible);
         o.preemptions = r.preemptions;
+        o.restarts = r.restarts;
         o.useful_gpu_ns = int128{ticks(r.useful)} * r.gpus;
         o.lost_gpu_ns = int128{ticks(r.lost)} * r.gpus;
         if (const auto a = starts.of.find(static_cast<std::int64_t>(i)); a != starts.of.end()) o.attempts = a->second;
@@ -64,8 +66,9 @@ std::string describe(const outcome& o) {
     std::string out = "state " + std::to_string(static_cast<int>(o.st)) + " start " +
                       (o.first_start_ns ? std::to_string(*o.first_start_ns) : "-") + " finish " +
                       (o.finish_ns ? std::to_string(*o.finish_ns) : "-") + " preemptions " +
-                      std::to_string(o.preemptions) + " useful " + to_string(o.useful_gpu_ns) + " lost " +
-                      to_string(o.lost_gpu_ns);
+                      std::to_string(o.preemptions) +
+                      (o.restarts == 0 ? "" : " restarts " + std::to_string(o.restarts)) + " useful " +
+                      to_string(o.useful_gpu_ns) + " lost " + to_string(o.lost_gpu_ns);
     for (const auto& a : o.attempts) {
         out += " [" + std::to_string(a.start_ns) + ":";
         for (const auto& [node, gpus] : a.nodes) out += " " + std::to_string(node) + "/" + std::to_string(gpus);

@@ -2,13 +2,41 @@
 
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/workload/links.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <utility>
 
 namespace ampacity::test {
 namespace {
+
+/// The ties of jobs as the engine is told them; requests point into it.
+class links_of {
+public:
+    explicit links_of(const std::vector<naive::job>& jobs) {
+        for (const naive::job& j : jobs) {
+            std::vector<workload::dependency>& after = after_.emplace_back();
+            for (const naive::tie& t : j.after) {
+                after.push_back({.row = t.job,
+                                 .kind = t.must_finish ? workload::dependency_kind::after_ok
+                                                       : workload::dependency_kind::after_any});
+            }
+            links_.push_back(
+                {.after = after, .think = duration{j.think_ns}, .array = j.array, .array_limit = j.array_limit});
+        }
+    }
+    void tie(std::vector<workload::job_request>& requests) const {
+        for (std::size_t i = 0; i != requests.size(); ++i) {
+            if (!links_[i].after.empty() || links_[i].array != 0) requests[i].links = &links_[i];
+        }
+    }
+
+private:
+    std::deque<std::vector<workload::dependency>> after_;
+    std::deque<workload::job_links> links_;
+};
 
 /// As many names as the jobs have numbers for.
 std::vector<std::string> names_of(const std::vector<naive::job>& jobs) {
@@ -37,7 +65,9 @@ std::shared_ptr<fleet::gpu_types> types_of(const std::vector<naive::job>& jobs, 
     return types;
 }
 
-fleet::fleet_state fleet_of(const naive::fleet& where, std::shared_ptr<const fleet::gpu_types> types = nullptr) {
+}  // namespace
+
+fleet::fleet_state fleet_of(const naive::fleet& where, std::shared_ptr<const fleet::gpu_types> types) {
     if (types) {
         std::vector<fleet::free_index> parts;
         for (const naive::fleet& part : where.types) parts.push_back(fleet_of(part).free());
@@ -55,8 +85,6 @@ fleet::fleet_state fleet_of(const naive::fleet& where, std::shared_ptr<const fle
     }
     return fleet::fleet_state::racks(std::move(racks), where.gpus_per_node);
 }
-
-}  // namespace
 
 std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs, fleet::gpu_types* types) {
     std::vector<workload::job_request> out;
@@ -81,8 +109,23 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
                  .decision_time = {.base = duration{how.decision_ns}, .per_job = duration{how.decision_per_job_ns}},
                  .sample_every = {},
                  .observers = {&seen}};
-    p.sources.push_back(std::make_unique<workload::vector_source>(requests(jobs, types.get()),
-                                                                  how.names.empty() ? names_of(jobs) : how.names));
+    const links_of links(jobs);
+    auto asked = requests(jobs, types.get());
+    links.tie(asked);
+    if (how.change) std::for_each(asked.begin(), asked.end(), how.change);
+    p.sources.push_back(
+        std::make_unique<workload::vector_source>(std::move(asked), how.names.empty() ? names_of(jobs) : how.names));
+    for (const naive::leave& l : where.leaves) {
+        std::vector<node_id> nodes;
+        for (const std::uint32_t n : l.nodes) nodes.push_back(node_id{n});
+        const instant start{duration{l.start_ns}};
+        const instant end{duration{l.end_ns}};
+        if (l.planned)
+            p.reservations.push_back({.name = "planned", .what = {.start = start, .end = end, .nodes = nodes}});
+        else
+            p.outages.push_back({.start = start, .end = end, .nodes = nodes});
+    }
+    p.drain_racks_at = where.drain_at_millionths;
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));

@@ -16,7 +16,9 @@ namespace {
 class replayer : private world {
 public:
     replayer(const std::vector<job>& jobs, const fleet& where, const max_min_options& how)
-        : world(jobs, where, how.costs, how.enforce_estimate), how_(how) {}
+        : world(jobs, where, how.costs, how.enforce_estimate), how_(how) {
+        runs_into_closings_ = true;
+    }
 
     std::vector<outcome> run() {
         std::optional<std::int64_t> last;
@@ -29,8 +31,9 @@ public:
             if (!next || (how_.until_ns && *next > *how_.until_ns)) break;
             now_ = *next;
             end_jobs([](const entry&) {});
+            change_capacity();
             admit_jobs([&](const entry& e) { meet(e); });
-            if (now_ % how_.round_ns != 0 || now_ == last || everybody().empty()) continue;
+            if (now_ % how_.round_ns != 0 || now_ == last || everybody().empty() || all_gpus() == 0) continue;
             last = now_;
             round();
         }
@@ -142,7 +145,7 @@ private:
             std::optional<placement> where;
             if (here) {
                 asked[&e] = true;
-                if (could_have(unclaimed, e, e.where)) where = e.where;
+                if (could_keep(unclaimed, e)) where = e.where;
             }
             if (!where) {
                 // Not on GPUs of running jobs whose turn is still to come, if it can be helped.
@@ -150,6 +153,8 @@ private:
                 for (entry* other : in(phase::running))
                     if (!is_pool() && decided.count(other) == 0 && !asked[other]) take(quiet, *other, other->where);
                 where = is_mixed() ? place_on(quiet, e, t.type) : place(quiet, e);
+                // On racks a node that only jobs still to be walked use may be one too many.
+                if (where && !could_have(unclaimed, e, *where)) where.reset();
                 if (!where) where = is_mixed() ? place_on(unclaimed, e, t.type) : place(unclaimed, e);
             }
             if (!where) continue;

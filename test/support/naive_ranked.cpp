@@ -17,6 +17,7 @@ bool less(const fraction& a, const fraction& b) { return a.over * b.under < b.ov
 /// What has ended, in the order in which it did.
 struct past_job {
     job in{};
+    std::int64_t last_run_ns = 0;
     std::int64_t ran_ns = 0;
     int128 attained_gpu_ns = 0;
 };
@@ -27,6 +28,7 @@ public:
         : world(jobs, where, how.costs, how.enforce_estimate), how_(how) {
         if (how.policy != "srsf" && how.policy != "gittins" && how.policy != "qssf" && how.policy != "ftf")
             throw std::invalid_argument("naive replay: unknown policy " + how.policy);
+        runs_into_closings_ = how.policy == "ftf";
     }
 
     std::vector<outcome> run() {
@@ -68,7 +70,9 @@ private:
     /// The phases of one round before its pass; true if the pass is due.
     bool events_of_round() {
         bool changed = lease_end_ && *lease_end_ == now_;
-        if (end_jobs([&](const entry& e) { past_.push_back({e.in, run_time(e), attained(e)}); })) changed = true;
+        if (end_jobs([&](const entry& e) { past_.push_back({e.in, now_ - e.run_start, run_time(e), attained(e)}); }))
+            changed = true;
+        if (change_capacity()) changed = true;
         if (admit_jobs([&](entry& e) { e.predicted_ns = prediction(e); })) changed = true;
         for (entry* e : in(phase::running)) {
             if (how_.policy != "gittins" || stage_of(*e) == e->stage) continue;
@@ -87,8 +91,9 @@ private:
         for (const past_job& p : past_) {
             if (!alike(p.in)) continue;
             const int128 weight = how_.weight_millionths;
-            mean = !mean ? p.ran_ns
-                         : static_cast<std::int64_t>((*mean * (1'000'000 - weight) + p.ran_ns * weight) / 1'000'000);
+            mean = !mean
+                       ? p.last_run_ns
+                       : static_cast<std::int64_t>((*mean * (1'000'000 - weight) + p.last_run_ns * weight) / 1'000'000);
         }
         return mean;
     }

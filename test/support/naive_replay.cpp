@@ -120,6 +120,7 @@ private:
     /// The phases of one round before its pass; true if the pass is due.
     bool events_of_round() {
         bool changed = end_jobs([](const entry&) {});
+        if (change_capacity()) changed = true;
         if (admit_jobs([&](entry& e) { e.stage = bucket_of(e); })) changed = true;
         if (how_.policy == "las") {
             for (entry& e : jobs_) {
@@ -178,24 +179,28 @@ private:
         return queue;
     }
 
-    /// The earliest planned end of a running job at which the blocked head fits.
+    /// The earliest planned end of a running job, or of a time for which nodes are planned to be away, at which the
+    /// blocked head fits; without limit if nodes have failed that it needs.
     std::int64_t shadow_time(const entry& head) const {
-        std::optional<std::int64_t> shadow;
-        for (const entry& e : jobs_) {
-            if (e.at != phase::running || !place(free_at(planned_end(e)), head)) continue;
-            if (!shadow || planned_end(e) < *shadow) shadow = planned_end(e);
-        }
-        return shadow.value();
+        std::int64_t shadow = without_limit;
+        const auto consider = [&](std::int64_t t) {
+            if (t < shadow && place(room_at(t, head), head)) shadow = t;
+        };
+        for (const entry& e : jobs_)
+            if (e.at == phase::running) consider(planned_end(e));
+        for (const leave& l : fleet_.leaves)
+            if (l.planned && l.end_ns > now_) consider(l.end_ns);
+        return shadow;
     }
 
     void pass_easy_pool() {
         const std::vector<entry*> queue = start_heads();
         if (queue.empty()) return;
         const std::int64_t shadow = shadow_time(*queue[0]);
-        std::uint64_t extra = free_at(shadow).pool_free - queue[0]->in.gpus;
+        std::uint64_t extra = room_at(shadow, *queue[0]).pool_free - queue[0]->in.gpus;
         for (std::size_t i = 1; i < queue.size(); ++i) {
             entry& e = *queue[i];
-            if (!place(free_now(), e)) continue;
+            if (!place(room(e), e)) continue;
             if (now_ + remaining_estimate(e) <= shadow) {
                 start(e, {});
             } else if (e.in.gpus <= extra) {
@@ -211,16 +216,24 @@ private:
         const std::int64_t shadow = shadow_time(*queue[0]);
         for (std::size_t i = 1; i < queue.size(); ++i) {
             entry& e = *queue[i];
-            const std::optional<placement> where = place(free_now(), e);
+            const std::optional<placement> where = place(room(e), e);
             if (!where) continue;
-            space then = free_at(shadow);
+            space then = room_at(shadow, *queue[0]);
             take(then, e, *where);
             if (end_if_started(e, *where) <= shadow || place(then, *queue[0])) start(e, *where);
         }
     }
 
     /// Free GPUs over time: each value holds from its key up to the next key; the last one for ever.
-    using profile = std::map<std::int64_t, std::uint64_t>;
+    using profile = std::map<std::int64_t, std::int64_t>;
+
+    /// Those on nodes that drain go with it.
+    std::uint64_t gpus_that_come_back(const entry& e) const {
+        if (is_pool()) return e.in.gpus;
+        std::uint64_t n = 0;
+        for (const auto& [node, mask] : e.where) n += drains(node) ? 0 : count(mask);
+        return n;
+    }
 
     static void cut(profile& p, std::int64_t t) { p.emplace(t, std::prev(p.upper_bound(t))->second); }
 
@@ -230,34 +243,36 @@ private:
         cut(p, from);
         cut(p, to);
         for (auto& [t, free] : p)
-            if (t >= from && t < to) free -= gpus;
+            if (t >= from && t < to) free -= static_cast<std::int64_t>(gpus);
     }
 
     /// True if the profile has the GPUs at `from` and over all of [from, to).
     static bool has_room(const profile& p, std::int64_t from, std::int64_t to, std::uint64_t gpus) {
         for (const auto& [t, free] : p)
-            if ((t == from || (t > from && t < to)) && free < gpus) return false;
+            if ((t == from || (t > from && t < to)) && free < static_cast<std::int64_t>(gpus)) return false;
         return true;
     }
 
-    /// The earliest slot. Room can only begin where the profile rises, so keys are the only ones to try.
-    static std::int64_t earliest(const profile& p, std::int64_t length, std::uint64_t gpus) {
-        std::int64_t slot = 0;
-        for (const auto& [t, free] : p) {
-            slot = t;
-            if (has_room(p, t, t + length, gpus)) break;
-        }
-        return slot;
+    /// The earliest slot, if there is one. Room can only begin where the profile rises, so keys are the only ones to
+    /// try.
+    static std::optional<std::int64_t> earliest(const profile& p, std::int64_t length, std::uint64_t gpus) {
+        for (const auto& [t, free] : p)
+            if (has_room(p, t, t + length, gpus)) return t;
+        return std::nullopt;
     }
 
     void pass_conservative() {
         if (is_mixed()) return pass_conservative_mixed();
         profile p;
-        p[now_] = all_gpus();
+        p[now_] = static_cast<std::int64_t>(all_gpus());
+        for (const std::int64_t t : changes())
+            if (t > now_) p[t] = static_cast<std::int64_t>(all_gpus(t, t));
         for (const entry& e : jobs_)
-            if (e.at == phase::running) reserve(p, now_, planned_end(e), e.in.gpus);
+            if (e.at == phase::running) reserve(p, now_, planned_end(e), gpus_that_come_back(e));
         for (entry* e : in_order(false)) {
-            const std::int64_t slot = earliest(p, remaining_estimate(*e), e->in.gpus);
+            const std::optional<std::int64_t> found = earliest(p, remaining_estimate(*e), e->in.gpus);
+            if (!found) continue;
+            const std::int64_t slot = *found;
             reserve(p, slot, slot + remaining_estimate(*e), e->in.gpus);
             if (slot == now_) start_if_fits(*e);
         }
@@ -266,7 +281,8 @@ private:
     /// A profile for each type; the earliest slot counts, then the speed. A job starts on the type of its slot only.
     void pass_conservative_mixed() {
         std::vector<profile> p(fleet_.types.size());
-        for (std::size_t t = 0; t < p.size(); ++t) p[t][now_] = naive::all_gpus(fleet_.types[t]);
+        for (std::size_t t = 0; t < p.size(); ++t)
+            p[t][now_] = static_cast<std::int64_t>(naive::all_gpus(fleet_.types[t]));
         for (const entry& e : jobs_)
             if (e.at == phase::running) reserve(p[type_of(e.where)], now_, planned_end(e), e.in.gpus);
         for (entry* e : in_order(false)) {
@@ -275,8 +291,8 @@ private:
             for (const std::size_t t : by_speed(*e)) {
                 if (!place_on(empty_fleet(), *e, t)) continue;
                 const std::int64_t length = length_at(*e, planning_estimate(*e), speed_on(*e, t));
-                const std::int64_t here = earliest(p[t], length, e->in.gpus);
-                if (slot && here >= *slot) continue;
+                const std::optional<std::int64_t> here = earliest(p[t], length, e->in.gpus);
+                if (slot && *here >= *slot) continue;
                 slot = here;
                 type = t;
             }
@@ -326,11 +342,12 @@ std::optional<placement> place_on_nodes(const std::vector<std::uint64_t>& free, 
     return where;
 }
 
-spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work) {
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work,
+                  bool has_failed) {
     spending s;
     const auto left = [&](std::int64_t part) { return std::min(part, longest - s.total()); };
     if (was_preempted) {
-        if (!how.checkpoint_interval_ns) s.checkpoint = left(how.checkpoint_ns);
+        if (!how.checkpoint_interval_ns && !has_failed) s.checkpoint = left(how.checkpoint_ns);
         s.restart = left(how.restart_ns);
     }
     while (s.total() < longest && s.worked < most_work) {

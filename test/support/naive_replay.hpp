@@ -19,6 +19,12 @@
 
 namespace naive {
 
+/// Another job that must have ended, by its place in the file.
+struct tie {
+    std::size_t job = 0;
+    bool must_finish = true;
+};
+
 /// One line of the trace. File order is vector order; submits need not be sorted.
 struct job {
     std::int64_t submit_ns = 0;
@@ -33,6 +39,11 @@ struct job {
     std::uint32_t segment = 0;                        ///< nodes; 0: none
     ampacity::scope within = ampacity::scope::fleet;  ///< holds all of it
     bool exclusive = false;                           ///< no other job in its racks
+    // Ties to other jobs:
+    std::vector<tie> after{};
+    std::int64_t think_ns = 0;
+    std::uint32_t array = 0;        ///< 0: none
+    std::uint32_t array_limit = 0;  ///< 0: none
     // On a mixed fleet:
     std::vector<std::int64_t> speeds{};  ///< by type, in 64ths, 0: cannot run there; empty: 1 on every type
 };
@@ -45,6 +56,14 @@ struct rack {
     std::uint32_t site = 0;
 };
 
+/// Nodes that leave and come back.
+struct leave {
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;  ///< later
+    std::vector<std::uint32_t> nodes{};
+    bool planned = false;  ///< known beforehand; else they fail
+};
+
 /// A pool if `pool_gpus` > 0, else nodes: flat ones, or those of racks if there are any.
 struct fleet {
     std::uint64_t pool_gpus = 0;
@@ -53,6 +72,8 @@ struct fleet {
     std::string placer = "first-fit";  ///< first-fit | pack | spread; on racks topology | block, too
     std::vector<rack> racks{};
     bool keep_racks_whole = false;  ///< an option of topology
+    std::vector<leave> leaves{};
+    std::uint32_t drain_at_millionths = 0;  ///< share of a rack's nodes that have failed at which the rest drains
     /// A mixed fleet: its GPU types, each a fleet of its own and all pools or all nodes; nodes are counted on from one
     /// to the next. Nothing else of the mixed fleet counts but the placer.
     std::vector<fleet> types{};
@@ -89,7 +110,9 @@ struct spending {
 };
 
 /// Steps through the parts of a run until it has lasted so long, or has worked so much.
-spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work);
+/// `has_failed`: a failure came before it, which left no time for a checkpoint.
+spending walk_run(const overheads& how, bool was_preempted, std::int64_t longest, std::int64_t most_work,
+                  bool has_failed = false);
 
 inline constexpr std::int64_t without_limit = std::int64_t{1} << 62;
 
@@ -111,11 +134,13 @@ struct outcome {
     std::optional<std::int64_t> first_start_ns{};
     std::optional<std::int64_t> finish_ns{};  ///< end or kill; absent for rejected and unfinished jobs
     std::uint32_t preemptions = 0;
+    std::uint32_t restarts = 0;  ///< after failures
     std::vector<attempt> attempts{};
     ampacity::int128 useful_gpu_ns = 0;
     ampacity::int128 lost_gpu_ns = 0;
     ampacity::int128 checkpoint_gpu_ns = 0;  ///< of a killed job all its time is lost
     ampacity::int128 restart_gpu_ns = 0;
+    std::optional<std::int64_t> entered_ns{};  ///< the queue; absent for rejected jobs
 };
 
 /// Replays the jobs; outcomes are in the order of `jobs`.

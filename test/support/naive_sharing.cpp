@@ -42,14 +42,17 @@ public:
 private:
     bool round() {
         const bool ended = end_jobs([](const entry&) {});
-        return admit_jobs([&](const entry& e) { meet(e); }) || ended;
+        const bool changed = change_capacity();
+        return admit_jobs([&](const entry& e) { meet(e); }) || ended || changed;
     }
 
     const std::string& group_of(const entry& e) const { return owned_[e.index].group; }
 
-    /// What is free if these running jobs were not there.
-    space free(const std::set<const entry*>& without = {}) const {
-        return free_with([&](const entry& e) { return without.count(&e) == 0; });
+    /// What a job that waits could get now if these running jobs were not there.
+    space room_without(const entry& e, const std::set<const entry*>& gone) const { return room_without(e, gone, now_); }
+    /// The same at `t`.
+    space room_without(const entry& e, const std::set<const entry*>& gone, std::int64_t t) const {
+        return free_with([&](const entry& other) { return gone.count(&other) == 0; }, t, t + planned_end(e) - now_);
     }
 
     /// Of the victims in their order: as many as make the job fit, then spared from the last to the first.
@@ -59,10 +62,10 @@ private:
         for (const entry* v : victims) {
             gone.insert(v);
             taken.push_back(v);
-            if (!place(free(gone), e)) continue;
+            if (!place(room_without(e, gone), e)) continue;
             for (std::size_t i = taken.size(); i-- > 0;) {
                 gone.erase(taken[i]);
-                if (!place(free(gone), e)) gone.insert(taken[i]);
+                if (!place(room_without(e, gone), e)) gone.insert(taken[i]);
             }
             return gone;
         }
@@ -121,19 +124,24 @@ private:
                 if (may_preempt(head, *e) || planned_end(*e) <= t) gone.insert(e);
             return gone;
         };
-        std::optional<std::int64_t> shadow;
+        std::int64_t shadow = without_limit;
+        const auto consider = [&](std::int64_t t) {
+            if (t < shadow && place(room_without(head, gone_by(t), t), head)) shadow = t;
+        };
         for (const entry* e : in(phase::running)) {
             if (may_preempt(head, *e)) continue;
             const std::int64_t t = planned_end(*e);
-            if ((!shadow || t < *shadow) && place(free(gone_by(t)), head)) shadow = t;
+            consider(t);
         }
+        for (const leave& l : fleet_.leaves)
+            if (l.planned && l.end_ns > now_) consider(l.end_ns);
         for (std::size_t i = 1; i < queue.size(); ++i) {
             entry& e = *queue[i];
-            const auto where = place(free(), e);
+            const auto where = place(room(e), e);
             if (!where) continue;
-            space then = free(gone_by(shadow.value()));
+            space then = room_without(head, gone_by(shadow), shadow);
             take(then, e, *where);
-            if (may_preempt(head, e) || end_if_started(e, *where) <= *shadow || place(then, head)) start_if_fits(e);
+            if (may_preempt(head, e) || end_if_started(e, *where) <= shadow || place(then, head)) start_if_fits(e);
         }
     }
 

@@ -6,8 +6,10 @@
 /// Each derives its events and its passes from it. Nothing is kept that could go stale: free space is rebuilt from the
 /// running jobs whenever it is asked for. Shares no code with the engine.
 
+#include "support/naive_leaves.hpp"
+#include "support/naive_places.hpp"
+#include "support/naive_racks.hpp"
 #include "support/naive_replay.hpp"
-#include "support/naive_space.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -19,95 +21,62 @@
 
 namespace naive {
 
-using ampacity::int128;
-
-enum class phase { to_come, queued, running, over };
-
-/// One job and where it stands.
-struct entry {
-    std::size_t index = 0;  ///< file order
-    job in{};
-    phase at = phase::to_come;
-    std::int64_t run_start = 0;  ///< of the current run
-    std::uint64_t number = 0;    ///< of the current run, counting the runs of all jobs
-    std::int64_t ran = 0;        ///< run time of earlier runs [ns]
-    std::int64_t kept = 0;       ///< their work that was not lost [ns at speed 1]
-    std::int64_t useful = 0;     ///< the time that it took [ns]
-    std::int64_t served = 0;     ///< what their whole run time counts for as attained service [ns at speed 1]
-    std::int64_t lost = 0;       ///< and what else they went on [ns]
-    std::int64_t checkpoint = 0;
-    std::int64_t restart = 0;
-    placement where{};              ///< of the current run
-    std::int64_t stage = 0;         ///< las, gittins: as of the last round
-    std::int64_t predicted_ns = 0;  ///< qssf
-    outcome out{};
-};
-
-class world {
+class world : protected places {
 protected:
     world(const std::vector<job>& jobs, const fleet& where, const overheads& costs, bool enforce_estimate)
-        : fleet_(where), costs_(costs), enforce_estimate_(enforce_estimate) {
-        for (std::size_t i = 0; i < jobs.size(); ++i) {
-            entry e;
-            e.index = i;
-            e.in = jobs[i];
-            jobs_.push_back(e);
-        }
-    }
+        : places(jobs, where), costs_(costs), enforce_estimate_(enforce_estimate) {}
     ~world() = default;
 
-    bool is_pool() const { return fleet_.pool_gpus > 0; }
-    bool has_racks() const { return !fleet_.racks.empty(); }
-    bool is_mixed() const { return !fleet_.types.empty(); }
+    /// GPUs that jobs can hold at a time, of nodes that a job over [from, to) could get.
+    std::uint64_t all_gpus(std::int64_t from, std::int64_t to) const {
+        if (is_mixed()) return gpus_of_all_types();
+        if (is_pool()) return fleet_.pool_gpus;
+        std::uint64_t nodes = 0;
+        if (has_racks()) {
+            for (std::uint32_t r = 0; r < fleet_.racks.size(); ++r) {
+                std::uint32_t here = 0;
+                for (std::uint32_t i = 0; i < fleet_.racks[r].nodes; ++i)
+                    here += is_out(first_node_of(fleet_, r) + i, from, to) ? 0U : 1U;
+                nodes += std::min(here, fleet_.racks[r].usable);
+            }
+        } else {
+            for (std::uint32_t n = 0; n < fleet_.nodes; ++n) nodes += is_out(n, from, to) ? 0U : 1U;
+        }
+        return nodes * fleet_.gpus_per_node;
+    }
+    std::uint64_t all_gpus() const { return all_gpus(now_, now_); }
 
-    std::uint64_t all_gpus() const {
-        std::uint64_t sum = is_mixed() ? 0 : naive::all_gpus(fleet_);
-        for (const fleet& f : fleet_.types) sum += naive::all_gpus(f);
-        return sum;
-    }
+    // ---- nodes that leave and come back
 
-    // ---- types of a mixed fleet; speeds are in 64ths
+    bool is_out(std::uint32_t node, std::int64_t from, std::int64_t to) const {
+        return naive::is_out(fleet_, node, now_, from, to);
+    }
+    bool drains(std::uint32_t node) const { return naive::drains(fleet_, node, now_); }
+    std::vector<std::int64_t> changes() const { return naive::changes(fleet_); }
 
-    static constexpr std::int64_t unit = 64;
-
-    /// Nodes of the types before it.
-    std::uint32_t first_node(std::size_t type) const {
-        std::uint32_t first = 0;
-        for (std::size_t t = 0; t < type; ++t) first += fleet_.types[t].pool_gpus > 0 ? 1 : fleet_.types[t].nodes;
-        return first;
+    /// Stops the jobs whose nodes leave now. True if any node leaves or comes back.
+    bool change_capacity() {
+        bool any = false;
+        for (const bool planned : {false, true}) {
+            for (const leave& l : fleet_.leaves) {
+                if (l.end_ns == now_) any = true;
+                if (l.planned != planned || l.start_ns != now_) continue;
+                any = true;
+                for (entry& e : jobs_) {
+                    const bool hit = std::any_of(e.where.begin(), e.where.end(),
+                                                 [&](const auto& part) { return names(l, part.first); });
+                    if (e.at == phase::running && hit) stop(e, !planned);
+                }
+            }
+        }
+        return any;
     }
-    std::uint32_t type_of(const placement& where) const {
-        std::uint32_t type = 0;
-        while (is_mixed() && type + 1 < fleet_.types.size() && where.at(0).first >= first_node(type + 1)) ++type;
-        return type;
-    }
-    static std::int64_t speed_on(const entry& e, std::size_t type) {
-        return e.in.speeds.empty() ? unit : e.in.speeds[type];
-    }
-    /// Of the current run; of a job that waits 1.
-    std::int64_t speed(const entry& e) const {
-        return is_mixed() && e.at == phase::running ? speed_on(e, type_of(e.where)) : unit;
-    }
-    /// The types that can run the job, the fastest first.
-    std::vector<std::size_t> by_speed(const entry& e) const {
-        std::vector<std::size_t> order;
-        for (std::size_t t = 0; t < fleet_.types.size(); ++t)
-            if (speed_on(e, t) > 0) order.push_back(t);
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return speed_on(e, a) > speed_on(e, b); });
-        return order;
-    }
-    /// Its speed on the fastest type that could hold it if nobody else were there.
-    std::int64_t best_speed(const entry& e) const {
-        for (const std::size_t t : by_speed(e))
-            if (place_on(empty_fleet(), e, t)) return speed_on(e, t);
-        return unit;
-    }
-    static std::int64_t time_for(std::int64_t work, std::int64_t speed) {
-        return static_cast<std::int64_t>((int128{work} * unit + speed - 1) / speed);
-    }
-    static std::int64_t work_in(std::int64_t time, std::int64_t speed) {
-        return static_cast<std::int64_t>(int128{time} * speed / unit);
+    void stop(entry& e, bool fails) {
+        book_run(e, true, fails);
+        e.at = phase::queued;
+        e.where.clear();
+        ++(fails ? e.out.restarts : e.out.preemptions);
+        e.has_failed = fails;
     }
 
     std::vector<entry*> in(phase wanted) {
@@ -117,19 +86,17 @@ protected:
         return list;
     }
 
-    static bool came_before(const entry* a, const entry* b) {
-        if (a->in.submit_ns != b->in.submit_ns) return a->in.submit_ns < b->in.submit_ns;
-        return a->index < b->index;
-    }
-
     // ---- a job's numbers
 
     std::int64_t run_time(const entry& e) const { return e.ran + (e.at == phase::running ? now_ - e.run_start : 0); }
 
+    static bool was_stopped(const entry& e) { return e.out.preemptions + e.out.restarts > 0; }
+
     /// How long a run lasts that does all the work that is left of `whole`.
     std::int64_t length_of_run(const entry& e, std::int64_t whole) const { return length_at(e, whole, speed(e)); }
     std::int64_t length_at(const entry& e, std::int64_t whole, std::int64_t at_speed) const {
-        return walk_run(costs_, e.out.preemptions > 0, without_limit, time_for(whole - e.kept, at_speed)).total();
+        return walk_run(costs_, was_stopped(e), without_limit, time_for(whole - e.kept, at_speed), e.has_failed)
+            .total();
     }
 
     bool will_be_killed(const entry& e) const {
@@ -149,7 +116,7 @@ protected:
     std::int64_t remaining(const entry& e, std::int64_t whole) const {
         if (is_mixed()) {
             const std::int64_t elapsed = e.at == phase::running ? now_ - e.run_start : 0;
-            const spending s = walk_run(costs_, e.out.preemptions > 0, elapsed, without_limit);
+            const spending s = walk_run(costs_, was_stopped(e), elapsed, without_limit, e.has_failed);
             return whole - e.kept - work_in(s.worked, speed(e));
         }
         return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
@@ -182,17 +149,25 @@ protected:
     /// The next arrival or end.
     std::optional<std::int64_t> next_of_jobs() const {
         std::optional<std::int64_t> next;
-        for (const entry& e : jobs_) {
-            if (e.at != phase::to_come && e.at != phase::running) continue;
-            const std::int64_t t = e.at == phase::to_come ? e.in.submit_ns : end_of_run(e);
+        const auto consider = [&](std::int64_t t) {
             if (!next || t < *next) next = t;
+        };
+        for (const entry& e : jobs_) {
+            if (e.at == phase::running) consider(end_of_run(e));
+            if (e.at != phase::to_come) continue;
+            if (const auto t = next_look(e)) consider(*t);
         }
+        // What happens to nodes when no job is there any more is of no interest.
+        const bool anyone = std::any_of(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at != phase::over; });
+        for (const std::int64_t t : changes())
+            if (anyone && t > now_ && (!next || t < *next)) next = t;
         return next;
     }
 
     /// Ends the runs that end now, in the order in which they began; `f` sees each just before. True if there were any.
     template <class F>
     bool end_jobs(F f) {
+        begin_round();
         std::vector<entry*> ending;
         for (entry* e : in(phase::running))
             if (end_of_run(*e) == now_) ending.push_back(e);
@@ -200,15 +175,15 @@ protected:
         for (entry* e : ending) {
             f(*e);
             const bool killed = will_be_killed(*e);
-            book_run(*e, false);
-            e->at = phase::over;
+            book_run(*e, false, false);
+            set_over(*e, killed ? state::killed : state::finished);
             e->out.finish_ns = now_;
-            e->out.st = killed ? state::killed : state::finished;
             if (killed)
                 e->out.lost_gpu_ns = int128{e->ran} * static_cast<int128>(e->in.gpus);
             else
                 book_job(*e);
         }
+        reject_broken();
         return !ending.empty();
     }
 
@@ -217,13 +192,21 @@ protected:
     bool admit_jobs(F f) {
         bool any = false;
         for (entry& e : jobs_) {
-            if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
-            if (e.in.gpus == 0 || !place(empty_fleet(), e)) {
-                e.at = phase::over;
-                e.out.st = state::rejected;
-                continue;
+            if (e.at != phase::to_come) continue;
+            if (e.asked) {
+                if (!comes_now(e)) continue;
+            } else {
+                if (e.in.submit_ns != now_) continue;
+                if (e.in.gpus == 0 || !place(whole_fleet(), e)) {
+                    e.asked = true;
+                    set_over(e, state::rejected);
+                    reject_broken();
+                    continue;
+                }
+                if (!comes_at_submit(e)) continue;
             }
-            e.at = phase::queued;
+            if (!has_place_in_array(e)) continue;
+            enter(e);
             f(e);
             any = true;
         }
@@ -242,24 +225,19 @@ protected:
     }
 
     bool start_if_fits(entry& e) {
-        const std::optional<placement> where = place(free_now(), e);
+        const std::optional<placement> where = place(room(e), e);
         if (where) start(e, *where);
         return where.has_value();
     }
 
-    void preempt(entry& e) {
-        book_run(e, true);
-        e.at = phase::queued;
-        e.where.clear();
-        ++e.out.preemptions;
-    }
+    void preempt(entry& e) { stop(e, false); }
 
     /// What became of all jobs if it ends at `until`, or has ended.
     std::vector<outcome> outcomes(std::optional<std::int64_t> until) {
         now_ = until.value_or(now_);
         std::vector<outcome> result;
         for (entry& e : jobs_) {
-            if (e.at == phase::running) book_run(e, false);
+            if (e.at == phase::running) book_run(e, false, false);
             if (e.at != phase::over) book_job(e);
             result.push_back(e.out);
         }
@@ -268,58 +246,38 @@ protected:
 
     // ---- space
 
-    space empty_fleet() const {
-        if (!is_mixed()) return naive::empty_fleet(fleet_);
-        space s;
-        for (const fleet& f : fleet_.types) s.types.push_back(naive::empty_fleet(f));
+    /// What a job over [from, to) could get if nobody else were there.
+    space empty_fleet(std::int64_t from, std::int64_t to) const {
+        space s = whole_fleet();
+        for (std::uint32_t n = 0; n < s.free.size(); ++n)
+            if (is_out(n, from, to)) s.free[n] = 0;
+        for (std::uint32_t n = 0; n < s.racks.out.size(); ++n) s.racks.out[n] = is_out(n, from, to);
         return s;
     }
-
-    void take(space& s, const entry& e, const placement& where) const {
-        if (!is_mixed()) return naive::take(fleet_, s, e.in, where);
-        const std::uint32_t t = type_of(where);
-        naive::take(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
-    }
-    /// Rows of a type's nodes in its part of the fleet, or back.
-    placement moved(placement where, std::size_t type, bool back) const {
-        for (auto& [node, mask] : where) node = back ? node + first_node(type) : node - first_node(type);
-        return where;
-    }
+    space empty_fleet() const { return empty_fleet(now_, now_); }
 
     /// Free space if of the running jobs only those were there for which `stays`.
     template <class F>
-    space free_with(F stays) const {
-        space s = empty_fleet();
+    space free_with(F stays, std::int64_t from, std::int64_t to) const {
+        space s = empty_fleet(from, to);
         for (const entry& e : jobs_)
             if (e.at == phase::running && stays(e)) take(s, e, e.where);
         return s;
     }
+    template <class F>
+    space free_with(F stays) const {
+        return free_with(stays, now_, now_);
+    }
     space free_now() const {
         return free_with([](const entry&) { return true; });
     }
-    /// Free space at `t` if running jobs end as planned and nothing else starts.
-    space free_at(std::int64_t t) const {
-        return free_with([&](const entry& e) { return planned_end(e) > t; });
+    /// What a job that waits could get now.
+    space room(const entry& e) const {
+        return free_with([](const entry&) { return true; }, now_, runs_into_closings_ ? now_ : planned_end(e));
     }
-
-    bool could_have(const space& s, const entry& e, const placement& where) const {
-        if (!is_mixed()) return naive::could_have(fleet_, s, e.in, where);
-        const std::uint32_t t = type_of(where);
-        return naive::could_have(fleet_.types[t], s.types[t], e.in, moved(where, t, false));
-    }
-
-    /// A place on GPUs of this type of a mixed fleet.
-    std::optional<placement> place_on(const space& s, const entry& e, std::size_t type) const {
-        auto where = naive::place(fleet_.types[type], s.types[type], e.in);
-        if (where && fleet_.types[type].pool_gpus > 0) where = placement{{0, 0}};
-        if (where) where = moved(*where, type, true);
-        return where;
-    }
-    std::optional<placement> place(const space& s, const entry& e) const {
-        if (!is_mixed()) return naive::place(fleet_, s, e.in);
-        for (const std::size_t t : by_speed(e))
-            if (auto where = place_on(s, e, t)) return where;
-        return std::nullopt;
+    /// What a job that waits could get at `t` if running jobs end as planned and nothing else starts.
+    space room_at(std::int64_t t, const entry& e) const {
+        return free_with([&](const entry& other) { return planned_end(other) > t; }, t, t + planned_end(e) - now_);
     }
 
     /// Gives the whole fleet anew to the jobs of the list, which holds all running ones. The first without a place ends
@@ -329,7 +287,7 @@ protected:
         std::vector<std::optional<placement>> decided(list.size());
         for (std::size_t i = 0; i < list.size(); ++i) {
             const entry& e = *list[i];
-            if (e.at == phase::running && could_have(unclaimed, e, e.where)) {
+            if (e.at == phase::running && could_keep(unclaimed, e)) {
                 decided[i] = e.where;
             } else if (is_pool()) {
                 decided[i] = place(unclaimed, e);
@@ -338,6 +296,8 @@ protected:
                 for (std::size_t later = i + 1; later < list.size(); ++later)
                     if (list[later]->at == phase::running) take(quiet, *list[later], list[later]->where);
                 decided[i] = place(quiet, e);
+                // On racks a node that only jobs still to be walked use may be one too many.
+                if (decided[i] && !could_have(unclaimed, e, *decided[i])) decided[i].reset();
                 if (!decided[i]) decided[i] = place(unclaimed, e);
             }
             if (decided[i]) take(unclaimed, e, *decided[i]);
@@ -351,16 +311,15 @@ protected:
         }
     }
 
-    fleet fleet_;
     overheads costs_;
     bool enforce_estimate_;
-    std::vector<entry> jobs_{};
-    std::int64_t now_ = 0;
+    bool runs_into_closings_ = false;  ///< jobs are put where nodes are planned to leave
 
 private:
-    void book_run(entry& e, bool loses) const {
-        const spending s = walk_run(costs_, e.out.preemptions > 0, now_ - e.run_start, without_limit);
-        const std::int64_t kept = loses ? s.kept : s.worked;
+    void book_run(entry& e, bool loses, bool fails) const {
+        const spending s = walk_run(costs_, was_stopped(e), now_ - e.run_start, without_limit, e.has_failed);
+        // Only an interval leaves checkpoints behind when nobody knew.
+        const std::int64_t kept = fails && !costs_.checkpoint_interval_ns ? 0 : loses ? s.kept : s.worked;
         e.ran += now_ - e.run_start;
         e.served += work_in(now_ - e.run_start, speed(e));
         e.kept += work_in(kept, speed(e));

@@ -28,6 +28,9 @@ public:
                 size.placement->exclusive = coin();
                 size.placement->spread = coin();
             }
+            if (coin())
+                size.elastic = scenario::elastic_range{
+                    .min = 1 + upto(size.gpus), .max = size.gpus + upto(9), .serial_fraction = real()};
             if (upto(4) == 0) {
                 size.duration.emplace();
                 size.duration->median = time();

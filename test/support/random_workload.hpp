@@ -186,4 +186,35 @@ inline std::vector<job> random_workload(std::uint64_t seed, flavour kind, const 
     return list;
 }
 
+/// Some of the nodes leave and come back: fail, or as planned. On the grid of the workloads' times, so that ends and
+/// beginnings meet, and off it.
+inline void add_leaves(std::uint64_t seed, flavour kind, fleet& where) {
+    test_random random(seed ^ 0x6c65617665U);
+    const std::int64_t tick = kind == flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    const auto draw = [&](std::int64_t least, std::int64_t most) {
+        return random.chance(15) ? random.between(least * tick, most * tick) : random.between(least, most) * tick;
+    };
+    for (std::int64_t left = random.between(1, 5); left > 0; --left) {
+        leave l{.start_ns = draw(0, 50), .end_ns = 0, .nodes = {}, .planned = random.chance(60)};
+        l.end_ns = l.start_ns + draw(1, 20);
+        const std::int64_t share = random.between(10, 100);
+        for (std::uint32_t n = 0; n < where.nodes; ++n)
+            if (random.chance(share)) l.nodes.push_back(n);
+        if (!l.nodes.empty()) where.leaves.push_back(std::move(l));
+    }
+    if (!where.racks.empty() && random.chance(60))
+        where.drain_at_millionths = static_cast<std::uint32_t>(random.between(1, 20)) * 50'000;
+}
+
+/// For messages.
+inline std::string text_of_leaves(const fleet& where) {
+    std::string out;
+    for (const leave& l : where.leaves) {
+        out += (l.planned ? " planned [" : " failed [") + std::to_string(l.start_ns) + ", " + std::to_string(l.end_ns) +
+               "):";
+        for (const std::uint32_t n : l.nodes) out += " " + std::to_string(n);
+    }
+    return out + (where.drain_at_millionths == 0 ? "" : " drain at " + std::to_string(where.drain_at_millionths));
+}
+
 }  // namespace naive

@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// What a run of a job takes beside its work: restarting after a preemption, and pauses to write checkpoints.
+/// What a run of a job takes beside its work: restarting after a preemption or a resize, and pauses to write
+/// checkpoints.
 ///
 /// The time of a run, from its start: `reload` (the checkpoint of the preemption before), `restart`, then work. With an
 /// `interval` the job pauses for `pause` whenever it has worked so long since the last pause, except at its end;
@@ -64,20 +65,24 @@ struct preemption_options {
     std::optional<duration> checkpoint_interval{};  ///< none: all progress is kept
     duration checkpoint{};                          ///< to write one
     duration restart{};                             ///< of a run that follows a preemption
+    duration resize{};                              ///< without work after a change of the number of GPUs
 
     [[nodiscard]] constexpr bool free() const noexcept {
-        return !checkpoint_interval && checkpoint == duration::zero() && restart == duration::zero();
+        return !checkpoint_interval && checkpoint == duration::zero() && restart == duration::zero() &&
+               resize == duration::zero();
     }
 };
 
-/// The costs of a job's first run and of those that follow a preemption. Without an interval a checkpoint is written at
-/// each preemption, and booked at the beginning of the next run.
+/// The costs of a job's first run and of those that follow a preemption or a failure. Without an interval a checkpoint
+/// is written at each preemption, and booked at the beginning of the next run; a failure leaves no time for one.
 struct preemption_costs {
     run_costs first{};
     run_costs resumed{};
+    run_costs repeated{};  ///< after a failure
+    duration resize{};
 
     constexpr preemption_costs() = default;
-    explicit constexpr preemption_costs(const preemption_options& o) {
+    explicit constexpr preemption_costs(const preemption_options& o) : resize(o.resize) {
         if (o.checkpoint_interval)
             first = {.interval = *o.checkpoint_interval, .pause = o.checkpoint};
         else
@@ -85,10 +90,24 @@ struct preemption_costs {
         resumed.restart = o.restart;
         resumed.interval = first.interval;
         resumed.pause = first.pause;
+        repeated = resumed;
+        repeated.reload = {};
     }
 
-    [[nodiscard]] constexpr const run_costs& of(bool was_preempted) const noexcept {
-        return was_preempted ? resumed : first;
+    [[nodiscard]] constexpr const run_costs& of(bool was_preempted, bool has_failed = false) const noexcept {
+        return has_failed ? repeated : was_preempted ? resumed : first;
+    }
+
+    /// Of a run that goes on with other GPUs: what is left of `reload`, then `restart`, then work.
+    [[nodiscard]] constexpr run_costs after_resize(duration reload, duration restart) const noexcept {
+        return {.reload = reload, .restart = restart, .interval = first.interval, .pause = first.pause};
+    }
+    /// The same after `elapsed` of a run with costs `now`. A restart that is still going on is not cut short by a
+    /// resize: the longer of what is left of it and of the resize counts.
+    [[nodiscard]] constexpr run_costs after_resize(const run_costs& now, duration elapsed) const noexcept {
+        const run_time spent = now.spend(elapsed);
+        const duration reloaded = std::min(elapsed, now.reload);
+        return after_resize(now.reload - reloaded, std::max(now.restart - spent.restart, resize));
     }
 };
 

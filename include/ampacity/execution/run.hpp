@@ -4,7 +4,7 @@
 ///
 /// Remaining work is integer nanoseconds at speed 1. At a change of speed, and when a run ends early,
 /// remaining -= floor(elapsed x speed); a run's end is now + ceil(remaining / speed), and later by what the run costs
-/// beside its work. A run with costs has one speed.
+/// beside its work. A run with costs changes its speed only where it gets new costs, too.
 /// One row per live job. Not thread-safe.
 
 #include <ampacity/core/error.hpp>
@@ -42,7 +42,7 @@ struct run {
 
     /// A run begins now.
     void start(instant now) { since = now; }
-    /// Books the stretch up to `now`: what was worked is done. With costs that ends the run.
+    /// Books the stretch up to `now`: what was worked is done. With costs that ends the run, or `go_on` follows.
     void advance(instant now) {
         const duration elapsed = now - since;
         remaining -= work_in(spent(now).worked, speed);
@@ -50,6 +50,11 @@ struct run {
         if (allowance != duration::max()) allowance -= elapsed;
         ran += elapsed;
         since = now;
+    }
+    /// Another stretch begins at the end of the one before; the end must be asked for again.
+    void go_on(double at_speed, const run_costs* with) noexcept {
+        speed = at_speed;
+        costs = with;
     }
     /// The speed changes now; the end must be asked for again.
     /// \pre no costs

@@ -3,19 +3,22 @@
 /// The fleet of a run: nodes with their states, free GPUs, and the books of everything that is not allocated.
 ///
 /// Only the simulation changes it. GPUs of a node that is `up` and unallocated are free; those of a draining,
-/// down or uncommissioned node are not, and their time goes to the account of that name. `advance(now)`
-/// integrates exactly; it must be called before any change at a new instant. O(log64 nodes) per node touched.
+/// down or uncommissioned node are not, and their time goes to the account of that name (closed: down). `advance(now)`
+/// integrates exactly; it must be called before any change at a new instant. O(log64 nodes) per node touched, and as
+/// much again for each closing that is still to come.
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/fleet/node_state.hpp>
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -44,10 +47,18 @@ public:
     }
     /// GPUs of nodes that are up.
     [[nodiscard]] std::uint64_t up_gpus() const noexcept { return gpus_in_[static_cast<std::size_t>(node_state::up)]; }
+    /// GPUs that jobs hold.
+    [[nodiscard]] std::uint64_t held_gpus() const noexcept {
+        std::uint64_t held = installed_;
+        for (const std::uint64_t n : unallocated_) held -= n;
+        return held;
+    }
     /// Free GPUs, indexed.
     [[nodiscard]] const free_index& free() const noexcept { return free_; }
     /// The fleet as it would be with no job on it and every node up: what "will ever fit" is judged against.
     [[nodiscard]] const free_index& empty() const noexcept { return empty_; }
+    /// The fleet as it would be with no job on it. Another object once nodes are known to leave.
+    [[nodiscard]] const free_index& in_service() const noexcept { return in_service_ ? *in_service_ : empty_; }
     [[nodiscard]] node_state state(node_id node) const noexcept { return state_[index(node)]; }
     /// States of all nodes; empty without nodes.
     [[nodiscard]] std::span<const node_state> states() const noexcept { return state_; }
@@ -62,19 +73,64 @@ public:
     /// Changes a node's state. \pre no job holds GPUs of a node that goes down or out of service
     void set_state(node_id node, node_state to);
 
+    // --- nodes that leave and come back -----------------------------------------------------------------
+
+    /// Before the run: what is planned to close, by start, and the share of a rack's nodes that must have failed for
+    /// the rest to drain, in millionths (0: never). \pre nodes, of one type; no empty closing; it is not moved or
+    /// copied any more
+    void plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at = 0);
+
+    /// All closings that may not be over, by start.
+    [[nodiscard]] std::span<const closing> closings() const noexcept { return std::span{closings_}.subspan(num_over_); }
+    /// What is free, by how long it stays so: rising `until`, the last of which is `never`. Empty once nothing is
+    /// planned to close.
+    [[nodiscard]] std::span<const horizon> horizons() const noexcept { return horizons_; }
+
+    /// A closing begins: its nodes are closed. In order of their starts. \pre no job holds GPUs of them
+    void begin_closing();
+    /// The one of this number, by start, ends.
+    void end_closing(std::size_t number);
+    /// Nodes fail, or are repaired; a node that has failed twice is repaired twice. \pre no job holds GPUs of them
+    void fail(std::span<const node_id> nodes);
+    void repair(std::span<const node_id> nodes);
+
     /// Adds capacity and the unallocated accounts to the books.
     void book(ledger& books) const;
 
 private:
-    static constexpr std::size_t num_states = 4;
+    static constexpr std::size_t num_states = 5;
+    static constexpr std::uint32_t no_closing = ~std::uint32_t{0};
+
+    /// Why a node may be out of service.
+    struct troubles {
+        std::uint16_t failures = 0;  ///< not repaired yet
+        std::uint16_t closings = 0;  ///< that have begun and not ended
+        std::uint32_t next_closing = no_closing;
+    };
 
     static fleet_state of_nodes(free_index all);
     [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept {
         return unallocated_[static_cast<std::size_t>(s)];
     }
 
+    void find_next_closing(node_id node);
+    [[nodiscard]] bool drains(node_id node) const;
+    void refresh(node_id node);
+    void count_failed(node_id node, bool failed);
+    void find_horizons();
+
     free_index free_;
     free_index empty_;
+    std::optional<free_index> in_service_;  // with no job on it; none: as empty_
+    std::vector<closing> closings_;         // by start
+    std::vector<bool> over_;                // (closings)
+    std::size_t num_over_ = 0;              // at the beginning of closings_
+    std::size_t begun_ = 0;                 // at the beginning of closings_, over or not
+    std::vector<free_index> later_;         // what is free without the nodes of the next 1, 2, ... closings
+    std::vector<horizon> horizons_;
+    std::vector<troubles> troubles_;        // (nodes); empty where no node ever leaves
+    std::vector<std::uint32_t> failed_in_;  // (racks) nodes
+    std::uint32_t drain_at_ = 0;            // [millionths]
     std::uint64_t installed_ = 0;
     std::vector<node_state> state_;                        // (nodes)
     std::array<std::uint64_t, num_states> gpus_in_{};      // GPUs by state of their node

@@ -13,6 +13,7 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/node_set.hpp>
+#include <ampacity/fleet/rack_counts.hpp>
 #include <ampacity/fleet/topology.hpp>
 #include <ampacity/fleet/typed_parts.hpp>
 
@@ -27,7 +28,7 @@
 
 namespace ampacity::fleet {
 
-class free_index : public typed_parts<free_index> {
+class free_index : public rack_counts, public typed_parts<free_index> {
 public:
     /// A pool of `gpus`, all free.
     static free_index pool(std::uint64_t gpus) {
@@ -48,8 +49,7 @@ public:
     static free_index racks(std::shared_ptr<const topology> where, std::uint32_t gpus_per_node) {
         free_index f;
         f.make_nodes(where->num_nodes(), gpus_per_node);
-        f.topology_ = std::move(where);
-        f.make_racks();
+        f.make_racks(std::move(where), gpus_per_node);
         f.offer_all();
         return f;
     }
@@ -97,36 +97,7 @@ public:
     /// Nodes with at least one free GPU.
     [[nodiscard]] const node_set& any_free() const noexcept { return any_free_; }
 
-    // --- racks ------------------------------------------------------------------------------------------
-
-    [[nodiscard]] bool has_racks() const noexcept { return topology_ != nullptr; }
-    /// \pre has_racks()
-    [[nodiscard]] const topology& where() const noexcept { return *topology_; }
-    /// Wholly free nodes of a rack that one job could get: no more than may still come into use.
-    [[nodiscard]] std::uint32_t whole_nodes(std::uint32_t rack) const noexcept { return racks_[rack].whole; }
-    /// Free GPUs of a rack, of its wholly free nodes only so many as may still come into use.
-    [[nodiscard]] std::uint32_t free_gpus_of(std::uint32_t rack) const noexcept { return racks_[rack].free; }
-    /// Nodes of the rack on which jobs hold GPUs.
-    [[nodiscard]] std::uint32_t nodes_in_use(std::uint32_t rack) const noexcept { return racks_[rack].in_use; }
-    /// Nodes of the rack with exactly `c` free GPUs.
-    [[nodiscard]] std::uint32_t count_in(std::uint32_t rack, std::uint32_t c) const noexcept {
-        return by_free_[std::size_t{rack} * (gpus_per_node_ + 1) + c];
-    }
-    /// Racks with exactly so many `whole_nodes`, 0 to `topology::most_nodes`.
-    [[nodiscard]] const node_set& racks_with_whole(std::uint32_t nodes) const noexcept { return with_whole_[nodes]; }
-    /// Racks with exactly so many `free_gpus_of`.
-    [[nodiscard]] const node_set& racks_with_free(std::uint32_t gpus) const noexcept { return with_free_[gpus]; }
-    /// The number of different values of `free_gpus_of`, 0 included.
-    [[nodiscard]] std::uint32_t num_free_counts() const noexcept {
-        return static_cast<std::uint32_t>(with_free_.size());
-    }
-    /// Does no job hold anything of the rack?
-    [[nodiscard]] bool is_untouched(std::uint32_t rack) const noexcept {
-        return racks_[rack].in_use == 0 && !racks_[rack].locked;
-    }
-
-    /// Does the rack belong to an exclusive job?
-    [[nodiscard]] bool is_locked(std::uint32_t rack) const noexcept { return racks_[rack].locked; }
+    using rack_counts::is_locked;
     /// Does the node's rack belong to an exclusive job? Without racks it does not.
     [[nodiscard]] bool is_locked(node_id node) const noexcept {
         if (is_mixed()) return part_of(node).is_locked(local(node));
@@ -145,13 +116,17 @@ public:
         for (const auto& s : shares) {
             if (!is_free(s)) return false;
         }
-        if (is_mixed()) [[unlikely]] {
-            const gpu_type t = type_of(shares.front().node);
-            const free_index& part = of(t);
-            if (part.is_pool()) return wanted.gpus <= part.free_gpus_;
-            return !part.has_racks() || part.rack_allows(wanted, shares, first_node(t));
+        return limits_allow(wanted, shares);
+    }
+
+    /// The same of nodes that may be out of service: could a job that has these GPUs keep them?
+    [[nodiscard]] bool is_unheld(demand wanted, std::span<const gpu_share> shares) const {
+        if (!has_pools()) {
+            for (const auto& s : shares) {
+                if ((s.gpus & held_mask(s.node)) != 0 || is_locked(s.node)) return false;
+            }
         }
-        return !has_racks() || rack_allows(wanted, shares, 0);
+        return limits_allow(wanted, shares);
     }
 
     /// Takes GPUs of a node in service that no job holds.
@@ -171,6 +146,15 @@ public:
         hold(s.node, n.held & ~s.gpus);
     }
 
+    /// Takes GPUs that no job holds of a node that may be out of service.
+    void occupy(gpu_share s) {
+        if (is_mixed()) [[unlikely]]
+            return change_part(type_of(s.node), [this, s](free_index& part) { part.occupy(local(s)); });
+        const node_row& n = nodes_[index(s.node)];
+        AMPACITY_ASSERT((s.gpus & n.held) == 0);
+        hold(s.node, n.held | s.gpus);
+    }
+
     /// Takes a whole allocation: the number of GPUs from a pool, else the shares, which sum up to it.
     void take(demand wanted, std::span<const gpu_share> shares) {
         if (is_pool()) {
@@ -181,6 +165,12 @@ public:
         if (has_pools()) [[unlikely]]
             return change_part(type_of(shares.front().node), [&](free_index& part) { part.take(wanted, {}); });
         for (const auto& s : shares) take(s);
+        if (wanted.exclusive) lock(shares, true);
+    }
+    /// The same on nodes that may be out of service: what is held there is not offered later on.
+    void occupy(demand wanted, std::span<const gpu_share> shares) {
+        if (is_pool() || has_pools()) return take(wanted, shares);
+        for (const auto& s : shares) occupy(s);
         if (wanted.exclusive) lock(shares, true);
     }
     /// Gives a whole allocation back.
@@ -236,12 +226,6 @@ private:
         std::uint64_t held = 0;
         std::uint64_t in_service = 0;  ///< all, or none
     };
-    struct rack_state {
-        std::uint32_t whole = 0;   ///< nodes
-        std::uint32_t free = 0;    ///< GPUs
-        std::uint32_t in_use = 0;  ///< nodes
-        bool locked = false;       ///< belongs to an exclusive job
-    };
 
     /// What a part offers changes by more than what is taken from it where its racks have limits.
     template <class F>
@@ -259,18 +243,6 @@ private:
         any_free_ = node_set(count);
         for (std::uint32_t row = 0; row != count; ++row) nodes_with_[0].insert(row);
         count_with_[0] = count;
-    }
-    void make_racks() {
-        const std::uint32_t n = topology_->num_racks();
-        racks_.assign(n, {});
-        by_free_.assign(std::size_t{n} * (gpus_per_node_ + 1), 0);
-        with_whole_.assign(topology_->most_nodes() + 1, node_set(n));
-        with_free_.assign(topology_->most_nodes() * gpus_per_node_ + 1, node_set(n));
-        for (std::uint32_t r = 0; r != n; ++r) {
-            by_free_[std::size_t{r} * (gpus_per_node_ + 1)] = static_cast<std::uint16_t>(topology_->rack_at(r).nodes);
-            with_whole_[0].insert(r);
-            with_free_[0].insert(r);
-        }
     }
     void offer_all() {
         for (std::size_t row = 0; row != nodes_.size(); ++row) offer(row);
@@ -335,37 +307,25 @@ private:
         if (before == 0) any_free_.insert(row);
         if (after == 0) any_free_.erase(row);
         if (has_racks()) {
-            const std::size_t at = std::size_t{topology_->rack_of(node_id{row})} * (gpus_per_node_ + 1);
-            --by_free_[at + before];
-            ++by_free_[at + after];
+            move_node(topology_->rack_of(node_id{row}), before, after);
         } else {
             free_gpus_ += after;
             free_gpus_ -= before;
         }
     }
 
-    /// Updates what a rack offers from what its nodes do.
-    void count_rack(std::uint32_t rack) noexcept {
-        rack_state& r = racks_[rack];
-        const std::uint16_t* const nodes = by_free_.data() + std::size_t{rack} * (gpus_per_node_ + 1);
-        std::uint32_t free = 0;
-        for (std::uint32_t c = 1; c != gpus_per_node_; ++c) free += c * nodes[c];
-        const std::uint32_t usable = topology_->rack_at(rack).usable;
-        const std::uint32_t may_open = usable > r.in_use ? usable - r.in_use : 0;
-        const std::uint32_t whole = std::min<std::uint32_t>(nodes[gpus_per_node_], may_open);
-        free += whole * gpus_per_node_;
-        if (whole != r.whole) {
-            with_whole_[r.whole].erase(rack);
-            with_whole_[whole].insert(rack);
-            r.whole = whole;
+    void count_rack(std::uint32_t rack) noexcept { free_gpus_ += recount(rack); }
+
+    /// Are there as many GPUs in the type's pool, or do the limits of racks allow these GPUs together? True without
+    /// types and racks.
+    [[nodiscard]] bool limits_allow(demand wanted, std::span<const gpu_share> shares) const {
+        if (is_mixed()) [[unlikely]] {
+            const gpu_type t = type_of(shares.front().node);
+            const free_index& part = of(t);
+            if (part.is_pool()) return wanted.gpus <= part.free_gpus_;
+            return !part.has_racks() || part.rack_allows(wanted, shares, first_node(t));
         }
-        if (free != r.free) {
-            with_free_[r.free].erase(rack);
-            with_free_[free].insert(rack);
-            free_gpus_ += free;
-            free_gpus_ -= r.free;
-            r.free = free;
-        }
+        return !has_racks() || rack_allows(wanted, shares, 0);
     }
 
     /// Do the limits of the racks, and an exclusive job's wish, allow these free GPUs together? Row 0 is node `first`.
@@ -389,11 +349,6 @@ private:
     std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
     std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
     node_set any_free_;
-    std::shared_ptr<const topology> topology_;
-    std::vector<rack_state> racks_;       // (racks)
-    std::vector<std::uint16_t> by_free_;  // (racks, gpus_per_node + 1) nodes
-    std::vector<node_set> with_whole_;    // by whole nodes
-    std::vector<node_set> with_free_;     // by free GPUs
 };
 
 }  // namespace ampacity::fleet

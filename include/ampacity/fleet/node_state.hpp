@@ -12,6 +12,7 @@ enum class node_state : std::uint8_t {
     up,              ///< takes jobs
     draining,        ///< keeps its jobs, takes no new ones
     down,            ///< failed
+    closed,          ///< out of service as planned
 };
 
 }  // namespace ampacity::fleet

@@ -4,10 +4,10 @@
 ///
 /// A trace is read row by row, never as a whole. Rows may step back in time by at most `reorder` below
 /// the latest submit so far and are sorted stably by submit; memory is the rows of one such window, 16
-/// bytes for each record that is skipped, the distinct user and group names, and the job names that are not
-/// canonical integers (their bytes plus two each). Every fault of a file is a `data_error` at FILE:LINE:COL, after
-/// which the source must not be read on. Cost O(log w) per row out of order, O(1) in order. One source belongs to one
-/// thread.
+/// bytes for each record that is skipped, the ties between jobs where there are any (about 50 bytes for each row and
+/// more for each tie), the distinct user and group names, and the job names that are not canonical integers (their
+/// bytes plus two each). Every fault of a file is a `data_error` at FILE:LINE:COL, after which the source must not be
+/// read on. Cost O(log w) per row out of order, O(1) in order. One source belongs to one thread.
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/scenario/scenario.hpp>
@@ -54,8 +54,10 @@ struct recorded_columns {
     bool group = false;
     bool priority = false;
     bool placement = false;
-    bool wait = false;  ///< time between submit and start
-    bool end = false;   ///< how it ended
+    bool wait = false;     ///< time between submit and start
+    bool end = false;      ///< how it ended
+    bool links = false;    ///< jobs that it waited for
+    bool elastic = false;  ///< a range of GPUs
 };
 
 /// A format that `open_job_trace` reads.
@@ -83,10 +85,16 @@ inline constexpr std::array<std::string_view, 6> ending_names{"unknown",   "fini
 /// The ending of that name; unknown for any other text.
 [[nodiscard]] ending ending_named(std::string_view text) noexcept;
 
+/// The ties of a job as they are written; the texts are valid while the record is shown.
+struct link_texts {
+    std::string_view after{}, after_any{}, think_s{}, array{}, array_limit{};
+};
+
 /// What a record says of a job besides the request: facts of its own time, which no simulation looks at.
 struct record_facts {
     std::optional<duration> wait{};  ///< start - submit
     ending end = ending::unknown;
+    link_texts links{};
 };
 
 /// Facts from the header of a trace.
@@ -114,6 +122,7 @@ struct job_trace_options {
     duration reorder = std::chrono::hours{1};                ///< how far submit times may step back
     scenario::alignment align = scenario::alignment::first;  ///< published formats only; jobs-csv counts from `start`
     std::uint16_t source = 0;                                ///< becomes `job_request::source`
+    bool dependencies = false;                               ///< swf only: honour preceding jobs and think times
     std::int64_t unix_start_ns = 0;                          ///< the scenario's `start` [ns since 1970], for `absolute`
     record_observer* observer = nullptr;                     ///< must outlive the source
     bool models = false;                                     ///< jobs carry their model, where the format has one
@@ -130,6 +139,9 @@ public:
 
     /// Whether the file says how jobs ended: its format may, and the column is there.
     [[nodiscard]] virtual bool records_endings() const { return false; }
+
+    /// Whether it ties jobs to each other, as it is read.
+    [[nodiscard]] virtual bool records_links() const { return false; }
 
     /// What `next` subtracts from the file's own times; final once it has given a job.
     [[nodiscard]] virtual duration time_zero() const = 0;

@@ -59,6 +59,7 @@ public:
     void on_submit(const sim::job_event& e) override;
     void on_reject(const sim::job_event& e) override;
     void on_start(const sim::job_start& s) override;
+    void on_resize(const sim::job_event& before, const sim::job_event& after) override;
     void on_stop(const sim::job_event& e, sim::run_end how) override;
     void on_sample(const sim::sample& s) override;
 
@@ -69,6 +70,7 @@ private:
     struct streams;
     void write_jobs(const sim::simulation& s) const;
     [[nodiscard]] bool is_explained(const sim::job_event& e) const;
+    void write_place(const sim::job_event& s);
     void write_stretch(const sim::wait_stretch& w);
 
     std::filesystem::path folder_;

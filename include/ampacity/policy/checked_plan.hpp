@@ -22,24 +22,26 @@ namespace ampacity::policy {
 
 class checked_plan final : public plan {
 public:
-    /// `fleet`, `jobs`, `allocations`, `place` and `costs` outlive the plan.
+    /// `fleet`, `jobs`, `allocations`, `place`, `costs` and `elastic` outlive the plan. Without `elastic` all jobs are
+    /// rigid.
     checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
-                 const preemption_costs* costs = nullptr);
+                 const preemption_costs* costs = nullptr, elastic_table* elastic = nullptr);
 
     bool start(job_id job) override;
     void start(job_id job, std::span<const fleet::gpu_share> where) override;
+    bool start_on(job_id job, std::uint32_t gpus) override;
+    bool resize(job_id job, std::uint32_t gpus) override;
     using plan::preempt;
     void preempt(job_id job, duration lost) override;
     void reject(job_id job) override;
     void wake_at(instant when) override;
-    void resize(job_id job, std::uint32_t gpus) override;
     void migrate(job_id job, std::span<const fleet::gpu_share> where) override;
     void drain(node_id node) override;
     void undrain(node_id node) override;
     void set_cap(node_id node, double power_w) override;
 
-    /// Begins a new plan at `now`.
-    void begin(instant now);
+    /// Begins a new plan at `now`. May jobs be placed where they are planned to run into a closing?
+    void begin(instant now, bool into_closings = false);
     /// Takes every proposal back, newest first.
     void roll_back();
 
@@ -50,7 +52,20 @@ private:
     void run_on(job_view& j, std::span<const fleet::gpu_share> where) const;
     void leave_type(job_view& j) const;
     [[nodiscard]] std::string name_of(job_id job) const;
-    [[nodiscard]] bool find_place(job_id job, const job_view& j);
+    /// What a job could get that goes on from `progress` now, at `speed`; null: with the costs that it has.
+    [[nodiscard]] const fleet::free_index& room(job_id job, const job_view& j, duration progress, double speed,
+                                                const run_costs* costs = nullptr);
+    [[nodiscard]] bool find_place(job_id job, const fleet::free_index& room, fleet::demand wanted);
+    /// Null for a rigid job.
+    [[nodiscard]] elastic_job* elastic(job_id job) noexcept;
+    /// Of a job that may have so many GPUs.
+    [[nodiscard]] elastic_job& ranged(job_id job, std::uint32_t gpus);
+    [[nodiscard]] run_costs costs_of(job_id job, const job_view& j);
+    /// A start or a resize of this plan is final.
+    void refuse_twice(job_id job, const job_view& j);
+    /// What of a running job a preemption or a resize changes.
+    [[nodiscard]] action as_it_is(action_kind kind, job_id job, const job_view& j);
+    void undo(const action& a);
     [[noreturn]] void refuse(job_id job, const std::string& why);
     [[noreturn]] void refuse(const std::string& text);
     [[noreturn]] void unsupported(const char* what);
@@ -60,7 +75,9 @@ private:
     fleet::allocation_arena& allocations_;
     const placer& placer_;
     const preemption_costs* costs_;
+    elastic_table* elastic_;
     instant now_{};
+    bool into_closings_ = false;
     std::vector<fleet::gpu_share> scratch_;
 };
 

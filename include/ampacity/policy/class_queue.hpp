@@ -41,10 +41,8 @@ public:
         /// \pre longest < duration::max()
         [[nodiscard]] entry first(std::uint64_t from_order, duration longest) const {
             if (live_ == 0 || least_[1] > longest) return {};
-            const auto from = std::lower_bound(slots_.begin(), slots_.end(), from_order,
-                                               [](const slot& s, std::uint64_t order) { return s.order < order; });
-            if (from == slots_.end()) return {};
-            const auto row = static_cast<std::size_t>(from - slots_.begin());
+            const std::size_t row = row_of(from_order);
+            if (row == slots_.size()) return {};
             const std::size_t block = row / per_block;
             if (least_[blocks() + block] <= longest) {
                 if (const entry e = first_in(row, (block + 1) * per_block, longest); e.job != none<job_id>) return e;
@@ -57,6 +55,15 @@ public:
             } while (least_[at] > longest);
             while (at < blocks()) at = least_[2 * at] <= longest ? 2 * at : 2 * at + 1;
             return first_in((at - blocks()) * per_block, (at - blocks() + 1) * per_block, longest);
+        }
+
+        /// The same of an estimate above `above`, too. O(jobs between that are not).
+        [[nodiscard]] entry first(std::uint64_t from_order, duration longest, duration above) const {
+            while (true) {
+                const entry e = first(from_order, longest);
+                if (e.job == none<job_id> || slots_[row_of(e.order)].estimate() > above) return e;
+                from_order = e.order + 1;
+            }
         }
 
     private:
@@ -72,6 +79,12 @@ public:
         };
         static_assert(sizeof(slot) == 20);
 
+        /// The first slot of this order or behind.
+        [[nodiscard]] std::size_t row_of(std::uint64_t order) const {
+            const auto at = std::lower_bound(slots_.begin(), slots_.end(), order,
+                                             [](const slot& s, std::uint64_t o) { return s.order < o; });
+            return static_cast<std::size_t>(at - slots_.begin());
+        }
         [[nodiscard]] std::size_t blocks() const noexcept { return least_.size() / 2; }
         [[nodiscard]] std::size_t capacity() const noexcept { return blocks() * per_block; }
 
@@ -113,6 +126,11 @@ public:
         std::size_t live_ = 0;
     };
 
+    /// For `lane::first`: every estimate is at most this if it is the longest there is.
+    [[nodiscard]] static constexpr duration within(duration longest) noexcept {
+        return std::min(longest, gone - duration{1});
+    }
+
     [[nodiscard]] bool empty() const noexcept { return head_ == none<job_id>; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     /// The job that has waited longest. \pre not empty
@@ -143,6 +161,30 @@ public:
         ++size_;
         (tail_ == none<job_id> ? head_ : at_[index(tail_)].after) = job;
         tail_ = job;
+    }
+
+    /// Puts a job that was removed back where its order belongs. O(lanes log n + jobs of its lane).
+    void put_back(job_id job, std::uint64_t order, fleet::demand demand, duration estimate) {
+        // The next job in submit order, of any lane.
+        entry next;
+        for (const lane& l : lanes_) {
+            if (const entry e = l.first(order, gone - duration{1}); e.order < next.order) next = e;
+        }
+        push(job, order, demand, estimate);
+        // From the end of its lane, which may hold removed slots of higher order, to its place.
+        lane& l = lanes_[at_[index(job)].lane];
+        std::stable_sort(l.slots_.begin(), l.slots_.end(),
+                         [](const lane::slot& a, const lane::slot& b) { return a.order < b.order; });
+        compact(l);
+        if (next.job == none<job_id>) return;
+        // And from the end of the linked list.
+        tail_ = at_[index(job)].before;
+        at_[index(tail_)].after = none<job_id>;
+        place& p = at_[index(job)];
+        p.before = at_[index(next.job)].before;
+        p.after = next.job;
+        at_[index(next.job)].before = job;
+        (p.before == none<job_id> ? head_ : at_[index(p.before)].after) = job;
     }
 
     void remove(job_id job) {

@@ -13,6 +13,7 @@
 #include <ampacity/core/work.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/gpu_types.hpp>
+#include <ampacity/workload/scaling.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -29,14 +30,15 @@ enum class job_state : std::uint8_t {
 /// What a start and an end look at stands first and fits one cache line.
 struct job_view {
     duration estimate{};        ///< planning estimate: max(user's estimate, duration), for the whole work
-    instant run_start{};        ///< start of the current run; meaningless if queued
-    duration progress{};        ///< work kept at the end of the last run; 0 before the first preemption
+    instant run_start{};        ///< start of the current run, or its last resize; meaningless if queued
+    duration progress{};        ///< work kept before `run_start`; 0 before the first preemption or resize
     double speed = 1.0;         ///< work per time while it runs; on a mixed fleet 1 while it is queued
-    fleet::demand demand{};     ///< GPUs and how they may lie
+    fleet::demand demand{};     ///< GPUs and how they may lie; of an elastic job that waits the preferred number
     fleet::allocation held{};   ///< what it holds while running (empty on a pool)
     std::uint32_t attempt = 0;  ///< runs begun so far
     job_state state = job_state::absent;
     bool was_preempted = false;  ///< before its current run, or before its next if queued
+    bool has_failed = false;     ///< that run follows a failure, not a preemption
     fleet::gpu_type type = 0;    ///< on a mixed fleet: of the GPUs that it holds while running
     std::uint64_t order = 0;     ///< rank by (submit, workload entry, file order); unique and rising
     instant submit{};            ///< when it arrived
@@ -46,14 +48,38 @@ struct job_view {
 
     static constexpr std::size_t busy_bytes = 56;  ///< up to and with `type`
 
-    /// Work that is left by the planning estimate, at the start of the current run, or now if queued. What time that
+    /// Work that is left by the planning estimate, at `run_start`, or now if queued. What time that
     /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
+    /// Of its current run, or its next if queued.
+    [[nodiscard]] const run_costs& costs(const preemption_costs& c) const noexcept {
+        return c.of(was_preempted, has_failed);
+    }
 };
 
 static_assert(offsetof(job_view, type) < job_view::busy_bytes && offsetof(job_view, order) == job_view::busy_bytes);
 
 /// All jobs, by `job_id`.
 using job_table = pod_vector<job_view, pages::huge>;
+
+/// What is known of an elastic job besides.
+struct elastic_job {
+    std::uint32_t gpus_min = 0;
+    std::uint32_t gpus = 0;      ///< preferred
+    std::uint32_t gpus_max = 0;  ///< 0: the job is rigid
+    bool resized = false;        ///< in its current run: `reload` and `restart` are what it costs now
+    double serial_fraction = 0;
+    double speed = 1.0;  ///< on the preferred number of GPUs
+    duration reload{};   ///< see `run_costs`
+    duration restart{};
+
+    /// Work per time on so many GPUs. \pre gpus >= 1
+    [[nodiscard]] double speed_on(std::uint32_t n) const noexcept {
+        return n == gpus ? speed : speed * workload::amdahl_speed(serial_fraction, gpus, n);
+    }
+};
+
+/// Elastic jobs, by `job_id`; ends behind the last of them.
+using elastic_table = pod_vector<elastic_job>;
 
 }  // namespace ampacity::policy

@@ -29,11 +29,17 @@ enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject,
 struct action {
     action_kind kind{};
     job_id job = none<job_id>;
-    fleet::allocation before{};  ///< preempt: what the job held
-    duration progress{};         ///< preempt: its progress at the start of the run that ends
-    instant run_start{};         ///< preempt: when that run began
+    fleet::allocation before{};  ///< preempt, resize: what the job held
+    duration progress{};         ///< preempt, resize: its progress at the start of the run that ends
+    instant run_start{};         ///< preempt, resize: when that run began
     duration lost{};             ///< preempt: the end of that run that is thrown away
     bool was_preempted = false;  ///< preempt: before that run
+    bool has_failed = false;     ///< the same
+    bool resized = false;        ///< preempt, resize: in that run
+    std::uint32_t gpus = 0;      ///< preempt, resize: GPUs that the job held
+    double speed = 1.0;          ///< preempt, resize: its speed on them
+    duration reload{};           ///< preempt, resize: what that run cost, of a job that was resized in it
+    duration restart{};
 };
 
 class plan {
@@ -50,11 +56,26 @@ public:
     /// Starts a queued job on these GPUs. \throws plan_error if they are not free, or not as many as it needs
     virtual void start(job_id job, std::span<const fleet::gpu_share> where) = 0;
 
+    /// Starts a queued elastic job on this number of GPUs, which the placer chooses. False, and nothing happens, if
+    /// there is no place for it.
+    /// \throws plan_error if the job is not queued, or may not have so many
+    virtual bool start_on(job_id job, std::uint32_t gpus) = 0;
+
+    /// Gives a running elastic job another number of GPUs. Its own are given back, and the placer places it anew on all
+    /// that is free then: it may keep them, or move. It keeps all of its progress, works on after what
+    /// `preemption_options::resize` takes, and its run goes on: that is no preemption. False, and nothing happens, if
+    /// there is no place for it.
+    /// \throws plan_error if the job is not running, was started or resized by this very plan, may not have so many
+    ///         GPUs, or has them
+    virtual bool resize(job_id job, std::uint32_t gpus) = 0;
+
     /// Stops a running job; it goes back to the queue and keeps its progress, as far as a checkpoint interval lets it,
     /// but for that of the last `lost` of its run, which goes to the account of that name. So a policy with a cost of
     /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
     /// and then starting a job in the same plan moves it, and counts as a preemption.
-    /// \throws plan_error if the job is not running, was started by this very plan, or has not run for `lost`
+    /// \throws plan_error if the job is not running, was started or resized by this very plan, or has not run for
+    /// `lost`
+    ///         since it was
     virtual void preempt(job_id job, duration lost) = 0;
     /// Keeping all of its progress.
     void preempt(job_id job) { preempt(job, duration::zero()); }
@@ -68,7 +89,6 @@ public:
 
     /// Actions that no model supports yet: refused with a message, so that a policy cannot believe that they
     /// happened. \throws plan_error always
-    virtual void resize(job_id job, std::uint32_t gpus) = 0;
     virtual void migrate(job_id job, std::span<const fleet::gpu_share> where) = 0;
     virtual void drain(node_id node) = 0;
     virtual void undrain(node_id node) = 0;

@@ -189,8 +189,17 @@ inline bool notify(void* self, notification what, const policy::view& v, job_id 
             case notification::capacity_changed: return to.on_capacity_changed(v);
             case notification::headroom_changed: return to.on_headroom_changed(v);
             case notification::tick: return to.on_tick(v);
+            case notification::requeue: return to.on_requeue(v, job);
         }
     });
+}
+
+inline bool runs_into_closings(const void* self) noexcept {
+    return static_cast<const policy::policy*>(self)->runs_into_closings();
+}
+
+inline bool chooses_gpus(const void* self, bool& chooses, failure& out) noexcept {
+    return guarded(out, [&] { chooses = static_cast<const policy::policy*>(self)->chooses_gpus(); });
 }
 
 inline bool place(const void* self, const fleet::free_index& free, fleet::demand wanted,
@@ -239,7 +248,8 @@ constexpr table make_table(const part (&parts)[N]) {
     return {.abi = abi.text,
             .parts = parts,
             .num_parts = N,
-            .policy = {detail::decide, detail::notify, detail::destroy<::ampacity::policy::policy>},
+            .policy = {detail::decide, detail::notify, detail::runs_into_closings, detail::chooses_gpus,
+                       detail::destroy<::ampacity::policy::policy>},
             .placer = {detail::place, detail::fits, detail::destroy<::ampacity::policy::placer>},
             .source = {detail::next, detail::progress, detail::text, detail::destroy<workload::job_source>}};
 }

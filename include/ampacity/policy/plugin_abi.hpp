@@ -23,7 +23,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 1;
+inline constexpr std::uint32_t interface_version = 2;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -93,12 +93,15 @@ enum class notification : std::uint32_t {
     fail,
     capacity_changed,
     headroom_changed,
-    tick
+    tick,
+    requeue
 };
 
 struct policy_calls {
     bool (*decide)(void* self, const policy::view& v, policy::plan& p, failure& out) noexcept;
     bool (*notify)(void* self, notification what, const policy::view& v, job_id job, failure& out) noexcept;
+    bool (*runs_into_closings)(const void* self) noexcept;
+    bool (*chooses_gpus)(const void* self, bool& chooses, failure& out) noexcept;
     void (*destroy)(void* self) noexcept;
 };
 
@@ -188,6 +191,9 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(workload::job_request, name_is_text),
                                      offsetof(workload::job_request, placement),
                                      offsetof(workload::job_request, accelerator),
+                                     offsetof(workload::job_request, serial_fraction),
+                                     offsetof(policy::elastic_job, serial_fraction),
+                                     offsetof(policy::elastic_job, speed),
                                      offsetof(policy::action, job),
                                      offsetof(policy::action, before),
                                      offsetof(policy::action, run_start)})
@@ -214,9 +220,10 @@ constexpr abi_text make_abi() {
         << sizeof(policy::action) << ", fleet " << sizeof(fleet::free_index) << ", layout "
         << layout_of<policy::view, policy::capacity_view, policy::headroom_view, policy::health_view,
                      policy::oracle_view, policy::plan, policy::policy, policy::placer, policy::job_view,
-                     policy::action, fleet::free_index, fleet::node_set, fleet::allocation_arena, fleet::allocation,
-                     fleet::gpu_share, fleet::demand, fleet::node_state, workload::job_request, workload::job_source,
-                     failure, setup_data, option, part, table, std::vector<int>, std::optional<double>>();
+                     policy::elastic_job, policy::action, fleet::free_index, fleet::node_set, fleet::allocation_arena,
+                     fleet::allocation, fleet::gpu_share, fleet::demand, fleet::node_state, workload::job_request,
+                     workload::job_source, failure, setup_data, option, part, table, std::vector<int>,
+                     std::optional<double>>();
     return out;
 }
 

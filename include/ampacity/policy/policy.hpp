@@ -39,6 +39,10 @@ public:
     policy& operator=(const policy&) = delete;
     virtual ~policy() = default;
 
+    /// Does `plan::start` place jobs where they are planned to run into a closing, so that they are stopped there? A
+    /// policy that preempts may.
+    [[nodiscard]] virtual bool runs_into_closings() const noexcept { return false; }
+
     /// Proposes what to do now. Called at most once per round, after all notifications of the round.
     virtual void decide(const view& v, plan& p) = 0;
 
@@ -50,16 +54,23 @@ public:
     virtual void on_finish(const view&, job_id) {}
     /// A preemption of this policy's plan has been committed; the job is queued again.
     virtual void on_preempt(const view&, job_id) {}
-    /// A job's GPU count has changed.
+    /// A resize of this policy's plan has been committed.
     virtual void on_resize(const view&, job_id) {}
-    /// A failure has stopped the job; it is queued again.
-    virtual void on_fail(const view&, job_id) {}
+    /// Something other than this policy stops the job: its nodes fail or close. The view still shows its run; the job
+    /// is queued again behind this call, and `on_requeue` follows.
+    virtual void on_fail(const view& v, job_id job) { on_finish(v, job); }
+    /// The job that was stopped waits again, with what is left of its work and its old rank.
+    virtual void on_requeue(const view& v, job_id job) { on_submit(v, job); }
     /// Nodes have entered or left service.
     virtual void on_capacity_changed(const view&) {}
     /// The power head-room of a feed has changed.
     virtual void on_headroom_changed(const view&) {}
     /// The instant asked for by `plan::wake_at` has come.
     virtual void on_tick(const view&) {}
+
+    /// Does it choose how many GPUs elastic jobs get? Asked at each submit: if not, an elastic job that never fits with
+    /// its preferred number is rejected, as a rigid one is; if so, only one that does not fit with its smallest.
+    [[nodiscard]] virtual bool chooses_gpus() const { return false; }
 
     /// Why does this job, which waits, not start in the pass that has just been decided? Called after `decide`, before
     /// its plan is committed, for jobs that somebody wants to know about; it must change no decision. Without an answer

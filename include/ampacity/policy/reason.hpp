@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -27,21 +28,25 @@ enum class obstacle : std::uint8_t {
     reservation,  ///< it would fit, but delay `blocker`, which is planned to start later
     round,        ///< it came after the last round; the next decision falls at `until`
     unchanged,    ///< no decision was made: what kept it at the last one still does
+    closing,      ///< it fits, but is planned to run beyond `until`, when nodes that it needs close
     unknown,      ///< it fits, and its policy says no more
+    quota,        ///< it does not fit, and as its group would exceed its quota it may take GPUs from nobody
+    lease,        ///< it does not fit; GPUs in use are offered again at `until`, to whoever is worst off then
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 7> obstacle_names{"gpus",  "placement", "order",  "reservation",
-                                                                "round", "unchanged", "unknown"};
+inline constexpr std::array<std::string_view, 10> obstacle_names{
+    "gpus", "placement", "order", "reservation", "round", "unchanged", "closing", "unknown", "quota", "lease"};
 
 /// Why a job waits after a pass.
 struct reason {
     obstacle what = obstacle::unknown;
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
-    /// round: the next one; `never` where nothing is planned.
+    /// round: the next one; lease: its end; `never` where nothing is planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
+    std::uint32_t gpus = 0;       ///< that it waits for; 0: those of its demand
 };
 
 /// Free GPUs, on a mixed fleet those of the type that has most of them and can run the job.
@@ -52,6 +57,18 @@ struct reason {
     return most;
 }
 
+/// Of a job that fits: does it wait because it would run into a closing?
+inline void look_for_closing(const view& v, job_id job, reason& r) {
+    const auto horizons = v.capacity.horizons;
+    const instant end = horizons.empty() ? v.now : v.end_if_started(job);
+    for (std::size_t i = 1; i < horizons.size() && end > horizons[i - 1].until; ++i) {
+        if (fits(v.place, *horizons[i].free, v[job].demand)) continue;
+        r.what = obstacle::closing;
+        r.until = horizons[i - 1].until;
+        return;
+    }
+}
+
 /// What can be told without knowing the rule: too few GPUs, no place, or `unknown` if it fits.
 [[nodiscard]] inline reason seen_from_outside(const view& v, const fleet::free_index& free, job_id job) {
     const fleet::demand wanted = v[job].demand;
@@ -60,6 +77,8 @@ struct reason {
         r.what = obstacle::gpus;
     else if (!fits(v.place, free, wanted))
         r.what = obstacle::placement;
+    else
+        look_for_closing(v, job, r);
     return r;
 }
 
@@ -69,6 +88,18 @@ struct reason {
     fleet::free_index free = v.capacity.free;
     for (const action& a : p.actions()) {
         if (a.kind == action_kind::start && v[a.job].order > v[job].order) free.give(v[a.job].demand, v.held(a.job));
+    }
+    return free;
+}
+
+/// What was free before the action of that number was proposed: it and those after it are taken back.
+[[nodiscard]] inline fleet::free_index free_before(const view& v, const plan& p, std::size_t action) {
+    fleet::free_index free = v.capacity.free;
+    const auto actions = p.actions();
+    for (std::size_t i = actions.size(); i-- > action;) {
+        const auto& a = actions[i];
+        if (a.kind == action_kind::start) free.give(v[a.job].demand, v.held(a.job));
+        if (a.kind == action_kind::preempt) free.take(v[a.job].demand, v.allocations.shares(a.before));
     }
     return free;
 }

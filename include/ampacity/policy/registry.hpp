@@ -72,6 +72,21 @@ struct max_min_options {
     duration round = std::chrono::minutes{6};  ///< all GPUs are given anew at its multiples; at least 1 ns
 };
 
+/// Numbers of GPUs between the smallest and the largest of a job.
+enum class gpu_steps : std::uint8_t {
+    any,
+    powers_of_two,
+    whole_nodes,  ///< multiples of the GPUs of a node; on a pool as `any`
+};
+
+/// Settings of `elastic`.
+struct elastic_options {
+    gpu_steps steps = gpu_steps::any;
+    bool arithmetic = false;  ///< the mean of speeds that is made large; else the harmonic one
+    duration interval{};      ///< running jobs are resized at its multiples only; 0: at every pass
+    bool skip = false;        ///< jobs behind one that does not fit may start
+};
+
 /// Settings of the built-in policies.
 struct policy_options {
     bool sjf_by_estimate = false;   ///< order by planning estimate instead of the true duration
@@ -90,6 +105,7 @@ struct policy_options {
     qssf_options qssf{};
     ftf_options ftf{};
     max_min_options max_min{};
+    elastic_options elastic{};
 };
 
 /// A name and what it means, for `list` and `describe`.

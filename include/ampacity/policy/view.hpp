@@ -7,13 +7,15 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/fleet/node_state.hpp>
 #include <ampacity/policy/job_view.hpp>
 #include <ampacity/policy/placer.hpp>
 
-#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -22,14 +24,25 @@ namespace ampacity::policy {
 
 /// GPUs: how many there are, how many are free and where.
 struct capacity_view {
-    const fleet::free_index& free;   ///< what is free, after the plan's own proposals
-    const fleet::free_index& empty;  ///< the fleet with no job on it
-    std::uint64_t up_gpus = 0;       ///< GPUs of nodes in service
+    const fleet::free_index& free;               ///< what is free, after the plan's own proposals
+    const fleet::free_index& empty;              ///< the fleet with no job on it
+    const fleet::free_index& in_service;         ///< the same without the nodes that take no jobs now
+    std::uint64_t up_gpus = 0;                   ///< GPUs of nodes in service
+    std::span<const fleet::horizon> horizons{};  ///< by `until`, the last is `never`; empty: nothing is to close
+    std::span<const fleet::closing> closings{};  ///< that may not be over, by start
 
-    /// GPUs that jobs can hold at a time: those in service, without the spares of racks.
-    [[nodiscard]] std::uint64_t usable_gpus() const noexcept { return std::min(up_gpus, empty.free_gpus()); }
+    /// GPUs that jobs can hold at a time: those of nodes in service, without the spares of racks.
+    [[nodiscard]] std::uint64_t usable_gpus() const noexcept { return in_service.free_gpus(); }
     /// Null unless the fleet is mixed.
     [[nodiscard]] const fleet::gpu_types* types() const noexcept { return free.types(); }
+    /// What a job that is planned to end at `end` could get now: it is not placed where that would run into a closing.
+    /// A mixed fleet has no closings.
+    [[nodiscard]] const fleet::free_index& room(instant end) const noexcept {
+        for (const fleet::horizon& h : horizons) {
+            if (end <= h.until) return *h.free;
+        }
+        return free;
+    }
 };
 
 /// Power that feeds could still give. Empty until a fleet has feeds.
@@ -88,14 +101,29 @@ struct view {
         __builtin_prefetch(row + job_view::busy_bytes - 1);
         __builtin_prefetch(more_rows + index(job) * more_stride, 1);
     }
-    const char* more_rows = nullptr;          ///< what the simulation keeps of each job, for `expect`
-    std::size_t more_stride = 0;              ///< [B]
-    const preemption_costs* costs = nullptr;  ///< none: preemption is free
-    const owner_names* owners = nullptr;      ///< none: nobody knows them
+    const char* more_rows = nullptr;              ///< what the simulation keeps of each job, for `expect`
+    std::size_t more_stride = 0;                  ///< [B]
+    const preemption_costs* costs = nullptr;      ///< none: preemption is free
+    const owner_names* owners = nullptr;          ///< none: nobody knows them
+    std::span<const elastic_job> elastic_jobs{};  ///< by `job_id`; those behind its end are rigid
 
-    /// How long the current run of a job lasts in all, or the next one if it is queued, given the time that it works.
+    /// Null for a rigid job.
+    [[nodiscard]] const elastic_job* elastic(job_id job) const noexcept {
+        if (index(job) >= elastic_jobs.size()) return nullptr;
+        const elastic_job& e = elastic_jobs[index(job)];
+        return e.gpus_max == 0 ? nullptr : &e;
+    }
+
+    /// What the current run of a job costs beside its work, since `run_start`, or the next one if it is queued.
+    /// \pre preemption is not free
+    [[nodiscard]] run_costs costs_of(job_id job) const noexcept {
+        const elastic_job* const e = elastic(job);
+        return e != nullptr && e->resized ? costs->after_resize(e->reload, e->restart) : jobs[index(job)].costs(*costs);
+    }
+    /// How long the current run of a job lasts in all since `run_start`, or the next one if it is queued, given the
+    /// time that it works.
     [[nodiscard]] duration run_length(job_id job, duration work) const noexcept {
-        return costs == nullptr ? work : costs->of(jobs[index(job)].was_preempted).length(work);
+        return costs == nullptr ? work : costs_of(job).length(work);
     }
     /// The same by the planning estimate.
     [[nodiscard]] duration remaining_time(job_id job) const {
@@ -123,6 +151,23 @@ struct view {
     [[nodiscard]] instant planned_end(job_id job) const {
         return add_saturating(jobs[index(job)].run_start, remaining_time(job));
     }
+    /// The same of a job that waits, if it started now; what it could get then.
+    [[nodiscard]] instant end_if_started(job_id job) const { return add_saturating(now, remaining_time(job)); }
+    [[nodiscard]] const fleet::free_index& room(job_id job) const {
+        return capacity.horizons.empty() ? capacity.free : capacity.room(end_if_started(job));
+    }
+    /// For how long a job of this demand can be planned to run if it started now; none if it has no place at all.
+    [[nodiscard]] std::optional<duration> longest_run(fleet::demand wanted) const {
+        if (capacity.horizons.empty()) {
+            if (fits(place, capacity.free, wanted)) return duration::max();
+            return std::nullopt;
+        }
+        for (std::size_t i = capacity.horizons.size(); i-- != 0;) {
+            const fleet::horizon& h = capacity.horizons[i];
+            if (fits(place, *h.free, wanted)) return h.until == never ? duration::max() : h.until - now;
+        }
+        return std::nullopt;
+    }
     /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
     [[nodiscard]] std::uint64_t planned_end_ns(job_id job) const {
         return static_cast<std::uint64_t>(ticks(jobs[index(job)].run_start)) +
@@ -142,7 +187,7 @@ struct view {
         const job_view& j = jobs[index(job)];
         if (j.state != job_state::running) return j.progress;
         const duration elapsed = now - j.run_start;
-        const duration worked = costs == nullptr ? elapsed : costs->of(j.was_preempted).spend(elapsed).worked;
+        const duration worked = costs == nullptr ? elapsed : costs_of(job).spend(elapsed).worked;
         return j.progress + work_in(worked, j.speed);
     }
 

@@ -32,6 +32,9 @@ public:
     void on_reject(const sim::job_event& e) override { change(e.at, -1, 0); }
     void on_start(const sim::job_event& e) override { change(e.at, -1, e.gpus); }
     void on_stop(const sim::job_event& e, sim::run_end how) override;
+    void on_resize(const sim::job_event& before, const sim::job_event& after) override {
+        change(after.at, 0, std::int64_t{after.gpus} - before.gpus);
+    }
 
     /// The time from the start to `end` in `count` equal parts; fewer if the run is not that many ns long. What a bin
     /// holds is spread evenly over it where a part ends within.

@@ -48,7 +48,9 @@ struct run_summary {
 
 /// jobs.csv as columns, in file order.
 struct job_columns {
-    std::vector<instant> submit, start, finish;  ///< `sim::unset` where the field is empty
+    /// `sim::unset` where the field is empty. Of a job that waited for others first `submit` is when it entered the
+    /// queue, unset if it never did.
+    std::vector<instant> submit, start, finish;
     std::vector<std::uint32_t> gpus;
     std::vector<double> useful_gpu_s;
     std::vector<sim::outcome> state;

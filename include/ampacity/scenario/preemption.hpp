@@ -1,6 +1,8 @@
 #pragma once
 /// \file
-/// The description of what preempting a job costs. A plain value.
+/// What preempting a job, and resizing an elastic one, costs.
+///
+/// Part of `scheduler.hpp`. Plain values.
 
 #include <ampacity/scenario/fields.hpp>
 
@@ -12,11 +14,12 @@ namespace ampacity::scenario {
 /// The longest that a checkpoint or a restart may take.
 inline constexpr duration max_overhead = std::chrono::hours{24 * 366};
 
-/// What preempting a job costs.
+/// What preempting a job, and resizing an elastic one, costs.
 struct preemption {
     std::optional<duration> checkpoint_interval{};
     duration checkpoint{};
     duration restart{};
+    duration resize{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -39,6 +42,12 @@ struct preemption {
                                      .example = "\"60 s\"",
                                      .min = duration::zero(),
                                      .max = max_overhead});
+        visit(&preemption::resize,
+              {.key = "resize",
+               .doc = "time without work after an elastic job has got another number of GPUs; it keeps its progress",
+               .example = "\"30 s\"",
+               .min = duration::zero(),
+               .max = max_overhead});
     }
     friend bool operator==(const preemption&, const preemption&) = default;
 };

@@ -6,6 +6,7 @@
 /// into a simulation by `build`. Each struct's `fields` is the only list of its keys (fields.hpp).
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
@@ -190,6 +191,7 @@ struct job_trace {
     trace_format format = trace_format::jobs_csv;
     duration reorder = std::chrono::hours{1};
     alignment align = alignment::first;
+    bool dependencies = false;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -208,6 +210,10 @@ struct job_trace {
                .doc = "time 0 of a published format: its first kept submit, or the date `start` (swf: dates are "
                       "UnixStartTime of the header + submit; alibaba-openb has no dates, its times "
                       "then count from `start`, as those of jobs-csv always do)"});
+        visit(&job_trace::dependencies,
+              {.key = "dependencies",
+               .doc = "swf: a job arrives no earlier than the end of its preceding job (field 17) + think time (field "
+                      "18); jobs-csv has columns of its own for that, which always hold"});
     }
     friend bool operator==(const job_trace&, const job_trace&) = default;
 };
@@ -291,6 +297,7 @@ struct scenario {
     ampacity::scenario::fleet fleet{};
     std::vector<workload_entry> workload;
     ampacity::scenario::scheduler scheduler{};
+    ampacity::scenario::faults faults{};
     ampacity::scenario::output output{};
 
     template <class Visitor>
@@ -322,6 +329,7 @@ struct scenario {
                                     .example = "[{ trace: { path: jobs.csv } }]"});
         visit(&scenario::scheduler,
               {.key = "scheduler", .doc = "who decides", .required = true, .example = "{ policy: easy }"});
+        visit(&scenario::faults, {.key = "faults", .doc = "what fails"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

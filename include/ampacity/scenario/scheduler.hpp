@@ -5,6 +5,8 @@
 ///
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/capacity_changes.hpp>
+#include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/preemption.hpp>
 
@@ -305,6 +307,7 @@ struct scheduler {
     std::string policy;
     std::string placer = "first-fit";
     ampacity::scenario::preemption preemption{};
+    std::vector<reservation> reservations{};
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
@@ -319,6 +322,7 @@ struct scheduler {
     priority_options priority{};
     fair_share_options fair_share{};
     drf_options drf{};
+    elastic_options elastic{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -332,8 +336,13 @@ struct scheduler {
                                    .example = "easy"});
         visit(&scheduler::placer,
               {.key = "placer", .doc = "which GPUs a job gets on nodes; `ampacity list placers` names them"});
-        visit(&scheduler::preemption,
-              {.key = "preemption", .doc = "what preempting a job costs it", .example = "{ restart: \"60 s\" }"});
+        visit(&scheduler::preemption, {.key = "preemption",
+                                       .doc = "what preempting or resizing a job costs it",
+                                       .example = "{ restart: \"60 s\" }"});
+        visit(&scheduler::reservations, {.key = "reservations",
+                                         .doc = "nodes that are planned to close; policies see it and plan round it",
+                                         .example = "[ { name: upgrade, start: \"24 h\", duration: \"8 h\", racks: "
+                                                    "\"0-7\" } ]"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});
@@ -348,6 +357,7 @@ struct scheduler {
         visit(&scheduler::priority, {.key = "priority", .doc = "options of the policy priority"});
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
+        visit(&scheduler::elastic, {.key = "elastic", .doc = "options of the policy elastic"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

@@ -60,6 +60,35 @@ struct placement_wishes {
     friend bool operator==(const placement_wishes&, const placement_wishes&) = default;
 };
 
+/// On how many GPUs an elastic job can run.
+struct elastic_range {
+    std::uint64_t min = 1;
+    std::uint64_t max = 1;
+    double serial_fraction = 0;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&elastic_range::min, {.key = "min",
+                                    .doc = "the fewest GPUs that the job can run on",
+                                    .required = true,
+                                    .example = "1",
+                                    .min = 1,
+                                    .max = std::uint64_t{1} << 31U});
+        visit(&elastic_range::max, {.key = "max",
+                                    .doc = "the most GPUs of use to it",
+                                    .required = true,
+                                    .example = "16",
+                                    .min = 1,
+                                    .max = std::uint64_t{1} << 31U});
+        visit(&elastic_range::serial_fraction,
+              {.key = "serial_fraction",
+               .doc = "of its work on one GPU: what more GPUs do not make faster (Amdahl's law)",
+               .min = 0.0,
+               .max = 1.0});
+    }
+    friend bool operator==(const elastic_range&, const elastic_range&) = default;
+};
+
 /// One size of synthetic jobs.
 struct gpu_share {
     std::uint64_t gpus = 0;
@@ -67,6 +96,7 @@ struct gpu_share {
     std::optional<double> duration_factor{};
     std::optional<duration_shape> duration{};
     std::optional<placement_wishes> placement{};
+    std::optional<elastic_range> elastic{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -93,6 +123,11 @@ struct gpu_share {
         visit(&gpu_share::placement, {.key = "placement",
                                       .doc = "where jobs of this size may be: the columns of jobs-csv of these names",
                                       .example = "{ segment: 12, within: block }"});
+        visit(&gpu_share::elastic,
+              {.key = "elastic",
+               .doc = "jobs of this size also run on fewer or more GPUs, where the policy chooses; `gpus` is what they "
+                      "prefer",
+               .example = "{ min: 1, max: 16, serial_fraction: 0.02 }"});
     }
     friend bool operator==(const gpu_share&, const gpu_share&) = default;
 };

@@ -32,11 +32,11 @@ struct job_event {
     std::uint32_t attempt = 0;                  ///< of the run that begins or ends, from 1; 0 where none does
     std::span<const fleet::gpu_share> where{};  ///< of that run; empty on a pool
     fleet::gpu_type type = 0;                   ///< of its GPUs, on a mixed fleet
-    job_id job = none<job_id>;                  ///< names the job until it leaves; none if it was rejected on arrival
+    job_id job = none<job_id>;  ///< names the job until it leaves; none if it is held or was rejected on arrival
     std::uint32_t gpus = 0;
     std::uint32_t user = 0;     ///< text index, 0 = none
-    instant since{};            ///< start of the run that ends
-    std::string_view reason{};  ///< of a rejection: why, for people; valid during the call
+    instant since{};            ///< start of the run, or the stretch of it, that ends
+    std::string_view reason{};  ///< of a rejection or a hold: why, for people; valid during the call
 };
 /// The event of a start.
 using job_start = job_event;
@@ -46,8 +46,14 @@ enum class run_end : std::uint8_t {
     finished,
     killed,
     preempted,
+    failed,      ///< its nodes failed
     unfinished,  ///< the simulation ends before it
 };
+
+/// Does the job wait again?
+[[nodiscard]] constexpr bool waits_again(run_end how) noexcept {
+    return how == run_end::preempted || how == run_end::failed;
+}
 
 class observer {
 public:
@@ -55,12 +61,23 @@ public:
     observer(const observer&) = delete;
     observer& operator=(const observer&) = delete;
     virtual ~observer() = default;
+    /// A job waits for others, and is not in the queue; `reason` says for which. Before `on_submit`, and again when
+    /// that changes.
+    virtual void on_hold(const job_event&) {}
+    /// A job enters the queue, or is rejected instead.
     virtual void on_submit(const job_event&) {}
     /// After `on_submit`, at once or later, instead of a start.
     virtual void on_reject(const job_event&) {}
     virtual void on_start(const job_start&) {}
-    /// Every run that started stops: the unfinished ones when the books are closed.
+    /// Every run that started stops: the unfinished ones when the books are closed. `since` is then its last resize, if
+    /// it had one.
     virtual void on_stop(const job_event&, run_end) {}
+    /// A run goes on with other GPUs: `before` is the stretch that ends, with its GPUs and `since`, `after` the one
+    /// that begins. Both are of the same attempt.
+    virtual void on_resize(const job_event& before, const job_event& after) {
+        static_cast<void>(before);
+        static_cast<void>(after);
+    }
     virtual void on_sample(const sample&) {}
 };
 

@@ -26,18 +26,45 @@ inline constexpr instant unset = instant::min();
 /// One job of the input, for good. 64 bytes.
 struct alignas(64) job_record {
     std::int64_t name = 0;   ///< the file's job_id, or an index into the source's texts
-    instant submit = unset;  ///< unset: a row that the run ended before
+    instant submit = unset;  ///< when it entered the queue, or may still; unset: a row that the run ended before
     instant first_start = unset;
     instant finish = unset;  ///< of a finished or killed job
     duration useful{};       ///< wall time of kept work [ns per GPU]
     duration lost{};         ///< wall time of work thrown away; of a killed job all its run time [ns per GPU]
-    std::uint32_t gpus = 0;
+    std::uint32_t gpus = 0;  ///< of an elastic job those that it prefers
     std::uint32_t preemptions = 0;
     std::uint32_t restarts = 0;  ///< runs after a failure
     outcome state = outcome::unfinished;
     bool name_is_text = false;
+    bool elastic = false;  ///< there is an `elastic_record` of it
 };
 static_assert(sizeof(job_record) == 64);
+
+/// What the record of an elastic job does not tell.
+struct elastic_record {
+    duration work{};      ///< on the preferred number of GPUs
+    gpu_time useful = 0;  ///< [GPU-ns]
+    gpu_time lost = 0;    ///< [GPU-ns]
+};
+
+/// The records of one source, by row.
+struct source_records {
+    std::span<const job_record> jobs{};
+    std::span<const elastic_record> elastic{};  ///< ends behind the last elastic job
+
+    /// GPU-time of kept work.
+    [[nodiscard]] gpu_time useful(std::size_t row) const noexcept {
+        return jobs[row].elastic ? elastic[row].useful : gpu_time{ticks(jobs[row].useful)} * jobs[row].gpus;
+    }
+    /// GPU-time of work thrown away.
+    [[nodiscard]] gpu_time lost(std::size_t row) const noexcept {
+        return jobs[row].elastic ? elastic[row].lost : gpu_time{ticks(jobs[row].lost)} * jobs[row].gpus;
+    }
+    /// What a slowdown is measured by: time alone, with the GPUs that it prefers. \pre finished
+    [[nodiscard]] duration alone(std::size_t row) const noexcept {
+        return jobs[row].elastic ? elastic[row].work : jobs[row].useful;
+    }
+};
 
 /// Mean and order statistics: the p-th percentile of n values is the ceil(p/100 n)-th smallest.
 struct distribution_summary {
@@ -51,20 +78,34 @@ struct type_summary {
     gpu_time held = 0;       ///< GPU-time that jobs held, whatever it was good for
 };
 
+/// What a reservation took and what it kept idle.
+struct reservation_result {
+    std::string name;
+    std::uint64_t gpus = 0;
+    duration closed{};          ///< how long its nodes were closed, in this run
+    std::uint64_t stopped = 0;  ///< jobs that it stopped when it began
+    /// GPU-time for which its GPUs lay idle before it began, since their last job, while others waited [GPU-ns].
+    gpu_time idle_before = 0;
+};
+
 /// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
+    std::uint64_t restarts = 0;                            ///< of jobs whose nodes failed
+    std::optional<std::uint64_t> held{};                   ///< of the unfinished: not in the queue; only with links
+    std::optional<std::uint64_t> resizes{};                ///< none: there was no elastic job
     duration simulated{};                                  ///< end of the run
     std::optional<distribution_summary> jct_s;             ///< finish - submit [s]
     std::optional<distribution_summary> wait_s;            ///< first start - submit [s]
     std::optional<distribution_summary> bounded_slowdown;  ///< max(1, JCT / max(duration, 10 s))
     std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
+    std::vector<reservation_result> reservations;          ///< by start
     ledger books;
     std::vector<type_summary> types{};  ///< empty without GPU types
 };
 
 /// Summary over the records of each source. `gpus` is the size of the fleet.
-[[nodiscard]] summary summarise(std::span<const std::span<const job_record>> sources, std::uint64_t gpus);
+[[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus);
 
 }  // namespace ampacity::sim

@@ -6,8 +6,10 @@
 /// nothing, has no global state and calls back only observers and the policy; any number live side by side, each
 /// used by one thread at a time. Reading the sources is timed apart, so that the speed of the simulation is known.
 
+#include <ampacity/core/ids.hpp>
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
@@ -43,6 +45,19 @@ struct source_speeds {
     std::map<std::string, std::uint8_t, std::less<>> of_model{};
 };
 
+/// Nodes that fail and are repaired at given times; nobody knows beforehand. \pre nodes rising, start < end
+struct outage {
+    instant start{};
+    instant end{};
+    std::vector<node_id> nodes;
+};
+
+/// Nodes that are planned to close, and what it is called. \pre nodes rising, start < end
+struct reservation {
+    std::string name;
+    fleet::closing what;
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -53,15 +68,25 @@ struct parts {
     bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
     preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
-    std::optional<duration> sample_every{};  ///< interval of `observer::on_sample`
-    std::vector<observer*> observers{};      ///< not owned; outlive the simulation
-    std::vector<source_speeds> speeds{};     ///< on a mixed fleet, by source; none: speed 1 on all types
+    std::vector<outage> outages{};            ///< \pre nodes of one type
+    std::vector<reservation> reservations{};  ///< \pre nodes of one type
+    std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
+    std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
+    std::vector<observer*> observers{};       ///< not owned; outlive the simulation
+    std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
 };
 
 /// How a call that drives the simulation ended.
 enum class status : std::uint8_t {
     done,    ///< the run has reached its end
     paused,  ///< there is more to do
+};
+
+/// When a job was submitted, and when it entered the queue: what its wait and JCT count from. The same unless it waited
+/// for other jobs first.
+struct job_times {
+    instant submit = unset;
+    instant eligible = unset;  ///< unset: never, or it was rejected at its submit
 };
 
 class simulation {
@@ -102,6 +127,12 @@ public:
     const summary& results();
     /// Records of one source in file order. \pre results() was called
     [[nodiscard]] std::span<const job_record> records(std::size_t source) const;
+    /// Whether any job so far has had links to others.
+    [[nodiscard]] bool has_links() const noexcept;
+    /// Of the job of that row of `records`.
+    [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const;
+    /// The same, with what only elastic jobs have. \pre results() was called
+    [[nodiscard]] source_records all_records(std::size_t source) const;
 
 private:
     class model;

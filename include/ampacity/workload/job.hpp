@@ -7,6 +7,7 @@
 
 #include <ampacity/core/scope.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/workload/scaling.hpp>
 
 #include <array>
 #include <cstdint>
@@ -15,10 +16,10 @@
 
 namespace ampacity::workload {
 
-/// How a job behaves over time. Only `rigid` jobs run today; the others are refused with a message.
+/// How a job behaves over time. Services are refused with a message.
 enum class job_kind : std::uint8_t {
     rigid,    ///< a fixed number of GPUs for a fixed amount of work
-    elastic,  ///< min..max GPUs, speed by scaling curve
+    elastic,  ///< min..max GPUs, speed by scaling curve; the preferred number unless the policy chooses
     service,  ///< without end, ends when told to
 };
 
@@ -41,6 +42,8 @@ struct accelerator_speed {
 /// No value was given.
 inline constexpr duration no_estimate = duration::min();
 
+struct job_links;
+
 /// A request to run a job.
 struct job_request {
     std::uint64_t row = 0;            ///< position in its file, from 0, counting the rows that were kept
@@ -59,12 +62,23 @@ struct job_request {
     job_kind kind = job_kind::rigid;
     bool name_is_text = false;  ///< `name` is an index into the source's `names`
     placement_constraint placement{};
+    double serial_fraction = 0;  ///< of an elastic job's work on one GPU; see scaling.hpp
     accelerator_speed accelerator{};
+    const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };
 
 static_assert(sizeof(job_request) <= 128);
 
 /// The largest GPU count that is input at all; more is bad input, not a rejected job.
 inline constexpr std::uint64_t max_gpus_per_job = std::uint64_t{1} << 31U;
+
+/// What to do about GPU counts that do not go together with each other and the kind; null if they do.
+[[nodiscard]] inline const char* wrong_gpus(const job_request& r) noexcept {
+    if (r.gpus_min == r.gpus && r.gpus == r.gpus_max) return nullptr;
+    if (r.kind != job_kind::elastic) return "set kind to elastic, or gpus_min, gpus and gpus_max to one number";
+    if (r.gpus_min < 1 || r.gpus_min > r.gpus || r.gpus > r.gpus_max) return "write 1 <= gpus_min <= gpus <= gpus_max";
+    if (r.gpus_max > r.gpus * max_scale_out) return "write a gpus_max of at most 1048576 times gpus";
+    return nullptr;
+}
 
 }  // namespace ampacity::workload

@@ -31,6 +31,9 @@ struct synthetic_options {
         double duration_factor = 1;             ///< on the durations of these jobs, before they are cut; > 0
         std::optional<duration_mixture> law{};  ///< durations of these jobs; none: those of all jobs
         placement_constraint placement{};       ///< where they may be
+        std::uint32_t gpus_min = 0;             ///< of elastic jobs, as in `job_request`; 0: they are rigid
+        std::uint32_t gpus_max = 0;
+        double serial_fraction = 0;
     };
     /// Estimate / duration, drawn evenly from [min, max].
     struct factor {

@@ -291,3 +291,56 @@ TEST_CASE("a fleet allocates nothing while it runs", "[fleet_state]") {
     CHECK(test::allocations() == before);
     CHECK(f.free().free_gpus() == 4000);
 }
+
+TEST_CASE("horizons show what is free for how long, and closings and failures come and go", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(4, 2);
+    f.plan_closings({{.start = at(10), .end = at(20), .nodes = {node(0), node(1)}},
+                     {.start = at(15), .end = at(30), .nodes = {node(1), node(2)}}});
+    const auto frees = [&f] {
+        std::vector<std::uint64_t> out;
+        for (const fleet::horizon& h : f.horizons()) out.push_back(h.free->free_gpus());
+        return out;
+    };
+    const auto untils = [&f] {
+        std::vector<instant> out;
+        for (const fleet::horizon& h : f.horizons()) out.push_back(h.until);
+        return out;
+    };
+    CHECK(untils() == std::vector{at(10), at(15), never});
+    CHECK(frees() == std::vector<std::uint64_t>{8, 4, 2});
+    f.take({.gpus = 3}, std::vector{share(0, 0b01), share(3, 0b11)});
+    CHECK(frees() == std::vector<std::uint64_t>{5, 2, 0});
+    f.give({.gpus = 3}, std::vector{share(0, 0b01), share(3, 0b11)});
+
+    f.advance(at(10));
+    f.begin_closing();
+    CHECK(f.state(node(1)) == node_state::closed);
+    CHECK(frees() == std::vector<std::uint64_t>{4, 2});
+    CHECK(f.in_service().free_gpus() == 4);
+    CHECK(f.empty().free_gpus() == 8);
+    f.fail(std::vector{node(1), node(3)});
+    CHECK(f.state(node(1)) == node_state::down);
+    CHECK(frees() == std::vector<std::uint64_t>{2, 0});
+    f.advance(at(15));
+    f.begin_closing();
+    CHECK(untils() == std::vector{never});
+    f.repair(std::vector{node(1), node(3)});
+    CHECK(f.state(node(1)) == node_state::closed);
+    CHECK(f.state(node(3)) == node_state::up);
+    f.advance(at(20));
+    f.end_closing(0);
+    CHECK(f.state(node(0)) == node_state::up);
+    CHECK(f.state(node(1)) == node_state::closed);
+    CHECK(frees() == std::vector<std::uint64_t>{4});
+    f.advance(at(30));
+    f.end_closing(1);
+    CHECK(f.horizons().empty());
+    CHECK(f.free().free_gpus() == 8);
+    CHECK(f.up_gpus() == 8);
+
+    ledger expected;
+    expected[account::idle] = 10 * 8 + 5 * 2 + 5 * 2 + 10 * 4;
+    expected[account::down] = 5 * 6 + 5 * 6 + 10 * 4;
+    expected.capacity = 30 * 8;
+    CHECK(books_of(f) == expected);
+}

@@ -4,8 +4,13 @@
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
+#include <ampacity/sim/simulation.hpp>
+#include <ampacity/workload/job.hpp>
 
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace ampacity;
 
@@ -21,14 +26,17 @@ std::string text_of(const std::string& fleet, const std::string& speeds = {}) {
 
 scenario::scenario read(const std::string& text) { return io::read_scenario_text("s.yaml", text, {}, "dir").value; }
 
-std::string refusal(const std::string& fleet, const std::string& speeds = {}) {
+std::string refusal_of(const std::string& text) {
     try {
-        read(text_of(fleet, speeds));
+        read(text);
     } catch (const scenario_error& e) {
         CHECK(e.exit_status() == 2);
         return e.what();
     }
     return "accepted";
+}
+std::string refusal(const std::string& fleet, const std::string& speeds = {}) {
+    return refusal_of(text_of(fleet, speeds));
 }
 
 const std::string two = "{ nodes: [ { gpu: h100, gpus: 8, count: 2 }, { gpu: a100, gpus: 4, count: 3 } ] }";
@@ -104,4 +112,47 @@ TEST_CASE("one type without speeds is a fleet without types", "[gpu-types]") {
     const auto rows = read(text_of("{ nodes: [ { gpus: 8, count: 2 }, { gpus: 8, count: 3 } ] }"));
     CHECK(scenario::build(rows).fleet.free().num_nodes() == 5);
     CHECK(read(scenario::write_resolved(rows)) == rows);
+}
+
+TEST_CASE("nodes of mixed fleets do not leave, and their jobs are rigid", "[gpu-types]") {
+    const std::string one = "{ nodes: { gpu: h100, gpus: 8, count: 2 } }";
+    const std::string outage = "faults: { outages: [ { nodes: \"0\", start: \"1 h\", duration: \"1 h\" } ] }\n";
+    const std::string remedy =
+        " on a fleet of several GPU types, or with speeds, yet; remove it, or give all groups of the fleet one `gpu` "
+        "and no workload `speeds`";
+    CHECK(refusal_of(text_of(two) + outage) == "s.yaml:8:23: error: faults.outages.0: nodes cannot fail" + remedy);
+    CHECK(refusal_of(text_of(one, "{ default: { h100: 2 } }") + outage).find("faults.outages.0: nodes cannot fail") !=
+          std::string::npos);
+    CHECK(refusal_of(text_of(one) + outage) == "accepted");
+    CHECK(refusal_of(text_of(two) + "faults: { drain_rack_at: 0.5 }\n") ==
+          "s.yaml:8:26: error: faults.drain_rack_at: racks cannot drain" + remedy);
+
+    const std::string fifo = "scheduler: { policy: fifo }";
+    const auto with = [](std::string text, const std::string& what, const std::string& other) {
+        return text.replace(text.find(what), what.size(), other);
+    };
+    const std::string reserved =
+        "scheduler: { policy: fifo, reservations: [ { name: a, start: \"1 h\", duration: \"1 h\", nodes: \"0\" } ] }";
+    CHECK(refusal_of(with(text_of(two), fifo, reserved)) ==
+          "s.yaml:7:44: error: scheduler.reservations.0: nodes cannot be reserved" + remedy);
+    CHECK(refusal_of(with(text_of(one), fifo, reserved)) == "accepted");
+
+    const std::string size = "{ gpus: 1, weight: 1 }";
+    const std::string elastic = "{ gpus: 1, weight: 1, elastic: { min: 1, max: 4, serial_fraction: 0 } }";
+    CHECK(refusal_of(with(text_of(two), size, elastic))
+              .find("error: workload.0.synthetic.gpus.0.elastic: elastic jobs cannot run" + remedy) !=
+          std::string::npos);
+    CHECK(refusal_of(with(text_of(one), size, elastic)) == "accepted");
+}
+
+TEST_CASE("a mixed fleet refuses the elastic jobs of any source", "[gpu-types]") {
+    sim::parts parts = scenario::build(read(text_of(two)));
+    parts.sources.clear();
+    workload::job_request job{.work = std::chrono::hours{1}, .gpus_min = 1, .gpus = 2, .gpus_max = 4};
+    job.kind = workload::job_kind::elastic;
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector{job}));
+    sim::simulation s(std::move(parts));
+    CHECK_THROWS_WITH(s.run(),
+                      "error: workload: elastic jobs cannot run on a fleet of several GPU types, or with "
+                      "speeds, yet; give each job one number of GPUs, or the fleet one type and no speeds");
 }

@@ -130,6 +130,60 @@ TEST_CASE("jobs-csv gives requests exactly as written", "[job_traces]") {
     for (std::size_t i = 0; i < 4; ++i) CHECK(got.jobs[i].row == i);
 }
 
+TEST_CASE("jobs-csv gives ranges of GPUs", "[job_traces]") {
+    const files make;
+    const auto options = make(
+        "job_id,serial_fraction,gpus_max,submit_s,gpus,duration_s,gpus_min\n"
+        "a,0.02,16,0,8,100,2\n"
+        "b,,8388608,0,8,100,\n"  // 2^20 times as many
+        "c,1e0,,0,8,100,1.0\n"
+        "d,0.5,8,0,8,100,8\n"  // rigid
+        "e,0.0000000000000005,9,0,8,100,8\n"
+        "f,0.3,,0,0,100,\n");
+    std::vector<job_request> jobs(10);
+    const auto source = open_job_trace(options);
+    REQUIRE(source->next(jobs) == 6);
+    const auto check = [&](std::size_t i, std::uint32_t min, std::uint32_t max, double serial) {
+        CAPTURE(i);
+        CHECK(jobs[i].gpus_min == min);
+        CHECK(jobs[i].gpus_max == max);
+        CHECK(jobs[i].serial_fraction == serial);
+        CHECK(jobs[i].kind == (min == max ? workload::job_kind::rigid : workload::job_kind::elastic));
+    };
+    check(0, 2, 16, 0.02);
+    check(1, 8, 8388608, 0);
+    check(2, 1, 8, 1);
+    check(3, 8, 8, 0);
+    check(4, 8, 9, 0);  // half to even
+    check(5, 0, 0, 0);
+
+    const auto with = [](std::string_view fields) {
+        return fault_of("job_id,submit_s,duration_s,gpus,gpus_min,gpus_max,serial_fraction\n1,0,5," +
+                        std::string{fields} + "\n");
+    };
+    CHECK(with("8,,,") == "read");
+    const std::string least = "; give a whole number of GPUs from 1 to 8, as gpus is 8";
+    CHECK(with("8,0,,") == "t.csv:2:9: error: gpus_min: too small (0)" + least);
+    CHECK(with("8,9,,") == "t.csv:2:9: error: gpus_min: too large (9)" + least);
+    CHECK(with("8,-1,,") == "t.csv:2:9: error: gpus_min: negative (-1)" + least);
+    CHECK(with("8,1.5,,") == "t.csv:2:9: error: gpus_min: not a whole number (1.5)" + least);
+    CHECK(with("8,x,,") == "t.csv:2:9: error: gpus_min: not a number (x)" + least);
+    const std::string most = "; give a whole number of GPUs from 8 to 8388608, as gpus is 8";
+    CHECK(with("8,,7,") == "t.csv:2:10: error: gpus_max: too small (7)" + most);
+    CHECK(with("8,,8388609,") == "t.csv:2:10: error: gpus_max: too large (8388609)" + most);
+    CHECK(with("4096,,2147483649,") ==
+          "t.csv:2:13: error: gpus_max: too large (2147483649); give a whole number of GPUs from 4096 to 2147483648, "
+          "as gpus is 4096");
+    CHECK(with("0,1,,") == "t.csv:2:9: error: gpus_min: for a job without GPUs (1); leave it empty where gpus is 0");
+    CHECK(with("0,,1,") == "t.csv:2:10: error: gpus_max: for a job without GPUs (1); leave it empty where gpus is 0");
+    const std::string share = "; give a number from 0 to 1, or nothing";
+    CHECK(with("8,1,,-0.1") == "t.csv:2:12: error: serial_fraction: no share (-0.1)" + share);
+    CHECK(with("8,1,,1.1") == "t.csv:2:12: error: serial_fraction: no share (1.1)" + share);
+    CHECK(with("8,1,,1e99") == "t.csv:2:12: error: serial_fraction: no share (1e99)" + share);
+    CHECK(with("8,1,,nan") == "t.csv:2:12: error: serial_fraction: not a finite number (nan)" + share);
+    CHECK(with("8,,,half") == "t.csv:2:11: error: serial_fraction: not a number (half)" + share);
+}
+
 TEST_CASE("job names are numbers only in their usual spelling", "[job_traces]") {
     for (const std::string name : {"0", "-1", "9223372036854775807", "-9223372036854775808"}) {
         CAPTURE(name);

@@ -62,7 +62,7 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
 const std::string all_keys =
-    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, output";
+    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, output";
 
 }  // namespace
 
@@ -280,6 +280,26 @@ TEST_CASE("synthetic jobs say where they may be", "[scenario_file]") {
     CHECK(refusal(with(size, "{ gpus: 8, weight: 0.5, placement: { within: blok } }")) ==
           "s.yaml:13:83: error: workload.1.synthetic.gpus.1.placement.within: unknown name (blok); did you mean "
           "`block`?");
+}
+
+TEST_CASE("synthetic jobs say on how many GPUs they run", "[scenario_file]") {
+    const std::string size = "{ gpus: 8, weight: 0.5 }";
+    const auto of = [&](const std::string& text) {
+        return with(size, "{ gpus: 8, weight: 0.5, elastic: " + text + " }");
+    };
+    const auto range =
+        *read(of("{ min: 2, max: 64, serial_fraction: 0.02 }")).value.workload[1].synthetic->gpus[1].elastic;
+    CHECK(range == scenario::elastic_range{.min = 2, .max = 64, .serial_fraction = 0.02});
+    const std::string at = "error: workload.1.synthetic.gpus.1.elastic";
+    CHECK(refusal(of("{ min: 0, max: 8 }")) == "s.yaml:13:78: " + at + ".min: too small (0); write at least 1");
+    CHECK(refusal(of("{ min: 9, max: 16 }")) == "s.yaml:13:78: " + at + ".min: above gpus (9); write at most 8");
+    CHECK(refusal(of("{ min: 1, max: 7 }")) == "s.yaml:13:86: " + at + ".max: below gpus (7); write at least 8");
+    CHECK(refusal(of("{ min: 1, max: 8388609 }")) ==
+          "s.yaml:13:86: " + at + ".max: more than 1048576 times gpus (8388609); write at most 8388608");
+    CHECK(refusal(of("{ min: 1, max: 9, serial_fraction: 1.5 }")) ==
+          "s.yaml:13:106: " + at + ".serial_fraction: too large (1.5); write at most 1");
+    CHECK(refusal(of("{ min: 1 }")).starts_with("s.yaml:13:62: " + at + ".max: required key is missing"));
+    CHECK(refusal(of("{ mni: 1, max: 8 }")).find("did you mean `min`?") != std::string::npos);
 }
 
 TEST_CASE("exactly one of several keys", "[scenario_file]") {
@@ -673,10 +693,32 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         groups.push_back({"group " + std::to_string(i), parent, upto(1000), 1 + upto(1000)});
         s.scheduler.drf.weights.push_back({"user " + std::to_string(i), 1 + upto(1000)});
     }
+    for (std::uint64_t i = upto(3); i > 0; --i) {
+        auto& r = s.scheduler.reservations.emplace_back();
+        r = {.name = "r" + std::to_string(i), .start = some_duration(), .length = some_duration()};
+        if (s.fleet.pool_gpus) {
+            s.scheduler.reservations.clear();
+            break;
+        }
+        switch (upto(s.fleet.nodes ? 2 : 3)) {
+            case 0: r.nodes = "0"; break;
+            case 1: r.gpus = 1; break;
+            default: r.racks = "0"; break;
+        }
+        auto& o = s.faults.outages.emplace_back();
+        o = {.start = some_duration(), .length = some_duration()};
+        (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
+    }
+    if (!s.fleet.pool_gpus && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
     s.scheduler.priority = {upto(2) != 0, 1 + upto(1000)};
+    s.scheduler.elastic = {.steps = static_cast<scenario::gpu_steps>(upto(3)),
+                           .mean = static_cast<scenario::speed_mean>(upto(2)),
+                           .interval = some_duration(),
+                           .skip = upto(2) != 0};
+    s.scheduler.preemption.resize = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.scheduler.preemption.restart = duration{static_cast<std::int64_t>(upto(1'000'000'000'000))};
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;

@@ -52,6 +52,22 @@ public:
         naive_.erase(naive_.begin() + static_cast<std::ptrdiff_t>(at));
     }
 
+    /// Takes a job out and puts it back later, behind those that came in between.
+    void leave(std::size_t at) {
+        queue_.remove(naive_[at].job);
+        away_.push_back(naive_[at]);
+        naive_.erase(naive_.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    [[nodiscard]] std::size_t away() const { return away_.size(); }
+    void come_back(std::size_t at) {
+        const waiting w = away_[at];
+        away_.erase(away_.begin() + static_cast<std::ptrdiff_t>(at));
+        queue_.put_back(w.job, w.order, w.demand, w.estimate);
+        naive_.insert(std::upper_bound(naive_.begin(), naive_.end(), w,
+                                       [](const waiting& a, const waiting& b) { return a.order < b.order; }),
+                      w);
+    }
+
     /// One search in every lane.
     void check_search() {
         const std::uint64_t from = random_() % 4 == 0 ? 0 : random_() % (order_ + 2);
@@ -85,6 +101,15 @@ public:
                 FAIL("first of " << demand.gpus << " GPUs from " << from << " within " << ticks(limit) << ": "
                                  << found.order << ", not " << first.order);
             }
+            const duration above{static_cast<std::int64_t>(random_() % 5000)};
+            first = {};
+            for (const waiting* w : expected->second) {
+                if (w->order < from || w->estimate > limit || w->estimate <= above) continue;
+                first = {.order = w->order, .job = w->job};
+                break;
+            }
+            if (lane.first(from, limit, above).job != first.job)
+                FAIL("first of " << demand.gpus << " GPUs within " << ticks(limit) << " and above " << ticks(above));
         });
         if (seen != lanes.size()) FAIL(seen << " lanes of " << lanes.size());
     }
@@ -105,6 +130,7 @@ private:
     std::mt19937_64 random_;
     class_queue queue_;
     std::vector<waiting> naive_;
+    std::vector<waiting> away_;
     std::vector<job_id> free_rows_;
     std::uint32_t next_row_ = 0;
     std::uint64_t order_ = 0;
@@ -206,4 +232,24 @@ TEST_CASE("an estimate without limit counts as the longest", "[class_queue]") {
     q.push(job_id{3}, 2, {.gpus = 1}, duration{1});
     CHECK(q.front() == job_id{3});
     CHECK(q.size() == 1);
+}
+
+TEST_CASE("jobs that come back to a queue stand where they stood", "[class_queue]") {
+    for (std::uint64_t seed = 0; seed != 200; ++seed) {
+        std::mt19937_64 random{seed};
+        both q{seed + 1};
+        for (int step = 0; step != 300; ++step) {
+            const std::uint64_t what = random() % 8;
+            if (what < 3)
+                q.push(draw_demand(random, 4), draw_estimate(random));
+            else if (what < 4 && q.size() != 0)
+                q.remove(random() % q.size());
+            else if (what < 6 && q.size() != 0)
+                q.leave(random() % q.size());
+            else if (q.away() != 0)
+                q.come_back(random() % q.away());
+            q.check_order();
+            q.check_search();
+        }
+    }
 }

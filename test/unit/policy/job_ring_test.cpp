@@ -4,6 +4,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <random>
@@ -83,4 +84,34 @@ TEST_CASE("a ring allocates nothing once it has been as long", "[job_ring]") {
     }
     CHECK(test::allocations() == before);
     CHECK(wrong == 0);
+}
+
+TEST_CASE("a job is put into a ring behind those before it", "[job_ring]") {
+    std::mt19937_64 random{3};
+    job_ring ring;
+    std::deque<job_id> naive;
+    std::uint32_t next = 0;
+    std::deque<job_id> away;
+    const auto before = [](job_id a, job_id b) { return index(a) < index(b); };
+    for (int step = 0; step != 20'000; ++step) {
+        const std::uint64_t what = random() % 5;
+        if (what < 2) {
+            ring.push_back(job_id{next});
+            naive.push_back(job_id{next++});
+        } else if (what < 4 && !naive.empty()) {
+            if (random() % 2 == 0) away.push_back(naive.front());
+            ring.pop_front();
+            naive.pop_front();
+        } else if (!away.empty()) {
+            ring.insert(away.back(), before);
+            naive.insert(std::upper_bound(naive.begin(), naive.end(), away.back(), before), away.back());
+            away.pop_back();
+        }
+        check(ring, naive);
+    }
+    while (!naive.empty()) {
+        check(ring, naive);
+        ring.pop_front();
+        naive.pop_front();
+    }
 }

@@ -28,16 +28,18 @@ using shares = std::vector<gpu_share>;
 gpu_share on(std::uint32_t node, std::uint64_t gpus) { return {.node = node_id{node}, .gpus = gpus}; }
 
 /// Nine jobs on four nodes of eight GPUs, or on a pool of 32: 0, 1, 7 and 9 run, 4 is absent, 6 never fits, the others
-/// wait.
+/// wait. 1, 2 and 9 are elastic.
 struct site {
     fleet::fleet_state fleet;
     policy::job_table jobs;
+    policy::elastic_table elastic;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
-    policy::checked_plan p{fleet, jobs, allocations, *placer};
+    policy::checked_plan p;
 
-    explicit site(bool pool = false)
-        : fleet(pool ? fleet::fleet_state::pool(32) : fleet::fleet_state::flat_nodes(4, 8)) {
+    explicit site(bool pool = false, const preemption_costs* costs = nullptr)
+        : fleet(pool ? fleet::fleet_state::pool(32) : fleet::fleet_state::flat_nodes(4, 8)),
+          p(fleet, jobs, allocations, *placer, costs, &elastic) {
         jobs.grow_to(10, {});
         add(0, {.gpus = 8}, {on(0, 0xFF)});
         add(1, {.gpus = 4}, {on(1, 0x0F)});
@@ -50,6 +52,10 @@ struct site {
         add(9, {.gpus = 2}, {on(3, 0x03)});
         jobs[1].progress = duration{std::chrono::seconds{7}};
         jobs[7].speed = 0.5;
+        elastic.grow_to(10, {});
+        elastic[1] = {.gpus_min = 2, .gpus = 4, .gpus_max = 12};
+        elastic[2] = {.gpus_min = 1, .gpus = 4, .gpus_max = 40, .serial_fraction = 0.5};
+        elastic[9] = {.gpus_min = 1, .gpus = 2, .gpus_max = 8, .serial_fraction = 0.25};
         fleet.advance(now);
         p.begin(now);
     }
@@ -91,7 +97,9 @@ std::string state_of(const site& s) {
         out += "\njob " + std::to_string(i) + " order " + std::to_string(j.order) + " state " +
                std::to_string(static_cast<int>(j.state)) + " attempt " + std::to_string(j.attempt) + " progress " +
                std::to_string(ticks(j.progress)) + " estimate " + std::to_string(ticks(j.estimate)) + " gpus " +
-               std::to_string(j.demand.gpus) + " held" + text(s.held(i));
+               std::to_string(j.demand.gpus) + " speed " + std::to_string(j.speed) + " held" + text(s.held(i));
+        const policy::elastic_job& e = s.elastic[i];
+        if (e.resized) out += " resized " + std::to_string(ticks(e.reload)) + " " + std::to_string(ticks(e.restart));
         out += j.was_preempted ? " was preempted" : "";
         if (j.state == job_state::running) out += " since " + std::to_string(ticks(j.run_start));
     }
@@ -153,6 +161,7 @@ const std::vector<std::pair<std::string, proposal>> earlier{
          p.start(job_id{7}, shares{on(3, 0x03)});
          p.start(job_id{9}, shares{on(1, 0x30)});
      }},
+    {"a resize", [](plan& p) { CHECK(p.resize(job_id{9}, 1)); }},
     {"a bit of everything",
      [](plan& p) {
          p.wake_at(now + duration{5});
@@ -173,7 +182,7 @@ struct refusal {
 
 void check_refused(const refusal& r, bool pool) {
     for (const auto& [before, propose] : earlier) {
-        if (pool && before != "nothing" && before != "preemptions" && before != "a rejection")
+        if (pool && before != "nothing" && before != "preemptions" && before != "a rejection" && before != "a resize")
             continue;  // the others name nodes
         INFO(r.name << " after " << before);
         site s{pool};
@@ -348,16 +357,167 @@ TEST_CASE("a plan refuses to wake the policy in the past", "[plan]") {
 
 TEST_CASE("a plan refuses what no model supports", "[plan]") {
     for (const bool pool : {false, true}) {
-        check_refused({"resize",
-                       [](plan& p) { p.resize(job_id{0}, 4); },
-                       {"'resize'", "no model", "start, preempt, reject or wake_at"}},
+        check_refused({"migrate",
+                       [](plan& p) { p.migrate(job_id{0}, shares{on(2, 0xFF)}); },
+                       {"'migrate'", "no model", "start, resize, preempt, reject or wake_at"}},
                       pool);
-        check_refused(
-            {"migrate", [](plan& p) { p.migrate(job_id{0}, shares{on(2, 0xFF)}); }, {"'migrate'", "no model"}}, pool);
         check_refused({"drain", [](plan& p) { p.drain(node_id{2}); }, {"'drain'", "no model"}}, pool);
         check_refused({"undrain", [](plan& p) { p.undrain(node_id{2}); }, {"'undrain'", "no model"}}, pool);
         check_refused({"set_cap", [](plan& p) { p.set_cap(node_id{2}, 1e3); }, {"'set_cap'", "no model"}}, pool);
     }
+}
+
+TEST_CASE("a plan refuses numbers of GPUs that a job may not have", "[plan]") {
+    const std::string job0 = "job number 100 by arrival (id 0)";
+    const std::string job1 = "job number 101 by arrival (id 1)";
+    const std::string job2 = "job number 102 by arrival (id 2)";
+    const auto resize = [](std::uint32_t job, std::uint32_t gpus) {
+        return [job, gpus](plan& p) { p.resize(job_id{job}, gpus); };
+    };
+    const auto start_on = [](std::uint32_t job, std::uint32_t gpus) {
+        return [job, gpus](plan& p) { p.start_on(job_id{job}, gpus); };
+    };
+    for (const bool pool : {false, true}) {
+        CAPTURE(pool);
+        check_refused({"resize of a queued job", resize(2, 8), {job2, "cannot resize it", "it is not running"}}, pool);
+        check_refused({"resize of an absent job", resize(4, 8), {"job id 4", "cannot resize it"}}, pool);
+        check_refused({"resize of no job", resize(10, 8), {"job id 10", "it is not running"}}, pool);
+        check_refused({"resize of a rigid job", resize(0, 4), {job0, "it is rigid", "8 GPUs", "given 4"}}, pool);
+        check_refused({"resize of a rigid job to what it has", resize(0, 8), {job0, "it is rigid"}}, pool);
+        check_refused({"too few", resize(1, 1), {job1, "2 to 12 GPUs", "given 1"}}, pool);
+        check_refused({"too many", resize(1, 13), {job1, "2 to 12 GPUs", "given 13"}}, pool);
+        check_refused({"none", resize(1, 0), {job1, "2 to 12 GPUs", "given 0"}}, pool);
+        check_refused({"what it has", resize(1, 4), {job1, "it has 4 GPUs already"}}, pool);
+        check_refused({"a job resized twice",
+                       [](plan& p) {
+                           CHECK(p.resize(job_id{1}, 3));
+                           p.resize(job_id{1}, 2);
+                       },
+                       {job1, "this plan has just resized it"}},
+                      pool);
+        check_refused({"a job that this plan has started",
+                       [](plan& p) {
+                           CHECK(p.start(job_id{2}));
+                           p.resize(job_id{2}, 2);
+                       },
+                       {job2, "this plan has just started it"}},
+                      pool);
+        check_refused({"preemption of a job that this plan has resized",
+                       [](plan& p) {
+                           CHECK(p.resize(job_id{1}, 3));
+                           p.preempt(job_id{1});
+                       },
+                       {job1, "this plan has just resized it"}},
+                      pool);
+        check_refused({"start of a running job on some", start_on(1, 2), {job1, "cannot start it", "not queued"}},
+                      pool);
+        check_refused({"start of a rigid job on some", start_on(5, 2), {"(id 5)", "it is rigid", "1 GPUs"}}, pool);
+        check_refused({"start on too few", start_on(2, 0), {job2, "1 to 40 GPUs", "given 0"}}, pool);
+        check_refused({"start on too many", start_on(2, 41), {job2, "1 to 40 GPUs", "given 41"}}, pool);
+    }
+}
+
+TEST_CASE("a job gets the GPUs that it is started on and resized to", "[plan]") {
+    site s;
+    const std::string was = state_of(s);
+    REQUIRE(s.p.resize(job_id{1}, 8));  // a whole node, which node 1 is not for job 7
+    CHECK(s.held(1) == shares{on(2, 0xFF)});
+    CHECK(s.jobs[1].demand.gpus == 8);
+    CHECK(s.jobs[1].speed == 2.0);
+    CHECK(s.jobs[1].progress == std::chrono::seconds{7 + 49});
+    CHECK(s.jobs[1].run_start == now);
+    CHECK(s.jobs[1].attempt == 3);
+    CHECK(s.jobs[1].state == job_state::running);
+    REQUIRE(s.p.start_on(job_id{2}, 6));
+    CHECK(s.held(2) == shares{on(1, 0xCF)});
+    CHECK(s.jobs[2].demand.gpus == 6);
+    // Half of the work is serial: on 4 GPUs it takes 1/2 + 1/8, on 6 GPUs 1/2 + 1/12.
+    CHECK(s.jobs[2].speed == Approx(0.625 / (0.5 + 0.5 / 6)));
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+
+    // Anew, on what is free and its own: 3 GPUs stay on node 1, which is the lowest with room.
+    s.p.begin(now);
+    REQUIRE(s.p.resize(job_id{1}, 3));
+    CHECK(s.held(1) == shares{on(1, 0x07)});
+    CHECK(s.jobs[1].speed == 0.75);
+    REQUIRE(s.p.resize(job_id{9}, 5));
+    CHECK(s.held(9) == shares{on(2, 0x1F)});
+    REQUIRE(s.p.actions().size() == 2);
+    const policy::action& a = s.p.actions()[0];
+    CHECK(a.kind == action_kind::resize);
+    CHECK(a.gpus == 4);
+    CHECK(a.speed == 1.0);
+    CHECK(a.run_start == instant{std::chrono::seconds{11}});
+    CHECK(a.progress == std::chrono::seconds{7});
+    const auto before = s.allocations.shares(a.before);
+    CHECK(shares(before.begin(), before.end()) == shares{on(1, 0x0F)});
+    CHECK(consistent(s));
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+}
+
+TEST_CASE("a resize or a start without a place changes nothing", "[plan]") {
+    for (const bool pool : {false, true}) {
+        CAPTURE(pool);
+        site s{pool};
+        const std::string was = state_of(s);
+        CHECK_FALSE(s.p.start_on(job_id{2}, 40));
+        CHECK(state_of(s) == was);
+        CHECK(s.p.start_on(job_id{2}, 16) == pool);  // 16 are free on the pool, but not two whole nodes
+        if (!pool) CHECK(s.p.start(job_id{2}));
+        const std::string between = state_of(s);
+        CHECK_FALSE(s.p.resize(job_id{1}, 12));
+        CHECK(state_of(s) == between);
+        CHECK(s.p.actions().size() == 1);
+        CHECK(consistent(s));
+        s.p.roll_back();
+        CHECK(state_of(s) == was);
+    }
+}
+
+TEST_CASE("a preempted job that was resized waits as at first", "[plan]") {
+    site s;
+    REQUIRE(s.p.resize(job_id{1}, 8));
+    s.p.begin(now + std::chrono::seconds{10});
+    const std::string was = state_of(s);
+    s.p.preempt(job_id{1});
+    CHECK(s.jobs[1].demand.gpus == 4);
+    CHECK(s.jobs[1].speed == 1.0);
+    CHECK(s.jobs[1].progress == std::chrono::seconds{7 + 49 + 20});
+    CHECK_FALSE(s.elastic[1].resized);
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+    CHECK(s.jobs[1].speed == 2.0);
+}
+
+TEST_CASE("a resize does not cut a restart short", "[plan]") {
+    using std::chrono::seconds;
+    const preemption_costs costs{{.checkpoint = seconds{20}, .restart = seconds{40}, .resize = seconds{15}}};
+    site s{false, &costs};
+    s.jobs[1].was_preempted = true;  // runs since 11 s: 20 s of its checkpoint, then its restart until 71 s
+    const std::string was = state_of(s);
+    REQUIRE(s.p.resize(job_id{1}, 8));  // at 60 s
+    CHECK(s.jobs[1].progress == seconds{7});
+    CHECK(s.elastic[1].reload == seconds{0});
+    CHECK(s.elastic[1].restart == seconds{15});  // 11 s were left
+    s.p.begin(now + seconds{5});
+    REQUIRE(s.p.resize(job_id{1}, 4));
+    CHECK(s.elastic[1].restart == seconds{15});
+    s.p.begin(now + seconds{30});
+    REQUIRE(s.p.resize(job_id{1}, 2));
+    CHECK(s.jobs[1].progress == seconds{7 + 10});
+    CHECK(s.elastic[1].restart == seconds{15});
+    s.p.roll_back();
+    CHECK(s.elastic[1].restart == seconds{15});
+    CHECK(s.jobs[1].run_start == now + seconds{5});
+
+    site early{false, &costs};
+    early.jobs[1].was_preempted = true;
+    early.jobs[1].run_start = now - seconds{5};
+    REQUIRE(early.p.resize(job_id{1}, 8));
+    CHECK(early.elastic[1].reload == seconds{15});
+    CHECK(early.elastic[1].restart == seconds{40});
 }
 
 TEST_CASE("proposals show in the view at once", "[plan]") {
@@ -486,6 +646,8 @@ TEST_CASE("plans allocate nothing in steady state", "[plan]") {
         s.p.start(job_id{7}, elsewhere);
         s.p.preempt(job_id{0});
         s.p.reject(job_id{0});
+        s.p.start_on(job_id{2}, 3);
+        s.p.resize(job_id{1}, 2);
         s.p.wake_at(now + duration{1});
         s.p.roll_back();
         if (i >= 5) spent += test::allocations() - before;

@@ -24,7 +24,7 @@ TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
     CHECK(names_of(policy::policies()) == std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy",
                                                                      "conservative", "srsf", "gittins", "qssf", "ftf",
                                                                      "max-min", "priority", "fair-share", "drf",
-                                                                     "round", "explain"});
+                                                                     "elastic", "round", "explain"});
     CHECK(names_of(policy::placers()) ==
           std::set<std::string_view>{"first-fit", "pack", "spread", "topology", "block"});
 }

@@ -54,6 +54,17 @@ TEST_CASE("parts are means over time", "[load_history]") {
     CHECK(load_history{}.parts(10, at(0)).empty());
 }
 
+TEST_CASE("a resize changes what is busy", "[load_history]") {
+    load_history h;
+    h.on_submit(event_at(0));
+    h.on_start(event_at(0, 8));
+    h.on_resize(event_at(10, 8), event_at(10, 2));
+    h.on_resize(event_at(20, 2), event_at(20, 3));
+    h.on_stop(event_at(30, 3), sim::run_end::finished);
+    const auto parts = h.parts(4, at(40));
+    for (std::size_t i = 0; i != 4; ++i) CHECK(parts.at(i).busy_gpus == Approx(std::vector<double>{8, 2, 3, 0}[i]));
+}
+
 TEST_CASE("long histories keep their integral, whatever is merged", "[load_history]") {
     naive::test_random random{7};
     for (const std::int64_t longest : std::vector<std::int64_t>{3, 1'000, 1'000'000'000, 1'000'000'000'000'000}) {

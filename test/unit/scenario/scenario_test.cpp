@@ -108,6 +108,7 @@ scheduler:
     checkpoint_interval: none
     checkpoint: "0 s"
     restart: "0 s"
+    resize: "0 s"
   las:
     thresholds: ["1 GPU-h", "10 GPU-h"]
   sjf:
@@ -145,8 +146,15 @@ scheduler:
   drf:
     by: user
     skip: false
+  elastic:
+    steps: any
+    mean: harmonic
+    interval: "0 s"
+    skip: false
   decision_time: "0 s"
   decision_time_per_job: "0 s"
+faults:
+  drain_rack_at: 0
 output:
   jobs: true
   requests: false
@@ -203,7 +211,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 205);
+    CHECK(keys.size() == 229);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {

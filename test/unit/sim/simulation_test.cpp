@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <random>
@@ -829,7 +830,7 @@ TEST_CASE("a policy that proposes nonsense is stopped", "[simulation]") {
     CHECK(has(run_with([&](const view& v, plan& p) { p.preempt(job_by_order(v, 1)); }), "has just started it"));
     CHECK(has(run_with([&](const view&, plan& p) { p.reject(job_id{55}); }), "job id 55"));
     CHECK(has(run_with([&](const view& v, plan& p) { p.wake_at(v.now); }), "not after now"));
-    CHECK(has(run_with([&](const view& v, plan& p) { p.resize(job_by_order(v, 0), 2); }), "'resize'"));
+    CHECK(has(run_with([&](const view& v, plan& p) { p.resize(job_by_order(v, 0), 2); }), "it is rigid"));
     CHECK(has(run_with([&](const view& v, plan& p) {
                   p.preempt(job_by_order(v, 0));
                   const std::array where{fleet::gpu_share{.node = node_id{1}, .gpus = 0xF}};
@@ -869,11 +870,32 @@ TEST_CASE("what a policy throws passes through", "[simulation]") {
     CHECK(s.records(0)[1].first_start == sim::unset);
 }
 
-TEST_CASE("jobs that are not rigid are refused", "[simulation]") {
-    jobs_list elastic{job(0, 1), job(5, 1, 2)};
-    elastic[1].gpus_min = 1;
-    sim::simulation s{make(fleet_state::pool(4), "fifo", elastic)};
-    CHECK_THROWS_AS(s.run(), scenario_error);
+TEST_CASE("jobs that cannot be are refused", "[simulation]") {
+    const auto refused = [](const std::function<void(workload::job_request&)>& change) {
+        jobs_list jobs{job(0, 1), job(5, 1, 2)};
+        jobs[1].kind = workload::job_kind::elastic;
+        change(jobs[1]);
+        sim::simulation s{make(fleet_state::pool(4), "fifo", jobs)};
+        try {
+            s.run();
+        } catch (const scenario_error&) {
+            return true;
+        }
+        return false;
+    };
+    CHECK_FALSE(refused([](auto&) {}));
+    CHECK_FALSE(refused([](auto& r) { r.gpus_min = 1; }));
+    CHECK_FALSE(refused([](auto& r) { r.gpus_max = 2U << 20U; }));
+    CHECK(refused([](auto& r) { r.gpus_min = 0; }));
+    CHECK(refused([](auto& r) { r.gpus_min = 3; }));
+    CHECK(refused([](auto& r) { r.gpus_max = 1; }));
+    CHECK(refused([](auto& r) { r.gpus_max = (2U << 20U) + 1; }));
+    CHECK(refused([](auto& r) { r.serial_fraction = 1.5; }));
+    CHECK(refused([](auto& r) { r.serial_fraction = std::numeric_limits<double>::quiet_NaN(); }));
+    CHECK(refused([](auto& r) {
+        r.kind = workload::job_kind::rigid;
+        r.gpus_max = 3;
+    }));
     jobs_list service{job(0, 1)};
     service[0].kind = workload::job_kind::service;
     sim::simulation t{make(fleet_state::pool(4), "fifo", service)};

@@ -1,0 +1,103 @@
+#pragma once
+/// \file
+/// The description of nodes that leave and come back: outages, of which nobody knows beforehand, and reservations,
+/// which are planned.
+///
+/// Plain values: copy, compare and move between threads freely.
+
+#include <ampacity/scenario/fields.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ampacity::scenario {
+
+/// Nodes or racks that fail and are repaired.
+struct outage {
+    duration start{};
+    duration length{};
+    std::optional<std::string> nodes{};
+    std::optional<std::string> racks{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&outage::start, {.key = "start",
+                               .doc = "when they fail, from the start of the scenario",
+                               .required = true,
+                               .example = "\"36 h\"",
+                               .min = duration::zero(),
+                               .max = longest_input});
+        visit(&outage::length, {.key = "duration",
+                                .doc = "time until they are repaired",
+                                .required = true,
+                                .example = "\"4 h\"",
+                                .min = duration{1},
+                                .max = longest_input});
+        visit(&outage::nodes,
+              {.key = "nodes", .doc = "which nodes, by number from 0; or `racks`", .example = "\"0-3,7\""});
+        visit(&outage::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"2\""});
+    }
+    friend bool operator==(const outage&, const outage&) = default;
+};
+
+/// What fails.
+struct faults {
+    std::vector<outage> outages;
+    double drain_rack_at = 0;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&faults::outages, {.key = "outages",
+                                 .doc = "nodes that fail at given times; nobody knows of them beforehand",
+                                 .example = "[ { racks: \"2\", start: \"36 h\", duration: \"4 h\" } ]"});
+        visit(&faults::drain_rack_at,
+              {.key = "drain_rack_at",
+               .doc = "share of a rack's nodes that must have failed at a time for the others to take no new jobs; 0: "
+                      "never; in millionths",
+               .example = "0.5",
+               .min = 0.0,
+               .max = 1.0});
+    }
+    friend bool operator==(const faults&, const faults&) = default;
+};
+
+/// Nodes that are planned to be out of service, such as for maintenance.
+struct reservation {
+    std::string name;
+    duration start{};
+    duration length{};
+    std::optional<std::string> nodes{};
+    std::optional<std::string> racks{};
+    std::optional<std::uint64_t> gpus{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&reservation::name,
+              {.key = "name", .doc = "names it in summary.json", .required = true, .example = "maintenance"});
+        visit(&reservation::start, {.key = "start",
+                                    .doc = "when it begins, from the start of the scenario",
+                                    .required = true,
+                                    .example = "\"24 h\"",
+                                    .min = duration::zero(),
+                                    .max = longest_input});
+        visit(&reservation::length, {.key = "duration",
+                                     .doc = "how long it lasts",
+                                     .required = true,
+                                     .example = "\"8 h\"",
+                                     .min = duration{1},
+                                     .max = longest_input});
+        visit(&reservation::nodes,
+              {.key = "nodes", .doc = "which nodes, by number from 0; or `racks`, or `gpus`", .example = "\"0-3,7\""});
+        visit(&reservation::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"0-7\""});
+        visit(&reservation::gpus, {.key = "gpus",
+                                   .doc = "at least so many GPUs: of the nodes with the highest numbers, whole nodes",
+                                   .example = "576",
+                                   .min = 1,
+                                   .max = std::uint64_t{1} << 40U});
+    }
+    friend bool operator==(const reservation&, const reservation&) = default;
+};
+
+}  // namespace ampacity::scenario

@@ -1,0 +1,53 @@
+#pragma once
+/// \file
+/// Nodes that leave and come back, as the naive replays see them: every question looks at every leave. Pure functions.
+
+#include "support/naive_racks.hpp"
+#include "support/naive_replay.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace naive {
+
+inline bool names(const leave& l, std::uint32_t node) {
+    return std::find(l.nodes.begin(), l.nodes.end(), node) != l.nodes.end();
+}
+
+inline bool has_failed(const fleet& where, std::uint32_t node, std::int64_t now) {
+    return std::any_of(where.leaves.begin(), where.leaves.end(), [&](const leave& l) {
+        return !l.planned && names(l, node) && l.start_ns <= now && now < l.end_ns;
+    });
+}
+
+/// Have so many nodes of its rack failed that it takes no new jobs?
+inline bool drains(const fleet& where, std::uint32_t node, std::int64_t now) {
+    if (where.drain_at_millionths == 0 || where.racks.empty()) return false;
+    const std::uint32_t r = rack_of_node(where, node);
+    std::uint64_t failed = 0;
+    for (std::uint32_t i = 0; i < where.racks[r].nodes; ++i)
+        failed += has_failed(where, first_node_of(where, r) + i, now) ? 1U : 0U;
+    return failed * 1'000'000 >= std::uint64_t{where.drain_at_millionths} * where.racks[r].nodes;
+}
+
+/// Can a job that runs over [from, to), at least for an instant, not get this node? As far as one can know now.
+inline bool is_out(const fleet& where, std::uint32_t node, std::int64_t now, std::int64_t from, std::int64_t to) {
+    if (where.leaves.empty()) return false;
+    if (has_failed(where, node, now) || drains(where, node, now)) return true;
+    return std::any_of(where.leaves.begin(), where.leaves.end(), [&](const leave& l) {
+        return l.planned && names(l, node) && from < l.end_ns && (l.start_ns < to || l.start_ns <= from);
+    });
+}
+
+/// Instants at which that changes.
+inline std::vector<std::int64_t> changes(const fleet& where) {
+    std::vector<std::int64_t> out;
+    for (const leave& l : where.leaves) {
+        out.push_back(l.start_ns);
+        out.push_back(l.end_ns);
+    }
+    return out;
+}
+
+}  // namespace naive
