@@ -99,8 +99,9 @@ TEST_CASE("one type is a fleet as any other") {
 TEST_CASE("every policy runs the scenario of mixed fleets") {
     const workspace here;
     here.write("s.yaml", read_file(std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios/mixed.yaml"));
-    for (const std::string policy : {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative", "srsf",
-                                     "gittins", "qssf", "ftf", "max-min", "priority", "fair-share", "drf", "round"}) {
+    for (const std::string policy :
+         {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative", "srsf", "gittins", "qssf", "ftf",
+          "max-min", "priority", "fair-share", "drf", "elastic", "round"}) {
         CAPTURE(policy);
         here.run_well({"--set", "workload.0.synthetic.jobs=300", "--policy", policy}, "out/" + policy);
         const auto summary = here.summary("out/" + policy);

@@ -30,7 +30,7 @@ TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
 }
 
 TEST_CASE("names are unique and described", "[registry]") {
-    CHECK(policy::policies().size() == 17);
+    CHECK(policy::policies().size() == 18);
     CHECK(policy::placers().size() == 5);
     std::set<std::string_view> texts;
     for (const auto table : {policy::policies(), policy::placers()}) {
