@@ -6,6 +6,7 @@
 #include "support/engine_replay.hpp"
 #include "support/naive_ranked.hpp"
 #include "support/naive_sharing.hpp"
+#include "support/random_mixed.hpp"
 #include "support/random_ties.hpp"
 #include "support/random_workload.hpp"
 
@@ -20,6 +21,7 @@ using namespace ampacity;
 std::vector<naive::job> tied_jobs(std::uint64_t seed, naive::flavour kind, const naive::fleet& where) {
     auto jobs = naive::random_workload(seed, kind, where, 40, seed % 4 != 0);
     naive::add_ties(seed, kind, jobs);
+    if (!where.types.empty()) naive::add_speeds(seed, where, jobs);
     return jobs;
 }
 
@@ -50,16 +52,18 @@ void compare(const std::vector<naive::job>& jobs, const std::vector<naive::outco
 std::string label(const std::string& policy, std::uint64_t seed, naive::flavour kind, const naive::fleet& where) {
     return policy + " seed " + std::to_string(seed) + " flavour " + naive::name_of(kind) + " pool " +
            std::to_string(where.pool_gpus) + " nodes " + std::to_string(where.nodes) + "x" +
-           std::to_string(where.gpus_per_node);
+           std::to_string(where.gpus_per_node) + (where.types.empty() ? "" : naive::text_of_mixed(where));
 }
 
-/// On a pool and on nodes.
+/// On a pool and on nodes; on a mixed fleet of either.
 template <class F>
 void for_cases(std::uint64_t seeds, F f) {
     for (std::uint64_t seed = 0; seed != test::random_cases(seeds); ++seed) {
         for (const auto kind : naive::all_flavours) {
             f(seed, kind, naive::random_pool(seed));
-            f(seed, kind, naive::random_nodes(seed, naive::all_placers.at(seed % naive::all_placers.size())));
+            const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
+            f(seed, kind, naive::random_nodes(seed, placer));
+            if (seed % 2 == 0) f(seed, kind, naive::random_mixed(seed, placer, seed % 3 == 0));
         }
     }
 }
