@@ -2,6 +2,10 @@
 
 #include "cli/program.hpp"
 
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <sstream>
 #include <string>
 
 using namespace ampacity::test;
@@ -156,4 +160,43 @@ TEST_CASE("reservations by GPUs take the last nodes, and the resolved scenario s
     const auto text = here.read("out/resolved.yaml");
     CHECK(contains(text, "gpus: 1"));
     CHECK(contains(text, "swap"));
+}
+
+TEST_CASE("no policy that plans lets a job run into the reservation of eight racks in the example") {
+    const workspace here;
+    here.write("s.yaml", with(read_file(std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios/maintenance.yaml"),
+                              "jobs: 5000", "jobs: 1600"));
+    constexpr double start = 24 * 3600;
+    constexpr double end = start + 8 * 3600;
+    constexpr int reserved_nodes = 8 * 18;
+    for (const std::string policy :
+         {"fifo", "fifo-skip", "sjf", "easy", "conservative", "qssf", "drf", "fair-share", "priority"}) {
+        INFO(policy);
+        here.run_well({"--policy", policy, "--set", "output.placement=true", "--set", "faults.outages=[]"});
+        CHECK(here.summary().number("reservations.upgrade.jobs_stopped") == 0);
+        CHECK(here.summary().number("reservations.upgrade.idle_before_gpu_hours") > 0);
+        std::map<std::string, double> finish;
+        const auto jobs = lines_of(here.read("out/jobs.csv"));
+        for (std::size_t i = 1; i != jobs.size(); ++i) {
+            if (const auto f = fields_of(jobs[i]); !f[3].empty()) finish[f[0]] = std::stod(f[3]);
+        }
+        std::size_t before = 0;
+        std::size_t into = 0;
+        std::size_t inside = 0;
+        const auto rows = lines_of(here.read("out/placement.csv"));
+        for (std::size_t i = 1; i != rows.size(); ++i) {
+            const auto f = fields_of(rows[i]);
+            bool there = false;
+            std::istringstream nodes{f[3]};
+            for (std::string node; std::getline(nodes, node, ';');) there = there || std::stoi(node) < reserved_nodes;
+            if (!there) continue;
+            const double began = std::stod(f[2]);
+            before += began < start ? 1U : 0U;
+            into += began < start && finish.at(f[0]) > start ? 1U : 0U;
+            inside += began >= start && began < end ? 1U : 0U;
+        }
+        CHECK(before > 20);
+        CHECK(into == 0);
+        CHECK(inside == 0);
+    }
 }
