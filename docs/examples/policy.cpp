@@ -50,7 +50,7 @@ struct stage {
         plan.begin(start_of_time);
     }
     [[nodiscard]] policy::view view() const {
-        return {.capacity = {fleet.free(), fleet.empty(), fleet.up_gpus()},
+        return {.capacity = {fleet.free(), fleet.empty(), fleet.in_service(), fleet.up_gpus()},
                 .jobs = jobs.span(),
                 .allocations = allocations,
                 .place = *placer,
