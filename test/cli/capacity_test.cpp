@@ -107,6 +107,23 @@ TEST_CASE("an outage stops the jobs of its nodes, and what no checkpoint protect
     CHECK(before.summary().number("simulated_s") == 10);
 }
 
+TEST_CASE("an elastic job gets fewer GPUs while nodes are away, and more when they are back") {
+    const std::string elastic = with(two_nodes, "fifo", "elastic");
+    const std::string job = "job_id,submit_s,gpus,duration_s,gpus_min,gpus_max\na,0,2,100,1,2\n";
+    // On both nodes until 40, which is lost; on one until 60, 10 s of work; 90 s on both.
+    const workspace outage{
+        elastic + R"(faults: { outages: [ { nodes: "0", start: "40 s", duration: "20 s" } ] })" + "\n", job};
+    outage.run_well();
+    CHECK(lines_of(outage.read("out/jobs.csv"))[1] == "a,0,0,150,2,finished,0,1,200,80");
+    // With both nodes it would be planned to run into the reservation: on one until 60, 30 s of work; 70 s on both.
+    const workspace planned{
+        with(elastic, "policy: elastic",
+             R"(policy: elastic, reservations: [ { name: r, start: "40 s", duration: "20 s", nodes: "0" } ])"),
+        job};
+    planned.run_well();
+    CHECK(lines_of(planned.read("out/jobs.csv"))[1] == "a,0,0,130,2,finished,0,0,200,0");
+}
+
 TEST_CASE("a rack drains when enough of its nodes have failed, and takes jobs again when they are repaired") {
     // Racks of 4 nodes; 2 of rack 0 fail over [10, 50). The job on its node 0 runs on; b gets nothing of it before 50.
     const std::string racks =
