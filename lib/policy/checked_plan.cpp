@@ -59,10 +59,7 @@ const fleet::free_index& checked_plan::room(job_id job, const job_view& j, durat
     if (into_closings_ || fleet_.horizons().empty()) return fleet_.free();
     const run_costs of_run = costs != nullptr ? *costs : costs_of(job, j);
     const instant end = add_saturating(now_, of_run.length(time_for(j.estimate - progress, speed)));
-    for (const fleet::horizon& h : fleet_.horizons()) {
-        if (end <= h.until) return *h.free;
-    }
-    return fleet_.free();
+    return fleet::room(fleet_.horizons(), fleet_.free(), end);
 }
 
 void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {

@@ -43,16 +43,9 @@ public:
         while (v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
             queue_.for_lanes(v.capacity.free.free_gpus(), [&](const class_queue::lane& lane) {
-                if (v.capacity.horizons.empty()) {
-                    if (!fits(v.place, v.capacity.free, lane.demand())) return;
-                    const duration window =
-                        may_outlive(v, v.capacity.free, lane.demand()) ? longest : until_shadow(v, lane.demand());
-                    if (const auto e = lane.first(from, window); e.order < best.order) best = e;
-                    return;
-                }
                 // What a job could get depends on how long it runs.
                 duration above{-1};
-                for (const fleet::horizon& h : v.capacity.horizons) {
+                v.for_horizons([&](const fleet::horizon& h) {
                     const duration most = h.until == never ? longest : h.until - v.now;
                     if (fits(v.place, *h.free, lane.demand())) {
                         const duration window = may_outlive(v, *h.free, lane.demand())
@@ -61,7 +54,7 @@ public:
                         if (const auto e = lane.first(from, window, above); e.order < best.order) best = e;
                     }
                     above = most;
-                }
+                });
             });
             if (best.job == none<job_id> || !p.start(best.job)) return;
             begin(v, best.job);

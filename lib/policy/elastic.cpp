@@ -25,10 +25,6 @@ public:
         leave(v, job);
         enqueue(v, job);
     }
-    void on_fail(const view& v, job_id job) override {
-        leave(v, job);
-        enqueue(v, job);
-    }
     void on_capacity_changed(const view&) override { changed_ = true; }
     void on_tick(const view&) override {
         wanted_ = never;

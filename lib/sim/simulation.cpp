@@ -51,6 +51,7 @@ public:
         : fleet_(std::move(p.fleet)),
           changes_(fleet_, std::move(p.outages), std::move(p.reservations), p.drain_racks_at),
           policy_(std::move(p.policy)),
+          into_closings_(policy_->runs_into_closings()),
           placer_(std::move(p.placer)),
           feed_(std::move(p.sources)),
           until_(p.until ? start_of_time + *p.until : never),
@@ -120,7 +121,7 @@ public:
         if (!changed_) return;
         changed_ = false;
         if (!decision_time_.any() || may_decide()) {
-            plan_.begin(kernel_.now(), policy_->runs_into_closings());
+            plan_.begin(kernel_.now(), into_closings_);
             try {
                 const std::int64_t begun = meter_.begin(kernel_.now());
                 policy_->decide(picture(), plan_);
@@ -221,6 +222,7 @@ private:
     policy::job_table seen_;         // by job_id
     policy::elastic_table elastic_;  // by job_id
     std::unique_ptr<policy::policy> policy_;
+    bool into_closings_;  // what the policy says of itself
     std::unique_ptr<policy::placer> placer_;
     feed feed_;
     instant until_;

@@ -2,6 +2,10 @@
 
 #include "cli/program.hpp"
 
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <sstream>
 #include <string>
 
 using namespace ampacity::test;
@@ -103,6 +107,23 @@ TEST_CASE("an outage stops the jobs of its nodes, and what no checkpoint protect
     CHECK(before.summary().number("simulated_s") == 10);
 }
 
+TEST_CASE("an elastic job gets fewer GPUs while nodes are away, and more when they are back") {
+    const std::string elastic = with(two_nodes, "fifo", "elastic");
+    const std::string job = "job_id,submit_s,gpus,duration_s,gpus_min,gpus_max\na,0,2,100,1,2\n";
+    // On both nodes until 40, which is lost; on one until 60, 10 s of work; 90 s on both.
+    const workspace outage{
+        elastic + R"(faults: { outages: [ { nodes: "0", start: "40 s", duration: "20 s" } ] })" + "\n", job};
+    outage.run_well();
+    CHECK(lines_of(outage.read("out/jobs.csv"))[1] == "a,0,0,150,2,finished,0,1,200,80");
+    // With both nodes it would be planned to run into the reservation: on one until 60, 30 s of work; 70 s on both.
+    const workspace planned{
+        with(elastic, "policy: elastic",
+             R"(policy: elastic, reservations: [ { name: r, start: "40 s", duration: "20 s", nodes: "0" } ])"),
+        job};
+    planned.run_well();
+    CHECK(lines_of(planned.read("out/jobs.csv"))[1] == "a,0,0,130,2,finished,0,0,200,0");
+}
+
 TEST_CASE("a rack drains when enough of its nodes have failed, and takes jobs again when they are repaired") {
     // Racks of 4 nodes; 2 of rack 0 fail over [10, 50). The job on its node 0 runs on; b gets nothing of it before 50.
     const std::string racks =
@@ -156,4 +177,43 @@ TEST_CASE("reservations by GPUs take the last nodes, and the resolved scenario s
     const auto text = here.read("out/resolved.yaml");
     CHECK(contains(text, "gpus: 1"));
     CHECK(contains(text, "swap"));
+}
+
+TEST_CASE("no policy that plans lets a job run into the reservation of eight racks in the example") {
+    const workspace here;
+    here.write("s.yaml", with(read_file(std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios/maintenance.yaml"),
+                              "jobs: 5000", "jobs: 1600"));
+    constexpr double start = 24 * 3600;
+    constexpr double end = start + 8 * 3600;
+    constexpr int reserved_nodes = 8 * 18;
+    for (const std::string policy :
+         {"fifo", "fifo-skip", "sjf", "easy", "conservative", "qssf", "drf", "fair-share", "priority"}) {
+        INFO(policy);
+        here.run_well({"--policy", policy, "--set", "output.placement=true", "--set", "faults.outages=[]"});
+        CHECK(here.summary().number("reservations.upgrade.jobs_stopped") == 0);
+        CHECK(here.summary().number("reservations.upgrade.idle_before_gpu_hours") > 0);
+        std::map<std::string, double> finish;
+        const auto jobs = lines_of(here.read("out/jobs.csv"));
+        for (std::size_t i = 1; i != jobs.size(); ++i) {
+            if (const auto f = fields_of(jobs[i]); !f[3].empty()) finish[f[0]] = std::stod(f[3]);
+        }
+        std::size_t before = 0;
+        std::size_t into = 0;
+        std::size_t inside = 0;
+        const auto rows = lines_of(here.read("out/placement.csv"));
+        for (std::size_t i = 1; i != rows.size(); ++i) {
+            const auto f = fields_of(rows[i]);
+            bool there = false;
+            std::istringstream nodes{f[3]};
+            for (std::string node; std::getline(nodes, node, ';');) there = there || std::stoi(node) < reserved_nodes;
+            if (!there) continue;
+            const double began = std::stod(f[2]);
+            before += began < start ? 1U : 0U;
+            into += began < start && finish.at(f[0]) > start ? 1U : 0U;
+            inside += began >= start && began < end ? 1U : 0U;
+        }
+        CHECK(before > 20);
+        CHECK(into == 0);
+        CHECK(inside == 0);
+    }
 }

@@ -194,12 +194,8 @@ TEST_CASE("sharing policies on mixed fleets give the naive schedule, places and 
 TEST_CASE("sharing policies give the naive schedule where nodes leave and come back", "[sharing]") {
     const std::string policy = GENERATE("priority", "fair-share", "drf");
     for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
-        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
-        const bool on_nodes = placer != "topology" && placer != "block" && seed % 2 == 0;
         for (const auto kind : naive::all_flavours) {
-            naive::fleet where = on_nodes ? naive::random_nodes(seed, placer) : naive::random_racks(seed, placer);
-            naive::add_leaves(seed, kind, where);
-            if (!compare(seed, kind, where, policy)) return;
+            if (!compare(seed, kind, naive::random_nodes_or_racks_that_leave(seed, kind), policy)) return;
         }
     }
 }

@@ -163,7 +163,7 @@ private:
                 of(e).out.what.st = state::rejected;
                 continue;
             }
-            e.at = phase::queued;
+            enter(e);
             any = true;
         }
         changed_ = changed_ || any;

@@ -193,4 +193,13 @@ inline fleet random_racks(std::uint64_t seed, const std::string& placer) {
     return where;
 }
 
+/// Racks, or in every second seed whose placer can do without them flat nodes, of which some leave and come back.
+inline fleet random_nodes_or_racks_that_leave(std::uint64_t seed, flavour kind) {
+    const std::string placer = all_rack_placers.at(seed % all_rack_placers.size());
+    const bool on_nodes = placer != "topology" && placer != "block" && seed % 2 == 0;
+    fleet where = on_nodes ? random_nodes(seed, placer) : random_racks(seed, placer);
+    add_leaves(seed, kind, where);
+    return where;
+}
+
 }  // namespace naive

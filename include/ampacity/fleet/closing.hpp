@@ -6,6 +6,7 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
 
+#include <span>
 #include <vector>
 
 namespace ampacity::fleet {
@@ -29,5 +30,15 @@ struct horizon {
     instant until{};
     const free_index* free = nullptr;
 };
+
+/// What a job that is planned to end at `end` could get now: it is not placed where that would run into a closing.
+/// `horizons`: by `until`, the last of which is `never`; none: all that is `free`.
+[[nodiscard]] inline const free_index& room(std::span<const horizon> horizons, const free_index& free,
+                                            instant end) noexcept {
+    for (const horizon& h : horizons) {
+        if (end <= h.until) return *h.free;
+    }
+    return free;
+}
 
 }  // namespace ampacity::fleet

@@ -61,7 +61,8 @@ public:
         [[nodiscard]] entry first(std::uint64_t from_order, duration longest, duration above) const {
             while (true) {
                 const entry e = first(from_order, longest);
-                if (e.job == none<job_id> || slots_[row_of(e.order)].estimate() > above) return e;
+                if (e.job == none<job_id> || above < duration::zero() || slots_[row_of(e.order)].estimate() > above)
+                    return e;
                 from_order = e.order + 1;
             }
         }

@@ -37,12 +37,7 @@ struct capacity_view {
     [[nodiscard]] const fleet::gpu_types* types() const noexcept { return free.types(); }
     /// What a job that is planned to end at `end` could get now: it is not placed where that would run into a closing.
     /// A mixed fleet has no closings.
-    [[nodiscard]] const fleet::free_index& room(instant end) const noexcept {
-        for (const fleet::horizon& h : horizons) {
-            if (end <= h.until) return *h.free;
-        }
-        return free;
-    }
+    [[nodiscard]] const fleet::free_index& room(instant end) const noexcept { return fleet::room(horizons, free, end); }
 };
 
 /// Power that feeds could still give. Empty until a fleet has feeds.
@@ -156,17 +151,19 @@ struct view {
     [[nodiscard]] const fleet::free_index& room(job_id job) const {
         return capacity.horizons.empty() ? capacity.free : capacity.room(end_if_started(job));
     }
+    /// Calls `f(horizon)` for each, shortest first; one without end where nothing is to close.
+    template <class F>
+    void for_horizons(F f) const {
+        if (capacity.horizons.empty()) return f(fleet::horizon{.until = never, .free = &capacity.free});
+        for (const fleet::horizon& h : capacity.horizons) f(h);
+    }
     /// For how long a job of this demand can be planned to run if it started now; none if it has no place at all.
     [[nodiscard]] std::optional<duration> longest_run(fleet::demand wanted) const {
-        if (capacity.horizons.empty()) {
-            if (fits(place, capacity.free, wanted)) return duration::max();
-            return std::nullopt;
-        }
-        for (std::size_t i = capacity.horizons.size(); i-- != 0;) {
-            const fleet::horizon& h = capacity.horizons[i];
-            if (fits(place, *h.free, wanted)) return h.until == never ? duration::max() : h.until - now;
-        }
-        return std::nullopt;
+        std::optional<duration> longest;
+        for_horizons([&](const fleet::horizon& h) {
+            if (fits(place, *h.free, wanted)) longest = h.until == never ? duration::max() : h.until - now;
+        });
+        return longest;
     }
     /// The same without a limit: a start of at most 292 years and at most 292 more fit unsigned numbers. [ns]
     [[nodiscard]] std::uint64_t planned_end_ns(job_id job) const {

@@ -101,6 +101,7 @@ workload:
       format: jobs-csv
       reorder: "1 h"
       align: first
+      dependencies: false
 scheduler:
   policy: fifo
   placer: first-fit
