@@ -1,11 +1,13 @@
 #include "list_command.hpp"
 
 #include "exit_codes.hpp"
-#include "good_workloads.hpp"
+#include "good_models.hpp"
 #include "markdown.hpp"
+#include "model_command.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
+#include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
@@ -42,11 +44,30 @@ std::string with_unit(std::string_view text, std::string_view unit) {
     return unit.empty() ? std::string{text} : fmt::format("{} [{}]", text, unit);
 }
 
+/// The kind that `ampacity list` calls so.
+const io::model_kind_description* kind_called(std::string_view plural) {
+    const auto kinds = io::model_kinds();
+    const auto at = std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.plural == plural; });
+    return at == kinds.end() ? nullptr : &*at;
+}
+
+std::vector<line> lines_of_models() {
+    std::vector<line> out;
+    for (const auto& k : io::model_kinds()) {
+        for (const auto& m : good_models(k.kind)) out.push_back({m.name, fmt::format("{}: {}", k.name, m.doc)});
+    }
+    for (const auto& m : good_workloads()) out.push_back({m.name, fmt::format("workload: {}", m.doc)});
+    return out;
+}
+
 std::vector<line> lines_of(std::string_view what) {
+    if (what == "models") return lines_of_models();
     if (what == "policies") return lines_of(policy::policies());
     if (what == "placers") return lines_of(policy::placers());
     std::vector<line> out;
-    if (what == "workloads") {
+    if (const auto* const kind = kind_called(what)) {
+        for (const auto& m : good_models(kind->kind)) out.push_back({m.name, m.doc});
+    } else if (what == "workloads") {
         for (const auto& m : good_workloads()) out.push_back({m.name, m.doc});
     } else if (what == "formats") {
         for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
@@ -164,7 +185,7 @@ std::vector<std::string_view> meant_by(std::string_view name, std::span<const st
 std::string remedy_for(std::string_view name, std::span<const std::string_view> known) {
     constexpr std::size_t most = 6;
     auto meant = meant_by(name, known);
-    if (meant.empty()) return "see `ampacity list policies`, placers, workloads, formats, metrics, keys, files";
+    if (meant.empty()) return "see `ampacity list policies`, placers, models, formats, metrics, keys, files";
     const bool more = meant.size() > most;
     meant.resize(std::min(meant.size(), most));
     return fmt::format("did you mean `{}`{}?", fmt::join(meant, "`, `"), more ? ", ..." : "");
@@ -183,17 +204,32 @@ int list(const std::string& what, bool markdown, const std::vector<std::string>&
 
 std::vector<std::string> names_of(std::string_view what) {
     std::vector<std::string> out;
-    if (what == "workloads") {  // their files are not looked at
-        for (io::model_location& m : io::find_models(what)) out.push_back(std::move(m.name));
-        return out;
+    const auto add_found = [&out](std::string_view folder) {  // the files are not looked at
+        for (io::model_location& m : io::find_models(folder)) out.push_back(std::move(m.name));
+    };
+    const auto* const kind = kind_called(what);
+    if (what == "workloads" || what == "models") add_found("workloads");
+    for (const auto& k : io::model_kinds()) {
+        if (kind == &k || what == "models") add_found(k.folder);
     }
+    if (kind != nullptr) out.emplace_back(kind->plural);  // which `describe` knows, too
+    if (!out.empty() || kind != nullptr) return out;
     for (line& l : lines_of(what)) out.push_back(std::move(l.name));
     return out;
 }
 
 int describe(const std::string& name, const std::vector<std::string>& plugins) {
     const io::plugins more{plugins};
+    if (name.ends_with(".yaml")) return print_model(io::read_model_text(io::kind_of_file(name), name)), 0;
     std::vector<std::string> known;
+    for (const auto& k : io::model_kinds()) {
+        if (k.plural == name) return print_kind(k.kind), 0;
+        known.emplace_back(k.plural);
+        for (const auto& m : io::find_models(k.folder)) {
+            if (m.name == name) return print_model(io::read_model_text(k.kind, m.file)), 0;
+            known.push_back(m.name);
+        }
+    }
     for (const auto& f : io::job_trace_formats()) {
         if (f.name == name) return print_format(f), 0;
         known.emplace_back(f.name);

@@ -10,6 +10,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/core/version.hpp>
+#include <ampacity/io/catalogue.hpp>
 #include <ampacity/scenario/scenario.hpp>
 
 #include <CLI/CLI.hpp>
@@ -132,18 +133,25 @@ int run_program(int argc, char** argv) {
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
-    list.add_option("WHAT", what, "policies, placers, workloads, formats, metrics, keys, files or exit-codes")
+    std::vector<std::string> lists{"policies", "placers", "workloads", "models"};
+    for (const auto& k : io::model_kinds()) lists.emplace_back(k.plural);
+    for (const char* const more : {"formats", "metrics", "keys", "files", "exit-codes"}) lists.emplace_back(more);
+    list.add_option(
+            "WHAT", what,
+            "policies, placers, workloads, models (all) or a kind of hardware, formats, metrics, keys, files or "
+            "exit-codes")
         ->required()
-        ->check(
-            CLI::IsMember({"policies", "placers", "workloads", "formats", "metrics", "keys", "files", "exit-codes"}));
+        ->check(CLI::IsMember(lists));
     std::vector<std::string> plugins;
     add_plugin_option(list, plugins);
     bool markdown = false;
     list.add_flag("--markdown", markdown, "a page with all there is to say about them");
     std::string name;
     CLI::App& describe = *app.add_subcommand(
-        "describe", "all there is to say about a policy, placer, workload model, format, metric, file or key");
-    describe.add_option("NAME", name, "its name, as `ampacity list` prints it")->required();
+        "describe", "all there is to say about a policy, placer, model, kind of hardware, format, metric, file or key");
+    describe
+        .add_option("NAME", name, "its name, as `ampacity list` prints it, or the .yaml file of a model of hardware")
+        ->required();
     add_plugin_option(describe, plugins);
 
     std::string shell;

@@ -1,8 +1,9 @@
 #include "markdown.hpp"
 
 #include "exit_codes.hpp"
-#include "good_workloads.hpp"
+#include "good_models.hpp"
 
+#include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/output_files.hpp>
@@ -115,6 +116,34 @@ std::string workloads_page() {
     return out;
 }
 
+/// The models of these kinds, and the keys of their files.
+std::string models_page(std::span<const io::model_kind_description> kinds) {
+    std::string out =
+        "# Models of hardware\n\n"
+        "Files below `models/`, one per model; each number has a unit, a source and a confidence. `ampacity describe "
+        "NAME` "
+        "prints one as a table. A key that needs a number is a map, `{ value: 178 W, source: ID, confidence: measured "
+        "}`, "
+        "but for keys of records, which share one source.\n\n";
+    std::vector<std::vector<std::string>> rows;
+    for (const io::confidence c : {io::confidence::measured, io::confidence::published, io::confidence::derived,
+                                   io::confidence::second_hand, io::confidence::assumption})
+        rows.push_back({code(io::name_of(c)), cell(io::meaning_of(c))});
+    out += table({"confidence", "meaning"}, rows);
+    for (const auto& k : kinds) {
+        out += fmt::format("\n## {}\n\n{} In `{}/`.\n\n", k.plural, sentence(k.text), k.folder);
+        rows.clear();
+        for (const auto& m : good_models(k.kind)) rows.push_back({code(m.name), cell(m.doc)});
+        out += table({"name", "what"}, rows);
+        rows.clear();
+        for (const auto& key : io::model_keys(k.kind))
+            rows.push_back({code(key.path), key.type, key.example.empty() ? "" : code(key.example),
+                            key.required ? "required" : "", cell(key.doc)});
+        out += '\n' + table({"key", "type", "example or names", "", "meaning"}, rows);
+    }
+    return out;
+}
+
 std::string metrics_page() {
     std::vector<std::vector<std::string>> rows;
     for (const auto& m : io::metrics()) rows.push_back({code(m.name), cell(m.unit), cell(m.text)});
@@ -186,6 +215,10 @@ std::string markdown_page(std::string_view what) {
                           policy::placers());
     if (what == "formats") return formats_page();
     if (what == "workloads") return workloads_page();
+    if (what == "models") return models_page(io::model_kinds());
+    for (const auto& k : io::model_kinds()) {
+        if (k.plural == what) return models_page({&k, 1});
+    }
     if (what == "metrics") return metrics_page();
     if (what == "keys") return keys_page();
     if (what == "files") return files_page();

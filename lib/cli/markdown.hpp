@@ -7,7 +7,8 @@
 
 namespace ampacity::cli {
 
-/// One page: "policies", "placers", "workloads", "formats", "metrics", "keys", "files" or "exit-codes".
+/// One page: "policies", "placers", "workloads", "models" or a kind of them, "formats", "metrics", "keys", "files" or
+/// "exit-codes".
 [[nodiscard]] std::string markdown_page(std::string_view what);
 
 }  // namespace ampacity::cli

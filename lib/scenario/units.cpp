@@ -43,17 +43,105 @@ constexpr std::array table{
     unit{"MW", dimension::power, 1'000'000, 1},
     unit{"GW", dimension::power, 1'000'000'000, 1},
     unit{"J", dimension::energy, 1, 1},
+    unit{"kJ", dimension::energy, 1'000, 1},
     unit{"Wh", dimension::energy, 3'600, 1},
     unit{"kWh", dimension::energy, 3'600'000, 1},
     unit{"MWh", dimension::energy, 3'600'000'000, 1},
     unit{"B/s", dimension::data_rate, 1, 1},
     unit{"MB/s", dimension::data_rate, 1'000'000, 1},
+    unit{"Gbit/s", dimension::data_rate, 125'000'000, 1},
     unit{"GB/s", dimension::data_rate, 1'000'000'000, 1},
+    unit{"Tbit/s", dimension::data_rate, 125'000'000'000, 1},
     unit{"TB/s", dimension::data_rate, 1'000'000'000'000, 1},
+    unit{"Pbit/s", dimension::data_rate, 125'000'000'000'000, 1},
     unit{"USD/J", dimension::price, 1, 1},
     unit{"USD/MWh", dimension::price, 1, 3'600'000'000},
     unit{"USD/kWh", dimension::price, 1, 3'600'000},
+    unit{"%", dimension::share, 1, 100},
+    unit{"pu", dimension::share, 1, 1},
+    unit{"B", dimension::data_size, 1, 1},
+    unit{"MB", dimension::data_size, 1'000'000, 1},
+    unit{"GB", dimension::data_size, 1'000'000'000, 1},
+    unit{"GiB", dimension::data_size, std::int64_t{1} << 30, 1},
+    unit{"TB", dimension::data_size, 1'000'000'000'000, 1},
+    unit{"PB", dimension::data_size, 1'000'000'000'000'000, 1},
+    unit{"FLOP/s", dimension::compute, 1, 1},
+    unit{"TFLOP/s", dimension::compute, 1'000'000'000'000, 1},
+    unit{"PFLOP/s", dimension::compute, 1'000'000'000'000'000, 1},
+    unit{"Hz", dimension::frequency, 1, 1},
+    unit{"MHz", dimension::frequency, 1'000'000, 1},
+    unit{"V", dimension::voltage, 1, 1},
+    unit{"kV", dimension::voltage, 1'000, 1},
+    unit{"VA", dimension::apparent_power, 1, 1},
+    unit{"kVA", dimension::apparent_power, 1'000, 1},
+    unit{"MVA", dimension::apparent_power, 1'000'000, 1},
+    unit{"degC", dimension::temperature, 1, 1},
+    unit{"K", dimension::temperature_step, 1, 1},
+    unit{"K/W", dimension::thermal_resistance, 1, 1},
+    unit{"J/K", dimension::heat_capacity, 1, 1},
+    unit{"kJ/K", dimension::heat_capacity, 1'000, 1},
+    unit{"MJ/K", dimension::heat_capacity, 1'000'000, 1},
+    unit{"MJ/K/MW", dimension::loop_capacity, 1, 1},
+    unit{"L/min/kW", dimension::specific_flow, 1, 60'000'000},
+    unit{"m3/s/W", dimension::specific_flow, 1, 1},
+    unit{"L/kWh", dimension::volume_per_energy, 1, 3'600'000'000},
+    unit{"m3/J", dimension::volume_per_energy, 1, 1},
+    unit{"g/kWh", dimension::carbon_intensity, 1, 3'600'000'000},
+    unit{"kg/J", dimension::carbon_intensity, 1, 1},
+    unit{"%/K", dimension::share_per_kelvin, 1, 100},
+    unit{"/K", dimension::share_per_kelvin, 1, 1},
+    unit{"kg", dimension::mass, 1, 1},
+    unit{"t", dimension::mass, 1'000, 1},
+    unit{"mm", dimension::length, 1, 1'000},
+    unit{"m", dimension::length, 1, 1},
+    unit{"deg", dimension::angle, 1, 1},
+    unit{"USD", dimension::money, 1, 1},
+    unit{"USD/d", dimension::money_rate, 1, 86'400},
+    unit{"USD/h", dimension::money_rate, 1, 3'600},
+    unit{"USD/s", dimension::money_rate, 1, 1},
 };
+
+/// What messages say of a dimension.
+struct dimension_row {
+    dimension of;
+    std::string_view name;
+    std::string_view example;
+    std::string_view base;
+};
+
+constexpr std::array dimensions{
+    dimension_row{dimension::time, "a duration", "\"60 s\"", "ns"},
+    dimension_row{dimension::gpu_time, "a GPU-time", "\"1 GPU-h\"", "GPU-ns"},
+    dimension_row{dimension::rate, "a rate", "\"36 /h\"", "/s"},
+    dimension_row{dimension::power, "a power", "\"120 kW\"", "W"},
+    dimension_row{dimension::energy, "an energy", "\"5 kWh\"", "J"},
+    dimension_row{dimension::data_rate, "a data rate", "\"8 TB/s\"", "B/s"},
+    dimension_row{dimension::price, "a price of energy", "\"0.07 USD/kWh\"", "USD/J"},
+    dimension_row{dimension::share, "a share", "\"97.5 %\"", "pu"},
+    dimension_row{dimension::data_size, "a data size", "\"288 GB\"", "B"},
+    dimension_row{dimension::compute, "a compute rate", "\"2500 TFLOP/s\"", "FLOP/s"},
+    dimension_row{dimension::frequency, "a frequency", "\"1980 MHz\"", "Hz"},
+    dimension_row{dimension::voltage, "a voltage", "\"415 V\"", "V"},
+    dimension_row{dimension::apparent_power, "an apparent power", "\"2500 kVA\"", "VA"},
+    dimension_row{dimension::temperature, "a temperature", "\"45 degC\"", "degC"},
+    dimension_row{dimension::temperature_step, "a temperature difference", "\"3 K\"", "K"},
+    dimension_row{dimension::thermal_resistance, "a thermal resistance", "\"0.03 K/W\"", "K/W"},
+    dimension_row{dimension::heat_capacity, "a heat capacity", "\"400 J/K\"", "J/K"},
+    dimension_row{dimension::loop_capacity, "a heat capacity per power", "\"25 MJ/K/MW\"", "J/K/W"},
+    dimension_row{dimension::specific_flow, "a flow per power", "\"1.5 L/min/kW\"", "m3/s/W"},
+    dimension_row{dimension::volume_per_energy, "a volume per energy", "\"0.15 L/kWh\"", "m3/J"},
+    dimension_row{dimension::carbon_intensity, "a carbon intensity", "\"400 g/kWh\"", "kg/J"},
+    dimension_row{dimension::share_per_kelvin, "a share per kelvin", "\"-2.5 %/K\"", "/K"},
+    dimension_row{dimension::mass, "a mass", "\"1.5 t\"", "kg"},
+    dimension_row{dimension::length, "a length", "\"600 mm\"", "m"},
+    dimension_row{dimension::angle, "an angle", "\"45.5 deg\"", "deg"},
+    dimension_row{dimension::money, "a sum of money", "\"3e6 USD\"", "USD"},
+    dimension_row{dimension::money_rate, "a rent", "\"12.5 USD/h\"", "USD/s"},
+};
+
+const dimension_row& row_of(dimension of) {
+    return *std::find_if(dimensions.begin(), dimensions.end(), [of](const dimension_row& row) { return row.of == of; });
+}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -272,31 +360,9 @@ void append_padded(std::string& out, std::int64_t value, std::size_t width) {
 
 std::span<const unit> units() noexcept { return table; }
 
-std::string_view name_of(dimension of) noexcept {
-    switch (of) {
-        case dimension::time: return "a duration";
-        case dimension::gpu_time: return "a GPU-time";
-        case dimension::rate: return "a rate";
-        case dimension::power: return "a power";
-        case dimension::energy: return "an energy";
-        case dimension::data_rate: return "a data rate";
-        case dimension::price: return "a price of energy";
-    }
-    return {};
-}
-
-std::string_view example_of(dimension of) noexcept {
-    switch (of) {
-        case dimension::time: return "\"60 s\"";
-        case dimension::gpu_time: return "\"1 GPU-h\"";
-        case dimension::rate: return "\"36 /h\"";
-        case dimension::power: return "\"120 kW\"";
-        case dimension::energy: return "\"5 kWh\"";
-        case dimension::data_rate: return "\"8 TB/s\"";
-        case dimension::price: return "\"0.07 USD/kWh\"";
-    }
-    return {};
-}
+std::string_view name_of(dimension of) noexcept { return row_of(of).name; }
+std::string_view example_of(dimension of) noexcept { return row_of(of).example; }
+std::string_view base_of(dimension of) noexcept { return row_of(of).base; }
 
 std::optional<fault> parse(std::string_view text, duration& out, std::string_view bare_unit) {
     std::int64_t ns = 0;

@@ -7,7 +7,7 @@ folder=$2
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
-for what in keys metrics formats policies placers workloads files exit-codes; do
+for what in keys metrics formats policies placers workloads models files exit-codes; do
     {
         echo '<!-- Written by the program: ./dev docs. -->'
         echo

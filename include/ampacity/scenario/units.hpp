@@ -20,13 +20,33 @@ namespace ampacity::scenario {
 
 /// What a unit measures, with the base that values are kept in.
 enum class dimension : std::uint8_t {
-    time,       ///< ns, integer
-    gpu_time,   ///< GPU-ns, integer
-    rate,       ///< 1/s
-    power,      ///< W
-    energy,     ///< J
-    data_rate,  ///< B/s
-    price,      ///< USD/J
+    time,                ///< ns, integer
+    gpu_time,            ///< GPU-ns, integer
+    rate,                ///< 1/s
+    power,               ///< W
+    energy,              ///< J
+    data_rate,           ///< B/s
+    price,               ///< USD/J
+    share,               ///< 1
+    data_size,           ///< B
+    compute,             ///< FLOP/s
+    frequency,           ///< Hz
+    voltage,             ///< V
+    apparent_power,      ///< VA
+    temperature,         ///< degC
+    temperature_step,    ///< K
+    thermal_resistance,  ///< K/W
+    heat_capacity,       ///< J/K
+    loop_capacity,       ///< J/K per W
+    specific_flow,       ///< m3/s per W
+    volume_per_energy,   ///< m3/J
+    carbon_intensity,    ///< kg/J
+    share_per_kelvin,    ///< 1/K
+    mass,                ///< kg
+    length,              ///< m
+    angle,               ///< degree
+    money,               ///< USD
+    money_rate,          ///< USD/s
 };
 
 /// One row of the table: 1 `symbol` = `num`/`den` of the base.
@@ -39,6 +59,9 @@ struct unit {
 
 /// All units, smallest first within a dimension.
 std::span<const unit> units() noexcept;
+
+/// The symbol of the base: "W", "kg/J".
+std::string_view base_of(dimension d) noexcept;
 
 /// "a duration", "a power": for messages.
 std::string_view name_of(dimension d) noexcept;

@@ -157,11 +157,11 @@ TEST_CASE("what is written reads back to the same value", "[units]") {
         CHECK(read<gpu_duration>(format(g)) == g);
         const double x = std::ldexp(static_cast<double>(random() >> 11U), static_cast<int>(bits % 200) - 150);
         CHECK(read<double>(format(x)) == x);
-        for (const dimension of :
-             {dimension::rate, dimension::power, dimension::energy, dimension::data_rate, dimension::price}) {
+        for (const unit& u : units()) {
+            if (u.of == dimension::time || u.of == dimension::gpu_time) continue;
             double again = 0;
-            REQUIRE(!parse_quantity(format_quantity(x, of), of, again));
-            CHECK(again == x);
+            if (parse_quantity(format_quantity(x, u.of), u.of, again) || again != x)
+                FAIL("not the same: " << format_quantity(x, u.of));
         }
         const date t{std::chrono::nanoseconds{static_cast<std::int64_t>(bits) / 2}};
         if (t > read<date>("1678-01-02") && t < read<date>("2261-12-30")) CHECK(read<date>(format(t)) == t);
