@@ -12,6 +12,7 @@ inline void require(bool fact, const std::string& what) {
 
 void core_example();
 void kernel_example();
+void hardware_example();
 void fleet_example();
 void workload_example();
 void policy_example();

@@ -1,6 +1,7 @@
 // Module io: scenarios and traces from files, results into files.
 #include "example.hpp"
 
+#include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/convert_trace.hpp>
 #include <ampacity/io/csv_reader.hpp>
 #include <ampacity/io/input_stream.hpp>
@@ -104,6 +105,23 @@ void models_are_data(const fs::path& folder) {
     require(!io::model_directories().empty(), "models are searched where they are installed");
 }
 
+void hardware_is_data_too(const fs::path& folder) {
+    const auto rack = io::read_model<hardware::rack>("gb300-nvl72");
+    require(rack.value.gpus() == 72 && rack.value.node.gpu.name == "gb300", "a rack with its trays and GPUs");
+    const auto& nameplate = rack.text.figures;
+    require(std::any_of(nameplate.begin(), nameplate.end(),
+                        [](const auto& f) { return f.key == "power.nameplate" && f.value == "142 kW"; }),
+            "each number as it was written, with its source");
+
+    io::write_file(
+        folder / "ours.yaml",
+        "ampacity-rack: 1\nname: ours\ndoc: a rack of ours\nbased_on: gb300-nvl72\nsources: { meter: ours }\n"
+        "power:\n  nameplate: { value: 135 kW, source: meter, confidence: measured }\n");
+    const auto ours = io::read_model<hardware::rack>("ours.yaml", folder);
+    require(ours.value.power.nameplate_w == 135e3 && ours.value.nodes == 18, "one's own model, based on another");
+    require(io::kind_of_file(folder / "ours.yaml") == io::model_kind::rack, "a file says its kind");
+}
+
 }  // namespace
 
 void io_example() {
@@ -116,6 +134,7 @@ void io_example() {
                    "output: { telemetry: \"1 s\" }\n");
     files_are_read(folder / "jobs.csv");
     models_are_data(folder / "models");
+    hardware_is_data_too(folder / "models");
     plugins_are_checked(folder / "mine.so");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");
 }

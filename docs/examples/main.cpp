@@ -8,6 +8,7 @@ int main() {
     try {
         core_example();
         kernel_example();
+        hardware_example();
         fleet_example();
         workload_example();
         policy_example();

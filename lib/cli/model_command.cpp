@@ -60,7 +60,7 @@ std::string with_range(const io::model_figure& f) {
 }  // namespace
 
 void print_model(const io::model_text& model) {
-    fmt::print("{}: {}\n  kind      {}\n  file      {}\n", model.name, model.doc, io::describe(model.kind).name,
+    fmt::print("{}: {}\n  class     {}\n  file      {}\n", model.name, model.doc, io::describe(model.kind).name,
                model.files.front().path);
     if (!model.based_on.empty()) fmt::print("  based on  {}\n", model.based_on);
     for (const auto& [key, text] : model.words) fmt::print("  {:<8}  {}\n", key, text);

@@ -318,7 +318,7 @@ private:
         read_texts(entry, path, texts);
         const yaml_entry& number = required(map, "count", entry.at, path, example);
         model_figure& figure = add_figure(texts, path + ".count", "how many of it", number.value);
-        figure.value = read_number(number, path + ".count", {.key = {}, .doc = {}, .min = 1}, count);
+        figure.value = read_number(number, path + ".count", {.key = {}, .doc = {}, .min = 1, .max = 1000}, count);
         bind_part(required(map, "model", entry.at, path, example), path + ".model", out, count);
     }
 

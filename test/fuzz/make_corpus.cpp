@@ -1,6 +1,7 @@
 // make_corpus FOLDER: writes what each fuzzer begins with to FOLDER/NAME, and the words of all formats to FOLDER/words.
 // Nothing is copied from a data set: rows are made up from the columns that the program lists.
 
+#include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
@@ -109,6 +110,13 @@ std::set<std::string> all_words() {
     for (const auto& key : scenario::key_reference())
         add_word(words, std::string_view{key.path}.substr(key.path.rfind('.') + 1));
     for (const auto& u : scenario::units()) add_word(words, u.symbol);
+    for (const auto& k : io::model_kinds()) {
+        add_word(words, "ampacity-" + std::string{k.name});
+        for (const auto& key : io::model_keys(k.kind))
+            add_word(words, std::string_view{key.path}.substr(key.path.rfind('.') + 1));
+    }
+    for (const char* word : {"value", "range", "source", "confidence", "note", "based_on", "published", "measured"})
+        add_word(words, word);
     for (const auto& p : policy::policies()) add_word(words, p.name);
     for (const auto& p : policy::placers()) add_word(words, p.name);
     for (const auto& f : io::job_trace_formats()) {
@@ -131,6 +139,11 @@ int main(int argc, char** argv) {
         if (entry.path().extension() != ".yaml") continue;
         scenarios.add(read(entry.path()));
         scenarios.add("!fleet={ pool_gpus: 448 }\n" + read(entry.path()));
+    }
+    corpus models(folder, "catalogue_fuzz");
+    for (const auto& k : io::model_kinds()) {
+        for (const auto& m : io::find_models(k.folder))
+            models.add(std::string{static_cast<char>(k.kind)} + read(m.file));
     }
     corpus traces(folder, "job_traces_fuzz");
     corpus rows(folder, "csv_reader_fuzz");

@@ -67,6 +67,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_value<scenario::quantity<scenario::dimension::energy>>(text, {});
     check_value<scenario::quantity<scenario::dimension::data_rate>>(text, {});
     check_value<scenario::quantity<scenario::dimension::price>>(text, {});
+    check_value<scenario::quantity<scenario::dimension::share>>(text, {});
+    check_value<scenario::quantity<scenario::dimension::data_size>>(text, {});
+    check_value<scenario::quantity<scenario::dimension::carbon_intensity>>(text, {});
+    check_value<scenario::quantity<scenario::dimension::temperature>>(text, {});
     check_plain<double>(text);
     check_plain<std::uint64_t>(text);
     check_plain<scenario::date>(text);
