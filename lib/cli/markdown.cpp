@@ -124,7 +124,8 @@ std::string models_page(std::span<const io::model_kind_description> kinds) {
         "NAME` "
         "prints one as a table. A key that needs a number is a map, `{ value: 178 W, source: ID, confidence: measured "
         "}`, "
-        "but for keys of records, which share one source.\n\n";
+        "but for keys of records, which share one source. Keys of a map that may be left out are required where it is "
+        "given.\n\n";
     std::vector<std::vector<std::string>> rows;
     for (const io::confidence c : {io::confidence::measured, io::confidence::published, io::confidence::derived,
                                    io::confidence::second_hand, io::confidence::assumption})

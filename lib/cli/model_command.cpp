@@ -60,12 +60,14 @@ std::string with_range(const io::model_figure& f) {
 }  // namespace
 
 void print_model(const io::model_text& model) {
-    fmt::print("{}: {}\n  class     {}\n  file      {}\n", model.name, model.doc, io::describe(model.kind).name,
-               model.files.front().path);
-    if (!model.based_on.empty()) fmt::print("  based on  {}\n", model.based_on);
-    for (const auto& [key, text] : model.words) fmt::print("  {:<8}  {}\n", key, text);
+    fmt::print("{}: {}\n", model.name, model.doc);
+    std::vector<std::vector<std::string>> rows{{"class", std::string{io::describe(model.kind).name}},
+                                               {"file", model.files.front().path}};
+    if (!model.based_on.empty()) rows.push_back({"based on", model.based_on});
+    for (const auto& [key, text] : model.words) rows.push_back({key, text});
+    print_rows(rows);
 
-    std::vector<std::vector<std::string>> rows;
+    rows.clear();
     for (const auto& p : model.parts) rows.push_back({p.key, fmt::format("{} x {}", p.count, p.name), p.doc});
     if (!rows.empty()) {
         fmt::print("\nmade of:\n");
@@ -117,6 +119,7 @@ void print_kind(io::model_kind kind) {
         rows.push_back({k.path, k.example.empty() ? k.type : fmt::format("{}, {}", k.type, k.example),
                         k.required ? "yes" : "no", k.doc});
     print_rows(rows);
+    fmt::print("\nA key of a map that may be left out is needed where the map is given.\n");
 }
 
 }  // namespace ampacity::cli

@@ -186,7 +186,8 @@ private:
         void word(M R::* member, const word_field& f) {
             if (const yaml_entry* const e = entry<M>(f.key)) {
                 std::string text = to.read_word(*e, joined(path, f.key), slot(out.*member));
-                if (f.key != "name") to.text_.words.emplace_back(joined(label, f.key), std::move(text));
+                if (f.key != "name")
+                    to.add_figure(texts, joined(label, f.key), f.doc, e->value).value = std::move(text);
             }
         }
         template <class P, class X, class Y>

@@ -7,13 +7,14 @@
 ///  - `v.number(member, number_field)`: a number. In a model or a group it is a map of its own, `{ value: 178 W,
 ///  source:
 ///    smi, confidence: measured }`; in a record it is the value of the key.
-///  - `v.word(member, word_field)`: a text or a name, which needs no source.
+///  - `v.word(member, word_field)`: a text or a name, which needs no source of its own.
 ///  - `v.group(member, word_field)`: a map of such keys.
 ///  - `v.record(member, word_field)`: numbers with one source and confidence; a list of maps where the member is a
 ///  vector.
 ///  - `v.part(member, count, word_field)`: another model and how many of it; `v.parts` a list of models.
 ///  - `v.points(member, x, y, points_field)`: a curve; in records only.
-/// Members that are no std::optional must be given.
+/// Members that are no std::optional must be given, but for lists and efficiency curves: a device without one has no
+/// loss.
 
 #include <ampacity/hardware/accelerator.hpp>
 #include <ampacity/hardware/cooling.hpp>

@@ -93,7 +93,7 @@ TEST_CASE("one's own model is described by its path, and what is wrong with it b
     const auto told = here.call({"describe", "ours.yaml"});
     INFO(told.out);
     CHECK(told.status == 0);
-    CHECK(contains(told.out, "based on  gb300-nvl72"));
+    CHECK(contains(told.out, "  based on  gb300-nvl72\n"));
     CHECK(contains(told.out, "135 kW"));
     // Both files have a source of this name.
     CHECK(contains(told.out, "\n  smi        our meter\n"));

@@ -125,7 +125,7 @@ struct model_text {
     std::string doc;                                         ///< what it is, a phrase
     std::string based_on;                                    ///< empty: nothing
     std::vector<model_figure> figures;                       ///< in the order of the schema
-    std::vector<std::pair<std::string, std::string>> words;  ///< keys and values that are no numbers
+    std::vector<std::pair<std::string, std::string>> words;  ///< keys and values without source
     std::vector<model_part> parts;
     std::vector<model_total> totals;
     std::vector<published_total> published;
