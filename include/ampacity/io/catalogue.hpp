@@ -141,7 +141,12 @@ struct model {
 
 /// The kind of a struct.
 template <class T>
-inline constexpr model_kind kind_of = model_kind::accelerator;
+inline constexpr model_kind kind_of = [] {
+    static_assert(sizeof(T) == 0, "not one of the kinds");
+    return model_kind{};
+}();
+template <>
+inline constexpr model_kind kind_of<hardware::accelerator> = model_kind::accelerator;
 template <>
 inline constexpr model_kind kind_of<hardware::network_tier> = model_kind::network_tier;
 template <>
