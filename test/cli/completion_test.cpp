@@ -2,6 +2,8 @@
 
 #include "cli/program.hpp"
 
+#include <ampacity/io/catalogue.hpp>
+
 #include <set>
 
 using namespace ampacity::test;
@@ -72,8 +74,11 @@ TEST_CASE("bash completes commands, options and names") {
     CHECK(offered(here, {"ampacity", "run", "--set", "name", "=", "x"}).empty());
     CHECK(offered(here, {"ampacity", "list", "pla"}) == words{"placers"});
     auto all = listed("policies");
-    for (const char* what : {"placers", "workloads", "formats", "metrics", "keys", "files"}) all.merge(listed(what));
+    for (const char* what : {"placers", "models", "formats", "metrics", "keys", "files"}) all.merge(listed(what));
+    for (const auto& k : ampacity::io::model_kinds()) all.emplace(k.plural);
     CHECK(offered(here, {"ampacity", "describe", ""}) == all);
+    CHECK(offered(here, {"ampacity", "describe", "gb300-n"}) == words{"gb300-nvl72"});
+    CHECK(offered(here, {"ampacity", "list", "power-t"}) == words{"power-topologies"});
     // Left to bash, which offers files.
     CHECK(offered(here, {"ampacity", "run", ""}).empty());
     CHECK(offered(here, {"ampacity", "run", "-o", ""}).empty());

@@ -59,7 +59,7 @@ TEST_CASE("a rack shows what its trays and GPUs add up to") {
     const auto told = ampacity::test::ampacity({"describe", "gb300-nvl72"});
     for (const char* const part : {
              "  node.model           18 x gb300-compute-tray  ",
-             "  power.nameplate                    142 kW (132 kW .. 142 kW)       published    ra300, smc     ",
+             "  power.nameplate                    142 kW (132 kW .. 142 kW)       published    ra300, smc   ",
              "  gpus              72            72, published (guide)            18 x gb300-compute-tray of 4",
              "  memory            20.74 TB      20.7 TB, published (sheet)       HBM of 72 x gb300",
              "  nvlink            129.6 TB/s    130 TB/s, published (sheet)      ",
