@@ -31,7 +31,7 @@ bool has(const descriptions& table, std::string_view name) {
     return std::any_of(table.begin(), table.end(), [name](const auto& d) { return d.name == name; });
 }
 
-/// The nearest. \pre 0 to 1
+/// The nearest. \pre 0 to 1e6
 std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
 
 /// \pre valid
@@ -108,6 +108,15 @@ policy::policy_options make_options(const scheduler& s) {
     options.drf.by_group = s.drf.by == share_owner::group;
     options.drf.skip = s.drf.skip;
     for (const owner_weight& w : s.drf.weights) options.drf.weights.emplace_back(w.name, w.weight);
+    static_assert(max_placement_weight * 1e6 == policy::rack_weights::most);
+    static_assert(max_weighed_racks == policy::rack_weights::most_racks);
+    if (const auto& w = s.topology.weights) {
+        options.topology_weights = {.racks = millionths(w->racks),
+                                    .largest_share = millionths(w->largest_share),
+                                    .blocks = millionths(w->blocks),
+                                    .sites = millionths(w->sites),
+                                    .whole_racks = millionths(w->whole_racks)};
+    }
     options.elastic = {.steps = steps_of(s.elastic.steps),
                        .arithmetic = s.elastic.mean == speed_mean::arithmetic,
                        .interval = s.elastic.interval,

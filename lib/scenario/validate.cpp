@@ -7,10 +7,13 @@
 #include <ampacity/scenario/values.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::scenario {
@@ -251,6 +254,26 @@ void check_changes(const scenario& s, const reporter& report) {
     }
 }
 
+/// Weights are kept in millionths, so that sums and ties are exact.
+void check_weights(const scenario& s, const reporter& report) {
+    const auto& w = s.scheduler.topology.weights;
+    if (!w) return;
+    const std::string path = "scheduler.topology.weights";
+    for (const auto& [name, value] : {std::pair{"racks", w->racks},
+                                      {"largest_share", w->largest_share},
+                                      {"blocks", w->blocks},
+                                      {"sites", w->sites},
+                                      {"whole_racks", w->whole_racks}}) {
+        if (std::round(value * 1e6) / 1e6 != value)
+            report.fail(path + '.' + name, "more than 6 decimals", format(value),
+                        "write " + format(std::round(value * 1e6) / 1e6));
+    }
+    const std::uint64_t racks = extent_of(s.fleet).racks;
+    if (racks > max_weighed_racks)
+        report.fail(path, "the fleet has too many racks for weights", std::to_string(racks),
+                    "remove it, or write at most " + std::to_string(max_weighed_racks) + " racks");
+}
+
 void check_thresholds(const las_options& las, const reporter& report) {
     const auto& t = las.thresholds;
     for (std::size_t i = 1; i < t.size(); ++i) {
@@ -309,6 +332,7 @@ void check(const scenario& s, const locator& locate) {
     check_counts(s.fleet, report);
     check_racks(s.fleet, report);
     check_gpu_types(s, report);
+    check_weights(s, report);
     check_thresholds(s.scheduler.las, report);
     check_explained(s.scheduler.explain, report);
     check_groups(s.scheduler.fair_share.groups, report);

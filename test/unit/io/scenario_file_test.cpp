@@ -655,6 +655,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         return table;
     };
     s.scheduler.topology.keep_racks_whole = upto(2) != 0;
+    if (upto(2) != 0) {
+        const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
+        s.scheduler.topology.weights = {some_weight(), some_weight(), some_weight(), some_weight(), some_weight()};
+    }
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
         if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
