@@ -36,6 +36,19 @@ private:
     std::unique_ptr<placer> pack_ = make_pack();
 };
 
+/// The fullest rack that takes all of it, then the lowest, of those that it may have.
+template <class F>
+std::uint32_t fullest_rack(const free_index& free, const gang& g, F may) {
+    const std::uint64_t least = std::uint64_t{g.units} * g.unit_size() + g.rest_size();
+    for (std::uint64_t f = least; f < free.num_free_counts(); ++f) {
+        const node_set& racks = free.racks_with_free(static_cast<std::uint32_t>(f));
+        for (auto rack = racks.first(); rack != node_set::npos; rack = racks.next(rack)) {
+            if (may(rack) && g.fits_in(free, rack)) return rack;
+        }
+    }
+    return node_set::npos;
+}
+
 class topology_placer final : public rack_placer {
 public:
     topology_placer(bool keep_racks_whole, const std::optional<rack_weights>& weights)
@@ -121,17 +134,8 @@ private:
     }
     template <class F>
     std::uint32_t one_rack(const free_index& free, const gang& g, F may) const {
+        if (keep_racks_whole_) return fullest_rack(free, g, may);
         std::uint32_t best = node_set::npos;
-        if (keep_racks_whole_) {
-            const std::uint64_t least = std::uint64_t{g.units} * g.unit_size() + g.rest_size();
-            for (std::uint64_t f = least; f < free.num_free_counts(); ++f) {
-                const node_set& racks = free.racks_with_free(static_cast<std::uint32_t>(f));
-                for (auto rack = racks.first(); rack != node_set::npos; rack = racks.next(rack)) {
-                    if (may(rack) && g.fits_in(free, rack)) return rack;
-                }
-            }
-            return best;
-        }
         for (std::uint64_t whole = g.whole_nodes(); whole <= free.where().most_nodes(); ++whole) {
             const node_set& racks = free.racks_with_whole(static_cast<std::uint32_t>(whole));
             for (auto rack = racks.first(); rack != node_set::npos && rack < best; rack = racks.next(rack)) {
@@ -168,10 +172,12 @@ class block_placer final : public rack_placer {
             return found;
         };
         const auto divided = [&](const range& r) { return pack_over(free, g, r.first, r.last); };
-        // Groups of racks within blocks, ...
+        // Single racks, which are at hand by their free GPUs, groups of racks within blocks, ...
+        const auto rack = fullest_rack(free, g, [](std::uint32_t) { return true; });
+        if (rack != node_set::npos) return divided({rack, rack + 1});
         std::uint32_t widest = 1;
         for (std::uint32_t b = 0; b != where.num_blocks(); ++b) widest = std::max(widest, where.block_at(b).racks);
-        for (std::uint32_t size = 1;; size *= 2) {
+        for (std::uint32_t size = 2; size < 2 * widest; size *= 2) {
             groups.clear();
             for (std::uint32_t b = 0; b != where.num_blocks(); ++b) {
                 const auto& block = where.block_at(b);
@@ -180,7 +186,6 @@ class block_placer final : public rack_placer {
                 }
             }
             if (const range* r = best()) return divided(*r);
-            if (size >= widest) break;
         }
         // ... of blocks within sites, ...
         std::vector<range> sites;  // of blocks

@@ -87,9 +87,8 @@ TEST_CASE("weights of topology are read and written, each of them on its own", "
               "0.000001 }"});
     CHECK(s.scheduler.topology.weights == scenario::placement_weights{1, 0.25, 1e6, 0, 1e-6});
     const std::string written = scenario::write_resolved(s);
-    CHECK(
-        written.find("    weights:\n      racks: 1\n      largest_share: 0.25\n      blocks: 1e+06\n      sites: 0\n"
-                     "      whole_racks: 1e-06\n") != std::string::npos);
+    CHECK(written.find("    weights:\n      racks: 1\n      largest_share: 0.25\n      blocks: 1e+06\n      sites: 0\n"
+                       "      whole_racks: 1e-06\n") != std::string::npos);
     CHECK(io::read_scenario_text("r.yaml", written, {}, "dir").value == s);
     CHECK(read({"scheduler.topology.weights.sites=3.5"}).scheduler.topology.weights ==
           scenario::placement_weights{0, 0, 0, 3.5, 0});
