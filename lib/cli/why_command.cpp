@@ -330,7 +330,7 @@ int why(const why_options& options) {
     // The inquiry hears first, so that it knows the job when the recorder asks for it.
     sim::wait_recorder recorder([&q](const sim::job_event& e) { return q.is(e); },
                                 [&q](const sim::wait_stretch& w) { q.on_stretch(w); });
-    prepared.parts.policy = policy::make_explain(std::move(prepared.parts.policy), recorder);
+    sim::explain_to(prepared.parts, recorder);
     prepared.parts.observers = {&q, &recorder};
     sim::simulation s(std::move(prepared.parts));
     q.watch(s);

@@ -58,8 +58,37 @@ std::vector<node_id> last_nodes(std::uint64_t gpus, const ampacity::fleet::fleet
     return out;
 }
 
+sim::reservation_kind kind_of(reservation_kind kind) {
+    switch (kind) {
+        case reservation_kind::maintenance: break;
+        case reservation_kind::advance: return sim::reservation_kind::advance;
+        case reservation_kind::capacity_block: return sim::reservation_kind::capacity_block;
+    }
+    return sim::reservation_kind::maintenance;
+}
+
+/// Nodes that serve jobs of a reservation are in no other at the same time.
+void check_overlaps(const std::vector<sim::reservation>& list, const locator& locate) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const auto& a = list[i];
+            const auto& b = list[k];
+            if (a.kind == sim::reservation_kind::maintenance && b.kind == sim::reservation_kind::maintenance) continue;
+            if (a.what.end <= b.what.start || b.what.end <= a.what.start) continue;
+            const auto shared = std::find_if(a.what.nodes.begin(), a.what.nodes.end(), [&b](node_id n) {
+                return std::binary_search(b.what.nodes.begin(), b.what.nodes.end(), n);
+            });
+            if (shared == a.what.nodes.end()) continue;
+            reporter{locate}.fail(
+                "scheduler.reservations." + std::to_string(i),
+                "reserves node " + std::to_string(index(*shared)) + " at a time when " + b.name + " has it", a.name,
+                "give it other nodes, or another time");
+        }
+    }
+}
+
 /// Nodes that leave and come back.
-void add_changes(const scenario& s, sim::parts& parts) {
+void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
         const instant start = start_of_time + o.start;
         parts.outages.push_back({.start = start, .end = start + o.length, .nodes = nodes_of(o, parts.fleet)});
@@ -70,8 +99,11 @@ void add_changes(const scenario& s, sim::parts& parts) {
             {.name = r.name,
              .what = {.start = start,
                       .end = start + r.length,
-                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)}});
+                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)},
+             .kind = kind_of(r.kind)});
     }
+    check_overlaps(parts.reservations, locate);
+    for (const workload_entry& entry : s.workload) parts.reserved_for.push_back(entry.reservation.value_or(""));
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }
 
@@ -142,8 +174,6 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
     made_fleet made = make_fleet(s);
     sim::parts parts{.fleet = std::move(made.fleet),
                      .sources = {},
-                     .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
-                     .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
                      .until = s.until,
                      .enforce_estimate = s.enforce_estimate,
                      .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
@@ -154,18 +184,31 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .sample_every = s.output.telemetry,
                      .observers = {},
                      .speeds = std::move(made.speeds)};
-    add_changes(s, parts);
+    add_changes(s, parts, locate);
     const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
-    if (!parts.policy)
-        parts.policy = more->make_policy({.name = s.scheduler.policy,
-                                          .options = options(s.scheduler.policy_options),
-                                          .key = "scheduler.policy_options",
-                                          .seed = s.seed});
-    if (!parts.placer)
-        parts.placer = more->make_placer({.name = s.scheduler.placer,
-                                          .options = options(s.scheduler.placer_options),
-                                          .key = "scheduler.placer_options",
-                                          .seed = s.seed});
+    const auto make_policy = [&] {
+        auto built_in = policy::make_policy(s.scheduler.policy, make_options(s.scheduler));
+        return built_in ? std::move(built_in)
+                        : more->make_policy({.name = s.scheduler.policy,
+                                             .options = options(s.scheduler.policy_options),
+                                             .key = "scheduler.policy_options",
+                                             .seed = s.seed});
+    };
+    const auto make_placer = [&] {
+        auto built_in = policy::make_placer(s.scheduler.placer, make_options(s.scheduler));
+        return built_in ? std::move(built_in)
+                        : more->make_placer({.name = s.scheduler.placer,
+                                             .options = options(s.scheduler.placer_options),
+                                             .key = "scheduler.placer_options",
+                                             .seed = s.seed});
+    };
+    parts.policy = make_policy();
+    parts.placer = make_placer();
+    for (sim::reservation& r : parts.reservations) {
+        if (r.kind == sim::reservation_kind::maintenance) continue;
+        r.policy = make_policy();
+        r.placer = make_placer();
+    }
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
