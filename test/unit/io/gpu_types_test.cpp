@@ -120,7 +120,7 @@ TEST_CASE("nodes of mixed fleets do not leave, and their jobs are rigid", "[gpu-
     const std::string remedy =
         " on a fleet of several GPU types, or with speeds, yet; remove it, or give all groups of the fleet one `gpu` "
         "and no workload `speeds`";
-    CHECK(refusal_of(text_of(two) + outage) == "s.yaml:8:23: error: faults.outages.0: nodes cannot fail" + remedy);
+    CHECK(refusal_of(text_of(two) + outage) == "s.yaml:8:22: error: faults.outages.0: nodes cannot fail" + remedy);
     CHECK(refusal_of(text_of(one, "{ default: { h100: 2 } }") + outage).find("faults.outages.0: nodes cannot fail") !=
           std::string::npos);
     CHECK(refusal_of(text_of(one) + outage) == "accepted");

@@ -678,6 +678,16 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) jobs.estimate_factor = scenario::factor_range{fraction(), 1 + fraction() * 99};
         test::random_synthetic{random}.enrich(jobs);
     }
+    const bool is_mixed = named.size() > 1 || (named.size() == 1 &&
+                                               std::any_of(s.workload.begin(), s.workload.end(),
+                                                           [](const auto& entry) { return entry.speeds.has_value(); }));
+    if (is_mixed) {
+        for (auto& entry : s.workload) {
+            if (!entry.synthetic) continue;
+            for (auto& size : entry.synthetic->gpus) size.elastic.reset();
+        }
+    }
+    const bool nodes_may_leave = !is_mixed && !s.fleet.pool_gpus && s.fleet.pools.empty();
     s.scheduler.policy = some_text();
     s.scheduler.placer = some_text();
     s.scheduler.las.thresholds.clear();
@@ -693,13 +703,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         groups.push_back({"group " + std::to_string(i), parent, upto(1000), 1 + upto(1000)});
         s.scheduler.drf.weights.push_back({"user " + std::to_string(i), 1 + upto(1000)});
     }
-    for (std::uint64_t i = upto(3); i > 0; --i) {
+    for (std::uint64_t i = nodes_may_leave ? upto(3) : 0; i > 0; --i) {
         auto& r = s.scheduler.reservations.emplace_back();
         r = {.name = "r" + std::to_string(i), .start = some_duration(), .length = some_duration()};
-        if (s.fleet.pool_gpus) {
-            s.scheduler.reservations.clear();
-            break;
-        }
         switch (upto(s.fleet.nodes ? 2 : 3)) {
             case 0: r.nodes = "0"; break;
             case 1: r.gpus = 1; break;
@@ -709,7 +715,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         o = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
     }
-    if (!s.fleet.pool_gpus && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
+    if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
