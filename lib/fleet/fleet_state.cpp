@@ -60,6 +60,7 @@ void fleet_state::advance(instant now) {
     const gpu_time elapsed = ticks(now - advanced_to_);
     advanced_to_ = now;
     for (std::size_t s = 0; s != num_states; ++s) {
+        if (gpus_in_[s] == 0) continue;
         booked_[s] += elapsed * unallocated_[s];
         if (static_cast<node_state>(s) != node_state::uncommissioned && s != lent) capacity_ += elapsed * gpus_in_[s];
     }

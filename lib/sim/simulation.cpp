@@ -849,10 +849,8 @@ private:
 
     /// Its nodes have left or come back.
     void tell_capacity(partition& p) {
-        if (!p.is_reserved() || p.reserved->kind == reservation_kind::advance) {
-            p.view.capacity.horizons = p.fleet.horizons();
-            p.view.capacity.closings = p.fleet.closings();
-        }
+        p.view.capacity.horizons = p.fleet.horizons();
+        p.view.capacity.closings = p.fleet.closings();
         p.scheduler->on_capacity_changed(picture(p));
         touch(p);
     }
