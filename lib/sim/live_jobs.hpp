@@ -29,11 +29,13 @@ namespace ampacity::sim {
 
 /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
 struct alignas(32) live_job {
-    duration work{};        ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
-    duration ran{};         ///< run time of the runs that have ended
-    holds::key key = 0;     ///< its source and row
-    std::uint32_t run = 0;  ///< while it runs: the row of its run; of a free row: the next one
+    duration work{};         ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
+    duration ran{};          ///< run time of the runs that have ended
+    holds::key key = 0;      ///< its source and row
+    std::uint32_t run = 0;   ///< while it runs: the row of its run; of a free row: the next one
     std::uint16_t part = 0;  ///< its partition
+
+    [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(key >> holds::row_bits); }
 };
 static_assert(sizeof(live_job) == 32);
 
@@ -108,10 +110,10 @@ public:
         free_row_ = job;
     }
 
-    [[nodiscard]] job_record& record_of(holds::key key) noexcept {
+    [[nodiscard]] job_record& record_at(holds::key key) noexcept {
         return records_[key >> holds::row_bits][key & holds::row_mask];
     }
-    [[nodiscard]] job_record& record_of(std::size_t i) noexcept { return record_of(rows_[i].key); }
+    [[nodiscard]] job_record& record_of(std::size_t i) noexcept { return record_at(rows_[i].key); }
     [[nodiscard]] source_records all_records(std::size_t source) const {
         return {.jobs = records_.at(source).span(), .elastic = elastic_records_.at(source).span()};
     }

@@ -2,6 +2,7 @@
 #include "decision_meter.hpp"
 #include "feed.hpp"
 #include "holds.hpp"
+#include "live_jobs.hpp"
 #include "partition.hpp"
 
 #include <ampacity/core/decimal.hpp>
@@ -54,9 +55,9 @@ public:
         : feed_(std::move(p.sources)),
           changes_(p.fleet, std::move(p.outages), std::move(p.reservations)),
           until_(p.until ? start_of_time + *p.until : never),
-          enforce_estimate_(p.enforce_estimate),
           costs_table_(p.preemption),
           costs_(p.preemption.free() && changes_.outages().empty() ? nullptr : &costs_table_),
+          jobs_(feed_.num_sources(), costs_, p.enforce_estimate),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           observers_(std::move(p.observers)),
@@ -65,8 +66,8 @@ public:
           reserved_for_(std::move(p.reserved_for)),
           kernel_(*this) {
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), changes_.planned(p.drain_racks_at),
-                                                          std::move(p.policy), std::move(p.placer), costs_, elastic_,
-                                                          names_, sizeof(live_job)));
+                                                          std::move(p.policy), std::move(p.placer), costs_,
+                                                          jobs_.elastic(), names_, sizeof(live_job)));
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
@@ -77,9 +78,6 @@ public:
             row_of_model_.resize(feed_.num_sources());
             held_by_type_.resize(fleet().free().types()->size(), 0);
         }
-        AMPACITY_ASSERT(feed_.num_sources() <= 1U << 16U);
-        records_.resize(feed_.num_sources());
-        elastic_records_.resize(feed_.num_sources());
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
         if (changes_.any()) schedule_changes();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
@@ -129,27 +127,27 @@ public:
         const instant end = ended_ && until_ != never ? until_ : reached_;
         meter_.finish(end);
         advance(end);
-        for (std::size_t i = 0; i != live_jobs_.size(); ++i) {
+        for (std::size_t i = 0; i != jobs_.size(); ++i) {
             partition& p = part_of(i);
             if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
             if (p.jobs[i].state == policy::job_state::running) {
-                end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
+                jobs_.end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
                 count_type(run_of(p, i), end);
                 tell_stop(p, i, run_of(p, i), end, run_end::unfinished);
             }
             close(p, i, outcome::unfinished, unset);
         }
         std::vector<source_records> records;
-        for (std::size_t i = 0; i != records_.size(); ++i) records.push_back(all_records(i));
+        for (std::size_t i = 0; i != jobs_.num_sources(); ++i) records.push_back(jobs_.all_records(i));
         summary_ = summarise(records, fleet().installed_gpus());
-        if (!elastic_.empty()) summary_.resizes = resizes_;
+        if (!jobs_.elastic().empty()) summary_.resizes = resizes_;
         summary_.simulated = end - start_of_time;
         for (const auto& p : partitions_) {
             if (p->is_reserved()) count_reserved(*p);
         }
         summary_.reservations = changes_.results(end);
         if (holds_) summary_.held = holds_->size();
-        summary_.books = books_;
+        summary_.books = jobs_.books();
         for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
             const auto type = static_cast<fleet::gpu_type>(t);
             summary_.types.push_back({.name = fleet().free().types()->name(type),
@@ -161,15 +159,13 @@ public:
         return summary_;
     }
 
-    [[nodiscard]] source_records all_records(std::size_t source) const {
-        return {.jobs = records_.at(source).span(), .elastic = elastic_records_.at(source).span()};
-    }
+    [[nodiscard]] source_records all_records(std::size_t source) const { return jobs_.all_records(source); }
     [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
     [[nodiscard]] std::uint64_t live() const noexcept { return total(&partition::live); }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live() - total(&partition::running); }
 
     [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const {
-        const job_record& r = records_.at(source)[row];
+        const job_record& r = jobs_.all_records(source).jobs[row];
         const bool held = source < asked_.size() && row < asked_[source].size() && asked_[source][row] != unset;
         if (!held) return {.submit = r.submit, .eligible = r.state == outcome::rejected ? unset : r.submit};
         const instant asked = asked_[source][row];
@@ -189,19 +185,17 @@ private:
 
     private:
         [[nodiscard]] std::string_view text(job_id job, std::uint32_t name) const {
-            return name == 0 ? std::string_view{}
-                             : model_.feed_.source(model_.live_jobs_[index(job)].source()).text(name);
+            return name == 0 ? std::string_view{} : model_.feed_.source(model_.jobs_[index(job)].source()).text(name);
         }
         const model& model_;
     };
 
     feed feed_;
     capacity_changes changes_;
-    policy::elastic_table elastic_;  // by job_id
     instant until_;
-    bool enforce_estimate_;
     preemption_costs costs_table_;
     const preemption_costs* costs_;  // none: preemption is free
+    live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
     std::vector<observer*> observers_;
@@ -215,48 +209,16 @@ private:
     static constexpr std::uint16_t unknown_partition = 0xFFFF;
     std::vector<std::string> reserved_for_;  // by source
     kernel_type kernel_;
-    std::vector<pod_vector<job_record>> records_;              // by source, by row
-    std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
 
-    static constexpr unsigned row_bits = holds::row_bits;
-
-    /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
-    struct alignas(32) live_job {
-        duration work{};           ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
-        duration ran{};            ///< run time of the runs that have ended
-        std::uint64_t record = 0;  ///< source in the top 16 bits, row below
-        std::uint32_t run = 0;     ///< while it runs: its row in `runs_`; of a free row: the next one
-        std::uint16_t part = 0;    ///< its partition
-
-        [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(record >> row_bits); }
-        [[nodiscard]] std::uint64_t row() const noexcept { return record & ((std::uint64_t{1} << row_bits) - 1); }
-    };
-    static_assert(sizeof(live_job) == 32);
-
-    /// Run time of a live job that was not useful, where preemption has costs.
-    struct waste {
-        duration lost{}, checkpoint{}, restart{};
-    };
-    /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
-    struct elastic_books {
-        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;
-    };
     /// What observers are told of a run, or a stretch of one, that ends.
     struct stretch {
         fleet::allocation held{};
         instant since{};
         std::uint32_t gpus = 0;
     };
-
-    /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
-    struct alignas(64) running_job {
-        execution::run run{};
-        kernel::event_handle ends = kernel::no_event;
-    };
-    static_assert(sizeof(running_job) == 64);
 
     /// What a plug-in has done wrong is told with the time at which it did.
     kernel::run_status rounds(std::uint64_t events, instant limit) try {
@@ -273,10 +235,10 @@ private:
     [[nodiscard]] partition& main() noexcept { return *partitions_.front(); }
     [[nodiscard]] const partition& main() const noexcept { return *partitions_.front(); }
     [[nodiscard]] const fleet::fleet_state& fleet() const noexcept { return main().fleet; }
-    [[nodiscard]] partition& part_of(std::size_t i) noexcept { return *partitions_[live_jobs_[i].part]; }
+    [[nodiscard]] partition& part_of(std::size_t i) noexcept { return *partitions_[jobs_[i].part]; }
     /// \pre in the system
     [[nodiscard]] const policy::job_view& seen(job_id job) const {
-        return partitions_[live_jobs_[index(job)].part]->jobs[index(job)];
+        return partitions_[jobs_[index(job)].part]->jobs[index(job)];
     }
     [[nodiscard]] std::uint64_t total(std::uint64_t partition::* count) const noexcept {
         std::uint64_t n = 0;
@@ -299,7 +261,7 @@ private:
         if (r.kind == reservation_kind::advance)
             planned.closings.push_back({.start = r.what.end, .end = never, .nodes = all});
         auto p = std::make_unique<partition>(std::move(nodes), std::move(planned), std::move(r.policy),
-                                             std::move(r.placer), costs_, elastic_, names_, sizeof(live_job));
+                                             std::move(r.placer), costs_, jobs_.elastic(), names_, sizeof(live_job));
         p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
         p->rows = r.what.nodes;
         if (is_later) p->fleet.begin_closing();
@@ -390,9 +352,9 @@ private:
         p.view.now = kernel_.now();
         p.view.capacity.up_gpus = p.fleet.up_gpus();
         p.view.jobs = p.jobs.span();
-        p.view.elastic_jobs = elastic_.span();
-        p.view.oracle = policy::oracle_view{reinterpret_cast<const duration*>(live_jobs_.data()), sizeof(live_job)};
-        p.view.more_rows = reinterpret_cast<const char*>(live_jobs_.data());
+        p.view.elastic_jobs = jobs_.elastic().span();
+        p.view.oracle = policy::oracle_view{reinterpret_cast<const duration*>(jobs_.data()), sizeof(live_job)};
+        p.view.more_rows = reinterpret_cast<const char*>(jobs_.data());
         return p.view;
     }
 
@@ -430,12 +392,12 @@ private:
         switch (holds_->submit(r, key, kernel_.now(), ended)) {
             case holds::answer::enters: submit(r, r.source); break;
             case holds::answer::waits:
-                record(r, r.source);
+                jobs_.record(r, r.source);
                 asked_of(key) = never;
                 tell_held();
                 break;
             case holds::answer::refused:
-                record(r, r.source);
+                jobs_.record(r, r.source);
                 refuse(r, holds_->because());
                 leave(key, outcome::rejected);
                 break;
@@ -468,8 +430,8 @@ private:
 
     /// A job that never enters the queue, as another did not finish.
     void refuse(const workload::job_request& r, holds::key because) {
-        const job_record& other = record_of_key(because);
-        record_of_key(holds::key_of(r.source, r.row)).state = outcome::rejected;
+        const job_record& other = jobs_.record_at(because);
+        jobs_.record_at(holds::key_of(r.source, r.row)).state = outcome::rejected;
         const std::string why = observers_.empty() ? std::string{}
                                                    : "waits for job " + name_of(because) + " to finish, which was " +
                                                          (other.state == outcome::killed ? "killed" : "rejected");
@@ -478,7 +440,7 @@ private:
 
     /// How and when a job has ended, if it has.
     [[nodiscard]] std::optional<ending> ending_of(holds::key key) const {
-        const auto rows = records_[key >> holds::row_bits].span();
+        const auto rows = jobs_.all_records(key >> holds::row_bits).jobs;
         const std::uint64_t row = key & holds::row_mask;
         if (row >= rows.size() || rows[row].submit == unset || rows[row].state == outcome::unfinished)
             return std::nullopt;
@@ -487,11 +449,8 @@ private:
         return ending{outcome::rejected, at != refused_.end() ? at->second : rows[row].submit};
     }
 
-    [[nodiscard]] job_record& record_of_key(holds::key key) {
-        return records_[key >> holds::row_bits][key & holds::row_mask];
-    }
     [[nodiscard]] std::string name_of(holds::key key) {
-        const job_record& r = record_of_key(key);
+        const job_record& r = jobs_.record_at(key);
         return r.name_is_text ? std::string{feed_.source(key >> holds::row_bits).text(r.name)} : std::to_string(r.name);
     }
     [[nodiscard]] instant& asked_of(holds::key key) {
@@ -554,7 +513,7 @@ private:
     }
     /// Also of a job that has not been submitted yet.
     [[nodiscard]] std::string name_of_row(std::uint16_t source, std::uint64_t row) {
-        const auto rows = records_[source].span();
+        const auto rows = jobs_.all_records(source).jobs;
         if (row >= rows.size() || rows[row].submit == unset) return "of row " + std::to_string(row);
         return name_of(holds::key_of(source, row));
     }
@@ -608,7 +567,7 @@ private:
         const reserved_for_jobs& of = *p.reserved;
         const instant now = kernel_.now();
         if (p.is_over || now >= of.end) return "its reservation " + of.name + " is over";
-        if (p.into_closings || r.gpus_min != r.gpus_max) return {};
+        if (of.kind != reservation_kind::advance || p.into_closings || r.gpus_min != r.gpus_max) return {};
         const duration work = time_for(planned_work(r), r.accelerator.speed);
         const duration length = costs_ == nullptr ? work : costs_->of(false).length(work);
         if (add_saturating(std::max(now, of.start), length) <= of.end) return {};
@@ -619,28 +578,11 @@ private:
         return r.estimate == workload::no_estimate ? r.work : std::max(r.estimate, r.work);
     }
 
-    /// The job's record, from now on.
-    job_record& record(const workload::job_request& r, std::size_t source) {
-        AMPACITY_ASSERT(r.row >> row_bits == 0);
-        auto& records = records_[source];
-        records.grow_to(r.row + 1, {});
-        return records[r.row] = {.name = r.name,
-                                 .submit = r.submit,
-                                 .gpus = r.gpus,
-                                 .state = outcome::unfinished,
-                                 .name_is_text = r.name_is_text};
-    }
-
     void submit(const workload::job_request& r, std::size_t source) {
         check(r);
-        const bool is_elastic = r.gpus_min != r.gpus_max;
-        job_record& kept = record(r, source);
+        AMPACITY_ASSERT(r.row <= holds::row_mask);
+        job_record& kept = jobs_.record(r, source);
         const fleet::demand wanted = demand_of(r, source);
-        if (is_elastic) {
-            kept.elastic = true;
-            elastic_records_[source].grow_to(r.row + 1, {});
-            elastic_records_[source][r.row].work = r.work;
-        }
         const std::uint64_t order = arrived_++;
         partition& p = partition_of(r, source);
         if (p.is_reserved()) ++changes_.result(p.reserved->number).jobs->submitted;
@@ -653,36 +595,20 @@ private:
             if (holds_) leave(holds::key_of(source, r.row), outcome::rejected);
             return;
         }
-        const job_id job = new_row(p);
-        const std::size_t i = index(job);
-        const bool estimated = r.estimate != workload::no_estimate;
-        p.jobs[i] = {.estimate = planned_work(r),
-                     .speed = fleet().free().is_mixed() ? 1.0 : r.accelerator.speed,
-                     .demand = wanted,
-                     .attempt = p.jobs[i].attempt,  // goes on counting, so that no stale event can match
-                     .state = policy::job_state::queued,
-                     .order = order,
-                     .submit = r.submit,
-                     .priority = r.priority,
-                     .user = r.user,
-                     .group = r.group};
-        live_jobs_[i] = {.work = r.work,
-                         .record = holds::key_of(source, r.row),
-                         .part = static_cast<std::uint16_t>(p.is_reserved() ? number_of(p) : 0)};
-        if (costs_ != nullptr) {
-            waste_.grow_to(i + 1, {});
-            waste_[i] = {};
-        }
-        if (is_elastic) {
-            elastic_.grow_to(i + 1, {});
-            elastic_books_.grow_to(i + 1, {});
-            elastic_books_[i] = {};
-        }
-        if (i < elastic_.size()) elastic_[i] = terms_of(r);
-        if (enforce_estimate_) {
-            allowance_.grow_to(i + 1, {});
-            allowance_[i] = estimated ? r.estimate : duration::max();
-        }
+        const auto part = static_cast<std::uint16_t>(p.is_reserved() ? number_of(p) : 0);
+        const job_id job = jobs_.enter(r, holds::key_of(source, r.row), part);
+        p.jobs.grow_to(index(job) + 1, {});
+        policy::job_view& seen = p.jobs[index(job)];
+        seen = {.estimate = planned_work(r),
+                .speed = fleet().free().is_mixed() ? 1.0 : r.accelerator.speed,
+                .demand = wanted,
+                .attempt = seen.attempt,  // goes on counting, so that no stale event can match
+                .state = policy::job_state::queued,
+                .order = order,
+                .submit = r.submit,
+                .priority = r.priority,
+                .user = r.user,
+                .group = r.group};
         ++p.live;
         tell_submit(p, r, source, job, wanted);
         p.scheduler->on_submit(picture(p), job);
@@ -724,43 +650,12 @@ private:
                    "give each job one number of GPUs, or the fleet one type and no speeds");
     }
 
-    static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
-        if (r.gpus_min == r.gpus_max) return {};
-        return {.gpus_min = r.gpus_min,
-                .gpus = r.gpus,
-                .gpus_max = r.gpus_max,
-                .serial_fraction = r.serial_fraction,
-                .speed = r.accelerator.speed};
-    }
-
-    [[nodiscard]] bool is_elastic(std::size_t i) const noexcept {
-        return i < elastic_.size() && elastic_[i].gpus_max != 0;
-    }
-
-    job_id new_row(partition& p) {
-        job_id job = free_row_;
-        if (job != none<job_id>) {
-            free_row_ = job_id{live_jobs_[index(job)].run};
-        } else {
-            job = job_id{static_cast<std::uint32_t>(live_jobs_.size())};
-            live_jobs_.push_back({});
-        }
-        p.jobs.grow_to(index(job) + 1, {});
-        return job;
-    }
-
-    /// The row may be used by another job.
-    void free(job_id job) noexcept {
-        live_jobs_[index(job)].run = static_cast<std::uint32_t>(free_row_);
-        free_row_ = job;
-    }
-
     void end(job_id job, std::uint32_t attempt) {
         const std::size_t i = index(job);
         partition& p = part_of(i);
         policy::job_view& j = p.jobs[i];
         AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
-        const bool killed = runs_[live_jobs_[i].run].run.ends_killed();
+        const bool killed = jobs_.run_of(i).ends_killed();
         finish(p, job, killed ? outcome::killed : outcome::finished);
         p.scheduler->on_finish(picture(p), job);
         p.allocations.release(j.held);
@@ -774,7 +669,7 @@ private:
         const std::size_t i = index(job);
         const policy::job_view& j = p.jobs[i];
         const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
-        end_run(i, kernel_.now(), j.demand.gpus, ends);
+        jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, j.held);
         --p.running;
@@ -788,8 +683,8 @@ private:
         policy::job_view& j = p.jobs[index(job)];
         j.held = {};
         j.state = policy::job_state::absent;
-        const holds::key key = live_jobs_[index(job)].record;
-        free(job);
+        const holds::key key = jobs_[index(job)].key;
+        jobs_.leave(job);
         --p.live;
         if (how == outcome::rejected) refused_.emplace(key, kernel_.now());
         if (holds_) leave(key, how);
@@ -892,7 +787,7 @@ private:
             const std::size_t i = index(job);
             const bool runs = p->jobs[i].state == policy::job_state::running;
             if (runs) {
-                kernel_.cancel(runs_[live_jobs_[i].run].ends);
+                kernel_.cancel(jobs_.end_event(i));
                 finish(*p, job, outcome::killed);
                 p->allocations.release(p->jobs[i].held);
             } else {
@@ -935,13 +830,13 @@ private:
         policy::job_view& j = p.jobs[i];
         const instant now = kernel_.now();
         p.scheduler->on_fail(picture(p), job);
-        const duration kept = end_run(i, now, j.demand.gpus, how);
+        const duration kept = jobs_.end_run(i, now, j.demand.gpus, how);
         tell_stop(p, i, run_of(p, i), now, how);
-        job_record& r = record_of(i);
-        if (r.first_start == unset) r.first_start = j.run_start;
+        job_record& r = jobs_.record_of(i);
+        jobs_.started_at(i, j.run_start);
         ++(how == run_end::failed ? r.restarts : r.preemptions);
         --p.running;
-        kernel_.cancel(runs_[live_jobs_[i].run].ends);
+        kernel_.cancel(jobs_.end_event(i));
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, j.held);
         p.allocations.release(j.held);
@@ -950,8 +845,8 @@ private:
         j.progress += work_in(kept, j.speed);
         j.was_preempted = true;
         j.has_failed = how == run_end::failed;
-        if (is_elastic(i)) {
-            policy::elastic_job& e = elastic_[i];
+        if (jobs_.is_elastic(i)) {
+            policy::elastic_job& e = jobs_.elastic()[i];
             j.demand.gpus = e.gpus;
             j.speed = e.speed;
             e.resized = false;
@@ -963,54 +858,9 @@ private:
         if (!p.is_reserved()) changes_.release(p.allocations.shares(held));
     }
 
-    [[nodiscard]] job_record& record_of(std::size_t i) noexcept {
-        return records_[live_jobs_[i].source()][live_jobs_[i].row()];
-    }
-
-    [[nodiscard]] elastic_record& elastic_record_of(std::size_t i) noexcept {
-        return elastic_records_[live_jobs_[i].source()][live_jobs_[i].row()];
-    }
-
-    /// Completes the job's record and books its time. A killed job has no result, nor has a rejected one that ran
-    /// before: its time is lost.
     void close(const partition& p, std::size_t i, outcome how, instant finish) {
-        const duration ran = live_jobs_[i].ran;
-        job_record& r = record_of(i);
-        r.state = how;
-        r.finish = finish;
-        // The record learns of the first start when that run ends, so that starting touches fewer rows.
-        if (r.first_start == unset && p.jobs[i].state == policy::job_state::running)
-            r.first_start = p.jobs[i].run_start;
-        elastic_books used;
-        if (is_elastic(i))
-            used = elastic_books_[i];
-        else
-            used.held = gpu_time{ticks(ran)} * r.gpus;
-        if (how == outcome::killed || how == outcome::rejected) {
-            r.lost += ran;
-            used = {.held = used.held, .lost = used.held};
-        } else if (costs_ == nullptr) {
-            r.useful += ran;
-        } else {
-            const waste& w = waste_[i];
-            r.lost += w.lost;
-            r.useful = ran - w.lost - w.checkpoint - w.restart;
-            if (!is_elastic(i)) {
-                used.lost = gpu_time{ticks(w.lost)} * r.gpus;
-                used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
-                used.restart = gpu_time{ticks(w.restart)} * r.gpus;
-            }
-        }
-        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart;
-        books_[account::useful] += useful;
-        books_[account::lost] += used.lost;
-        books_[account::checkpoint] += used.checkpoint;
-        books_[account::restart] += used.restart;
-        if (is_elastic(i)) {
-            elastic_record& e = elastic_record_of(i);
-            e.useful = useful;
-            e.lost += used.lost;
-        }
+        if (p.jobs[i].state == policy::job_state::running) jobs_.started_at(i, p.jobs[i].run_start);
+        jobs_.close(i, how, finish);
         if (how == outcome::finished) ++finished_;
         count_end(p, how);
     }
@@ -1020,66 +870,6 @@ private:
         n.finished += how == outcome::finished ? 1U : 0U;
         n.killed += how == outcome::killed ? 1U : 0U;
         n.rejected += how == outcome::rejected ? 1U : 0U;
-    }
-
-    /// A run begins: from here on its row knows the remaining work and the run time.
-    running_job& begin_run(const partition& p, std::size_t i, instant now) {
-        live_job& l = live_jobs_[i];
-        if (free_runs_.empty()) {
-            l.run = static_cast<std::uint32_t>(runs_.size());
-            runs_.push_back({});
-            if (free_runs_.capacity() < runs_.size()) free_runs_.reserve(2 * runs_.size());
-        } else {
-            l.run = free_runs_.back();
-            free_runs_.pop_back();
-        }
-        execution::run& run = runs_[l.run].run;
-        const policy::job_view& j = p.jobs[i];
-        run = {.remaining = l.work - j.progress, .ran = l.ran, .speed = j.speed};
-        if (costs_ != nullptr) run.costs = &j.costs(*costs_);
-        // Until the job leaves, its record counts as lost what a policy threw away.
-        if (enforce_estimate_ && allowance_[i] != duration::max())
-            run.allowance = allowance_[i] - l.ran - record_of(i).lost;
-        run.start(now);
-        return runs_[l.run];
-    }
-
-    /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
-    /// `until` is not booked here. Returns what is kept of its time.
-    duration end_run(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
-        const duration kept = end_stretch(i, until, gpus, how);
-        free_runs_.push_back(live_jobs_[i].run);
-        return kept;
-    }
-
-    /// Books the time since the run began or was resized last, and returns what of it is kept if it ends so.
-    duration end_stretch(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
-        live_job& l = live_jobs_[i];
-        execution::run& run = runs_[l.run].run;
-        duration kept = until - run.since;
-        if (costs_ != nullptr || is_elastic(i)) {
-            const run_time t = run.spent(until);
-            // A failure leaves no time to write a checkpoint.
-            const bool all = how == run_end::failed && run.costs->interval == duration::max();
-            kept = all ? duration::zero() : t.kept;
-            const duration lost = waits_again(how) ? t.worked - kept : duration::zero();
-            if (costs_ != nullptr) {
-                waste& w = waste_[i];
-                w.lost += lost;
-                w.checkpoint += t.checkpoint;
-                w.restart += t.restart;
-            }
-            if (is_elastic(i)) {
-                elastic_books& b = elastic_books_[i];
-                b.held += gpu_time{ticks(until - run.since)} * gpus;
-                b.lost += gpu_time{ticks(lost)} * gpus;
-                b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
-                b.restart += gpu_time{ticks(t.restart)} * gpus;
-            }
-        }
-        run.advance(until);
-        l.ran = run.ran;
-        return kept;
     }
 
     /// On a mixed fleet: the run held GPUs of one type until `to`.
@@ -1096,9 +886,9 @@ private:
 
     /// A run of a live job begins or ends.
     [[nodiscard]] job_event told(const partition& p, std::size_t i, const stretch& run, instant at) {
-        const job_record& r = record_of(i);
+        const job_record& r = jobs_.record_of(i);
         job_event e{.at = at,
-                    .source = live_jobs_[i].source(),
+                    .source = jobs_[i].source(),
                     .name = r.name,
                     .name_is_text = r.name_is_text,
                     .attempt = r.preemptions + r.restarts + 1,
@@ -1169,10 +959,10 @@ private:
 
     void start(partition& p, job_id job, instant now) {
         const std::size_t i = index(job);
-        running_job& l = begin_run(p, i, now);
+        jobs_.begin_run(i, p.jobs[i], now);
         ++p.running;
-        __builtin_prefetch(&record_of(i), 1);
-        l.ends = schedule_end(p, i);
+        __builtin_prefetch(&jobs_.record_of(i), 1);
+        schedule_end(p, i);
         if (!observers_.empty()) {
             job_event e = told(p, i, run_of(p, i), now);
             e.since = {};
@@ -1183,18 +973,14 @@ private:
 
     void preempt(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
-        end_run(i, now - a.lost, a.gpus, run_end::preempted);
+        jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
         count_type(run_before(a), now);
         tell_stop(p, i, run_before(a), now, run_end::preempted);
-        job_record& r = record_of(i);
-        const gpu_time lost = gpu_time{ticks(a.lost)} * a.gpus;
-        r.lost += a.lost;
-        books_[account::lost] += lost;
-        if (is_elastic(i)) elastic_record_of(i).lost += lost;
-        if (r.first_start == unset) r.first_start = a.run_start;
-        ++r.preemptions;
+        jobs_.lose(i, a.lost, a.gpus);
+        jobs_.started_at(i, a.run_start);
+        ++jobs_.record_of(i).preemptions;
         --p.running;
-        kernel_.cancel(runs_[live_jobs_[i].run].ends);
+        kernel_.cancel(jobs_.end_event(i));
         tell_release(p, a.before);
         p.allocations.release(a.before);
         p.scheduler->on_preempt(picture(p), a.job);
@@ -1202,12 +988,10 @@ private:
 
     void resize(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
-        running_job& r = runs_[live_jobs_[i].run];
-        end_stretch(i, now, a.gpus, run_end::unfinished);
-        r.run.go_on(p.jobs[i].speed, costs_ == nullptr ? nullptr : costs_after_resize(i));
-        kernel_.cancel(r.ends);
-        r.ends = schedule_end(p, i);
-        if (record_of(i).first_start == unset) record_of(i).first_start = a.run_start;
+        jobs_.resize_run(i, p.jobs[i], now, a.gpus);
+        kernel_.cancel(jobs_.end_event(i));
+        schedule_end(p, i);
+        jobs_.started_at(i, a.run_start);
         ++resizes_;
         if (!observers_.empty()) {
             const job_event before = told(p, i, run_before(a), now);
@@ -1219,18 +1003,10 @@ private:
         p.scheduler->on_resize(picture(p), a.job);
     }
 
-    /// They stay where they are for as long as the run lasts.
-    const run_costs* costs_after_resize(std::size_t i) {
-        const std::uint32_t row = live_jobs_[i].run;
-        if (resized_costs_.size() <= row) resized_costs_.resize(row + 1);
-        resized_costs_[row] = costs_->after_resize(elastic_[i].reload, elastic_[i].restart);
-        return &resized_costs_[row];
-    }
-
-    kernel::event_handle schedule_end(const partition& p, std::size_t i) {
-        return kernel_.schedule(
-            runs_[live_jobs_[i].run].run.end(), completions,
-            {.kind = job_ends, .entity = static_cast<std::uint32_t>(i), .attempt = p.jobs[i].attempt});
+    void schedule_end(const partition& p, std::size_t i) {
+        jobs_.end_event(i) =
+            kernel_.schedule(jobs_.run_of(i).end(), completions,
+                             {.kind = job_ends, .entity = static_cast<std::uint32_t>(i), .attempt = p.jobs[i].attempt});
     }
 
     void reject(partition& p, job_id job) {
@@ -1279,15 +1055,7 @@ private:
         }
     }
 
-    pod_vector<live_job, pages::huge> live_jobs_;  // by job_id
-    pod_vector<duration> allowance_;      // by job_id: run time before it is killed; only where estimates are enforced
-    pod_vector<waste> waste_;             // by job_id: only where preemption has costs
     std::vector<gpu_time> held_by_type_;  // on a mixed fleet: GPU-time of runs that have ended
-    pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
-    std::deque<run_costs> resized_costs_;      // by row of runs_: of runs that were resized, where that has costs
-    pod_vector<running_job> runs_;
-    std::vector<std::uint32_t> free_runs_;  // rows of runs_
-    job_id free_row_ = none<job_id>;        // the first of a chain
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
@@ -1299,7 +1067,6 @@ private:
     instant alarm_at_ = never;
     bool changed_ = false;
     bool closed_ = false;
-    ledger books_;
     summary summary_;
 };
 
@@ -1328,7 +1095,7 @@ std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_
 const summary& simulation::results() { return model_->results(); }
 bool simulation::has_links() const noexcept { return model_->holds_ != nullptr; }
 job_times simulation::times(std::size_t source, std::uint64_t row) const { return model_->times(source, row); }
-std::span<const job_record> simulation::records(std::size_t source) const { return model_->records_.at(source).span(); }
+std::span<const job_record> simulation::records(std::size_t source) const { return model_->all_records(source).jobs; }
 source_records simulation::all_records(std::size_t source) const { return model_->all_records(source); }
 
 }  // namespace ampacity::sim

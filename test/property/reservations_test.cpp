@@ -271,7 +271,7 @@ TEST_CASE("jobs of reservations run as on a fleet of their own, and all others a
         if (d.name != "explain" && d.name != "round") policies.emplace_back(d.name);
     }
     const std::string policy = GENERATE_COPY(from_range(policies));
-    for (std::uint64_t seed = 0; seed != test::random_cases(40); ++seed) {
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
         for (const auto kind : naive::all_flavours) {
             naive::fleet where = naive::random_nodes_or_racks_that_leave(seed, kind);
             terms how{.policy = policy, .placer = where.placer, .enforce_estimate = seed % 3 == 0};
