@@ -214,6 +214,8 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::lease:
             return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
                                planned("all are offered again at"));
+        case policy::obstacle::closed:
+            return fmt::format("nodes that it needs are out of service{}", planned("some come back at"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
         case policy::obstacle::closing:
             return fmt::format("fits, {} free, but would run into a reservation{}", free_text(w),

@@ -4,6 +4,7 @@
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/wrappers.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 
@@ -147,6 +148,44 @@ policy::policy_options make_options(const scheduler& s) {
     return options;
 }
 
+/// The policy that decides in the end, whatever wraps it.
+const std::string& innermost(const scheduler& s) {
+    const std::string& name = s.policy == "explain" ? s.explain.policy : s.policy;
+    return name == "round" ? s.round.policy : name;
+}
+
+const free_options* given(const std::optional<free_options>& options) { return options ? &*options : nullptr; }
+
+/// Policies and placers as the scenario names them: of this library, or of plug-ins.
+class scheduler_parts {
+public:
+    scheduler_parts(const scenario& s, const more_parts* more) : s_(s), more_(more) {}
+
+    [[nodiscard]] std::unique_ptr<policy::policy> make_policy() const { return make_policy(s_.scheduler.policy); }
+    [[nodiscard]] std::unique_ptr<policy::placer> make_placer() const {
+        const scheduler& of = s_.scheduler;
+        if (auto built_in = policy::make_placer(of.placer, options_)) return built_in;
+        return more_->make_placer({.name = of.placer,
+                                   .options = given(of.placer_options),
+                                   .key = "scheduler.placer_options",
+                                   .seed = s_.seed});
+    }
+
+private:
+    [[nodiscard]] std::unique_ptr<policy::policy> make_policy(std::string_view name) const {
+        const scheduler& of = s_.scheduler;
+        if (name == "explain") return make_policy(of.explain.policy);
+        if (name == "round") return policy::make_round(make_policy(of.round.policy), of.round.every);
+        if (auto built_in = policy::make_policy(name, options_)) return built_in;
+        return more_->make_policy(
+            {.name = name, .options = given(of.policy_options), .key = "scheduler.policy_options", .seed = s_.seed});
+    }
+
+    const scenario& s_;
+    const more_parts* more_;
+    policy::policy_options options_ = make_options(s_.scheduler);
+};
+
 }  // namespace
 
 void validate(const scenario& s, const locator& locate, const more_parts* more) {
@@ -154,8 +193,8 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
     const descriptions placers = more ? more->placers() : descriptions{};
     validate(s, names_of(policy::policies(), policies), names_of(policy::placers(), placers), locate);
     const reporter report{locate};
-    if (s.scheduler.policy_options && !has(policies, s.scheduler.policy))
-        report.fail("scheduler.policy_options", "is for policies of plug-ins", s.scheduler.policy,
+    if (s.scheduler.policy_options && !has(policies, innermost(s.scheduler)))
+        report.fail("scheduler.policy_options", "is for policies of plug-ins", innermost(s.scheduler),
                     "remove it; the options of a built-in policy stand under its own name");
     if (s.scheduler.placer_options && !has(placers, s.scheduler.placer))
         report.fail("scheduler.placer_options", "is for placers of plug-ins", s.scheduler.placer, "remove it");
@@ -185,29 +224,13 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .observers = {},
                      .speeds = std::move(made.speeds)};
     add_changes(s, parts, locate);
-    const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
-    const auto make_policy = [&] {
-        auto built_in = policy::make_policy(s.scheduler.policy, make_options(s.scheduler));
-        return built_in ? std::move(built_in)
-                        : more->make_policy({.name = s.scheduler.policy,
-                                             .options = options(s.scheduler.policy_options),
-                                             .key = "scheduler.policy_options",
-                                             .seed = s.seed});
-    };
-    const auto make_placer = [&] {
-        auto built_in = policy::make_placer(s.scheduler.placer, make_options(s.scheduler));
-        return built_in ? std::move(built_in)
-                        : more->make_placer({.name = s.scheduler.placer,
-                                             .options = options(s.scheduler.placer_options),
-                                             .key = "scheduler.placer_options",
-                                             .seed = s.seed});
-    };
-    parts.policy = make_policy();
-    parts.placer = make_placer();
+    const scheduler_parts scheduling{s, more};
+    parts.policy = scheduling.make_policy();
+    parts.placer = scheduling.make_placer();
     for (sim::reservation& r : parts.reservations) {
         if (r.kind == sim::reservation_kind::maintenance) continue;
-        r.policy = make_policy();
-        r.placer = make_placer();
+        r.policy = scheduling.make_policy();
+        r.placer = scheduling.make_placer();
     }
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
@@ -219,7 +242,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         }
         if (entry.plugin) {
             parts.sources.push_back(more->make_source({.name = entry.plugin->name,
-                                                       .options = options(entry.plugin->options),
+                                                       .options = given(entry.plugin->options),
                                                        .key = "workload." + std::to_string(i) + ".plugin.options",
                                                        .seed = s.seed,
                                                        .entry = number}));

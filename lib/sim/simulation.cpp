@@ -1,7 +1,8 @@
+#include "announcer.hpp"
 #include "capacity_changes.hpp"
 #include "decision_meter.hpp"
 #include "feed.hpp"
-#include "holds.hpp"
+#include "held_jobs.hpp"
 #include "live_jobs.hpp"
 #include "partition.hpp"
 
@@ -15,7 +16,6 @@
 #include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -60,7 +60,8 @@ public:
           jobs_(feed_.num_sources(), costs_, p.enforce_estimate),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
-          observers_(std::move(p.observers)),
+          tell_(std::move(p.observers), jobs_),
+          held_(feed_, jobs_, tell_),
           speeds_(std::move(p.speeds)),
           names_(*this),
           reserved_for_(std::move(p.reserved_for)),
@@ -132,8 +133,8 @@ public:
             if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
             if (p.jobs[i].state == policy::job_state::running) {
                 jobs_.end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
-                count_type(run_of(p, i), end);
-                tell_stop(p, i, run_of(p, i), end, run_end::unfinished);
+                count_type(stretch_of(p.jobs[i]), end);
+                tell_.stop(p, i, stretch_of(p.jobs[i]), end, run_end::unfinished);
             }
             close(p, i, outcome::unfinished, unset);
         }
@@ -146,7 +147,7 @@ public:
             if (p->is_reserved()) count_reserved(*p);
         }
         summary_.reservations = changes_.results(end);
-        if (holds_) summary_.held = holds_->size();
+        if (held_.any()) summary_.held = held_.size();
         summary_.books = jobs_.books();
         for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
             const auto type = static_cast<fleet::gpu_type>(t);
@@ -164,14 +165,8 @@ public:
     [[nodiscard]] std::uint64_t live() const noexcept { return total(&partition::live); }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live() - total(&partition::running); }
 
-    [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const {
-        const job_record& r = jobs_.all_records(source).jobs[row];
-        const bool held = source < asked_.size() && row < asked_[source].size() && asked_[source][row] != unset;
-        if (!held) return {.submit = r.submit, .eligible = r.state == outcome::rejected ? unset : r.submit};
-        const instant asked = asked_[source][row];
-        return asked == never ? job_times{.submit = r.submit, .eligible = unset}
-                              : job_times{.submit = asked, .eligible = r.submit};
-    }
+    [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const { return held_.times(source, row); }
+    [[nodiscard]] bool has_links() const noexcept { return held_.any(); }
 
 private:
     friend class simulation;
@@ -198,7 +193,8 @@ private:
     live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
-    std::vector<observer*> observers_;
+    announcer tell_;
+    held_jobs held_;
     std::vector<source_speeds> speeds_;                    // by source
     std::vector<std::vector<std::uint8_t>> row_of_model_;  // by source, by text index; `no_row` until it is asked for
     static constexpr std::uint8_t no_row = 0xFF;
@@ -212,13 +208,6 @@ private:
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
-
-    /// What observers are told of a run, or a stretch of one, that ends.
-    struct stretch {
-        fleet::allocation held{};
-        instant since{};
-        std::uint32_t gpus = 0;
-    };
 
     /// What a plug-in has done wrong is told with the time at which it did.
     kernel::run_status rounds(std::uint64_t events, instant limit) try {
@@ -363,13 +352,13 @@ private:
         const instant now = kernel_.now();
         bool any = false;
         while (!feed_.empty() && feed_.front().submit == now) {
-            if (holds_) enter_held(holds::key_of(feed_.which(), feed_.front().row));
+            if (held_.any()) enter_held(holds::key_of(feed_.which(), feed_.front().row));
             ask(feed_.front());
             feed_.pop();
             any = true;
         }
         if (any && !feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
-        if (holds_) {
+        if (held_.any()) {
             enter_held(~holds::key{0});
             set_alarm();
         }
@@ -384,138 +373,34 @@ private:
 
     /// The same, of a job that may have to wait for others before it enters the queue.
     [[gnu::noinline]] void ask_linked(workload::job_request r) {
-        if (!holds_) holds_ = std::make_unique<holds>();
         r.source = static_cast<std::uint16_t>(feed_.which());
-        const auto key = holds::key_of(r.source, r.row);
-        if (never_fits(partition_of(r, r.source), r, r.source)) return submit(r, r.source);
-        const auto ended = [this](holds::key k) { return ending_of(k); };
-        switch (holds_->submit(r, key, kernel_.now(), ended)) {
-            case holds::answer::enters: submit(r, r.source); break;
-            case holds::answer::waits:
-                jobs_.record(r, r.source);
-                asked_of(key) = never;
-                tell_held();
-                break;
-            case holds::answer::refused:
-                jobs_.record(r, r.source);
-                refuse(r, holds_->because());
-                leave(key, outcome::rejected);
-                break;
-        }
+        held_.begin();
+        const bool never_runs = never_fits(partition_of(r, r.source), r, r.source);
+        if (never_runs || held_.submit(r, here())) return submit(r, r.source);
+        set_alarm();
     }
 
     /// Held jobs that enter now and stand before `before` in file order.
     void enter_held(holds::key before) {
-        while (auto job = holds_->next_entering(kernel_.now(), kernel_.rounds_processed(), before)) {
-            asked_of(job->self) = job->request.submit;
-            job->request.submit = kernel_.now();
-            submit(job->request, job->request.source);
-        }
-        tell_held();
+        while (const auto job = held_.next_entering(here(), before)) submit(*job, job->source);
+        held_.tell(kernel_.now());
     }
 
     /// A job has ended: others may have waited for it.
     void leave(holds::key key, outcome how) {
-        const ending now{how, kernel_.now()};
-        if (how == outcome::rejected) refused_.emplace(key, now.at);
-        holds_->left(key, now, kernel_.rounds_processed());
-        while (const auto job = holds_->next_refused()) {
-            refuse(job->request, job->because);
-            refused_.emplace(job->self, now.at);
-            holds_->left(job->self, {outcome::rejected, now.at}, kernel_.rounds_processed());
-        }
-        tell_held();
-        set_alarm();
+        held_.left(key, how, here());
+        if (held_.any()) set_alarm();
     }
 
-    /// A job that never enters the queue, as another did not finish.
-    void refuse(const workload::job_request& r, holds::key because) {
-        const job_record& other = jobs_.record_at(because);
-        jobs_.record_at(holds::key_of(r.source, r.row)).state = outcome::rejected;
-        const std::string why = observers_.empty() ? std::string{}
-                                                   : "waits for job " + name_of(because) + " to finish, which was " +
-                                                         (other.state == outcome::killed ? "killed" : "rejected");
-        tell_submit(main(), r, r.source, none<job_id>, demand_of(r, r.source), why);
-    }
-
-    /// How and when a job has ended, if it has.
-    [[nodiscard]] std::optional<ending> ending_of(holds::key key) const {
-        const auto rows = jobs_.all_records(key >> holds::row_bits).jobs;
-        const std::uint64_t row = key & holds::row_mask;
-        if (row >= rows.size() || rows[row].submit == unset || rows[row].state == outcome::unfinished)
-            return std::nullopt;
-        if (rows[row].state != outcome::rejected) return ending{rows[row].state, rows[row].finish};
-        const auto at = refused_.find(key);
-        return ending{outcome::rejected, at != refused_.end() ? at->second : rows[row].submit};
-    }
-
-    [[nodiscard]] std::string name_of(holds::key key) {
-        const job_record& r = jobs_.record_at(key);
-        return r.name_is_text ? std::string{feed_.source(key >> holds::row_bits).text(r.name)} : std::to_string(r.name);
-    }
-    [[nodiscard]] instant& asked_of(holds::key key) {
-        const std::size_t source = key >> holds::row_bits;
-        if (asked_.size() <= source) asked_.resize(feed_.num_sources());
-        asked_[source].grow_to((key & holds::row_mask) + 1, unset);
-        return asked_[source][key & holds::row_mask];
-    }
+    [[nodiscard]] round_at here() const noexcept { return {kernel_.now(), kernel_.rounds_processed()}; }
 
     /// The next held job to enter is looked at when it is due.
     void set_alarm() {
-        const instant next = holds_->next(kernel_.now());
+        const instant next = held_.next(kernel_.now());
         if (next == never || (alarm_ != kernel::no_event && alarm_at_ == next)) return;
         kernel_.cancel(alarm_);
         alarm_at_ = next;
         alarm_ = kernel_.schedule(next, arrivals, {.kind = held_enter});
-    }
-
-    /// What held jobs wait for, where that has changed.
-    void tell_held() {
-        if (!observers_.empty()) {
-            for (const std::uint32_t at : holds_->changed()) {
-                if (!holds_->holds_at(at)) continue;
-                const std::string reason = text_of(holds_->why_held(at, kernel_.now()));
-                const workload::job_request& r = holds_->request(at);
-                const job_event e{.at = kernel_.now(),
-                                  .source = r.source,
-                                  .name = r.name,
-                                  .name_is_text = r.name_is_text,
-                                  .where = {},
-                                  .gpus = r.gpus,
-                                  .user = r.user,
-                                  .reason = reason};
-                for (observer* o : observers_) o->on_hold(e);
-            }
-        }
-        holds_->forget_changes();
-    }
-
-    [[nodiscard]] std::string text_of(const holds::why& w) {
-        using kind = holds::why::kind;
-        if (w.what == kind::think) return "think time until " + format_ns_as_seconds(ticks(w.until)) + " s";
-        if (w.what == kind::array) {
-            return "as many tasks of its array are in the system as are allowed (" +
-                   std::to_string(w.links->array_limit) + ")";
-        }
-        std::uint64_t others = 0;
-        std::string out;
-        for (const workload::dependency& d : w.links->after) {
-            if (ending_of(holds::key_of(w.source, d.row))) continue;
-            if (!out.empty()) {
-                ++others;
-                continue;
-            }
-            out = "waits for job " + name_of_row(w.source, d.row) +
-                  (d.kind == workload::dependency_kind::after_ok ? " to finish" : " to end");
-        }
-        if (others != 0) out += ", and for " + std::to_string(others) + " more";
-        return out;
-    }
-    /// Also of a job that has not been submitted yet.
-    [[nodiscard]] std::string name_of_row(std::uint16_t source, std::uint64_t row) {
-        const auto rows = jobs_.all_records(source).jobs;
-        if (row >= rows.size() || rows[row].submit == unset) return "of row " + std::to_string(row);
-        return name_of(holds::key_of(source, row));
     }
 
     [[nodiscard]] fleet::demand demand_of(const workload::job_request& r, std::size_t source) {
@@ -591,8 +476,8 @@ private:
         if (has_no_place || !late.empty()) {
             kept.state = outcome::rejected;
             count_end(p, outcome::rejected);
-            tell_submit(p, r, source, none<job_id>, needed_by(p, r, source), late);
-            if (holds_) leave(holds::key_of(source, r.row), outcome::rejected);
+            tell_.submit(p, r, source, none<job_id>, needed_by(p, r, source), kernel_.now(), late);
+            if (held_.any()) leave(holds::key_of(source, r.row), outcome::rejected);
             return;
         }
         const auto part = static_cast<std::uint16_t>(p.is_reserved() ? number_of(p) : 0);
@@ -610,7 +495,7 @@ private:
                 .user = r.user,
                 .group = r.group};
         ++p.live;
-        tell_submit(p, r, source, job, wanted);
+        tell_.submit(p, r, source, job, wanted, kernel_.now());
         p.scheduler->on_submit(picture(p), job);
         touch(p);
     }
@@ -673,8 +558,8 @@ private:
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, j.held);
         --p.running;
-        count_type(run_of(p, i), kernel_.now());
-        tell_stop(p, i, run_of(p, i), kernel_.now(), ends);
+        count_type(stretch_of(p.jobs[i]), kernel_.now());
+        tell_.stop(p, i, stretch_of(p.jobs[i]), kernel_.now(), ends);
         close(p, i, how, kernel_.now());
     }
 
@@ -686,15 +571,14 @@ private:
         const holds::key key = jobs_[index(job)].key;
         jobs_.leave(job);
         --p.live;
-        if (how == outcome::rejected) refused_.emplace(key, kernel_.now());
-        if (holds_) leave(key, how);
+        if (held_.any() || how == outcome::rejected) leave(key, how);
     }
 
     // --- nodes that leave and come back ----------------------------------------------------------------
 
     /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
     [[nodiscard]] bool is_drained() const noexcept {
-        return until_ == never && live() == 0 && feed_.empty() && (!holds_ || holds_->size() == 0);
+        return until_ == never && live() == 0 && feed_.empty() && held_.size() == 0;
     }
 
     void forget_changes() {
@@ -791,7 +675,7 @@ private:
                 finish(*p, job, outcome::killed);
                 p->allocations.release(p->jobs[i].held);
             } else {
-                tell_reject(*p, job, "its reservation " + p->reserved->name + " is over");
+                tell_.reject(*p, i, kernel_.now(), "its reservation " + p->reserved->name + " is over");
                 close(*p, i, outcome::rejected, unset);
             }
             remove(*p, job, runs ? outcome::killed : outcome::rejected);
@@ -831,7 +715,7 @@ private:
         const instant now = kernel_.now();
         p.scheduler->on_fail(picture(p), job);
         const duration kept = jobs_.end_run(i, now, j.demand.gpus, how);
-        tell_stop(p, i, run_of(p, i), now, how);
+        tell_.stop(p, i, stretch_of(p.jobs[i]), now, how);
         job_record& r = jobs_.record_of(i);
         jobs_.started_at(i, j.run_start);
         ++(how == run_end::failed ? r.restarts : r.preemptions);
@@ -882,80 +766,7 @@ private:
         return fleet().free().type_of(main().allocations.shares(held).front().node);
     }
 
-    // --- what observers are told -----------------------------------------------------------------------
-
-    /// A run of a live job begins or ends.
-    [[nodiscard]] job_event told(const partition& p, std::size_t i, const stretch& run, instant at) {
-        const job_record& r = jobs_.record_of(i);
-        job_event e{.at = at,
-                    .source = jobs_[i].source(),
-                    .name = r.name,
-                    .name_is_text = r.name_is_text,
-                    .attempt = r.preemptions + r.restarts + 1,
-                    .where = where_of(p, run.held),
-                    .job = job_id{static_cast<std::uint32_t>(i)},
-                    .gpus = run.gpus,
-                    .user = p.jobs[i].user,
-                    .since = run.since};
-        if (!held_by_type_.empty() && run.held.size != 0) {
-            e.type = type_of(run.held);
-            if (fleet().free().has_pools()) e.where = {};
-        }
-        return e;
-    }
-    /// By the fleet's numbers of nodes. Valid until the next but one of a reservation.
-    [[nodiscard]] std::span<const fleet::gpu_share> where_of(const partition& p, fleet::allocation held) {
-        const auto shares = p.allocations.shares(held);
-        if (!p.is_reserved()) return shares;
-        std::swap(told_where_[0], told_where_[1]);
-        told_where_[0].assign(shares.begin(), shares.end());
-        for (fleet::gpu_share& s : told_where_[0]) s.node = p.row_in_fleet(s.node);
-        return told_where_[0];
-    }
-    /// Of a job that runs, as the policy sees it.
-    [[nodiscard]] static stretch run_of(const partition& p, std::size_t i) noexcept {
-        const policy::job_view& j = p.jobs[i];
-        return {.held = j.held, .since = j.run_start, .gpus = j.demand.gpus};
-    }
-    [[nodiscard]] static stretch run_before(const policy::action& a) noexcept {
-        return {.held = a.before, .since = a.run_start, .gpus = a.gpus};
-    }
-
-    /// `why` says why it is rejected, if not because it never has a place.
-    void tell_submit(const partition& p, const workload::job_request& r, std::size_t source, job_id job,
-                     fleet::demand wanted, std::string_view why = {}) {
-        if (observers_.empty()) return;
-        std::string reason{why};
-        if (job == none<job_id> && why.empty()) reason = policy::why_never(p.fleet.empty(), wanted);
-        const job_event e{.at = kernel_.now(),
-                          .source = static_cast<std::uint16_t>(source),
-                          .name = r.name,
-                          .name_is_text = r.name_is_text,
-                          .where = {},
-                          .job = job,
-                          .gpus = r.gpus,
-                          .user = r.user,
-                          .reason = reason};
-        for (observer* o : observers_) {
-            o->on_submit(e);
-            if (job == none<job_id>) o->on_reject(e);
-        }
-    }
-
-    /// Before the record learns of the end.
-    void tell_stop(const partition& p, std::size_t i, const stretch& run, instant at, run_end how) {
-        if (observers_.empty()) return;
-        const job_event e = told(p, i, run, at);
-        for (observer* o : observers_) o->on_stop(e, how);
-    }
-
-    void tell_reject(const partition& p, job_id job, std::string_view why) {
-        if (observers_.empty()) return;
-        job_event e = told(p, index(job), {.gpus = p.jobs[index(job)].demand.gpus}, kernel_.now());
-        e.attempt = 0;
-        e.reason = why;
-        for (observer* o : observers_) o->on_reject(e);
-    }
+    // --- what plans do ---------------------------------------------------------------------------------
 
     void start(partition& p, job_id job, instant now) {
         const std::size_t i = index(job);
@@ -963,19 +774,15 @@ private:
         ++p.running;
         __builtin_prefetch(&jobs_.record_of(i), 1);
         schedule_end(p, i);
-        if (!observers_.empty()) {
-            job_event e = told(p, i, run_of(p, i), now);
-            e.since = {};
-            for (observer* o : observers_) o->on_start(e);
-        }
+        tell_.start(p, i, now);
         p.scheduler->on_start(picture(p), job);
     }
 
     void preempt(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
         jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
-        count_type(run_before(a), now);
-        tell_stop(p, i, run_before(a), now, run_end::preempted);
+        count_type(stretch_before(a), now);
+        tell_.stop(p, i, stretch_before(a), now, run_end::preempted);
         jobs_.lose(i, a.lost, a.gpus);
         jobs_.started_at(i, a.run_start);
         ++jobs_.record_of(i).preemptions;
@@ -993,11 +800,7 @@ private:
         schedule_end(p, i);
         jobs_.started_at(i, a.run_start);
         ++resizes_;
-        if (!observers_.empty()) {
-            const job_event before = told(p, i, run_before(a), now);
-            const job_event after = told(p, i, run_of(p, i), now);
-            for (observer* o : observers_) o->on_resize(before, after);
-        }
+        tell_.resize(p, i, stretch_before(a), now);
         tell_release(p, a.before);
         p.allocations.release(a.before);
         p.scheduler->on_resize(picture(p), a.job);
@@ -1010,7 +813,7 @@ private:
     }
 
     void reject(partition& p, job_id job) {
-        tell_reject(p, job, "the policy refused it");
+        tell_.reject(p, index(job), kernel_.now(), "the policy refused it");
         close(p, index(job), outcome::rejected, unset);
         remove(p, job, outcome::rejected);
         forget_changes();
@@ -1047,7 +850,7 @@ private:
                        .busy_gpus = busy,
                        .free_gpus = free,
                        .finished = finished_};
-        for (observer* o : observers_) o->on_sample(s);
+        tell_.show(s);
         // Samples alone do not keep a run alive, and none lies beyond the end of time.
         const instant next = add_saturating(now, *sample_every_);
         if (next != never && (kernel_.pending() != 0 || (until_ != never && next <= until_))) {
@@ -1059,10 +862,6 @@ private:
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
-    std::unique_ptr<holds> holds_;                     // from the first job with links on
-    std::unordered_map<holds::key, instant> refused_;  // when, of jobs that were rejected after their submit
-    std::vector<pod_vector<instant>> asked_;  // by source, by row: submit of a job that was held; `never` while it is
-    std::array<std::vector<fleet::gpu_share>, 2> told_where_;  // of the last two events of reservations
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;
     bool changed_ = false;
@@ -1093,7 +892,7 @@ double simulation::reading_s() const noexcept { return model_->feed_.reading_s()
 const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
 std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }
 const summary& simulation::results() { return model_->results(); }
-bool simulation::has_links() const noexcept { return model_->holds_ != nullptr; }
+bool simulation::has_links() const noexcept { return model_->has_links(); }
 job_times simulation::times(std::size_t source, std::uint64_t row) const { return model_->times(source, row); }
 std::span<const job_record> simulation::records(std::size_t source) const { return model_->all_records(source).jobs; }
 source_records simulation::all_records(std::size_t source) const { return model_->all_records(source); }
