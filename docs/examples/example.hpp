@@ -13,6 +13,7 @@ inline void require(bool fact, const std::string& what) {
 void core_example();
 void kernel_example();
 void fleet_example();
+void power_example();
 void workload_example();
 void policy_example();
 void simulation_example();

@@ -9,6 +9,7 @@ int main() {
         core_example();
         kernel_example();
         fleet_example();
+        power_example();
         workload_example();
         policy_example();
         simulation_example();
