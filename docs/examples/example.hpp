@@ -14,6 +14,7 @@ void core_example();
 void kernel_example();
 void hardware_example();
 void fleet_example();
+void power_example();
 void workload_example();
 void policy_example();
 void simulation_example();

@@ -10,6 +10,7 @@ int main() {
         kernel_example();
         hardware_example();
         fleet_example();
+        power_example();
         workload_example();
         policy_example();
         simulation_example();

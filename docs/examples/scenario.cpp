@@ -14,6 +14,7 @@
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
+#include <ampacity/scenario/topology_options.hpp>
 #include <ampacity/scenario/units.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
@@ -54,8 +55,10 @@ void scenario_example() {
     require(scenario::make_options(*s.workload[0].synthetic, s.seed, 0).rate_per_s == 60 / 3600.0,
             "rates are per second");
 
+    s.scheduler.topology = scenario::topology_options{.weights = scenario::placement_weights{.racks = 1, .blocks = 10}};
     const std::string text = scenario::write_resolved(s);
     require(text.find("placer: first-fit") != std::string::npos, "every default is spelt out");
+    require(text.find("blocks: 10\n") != std::string::npos, "and what is not one");
 
     // The same jobs, half of them elastic.
     s.workload[0].synthetic->gpus[1].elastic = scenario::elastic_range{.min = 1, .max = 32, .serial_fraction = 0.02};

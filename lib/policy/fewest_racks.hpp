@@ -7,22 +7,12 @@
 /// largest share are found by binary search; blocks by dynamic programming over (blocks left, racks left), in
 /// O(blocks^2 x racks per block^2) where all blocks are alike; for a job that fits one rack none of this is needed.
 
-#include "gang.hpp"
+#include "rack_worth.hpp"
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace ampacity::policy {
-
-/// What a rack could take.
-struct rack_offer {
-    std::uint32_t rack = 0;
-    std::uint32_t units = 0;
-    std::int32_t beside_rest = -1;  ///< units that it can take beside the rest; -1: not even the rest
-    std::uint32_t block = 0;
-    std::uint32_t site = 0;
-};
 
 /// `offers` stand in the order that decides ties, those of one block together, and blocks of one site. Empty if they
 /// cannot take the job.

@@ -33,7 +33,7 @@ constexpr std::array placer_table{
     description{"first-fit", "lowest node row first"},
     description{"pack", "the remainder goes to the fullest node that has room"},
     description{"spread", "the emptiest node first"},
-    description{"topology", "fewest racks, then even shares, then fewest blocks and sites"},
+    description{"topology", "fewest racks, then even shares, then fewest blocks and sites; or by weights"},
     description{"block", "the smallest aligned group of racks that has room, as Slurm's topology/block"},
 };
 
@@ -74,7 +74,7 @@ std::unique_ptr<placer> make_placer(std::string_view name, const policy_options&
     if (name == "first-fit") return make_first_fit();
     if (name == "pack") return make_pack();
     if (name == "spread") return make_spread();
-    if (name == "topology") return make_topology(options.topology_keeps_racks_whole);
+    if (name == "topology") return make_topology(options.topology_keeps_racks_whole, options.topology_weights);
     if (name == "block") return make_block();
     return nullptr;
 }

@@ -7,10 +7,13 @@
 #include <ampacity/scenario/values.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ampacity::scenario {
@@ -249,6 +252,37 @@ void check_changes(const scenario& s, const reporter& report) {
             report.fail(path + ".gpus", "more than the fleet has", std::to_string(*r.gpus),
                         "write at most " + std::to_string(all));
     }
+    std::vector<std::string_view> with_jobs;
+    for (const reservation& r : list) {
+        if (r.kind != reservation_kind::maintenance) with_jobs.push_back(r.name);
+    }
+    for (std::size_t i = 0; i < s.workload.size(); ++i) {
+        const auto& name = s.workload[i].reservation;
+        if (!name || std::find(with_jobs.begin(), with_jobs.end(), *name) != with_jobs.end()) continue;
+        report.fail("workload." + std::to_string(i) + ".reservation", "no reservation of this name takes jobs", *name,
+                    with_jobs.empty() ? "give scheduler.reservations one of kind advance or capacity-block"
+                                      : suggestion(*name, with_jobs));
+    }
+}
+
+/// Weights are kept in millionths, so that sums and ties are exact.
+void check_weights(const scenario& s, const reporter& report) {
+    const auto& w = s.scheduler.topology.weights;
+    if (!w) return;
+    const std::string path = "scheduler.topology.weights";
+    for (const auto& [name, value] : {std::pair{"racks", w->racks},
+                                      {"largest_share", w->largest_share},
+                                      {"blocks", w->blocks},
+                                      {"sites", w->sites},
+                                      {"whole_racks", w->whole_racks}}) {
+        if (std::round(value * 1e6) / 1e6 != value)
+            report.fail(path + '.' + name, "more than 6 decimals", format(value),
+                        "write " + format(std::round(value * 1e6) / 1e6));
+    }
+    const std::uint64_t racks = extent_of(s.fleet).racks;
+    if (racks > max_weighed_racks)
+        report.fail(path, "the fleet has too many racks for weights", std::to_string(racks),
+                    "remove it, or write at most " + std::to_string(max_weighed_racks) + " racks");
 }
 
 void check_thresholds(const las_options& las, const reporter& report) {
@@ -309,6 +343,7 @@ void check(const scenario& s, const locator& locate) {
     check_counts(s.fleet, report);
     check_racks(s.fleet, report);
     check_gpu_types(s, report);
+    check_weights(s, report);
     check_thresholds(s.scheduler.las, report);
     check_explained(s.scheduler.explain, report);
     check_groups(s.scheduler.fair_share.groups, report);

@@ -36,6 +36,37 @@ TEST_CASE("jobs with wishes are placed as worked out by hand") {
     CHECK_FALSE(here.has("out/rejected.csv"));
 }
 
+TEST_CASE("weights of a scenario decide where a job goes") {
+    // Half of rack 0 and half of rack 1 are taken; the block of these two has room for 16 nodes, rack 2 for 16.
+    const std::string jobs = wishes +
+                             "x,0,32,100,,,,\n"
+                             "y,0,32,100,,,rack,\n"
+                             "z,1,32,1,4,,,\n";  // two segments of 4 nodes
+    const std::string whole = with(racks_scenario, "policy: fifo", "policy: fifo, placer: topology");
+    const auto place_of_last = [&](const std::string& scenario) {
+        const workspace here{scenario, jobs};
+        here.run_well();
+        const auto rows = lines_of(here.read("out/placement.csv"));
+        REQUIRE(rows.size() == 4);
+        return fields_of(rows[3]).back();
+    };
+    CHECK(place_of_last(whole) == "8:4;9:4;10:4;11:4;12:4;13:4;14:4;15:4");
+    const auto weighing = [&](const std::string& weights) {
+        return with(whole, "placer: topology", "placer: topology, topology: { weights: " + weights + " }");
+    };
+    CHECK(place_of_last(weighing("{ racks: 1, whole_racks: 5 }")) == "8:4;9:4;10:4;11:4;12:4;13:4;14:4;15:4");
+    CHECK(place_of_last(weighing("{ racks: 1, largest_share: 1 }")) == "8:4;9:4;10:4;11:4;36:4;37:4;38:4;39:4");
+    CHECK(place_of_last(weighing("{ racks: 1, largest_share: 1, sites: 2, blocks: 20 }")) ==
+          "8:4;9:4;10:4;11:4;12:4;13:4;14:4;15:4");
+    const workspace wrong{weighing("{ racks: 1, blocks: -0.5 }"), jobs};
+    const auto m = check_refused(wrong.run(), 2);
+    CHECK(m.file == "s.yaml");
+    CHECK(m.line == 7);
+    CHECK(m.column > 1);
+    CHECK(m.key == "scheduler.topology.weights.blocks");
+    CHECK(m.value == "-0.5");
+}
+
 TEST_CASE("a job that can never be placed is rejected with the reason, and blocks nobody") {
     const workspace here{racks_scenario, wishes +
                                              "a,0,68,10,,rack,,\n"  // 17 nodes where 16 may be used

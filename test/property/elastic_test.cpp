@@ -71,7 +71,7 @@ naive::elastic_options random_how(std::uint64_t seed, naive::flavour kind) {
 
 policy::policy_options options_of(const naive::elastic_options& how, const naive::fleet& where) {
     policy::policy_options o;
-    o.topology_keeps_racks_whole = where.keep_racks_whole;
+    naive::set_placer_options(where, o);
     o.elastic.steps = how.steps == "powers-of-two" ? policy::gpu_steps::powers_of_two
                       : how.steps == "whole-nodes" ? policy::gpu_steps::whole_nodes
                                                    : policy::gpu_steps::any;

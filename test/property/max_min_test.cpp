@@ -41,7 +41,7 @@ bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where)
                                 .preemption = naive::costs_of(how.costs),
                                 .enforce_estimate = how.enforce_estimate,
                                 .until_ns = how.until_ns};
-    engine.options.topology_keeps_racks_whole = where.keep_racks_whole;
+    naive::set_placer_options(where, engine.options);
     ledger books;
     const auto actual = test::replay_by_engine(jobs, where, engine, &books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {

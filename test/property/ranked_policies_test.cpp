@@ -91,7 +91,7 @@ void compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where,
     const auto expected = naive::replay(jobs, where, how);
     ledger books;
     test::engine_options engine = as_engine(how);
-    engine.options.topology_keeps_racks_whole = where.keep_racks_whole;
+    naive::set_placer_options(where, engine.options);
     const auto actual = test::replay_by_engine(jobs, where, engine, &books);
     for (std::size_t i = 0; i != jobs.size(); ++i) {
         if (naive::describe(expected[i]) != naive::describe(actual[i])) {

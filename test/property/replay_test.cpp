@@ -23,7 +23,7 @@ std::vector<naive::outcome> engine(const std::vector<naive::job>& jobs, const na
                                    const naive::options& how, ledger& books) {
     policy::policy_options options{
         .sjf_by_estimate = how.by_estimate, .srtf_by_estimate = how.by_estimate, .las_thresholds = {}};
-    options.topology_keeps_racks_whole = where.keep_racks_whole;
+    naive::set_placer_options(where, options);
     for (const auto t : how.las_thresholds_gpu_s) options.las_thresholds.push_back(gpu_time{t} * 1'000'000'000);
     return test::replay_by_engine(jobs, where,
                                   {.policy = how.policy,

@@ -116,7 +116,7 @@ engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fle
         numbered.back().group = number_of(j.group);
     }
     policy::policy_options options = options_of(how);
-    options.topology_keeps_racks_whole = where.keep_racks_whole;
+    naive::set_placer_options(where, options);
     engine_result result;
     result.jobs = test::replay_by_engine(numbered, where,
                                          {.policy = how.run.policy,

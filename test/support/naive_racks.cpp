@@ -327,7 +327,8 @@ private:
     }
 
     std::optional<placement> fewest_racks() const {
-        using merit = std::tuple<std::uint64_t, std::uint64_t, std::size_t, std::size_t, std::uint64_t, rows>;
+        using merit =
+            std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::size_t, std::size_t, std::uint64_t, rows>;
         std::optional<merit> best;
         const auto n = static_cast<std::uint32_t>(where_.racks.size());
         const std::size_t most_racks = one_rack_ ? 1 : n;
@@ -336,7 +337,7 @@ private:
             for (std::uint32_t r = 0; r < n; ++r)
                 if ((set >> r & 1U) != 0) racks.push_back(r);
             if (racks.size() > most_racks || !in_one_part(racks)) continue;
-            if (best && racks.size() > std::get<0>(*best)) continue;
+            if (best && !where_.weights && racks.size() > std::get<1>(*best)) continue;
             if (!rest_rack(racks, job_.gpus)) continue;
             std::uint64_t limit = 0;
             while (!rest_rack(racks, limit)) ++limit;
@@ -347,12 +348,21 @@ private:
                 sites.insert(where_.racks[r].site);
             }
             const bool by_fullness = where_.keep_racks_whole && racks.size() == 1;
-            merit m{racks.size(), limit, blocks.size(), sites.size(), by_fullness ? offers_[racks[0]].free : 0, racks};
+            std::uint64_t weight = 0;
+            if (where_.weights) {
+                const auto whole = std::count_if(racks.begin(), racks.end(),
+                                                 [&](std::uint32_t r) { return untouched(where_, space_, r); });
+                weight = where_.weights->racks * racks.size() + where_.weights->largest_share * limit +
+                         where_.weights->blocks * blocks.size() + where_.weights->sites * sites.size() +
+                         where_.weights->whole_racks * static_cast<std::uint64_t>(whole);
+            }
+            merit m{weight, racks.size(), limit, blocks.size(), sites.size(), by_fullness ? offers_[racks[0]].free : 0,
+                    racks};
             if (!best || m < *best) best = m;
         }
         if (!best) return std::nullopt;
-        const rows& racks = std::get<5>(*best);
-        const auto rest = *rest_rack(racks, std::get<1>(*best));
+        const rows& racks = std::get<6>(*best);
+        const auto rest = *rest_rack(racks, std::get<2>(*best));
         std::map<std::uint32_t, std::uint64_t> given;
         for (std::uint64_t i = 0; i < units_; ++i) {
             std::optional<std::uint32_t> smallest;

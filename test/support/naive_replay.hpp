@@ -64,6 +64,15 @@ struct leave {
     bool planned = false;  ///< known beforehand; else they fail
 };
 
+/// An option of the placer `topology`, in millionths.
+struct rack_weights {
+    std::uint64_t racks = 0;
+    std::uint64_t largest_share = 0;
+    std::uint64_t blocks = 0;
+    std::uint64_t sites = 0;
+    std::uint64_t whole_racks = 0;
+};
+
 /// A pool if `pool_gpus` > 0, else nodes: flat ones, or those of racks if there are any.
 struct fleet {
     std::uint64_t pool_gpus = 0;
@@ -71,7 +80,8 @@ struct fleet {
     std::uint32_t gpus_per_node = 0;   ///< at most 64
     std::string placer = "first-fit";  ///< first-fit | pack | spread; on racks topology | block, too
     std::vector<rack> racks{};
-    bool keep_racks_whole = false;  ///< an option of topology
+    bool keep_racks_whole = false;          ///< an option of topology
+    std::optional<rack_weights> weights{};  ///< another one
     std::vector<leave> leaves{};
     std::uint32_t drain_at_millionths = 0;  ///< share of a rack's nodes that have failed at which the rest drains
     /// A mixed fleet: its GPU types, each a fleet of its own and all pools or all nodes; nodes are counted on from one

@@ -8,6 +8,7 @@
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/fleet/topology.hpp>
+#include <ampacity/policy/registry.hpp>
 
 #include <algorithm>
 #include <array>
@@ -168,10 +169,42 @@ inline std::string text(const job& j) {
            (j.exclusive ? ", exclusive" : "") + (j.spread ? ", spread" : "");
 }
 
+/// Weights of `topology`: small whole numbers that tie, ones with decimals, and some that outweigh all others.
+inline rack_weights random_weights(test_random& random) {
+    const bool fine = random.chance(25);
+    const auto some = [&]() -> std::uint64_t {
+        if (random.chance(30)) return 0;
+        if (fine) return static_cast<std::uint64_t>(random.between(1, 5'000'000));
+        return static_cast<std::uint64_t>(random.chance(15) ? random.between(10, 100) : random.between(1, 5)) *
+               1'000'000;
+    };
+    return {.racks = some(), .largest_share = some(), .blocks = some(), .sites = some(), .whole_racks = some()};
+}
+
+inline std::string weights_text(const fleet& where) {
+    if (!where.weights) return "";
+    const rack_weights& w = *where.weights;
+    std::string out = " weighing";
+    for (const std::uint64_t n : {w.racks, w.largest_share, w.blocks, w.sites, w.whole_racks})
+        out += ' ' + std::to_string(n);
+    return out;
+}
+
+/// The options of the fleet's placer for the engine.
+inline void set_placer_options(const fleet& where, ampacity::policy::policy_options& options) {
+    options.topology_keeps_racks_whole = where.keep_racks_whole;
+    if (!where.weights) return;
+    options.topology_weights = {.racks = where.weights->racks,
+                                .largest_share = where.weights->largest_share,
+                                .blocks = where.weights->blocks,
+                                .sites = where.weights->sites,
+                                .whole_racks = where.weights->whole_racks};
+}
+
 /// A fleet and what is held of it: `[nodes u usable b block s site: held, ...]`.
 inline std::string text(const fleet& where, const rack_space& s) {
-    std::string out = where.placer + (where.keep_racks_whole ? " (keeps racks whole)" : "") + ", " +
-                      std::to_string(where.gpus_per_node) + " GPUs per node";
+    std::string out = where.placer + (where.keep_racks_whole ? " (keeps racks whole)" : "") + weights_text(where) +
+                      ", " + std::to_string(where.gpus_per_node) + " GPUs per node";
     for (std::uint32_t r = 0; r < where.racks.size(); ++r) {
         const rack& k = where.racks[r];
         out += "\n  rack " + std::to_string(r) + " usable " + std::to_string(k.usable) + " block " +
@@ -190,6 +223,7 @@ inline fleet random_racks(std::uint64_t seed, const std::string& placer) {
     const auto sites = random_sites(random, 5, 4);
     fleet where = rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 4)), placer);
     where.keep_racks_whole = placer == "topology" && random.chance(50);
+    if (placer == "topology" && random.chance(40)) where.weights = random_weights(random);
     return where;
 }
 

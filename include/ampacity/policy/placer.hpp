@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -101,9 +102,24 @@ public:
 /// The node with the most free GPUs first, then the lowest row.
 [[nodiscard]] std::unique_ptr<placer> make_spread();
 
+/// What `topology` weighs, in millionths each, at most `most`.
+struct rack_weights {
+    static constexpr std::uint64_t whole = 1'000'000;         ///< a weight of 1
+    static constexpr std::uint64_t most = 1'000'000 * whole;  ///< so that no sum overflows
+    static constexpr std::uint64_t most_racks = 1'000'000;    ///< of the fleet, for the same reason
+
+    std::uint64_t racks = 0;          ///< per rack that the job gets GPUs of
+    std::uint64_t largest_share = 0;  ///< per GPU of the largest share of a rack
+    std::uint64_t blocks = 0;         ///< per block
+    std::uint64_t sites = 0;          ///< per site
+    std::uint64_t whole_racks = 0;    ///< per rack that no job had anything of
+};
+
 /// Fewest racks, then the smallest largest share of a rack, then fewest blocks, then fewest sites, then the lowest
-/// racks; with `keep_racks_whole` a job that fits one rack gets the fullest instead of the lowest.
-[[nodiscard]] std::unique_ptr<placer> make_topology(bool keep_racks_whole = false);
+/// racks; with `keep_racks_whole` a job that fits one rack gets the fullest instead of the lowest. With weights the
+/// least weighted sum comes before all that.
+[[nodiscard]] std::unique_ptr<placer> make_topology(bool keep_racks_whole = false,
+                                                    const std::optional<rack_weights>& weights = {});
 /// The smallest aligned group of 1, 2, 4, ... racks that has room, of these the fullest; whole racks first in it.
 [[nodiscard]] std::unique_ptr<placer> make_block();
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,7 +95,8 @@ struct policy_options {
     std::vector<gpu_time> las_thresholds{gpu_time{3600} * 1'000'000'000,
                                          gpu_time{36000} * 1'000'000'000};  ///< [GPU-ns], rising
     bool topology_keeps_racks_whole = false;  ///< ties between single racks go to the fullest instead of the lowest
-    std::string round_policy = "fifo";        ///< that decides in the rounds of `round`
+    std::optional<rack_weights> topology_weights{};  ///< what comes before the order of wishes; none: nothing
+    std::string round_policy = "fifo";               ///< that decides in the rounds of `round`
     duration round_every = std::chrono::minutes{6};  ///< > 0
     std::string explain_policy = "fifo";             ///< that `explain` explains
     priority_options priority{};

@@ -9,6 +9,7 @@
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/preemption.hpp>
+#include <ampacity/scenario/topology_options.hpp>
 
 #include <array>
 #include <chrono>
@@ -59,19 +60,6 @@ struct las_options {
                .bare_unit = "GPU-s"});
     }
     friend bool operator==(const las_options&, const las_options&) = default;
-};
-
-/// Options of the placer `topology`.
-struct topology_options {
-    bool keep_racks_whole = false;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&topology_options::keep_racks_whole,
-              {.key = "keep_racks_whole",
-               .doc = "a job that fits one rack gets the fullest that has room, instead of the lowest"});
-    }
-    friend bool operator==(const topology_options&, const topology_options&) = default;
 };
 
 /// Options of `round`.

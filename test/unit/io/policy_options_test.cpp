@@ -3,6 +3,7 @@
 
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/resolved.hpp>
 
 #include <string>
 #include <vector>
@@ -77,6 +78,43 @@ TEST_CASE("the round of max-min is read, and changes what it does", "[policy_opt
     CHECK(refusal("scheduler.max-min.round=10 ms").find("scheduler.max-min.round: too small (10 ms)") !=
           std::string::npos);
     CHECK(ends({"scheduler.policy=max-min"}) != ends({"scheduler.policy=max-min", "scheduler.max-min.round=90 s"}));
+}
+
+TEST_CASE("weights of topology are read and written, each of them on its own", "[policy_options][weights]") {
+    CHECK_FALSE(read({}).scheduler.topology.weights);
+    const auto s =
+        read({"scheduler.topology.weights={ racks: 1, largest_share: 0.25, blocks: 1000000, whole_racks: "
+              "0.000001 }"});
+    CHECK(s.scheduler.topology.weights == scenario::placement_weights{1, 0.25, 1e6, 0, 1e-6});
+    const std::string written = scenario::write_resolved(s);
+    CHECK(written.find("    weights:\n      racks: 1\n      largest_share: 0.25\n      blocks: 1e+06\n      sites: 0\n"
+                       "      whole_racks: 1e-06\n") != std::string::npos);
+    CHECK(io::read_scenario_text("r.yaml", written, {}, "dir").value == s);
+    CHECK(read({"scheduler.topology.weights.sites=3.5"}).scheduler.topology.weights ==
+          scenario::placement_weights{0, 0, 0, 3.5, 0});
+    CHECK(read({"scheduler.topology.weights={}"}).scheduler.topology.weights == scenario::placement_weights{});
+}
+
+TEST_CASE("weights of topology out of range are refused", "[policy_options][weights]") {
+    const auto refused = [](const std::string& key, const std::string& value, const std::string& text) {
+        const std::string path = "scheduler.topology.weights." + key;
+        CHECK(refusal(path + '=' + value) == "--set " + path + '=' + value + ": error: " + path + ": " + text);
+    };
+    refused("blocks", "-1", "too small (-1); write at least 0");
+    refused("racks", "1000001", "too large (1000001); write at most 1e+06");
+    refused("sites", "0.1234567", "more than 6 decimals (0.1234567); write 0.123457");
+    refused("whole_racks", "1e-7", "more than 6 decimals (1e-07); write 0");
+    CHECK(refusal("scheduler.topology.weights.racks=999999.999999") == "accepted");
+    CHECK(refusal("scheduler.topology.weights.largest_share=0.1") == "accepted");
+    CHECK(refusal("scheduler.topology.weights.rack=1").find("did you mean `racks`") != std::string::npos);
+    CHECK(refusal("scheduler.topology.weights.blocks=many").find("scheduler.topology.weights.blocks") !=
+          std::string::npos);
+    auto large = read({"scheduler.topology.weights.racks=1"});
+    large.fleet.pool_gpus.reset();
+    large.fleet.racks = scenario::rack_group{.count = 1'000'001};
+    CHECK_THROWS_WITH(scenario::validate(large),
+                      "error: scheduler.topology.weights: the fleet has too many racks for weights (1000001); remove "
+                      "it, or write at most 1000000 racks");
 }
 
 TEST_CASE("options of srsf, gittins, qssf and ftf out of range are refused", "[policy_options]") {

@@ -23,7 +23,9 @@ using naive::test_random;
 namespace {
 
 std::unique_ptr<policy::placer> placer_of(const naive::fleet& where) {
-    return policy::make_placer(where.placer, {.topology_keeps_racks_whole = where.keep_racks_whole});
+    policy::policy_options options;
+    naive::set_placer_options(where, options);
+    return policy::make_placer(where.placer, options);
 }
 
 const std::vector<gpu_share> before{{.node = node_id{77}, .gpus = 5}, {.node = node_id{3}, .gpus = 1}};
@@ -50,8 +52,13 @@ std::string ask(const policy::placer& p, const naive::fleet& where, const naive:
     return {};
 }
 
+struct flavour {
+    bool keep_whole = false;
+    bool weigh = false;
+};
+
 /// Random states and demands for one placer; no more than a few of the differences are shown.
-void compare(const std::string& placer, bool keep_whole, std::uint64_t seeds, std::int64_t most_racks,
+void compare(const std::string& placer, flavour kind, std::uint64_t seeds, std::int64_t most_racks,
              std::int64_t most_nodes, std::int64_t most_gpus) {
     std::size_t placements = 0;
     std::size_t asked = 0;
@@ -61,7 +68,8 @@ void compare(const std::string& placer, bool keep_whole, std::uint64_t seeds, st
         const auto sites = naive::random_sites(random, most_racks, most_nodes);
         naive::fleet where =
             naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, most_gpus)), placer);
-        where.keep_racks_whole = keep_whole;
+        where.keep_racks_whole = kind.keep_whole;
+        if (kind.weigh) where.weights = naive::random_weights(random);
         const auto p = placer_of(where);
         const auto racks = std::make_shared<const fleet::topology>(naive::topology_of(sites));
         const naive::rack_space s = naive::random_space(random, where);
@@ -84,14 +92,21 @@ void compare(const std::string& placer, bool keep_whole, std::uint64_t seeds, st
 TEST_CASE("placers on racks agree with the naive ones", "[placers][racks]") {
     const std::string placer =
         GENERATE(from_range(std::vector<std::string>(naive::all_rack_placers.begin(), naive::all_rack_placers.end())));
-    compare(placer, false, test::random_cases(6000), 6, 6, 4);
-    compare(placer, false, test::random_cases(3000), 8, 4, 2);
-    compare(placer, false, test::random_cases(1500), 3, 20, 8);
+    compare(placer, {}, test::random_cases(6000), 6, 6, 4);
+    compare(placer, {}, test::random_cases(3000), 8, 4, 2);
+    compare(placer, {}, test::random_cases(1500), 3, 20, 8);
 }
 
 TEST_CASE("topology that keeps racks whole agrees with the naive one", "[placers][racks]") {
-    compare("topology", true, test::random_cases(6000), 6, 6, 4);
-    compare("topology", true, test::random_cases(3000), 8, 4, 2);
+    compare("topology", {.keep_whole = true}, test::random_cases(6000), 6, 6, 4);
+    compare("topology", {.keep_whole = true}, test::random_cases(3000), 8, 4, 2);
+}
+
+TEST_CASE("topology with weights agrees with the naive one", "[placers][racks][weights]") {
+    const bool keep_whole = GENERATE(false, true);
+    compare("topology", {.keep_whole = keep_whole, .weigh = true}, test::random_cases(6000), 6, 6, 4);
+    compare("topology", {.keep_whole = keep_whole, .weigh = true}, test::random_cases(3000), 8, 4, 2);
+    compare("topology", {.keep_whole = keep_whole, .weigh = true}, test::random_cases(1500), 3, 20, 8);
 }
 
 namespace {

@@ -1,0 +1,68 @@
+// Module power: who carries what in a hall, when a device trips, what a cap costs, and the control tick over all nodes.
+#include "example.hpp"
+
+#include <ampacity/power/cap_response.hpp>
+#include <ampacity/power/delivery.hpp>
+#include <ampacity/power/loss_curve.hpp>
+#include <ampacity/power/node_columns.hpp>
+#include <ampacity/power/swing.hpp>
+#include <ampacity/power/thermal.hpp>
+#include <ampacity/power/trip_curve.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::abs(b); }
+
+void a_survivor_is_overloaded() {
+    // Two UPS lineups of 1 MW in 2N, which somebody has loaded with 1.25 MW.
+    const power::loss_curve losses = power::loss_curve::of_efficiency(0.965);
+    const power::trip_curve ups{1.0, std::array{power::trip_point{1.25, 120}, power::trip_point{1.50, 30}}};
+    constexpr power::microwatts megawatt = 1'000'000'000'000;
+    power::delivery hall;
+    const power::device lineup{.rating = megawatt, .losses = &losses, .trips = &ups};
+    const auto a = hall.add(lineup);
+    const auto b = hall.add(lineup);
+    const auto row = hall.add({.feeds = {a, b}});
+    hall.set_load(start_of_time, row, megawatt + megawatt / 4);
+    require(hall.next_trip().at == never, "each carries 62.5 %");
+    hall.set_failed(start_of_time + 1h, a, true, [](power::device_id, bool) {});
+    require(hall.next_trip().device == b && hall.next_trip().at == start_of_time + 1h + 120s, "the other one trips");
+    hall.set_load(start_of_time + 1h + 60s, row, megawatt);
+    require(hall.next_trip().at == never, "a cap came in time");
+    require(near(power::to_kwh(hall.energy_in(a, start_of_time + 2h)), 625 / 0.965), "its meter stood still since");
+}
+
+void a_cap_costs_less_than_it_saves() {
+    const power::cap_response gpu;
+    require(gpu.performance(1000.0 / 1200.0) > 0.94, "a sixth of the power for a twentieth of the speed");
+    require(near(power::residual_swing_w(80e3, 1, 4680), 80e3 - 18.72e3), "what storage leaves of a swing at 1 Hz");
+    const power::thermal_mass chip;
+    require(near(chip.settled_c(1400, 48), 90), "too warm: on water of 45 degC it throttles");
+}
+
+void all_nodes_tick() {
+    const power::node_model tray{.throttled_w = 1500};
+    power::node_columns nodes(18, 900, 35);
+    for (std::size_t i = 0; i != nodes.size(); ++i) nodes.load_w[i] = 6000;
+    power::tick(tray, nodes, 0, nodes.size(), 60);
+    const std::vector<std::uint32_t> racks{0, 18};
+    std::vector<double> rack_w(1);
+    power::sum_segments(nodes.power_w, racks, rack_w);
+    require(rack_w[0] == 18 * 6000.0, "a rack draws what its trays draw");
+}
+
+}  // namespace
+
+void power_example() {
+    a_survivor_is_overloaded();
+    a_cap_costs_less_than_it_saves();
+    all_nodes_tick();
+}

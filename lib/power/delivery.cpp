@@ -1,0 +1,159 @@
+#include <ampacity/power/delivery.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ampacity::power {
+
+device_id delivery::add(const device& d) {
+    AMPACITY_ASSERT(d.rating >= 0 && ((d.losses == nullptr && d.trips == nullptr) || d.rating > 0));
+    const auto id = device_id{static_cast<std::uint32_t>(rows_.size())};
+    row r{.rating = d.rating,
+          .losses = d.losses,
+          .first_feed = static_cast<std::uint32_t>(feeds_.size()),
+          .num_feeds = static_cast<std::uint32_t>(d.feeds.size()),
+          .how = d.how};
+    for (const device_id feed : d.feeds) {
+        AMPACITY_ASSERT(index(feed) < rows_.size());
+        feeds_.push_back({.device = feed});
+    }
+    r.live = is_fed(r);
+    if (d.trips != nullptr) {
+        r.fuse = static_cast<std::uint32_t>(fuses_.size());
+        fuses_.push_back({.damage = overload{*d.trips, d.cooldown}, .device = id});
+    }
+    rows_.push_back(r);
+    queue(index(id));
+    settle(start_of_time);
+    return id;
+}
+
+bool delivery::is_fed(const row& r) noexcept {
+    if (r.num_feeds == 0) return true;
+    const auto feeds = feeds_of(r);
+    return std::any_of(feeds.begin(), feeds.end(), [this](const feed_row& f) { return is_live(f.device); });
+}
+
+void delivery::set_load(instant now, device_id d, microwatts load) {
+    AMPACITY_ASSERT(load >= 0);
+    row& r = rows_[index(d)];
+    if (r.own == load) return;
+    r.own = load;
+    queue(index(d));
+    settle(now);
+}
+
+void delivery::mark_failed(instant now, device_id d, bool failed) {
+    changed_.clear();
+    if (rows_[index(d)].failed == failed) return;
+    rows_[index(d)].failed = failed;
+    if (!failed && rows_[index(d)].fuse != no_fuse) fuses_[rows_[index(d)].fuse].damage.reset(now);
+    for (std::size_t i = index(d); i != rows_.size(); ++i) {
+        row& r = rows_[i];
+        const bool live = !r.failed && is_fed(r);
+        const auto feeds = feeds_of(r);
+        // A feed that comes or goes shifts what a device draws of the others.
+        const bool shifts = std::any_of(feeds.begin(), feeds.end(),
+                                        [this](const feed_row& f) { return rows_[index(f.device)].changed; });
+        if (live != r.live || shifts) queue(i);
+        if (live == r.live) continue;
+        r.live = live;
+        r.changed = true;
+        changed_.push_back(device_id{static_cast<std::uint32_t>(i)});
+    }
+    for (const device_id c : changed_) rows_[index(c)].changed = false;
+    settle(now);
+}
+
+void delivery::queue(std::size_t i) {
+    if (rows_[i].queued) return;
+    rows_[i].queued = true;
+    queue_.push_back(static_cast<std::uint32_t>(i));
+    std::push_heap(queue_.begin(), queue_.end());
+}
+
+/// From the last device to the first, each after all that it feeds.
+void delivery::settle(instant now) {
+    while (!queue_.empty()) {
+        std::pop_heap(queue_.begin(), queue_.end());
+        const std::size_t i = queue_.back();
+        queue_.pop_back();
+        rows_[i].queued = false;
+        refresh(now, i);
+    }
+}
+
+void delivery::refresh(instant now, std::size_t i) {
+    row& r = rows_[i];
+    AMPACITY_ASSERT(now >= r.since);
+    const microwatts output = r.live ? r.own + r.below : 0;
+    microwatts input = output;
+    if (r.live && r.losses != nullptr)
+        input += std::llround(r.losses->loss_w(static_cast<double>(output), static_cast<double>(r.rating)));
+    const energy held = ticks(now - r.since);
+    r.in += held * r.input;
+    r.lost += held * (r.input - r.output);
+    r.since = now;
+    r.output = output;
+    r.input = input;
+    if (r.fuse != no_fuse) load(fuses_[r.fuse], now, static_cast<double>(output) / static_cast<double>(r.rating));
+
+    const auto feeds = feeds_of(r);
+    const auto live =
+        std::count_if(feeds.begin(), feeds.end(), [this](const feed_row& f) { return is_live(f.device); });
+    std::int64_t left = r.how == feeding::reserve ? std::min<std::int64_t>(live, 1) : std::int64_t{live};
+    microwatts rest = input;
+    for (feed_row& f : feeds) {
+        microwatts draws = 0;
+        if (left != 0 && is_live(f.device)) {
+            draws = rest / left;
+            rest -= draws;
+            --left;
+        }
+        if (draws == f.draws) continue;
+        rows_[index(f.device)].below += draws - f.draws;
+        f.draws = draws;
+        queue(index(f.device));
+    }
+}
+
+void delivery::load(fuse& f, instant now, double load) {
+    // A load that stays leaves the damage to one step, however often it is looked at.
+    if (load == f.damage.load()) return;
+    f.damage.set(now, load);
+    const bool is_hot = f.damage.trips_at() != never;
+    if (is_hot == f.is_hot) return;
+    f.is_hot = is_hot;
+    const auto number = static_cast<std::uint32_t>(&f - fuses_.data());
+    if (is_hot)
+        hot_.push_back(number);
+    else
+        hot_.erase(std::find(hot_.begin(), hot_.end(), number));
+}
+
+microwatts delivery::headroom(device_id d) const noexcept {
+    const row& r = rows_[index(d)];
+    return r.rating == 0 ? std::numeric_limits<microwatts>::max() : r.rating - r.output;
+}
+
+delivery::trip delivery::next_trip() const noexcept {
+    trip next;
+    for (const std::uint32_t i : hot_) {
+        const trip t{fuses_[i].damage.trips_at(), fuses_[i].device};
+        if (t.at < next.at || (t.at == next.at && t.device < next.device)) next = t;
+    }
+    return next;
+}
+
+energy delivery::energy_in(device_id d, instant now) const noexcept {
+    const row& r = rows_[index(d)];
+    return r.in + energy{ticks(now - r.since)} * r.input;
+}
+
+energy delivery::energy_lost(device_id d, instant now) const noexcept {
+    const row& r = rows_[index(d)];
+    return r.lost + energy{ticks(now - r.since)} * (r.input - r.output);
+}
+
+}  // namespace ampacity::power
