@@ -9,7 +9,6 @@
 #include <ampacity/power/thermal.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -24,7 +23,7 @@ bool near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::abs(b); }
 void a_survivor_is_overloaded() {
     // Two UPS lineups of 1 MW in 2N, which somebody has loaded with 1.25 MW.
     const power::loss_curve losses = power::loss_curve::of_efficiency(0.965);
-    const power::trip_curve ups{1.0, std::array{power::trip_point{1.25, 120}, power::trip_point{1.50, 30}}};
+    const power::trip_curve ups{{.holds = 1.0, .points = {{1.25, 120s}, {1.50, 30s}}}};
     constexpr power::microwatts megawatt = 1'000'000'000'000;
     power::delivery hall;
     const power::device lineup{.rating = megawatt, .losses = &losses, .trips = &ups};

@@ -45,8 +45,7 @@ struct overload_point {
     friend bool operator==(const overload_point&, const overload_point&) = default;
 };
 
-/// How long an overload is borne. Between two points the logarithm of the time is linear in the load; above the last
-/// one the time is that of the last; between `holds` and the first point it is that of the first.
+/// How long an overload is borne: see `power::trip_curve` for what lies between the points.
 struct overload_curve {
     double holds = 1;                      ///< the load that is borne without end, of the rating [1]
     std::vector<overload_point> points{};  ///< by rising load, falling time; all above `holds`

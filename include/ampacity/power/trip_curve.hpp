@@ -10,28 +10,22 @@
 
 #include <ampacity/core/distributions.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/hardware/curves.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace ampacity::power {
-
-/// A point of a trip curve.
-struct trip_point {
-    double load = 1;    ///< over the rating
-    double time_s = 0;  ///< after which it trips [s]
-};
 
 class trip_curve {
 public:
     /// No curve: the device never trips.
     trip_curve() = default;
-    /// \pre finite points with rising loads above `hold`, falling times above 0
-    trip_curve(double hold, std::span<const trip_point> points);
+    /// \pre points with rising loads above `holds`, falling times above 0
+    explicit trip_curve(const hardware::overload_curve& c);
 
     /// Time to trip at a constant load, from the cold; infinite at or below `hold`. [s]
     [[nodiscard]] double time_s(double load) const noexcept;
@@ -40,7 +34,11 @@ public:
 
 private:
     double hold_ = std::numeric_limits<double>::infinity();
-    std::vector<trip_point> points_;
+    struct point {
+        double load = 1;
+        double time_s = 0;
+    };
+    std::vector<point> points_;
 };
 
 /// The damage of one device. `set` and `advance` never go back in time.
