@@ -59,6 +59,26 @@ std::string grouped(double x, int decimals) {
     return text;
 }
 
+void print_energy(const sim::energy_result& e) {
+    const auto mwh = [](double j) { return grouped(j / 3.6e9, 3); };
+    fmt::print("{:<18}{:>16} kW IT on average, {} at most, {} planned\n", "power", grouped(e.mean_it_w * 1e-3, 1),
+               grouped(e.peak_it_w * 1e-3, 1), grouped(e.nameplate_w * 1e-3, 1));
+    std::string sum = mwh(e.it_j) + " IT + " + mwh(e.losses_j) + " losses";
+    if (e.overhead_j) sum += " + " + mwh(*e.overhead_j) + " cooling and building";
+    fmt::print("{:<18}{:>16} = {}\n", "energy [MWh]", mwh(e.facility_j()), sum);
+    if (e.pue)
+        fmt::print("{:<18}{:>16} {} without electrical losses\n", "PUE", grouped(*e.pue, 4),
+                   grouped(*e.pue_without_losses, 4));
+    if (e.carbon_location_kg) {
+        std::string others;
+        if (e.carbon_marginal_kg) others += ", " + grouped(*e.carbon_marginal_kg * 1e-3, 3) + " marginal";
+        if (e.carbon_market_kg) others += ", " + grouped(*e.carbon_market_kg * 1e-3, 3) + " by contracts";
+        fmt::print("{:<18}{:>16} by location{}\n", "CO2e [t]", grouped(*e.carbon_location_kg * 1e-3, 3), others);
+    }
+    if (e.energy_usd) fmt::print("{:<18}{:>16}\n", "energy [USD]", grouped(*e.energy_usd, 2));
+    if (e.water_m3) fmt::print("{:<18}{:>16}\n", "water [m3]", grouped(*e.water_m3, 1));
+}
+
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -99,6 +119,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle{}\n", "GPU-hours",
                grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
                hours(account::idle), out_of_service);
+    if (s.energy) print_energy(*s.energy);
     for (const sim::reservation_result& r : s.reservations) {
         fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
                    grouped(to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus), 1),
@@ -203,6 +224,11 @@ int run(const run_options& options) {
     const bool cut_short = interrupted != 0;
     facts.inputs.emplace_back(loaded.file, io::digest_text(loaded.digest));
     for (const auto& model : loaded.models) facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
+    for (const auto& model : prepared.models) {
+        const auto is_known = [&](const auto& input) { return input.first == model.path; };
+        if (std::none_of(facts.inputs.begin(), facts.inputs.end(), is_known))
+            facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
+    }
     for (auto* trace : prepared.traces) {
         if (!cut_short) facts.inputs.emplace_back(trace->path(), io::digest_text(trace->finish_digest()));
     }

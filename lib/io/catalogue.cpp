@@ -401,8 +401,10 @@ model<T> read_named_model(std::string_view name, const fs::path& directory, cons
 }
 
 template <class T>
-model<T> read_model(std::string_view name, const fs::path& directory) {
-    return read_named_model<T>(name, directory, {std::string{name}, 0, 0}, {});
+model<T> read_model(std::string_view name, const fs::path& directory, const source_position& where,
+                    const std::string& key) {
+    return read_named_model<T>(name, directory, where.file.empty() ? source_position{std::string{name}, 0, 0} : where,
+                               key);
 }
 
 template <class T>
@@ -440,8 +442,9 @@ std::vector<model_key> model_keys(model_kind kind) {
     return out;
 }
 
-#define AMPACITY_MODEL(T)                                                                   \
-    template model<hardware::T> read_model<hardware::T>(std::string_view, const fs::path&); \
+#define AMPACITY_MODEL(T)                                                                                          \
+    template model<hardware::T> read_model<hardware::T>(std::string_view, const fs::path&, const source_position&, \
+                                                        const std::string&);                                       \
     template model<hardware::T> read_model_text<hardware::T>(const std::string&, std::string_view, const fs::path&);
 AMPACITY_MODEL(accelerator)
 AMPACITY_MODEL(network_tier)

@@ -62,6 +62,21 @@ constexpr std::array table{
     metric{"reservations.NAME.idle_gpu_hours", "GPU-h", "time for which its GPUs waited for such jobs"},
     metric{"reservations.NAME.down_gpu_hours", "GPU-h", "time for which its nodes had failed, or drained"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
+    metric{"power_w.nameplate", "W",
+           "that the racks, or nodes by themselves, are planned with; this and all below only with `energy`"},
+    metric{"power_w.mean", "W", "IT power, at the AC inputs of racks or nodes, over the whole run"},
+    metric{"power_w.peak", "W", "its largest value"},
+    metric{"energy_kwh.it", "kWh", "IT energy"},
+    metric{"energy_kwh.losses", "kWh", "of the chain from the utility to those inputs"},
+    metric{"energy_kwh.overhead", "kWh", "cooling and the rest of the building; absent without region and cooling"},
+    metric{"energy_kwh.facility", "kWh", "at the utility's meter: the three above together"},
+    metric{"pue", "", "facility / IT energy"},
+    metric{"pue_without_losses", "", "the same without the losses: cooling and the rest alone"},
+    metric{"carbon_kg.location", "kg", "CO2e of the facility's energy, at the mean of the region's grid"},
+    metric{"carbon_kg.marginal", "kg", "the same at what one more kilowatt-hour emits; absent where that is not known"},
+    metric{"carbon_kg.market", "kg", "the same after the operator's contracts; absent where they are not known"},
+    metric{"cost_usd.energy", "USD", "of the facility's energy, at the region's mean price"},
+    metric{"water_m3", "m3", "for cooling"},
 };
 
 }  // namespace

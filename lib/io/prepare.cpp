@@ -1,3 +1,5 @@
+#include "energy_models.hpp"
+
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/fields.hpp>
@@ -29,7 +31,9 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     const auto locate = [&](std::string_view key) { return loaded.locate(key); };
     try {
         sim::parts parts = scenario::build(loaded.value, open, locate, more);
-        return {std::move(parts), std::move(traces)};
+        std::vector<model_file> models;
+        parts.energy = read_energy(loaded, models);
+        return {std::move(parts), std::move(traces), std::move(models)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;
         diagnostic d = e.details();

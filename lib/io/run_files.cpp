@@ -119,6 +119,30 @@ json to_json(const sim::distribution_summary& d) {
     return {{"mean", d.mean}, {"p50", d.p50}, {"p90", d.p90}, {"p99", d.p99}, {"max", d.max}};
 }
 
+void add_energy(json& out, const sim::energy_result& e) {
+    const auto kwh = [](double j) { return j / 3.6e6; };
+    out["power_w"] = {{"nameplate", e.nameplate_w}, {"mean", e.mean_it_w}, {"peak", e.peak_it_w}};
+    json& energy = out["energy_kwh"];
+    energy = {{"it", kwh(e.it_j)}, {"losses", kwh(e.losses_j)}};
+    if (e.overhead_j) {
+        energy["overhead"] = kwh(*e.overhead_j);
+        energy["facility"] = kwh(e.facility_j());
+    }
+    const auto put = [](json& to, const char* key, const std::optional<double>& value) {
+        if (value) to[key] = *value;
+    };
+    put(out, "pue", e.pue);
+    put(out, "pue_without_losses", e.pue_without_losses);
+    if (e.carbon_location_kg) {
+        json& carbon = out["carbon_kg"];
+        put(carbon, "location", e.carbon_location_kg);
+        put(carbon, "marginal", e.carbon_marginal_kg);
+        put(carbon, "market", e.carbon_market_kg);
+    }
+    if (e.energy_usd) out["cost_usd"]["energy"] = *e.energy_usd;
+    put(out, "water_m3", e.water_m3);
+}
+
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
                          std::span<const workload::skipped_records> skipped) {
     json out{{"schema", 1},
@@ -176,6 +200,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
         of["idle_gpu_hours"] = to_gpu_hours(r.jobs->idle);
         of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
     }
+    if (s.energy) add_energy(out, *s.energy);
     return out.dump(2) + '\n';
 }
 

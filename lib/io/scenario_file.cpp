@@ -1,3 +1,4 @@
+#include "fleet_models.hpp"
 #include "presets.hpp"
 #include "text_file.hpp"
 #include "yaml_binder.hpp"
@@ -166,6 +167,7 @@ loaded_scenario read_scenario_text(const std::string& name, std::string_view tex
         presets.take_over();
     }
     loaded.models = presets.finish();
+    take_fleet_models(tree, directory, loaded.models);
     loaded.file = name;
     loaded.directory = directory;
     xxh64 hash;

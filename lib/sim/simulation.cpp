@@ -60,7 +60,8 @@ public:
           jobs_(feed_.num_sources(), costs_, p.enforce_estimate),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
-          tell_(std::move(p.observers), jobs_),
+          energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
+          tell_(with(energy_.get(), std::move(p.observers)), jobs_),
           held_(feed_, jobs_, tell_),
           speeds_(std::move(p.speeds)),
           names_(*this),
@@ -143,6 +144,7 @@ public:
         summary_ = summarise(records, fleet().installed_gpus());
         if (!jobs_.elastic().empty()) summary_.resizes = resizes_;
         summary_.simulated = end - start_of_time;
+        if (energy_) summary_.energy = energy_->results(end);
         for (const auto& p : partitions_) {
             if (p->is_reserved()) count_reserved(*p);
         }
@@ -193,6 +195,7 @@ private:
     live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
+    std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     announcer tell_;
     held_jobs held_;
     std::vector<source_speeds> speeds_;                    // by source
@@ -208,6 +211,11 @@ private:
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
+
+    static std::vector<observer*> with(observer* one, std::vector<observer*> others) {
+        if (one != nullptr) others.insert(others.begin(), one);
+        return others;
+    }
 
     /// What a plug-in has done wrong is told with the time at which it did.
     kernel::run_status rounds(std::uint64_t events, instant limit) try {

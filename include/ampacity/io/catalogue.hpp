@@ -168,10 +168,11 @@ inline constexpr model_kind kind_of<hardware::region> = model_kind::region;
 template <>
 inline constexpr model_kind kind_of<hardware::reliability> = model_kind::reliability;
 
-/// The model of this name, or of this file if the name ends in `.yaml`; a relative path starts at `directory`.
-/// \throws scenario_error
+/// The model of this name, or of this file if the name ends in `.yaml`; a relative path starts at `directory`. A name
+/// that nothing has is a fault of `key` at `where`, if they are given. \throws scenario_error
 template <class T>
-[[nodiscard]] model<T> read_model(std::string_view name, const std::filesystem::path& directory = {});
+[[nodiscard]] model<T> read_model(std::string_view name, const std::filesystem::path& directory = {},
+                                  const source_position& where = {}, const std::string& key = {});
 
 /// A model from its text; `origin` is its file in messages and need not exist. \throws scenario_error
 template <class T>

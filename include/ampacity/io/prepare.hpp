@@ -3,6 +3,7 @@
 /// From a scenario file to a simulation that is ready to run: opens its traces and builds its parts.
 
 #include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/models.hpp>
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -16,6 +17,7 @@ namespace ampacity::io {
 struct prepared_run {
     sim::parts parts;
     std::vector<trace_source*> traces;
+    std::vector<model_file> models{};  ///< that the energy is computed from, beside those of the loaded scenario
 };
 
 /// With what plug-ins add, if there are any. \throws scenario_error, data_error, plugin_error

@@ -7,6 +7,7 @@
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/scenario/capacity_changes.hpp>
+#include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
@@ -45,12 +46,17 @@ struct pool_group {
 
 /// Equal flat nodes without racks.
 struct node_group {
-    std::uint64_t gpus = 0;            ///< per node
-    std::uint64_t count = 0;           ///< nodes
-    std::optional<std::string> gpu{};  ///< GPU type
+    std::uint64_t gpus = 0;              ///< per node
+    std::uint64_t count = 0;             ///< nodes
+    std::optional<std::string> gpu{};    ///< GPU type
+    std::optional<std::string> model{};  ///< of the catalogue, where the rest came from
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
+        visit(&node_group::model,
+              {.key = "model",
+               .doc = "a node of the catalogue (`ampacity list nodes`), or a file; gives `gpus` and `gpu`",
+               .example = "dgx-h100"});
         visit(&node_group::gpus,
               {.key = "gpus", .doc = "GPUs per node", .required = true, .example = "8", .min = 1, .max = 64});
         visit(
@@ -58,7 +64,6 @@ struct node_group {
             {.key = "count", .doc = "number of nodes", .required = true, .example = "64", .min = 1, .max = max_nodes});
         visit(&node_group::gpu,
               {.key = "gpu", .doc = "the GPU type, which workload.N.speeds and outputs name", .example = "h100"});
-        visit.not_yet("model");
     }
     friend bool operator==(const node_group&, const node_group&) = default;
 };
@@ -74,9 +79,14 @@ struct rack_group {
     std::optional<std::uint64_t> racks_per_block{};  ///< none: all racks of the group are one block
     std::optional<std::uint64_t> usable_per_rack{};  ///< none: all nodes
     std::optional<std::string> gpu{};                ///< GPU type
+    std::optional<std::string> model{};              ///< of the catalogue, where the rest came from
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
+        visit(&rack_group::model, {.key = "model",
+                                   .doc = "a rack of the catalogue (`ampacity list racks`), or a file; gives "
+                                          "`nodes_per_rack`, `gpus_per_node` and `gpu`",
+                                   .example = "gb300-nvl72"});
         visit(&rack_group::nodes_per_rack,
               {.key = "nodes_per_rack", .doc = "nodes of one rack", .min = 1, .max = max_nodes_per_rack});
         visit(&rack_group::gpus_per_node, {.key = "gpus_per_node",
@@ -99,7 +109,6 @@ struct rack_group {
                .max = max_nodes_per_rack});
         visit(&rack_group::gpu,
               {.key = "gpu", .doc = "the GPU type, which workload.N.speeds and outputs name", .example = "gb300"});
-        visit.not_yet("model");
         visit.not_yet("online");
     }
     friend bool operator==(const rack_group&, const rack_group&) = default;
@@ -243,6 +252,7 @@ struct workload_entry {
     std::optional<plugin_jobs> plugin{};
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
+    std::optional<power::phase> phase{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -261,6 +271,11 @@ struct workload_entry {
               {.key = "reservation",
                .doc = "the reservation that these jobs run in, unless they name another: one that is not maintenance",
                .example = "block",
+               .beside = true});
+        visit(&workload_entry::phase,
+              {.key = "phase",
+               .doc = "what the GPUs of these jobs do, for their power: `energy.phase` without it",
+               .example = "decode-gemm",
                .beside = true});
         visit.not_yet("service");
     }
@@ -304,6 +319,7 @@ struct scenario {
     std::vector<workload_entry> workload;
     ampacity::scenario::scheduler scheduler{};
     ampacity::scenario::faults faults{};
+    std::optional<ampacity::scenario::energy> energy{};
     ampacity::scenario::output output{};
 
     template <class Visitor>
@@ -336,6 +352,10 @@ struct scenario {
         visit(&scenario::scheduler,
               {.key = "scheduler", .doc = "who decides", .required = true, .example = "{ policy: easy }"});
         visit(&scenario::faults, {.key = "faults", .doc = "what fails"});
+        visit(&scenario::energy,
+              {.key = "energy",
+               .doc = "power, energy, carbon and cost of the run are reported; every group of the fleet has a `model`",
+               .example = "{ region: us-east-1, topology: 4n3 }"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

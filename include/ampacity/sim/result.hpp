@@ -97,6 +97,23 @@ struct reservation_result {
     std::optional<reserved_jobs> jobs{};  ///< none: it has no jobs of its own
 };
 
+/// Power and energy of a run, see sim/energy.hpp; absent where nothing says what it would follow from.
+struct energy_result {
+    double nameplate_w = 0;                      ///< that the racks are planned with [W]
+    double mean_it_w = 0, peak_it_w = 0;         ///< at the inputs of the racks [W]
+    double it_j = 0;                             ///< at the inputs of the racks [J]
+    double losses_j = 0;                         ///< from the utility to there [J]
+    std::optional<double> overhead_j{};          ///< cooling and the rest of the building [J]
+    std::optional<double> pue{};                 ///< facility / IT
+    std::optional<double> pue_without_losses{};  ///< the same, without the electrical losses
+    std::optional<double> carbon_location_kg{}, carbon_marginal_kg{}, carbon_market_kg{};  ///< CO2e [kg]
+    std::optional<double> energy_usd{};                                                    ///< [USD]
+    std::optional<double> water_m3{};                                                      ///< [m3]
+
+    /// At the utility's meter [J].
+    [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
+};
+
 /// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
@@ -111,7 +128,8 @@ struct summary {
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     std::vector<reservation_result> reservations;          ///< by start
     ledger books;
-    std::vector<type_summary> types{};  ///< empty without GPU types
+    std::vector<type_summary> types{};      ///< empty without GPU types
+    std::optional<energy_result> energy{};  ///< none: nobody asked
 };
 
 /// Summary over the records of each source. `gpus` is the size of the fleet.

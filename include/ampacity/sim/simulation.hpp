@@ -14,6 +14,7 @@
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
 #include <ampacity/sim/decision_costs.hpp>
+#include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/workload/source.hpp>
@@ -86,6 +87,7 @@ struct parts {
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};       ///< not owned; outlive the simulation
     std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
+    std::optional<energy_model> energy{};     ///< \pre a fleet of nodes of one type
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
 };
 

@@ -612,8 +612,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.decision_time_per_job = some_duration();
     s.scheduler.policy_options = some_options();
     s.scheduler.placer_options = some_options();
-    const std::uint64_t gpus_per_node = 1 + upto(64);
-    const std::uint64_t types = upto(4);
+    const bool has_models = upto(8) == 0;
+    const std::uint64_t gpus_per_node = has_models ? 4 : 1 + upto(64);
+    const std::uint64_t types = has_models ? 1 + upto(3) : upto(4);
     const auto some_type = [&] { return "gpu " + std::to_string(upto(std::max<std::uint64_t>(types, 1))); };
     const auto some_racks = [&] {
         scenario::rack_group racks{.nodes_per_rack = 1 + upto(scenario::max_nodes_per_rack),
@@ -622,6 +623,11 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) racks.racks_per_block = 1 + upto(scenario::max_nodes);
         if (upto(2) != 0) racks.usable_per_rack = 1 + upto(racks.nodes_per_rack);
         if (types != 0) racks.gpu = some_type();
+        if (has_models) {
+            racks.model = "gb300-nvl72";
+            racks.nodes_per_rack = 18;
+            if (racks.usable_per_rack) racks.usable_per_rack = 16;
+        }
         return racks;
     };
     switch (upto(6)) {
@@ -635,6 +641,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             for (std::uint64_t i = 1 + upto(3); i > 0; --i) {
                 s.fleet.nodes.push_back({gpus_per_node, 1 + upto(1000)});
                 if (types != 0) s.fleet.nodes.back().gpu = some_type();
+                if (has_models) s.fleet.nodes.back().model = "gb300-compute-tray";
             }
             break;
         default:
@@ -656,6 +663,11 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         return table;
     };
     s.scheduler.topology.keep_racks_whole = upto(2) != 0;
+    if (upto(4) == 0) {
+        s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
+        if (upto(2) != 0) s.energy->region = some_text();
+        if (upto(2) != 0) s.energy->cooling = some_text();
+    }
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
         s.scheduler.topology.weights = {some_weight(), some_weight(), some_weight(), some_weight(), some_weight()};
@@ -663,6 +675,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
         if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
+        if (upto(4) == 0) entry.phase = static_cast<power::phase>(upto(10));
         if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
             continue;

@@ -1,0 +1,57 @@
+#pragma once
+/// \file
+/// The description of what the energy of a run is computed from: names of models of the catalogue.
+///
+/// Plain values: copy, compare and move between threads freely.
+
+#include <ampacity/power/node_power.hpp>
+#include <ampacity/scenario/fields.hpp>
+
+#include <array>
+#include <optional>
+#include <string>
+
+namespace ampacity::scenario {
+
+template <>
+struct names<power::phase> {
+    static constexpr std::array known{
+        named<power::phase>{power::phase::idle, "idle"},
+        named<power::phase>{power::phase::context, "context"},
+        named<power::phase>{power::phase::gemm_bf16, "gemm-bf16"},
+        named<power::phase>{power::phase::gemm_fp8, "gemm-fp8"},
+        named<power::phase>{power::phase::gemm_fp4, "gemm-fp4"},
+        named<power::phase>{power::phase::prefill_attention, "prefill-attention"},
+        named<power::phase>{power::phase::decode_gemm, "decode-gemm"},
+        named<power::phase>{power::phase::decode_attention, "decode-attention"},
+        named<power::phase>{power::phase::decode_mla, "decode-mla"},
+        named<power::phase>{power::phase::communication, "communication"},
+    };
+};
+
+/// Where the site stands and how it is fed and cooled.
+struct energy {
+    std::optional<std::string> region{};
+    std::string topology = "single";
+    std::optional<std::string> cooling{};
+    power::phase phase = power::phase::gemm_bf16;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&energy::region,
+              {.key = "region",
+               .doc = "a region of the catalogue, or a file: its PUE, carbon, price and water; none without it",
+               .example = "us-east-1"});
+        visit(&energy::topology, {.key = "topology",
+                                  .doc = "a power topology of the catalogue, or a file: the stages from the utility to "
+                                         "the racks, and the share of their ratings that load is planned for"});
+        visit(&energy::cooling, {.key = "cooling",
+                                 .doc = "a way to cool of the catalogue, or a file: its power and water take the place "
+                                        "of the region's PUE and water",
+                                 .example = "warm-water-w40"});
+        visit(&energy::phase, {.key = "phase", .doc = "what the GPUs of jobs do, unless `workload.N.phase` says it"});
+    }
+    friend bool operator==(const energy&, const energy&) = default;
+};
+
+}  // namespace ampacity::scenario

@@ -1,0 +1,102 @@
+#include "energy_models.hpp"
+
+#include <ampacity/io/catalogue.hpp>
+#include <ampacity/scenario/build.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace ampacity::io {
+namespace {
+
+class energy_reader {
+public:
+    energy_reader(const loaded_scenario& loaded, std::vector<model_file>& files) : loaded_(loaded), files_(files) {}
+
+    [[nodiscard]] sim::energy_model read() {
+        const scenario::scenario& s = loaded_.value;
+        const scenario::energy& e = *s.energy;
+        if (s.fleet.pool_gpus || !s.fleet.pools.empty())
+            refuse("energy", "a pool has no nodes that draw power",
+                   "describe the fleet by nodes or racks of a `model`");
+        if (scenario::gpu_types_of(s.fleet).size() > 1)
+            refuse("energy", "not supported on a fleet of several GPU types yet",
+                   "remove it, or give all groups one model");
+        const bool one = s.fleet.nodes.size() == 1;
+        for (std::size_t i = 0; i != s.fleet.nodes.size(); ++i) {
+            const auto& g = s.fleet.nodes[i];
+            const std::string path = one ? "fleet.nodes" : "fleet.nodes." + std::to_string(i);
+            const auto node = group_model<hardware::node>(g.model, path);
+            add_units({.node = node}, g.count, 1);
+        }
+        add_racks(s.fleet.racks, "fleet.racks", s.fleet.racks.size() == 1);
+        for (std::size_t i = 0; i != s.fleet.sites.size(); ++i)
+            add_racks(s.fleet.sites[i].racks, "fleet.sites." + std::to_string(i) + ".racks", false);
+        const auto topology = part<hardware::power_topology>(e.topology, "energy.topology");
+        out_.chain = topology.stages;
+        out_.usable_share = topology.usable_share();
+        if (e.region) out_.region = part<hardware::region>(*e.region, "energy.region");
+        if (e.cooling) out_.cooling = part<hardware::cooling>(*e.cooling, "energy.cooling");
+        for (const scenario::workload_entry& w : s.workload) out_.phases.push_back(w.phase.value_or(e.phase));
+        return std::move(out_);
+    }
+
+private:
+    void add_racks(const std::vector<scenario::rack_group>& groups, const std::string& list, bool one) {
+        for (std::size_t i = 0; i != groups.size(); ++i) {
+            const auto rack = group_model<hardware::rack>(groups[i].model, one ? list : list + '.' + std::to_string(i));
+            add_units({.node = rack.node, .rack = rack}, groups[i].count, rack.nodes);
+        }
+    }
+    void add_units(sim::unit_model model, std::uint64_t count, std::uint32_t nodes) {
+        out_.models.push_back(std::move(model));
+        for (std::uint64_t i = 0; i != count; ++i) {
+            out_.units.push_back({.model = static_cast<std::uint32_t>(out_.models.size() - 1),
+                                  .first_node = next_node_,
+                                  .nodes = nodes});
+            next_node_ += nodes;
+        }
+    }
+
+    template <class T>
+    [[nodiscard]] T group_model(const std::optional<std::string>& name, const std::string& path) {
+        if (!name)
+            refuse("energy", "the power of " + path + " is not known",
+                   "give that group a `model`, such as gb300-nvl72 for racks or dgx-h100 for nodes");
+        return part<T>(*name, path + ".model");
+    }
+    template <class T>
+    [[nodiscard]] T part(const std::string& name, const std::string& key) {
+        auto m = read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
+        for (const model_file& f : m.text.files) {
+            const auto known =
+                std::find_if(files_.begin(), files_.end(), [&](const auto& k) { return k.path == f.path; });
+            if (known == files_.end()) files_.push_back(f);
+        }
+        return std::move(m.value);
+    }
+    [[noreturn]] void refuse(const std::string& key, std::string what, std::string remedy) const {
+        throw scenario_error({.where = loaded_.locate(key),
+                              .key = key,
+                              .what = std::move(what),
+                              .value = {},
+                              .remedy = std::move(remedy)});
+    }
+
+    const loaded_scenario& loaded_;
+    std::vector<model_file>& files_;
+    sim::energy_model out_{};
+    std::uint32_t next_node_ = 0;
+};
+
+}  // namespace
+
+std::optional<sim::energy_model> read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
+    if (!loaded.value.energy) return std::nullopt;
+    return energy_reader{loaded, files}.read();
+}
+
+}  // namespace ampacity::io
