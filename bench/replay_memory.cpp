@@ -118,7 +118,9 @@ int main() {
     finished_jobs(t);  // first, while the heap is empty
     const char* const policies[] = {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy"};
     for (const char* const policy : policies) live_jobs(t, policy, 1'000'000);
-    live_jobs(t, "conservative", 32'000);
+    for (const char* const policy : {"srsf", "gittins", "qssf", "priority", "drf", "fair-share", "elastic"})
+        live_jobs(t, policy, 1'000'000);
+    for (const char* const policy : {"conservative", "ftf", "max-min"}) live_jobs(t, policy, 32'000);
     for (const bool nodes : {false, true}) {
         for (const char* const policy : policies) count_allocations(t, policy, nodes, 250'000);
         count_allocations(t, "conservative", nodes, 30'000);

@@ -103,6 +103,10 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
                    grouped(to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus), 1),
                    grouped(to_gpu_hours(r.idle_before), 1), r.stopped);
+        if (!r.jobs) continue;
+        fmt::print("{:<18}{:>16} jobs of its own: {} finished, {} killed, {} rejected; {} GPU-hours held, {} idle\n",
+                   "", r.jobs->submitted, r.jobs->finished, r.jobs->killed, r.jobs->rejected,
+                   grouped(to_gpu_hours(r.jobs->held), 1), grouped(to_gpu_hours(r.jobs->idle), 1));
     }
 }
 
@@ -180,8 +184,7 @@ int run(const run_options& options) {
     const bool draws = options.sparklines.value_or(isatty(STDOUT_FILENO) != 0 && shows_utf8());
     report::load_history history;
     if (draws) prepared.parts.observers.push_back(&history);
-    if (auto* const to = files.passes())
-        prepared.parts.policy = policy::make_explain(std::move(prepared.parts.policy), *to);
+    if (auto* const to = files.passes()) sim::explain_to(prepared.parts, *to);
     sim::simulation s(std::move(prepared.parts));
     files.watch(s);
     io::run_facts facts{

@@ -214,6 +214,8 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::lease:
             return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
                                planned("all are offered again at"));
+        case policy::obstacle::closed:
+            return fmt::format("nodes that it needs are out of service{}", planned("some come back at"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
         case policy::obstacle::closing:
             return fmt::format("fits, {} free, but would run into a reservation{}", free_text(w),
@@ -330,7 +332,7 @@ int why(const why_options& options) {
     // The inquiry hears first, so that it knows the job when the recorder asks for it.
     sim::wait_recorder recorder([&q](const sim::job_event& e) { return q.is(e); },
                                 [&q](const sim::wait_stretch& w) { q.on_stretch(w); });
-    prepared.parts.policy = policy::make_explain(std::move(prepared.parts.policy), recorder);
+    sim::explain_to(prepared.parts, recorder);
     prepared.parts.observers = {&q, &recorder};
     sim::simulation s(std::move(prepared.parts));
     q.watch(s);

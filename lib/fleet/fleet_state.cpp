@@ -32,6 +32,13 @@ fleet_state fleet_state::mixed(std::shared_ptr<const gpu_types> types, std::vect
     return of_nodes(free_index::mixed(std::move(types), std::move(parts)));
 }
 
+fleet_state fleet_state::part(const fleet_state& of, std::span<const node_id> nodes) {
+    const free_index& all = of.empty_;
+    AMPACITY_ASSERT(!all.is_pool() && !all.is_mixed() && !nodes.empty());
+    if (all.has_racks()) return racks(all.where().part(nodes), all.gpus_per_node());
+    return flat_nodes(static_cast<std::uint32_t>(nodes.size()), all.gpus_per_node());
+}
+
 fleet_state fleet_state::of_nodes(free_index all) {
     fleet_state f;
     if (all.has_pools()) {
@@ -53,8 +60,9 @@ void fleet_state::advance(instant now) {
     const gpu_time elapsed = ticks(now - advanced_to_);
     advanced_to_ = now;
     for (std::size_t s = 0; s != num_states; ++s) {
+        if (gpus_in_[s] == 0) continue;
         booked_[s] += elapsed * unallocated_[s];
-        if (static_cast<node_state>(s) != node_state::uncommissioned) capacity_ += elapsed * gpus_in_[s];
+        if (static_cast<node_state>(s) != node_state::uncommissioned && s != lent) capacity_ += elapsed * gpus_in_[s];
     }
 }
 
@@ -87,17 +95,29 @@ void fleet_state::set_state(node_id node, node_state to) {
     AMPACITY_ASSERT(!state_.empty());
     const node_state from = state_[index(node)];
     if (from == to) return;
-    const std::uint64_t held = free_.held_mask(node);
-    AMPACITY_ASSERT(held == 0 || to == node_state::up || to == node_state::draining);
-    const std::uint64_t gpus = free_.gpus_of(node);
-    const std::uint64_t count = gpus - static_cast<std::uint64_t>(std::popcount(held));
+    AMPACITY_ASSERT(free_.held_mask(node) == 0 || to == node_state::up || to == node_state::draining);
+    const std::size_t counted = counted_as(node);
     free_.set_in_service(node, to == node_state::up);
     if (in_service_) in_service_->set_in_service(node, to == node_state::up);
     state_[index(node)] = to;
-    gpus_in_[static_cast<std::size_t>(from)] -= gpus;
-    gpus_in_[static_cast<std::size_t>(to)] += gpus;
-    unallocated(from) -= count;
-    unallocated(to) += count;
+    recount(node, counted);
+}
+
+/// The books counted it as `from` until now.
+void fleet_state::recount(node_id node, std::size_t from) {
+    const std::size_t to = counted_as(node);
+    const std::uint64_t gpus = free_.gpus_of(node);
+    const std::uint64_t count = gpus - static_cast<std::uint64_t>(std::popcount(free_.held_mask(node)));
+    gpus_in_[from] -= gpus;
+    gpus_in_[to] += gpus;
+    unallocated_[from] -= count;
+    unallocated_[to] += count;
+}
+
+void fleet_state::lend(node_id node, bool is_lent) {
+    const std::size_t counted = counted_as(node);
+    troubles_[index(node)].is_lent = is_lent;
+    recount(node, counted);
 }
 
 void fleet_state::plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at) {
@@ -160,6 +180,7 @@ void fleet_state::begin_closing() {
         ++troubles_[index(n)].closings;
         find_next_closing(n);
         refresh(n);
+        if (c.lent) lend(n, true);
     }
     find_horizons();
 }
@@ -170,6 +191,7 @@ void fleet_state::end_closing(std::size_t number) {
     while (num_over_ != begun_ && over_[num_over_]) ++num_over_;
     for (const node_id n : closings_[number].nodes) {
         --troubles_[index(n)].closings;
+        if (closings_[number].lent) lend(n, false);
         refresh(n);
     }
     find_horizons();

@@ -1,12 +1,16 @@
 #include "csv_trace.hpp"
 #include "link_table.hpp"
 
+#include <ampacity/core/suggest.hpp>
+
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace ampacity::io {
 namespace {
@@ -33,7 +37,8 @@ enum column : std::size_t {
     array_limit,
     gpus_min,
     gpus_max,
-    serial_fraction
+    serial_fraction,
+    reservation
 };
 
 constexpr std::array columns{
@@ -72,8 +77,10 @@ constexpr std::array columns{
     trace_column{"gpus_max", "", "the most GPUs of use to it, at least `gpus`", column_use::optional},
     trace_column{"serial_fraction", "", "of its work on one GPU, 0 to 1: what more GPUs do not make faster",
                  column_use::optional},
+    trace_column{"reservation", "", "the one of `scheduler.reservations`, not for maintenance, that it runs in",
+                 column_use::optional},
 };
-static_assert(columns[serial_fraction].name == "serial_fraction" && columns.size() == serial_fraction + 1);
+static_assert(columns[reservation].name == "reservation" && columns.size() == reservation + 1);
 
 constexpr job_trace_format format{.name = "jobs-csv",
                                   .description = "one job per row, times in seconds from the scenario's start",
@@ -92,6 +99,7 @@ public:
     explicit jobs_csv(const job_trace_options& options)
         : csv_trace(options, format, submit_s, time_origin::scenario_start),
           models_(options.models),
+          reservations_(options.reservations),
           has_links_(has(after) || has(after_any) || has(think_s) || has(array) || has(array_limit)) {}
 
     [[nodiscard]] bool records_endings() const override { return has(status); }
@@ -107,6 +115,7 @@ private:
         if (has(user)) job.user = name(user);
         if (has(group)) job.group = name(group);
         if (models_ && has(model)) job.model = name(model);
+        if (has(reservation)) job.reservation = read_reservation();
         if (!field(priority).empty()) job.priority = read_priority();
         if (!field(segment).empty()) job.placement.segment = read_segment();
         if (!field(within).empty()) job.placement.within = read_within();
@@ -200,6 +209,19 @@ private:
         return static_cast<std::uint32_t>(n);
     }
 
+    [[nodiscard]] std::uint32_t read_reservation() {
+        const std::string_view text = field(reservation);
+        if (reservations_ && !text.empty() &&
+            std::find(reservations_->begin(), reservations_->end(), text) == reservations_->end()) {
+            const std::vector<std::string_view> known(reservations_->begin(), reservations_->end());
+            fail(reservation, "no reservation of this name takes jobs",
+                 known.empty()
+                     ? "give scheduler.reservations one of kind advance or capacity-block, or leave this empty"
+                     : suggestion(text, known));
+        }
+        return name(reservation);
+    }
+
     [[nodiscard]] std::uint16_t read_segment() const {
         const auto [state, value] = parse_integer(field(segment));
         if (state != decimal_status::ok || value < 0 || value > std::numeric_limits<std::uint16_t>::max())
@@ -225,6 +247,7 @@ private:
     }
 
     bool models_;
+    std::optional<std::vector<std::string>> reservations_;
     bool has_links_;
     link_table links_;
 };

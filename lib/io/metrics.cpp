@@ -53,6 +53,14 @@ constexpr std::array table{
     metric{"reservations.NAME.idle_before_gpu_hours", "GPU-h",
            "time before it for which its GPUs lay idle, since their last job, while jobs waited"},
     metric{"reservations.NAME.jobs_stopped", "", "jobs that it stopped as it began"},
+    metric{"reservations.NAME.jobs.submitted", "",
+           "its own jobs that arrived; absent, as what follows, for maintenance"},
+    metric{"reservations.NAME.jobs.finished", "", "of these, finished"},
+    metric{"reservations.NAME.jobs.killed", "", "of these, stopped at its end, or at their estimate"},
+    metric{"reservations.NAME.jobs.rejected", "", "of these, never placed, or still waiting at its end"},
+    metric{"reservations.NAME.held_gpu_hours", "GPU-h", "time for which its own jobs held its GPUs"},
+    metric{"reservations.NAME.idle_gpu_hours", "GPU-h", "time for which its GPUs waited for such jobs"},
+    metric{"reservations.NAME.down_gpu_hours", "GPU-h", "time for which its nodes had failed, or drained"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
 };
 

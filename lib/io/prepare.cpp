@@ -9,6 +9,10 @@ namespace ampacity::io {
 
 prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     std::vector<trace_source*> traces;
+    std::vector<std::string> with_jobs;
+    for (const scenario::reservation& r : loaded.value.scheduler.reservations) {
+        if (r.kind != scenario::reservation_kind::maintenance) with_jobs.push_back(r.name);
+    }
     const auto open = [&](const scenario::job_trace& t, std::uint16_t entry) -> std::unique_ptr<workload::job_source> {
         auto source = open_job_trace({.path = loaded.resolve(t.path),
                                       .format = std::string{scenario::name_of_value(t.format)},
@@ -17,7 +21,8 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
                                       .source = entry,
                                       .dependencies = t.dependencies,
                                       .unix_start_ns = loaded.value.start.time_since_epoch().count(),
-                                      .models = loaded.value.workload[entry].speeds.has_value()});
+                                      .models = loaded.value.workload[entry].speeds.has_value(),
+                                      .reservations = with_jobs});
         traces.push_back(source.get());
         return source;
     };

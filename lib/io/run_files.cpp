@@ -166,6 +166,15 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
                                        {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},
                                        {"idle_before_gpu_hours", to_gpu_hours(r.idle_before)},
                                        {"jobs_stopped", r.stopped}};
+        if (!r.jobs) continue;
+        json& of = out["reservations"][r.name];
+        of["jobs"] = {{"submitted", r.jobs->submitted},
+                      {"finished", r.jobs->finished},
+                      {"killed", r.jobs->killed},
+                      {"rejected", r.jobs->rejected}};
+        of["held_gpu_hours"] = to_gpu_hours(r.jobs->held);
+        of["idle_gpu_hours"] = to_gpu_hours(r.jobs->idle);
+        of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
     }
     return out.dump(2) + '\n';
 }

@@ -4,6 +4,7 @@
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/wrappers.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 
@@ -58,8 +59,37 @@ std::vector<node_id> last_nodes(std::uint64_t gpus, const ampacity::fleet::fleet
     return out;
 }
 
+sim::reservation_kind kind_of(reservation_kind kind) {
+    switch (kind) {
+        case reservation_kind::maintenance: break;
+        case reservation_kind::advance: return sim::reservation_kind::advance;
+        case reservation_kind::capacity_block: return sim::reservation_kind::capacity_block;
+    }
+    return sim::reservation_kind::maintenance;
+}
+
+/// Nodes that serve jobs of a reservation are in no other at the same time.
+void check_overlaps(const std::vector<sim::reservation>& list, const locator& locate) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            const auto& a = list[i];
+            const auto& b = list[k];
+            if (a.kind == sim::reservation_kind::maintenance && b.kind == sim::reservation_kind::maintenance) continue;
+            if (a.what.end <= b.what.start || b.what.end <= a.what.start) continue;
+            const auto shared = std::find_if(a.what.nodes.begin(), a.what.nodes.end(), [&b](node_id n) {
+                return std::binary_search(b.what.nodes.begin(), b.what.nodes.end(), n);
+            });
+            if (shared == a.what.nodes.end()) continue;
+            reporter{locate}.fail(
+                "scheduler.reservations." + std::to_string(i),
+                "reserves node " + std::to_string(index(*shared)) + " at a time when " + b.name + " has it", a.name,
+                "give it other nodes, or another time");
+        }
+    }
+}
+
 /// Nodes that leave and come back.
-void add_changes(const scenario& s, sim::parts& parts) {
+void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
         const instant start = start_of_time + o.start;
         parts.outages.push_back({.start = start, .end = start + o.length, .nodes = nodes_of(o, parts.fleet)});
@@ -70,8 +100,11 @@ void add_changes(const scenario& s, sim::parts& parts) {
             {.name = r.name,
              .what = {.start = start,
                       .end = start + r.length,
-                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)}});
+                      .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)},
+             .kind = kind_of(r.kind)});
     }
+    check_overlaps(parts.reservations, locate);
+    for (const workload_entry& entry : s.workload) parts.reserved_for.push_back(entry.reservation.value_or(""));
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }
 
@@ -115,6 +148,44 @@ policy::policy_options make_options(const scheduler& s) {
     return options;
 }
 
+/// The policy that decides in the end, whatever wraps it.
+const std::string& innermost(const scheduler& s) {
+    const std::string& name = s.policy == "explain" ? s.explain.policy : s.policy;
+    return name == "round" ? s.round.policy : name;
+}
+
+const free_options* given(const std::optional<free_options>& options) { return options ? &*options : nullptr; }
+
+/// Policies and placers as the scenario names them: of this library, or of plug-ins.
+class scheduler_parts {
+public:
+    scheduler_parts(const scenario& s, const more_parts* more) : s_(s), more_(more) {}
+
+    [[nodiscard]] std::unique_ptr<policy::policy> make_policy() const { return make_policy(s_.scheduler.policy); }
+    [[nodiscard]] std::unique_ptr<policy::placer> make_placer() const {
+        const scheduler& of = s_.scheduler;
+        if (auto built_in = policy::make_placer(of.placer, options_)) return built_in;
+        return more_->make_placer({.name = of.placer,
+                                   .options = given(of.placer_options),
+                                   .key = "scheduler.placer_options",
+                                   .seed = s_.seed});
+    }
+
+private:
+    [[nodiscard]] std::unique_ptr<policy::policy> make_policy(std::string_view name) const {
+        const scheduler& of = s_.scheduler;
+        if (name == "explain") return make_policy(of.explain.policy);
+        if (name == "round") return policy::make_round(make_policy(of.round.policy), of.round.every);
+        if (auto built_in = policy::make_policy(name, options_)) return built_in;
+        return more_->make_policy(
+            {.name = name, .options = given(of.policy_options), .key = "scheduler.policy_options", .seed = s_.seed});
+    }
+
+    const scenario& s_;
+    const more_parts* more_;
+    policy::policy_options options_ = make_options(s_.scheduler);
+};
+
 }  // namespace
 
 void validate(const scenario& s, const locator& locate, const more_parts* more) {
@@ -122,8 +193,8 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
     const descriptions placers = more ? more->placers() : descriptions{};
     validate(s, names_of(policy::policies(), policies), names_of(policy::placers(), placers), locate);
     const reporter report{locate};
-    if (s.scheduler.policy_options && !has(policies, s.scheduler.policy))
-        report.fail("scheduler.policy_options", "is for policies of plug-ins", s.scheduler.policy,
+    if (s.scheduler.policy_options && !has(policies, innermost(s.scheduler)))
+        report.fail("scheduler.policy_options", "is for policies of plug-ins", innermost(s.scheduler),
                     "remove it; the options of a built-in policy stand under its own name");
     if (s.scheduler.placer_options && !has(placers, s.scheduler.placer))
         report.fail("scheduler.placer_options", "is for placers of plug-ins", s.scheduler.placer, "remove it");
@@ -142,8 +213,6 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
     made_fleet made = make_fleet(s);
     sim::parts parts{.fleet = std::move(made.fleet),
                      .sources = {},
-                     .policy = policy::make_policy(s.scheduler.policy, make_options(s.scheduler)),
-                     .placer = policy::make_placer(s.scheduler.placer, make_options(s.scheduler)),
                      .until = s.until,
                      .enforce_estimate = s.enforce_estimate,
                      .preemption = {.checkpoint_interval = s.scheduler.preemption.checkpoint_interval,
@@ -154,18 +223,15 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .sample_every = s.output.telemetry,
                      .observers = {},
                      .speeds = std::move(made.speeds)};
-    add_changes(s, parts);
-    const auto options = [](const std::optional<free_options>& o) { return o ? &*o : nullptr; };
-    if (!parts.policy)
-        parts.policy = more->make_policy({.name = s.scheduler.policy,
-                                          .options = options(s.scheduler.policy_options),
-                                          .key = "scheduler.policy_options",
-                                          .seed = s.seed});
-    if (!parts.placer)
-        parts.placer = more->make_placer({.name = s.scheduler.placer,
-                                          .options = options(s.scheduler.placer_options),
-                                          .key = "scheduler.placer_options",
-                                          .seed = s.seed});
+    add_changes(s, parts, locate);
+    const scheduler_parts scheduling{s, more};
+    parts.policy = scheduling.make_policy();
+    parts.placer = scheduling.make_placer();
+    for (sim::reservation& r : parts.reservations) {
+        if (r.kind == sim::reservation_kind::maintenance) continue;
+        r.policy = scheduling.make_policy();
+        r.placer = scheduling.make_placer();
+    }
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
@@ -176,7 +242,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         }
         if (entry.plugin) {
             parts.sources.push_back(more->make_source({.name = entry.plugin->name,
-                                                       .options = options(entry.plugin->options),
+                                                       .options = given(entry.plugin->options),
                                                        .key = "workload." + std::to_string(i) + ".plugin.options",
                                                        .seed = s.seed,
                                                        .entry = number}));

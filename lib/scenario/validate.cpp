@@ -249,6 +249,17 @@ void check_changes(const scenario& s, const reporter& report) {
             report.fail(path + ".gpus", "more than the fleet has", std::to_string(*r.gpus),
                         "write at most " + std::to_string(all));
     }
+    std::vector<std::string_view> with_jobs;
+    for (const reservation& r : list) {
+        if (r.kind != reservation_kind::maintenance) with_jobs.push_back(r.name);
+    }
+    for (std::size_t i = 0; i < s.workload.size(); ++i) {
+        const auto& name = s.workload[i].reservation;
+        if (!name || std::find(with_jobs.begin(), with_jobs.end(), *name) != with_jobs.end()) continue;
+        report.fail("workload." + std::to_string(i) + ".reservation", "no reservation of this name takes jobs", *name,
+                    with_jobs.empty() ? "give scheduler.reservations one of kind advance or capacity-block"
+                                      : suggestion(*name, with_jobs));
+    }
 }
 
 void check_thresholds(const las_options& las, const reporter& report) {

@@ -29,18 +29,22 @@ struct capacity_change {
     std::uint32_t row = 0;  ///< of its list
 };
 
+/// What `fleet_state::plan_closings` is to be told.
+struct capacity_plan {
+    bool any = false;  ///< nodes may leave
+    std::vector<fleet::closing> closings{};
+    std::uint32_t drain_racks_at = 0;
+};
+
 class capacity_changes {
 public:
-    /// Tells the fleet what is planned.
-    capacity_changes(fleet::fleet_state& fleet, std::vector<outage> outages, std::vector<reservation> reservations,
-                     std::uint32_t drain_racks_at)
+    capacity_changes(const fleet::fleet_state& fleet, std::vector<outage> outages,
+                     std::vector<reservation> reservations)
         : outages_(std::move(outages)), reservations_(std::move(reservations)) {
         if (!any()) return;
         std::stable_sort(reservations_.begin(), reservations_.end(),
                          [](const reservation& a, const reservation& b) { return a.what.start < b.what.start; });
-        std::vector<fleet::closing> planned;
-        for (const reservation& r : reservations_) planned.push_back(r.what);
-        fleet.plan_closings(std::move(planned), drain_racks_at);
+        for (reservation& r : reservations_) r.what.lent = r.kind != reservation_kind::maintenance;
         gpus_per_node_ = fleet.free().gpus_per_node();
         for (std::uint32_t i = 0; i != outages_.size(); ++i) {
             changes_.push_back({outages_[i].start, capacity_change::kind::outage_begins, i});
@@ -60,6 +64,13 @@ public:
 
     [[nodiscard]] bool any() const noexcept { return !outages_.empty() || !reservations_.empty(); }
     [[nodiscard]] const std::vector<outage>& outages() const noexcept { return outages_; }
+    /// By start.
+    [[nodiscard]] std::vector<reservation>& reservations() noexcept { return reservations_; }
+    [[nodiscard]] capacity_plan planned(std::uint32_t drain_racks_at) const {
+        capacity_plan out{.any = any(), .drain_racks_at = drain_racks_at};
+        for (const reservation& r : reservations_) out.closings.push_back(r.what);
+        return out;
+    }
 
     /// When the next change comes, if there is one.
     [[nodiscard]] std::optional<instant> when() const noexcept {
@@ -103,6 +114,7 @@ public:
         }
     }
     /// As of the end of the run.
+    [[nodiscard]] reservation_result& result(std::size_t number) noexcept { return results_[number]; }
     [[nodiscard]] std::vector<reservation_result> results(instant end) const {
         std::vector<reservation_result> out = results_;
         for (std::size_t i = 0; i != out.size(); ++i) {

@@ -21,8 +21,10 @@ void wait_recorder::on_stop(const job_event& e, run_end how) {
 void wait_recorder::on_pass(const policy::policy::view& v, const policy::policy::plan& p,
                             const policy::policy& decided_by) {
     for (auto& [job, f] : followed_) {
-        if (v[job].state != policy::job_state::queued) continue;
+        // Each partition shows its own jobs.
+        if (index(job) >= v.jobs.size() || v[job].state != policy::job_state::queued) continue;
         policy::reason why = decided_by.explain(v, p, job);
+        policy::look_for_closed(v, job, why);
         wait_stretch& s = f.stretch;
         if (why.what == policy::obstacle::unchanged && f.open) continue;
         const job_label blocker = why.blocker == none<job_id> ? job_label{} : labels_[index(why.blocker)];

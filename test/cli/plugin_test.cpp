@@ -50,6 +50,23 @@ TEST_CASE("a policy of a plug-in gives the schedule of the built-in one that it 
     CHECK(here.read("again/summary.json") == here.read("out/summary.json"));
 }
 
+TEST_CASE("a policy of a plug-in decides in rounds, says why jobs wait, and serves jobs of reservations") {
+    const std::string nodes = with(small_scenario, "pool_gpus: 4", "nodes: { gpus: 2, count: 2 }");
+    for (const std::string wrapper : {"round", "explain"}) {
+        INFO(wrapper);
+        const workspace here{with(nodes, "policy: fifo",
+                                  "policy: " + wrapper + ", " + wrapper + ": { policy: fifo" +
+                                      (wrapper == "round" ? ", every: \"3 s\" }" : ", jobs: [ b ] }") +
+                                      ", reservations: [ { name: own, kind: advance, start: \"20 s\", duration: "
+                                      "\"30 s\", nodes: \"1\" } ]"),
+                             "job_id,submit_s,gpus,duration_s,reservation\na,0,4,10,\nb,1,2,5,\nc,2,2,4,own\n"};
+        here.run_well({}, "built-in");
+        here.run_well({"--plugin", library("good"), "--set", "scheduler." + wrapper + ".policy=in-order"});
+        CHECK(here.read("out/jobs.csv") == here.read("built-in/jobs.csv"));
+        if (wrapper == "explain") CHECK(lines_of(here.read("out/explain.csv")).size() > 1);
+    }
+}
+
 TEST_CASE("a plug-in is found beside the scenario by a plain name") {
     const workspace here;
     std::filesystem::copy(library("good"), here.path("libmine.so"));

@@ -18,6 +18,7 @@ struct closing {
     instant start{};
     instant end{};
     std::vector<node_id> nodes;  ///< rising
+    bool lent = false;           ///< they serve jobs of their own meanwhile, whose books are kept elsewhere
 
     /// Does it keep a job that runs over [from, to) off its nodes? One of no length is there at `from`.
     [[nodiscard]] bool meets(instant from, instant to) const noexcept {

@@ -37,6 +37,9 @@ public:
     /// `free_index::mixed`
     static fleet_state mixed(std::shared_ptr<const gpu_types> types, std::vector<free_index> parts);
 
+    /// These nodes of a fleet, numbered from 0, all `up` and without jobs. \pre nodes of one type; rising, not empty
+    static fleet_state part(const fleet_state& of, std::span<const node_id> nodes);
+
     [[nodiscard]] bool is_pool() const noexcept { return free_.is_pool(); }
     /// All GPUs that are installed, in whatever state.
     [[nodiscard]] std::uint64_t installed_gpus() const noexcept { return installed_; }
@@ -79,6 +82,11 @@ public:
     /// the rest to drain, in millionths (0: never). \pre nodes, of one type; no empty closing; it is not moved or
     /// copied any more
     void plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at = 0);
+    /// The books begin now: what was before is not counted. \pre advanced to now
+    void open_books() noexcept {
+        capacity_ = 0;
+        booked_.fill(0);
+    }
 
     /// All closings that may not be over, by start.
     [[nodiscard]] std::span<const closing> closings() const noexcept { return std::span{closings_}.subspan(num_over_); }
@@ -98,7 +106,8 @@ public:
     void book(ledger& books) const;
 
 private:
-    static constexpr std::size_t num_states = 5;
+    static constexpr std::size_t lent = 5;  // behind the states: for the books, what is lent is in none of them
+    static constexpr std::size_t num_states = lent + 1;
     static constexpr std::uint32_t no_closing = ~std::uint32_t{0};
 
     /// Why a node may be out of service.
@@ -106,6 +115,7 @@ private:
         std::uint16_t failures = 0;  ///< not repaired yet
         std::uint16_t closings = 0;  ///< that have begun and not ended
         std::uint32_t next_closing = no_closing;
+        bool is_lent = false;
     };
 
     static fleet_state of_nodes(free_index all);
@@ -113,6 +123,13 @@ private:
         return unallocated_[static_cast<std::size_t>(s)];
     }
 
+    /// How the books count the node.
+    [[nodiscard]] std::size_t counted_as(node_id node) const noexcept {
+        return !troubles_.empty() && troubles_[index(node)].is_lent ? lent
+                                                                    : static_cast<std::size_t>(state_[index(node)]);
+    }
+    void recount(node_id node, std::size_t from);
+    void lend(node_id node, bool is_lent);
     void find_next_closing(node_id node);
     [[nodiscard]] bool drains(node_id node) const;
     void refresh(node_id node);

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace ampacity::fleet {
@@ -60,6 +61,32 @@ public:
     /// What is added from here on belongs to a further site.
     void next_site() {
         if (!racks_.empty()) ++site_;
+    }
+
+    /// These nodes alone, numbered from 0. Racks, blocks and sites without any of them are left out; a rack has no more
+    /// usable nodes than it had. \pre rising
+    [[nodiscard]] topology part(std::span<const node_id> nodes) const {
+        topology out;
+        for (std::size_t i = 0; i != nodes.size(); ++i) {
+            const rack& from = racks_[rack_of(nodes[i])];
+            const rack* const before = i == 0 ? nullptr : &racks_[rack_of(nodes[i - 1])];
+            if (before == nullptr || before->block != from.block) {
+                if (before != nullptr && blocks_[before->block].site != blocks_[from.block].site) out.next_site();
+                out.blocks_.push_back({.first_rack = out.num_racks(), .racks = 0, .site = out.site_});
+            }
+            if (before != &from) {
+                ++out.blocks_.back().racks;
+                out.racks_.push_back(
+                    {.first_node = out.num_nodes(), .nodes = 0, .usable = 0, .block = out.num_blocks() - 1});
+            }
+            rack& to = out.racks_.back();
+            ++to.nodes;
+            to.usable = std::min(to.nodes, from.usable);
+            out.rack_of_.push_back(out.num_racks() - 1);
+            out.most_nodes_ = std::max(out.most_nodes_, to.nodes);
+            out.most_usable_ = std::max(out.most_usable_, to.usable);
+        }
+        return out;
     }
 
     [[nodiscard]] std::uint32_t num_nodes() const noexcept { return static_cast<std::uint32_t>(rack_of_.size()); }

@@ -22,6 +22,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ampacity::io {
 
@@ -126,6 +127,7 @@ struct job_trace_options {
     std::int64_t unix_start_ns = 0;                          ///< the scenario's `start` [ns since 1970], for `absolute`
     record_observer* observer = nullptr;                     ///< must outlive the source
     bool models = false;                                     ///< jobs carry their model, where the format has one
+    std::optional<std::vector<std::string>> reservations{};  ///< jobs may name these alone; none: any
 };
 
 /// A job source that is a file.

@@ -32,17 +32,20 @@ enum class obstacle : std::uint8_t {
     unknown,      ///< it fits, and its policy says no more
     quota,        ///< it does not fit, and as its group would exceed its quota it may take GPUs from nobody
     lease,        ///< it does not fit; GPUs in use are offered again at `until`, to whoever is worst off then
+    closed,       ///< it would not fit without other jobs either: nodes that it needs are out of service
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 10> obstacle_names{
-    "gpus", "placement", "order", "reservation", "round", "unchanged", "closing", "unknown", "quota", "lease"};
+inline constexpr std::array<std::string_view, 11> obstacle_names{"gpus",  "placement", "order",   "reservation",
+                                                                 "round", "unchanged", "closing", "unknown",
+                                                                 "quota", "lease",     "closed"};
 
 /// Why a job waits after a pass.
 struct reason {
     obstacle what = obstacle::unknown;
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
-    /// round: the next one; lease: its end; `never` where nothing is planned.
+    /// round: the next one; lease: its end; closed: the next time that nodes come back; `never` where nothing is
+    /// planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
@@ -80,6 +83,17 @@ inline void look_for_closing(const view& v, job_id job, reason& r) {
     else
         look_for_closing(v, job, r);
     return r;
+}
+
+/// Of a job without a place: is that because nodes are out of service?
+inline void look_for_closed(const view& v, job_id job, reason& r) {
+    if (r.what != obstacle::gpus && r.what != obstacle::placement) return;
+    if (fits(v.place, v.capacity.in_service, v[job].demand)) return;
+    r.what = obstacle::closed;
+    r.until = never;
+    for (const fleet::closing& c : v.capacity.closings) {
+        if (c.start <= v.now && v.now < c.end) r.until = std::min(r.until, c.end);
+    }
 }
 
 /// What was free when it was the turn of a job that waits, in a policy that walks the queue in submit order: starts of

@@ -7,6 +7,7 @@
 
 #include <ampacity/scenario/fields.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -63,9 +64,20 @@ struct faults {
     friend bool operator==(const faults&, const faults&) = default;
 };
 
-/// Nodes that are planned to be out of service, such as for maintenance.
+/// What reserved nodes do.
+enum class reservation_kind : std::uint8_t { maintenance, advance, capacity_block };
+
+template <>
+struct names<reservation_kind> {
+    static constexpr std::array known{named<reservation_kind>{reservation_kind::maintenance, "maintenance"},
+                                      named<reservation_kind>{reservation_kind::advance, "advance"},
+                                      named<reservation_kind>{reservation_kind::capacity_block, "capacity-block"}};
+};
+
+/// Nodes that are planned to take no jobs, or only those that name the reservation.
 struct reservation {
     std::string name;
+    reservation_kind kind = reservation_kind::maintenance;
     duration start{};
     duration length{};
     std::optional<std::string> nodes{};
@@ -74,8 +86,15 @@ struct reservation {
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&reservation::name,
-              {.key = "name", .doc = "names it in summary.json", .required = true, .example = "maintenance"});
+        visit(&reservation::name, {.key = "name",
+                                   .doc = "names it in summary.json, and for its jobs",
+                                   .required = true,
+                                   .example = "maintenance"});
+        visit(
+            &reservation::kind,
+            {.key = "kind",
+             .doc = "maintenance: its nodes take no jobs; advance: they take jobs that name it and are planned to end "
+                    "by its end; capacity-block: they take jobs that name it, and stop them at its end"});
         visit(&reservation::start, {.key = "start",
                                     .doc = "when it begins, from the start of the scenario",
                                     .required = true,

@@ -242,6 +242,7 @@ struct workload_entry {
     std::optional<synthetic_jobs> synthetic{};
     std::optional<plugin_jobs> plugin{};
     std::optional<speed_table> speeds{};
+    std::optional<std::string> reservation{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -256,6 +257,11 @@ struct workload_entry {
                     "that is not named, or has speed 0, cannot run it; without a row jobs run at speed 1 on all",
              .example = "{ default: { h100: 1, a100: 0.5 } }",
              .beside = true});
+        visit(&workload_entry::reservation,
+              {.key = "reservation",
+               .doc = "the reservation that these jobs run in, unless they name another: one that is not maintenance",
+               .example = "block",
+               .beside = true});
         visit.not_yet("service");
     }
     friend bool operator==(const workload_entry&, const workload_entry&) = default;

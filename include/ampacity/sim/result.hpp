@@ -78,6 +78,14 @@ struct type_summary {
     gpu_time held = 0;       ///< GPU-time that jobs held, whatever it was good for
 };
 
+/// What the jobs of a reservation made of it.
+struct reserved_jobs {
+    std::uint64_t submitted = 0, finished = 0, killed = 0, rejected = 0;
+    gpu_time held = 0;  ///< GPU-time that they held [GPU-ns]
+    gpu_time down = 0;  ///< of nodes that had failed or drained [GPU-ns]
+    gpu_time idle = 0;  ///< [GPU-ns]
+};
+
 /// What a reservation took and what it kept idle.
 struct reservation_result {
     std::string name;
@@ -86,6 +94,7 @@ struct reservation_result {
     std::uint64_t stopped = 0;  ///< jobs that it stopped when it began
     /// GPU-time for which its GPUs lay idle before it began, since their last job, while others waited [GPU-ns].
     gpu_time idle_before = 0;
+    std::optional<reserved_jobs> jobs{};  ///< none: it has no jobs of its own
 };
 
 /// The numbers of a run; a metric over no job is absent.

@@ -52,10 +52,22 @@ struct outage {
     std::vector<node_id> nodes;
 };
 
-/// Nodes that are planned to close, and what it is called. \pre nodes rising, start < end
+/// What the nodes of a reservation do meanwhile.
+enum class reservation_kind : std::uint8_t {
+    maintenance,     ///< they take no jobs
+    advance,         ///< they take jobs that name it, which are planned to end by its end
+    capacity_block,  ///< they take jobs that name it, and stop them at its end
+};
+
+/// Nodes that are planned to close, and what it is called. To jobs of their own they are a fleet that is closed until
+/// the start. At the end those that run are killed, and those that wait rejected.
+/// \pre nodes rising, start < end; nodes of one with jobs are in no other at the same time
 struct reservation {
     std::string name;
     fleet::closing what;
+    reservation_kind kind = reservation_kind::maintenance;
+    std::unique_ptr<policy::policy> policy{};  ///< of its jobs, as `placer`; null without jobs
+    std::unique_ptr<policy::placer> placer{};
 };
 
 /// Everything that a simulation needs; it takes ownership.
@@ -74,6 +86,7 @@ struct parts {
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};       ///< not owned; outlive the simulation
     std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
+    std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
 };
 
 /// How a call that drives the simulation ended.

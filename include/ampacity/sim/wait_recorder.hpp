@@ -10,10 +10,12 @@
 
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/simulation.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <utility>
 #include <vector>
 
 namespace ampacity::sim {
@@ -73,5 +75,13 @@ private:
     std::vector<job_label> labels_;        // by job_id
     std::map<job_id, followed> followed_;  // that are in the system
 };
+
+/// Those who decide tell `to` of their passes from now on: the policy, and those of reservations.
+inline void explain_to(parts& of, policy::pass_listener& to) {
+    of.policy = policy::make_explain(std::move(of.policy), to);
+    for (reservation& r : of.reservations) {
+        if (r.policy) r.policy = policy::make_explain(std::move(r.policy), to);
+    }
+}
 
 }  // namespace ampacity::sim

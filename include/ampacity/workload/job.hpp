@@ -62,7 +62,8 @@ struct job_request {
     job_kind kind = job_kind::rigid;
     bool name_is_text = false;  ///< `name` is an index into the source's `names`
     placement_constraint placement{};
-    double serial_fraction = 0;  ///< of an elastic job's work on one GPU; see scaling.hpp
+    std::uint32_t reservation = 0;  ///< index into the source's `names`: where alone it runs; 0 = that of its source
+    double serial_fraction = 0;     ///< of an elastic job's work on one GPU; see scaling.hpp
     accelerator_speed accelerator{};
     const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };

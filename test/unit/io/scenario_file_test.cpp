@@ -198,7 +198,8 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                      "- service: {}")) ==
-        "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds");
+        "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds, "
+        "reservation");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -705,7 +706,12 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     }
     for (std::uint64_t i = nodes_may_leave ? upto(3) : 0; i > 0; --i) {
         auto& r = s.scheduler.reservations.emplace_back();
-        r = {.name = "r" + std::to_string(i), .start = some_duration(), .length = some_duration()};
+        r = {.name = "r" + std::to_string(i),
+             .kind = static_cast<scenario::reservation_kind>(upto(3)),
+             .start = some_duration(),
+             .length = some_duration()};
+        if (r.kind != scenario::reservation_kind::maintenance && !s.workload.empty() && upto(2) != 0)
+            s.workload.front().reservation = r.name;
         switch (upto(s.fleet.nodes ? 2 : 3)) {
             case 0: r.nodes = "0"; break;
             case 1: r.gpus = 1; break;
@@ -791,6 +797,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         std::vector<std::string> sets{path + '=' + key.default_value};
         if (path.find("fair-share.groups.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.fair-share.groups=[{ name: a }]");
+        if (path.find("reservations.0.") != std::string::npos)
+            sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");
     }
 }

@@ -318,17 +318,19 @@ TEST_CASE("a policy may reject jobs that wait", "[simulation]") {
     CHECK(sum.unfinished == 0);
     CHECK(s.departed() == 5);
     CHECK(s.waiting() == 0);
-    CHECK(r[0].state == outcome::rejected);  // it had run before: its time is booked, and its start is known
+    CHECK(r[0].state == outcome::rejected);  // it had run before: its time is lost, and its start is known
     CHECK(r[0].first_start == at(0));
     CHECK(r[0].finish == sim::unset);
-    CHECK(r[0].useful == duration{50});
+    CHECK(r[0].useful == duration::zero());
+    CHECK(r[0].lost == duration{50});
     CHECK(r[1].state == outcome::rejected);
     CHECK(r[1].first_start == sim::unset);
     CHECK(r[1].useful == duration::zero());
     CHECK(r[2].finish == at(110));
     CHECK(r[3].finish == at(65));
     CHECK(r[4].state == outcome::rejected);
-    CHECK(sum.books[account::useful] == 50 + 3 * 100 + 4 * 5);
+    CHECK(sum.books[account::useful] == 3 * 100 + 4 * 5);
+    CHECK(sum.books[account::lost] == 50);
 }
 
 TEST_CASE("a policy is told what happens, in order", "[simulation]") {

@@ -1,0 +1,302 @@
+#pragma once
+/// \file
+/// Jobs in the system, the runs of those that have GPUs, and the books of both.
+///
+/// A row belongs to a job from its submit until it leaves, and is then used again; the record of the job stays. What
+/// policies see of a job is kept elsewhere and passed in. Everything costs O(1). Not thread-safe.
+
+#include "holds.hpp"
+
+#include <ampacity/core/accounts.hpp>
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/pod_vector.hpp>
+#include <ampacity/core/run_costs.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/execution/run.hpp>
+#include <ampacity/kernel/event.hpp>
+#include <ampacity/policy/job_view.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/result.hpp>
+#include <ampacity/workload/job.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+namespace ampacity::sim {
+
+/// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
+struct alignas(32) live_job {
+    duration work{};         ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
+    duration ran{};          ///< run time of the runs that have ended
+    holds::key key = 0;      ///< its source and row
+    std::uint32_t run = 0;   ///< while it runs: the row of its run; of a free row: the next one
+    std::uint16_t part = 0;  ///< its partition
+
+    [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(key >> holds::row_bits); }
+};
+static_assert(sizeof(live_job) == 32);
+
+class live_jobs {
+public:
+    using job_view = policy::job_view;
+
+    /// Without `costs` preemption is free. They outlive this.
+    live_jobs(std::size_t sources, const preemption_costs* costs, bool enforce_estimate)
+        : costs_(costs), enforce_estimate_(enforce_estimate), records_(sources), elastic_records_(sources) {
+        AMPACITY_ASSERT(sources <= 1U << 16U);
+    }
+
+    // --- jobs ------------------------------------------------------------------------------------------
+
+    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
+    [[nodiscard]] const live_job* data() const noexcept { return rows_.data(); }
+    [[nodiscard]] const live_job& operator[](std::size_t i) const noexcept { return rows_[i]; }
+    /// What `policy::view` shows of elastic jobs.
+    [[nodiscard]] policy::elastic_table& elastic() noexcept { return elastic_; }
+    [[nodiscard]] const policy::elastic_table& elastic() const noexcept { return elastic_; }
+    [[nodiscard]] bool is_elastic(std::size_t i) const noexcept {
+        return i < elastic_.size() && elastic_[i].gpus_max != 0;
+    }
+
+    /// The job has a record from now on.
+    job_record& record(const workload::job_request& r, std::size_t source) {
+        auto& records = records_[source];
+        records.grow_to(r.row + 1, {});
+        records[r.row] = {.name = r.name,
+                          .submit = r.submit,
+                          .gpus = r.gpus,
+                          .state = outcome::unfinished,
+                          .name_is_text = r.name_is_text};
+        if (r.gpus_min != r.gpus_max) {
+            records[r.row].elastic = true;
+            elastic_records_[source].grow_to(r.row + 1, {});
+            elastic_records_[source][r.row].work = r.work;
+        }
+        return records[r.row];
+    }
+    /// It enters the system. \pre it has a record
+    job_id enter(const workload::job_request& r, holds::key key, std::uint16_t part) {
+        job_id job = free_row_;
+        if (job != none<job_id>) {
+            free_row_ = job_id{rows_[index(job)].run};
+        } else {
+            job = job_id{static_cast<std::uint32_t>(rows_.size())};
+            rows_.push_back({});
+        }
+        const std::size_t i = index(job);
+        rows_[i] = {.work = r.work, .key = key, .part = part};
+        if (costs_ != nullptr) {
+            waste_.grow_to(i + 1, {});
+            waste_[i] = {};
+        }
+        if (r.gpus_min != r.gpus_max) {
+            elastic_.grow_to(i + 1, {});
+            elastic_books_.grow_to(i + 1, {});
+            elastic_books_[i] = {};
+        }
+        if (i < elastic_.size()) elastic_[i] = terms_of(r);
+        if (enforce_estimate_) {
+            allowance_.grow_to(i + 1, {});
+            allowance_[i] = r.estimate != workload::no_estimate ? r.estimate : duration::max();
+        }
+        return job;
+    }
+    /// It has left; its row may be used by another one.
+    void leave(job_id job) noexcept {
+        rows_[index(job)].run = static_cast<std::uint32_t>(free_row_);
+        free_row_ = job;
+    }
+
+    [[nodiscard]] job_record& record_at(holds::key key) noexcept {
+        return records_[key >> holds::row_bits][key & holds::row_mask];
+    }
+    [[nodiscard]] job_record& record_of(std::size_t i) noexcept { return record_at(rows_[i].key); }
+    [[nodiscard]] source_records all_records(std::size_t source) const {
+        return {.jobs = records_.at(source).span(), .elastic = elastic_records_.at(source).span()};
+    }
+    [[nodiscard]] std::size_t num_sources() const noexcept { return records_.size(); }
+
+    // --- runs ------------------------------------------------------------------------------------------
+
+    /// The event that ends its run. \pre it runs
+    [[nodiscard]] kernel::event_handle& end_event(std::size_t i) noexcept { return runs_[rows_[i].run].ends; }
+    [[nodiscard]] const execution::run& run_of(std::size_t i) const noexcept { return runs_[rows_[i].run].run; }
+
+    /// A run begins: from here on its row knows the remaining work and the run time.
+    void begin_run(std::size_t i, const job_view& j, instant now) {
+        live_job& l = rows_[i];
+        if (free_runs_.empty()) {
+            l.run = static_cast<std::uint32_t>(runs_.size());
+            runs_.push_back({});
+            if (free_runs_.capacity() < runs_.size()) free_runs_.reserve(2 * runs_.size());
+        } else {
+            l.run = free_runs_.back();
+            free_runs_.pop_back();
+        }
+        execution::run& run = runs_[l.run].run;
+        run = {.remaining = l.work - j.progress, .ran = l.ran, .speed = j.speed};
+        if (costs_ != nullptr) run.costs = &j.costs(*costs_);
+        // Until the job leaves, its record counts as lost what a policy threw away.
+        if (enforce_estimate_ && allowance_[i] != duration::max())
+            run.allowance = allowance_[i] - l.ran - record_of(i).lost;
+        run.start(now);
+    }
+
+    /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
+    /// `until` is not booked here. Returns what is kept of its time.
+    duration end_run(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
+        const duration kept = end_stretch(i, until, gpus, how);
+        free_runs_.push_back(rows_[i].run);
+        return kept;
+    }
+
+    /// The run goes on with other GPUs, at the speed that the policy sees.
+    void resize_run(std::size_t i, const job_view& j, instant now, std::uint32_t gpus_before) {
+        end_stretch(i, now, gpus_before, run_end::unfinished);
+        runs_[rows_[i].run].run.go_on(j.speed, costs_ == nullptr ? nullptr : costs_after_resize(i));
+    }
+
+    /// The record learns of the first start when that run ends, so that starting touches fewer rows.
+    void started_at(std::size_t i, instant run_start) noexcept {
+        job_record& r = record_of(i);
+        if (r.first_start == unset) r.first_start = run_start;
+    }
+
+    /// Time that a policy threw away.
+    void lose(std::size_t i, duration time, std::uint32_t gpus) noexcept {
+        const gpu_time lost = gpu_time{ticks(time)} * gpus;
+        record_of(i).lost += time;
+        books_[account::lost] += lost;
+        if (is_elastic(i)) elastic_record_of(i).lost += lost;
+    }
+
+    /// Completes the job's record and books its time. A killed job has no result, nor has a rejected one that ran
+    /// before: its time is lost.
+    void close(std::size_t i, outcome how, instant finish) {
+        const duration ran = rows_[i].ran;
+        job_record& r = record_of(i);
+        r.state = how;
+        r.finish = finish;
+        elastic_books used;
+        if (is_elastic(i))
+            used = elastic_books_[i];
+        else
+            used.held = gpu_time{ticks(ran)} * r.gpus;
+        if (how == outcome::killed || how == outcome::rejected) {
+            r.lost += ran;
+            used = {.held = used.held, .lost = used.held};
+        } else if (costs_ == nullptr) {
+            r.useful += ran;
+        } else {
+            const waste& w = waste_[i];
+            r.lost += w.lost;
+            r.useful = ran - w.lost - w.checkpoint - w.restart;
+            if (!is_elastic(i)) {
+                used.lost = gpu_time{ticks(w.lost)} * r.gpus;
+                used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
+                used.restart = gpu_time{ticks(w.restart)} * r.gpus;
+            }
+        }
+        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart;
+        books_[account::useful] += useful;
+        books_[account::lost] += used.lost;
+        books_[account::checkpoint] += used.checkpoint;
+        books_[account::restart] += used.restart;
+        if (is_elastic(i)) {
+            elastic_record& e = elastic_record_of(i);
+            e.useful = useful;
+            e.lost += used.lost;
+        }
+    }
+
+    /// Of jobs that have been closed.
+    [[nodiscard]] const ledger& books() const noexcept { return books_; }
+
+private:
+    /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
+    struct alignas(64) running_job {
+        execution::run run{};
+        kernel::event_handle ends = kernel::no_event;
+    };
+    static_assert(sizeof(running_job) == 64);
+
+    /// Run time of a live job that was not useful, where preemption has costs.
+    struct waste {
+        duration lost{}, checkpoint{}, restart{};
+    };
+    /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
+    struct elastic_books {
+        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;
+    };
+
+    static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
+        if (r.gpus_min == r.gpus_max) return {};
+        return {.gpus_min = r.gpus_min,
+                .gpus = r.gpus,
+                .gpus_max = r.gpus_max,
+                .serial_fraction = r.serial_fraction,
+                .speed = r.accelerator.speed};
+    }
+
+    [[nodiscard]] elastic_record& elastic_record_of(std::size_t i) noexcept {
+        return elastic_records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask];
+    }
+
+    /// Books the time since the run began or was resized last, and returns what of it is kept if it ends so.
+    duration end_stretch(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
+        live_job& l = rows_[i];
+        execution::run& run = runs_[l.run].run;
+        duration kept = until - run.since;
+        if (costs_ != nullptr || is_elastic(i)) {
+            const run_time t = run.spent(until);
+            // A failure leaves no time to write a checkpoint.
+            const bool all = how == run_end::failed && run.costs->interval == duration::max();
+            kept = all ? duration::zero() : t.kept;
+            const duration lost = waits_again(how) ? t.worked - kept : duration::zero();
+            if (costs_ != nullptr) {
+                waste& w = waste_[i];
+                w.lost += lost;
+                w.checkpoint += t.checkpoint;
+                w.restart += t.restart;
+            }
+            if (is_elastic(i)) {
+                elastic_books& b = elastic_books_[i];
+                b.held += gpu_time{ticks(until - run.since)} * gpus;
+                b.lost += gpu_time{ticks(lost)} * gpus;
+                b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
+                b.restart += gpu_time{ticks(t.restart)} * gpus;
+            }
+        }
+        run.advance(until);
+        l.ran = run.ran;
+        return kept;
+    }
+
+    /// They stay where they are for as long as the run lasts.
+    const run_costs* costs_after_resize(std::size_t i) {
+        const std::uint32_t row = rows_[i].run;
+        if (resized_costs_.size() <= row) resized_costs_.resize(row + 1);
+        resized_costs_[row] = costs_->after_resize(elastic_[i].reload, elastic_[i].restart);
+        return &resized_costs_[row];
+    }
+
+    const preemption_costs* costs_;
+    bool enforce_estimate_;
+    pod_vector<live_job, pages::huge> rows_;   // by job_id
+    job_id free_row_ = none<job_id>;           // the first of a chain
+    pod_vector<duration> allowance_;           // by job_id: run time before it is killed; only where that is enforced
+    pod_vector<waste> waste_;                  // by job_id: only where preemption has costs
+    policy::elastic_table elastic_;            // by job_id
+    pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
+    pod_vector<running_job> runs_;
+    std::vector<std::uint32_t> free_runs_;                     // rows of runs_
+    std::deque<run_costs> resized_costs_;                      // by row of runs_: of runs that were resized
+    std::vector<pod_vector<job_record>> records_;              // by source, by row
+    std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
+    ledger books_;
+};
+
+}  // namespace ampacity::sim

@@ -1,0 +1,110 @@
+#pragma once
+/// \file
+/// Nodes with a queue of their own: the fleet, or the nodes of a reservation that serves jobs. Who decides about them,
+/// and what he sees.
+///
+/// Its nodes are numbered from 0, whatever their numbers in the fleet are; jobs of other partitions are absent from
+/// its table. It never moves: its view points into it. Not thread-safe.
+
+#include "capacity_changes.hpp"
+
+#include <ampacity/fleet/fleet_state.hpp>
+#include <ampacity/kernel/event.hpp>
+#include <ampacity/policy/checked_plan.hpp>
+#include <ampacity/policy/placer.hpp>
+#include <ampacity/policy/policy.hpp>
+#include <ampacity/policy/view.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ampacity::sim {
+
+/// Why it is there, and until when.
+struct reserved_for_jobs {
+    std::string name;
+    reservation_kind kind{};
+    instant start{}, end{};
+    std::uint32_t number = 0;  ///< of its reservation, by start
+};
+
+struct partition {
+    /// `costs`, `elastic` and `owners` outlive it. Of each job the simulation keeps `stride` bytes.
+    partition(fleet::fleet_state nodes, capacity_plan planned, std::unique_ptr<policy::policy> who,
+              std::unique_ptr<policy::placer> where, const preemption_costs* costs, policy::elastic_table& elastic,
+              const policy::owner_names& owners, std::size_t stride)
+        : fleet(std::move(nodes)),
+          scheduler(std::move(who)),
+          into_closings(scheduler->runs_into_closings()),
+          placer(std::move(where)),
+          // A plan holds what it takes beside what it gives back.
+          allocations(fleet.is_pool() ? 0 : 2 * fleet.installed_gpus()),
+          plan(fleet, jobs, allocations, *placer, costs, &elastic),
+          view(first_view(*this, std::move(planned), costs, owners, stride)) {}
+    partition(const partition&) = delete;
+    partition& operator=(const partition&) = delete;
+
+    [[nodiscard]] std::uint64_t waiting() const noexcept { return live - running; }
+    [[nodiscard]] bool is_reserved() const noexcept { return reserved.has_value(); }
+    /// The fleet's number of a node of it.
+    [[nodiscard]] node_id row_in_fleet(node_id n) const noexcept { return rows.empty() ? n : rows[index(n)]; }
+    /// Those of it among nodes of the fleet, by its own numbers. \pre rising
+    [[nodiscard]] std::vector<node_id> own(std::span<const node_id> nodes) const {
+        if (rows.empty()) return {nodes.begin(), nodes.end()};
+        std::vector<node_id> out;
+        for (std::uint32_t i = 0; i != rows.size(); ++i) {
+            if (std::binary_search(nodes.begin(), nodes.end(), rows[i])) out.push_back(node_id{i});
+        }
+        return out;
+    }
+
+    /// What of a plan comes later than it is asked for.
+    enum class decision : std::uint8_t { none, pending, due };
+
+    fleet::fleet_state fleet;
+    std::unique_ptr<policy::policy> scheduler;
+    bool into_closings;  ///< may plans place jobs where they run into a closing?
+    std::unique_ptr<policy::placer> placer;
+    policy::job_table jobs;  ///< by job_id
+    fleet::allocation_arena allocations;
+    policy::checked_plan plan;
+    policy::view view;
+    bool changed = false;  ///< since the last pass
+    decision deciding = decision::none;
+    kernel::event_handle wake = kernel::no_event;
+    std::uint64_t live = 0, running = 0;  ///< jobs in the system; of these with GPUs
+
+    // Of a reservation.
+    std::optional<reserved_for_jobs> reserved{};
+    std::vector<node_id> rows{};  ///< its nodes in the fleet, rising; empty: all
+    bool is_over = false;
+
+private:
+    static policy::view first_view(partition& p, capacity_plan planned, const preemption_costs* costs,
+                                   const policy::owner_names& owners, std::size_t stride) {
+        if (planned.any) p.fleet.plan_closings(std::move(planned.closings), planned.drain_racks_at);
+        return {.capacity = {.free = p.fleet.free(),
+                             .empty = p.fleet.empty(),
+                             .in_service = p.fleet.in_service(),
+                             .horizons = p.fleet.horizons(),
+                             .closings = p.fleet.closings()},
+                .health = {.nodes = p.fleet.states()},
+                .jobs = {},
+                .allocations = p.allocations,
+                .place = *p.placer,
+                .oracle = policy::oracle_view{nullptr, stride},
+                .more_stride = stride,
+                .costs = costs,
+                .owners = &owners};
+    }
+};
+
+}  // namespace ampacity::sim
