@@ -5,6 +5,7 @@
 #include <ampacity/power/delivery.hpp>
 #include <ampacity/power/loss_curve.hpp>
 #include <ampacity/power/node_columns.hpp>
+#include <ampacity/power/node_power.hpp>
 #include <ampacity/power/swing.hpp>
 #include <ampacity/power/thermal.hpp>
 #include <ampacity/power/trip_curve.hpp>
@@ -58,9 +59,21 @@ void all_nodes_tick() {
     require(rack_w[0] == 18 * 6000.0, "a rack draws what its trays draw");
 }
 
+void a_node_draws_what_its_gpus_do() {
+    hardware::node tray;
+    tray.gpus = 4;
+    tray.gpu.power.idle_w = 178;
+    tray.gpu.power.phases.gemm_bf16_w = 1364;
+    tray.power = {.cpus_w = 600, .cpus_idle_w = 270, .rest_w = 440, .rest_idle_w = 308};
+    const double gemm = power::gpu_power_w(tray.gpu.power, power::phase::gemm_bf16);
+    require(near(power::node_power_w(tray, {}), 4 * 178 + 270 + 308), "idle");
+    require(near(power::node_power_w(tray, {4, 4 * gemm}), 4 * 1364 + 600 + 440), "in training");
+}
+
 }  // namespace
 
 void power_example() {
+    a_node_draws_what_its_gpus_do();
     a_survivor_is_overloaded();
     a_cap_costs_less_than_it_saves();
     all_nodes_tick();

@@ -6,6 +6,7 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
+#include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/reference.hpp>

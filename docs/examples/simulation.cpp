@@ -4,6 +4,7 @@
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/sim/decision_costs.hpp>
+#include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -46,10 +47,28 @@ void a_wait_is_explained() {
             "and for GPUs, until the round after minute twenty");
 }
 
+void a_run_has_energy() {
+    hardware::node node;
+    node.gpus = 8;
+    node.gpu.power.idle_w = 100;
+    node.gpu.power.phases.gemm_bf16_w = 700;
+    sim::parts parts{.fleet = fleet::fleet_state::flat_nodes(1, 8),
+                     .policy = policy::make_policy("fifo", {}),
+                     .placer = policy::make_first_fit(),
+                     .until = 1h};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(
+        std::vector<workload::job_request>{{.work = 30min, .gpus_min = 8, .gpus = 8, .gpus_max = 8}}));
+    parts.energy = sim::energy_model{.models = {{.node = node}}, .units = {{}}, .phases = {power::phase::gemm_bf16}};
+    sim::simulation s(std::move(parts));
+    s.run();
+    require(s.results().energy->it_j == 1800 * (8 * 700.0) + 1800 * (8 * 100.0), "half an hour of each");
+}
+
 }  // namespace
 
 void simulation_example() {
     a_wait_is_explained();
+    a_run_has_energy();
     watcher seen;
     sim::parts parts{.fleet = fleet::fleet_state::pool(8),
                      .policy = policy::make_policy("fifo", {}),
