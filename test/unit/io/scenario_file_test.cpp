@@ -62,7 +62,8 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
 const std::string all_keys =
-    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, output";
+    "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, energy, "
+    "output";
 
 }  // namespace
 
@@ -189,17 +190,16 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "0.1`");
 
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
-          "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: nodes_per_rack, gpus_per_node, "
-          "count, racks_per_block, usable_per_rack, gpu");
+          "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
+          "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: [ { name: a, region: b } ]")) ==
           "s.yaml:6:23: error: fleet.sites.0.region: not supported yet (region); known: name, racks");
-    CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) ==
-          "s.yaml:6:12: error: fleet.nodes.model: not supported yet (model); known: gpus, count, gpu");
+    CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                      "- service: {}")) ==
         "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds, "
-        "reservation");
+        "reservation, phase");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
