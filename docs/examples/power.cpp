@@ -41,7 +41,7 @@ void a_survivor_is_overloaded() {
 }
 
 void a_cap_costs_less_than_it_saves() {
-    const power::cap_response gpu;
+    const power::cap_response gpu{{.loss = 1.5, .exponent = 1.9, .valid_from = 0.35}, 0.2, 0.1};
     require(gpu.performance(1000.0 / 1200.0) > 0.94, "a sixth of the power for a twentieth of the speed");
     require(near(power::residual_swing_w(80e3, 1, 4680), 80e3 - 18.72e3), "what storage leaves of a swing at 1 Hz");
     const power::thermal_mass chip;

@@ -2,41 +2,42 @@
 /// \file
 /// How fast work goes under a power cap.
 ///
-/// With p = cap / uncapped draw of the phase: 1 for p >= 1; 1 - scale (1 - p)^exponent down to `knee`; below it a
-/// straight line to `floor` at the lowest limit, which is held below that. The defaults fit the published points of
-/// GB200 (performance 0.95 at 1000 of 1200 W); a phase that is bound by memory has an exponent of its own. Monotone in
-/// the cap. Values; pure functions.
+/// With p = cap / uncapped draw of the phase: 1 for p >= 1; the fit of the catalogue, 1 - loss (1 - p)^exponent, down
+/// to the smallest p that it is good for; below it a straight line to `floor` at the lowest limit, which is held below
+/// that. Phases that are bound by memory have a fit of their own. Monotone in the cap. Values; pure functions.
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/math.hpp>
+#include <ampacity/hardware/accelerator.hpp>
 
 namespace ampacity::power {
 
-struct cap_response {
-    double scale = 1.5;
-    double exponent = 1.9;
-    double knee = 0.35;   ///< over the uncapped draw: where the straight line begins
-    double lowest = 0.2;  ///< over the uncapped draw: the lowest limit
-    double floor = 0.1;   ///< performance there; above 0
-
-    /// \pre 0 <= lowest < knee < 1, floor in (0, performance at the knee]
-    void check() const {
-        AMPACITY_ASSERT(scale >= 0 && exponent >= 1 && lowest >= 0 && lowest < knee && knee < 1);
-        AMPACITY_ASSERT(floor > 0 && floor <= at(knee));
+class cap_response {
+public:
+    /// `lowest`: the lowest limit, over the uncapped draw; `floor`: performance there.
+    /// \pre 0 <= lowest < fit.valid_from < 1, 0 < floor <= performance at valid_from
+    cap_response(const hardware::cap_response& fit, double lowest, double floor)
+        : fit_(fit), lowest_(lowest), floor_(floor) {
+        AMPACITY_ASSERT(fit.loss >= 0 && fit.exponent >= 1 && fit.valid_from < 1);
+        AMPACITY_ASSERT(lowest >= 0 && lowest < fit.valid_from && floor > 0 && floor <= fitted(fit.valid_from));
     }
 
     /// Performance over that without a cap, at p = cap / uncapped draw: 0 < it <= 1.
     [[nodiscard]] double performance(double p) const noexcept {
         if (p >= 1) return 1;
-        if (p >= knee) return at(p);
-        if (p <= lowest) return floor;
-        return floor + (at(knee) - floor) * (p - lowest) / (knee - lowest);
+        if (p >= fit_.valid_from) return fitted(p);
+        if (p <= lowest_) return floor_;
+        return floor_ + (fitted(fit_.valid_from) - floor_) * (p - lowest_) / (fit_.valid_from - lowest_);
     }
 
 private:
-    [[nodiscard]] double at(double p) const noexcept {
-        return 1 - scale * portable_exp(exponent * portable_log(1 - p));
+    [[nodiscard]] double fitted(double p) const noexcept {
+        return 1 - fit_.loss * portable_exp(fit_.exponent * portable_log(1 - p));
     }
+
+    hardware::cap_response fit_;
+    double lowest_;
+    double floor_;
 };
 
 }  // namespace ampacity::power
