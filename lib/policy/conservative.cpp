@@ -187,8 +187,8 @@ private:
         }
         ends.clear();
         const std::vector<level> levels = levels_of(v);
-        const std::int64_t most = levels.back().usable;
-        std::int64_t free = countable(v) + most - levels.front().usable;
+        const std::int64_t most = levels.empty() ? 0 : levels.back().usable;
+        std::int64_t free = countable(v) + (levels.empty() ? 0 : most - levels.front().usable);
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             const std::int64_t gpus = coming_back(v, e->job);
             if (e->key <= ticks_of(v.now) || !counts(e->job))
@@ -218,14 +218,15 @@ private:
         planned.reset(ticks_of(v.now), free, ends);
     }
 
-    /// GPUs that jobs could hold from an instant on, if nodes close and come back as planned.
+    /// GPUs that jobs could hold from an instant on, if nodes close and come back as planned. None if that does not
+    /// change any more.
     struct level {
         instant from{};
         std::int64_t usable = 0;
     };
     [[nodiscard]] static std::vector<level> levels_of(const view& v) {
+        if (v.capacity.horizons.empty()) return {};
         std::vector<level> out{{.from = v.now, .usable = static_cast<std::int64_t>(v.capacity.usable_gpus())}};
-        if (v.capacity.horizons.empty()) return out;
         for (const fleet::closing& c : v.capacity.closings) {
             if (c.start > v.now) out.push_back({.from = c.start});
             if (c.end > v.now) out.push_back({.from = c.end});
