@@ -80,7 +80,7 @@ void scenario_example() {
 
     // One description of the keys serves the reader, the writer and the reference.
     const auto keys = scenario::keys_of<scenario::node_group>().known;
-    require(keys[0] == "gpus" && keys[1] == "count", "the keys of a struct");
+    require(keys[0] == "model" && keys[1] == "gpus", "the keys of a struct");
     const auto all = scenario::key_reference();
     const auto placer =
         std::find_if(all.begin(), all.end(), [](const auto& k) { return k.path == "scheduler.placer"; });
