@@ -2,10 +2,10 @@
 //
 // A burst of jobs (jobs.hpp) at time 0 on 1064 GPUs, then arrivals at a load of 1. Timed: events behind the burst, at
 // most half as many as jobs wait. No two of them share an instant, so each has a scheduling pass of its own.
-// `fifo sjf srtf las srsf qssf gittins` are to cost what they cost with 1e3 waiting; `fifo-skip easy conservative` have a
-// limit per pass; the rest has none: by their rules `ftf` and `max-min` look at all that wait. The answer that a fast wrong engine fails: EASY starts and
-// ends all jobs of a burst when the walk of the queue does, and at the end of a measurement as many jobs are there as
-// should be.
+// `fifo sjf srtf las srsf qssf gittins` are to cost what they cost with 1e3 waiting; `fifo-skip easy conservative` have
+// a limit per pass; the rest has none: by their rules `ftf` and `max-min` look at all that wait. The answer that a fast
+// wrong engine fails: EASY starts and ends all jobs of a burst when the walk of the queue does, and at the end of a
+// measurement as many jobs are there as should be.
 
 #include "jobs.hpp"
 #include "replay_loops.hpp"
@@ -162,7 +162,8 @@ int main() {
     limited(t, "fifo-skip", loose, 10);
     limited(t, "easy", exact, 20);
     limited(t, "easy", loose, 20);
-    for (const char* const policy : {"priority", "drf", "fair-share", "elastic", "max-min", "ftf"}) unlimited(t, policy);
+    for (const char* const policy : {"priority", "drf", "fair-share", "elastic", "max-min", "ftf"})
+        unlimited(t, policy);
     conservative(t, exact);
     conservative(t, loose);
     return t.exit_status();
