@@ -3,7 +3,6 @@
 
 #include <ampacity/power/cap_response.hpp>
 #include <ampacity/power/delivery.hpp>
-#include <ampacity/power/loss_curve.hpp>
 #include <ampacity/power/node_columns.hpp>
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/power/swing.hpp>
@@ -23,11 +22,11 @@ bool near(double a, double b) { return std::abs(a - b) <= 1e-6 * std::abs(b); }
 
 void a_survivor_is_overloaded() {
     // Two UPS lineups of 1 MW in 2N, which somebody has loaded with 1.25 MW.
-    const power::loss_curve losses = power::loss_curve::of_efficiency(0.965);
+    const hardware::efficiency_curve losses{{{1.0, 0.965}}};
     const power::trip_curve ups{{.holds = 1.0, .points = {{1.25, 120s}, {1.50, 30s}}}};
     constexpr power::microwatts megawatt = 1'000'000'000'000;
     power::delivery hall;
-    const power::device lineup{.rating = megawatt, .losses = &losses, .trips = &ups};
+    const power::device lineup{.rating = megawatt, .efficiency = &losses, .trips = &ups};
     const auto a = hall.add(lineup);
     const auto b = hall.add(lineup);
     const auto row = hall.add({.feeds = {a, b}});

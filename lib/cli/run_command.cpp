@@ -223,12 +223,7 @@ int run(const run_options& options) {
     facts.load_s += reading_s;
     const bool cut_short = interrupted != 0;
     facts.inputs.emplace_back(loaded.file, io::digest_text(loaded.digest));
-    for (const auto& model : loaded.models) facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
-    for (const auto& model : prepared.models) {
-        const auto is_known = [&](const auto& input) { return input.first == model.path; };
-        if (std::none_of(facts.inputs.begin(), facts.inputs.end(), is_known))
-            facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
-    }
+    for (const auto& model : prepared.models) facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
     for (auto* trace : prepared.traces) {
         if (!cut_short) facts.inputs.emplace_back(trace->path(), io::digest_text(trace->finish_digest()));
     }

@@ -71,11 +71,7 @@ private:
     template <class T>
     [[nodiscard]] T part(const std::string& name, const std::string& key) {
         auto m = read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
-        for (const model_file& f : m.text.files) {
-            const auto known =
-                std::find_if(files_.begin(), files_.end(), [&](const auto& k) { return k.path == f.path; });
-            if (known == files_.end()) files_.push_back(f);
-        }
+        add_files(files_, m.text.files);
         return std::move(m.value);
     }
     [[noreturn]] void refuse(const std::string& key, std::string what, std::string remedy) const {

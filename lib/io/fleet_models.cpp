@@ -69,11 +69,7 @@ private:
         if (entry == nullptr || tree_.at(entry->value).kind != yaml_kind::scalar) return std::nullopt;
         const yaml_node& name = tree_.at(entry->value);
         auto m = read_model<T>(name.text, directory_, tree_.position(name.at), path + ".model");
-        for (const model_file& f : m.text.files) {
-            const auto known =
-                std::find_if(files_.begin(), files_.end(), [&](const auto& k) { return k.path == f.path; });
-            if (known == files_.end()) files_.push_back(f);
-        }
+        add_files(files_, m.text.files);
         return m;
     }
 

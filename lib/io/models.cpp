@@ -13,6 +13,13 @@
 namespace ampacity::io {
 namespace fs = std::filesystem;
 
+void add_files(std::vector<model_file>& to, const std::vector<model_file>& files) {
+    for (const model_file& f : files) {
+        if (std::none_of(to.begin(), to.end(), [&f](const model_file& known) { return known.path == f.path; }))
+            to.push_back(f);
+    }
+}
+
 std::vector<fs::path> model_directories() {
     std::vector<fs::path> out;
     const auto add = [&out](const fs::path& directory) {

@@ -31,7 +31,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     const auto locate = [&](std::string_view key) { return loaded.locate(key); };
     try {
         sim::parts parts = scenario::build(loaded.value, open, locate, more);
-        std::vector<model_file> models;
+        std::vector<model_file> models = loaded.models;
         parts.energy = read_energy(loaded, models);
         return {std::move(parts), std::move(traces), std::move(models)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet

@@ -7,10 +7,10 @@
 namespace ampacity::power {
 
 device_id delivery::add(const device& d) {
-    AMPACITY_ASSERT(d.rating >= 0 && ((d.losses == nullptr && d.trips == nullptr) || d.rating > 0));
+    AMPACITY_ASSERT(d.rating >= 0 && ((d.efficiency == nullptr && d.trips == nullptr) || d.rating > 0));
     const auto id = device_id{static_cast<std::uint32_t>(rows_.size())};
     row r{.rating = d.rating,
-          .losses = d.losses,
+          .efficiency = d.efficiency,
           .first_feed = static_cast<std::uint32_t>(feeds_.size()),
           .num_feeds = static_cast<std::uint32_t>(d.feeds.size()),
           .how = d.how};
@@ -89,8 +89,10 @@ void delivery::refresh(instant now, std::size_t i) {
     AMPACITY_ASSERT(now >= r.since);
     const microwatts output = r.live ? r.own + r.below : 0;
     microwatts input = output;
-    if (r.live && r.losses != nullptr)
-        input += std::llround(r.losses->loss_w(static_cast<double>(output), static_cast<double>(r.rating)));
+    if (r.live && r.efficiency != nullptr) {
+        const auto w = static_cast<double>(output);
+        input = std::llround(w / r.efficiency->at(w / static_cast<double>(r.rating)));
+    }
     const energy held = ticks(now - r.since);
     r.in += held * r.input;
     r.lost += held * (r.input - r.output);

@@ -104,22 +104,17 @@ void check_workload(const std::vector<workload_entry>& workload, const reporter&
     }
 }
 
-void check_counts(const fleet& f, const reporter& report) {
-    std::uint64_t nodes = 0;
-    for (std::size_t i = 0; i < f.nodes.size(); ++i) {
-        nodes += f.nodes[i].count;
-        if (nodes > max_nodes)
-            report.fail("fleet.nodes." + std::to_string(i) + ".count", "too many nodes",
-                        std::to_string(f.nodes[i].count),
-                        "write at most " + std::to_string(max_nodes) + " nodes in all");
-    }
-    std::uint64_t gpus = 0;
-    for (std::size_t i = 0; i < f.pools.size(); ++i) {
-        gpus += f.pools[i].count;
-        if (gpus > max_fleet_gpus)
-            report.fail("fleet.pools." + std::to_string(i) + ".count", "too many GPUs",
-                        std::to_string(f.pools[i].count),
-                        "write at most " + std::to_string(max_fleet_gpus) + " in all");
+/// The groups of a list have at most so many nodes or GPUs together.
+template <class Group>
+void check_count(const std::vector<Group>& groups, const std::string& path, const char* what, std::uint64_t most,
+                 const reporter& report) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i != groups.size(); ++i) {
+        sum += groups[i].count;
+        if (sum > most)
+            report.fail(path + '.' + std::to_string(i) + ".count", "too many " + std::string{what},
+                        std::to_string(groups[i].count),
+                        "write at most " + std::to_string(most) + ' ' + what + " in all");
     }
 }
 
@@ -340,7 +335,8 @@ void check(const scenario& s, const locator& locate) {
     scenario::fields(ranges);
     check_name(s.name, report);
     check_workload(s.workload, report);
-    check_counts(s.fleet, report);
+    check_count(s.fleet.nodes, "fleet.nodes", "nodes", max_nodes, report);
+    check_count(s.fleet.pools, "fleet.pools", "GPUs", max_fleet_gpus, report);
     check_racks(s.fleet, report);
     check_gpu_types(s, report);
     check_weights(s, report);

@@ -22,8 +22,7 @@ energy_meter::energy_meter(energy_model model) : model_(std::move(model)) {
     for (const powered_unit& u : model_.units) planned_w += model_.models.at(u.model).nameplate_w();
     const power::microwatts rating = microwatts_of(planned_w / model_.usable_share);
     for (const hardware::power_device& stage : model_.chain) {
-        losses_.push_back(std::make_unique<power::loss_curve>(stage.efficiency));
-        power::device d{.rating = rating, .losses = losses_.back().get()};
+        power::device d{.rating = rating, .efficiency = &stage.efficiency};
         if (utility_ != power::no_device) d.feeds = {power::device_id{static_cast<std::uint32_t>(chain_.size() - 1)}};
         const auto id = chain_.add(d);
         if (utility_ == power::no_device) utility_ = id;

@@ -85,6 +85,7 @@ struct partition {
     // Of a reservation.
     std::optional<reserved_for_jobs> reserved{};
     std::vector<node_id> rows{};  ///< its nodes in the fleet, rising; empty: all
+    std::uint16_t number = 0;     ///< 0: the fleet
     bool is_over = false;
 
 private:

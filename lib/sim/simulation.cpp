@@ -106,11 +106,14 @@ public:
     }
 
     void pass(kernel_type&) {
-        if (!changed_) return;
-        changed_ = false;
-        for (const auto& p : partitions_) {
-            if (std::exchange(p->changed, false)) pass(*p);
+        if (touched_.empty()) return;
+        std::swap(touched_, passing_);
+        if (passing_.size() > 1) std::sort(passing_.begin(), passing_.end());
+        for (const std::uint32_t number : passing_) {
+            partitions_[number]->changed = false;
+            pass(*partitions_[number]);
         }
+        passing_.clear();
         peak_queue_ = std::max(peak_queue_, waiting());
     }
 
@@ -164,8 +167,8 @@ public:
 
     [[nodiscard]] source_records all_records(std::size_t source) const { return jobs_.all_records(source); }
     [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
-    [[nodiscard]] std::uint64_t live() const noexcept { return total(&partition::live); }
-    [[nodiscard]] std::uint64_t waiting() const noexcept { return live() - total(&partition::running); }
+    [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
+    [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
 
     [[nodiscard]] job_times times(std::size_t source, std::uint64_t row) const { return held_.times(source, row); }
     [[nodiscard]] bool has_links() const noexcept { return held_.any(); }
@@ -237,13 +240,10 @@ private:
     [[nodiscard]] const policy::job_view& seen(job_id job) const {
         return partitions_[jobs_[index(job)].part]->jobs[index(job)];
     }
-    [[nodiscard]] std::uint64_t total(std::uint64_t partition::* count) const noexcept {
-        std::uint64_t n = 0;
-        for (const auto& p : partitions_) n += (*p).*count;
-        return n;
-    }
     /// Its next pass has something to decide.
-    void touch(partition& p) noexcept { p.changed = changed_ = true; }
+    void touch(partition& p) {
+        if (!std::exchange(p.changed, true)) touched_.push_back(p.number);
+    }
 
     /// One more, for the jobs of that reservation. It is closed until the reservation begins.
     void add_partition(std::uint32_t number, std::uint32_t drain_racks_at) {
@@ -261,6 +261,7 @@ private:
                                              std::move(r.placer), costs_, jobs_.elastic(), names_, sizeof(live_job));
         p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
         p->rows = r.what.nodes;
+        p->number = static_cast<std::uint16_t>(partitions_.size());
         if (is_later) p->fleet.begin_closing();
         changes_.result(number).jobs.emplace();
         partitions_.push_back(std::move(p));
@@ -314,13 +315,8 @@ private:
         p.deciding = decision::pending;
         const auto longest = int128{ticks(duration::max())};
         kernel_.schedule(add_saturating(kernel_.now(), duration{static_cast<std::int64_t>(std::min(takes, longest))}),
-                         control, {.kind = decision_comes, .entity = number_of(p)});
+                         control, {.kind = decision_comes, .entity = p.number});
         return false;
-    }
-    [[nodiscard]] std::uint32_t number_of(const partition& p) const noexcept {
-        std::uint32_t i = 0;
-        while (partitions_[i].get() != &p) ++i;
-        return i;
     }
 
     /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
@@ -339,9 +335,8 @@ private:
     }
 
     void advance(instant now) {
-        for (const auto& p : partitions_) {
-            if (!p->is_over) p->fleet.advance(now);
-        }
+        main().fleet.advance(now);
+        for (partition* const p : open_) p->fleet.advance(now);
     }
 
     /// What its policy sees, as of now. One view serves the whole run: only what changes is written.
@@ -488,8 +483,7 @@ private:
             if (held_.any()) leave(holds::key_of(source, r.row), outcome::rejected);
             return;
         }
-        const auto part = static_cast<std::uint16_t>(p.is_reserved() ? number_of(p) : 0);
-        const job_id job = jobs_.enter(r, holds::key_of(source, r.row), part);
+        const job_id job = jobs_.enter(r, holds::key_of(source, r.row), p.number);
         p.jobs.grow_to(index(job) + 1, {});
         policy::job_view& seen = p.jobs[index(job)];
         seen = {.estimate = planned_work(r),
@@ -503,6 +497,7 @@ private:
                 .user = r.user,
                 .group = r.group};
         ++p.live;
+        ++live_;
         tell_.submit(p, r, source, job, wanted, kernel_.now());
         p.scheduler->on_submit(picture(p), job);
         touch(p);
@@ -566,6 +561,7 @@ private:
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, j.held);
         --p.running;
+        --running_;
         count_type(stretch_of(p.jobs[i]), kernel_.now());
         tell_.stop(p, i, stretch_of(p.jobs[i]), kernel_.now(), ends);
         close(p, i, how, kernel_.now());
@@ -579,6 +575,7 @@ private:
         const holds::key key = jobs_[index(job)].key;
         jobs_.leave(job);
         --p.live;
+        --live_;
         if (held_.any() || how == outcome::rejected) leave(key, how);
     }
 
@@ -665,7 +662,9 @@ private:
         partition* const p = reserved_by(number);
         if (p == nullptr) return;
         if (p->reserved->start != start_of_time) p->fleet.end_closing(0);
+        p->fleet.advance(kernel_.now());
         p->fleet.open_books();
+        open_.push_back(p);
         tell_capacity(*p);
     }
 
@@ -674,6 +673,7 @@ private:
         partition* const p = reserved_by(number);
         if (p == nullptr) return;
         p->is_over = true;
+        std::erase(open_, p);
         for (const job_id job :
              in_order(*p, [](const policy::job_view& j) { return j.state != policy::job_state::absent; })) {
             const std::size_t i = index(job);
@@ -728,6 +728,7 @@ private:
         jobs_.started_at(i, j.run_start);
         ++(how == run_end::failed ? r.restarts : r.preemptions);
         --p.running;
+        --running_;
         kernel_.cancel(jobs_.end_event(i));
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, j.held);
@@ -780,6 +781,7 @@ private:
         const std::size_t i = index(job);
         jobs_.begin_run(i, p.jobs[i], now);
         ++p.running;
+        ++running_;
         __builtin_prefetch(&jobs_.record_of(i), 1);
         schedule_end(p, i);
         tell_.start(p, i, now);
@@ -795,6 +797,7 @@ private:
         jobs_.started_at(i, a.run_start);
         ++jobs_.record_of(i).preemptions;
         --p.running;
+        --running_;
         kernel_.cancel(jobs_.end_event(i));
         tell_release(p, a.before);
         p.allocations.release(a.before);
@@ -841,7 +844,7 @@ private:
         if (const auto when = p.plan.wake_up()) {
             kernel_.cancel(p.wake);
             p.wake = *when == never ? kernel::no_event
-                                    : kernel_.schedule(*when, control, {.kind = policy_wakes, .entity = number_of(p)});
+                                    : kernel_.schedule(*when, control, {.kind = policy_wakes, .entity = p.number});
         }
     }
 
@@ -854,7 +857,7 @@ private:
         }
         const sample s{.at = now,
                        .queued = waiting(),
-                       .running = total(&partition::running),
+                       .running = running_,
                        .busy_gpus = busy,
                        .free_gpus = free,
                        .finished = finished_};
@@ -866,13 +869,15 @@ private:
         }
     }
 
-    std::vector<gpu_time> held_by_type_;  // on a mixed fleet: GPU-time of runs that have ended
+    std::vector<gpu_time> held_by_type_;            // on a mixed fleet: GPU-time of runs that have ended
+    std::vector<std::uint32_t> touched_, passing_;  // partitions with something to decide, and those that do
+    std::vector<partition*> open_;                  // reservations with jobs that have begun and not ended
+    std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event;
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;
-    bool changed_ = false;
     bool closed_ = false;
     summary summary_;
 };

@@ -80,6 +80,16 @@ TEST_CASE("a capacity block stops its jobs at its end") {
     CHECK(idle.summary().number("gpu_hours.capacity") * 3600 == Approx(500));
 }
 
+TEST_CASE("a reservation that has not begun when the run ends has cost nothing yet") {
+    const workspace here{scenario_of("advance"), columns + "a,0,1,60,60,own\nb,0,1,70,70,\n"};
+    here.run_well({"--set", "until=\"50 s\""});
+    const document summary = here.summary();
+    CHECK(summary.number("gpu_hours.capacity") * 3600 == Approx(100));
+    CHECK(summary.number("gpu_hours.down") == 0);
+    CHECK(summary.number("reservations.own.held_gpu_hours") == 0);
+    CHECK(summary.number("reservations.own.idle_gpu_hours") == 0);
+}
+
 TEST_CASE("all jobs of a workload entry may belong to a reservation") {
     const workspace here{with(scenario_of("advance"), "path: jobs.csv }", "path: jobs.csv }\n    reservation: own"),
                          header + "a,0,1,60\n"};

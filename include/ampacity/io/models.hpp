@@ -26,6 +26,9 @@ struct model_file {
     std::uint64_t digest = 0;  ///< XXH64 of its text
 };
 
+/// Adds those whose path is not there yet.
+void add_files(std::vector<model_file>& to, const std::vector<model_file>& files);
+
 /// The directories, in the order of the search.
 [[nodiscard]] std::vector<std::filesystem::path> model_directories();
 

@@ -17,7 +17,7 @@ namespace ampacity::io {
 struct prepared_run {
     sim::parts parts;
     std::vector<trace_source*> traces;
-    std::vector<model_file> models{};  ///< that the energy is computed from, beside those of the loaded scenario
+    std::vector<model_file> models{};  ///< that it was made from
 };
 
 /// With what plug-ins add, if there are any. \throws scenario_error, data_error, plugin_error

@@ -13,7 +13,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
-#include <ampacity/power/loss_curve.hpp>
+#include <ampacity/hardware/curves.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
 #include <cstddef>
@@ -43,9 +43,9 @@ enum class feeding : std::uint8_t {
 };
 
 struct device {
-    microwatts rating = 0;               ///< of its output; 0: without limit
-    const loss_curve* losses = nullptr;  ///< null: none. \pre with a rating
-    const trip_curve* trips = nullptr;   ///< null: never. \pre with a rating
+    microwatts rating = 0;                                   ///< of its output; 0: without limit
+    const hardware::efficiency_curve* efficiency = nullptr;  ///< null: no losses. \pre with a rating
+    const trip_curve* trips = nullptr;                       ///< null: never. \pre with a rating
     duration cooldown = std::chrono::minutes{10};
     std::vector<device_id> feeds{};  ///< none: it is a source
     feeding how = feeding::shared;
@@ -93,7 +93,7 @@ public:
 private:
     struct row {
         microwatts rating = 0;
-        const loss_curve* losses = nullptr;
+        const hardware::efficiency_curve* efficiency = nullptr;
         microwatts own = 0;    // connected to it directly
         microwatts below = 0;  // of the devices that it feeds
         microwatts output = 0, input = 0;

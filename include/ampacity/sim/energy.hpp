@@ -20,7 +20,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -87,7 +86,6 @@ private:
     [[nodiscard]] power::microwatts input_of(std::size_t unit, const node_state& n) const;
 
     energy_model model_;
-    std::vector<std::unique_ptr<power::loss_curve>> losses_;
     power::delivery chain_;
     power::device_id utility_ = power::no_device;
     std::vector<std::uint32_t> unit_of_;  // (nodes)

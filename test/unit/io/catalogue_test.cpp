@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/models_variable.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/catalogue.hpp>
@@ -21,15 +22,6 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// AMPACITY_MODELS for as long as it lives.
-class models_variable {
-public:
-    explicit models_variable(const std::string& value) { ::setenv("AMPACITY_MODELS", value.c_str(), 1); }
-    models_variable(const models_variable&) = delete;
-    models_variable& operator=(const models_variable&) = delete;
-    ~models_variable() { ::unsetenv("AMPACITY_MODELS"); }
-};
 
 /// All models that the source tree has.
 void for_each_model(const std::function<void(const io::model_text&)>& f) {
@@ -441,7 +433,7 @@ TEST_CASE("what is wrong with a model is said with its place", "[catalogue]") {
 TEST_CASE("a model takes over what it does not say from the one it is based on", "[catalogue]") {
     const test::temporary_directory a;
     fs::create_directories(a.path() / "racks");
-    const models_variable set(a.path().string());
+    const test::models_variable set(a.path().string());
     const auto file = a.path() / "racks" / "mine.yaml";
     const std::string text = R"(ampacity-rack: 1
 name: mine

@@ -1,12 +1,12 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/models_variable.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,15 +14,6 @@
 using namespace ampacity;
 
 namespace {
-
-/// AMPACITY_MODELS for as long as it lives.
-class models_variable {
-public:
-    explicit models_variable(const std::string& value) { ::setenv("AMPACITY_MODELS", value.c_str(), 1); }
-    models_variable(const models_variable&) = delete;
-    models_variable& operator=(const models_variable&) = delete;
-    ~models_variable() { ::unsetenv("AMPACITY_MODELS"); }
-};
 
 const std::string good = R"(ampacity-workload: 1
 name: mine
@@ -68,7 +59,7 @@ TEST_CASE("models are found along the search path, the first of a name", "[model
     test::write_file(a.path() / "workloads" / "notes.txt", "no model");
     test::write_file(b.path() / "workloads" / "mine.yaml", "never read");
     test::write_file(b.path() / "workloads" / "helios-like.yaml", "never read");
-    const models_variable set(a.path().string() + ":/does/not/exist::" + b.path().string());
+    const test::models_variable set(a.path().string() + ":/does/not/exist::" + b.path().string());
 
     const auto directories = io::model_directories();
     REQUIRE(directories.size() >= 3);
@@ -94,7 +85,7 @@ TEST_CASE("a preset gives the keys that the scenario does not", "[models]") {
     std::filesystem::create_directories(a.path() / "workloads");
     const auto file = a.path() / "workloads" / "mine.yaml";
     test::write_file(file, good);
-    const models_variable set(a.path().string());
+    const test::models_variable set(a.path().string());
 
     const auto plain = read("{ preset: mine }");
     const auto& jobs = *plain.value.workload[0].synthetic;
@@ -144,7 +135,7 @@ TEST_CASE("what is wrong with a preset is said with its place", "[models]") {
     std::filesystem::create_directories(a.path() / "workloads");
     const auto write = [&](const std::string& text) { test::write_file(a.path() / "workloads" / "mine.yaml", text); };
     const std::string file = (a.path() / "workloads" / "mine.yaml").string();
-    const models_variable set(a.path().string());
+    const test::models_variable set(a.path().string());
     write(good);
     CHECK(refusal("{ preset: phily-like }") ==
           "s.yaml:6:26: error: workload.0.synthetic.preset: no such workload model (phily-like); did you mean "
@@ -202,7 +193,7 @@ TEST_CASE("a key that does not go with those of a preset is named itself", "[mod
 
     const test::temporary_directory a;
     std::filesystem::create_directories(a.path() / "workloads");
-    const models_variable set(a.path().string());
+    const test::models_variable set(a.path().string());
     const auto beside = [&](const std::string& keys_of_model, const std::string& keys) {
         std::string text = good;
         if (keys_of_model.starts_with("duration"))

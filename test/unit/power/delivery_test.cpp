@@ -136,17 +136,17 @@ TEST_CASE("a failure takes down what has no other feed, and tells it in order", 
 }
 
 TEST_CASE("energy through a chain is the integral of loads and losses", "[power]") {
-    const loss_curve ups = loss_curve::of_efficiency(0.965);
-    const loss_curve transformer{{{{0.5, 0.9955}, {1.0, 0.9905}}}};
+    const hardware::efficiency_curve ups{{{1.0, 0.965}}};
+    const hardware::efficiency_curve transformer{{{0.5, 0.9955}, {1.0, 0.9905}}};
     delivery d;
-    const device_id source = d.add({.rating = 2500 * kw, .losses = &transformer});
-    const device_id lineup = d.add({.rating = 1500 * kw, .losses = &ups, .feeds = {source}});
+    const device_id source = d.add({.rating = 2500 * kw, .efficiency = &transformer});
+    const device_id lineup = d.add({.rating = 1500 * kw, .efficiency = &ups, .feeds = {source}});
     d.set_load(at(0), lineup, 965 * kw);
     d.set_load(at(100), lineup, 0);
     // 965 kW for 100 s; 1 MW into the UPS.
     CHECK(to_joules(d.energy_in(lineup, at(1000))) == Approx(1e8).epsilon(1e-9));
     CHECK(to_joules(d.energy_lost(lineup, at(1000))) == Approx(35e5).epsilon(1e-9));
-    const double loaded = transformer.loss_w(1e6, 2.5e6);
+    const double loaded = 1e6 / transformer.at(0.4) - 1e6;
     CHECK(to_joules(d.energy_lost(source, at(1000))) == Approx(100 * loaded).epsilon(1e-8));
     // The books balance to the last microwatt nanosecond.
     CHECK(d.energy_in(source, at(1000)) ==
@@ -177,7 +177,7 @@ TEST_CASE("an overloaded survivor trips when its curve says, unless its load fal
 TEST_CASE("random graphs give what a walk from the loads up gives, whatever the order of changes", "[power]") {
     for (std::uint64_t seed = 0; seed != 300; ++seed) {
         naive::test_random random(seed);
-        const loss_curve lossy{{{{0.3, 0.97}, {1.0, 0.95}}}};
+        const hardware::efficiency_curve lossy{{{0.3, 0.97}, {1.0, 0.95}}};
         const trip_curve curve{
             {.holds = 1.0, .points = {{1.2, std::chrono::seconds{100}}, {2.0, std::chrono::seconds{10}}}}};
         delivery d;
@@ -185,7 +185,7 @@ TEST_CASE("random graphs give what a walk from the loads up gives, whatever the 
         const auto size = static_cast<std::size_t>(random.between(2, 30));
         for (std::size_t i = 0; i != size; ++i) {
             device x{.rating = random.between(100, 1000) * kw};
-            if (random.chance(60)) x.losses = &lossy;
+            if (random.chance(60)) x.efficiency = &lossy;
             if (random.chance(40)) x.trips = &curve;
             if (random.chance(30)) x.how = feeding::reserve;
             if (i != 0 && random.chance(85)) {
@@ -213,9 +213,10 @@ TEST_CASE("random graphs give what a walk from the loads up gives, whatever the 
             for (std::size_t i = size; i-- > 0;) {
                 if (!live[i]) output[i] = 0;
                 input[i] = output[i];
-                if (live[i] && devices[i].losses != nullptr)
-                    input[i] += std::llround(devices[i].losses->loss_w(static_cast<double>(output[i]),
-                                                                       static_cast<double>(devices[i].rating)));
+                if (live[i] && devices[i].efficiency != nullptr) {
+                    const auto w = static_cast<double>(output[i]);
+                    input[i] = std::llround(w / devices[i].efficiency->at(w / static_cast<double>(devices[i].rating)));
+                }
                 std::vector<std::size_t> from;
                 for (const device_id f : devices[i].feeds)
                     if (live[index(f)]) from.push_back(index(f));

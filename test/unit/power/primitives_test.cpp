@@ -1,13 +1,11 @@
-// Closed forms of the power chain: trip curves, losses, caps, swings, temperatures.
+// Closed forms of the power chain: trip curves, caps, swings, temperatures.
 #include "support/catch.hpp"
 
 #include <ampacity/power/cap_response.hpp>
-#include <ampacity/power/loss_curve.hpp>
 #include <ampacity/power/swing.hpp>
 #include <ampacity/power/thermal.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
-#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -104,22 +102,6 @@ TEST_CASE("a cap that comes before the trip time prevents the trip, a later one 
         const bool tripped = o.trips_at() <= at(delay);
         CHECK(tripped == trips);
     }
-}
-
-TEST_CASE("losses of a stage and of a chain", "[power]") {
-    CHECK(loss_curve{}.loss_w(5, 10) == 0);
-    const auto ups = loss_curve::of_efficiency(0.965);
-    for (const double w : {1e3, 1e6, 3e6}) CHECK(ups.loss_w(w, 1.5e6) == Approx(w / 0.965 - w).epsilon(1e-12));
-    CHECK(ups.loss_w(0, 1.5e6) == 0);
-    const loss_curve transformer{{{{0.5, 0.9955}, {1.0, 0.9905}}}};
-    CHECK(transformer.loss_w(2.5e6, 2.5e6) == Approx(2.5e6 * (1 / 0.9905 - 1)).epsilon(1e-12));
-    CHECK(transformer.loss_w(1.875e6, 2.5e6) == Approx(1.875e6 * (1 / 0.993 - 1)).epsilon(1e-12));
-    // A chain: each stage feeds the next, and the input is the output with all losses.
-    const std::array chain{chain_stage{loss_curve::of_efficiency(0.996), 1e8}, chain_stage{transformer, 2.5e6},
-                           chain_stage{loss_curve::of_efficiency(0.965), 2.5e6}};
-    double w = 1e6 / 0.965;
-    w += transformer.loss_w(w, 2.5e6);
-    CHECK(chain_input_w(chain, 1e6) == Approx(w / 0.996).epsilon(1e-14));
 }
 
 TEST_CASE("performance under a cap follows the published points and never rises as the cap falls", "[power]") {
