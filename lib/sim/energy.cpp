@@ -11,13 +11,59 @@ namespace {
 
 power::microwatts microwatts_of(double w) { return std::llround(w * 1e6); }
 
+/// What all units have, by their models; none if one model does not say.
+template <class F>
+std::optional<double> sum_of(const energy_model& m, F of) {
+    double sum = 0;
+    for (const powered_unit& u : m.units) {
+        const std::optional<double> one = of(m.models[u.model]);
+        if (!one) return std::nullopt;
+        sum += *one;
+    }
+    return sum;
+}
+
+/// Of the heat, that goes into liquid; 1 where models do not say.
+double liquid_share(const energy_model& m) {
+    double all_w = 0;
+    double liquid_w = 0;
+    for (const powered_unit& u : m.units) {
+        const unit_model& of = m.models[u.model];
+        const double w = of.nameplate_w();
+        all_w += w;
+        liquid_w += w * (of.rack ? of.rack->liquid_share : of.node.liquid_share).value_or(1);
+    }
+    return all_w > 0 ? liquid_w / all_w : 1;
+}
+
+power::site_options site_of(const energy_model& m) {
+    const auto price = [&m](const unit_model& u) -> std::optional<double> {
+        return m.gpu_usd_s ? std::optional{*m.gpu_usd_s * u.gpus()} : u.rent_usd_s();
+    };
+    return {.region = m.region,
+            .cooling = m.cooling,
+            .liquid_share = liquid_share(m),
+            .signals = m.signals,
+            .start = m.start,
+            .demand_usd_w = m.demand_usd_w,
+            .embodied_kg = sum_of(m, [](const unit_model& u) { return u.embodied_kg(); }),
+            .life = m.life,
+            .rent_usd_s = sum_of(m, price)};
+}
+
 }  // namespace
 
 double unit_model::nameplate_w() const {
     return rack ? rack->power.nameplate_w : node.power.nameplate_w.value_or(node.full_power_w());
 }
 
-energy_meter::energy_meter(energy_model model) : model_(std::move(model)) {
+std::optional<double> unit_model::embodied_kg() const {
+    if (rack && rack->embodied_kg) return rack->embodied_kg;
+    if (!node.gpu.embodied_kg) return std::nullopt;
+    return *node.gpu.embodied_kg * gpus();
+}
+
+energy_meter::energy_meter(energy_model model) : model_(std::move(model)), site_(site_of(model_)) {
     double planned_w = 0;
     for (const powered_unit& u : model_.units) planned_w += model_.models.at(u.model).nameplate_w();
     const power::microwatts rating = microwatts_of(planned_w / model_.usable_share);
@@ -62,12 +108,13 @@ void energy_meter::refresh(instant now, std::size_t i) {
     chain_.set_load(now, u.device, input);
 }
 
+void energy_meter::advance(instant to) {
+    if (to != site_.now()) peak_ = std::max(peak_, it_);
+    site_.advance(to, it_, chain_.input(utility_));
+}
+
 void energy_meter::change(const job_event& e, bool starts) {
-    if (e.at != since_) {
-        peak_ = std::max(peak_, it_);
-        it_energy_ += power::energy{ticks(e.at - since_)} * it_;
-        since_ = e.at;
-    }
+    advance(e.at);
     const power::phase phase = model_.phases.at(e.source);
     constexpr std::size_t none = ~std::size_t{0};
     std::size_t touched = none;
@@ -91,35 +138,26 @@ void energy_meter::change(const job_event& e, bool starts) {
 }
 
 energy_result energy_meter::results(instant end) {
-    energy_result r;
-    if (end != since_) {
-        peak_ = std::max(peak_, it_);
-        it_energy_ += power::energy{ticks(end - since_)} * it_;
-        since_ = end;
-    }
+    advance(end);
+    const power::site_books books = site_.books();
+    energy_result r{.peak_it_w = static_cast<double>(peak_) * 1e-6,
+                    .it_j = books.it_j,
+                    .losses_j = books.losses_j,
+                    .overhead_j = books.overhead_j,
+                    .carbon_location_kg = books.carbon_location_kg,
+                    .carbon_marginal_kg = books.carbon_marginal_kg,
+                    .carbon_market_kg = books.carbon_market_kg,
+                    .carbon_embodied_kg = books.carbon_embodied_kg,
+                    .energy_usd = books.energy_usd,
+                    .demand_usd = books.demand_usd,
+                    .capacity_usd = books.capacity_usd,
+                    .water_m3 = books.water_m3};
     for (const powered_unit& u : model_.units) r.nameplate_w += model_.models[u.model].nameplate_w();
-    const power::energy in = chain_.energy_in(utility_, end);
-    r.it_j = power::to_joules(it_energy_);
-    r.losses_j = power::to_joules(in - it_energy_);
-    r.peak_it_w = static_cast<double>(peak_) * 1e-6;
     const double simulated_s = to_seconds(end);
     if (simulated_s > 0) r.mean_it_w = r.it_j / simulated_s;
-    if (model_.cooling)
-        r.overhead_j = r.it_j * (model_.cooling->power_share + model_.cooling->other_share.value_or(0));
-    else if (model_.region)
-        r.overhead_j = std::max(0.0, r.it_j * (model_.region->pue - 1) - r.losses_j);
-    const double facility_j = r.facility_j();
     if (r.it_j > 0 && r.overhead_j) {
-        r.pue = facility_j / r.it_j;
-        r.pue_without_losses = (facility_j - r.losses_j) / r.it_j;
-    }
-    if (model_.region && r.overhead_j) {
-        const hardware::region& at = *model_.region;
-        r.carbon_location_kg = facility_j * at.carbon.mean_kg_per_j;
-        if (at.carbon.marginal_kg_per_j) r.carbon_marginal_kg = facility_j * *at.carbon.marginal_kg_per_j;
-        if (at.carbon.market_kg_per_j) r.carbon_market_kg = facility_j * *at.carbon.market_kg_per_j;
-        r.energy_usd = facility_j * at.price_usd_per_j;
-        r.water_m3 = r.it_j * (model_.cooling ? model_.cooling->water_m3_per_j : at.water_m3_per_j);
+        r.pue = r.facility_j() / r.it_j;
+        r.pue_without_losses = (r.facility_j() - r.losses_j) / r.it_j;
     }
     return r;
 }

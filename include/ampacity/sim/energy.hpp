@@ -15,6 +15,7 @@
 #include <ampacity/hardware/region.hpp>
 #include <ampacity/power/delivery.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/site_account.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 
@@ -40,17 +41,26 @@ struct unit_model {
 
     /// What it is planned with [W].
     [[nodiscard]] double nameplate_w() const;
+    /// CO2e of making it: of the rack, or of the GPUs where no more is known; none: not even that [kg].
+    [[nodiscard]] std::optional<double> embodied_kg() const;
+    [[nodiscard]] std::optional<double> rent_usd_s() const { return rack ? rack->rent_usd_s : node.rent_usd_s; }
+    [[nodiscard]] std::uint32_t gpus() const { return rack ? rack->gpus() : node.gpus; }
 };
 
 /// Everything that the energy of a run is computed from.
 struct energy_model {
     std::vector<unit_model> models{};
-    std::vector<powered_unit> units{};            ///< all nodes of the fleet, in their order
-    std::vector<hardware::power_device> chain{};  ///< from the utility to the units
-    double usable_share = 1;                      ///< of the chain's ratings, that load is planned for
-    std::optional<hardware::region> region{};     ///< none: no carbon, no cost
-    std::optional<hardware::cooling> cooling{};   ///< none: what the region's PUE says
-    std::vector<power::phase> phases{};           ///< by source: what GPUs of its jobs do
+    std::vector<powered_unit> units{};              ///< all nodes of the fleet, in their order
+    std::vector<hardware::power_device> chain{};    ///< from the utility to the units
+    double usable_share = 1;                        ///< of the chain's ratings, that load is planned for
+    std::optional<hardware::region> region{};       ///< none: no carbon, no cost
+    std::optional<hardware::cooling> cooling{};     ///< none: what the region's PUE says
+    std::vector<power::phase> phases{};             ///< by source: what GPUs of its jobs do
+    power::site_signals signals{};                  ///< none of them: the region's means
+    power::demand_meter::calendar start{};          ///< date of simulated time 0
+    std::optional<double> demand_usd_w{};           ///< per month, see power/demand_meter.hpp [USD/W]
+    duration life = std::chrono::hours{24 * 1826};  ///< of what stands there
+    std::optional<double> gpu_usd_s{};              ///< of each GPU, in place of the models' rents [USD/s]
 };
 
 class energy_meter final : public observer {
@@ -82,6 +92,7 @@ private:
     };
 
     void change(const job_event& e, bool starts);
+    void advance(instant to);
     void refresh(instant now, std::size_t unit);
     [[nodiscard]] power::microwatts input_of(std::size_t unit, const node_state& n) const;
 
@@ -91,9 +102,8 @@ private:
     std::vector<std::uint32_t> unit_of_;  // (nodes)
     std::vector<node_state> nodes_;
     std::vector<unit_state> units_;
+    power::site_account site_;
     power::microwatts it_ = 0, peak_ = 0;
-    power::energy it_energy_ = 0;
-    instant since_ = start_of_time;
 };
 
 }  // namespace ampacity::sim
