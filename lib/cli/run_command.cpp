@@ -75,7 +75,12 @@ void print_energy(const sim::energy_result& e) {
         if (e.carbon_market_kg) others += ", " + grouped(*e.carbon_market_kg * 1e-3, 3) + " by contracts";
         fmt::print("{:<18}{:>16} by location{}\n", "CO2e [t]", grouped(*e.carbon_location_kg * 1e-3, 3), others);
     }
+    if (e.carbon_embodied_kg)
+        fmt::print("{:<18}{:>16} of making what stands there\n", "embodied [t]",
+                   grouped(*e.carbon_embodied_kg * 1e-3, 3));
     if (e.energy_usd) fmt::print("{:<18}{:>16}\n", "energy [USD]", grouped(*e.energy_usd, 2));
+    if (e.demand_usd) fmt::print("{:<18}{:>16}\n", "demand [USD]", grouped(*e.demand_usd, 2));
+    if (e.capacity_usd) fmt::print("{:<18}{:>16}\n", "capacity [USD]", grouped(*e.capacity_usd, 2));
     if (e.water_m3) fmt::print("{:<18}{:>16}\n", "water [m3]", grouped(*e.water_m3, 1));
 }
 

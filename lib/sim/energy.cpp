@@ -7,6 +7,35 @@
 namespace ampacity::sim {
 namespace {
 
+/// What all units of a site have, by their models; none if one model does not say.
+template <class F>
+std::optional<double> sum_of(const power::power_tree& tree, const power::power_tree::site& s, F of) {
+    double sum = 0;
+    for (std::uint32_t u = s.units.first; u != s.units.last; ++u) {
+        const std::optional<double> one = of(tree.models()[tree.units()[u].model]);
+        if (!one) return std::nullopt;
+        sum += *one;
+    }
+    return sum;
+}
+
+power::site_options site_of(energy_model& m, const power::power_tree& tree, std::size_t number) {
+    const power::power_tree::site& s = tree.sites()[number];
+    const auto price = [&m](const power::unit_model& u) -> std::optional<double> {
+        return m.gpu_usd_s ? std::optional{*m.gpu_usd_s * u.gpus()} : u.rent_usd_s();
+    };
+    const auto in_liquid = [](const power::unit_model& u) { return std::optional{u.nameplate_w() * u.liquid_share()}; };
+    return {.region = m.sites[number].region,
+            .cooling = m.sites[number].cooling,
+            .liquid_share = s.planned_w > 0 ? *sum_of(tree, s, in_liquid) / s.planned_w : 1,
+            .signals = m.sites[number].signals,
+            .start = m.start,
+            .demand_usd_w = m.demand_usd_w,
+            .embodied_kg = sum_of(tree, s, [](const power::unit_model& u) { return u.embodied_kg(); }),
+            .life = m.life,
+            .rent_usd_s = sum_of(tree, s, price)};
+}
+
 /// Adds what is known of a site to what is known of all: a sum with an unknown part is unknown.
 void add(std::optional<double>& to, const std::optional<double>& one, bool first) {
     if (first)
@@ -25,24 +54,17 @@ bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
 }
 
 energy_meter::energy_meter(energy_model m)
-    : sites_(std::move(m.sites)),
-      phases_(std::move(m.phases)),
-      acts_(acts_on_jobs(m.plant)),
-      plant_(std::move(m.plant)),
-      accounts_(plant_.tree().sites().size()) {
-    sites_.resize(accounts_.size());
-    for (std::size_t i = 0; i != accounts_.size(); ++i) it_ += plant_.it(i);
+    : phases_(std::move(m.phases)), acts_(acts_on_jobs(m.plant)), plant_(std::move(m.plant)) {
+    m.sites.resize(plant_.tree().sites().size());
+    for (std::size_t i = 0; i != m.sites.size(); ++i) accounts_.emplace_back(site_of(m, plant_.tree(), i));
+    sum_up();
 }
 
 /// Powers have been constant since the last call.
 void energy_meter::advance(instant now) {
     if (now == since_) return;
     peak_ = std::max(peak_, it_);
-    const power::energy held{ticks(now - since_)};
-    for (std::size_t i = 0; i != accounts_.size(); ++i) {
-        accounts_[i].it += held * plant_.it(i);
-        accounts_[i].drawn += held * plant_.drawn(i);
-    }
+    for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].advance(now, plant_.it(i), plant_.drawn(i));
     since_ = now;
 }
 
@@ -72,42 +94,24 @@ void energy_meter::sum_up() {
     for (std::size_t i = 0; i != accounts_.size(); ++i) it_ += plant_.it(i);
 }
 
-energy_result energy_meter::results_of(std::size_t site) const {
-    const site_environment& at = sites_[site];
-    energy_result r;
-    r.nameplate_w = plant_.tree().sites()[site].planned_w;
-    r.it_j = power::to_joules(accounts_[site].it);
-    r.losses_j = power::to_joules(accounts_[site].drawn - accounts_[site].it);
-    if (at.cooling)
-        r.overhead_j = r.it_j * (at.cooling->power_share + at.cooling->other_share.value_or(0));
-    else if (at.region)
-        r.overhead_j = std::max(0.0, r.it_j * (at.region->pue - 1) - r.losses_j);
-    if (at.region && r.overhead_j) {
-        const double facility_j = r.facility_j();
-        r.carbon_location_kg = facility_j * at.region->carbon.mean_kg_per_j;
-        if (at.region->carbon.marginal_kg_per_j)
-            r.carbon_marginal_kg = facility_j * *at.region->carbon.marginal_kg_per_j;
-        if (at.region->carbon.market_kg_per_j) r.carbon_market_kg = facility_j * *at.region->carbon.market_kg_per_j;
-        r.energy_usd = facility_j * at.region->price_usd_per_j;
-        r.water_m3 = r.it_j * (at.cooling ? at.cooling->water_m3_per_j : at.region->water_m3_per_j);
-    }
-    return r;
-}
-
 energy_result energy_meter::results(instant end) {
     advance(end);
     energy_result r;
     for (std::size_t i = 0; i != accounts_.size(); ++i) {
-        const energy_result one = results_of(i);
-        r.nameplate_w += one.nameplate_w;
+        const power::site_books one = accounts_[i].books();
+        r.nameplate_w += plant_.tree().sites()[i].planned_w;
         r.it_j += one.it_j;
         r.losses_j += one.losses_j;
-        add(r.overhead_j, one.overhead_j, i == 0);
-        add(r.carbon_location_kg, one.carbon_location_kg, i == 0);
-        add(r.carbon_marginal_kg, one.carbon_marginal_kg, i == 0);
-        add(r.carbon_market_kg, one.carbon_market_kg, i == 0);
-        add(r.energy_usd, one.energy_usd, i == 0);
-        add(r.water_m3, one.water_m3, i == 0);
+        const bool first = i == 0;
+        add(r.overhead_j, one.overhead_j, first);
+        add(r.carbon_location_kg, one.carbon_location_kg, first);
+        add(r.carbon_marginal_kg, one.carbon_marginal_kg, first);
+        add(r.carbon_market_kg, one.carbon_market_kg, first);
+        add(r.carbon_embodied_kg, one.carbon_embodied_kg, first);
+        add(r.energy_usd, one.energy_usd, first);
+        add(r.demand_usd, one.demand_usd, first);
+        add(r.capacity_usd, one.capacity_usd, first);
+        add(r.water_m3, one.water_m3, first);
     }
     r.peak_it_w = static_cast<double>(peak_) * 1e-6;
     const double simulated_s = to_seconds(end);

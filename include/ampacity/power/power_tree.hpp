@@ -41,6 +41,16 @@ struct unit_model {
     [[nodiscard]] double nameplate_w() const {
         return rack ? rack->power.nameplate_w : node.power.nameplate_w.value_or(node.full_power_w());
     }
+    /// CO2e of making it: of the rack, or of the GPUs where no more is known; none: not even that [kg].
+    [[nodiscard]] std::optional<double> embodied_kg() const {
+        if (rack && rack->embodied_kg) return rack->embodied_kg;
+        if (!node.gpu.embodied_kg) return std::nullopt;
+        return *node.gpu.embodied_kg * gpus();
+    }
+    [[nodiscard]] std::optional<double> rent_usd_s() const { return rack ? rack->rent_usd_s : node.rent_usd_s; }
+    [[nodiscard]] std::uint32_t gpus() const { return rack ? rack->gpus() : node.gpus; }
+    /// Of its heat, that goes into liquid; 1 where the model does not say.
+    [[nodiscard]] double liquid_share() const { return (rack ? rack->liquid_share : node.liquid_share).value_or(1); }
 };
 
 /// How the halls of a site are fed.

@@ -13,6 +13,7 @@
 #include <ampacity/hardware/region.hpp>
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/power/plant.hpp>
+#include <ampacity/power/site_account.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 
@@ -28,13 +29,18 @@ namespace ampacity::sim {
 struct site_environment {
     std::optional<hardware::region> region{};    ///< none: no carbon, no cost
     std::optional<hardware::cooling> cooling{};  ///< none: what the region's PUE says
+    power::site_signals signals{};               ///< none of them: the region's means
 };
 
 /// Everything that the power and energy of a run are computed from.
 struct energy_model {
     power::plant_plan plant{};
-    std::vector<site_environment> sites{};  ///< (sites of the plant)
-    std::vector<power::phase> phases{};     ///< by source: what GPUs of its jobs do
+    std::vector<site_environment> sites{};          ///< (sites of the plant)
+    std::vector<power::phase> phases{};             ///< by source: what GPUs of its jobs do
+    power::demand_meter::calendar start{};          ///< date of simulated time 0
+    std::optional<double> demand_usd_w{};           ///< per month, see power/demand_meter.hpp [USD/W]
+    duration life = std::chrono::hours{24 * 1826};  ///< of what stands there
+    std::optional<double> gpu_usd_s{};              ///< of each GPU, in place of the models' rents [USD/s]
 };
 
 class energy_meter final : public observer {
@@ -68,19 +74,14 @@ public:
     const power::plant::outcome& control(instant now);
 
 private:
-    struct account {
-        power::energy it = 0, drawn = 0;
-    };
     void advance(instant now);
     void sum_up();
     void change(const job_event& e, bool starts);
-    [[nodiscard]] energy_result results_of(std::size_t site) const;
 
-    std::vector<site_environment> sites_;
     std::vector<power::phase> phases_;
     bool acts_;
     power::plant plant_;
-    std::vector<account> accounts_;  // (sites)
+    std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
     instant since_ = start_of_time;
 };
