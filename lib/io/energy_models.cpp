@@ -107,6 +107,8 @@ private:
                 part<hardware::power_topology>(s.energy.value_or(scenario::energy{}).topology, "energy.topology");
         }
         if (!s.power) return out;
+        if (s.power->racks_per_row) out.units_per_row = static_cast<std::uint32_t>(*s.power->racks_per_row);
+        if (s.power->rows_per_hall) out.rows_per_hall = static_cast<std::uint32_t>(*s.power->rows_per_hall);
         out.oversubscription = s.power->oversubscription;
         out.trips = s.power->trips;
         return out;

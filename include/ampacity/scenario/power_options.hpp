@@ -155,6 +155,8 @@ struct power_event {
 /// How power is delivered and limited.
 struct power_delivery {
     std::optional<std::string> hall{};
+    std::optional<std::uint64_t> racks_per_row{};
+    std::optional<std::uint64_t> rows_per_hall{};
     double oversubscription = 1;
     bool trips = true;
     std::optional<duration> reclose{};
@@ -172,6 +174,16 @@ struct power_delivery {
                     "per row and rows; for sites without `power`. Without it halls of 12 rows of 8 racks, fed as "
                     "`energy.topology` says",
              .example = "4n3-hall"});
+        visit(&power_delivery::racks_per_row, {.key = "racks_per_row",
+                                               .doc = "racks on one busway; as the hall has it without",
+                                               .example = "2",
+                                               .min = 1,
+                                               .max = 1000});
+        visit(&power_delivery::rows_per_hall, {.key = "rows_per_hall",
+                                               .doc = "rows behind the sources of one hall; as the hall has it without",
+                                               .example = "6",
+                                               .min = 1,
+                                               .max = 10'000});
         visit(&power_delivery::oversubscription, {.key = "oversubscription",
                                                   .doc = "nameplate of the racks over what the chain is built for",
                                                   .min = 0.1,

@@ -575,7 +575,7 @@ TEST_CASE("the keys of each kind are known", "[catalogue]") {
             CHECK_FALSE(key.doc.empty());
             CHECK_FALSE(key.type.empty());
         }
-        CHECK(paths.size() >= 4);
+        CHECK(paths.size() >= 3);
     }
     const auto keys = io::model_keys(io::model_kind::reliability);
     CHECK(std::any_of(keys.begin(), keys.end(),
