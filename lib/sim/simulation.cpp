@@ -41,6 +41,8 @@ enum kind : std::uint8_t {
     take_sample,
     decision_comes,
     capacity_comes_or_goes,
+    feeds_change,
+    feeds_are_controlled,
     held_enter
 };
 
@@ -56,7 +58,7 @@ public:
           changes_(p.fleet, std::move(p.outages), std::move(p.reservations)),
           until_(p.until ? start_of_time + *p.until : never),
           costs_table_(p.preemption),
-          costs_(p.preemption.free() && changes_.outages().empty() ? nullptr : &costs_table_),
+          costs_(p.preemption.free() && changes_.outages().empty() && !may_lose_power(p) ? nullptr : &costs_table_),
           jobs_(feed_.num_sources(), costs_, p.enforce_estimate),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
@@ -68,9 +70,11 @@ public:
           reserved_for_(std::move(p.reserved_for)),
           signals_(std::move(p.signals)),
           kernel_(*this) {
-        partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), changes_.planned(p.drain_racks_at),
-                                                          std::move(p.policy), std::move(p.placer), costs_,
-                                                          jobs_.elastic(), names_, sizeof(live_job)));
+        capacity_plan planned = changes_.planned(p.drain_racks_at);
+        planned.any = planned.any || feeds_act();
+        partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
+                                                          std::move(p.placer), costs_, jobs_.elastic(), names_,
+                                                          sizeof(live_job)));
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
@@ -85,6 +89,7 @@ public:
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
         if (changes_.any()) schedule_changes();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
+        follow_feeds();
     }
 
     void dispatch(const kernel::event& e, kernel_type&) {
@@ -103,8 +108,11 @@ public:
                 touch(*partitions_[e.entity]);
                 break;
             case capacity_comes_or_goes: change_capacity(); break;
+            case feeds_change: change_feeds(); break;
+            case feeds_are_controlled: control_feeds(); break;
             default: AMPACITY_ASSERT(false);
         }
+        follow_feeds();
     }
 
     void pass(kernel_type&) {
@@ -116,6 +124,7 @@ public:
             pass(*partitions_[number]);
         }
         passing_.clear();
+        follow_feeds();
         peak_queue_ = std::max(peak_queue_, waiting());
     }
 
@@ -293,7 +302,9 @@ private:
             p.plan.roll_back();
             throw;
         }
+        if (feeds_act()) energy_->in_pass(true);
         commit(p);
+        if (feeds_act()) energy_->in_pass(false);
     }
 
     void wake(partition& p) {
@@ -599,30 +610,72 @@ private:
             next_change_ = kernel_.schedule(*when, changes, {.kind = capacity_comes_or_goes});
     }
 
+    // --- feeds of power --------------------------------------------------------------------------------
+
+    [[nodiscard]] bool feeds_act() const noexcept { return energy_ != nullptr && energy_->acts(); }
+    [[nodiscard]] static bool may_lose_power(const parts& p) {
+        return p.energy && energy_meter::acts_on_jobs(p.energy->plant);
+    }
+
+    /// What is scheduled of something that says itself when it is due.
+    struct followed {
+        instant at = never;
+        kernel::event_handle event = kernel::no_event;
+    };
+    void follow(followed& f, instant due, phase when, std::uint8_t what) {
+        if (due != never) due = std::max(due, kernel_.now());
+        if (due == f.at) return;
+        kernel_.cancel(f.event);
+        f = {.at = due, .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what})};
+    }
+    /// Whatever has happened may have moved what is due next.
+    void follow_feeds() {
+        if (!feeds_act()) return;
+        const bool over = is_drained();
+        follow(feeds_change_, over ? never : energy_->plant().next_change(), changes, feeds_change);
+        follow(feeds_control_, over ? never : energy_->plant().next_control(), control, feeds_are_controlled);
+    }
+
+    void change_feeds() {
+        feeds_change_ = {};
+        const power::plant::outcome& what = energy_->change_feeds(kernel_.now());
+        if (!what.lost.empty()) lose(what.lost);
+        if (!what.back.empty()) bring_back(what.back);
+        if (!what.lost.empty() || !what.back.empty()) tell_capacity(main());
+    }
+    void control_feeds() {
+        feeds_control_ = {};
+        energy_->control(kernel_.now());
+    }
+
+    /// These nodes of the fleet fail, with their jobs.
+    void lose(std::span<const node_id> nodes) {
+        for_reserved(nodes, [this](partition& p, std::span<const node_id> own) {
+            stop_jobs(p, own, run_end::failed);
+            p.fleet.fail(own);
+        });
+        stop_jobs(main(), nodes, run_end::failed);
+        main().fleet.fail(nodes);
+    }
+    void bring_back(std::span<const node_id> nodes) {
+        for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
+        main().fleet.repair(nodes);
+        changes_.come_back(nodes);
+    }
+
     /// All changes of this instant.
     void change_capacity() {
         while (changes_.when() == kernel_.now()) {
             const capacity_change& c = changes_.next();
             const auto nodes = changes_.nodes(c);
             switch (c.what) {
-                case capacity_change::kind::outage_begins:
-                    for_reserved(nodes, [this](partition& p, std::span<const node_id> own) {
-                        stop_jobs(p, own, run_end::failed);
-                        p.fleet.fail(own);
-                    });
-                    stop_jobs(main(), nodes, run_end::failed);
-                    main().fleet.fail(nodes);
-                    break;
+                case capacity_change::kind::outage_begins: lose(nodes); break;
                 case capacity_change::kind::closing_begins:
                     changes_.begin_reservation(c.row, stop_jobs(main(), nodes, run_end::preempted));
                     main().fleet.begin_closing();
                     open(c.row);
                     break;
-                case capacity_change::kind::outage_ends:
-                    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
-                    main().fleet.repair(nodes);
-                    changes_.come_back(nodes);
-                    break;
+                case capacity_change::kind::outage_ends: bring_back(nodes); break;
                 case capacity_change::kind::closing_ends:
                     shut(c.row);
                     main().fleet.end_closing(c.row);
@@ -878,6 +931,7 @@ private:
     std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event;
+    followed feeds_change_, feeds_control_;
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;
