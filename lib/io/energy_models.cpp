@@ -57,7 +57,7 @@ public:
         if (e.demand_charge) out_.demand_usd_w = e.demand_charge->value;
         if (e.gpu_price) out_.gpu_usd_s = e.gpu_price->value;
         energy_parts parts;
-        if (e.signals) read_signals(*e.signals, parts);
+        read_signals(parts);
         check_environments(e);
         if (s.power) add_power(*s.power);
         parts.model = std::move(out_);
@@ -71,43 +71,69 @@ private:
     }
     /// Carbon and cost are of a facility, whose power must be known.
     void check_environments(const scenario::energy& e) const {
-        for (const sim::site_environment& at : out_.sites) {
-            if ((e.signals || e.demand_charge) && !at.region && !at.cooling)
-                refuse(e.signals ? "energy.signals" : "energy.demand_charge", "the facility's power is not known",
+        const auto follows = [](const sim::site_environment& at) { return at.cooling && at.cooling->chiller; };
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            const sim::site_environment& at = out_.sites[i];
+            const auto& sites = loaded_.value.fleet.sites;
+            const bool own = i < sites.size() && sites[i].signals;
+            const std::string key = own ? "fleet.sites." + std::to_string(i) + ".signals" : "energy.signals";
+            if ((at.signals.any() || e.demand_charge) && !at.region && !at.cooling)
+                refuse(at.signals.any() ? key : "energy.demand_charge", "the facility's power is not known",
                        "write energy.region or energy.cooling");
+            if (own && sites[i].signals->weather && !follows(at)) refuse_weather(key);
         }
-        const bool follows = std::any_of(out_.sites.begin(), out_.sites.end(), [](const sim::site_environment& at) {
-            return at.cooling && at.cooling->chiller;
-        });
-        if (e.signals && e.signals->weather && !follows)
-            refuse("energy.signals.weather", "nothing follows it",
-                   "write an energy.cooling with chillers, such as chilled-liquid, or remove it");
+        if (e.signals && e.signals->weather && std::none_of(out_.sites.begin(), out_.sites.end(), follows))
+            refuse_weather("energy.signals");
+    }
+    [[noreturn]] void refuse_weather(const std::string& signals) const {
+        refuse(signals + ".weather", "nothing follows it",
+               "write an energy.cooling with chillers, such as chilled-liquid, or remove it");
     }
 
-    void read_signals(const scenario::energy_signals& of, energy_parts& parts) {
+    /// Those of the scenario, which policies see, and those of sites that have their own.
+    void read_signals(energy_parts& parts) {
+        const scenario::scenario& s = loaded_.value;
+        power::site_signals common;
+        if (s.energy && s.energy->signals)
+            common = signals_of(*s.energy->signals, "energy.signals", parts.filled, &parts.signals);
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            power::site_signals& to = out_.sites[i].signals;
+            to = common;
+            if (i >= s.fleet.sites.size() || !s.fleet.sites[i].signals) continue;
+            const std::string path = "fleet.sites." + std::to_string(i) + ".signals";
+            const power::site_signals own = signals_of(*s.fleet.sites[i].signals, path, parts.filled, nullptr);
+            for (const auto part : {&power::site_signals::carbon, &power::site_signals::marginal,
+                                    &power::site_signals::price, &power::site_signals::outdoor_c})
+                if (own.*part) to.*part = own.*part;
+        }
+    }
+    [[nodiscard]] power::site_signals signals_of(const scenario::energy_signals& of, const std::string& path,
+                                                 std::vector<std::pair<std::string, std::uint64_t>>& filled,
+                                                 policy::known_signals* known) {
         using scenario::dimension;
+        power::site_signals out;
         const auto one = [&](const std::optional<scenario::signal_file>& f, const char* name, dimension what,
-                             std::optional<power::signal>& out) -> std::shared_ptr<const step_series<double>> {
+                             std::optional<power::signal>& to) -> std::shared_ptr<const step_series<double>> {
             if (!f) return nullptr;
-            const std::string key = std::string{"energy.signals."} + name;
+            const std::string key = path + '.' + name;
             const signal_data read = read_signal({.key = key,
                                                   .of = *f,
                                                   .file = loaded_.resolve(f->path),
                                                   .what = what,
                                                   .start = loaded_.value.start,
                                                   .until = loaded_.value.until},
-                                                 [this](std::string_view path) { return loaded_.locate(path); });
+                                                 [this](std::string_view at) { return loaded_.locate(at); });
             add_files(files_, {read.file});
-            if (read.filled != 0) parts.filled.emplace_back(key, read.filled);
-            out.emplace(read.series, read.ends);
+            if (read.filled != 0) filled.emplace_back(key, read.filled);
+            to.emplace(read.series, read.ends);
             return read.series;
         };
-        power::site_signals to;
-        parts.signals.carbon = exact(one(of.carbon, "carbon", dimension::carbon_intensity, to.carbon));
-        parts.signals.marginal = exact(one(of.marginal, "marginal", dimension::carbon_intensity, to.marginal));
-        parts.signals.price = exact(one(of.price, "price", dimension::price, to.price));
-        one(of.weather, "weather", dimension::temperature, to.outdoor_c);
-        for (sim::site_environment& at : out_.sites) at.signals = to;
+        const auto carbon = one(of.carbon, "carbon", dimension::carbon_intensity, out.carbon);
+        const auto marginal = one(of.marginal, "marginal", dimension::carbon_intensity, out.marginal);
+        const auto price = one(of.price, "price", dimension::price, out.price);
+        one(of.weather, "weather", dimension::temperature, out.outdoor_c);
+        if (known != nullptr) *known = {.carbon = exact(carbon), .marginal = exact(marginal), .price = exact(price)};
+        return out;
     }
     /// In ug/kWh or uUSD/MWh: 3.6e15 of them are one kg/J or USD/J.
     static std::shared_ptr<const exact_series> exact(const std::shared_ptr<const step_series<double>>& s) {
@@ -256,9 +282,10 @@ private:
 
 energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
     const scenario::scenario& s = loaded.value;
-    const bool wanted = s.energy || s.power ||
-                        std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(),
-                                    [](const auto& site) { return site.region || site.cooling || site.power; });
+    const bool wanted =
+        s.energy || s.power || std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(), [](const auto& site) {
+            return site.region || site.cooling || site.power || site.signals;
+        });
     if (!wanted) return {};
     return energy_reader{loaded, files}.read();
 }

@@ -230,3 +230,19 @@ TEST_CASE("signals and policies that have nothing to go on are refused") {
     CHECK(r.status == 3);
     CHECK(contains(r.err, "grid.csv"));
 }
+
+TEST_CASE("sites may have signals of their own") {
+    const std::string sites =
+        with(racks, "{ racks: { model: gb300-nvl72, count: 2 } }",
+             "{ sites: [ { name: a, racks: [ { model: gb300-nvl72, count: 1 } ] }, { name: b, racks: [ { model: "
+             "gb300-nvl72, count: 1 } ], signals: { carbon: { path: own.csv, column: ci, unit: g/kWh, from: "
+             "2021-06-01, beyond: hold } } } ] }") +
+        "energy: { region: us-east-1, topology: 4n3, signals: { " + signal("carbon", "ci", "g/kWh") + " } }\n";
+    const workspace here{sites, header + "a,0,144,7200\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.write("own.csv", "time,ci\n2021-06-01 00:00,0\n2021-06-01 01:00,0\n");
+    here.run_well();
+    const document s = here.summary();
+    CHECK(s.number("carbon_kg.location") == Approx(s.number("energy_kwh.facility") / 2 * (0.1 + 0.9) / 2));
+    CHECK(contains(here.read("out/run.json"), "own.csv"));
+}
