@@ -203,6 +203,7 @@ int run(const run_options& options) {
     std::vector<std::filesystem::path> inputs{loaded.file};
     for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
     for (const auto& plugin : more.files()) inputs.emplace_back(plugin.path);
+    for (const auto& model : prepared.models) inputs.emplace_back(model.path);
     io::run_files files(
         options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory},
         sc, inputs);
@@ -215,6 +216,7 @@ int run(const run_options& options) {
     files.watch(s);
     io::run_facts facts{
         .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
+    facts.filled = std::move(prepared.filled);
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();

@@ -2,13 +2,16 @@
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
+#include <ampacity/io/signal_files.hpp>
 #include <ampacity/power/cap_policy.hpp>
 #include <ampacity/power/power_tree.hpp>
 #include <ampacity/scenario/build.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +25,7 @@ class energy_reader {
 public:
     energy_reader(const loaded_scenario& loaded, std::vector<model_file>& files) : loaded_(loaded), files_(files) {}
 
-    [[nodiscard]] sim::energy_model read() {
+    [[nodiscard]] energy_parts read() {
         const scenario::scenario& s = loaded_.value;
         const scenario::energy e = s.energy.value_or(scenario::energy{});
         if (s.fleet.pool_gpus || !s.fleet.pools.empty())
@@ -49,14 +52,99 @@ public:
                      site.cooling ? site.cooling : e.cooling, path);
         }
         for (const scenario::workload_entry& w : s.workload) out_.phases.push_back(w.phase.value_or(e.phase));
+        out_.start = s.start;
+        out_.life = e.life;
+        if (e.demand_charge) out_.demand_usd_w = e.demand_charge->value;
+        if (e.gpu_price) out_.gpu_usd_s = e.gpu_price->value;
+        energy_parts parts;
+        read_signals(parts);
+        check_environments(e);
         if (s.power) add_power(*s.power);
-        return std::move(out_);
+        parts.model = std::move(out_);
+        return parts;
     }
 
 private:
     /// Which key asks for all this.
     [[nodiscard]] std::string main_key() const {
         return loaded_.value.energy ? "energy" : loaded_.value.power ? "power" : "fleet";
+    }
+    /// Carbon and cost are of a facility, whose power must be known.
+    void check_environments(const scenario::energy& e) const {
+        const auto follows = [](const sim::site_environment& at) { return at.cooling && at.cooling->chiller; };
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            const sim::site_environment& at = out_.sites[i];
+            const auto& sites = loaded_.value.fleet.sites;
+            const bool own = i < sites.size() && sites[i].signals;
+            const std::string key = own ? "fleet.sites." + std::to_string(i) + ".signals" : "energy.signals";
+            if ((at.signals.any() || e.demand_charge) && !at.region && !at.cooling)
+                refuse(at.signals.any() ? key : "energy.demand_charge", "the facility's power is not known",
+                       "write energy.region or energy.cooling");
+            if (own && sites[i].signals->weather && !follows(at)) refuse_weather(key);
+        }
+        if (e.signals && e.signals->weather && std::none_of(out_.sites.begin(), out_.sites.end(), follows))
+            refuse_weather("energy.signals");
+    }
+    [[noreturn]] void refuse_weather(const std::string& signals) const {
+        refuse(signals + ".weather", "nothing follows it",
+               "write an energy.cooling with chillers, such as chilled-liquid, or remove it");
+    }
+
+    /// Those of the scenario, which policies see, and those of sites that have their own.
+    void read_signals(energy_parts& parts) {
+        const scenario::scenario& s = loaded_.value;
+        power::site_signals common;
+        if (s.energy && s.energy->signals)
+            common = signals_of(*s.energy->signals, "energy.signals", parts.filled, &parts.signals);
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            power::site_signals& to = out_.sites[i].signals;
+            to = common;
+            if (i >= s.fleet.sites.size() || !s.fleet.sites[i].signals) continue;
+            const std::string path = "fleet.sites." + std::to_string(i) + ".signals";
+            const power::site_signals own = signals_of(*s.fleet.sites[i].signals, path, parts.filled, nullptr);
+            for (const auto part : {&power::site_signals::carbon, &power::site_signals::marginal,
+                                    &power::site_signals::price, &power::site_signals::outdoor_c})
+                if (own.*part) to.*part = own.*part;
+        }
+    }
+    [[nodiscard]] power::site_signals signals_of(const scenario::energy_signals& of, const std::string& path,
+                                                 std::vector<std::pair<std::string, std::uint64_t>>& filled,
+                                                 policy::known_signals* known) {
+        using scenario::dimension;
+        power::site_signals out;
+        const auto one = [&](const std::optional<scenario::signal_file>& f, const char* name, dimension what,
+                             std::optional<power::signal>& to) -> std::shared_ptr<const step_series<double>> {
+            if (!f) return nullptr;
+            const std::string key = path + '.' + name;
+            const signal_data read = read_signal({.key = key,
+                                                  .of = *f,
+                                                  .file = loaded_.resolve(f->path),
+                                                  .what = what,
+                                                  .start = loaded_.value.start,
+                                                  .until = loaded_.value.until},
+                                                 [this](std::string_view at) { return loaded_.locate(at); });
+            add_files(files_, {read.file});
+            if (read.filled != 0) filled.emplace_back(key, read.filled);
+            to.emplace(read.series, read.ends);
+            return read.series;
+        };
+        const auto carbon = one(of.carbon, "carbon", dimension::carbon_intensity, out.carbon);
+        const auto marginal = one(of.marginal, "marginal", dimension::carbon_intensity, out.marginal);
+        const auto price = one(of.price, "price", dimension::price, out.price);
+        one(of.weather, "weather", dimension::temperature, out.outdoor_c);
+        if (known != nullptr) *known = {.carbon = exact(carbon), .marginal = exact(marginal), .price = exact(price)};
+        return out;
+    }
+    /// In ug/kWh or uUSD/MWh: 3.6e15 of them are one kg/J or USD/J.
+    static std::shared_ptr<const exact_series> exact(const std::shared_ptr<const step_series<double>>& s) {
+        if (!s) return nullptr;
+        std::vector<instant> begins;
+        std::vector<std::int64_t> values;
+        for (std::size_t i = 0; i != s->size(); ++i) {
+            begins.push_back(s->begin_of(i));
+            values.push_back(std::llround(s->value(i) * 3.6e15));
+        }
+        return std::make_shared<exact_series>(std::move(begins), std::move(values), s->end(), s->beyond());
     }
 
     void add_racks(const std::vector<scenario::rack_group>& groups, const std::string& list, bool one) {
@@ -194,12 +282,13 @@ private:
 
 }  // namespace
 
-std::optional<sim::energy_model> read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
+energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
     const scenario::scenario& s = loaded.value;
-    const bool wanted = s.energy || s.power ||
-                        std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(),
-                                    [](const auto& site) { return site.region || site.cooling || site.power; });
-    if (!wanted) return std::nullopt;
+    const bool wanted =
+        s.energy || s.power || std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(), [](const auto& site) {
+            return site.region || site.cooling || site.power || site.signals;
+        });
+    if (!wanted) return {};
     return energy_reader{loaded, files}.read();
 }
 

@@ -261,6 +261,7 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, const std
              {"host", host_facts()},
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
+    for (const auto& [key, steps] : facts.filled) out["filled_steps"][key] = steps;
     if (facts.more != nullptr) {
         for (const auto& file : facts.more->files()) {
             out["inputs"][file.path] = digest_text(file.digest);

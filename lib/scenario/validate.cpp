@@ -367,6 +367,23 @@ void check_inner(const std::string& path, const std::string& name, std::initiali
     check_known(path, "policy", name, possible, report);
 }
 
+/// Policies that wait for a signal need one.
+void check_signals(const scenario& s, const reporter& report) {
+    const std::string* name = s.scheduler.policy == "explain" ? &s.scheduler.explain.policy : &s.scheduler.policy;
+    if (*name == "round") name = &s.scheduler.round.policy;
+    const energy_signals given = s.energy && s.energy->signals ? *s.energy->signals : energy_signals{};
+    const auto need = [&](const std::optional<signal_file>& signal, const char* key) {
+        if (!signal)
+            report.fail("scheduler.policy", "needs a signal that is not given", *name,
+                        std::string{"write energy.signals."} + key);
+    };
+    if (*name == "carbon-aware") {
+        const bool marginal = s.scheduler.carbon_aware.intensity == intensity::marginal;
+        need(marginal ? given.marginal : given.carbon, marginal ? "marginal" : "carbon");
+    }
+    if (*name == "price-aware") need(given.price, "price");
+}
+
 void check_explained(const explain_options& explain, const reporter& report) {
     if (explain.jobs.size() > 1000)
         report.fail("scheduler.explain.jobs", "too many jobs", std::to_string(explain.jobs.size()),
@@ -411,6 +428,11 @@ void validate(const scenario& s, std::span<const std::string_view> known_policie
     check_known("scheduler.policy", "policy", s.scheduler.policy, known_policies, report);
     check_inner("scheduler.round.policy", s.scheduler.round.policy, {"round", "explain"}, known_policies, report);
     check_inner("scheduler.explain.policy", s.scheduler.explain.policy, {"explain"}, known_policies, report);
+    const auto wrappers = {std::string_view{"round"}, std::string_view{"explain"}, std::string_view{"carbon-aware"},
+                           std::string_view{"price-aware"}};
+    check_inner("scheduler.carbon-aware.base", s.scheduler.carbon_aware.base, wrappers, known_policies, report);
+    check_inner("scheduler.price-aware.base", s.scheduler.price_aware.base, wrappers, known_policies, report);
+    check_signals(s, report);
     check_known("scheduler.placer", "placer", s.scheduler.placer, known_placers, report);
 }
 

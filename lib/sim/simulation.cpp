@@ -68,6 +68,7 @@ public:
           speeds_(std::move(p.speeds)),
           names_(*this),
           reserved_for_(std::move(p.reserved_for)),
+          signals_(std::move(p.signals)),
           kernel_(*this) {
         capacity_plan planned = changes_.planned(p.drain_racks_at);
         planned.any = planned.any || feeds_act();
@@ -77,6 +78,7 @@ public:
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
+        for (const auto& part : partitions_) part->view.signals = &signals_;
         reserved_for_.resize(feed_.num_sources());
         partition_named_.resize(feed_.num_sources());
         if (fleet().free().is_mixed()) {
@@ -219,6 +221,7 @@ private:
     std::vector<std::vector<std::uint16_t>> partition_named_;
     static constexpr std::uint16_t unknown_partition = 0xFFFF;
     std::vector<std::string> reserved_for_;  // by source
+    policy::known_signals signals_;
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;

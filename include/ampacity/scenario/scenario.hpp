@@ -122,6 +122,7 @@ struct site {
     std::optional<std::string> region{};
     std::optional<std::string> cooling{};
     std::optional<site_power> power{};
+    std::optional<energy_signals> signals{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -139,6 +140,9 @@ struct site {
                                .example = "warm-water-w40"});
         visit(&site::power,
               {.key = "power", .doc = "its halls; `power.hall` without it", .example = "{ model: 4n3-hall }"});
+        visit(&site::signals, {.key = "signals",
+                               .doc = "carbon, price and weather there; what it leaves out is that of `energy.signals`",
+                               .example = "{ carbon: { path: iad.csv, column: intensity, unit: g/kWh } }"});
     }
     friend bool operator==(const site&, const site&) = default;
 };
