@@ -125,6 +125,14 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
         else
             p.outages.push_back({.start = start, .end = end, .nodes = nodes});
     }
+    for (const naive::slowdown& d : where.slowdowns) {
+        std::vector<node_id> nodes;
+        for (const std::uint32_t n : d.nodes) nodes.push_back(node_id{n});
+        p.slowdowns.push_back({.start = instant{duration{d.start_ns}},
+                               .end = instant{duration{d.end_ns}},
+                               .nodes = nodes,
+                               .speed = d.speed});
+    }
     p.drain_racks_at = where.drain_at_millionths;
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
