@@ -84,18 +84,7 @@ protected:
 
     // ---- nodes that are slow
 
-    double pace_of(const placement& where) const {
-        double slowest = 1;
-        for (const auto& part : where) {
-            double pace = 1;
-            for (const slowdown& d : fleet_.slowdowns) {
-                const bool named = std::find(d.nodes.begin(), d.nodes.end(), part.first) != d.nodes.end();
-                if (named && d.start_ns <= now_ && now_ < d.end_ns) pace *= d.speed;
-            }
-            slowest = std::min(slowest, pace);
-        }
-        return slowest;
-    }
+    double pace_of(const placement& where) const { return pace_at(fleet_, where, now_); }
     bool change_speeds() {
         std::vector<entry*> changing;
         for (entry* e : in(phase::running))
