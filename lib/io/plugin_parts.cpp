@@ -85,9 +85,9 @@ void plugin_policy::decide(const view& v, plan& p) {
 
 void plugin_policy::tell(plugin::notification what, const view& v, job_id job) {
     if (part_.table().policy.notify(part_.self(), what, v, job, part_.failure())) return;
-    static constexpr std::array calls{"on_submit", "on_start",  "on_finish",           "on_preempt",
-                                      "on_resize", "on_fail",   "on_capacity_changed", "on_headroom_changed",
-                                      "on_tick",   "on_requeue"};
+    static constexpr std::array calls{"on_submit", "on_start",   "on_finish",           "on_preempt",
+                                      "on_resize", "on_fail",    "on_capacity_changed", "on_headroom_changed",
+                                      "on_tick",   "on_requeue", "on_speed_changing",   "on_speed_changed"};
     part_.raise(calls.at(static_cast<std::size_t>(what)));
 }
 

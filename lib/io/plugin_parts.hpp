@@ -58,6 +58,8 @@ public:
     void on_resize(const view& v, job_id job) override { tell(plugin::notification::resize, v, job); }
     void on_fail(const view& v, job_id job) override { tell(plugin::notification::fail, v, job); }
     void on_requeue(const view& v, job_id job) override { tell(plugin::notification::requeue, v, job); }
+    void on_speed_changing(const view& v, job_id job) override { tell(plugin::notification::speed_changing, v, job); }
+    void on_speed_changed(const view& v, job_id job) override { tell(plugin::notification::speed_changed, v, job); }
     void on_capacity_changed(const view& v) override { tell(plugin::notification::capacity_changed, v); }
     void on_headroom_changed(const view& v) override { tell(plugin::notification::headroom_changed, v); }
     void on_tick(const view& v) override { tell(plugin::notification::tick, v); }

@@ -11,8 +11,17 @@
 namespace ampacity::policy {
 
 checked_plan::checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations,
-                           const placer& place, const preemption_costs* costs, elastic_table* elastic)
-    : fleet_(fleet), jobs_(jobs), allocations_(allocations), placer_(place), costs_(costs), elastic_(elastic) {
+                           const placer& place, const preemption_costs* costs, elastic_table* elastic,
+                           changed_table* changed, const pacing* pace)
+    : fleet_(fleet),
+      jobs_(jobs),
+      allocations_(allocations),
+      placer_(place),
+      costs_(costs),
+      elastic_(elastic),
+      changed_(changed),
+      pacing_(pace) {
+    AMPACITY_ASSERT(changed != nullptr || (elastic == nullptr && pace == nullptr));
     constexpr std::uint64_t enough = 4096;  // beyond which a pass costs more than an allocation
     actions_.reserve(std::min(enough, 2 * fleet.installed_gpus()));
 }
@@ -21,6 +30,7 @@ void checked_plan::begin(instant now, bool into_closings) {
     now_ = now;
     into_closings_ = into_closings;
     actions_.clear();
+    before_.clear();
     wake_up_.reset();
     refusal_.clear();
 }
@@ -128,11 +138,37 @@ void checked_plan::leave_type(job_view& j) const {
 void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
     fleet_.take(j.demand, where);
     run_on(j, where);
+    if (pacing_ != nullptr) slow_down(job, j, where, costs_of(job, j));
     j.held = allocations_.store(where);
     j.state = job_state::running;
     j.run_start = now_;
     ++j.attempt;
     actions_.push_back({.kind = action_kind::start, .job = job});
+}
+
+void checked_plan::slow_down(job_id job, job_view& j, std::span<const fleet::gpu_share> where, const run_costs& costs) {
+    const double pace = pacing_->pace(job, where);
+    if (pace == 1.0) return;
+    change(job) = {.costs = costs, .began = now_, .full_speed = j.speed, .any = true};
+    j.speed *= pace;
+}
+
+void checked_plan::forget_change(job_id job, job_view& j) {
+    changed_run* const c = changed(job);
+    if (c == nullptr) return;
+    j.speed = c->full_speed;
+    c->any = false;
+}
+
+changed_run* checked_plan::changed(job_id job) noexcept {
+    if (changed_ == nullptr || index(job) >= changed_->size()) return nullptr;
+    changed_run& c = (*changed_)[index(job)];
+    return c.any ? &c : nullptr;
+}
+
+changed_run& checked_plan::change(job_id job) {
+    AMPACITY_ASSERT(index(job) < changed_->size());  // it must not move while a policy looks at it
+    return (*changed_)[index(job)];
 }
 
 bool checked_plan::resize(job_id job, std::uint32_t gpus) {
@@ -162,9 +198,8 @@ bool checked_plan::resize(job_id job, std::uint32_t gpus) {
     j.progress = progress;
     j.run_start = now_;
     j.speed = e.speed_on(gpus);
-    e.resized = true;
-    e.reload = next.reload;
-    e.restart = next.restart;
+    change(job) = {.costs = next, .began = now_, .full_speed = j.speed, .any = true};
+    if (pacing_ != nullptr) slow_down(job, j, scratch_, next);
     return true;
 }
 
@@ -176,20 +211,21 @@ void checked_plan::preempt(job_id job, duration lost) {
                         format_ns_as_seconds(ticks(now_ - j.run_start)) + " s");
     }
     const duration until = now_ - lost - j.run_start;
-    const duration kept = costs_ == nullptr ? until : costs_of(job, j).spend(until).kept;
+    const duration gained =
+        costs_ == nullptr ? work_in(until, j.speed) : costs_of(job, j).stopped(until, j.speed, false).gained;
     fleet_.give(j.demand, allocations_.shares(j.held));
     action& a = actions_.emplace_back(as_it_is(action_kind::preempt, job, j));
     a.lost = lost;
     j.held = {};
     j.state = job_state::queued;
-    j.progress += work_in(kept, j.speed);
+    j.progress += gained;
+    forget_change(job, j);
     leave_type(j);
     j.was_preempted = true;
     j.has_failed = false;
-    if (elastic_job* const e = elastic(job)) {
+    if (const elastic_job* const e = elastic(job)) {
         j.demand.gpus = e->gpus;
         j.speed = e->speed;
-        e->resized = false;
     }
 }
 
@@ -214,12 +250,13 @@ void checked_plan::roll_back() {
 
 void checked_plan::undo(const action& a) {
     job_view& j = jobs_[index(a.job)];
-    elastic_job* const e = elastic(a.job);
+    const elastic_job* const e = elastic(a.job);
     switch (a.kind) {
         case action_kind::start:
             fleet_.give(j.demand, allocations_.shares(j.held));
             allocations_.release(j.held);
             j.held = {};
+            forget_change(a.job, j);
             leave_type(j);
             j.state = job_state::queued;
             --j.attempt;
@@ -239,14 +276,15 @@ void checked_plan::undo(const action& a) {
             j.state = job_state::running;
             j.progress = a.progress;
             j.run_start = a.run_start;
-            j.speed = a.speed;
             run_on(j, allocations_.shares(a.before));
+            j.speed = a.speed;
             j.was_preempted = a.was_preempted;
             j.has_failed = a.has_failed;
-            if (e != nullptr) {
-                e->resized = a.resized;
-                e->reload = a.reload;
-                e->restart = a.restart;
+            if (a.changed) {
+                change(a.job) = before_.back();
+                before_.pop_back();
+            } else if (changed_run* const c = changed(a.job)) {
+                c->any = false;
             }
             break;
         case action_kind::reject: j.state = job_state::queued; break;
@@ -260,14 +298,15 @@ action checked_plan::as_it_is(action_kind kind, job_id job, const job_view& j) {
              .before = j.held,
              .progress = j.progress,
              .run_start = j.run_start,
+             .began = j.run_start,
              .was_preempted = j.was_preempted,
              .has_failed = j.has_failed,
              .gpus = j.demand.gpus,
              .speed = j.speed};
-    if (const elastic_job* const e = elastic(job)) {
-        a.resized = e->resized;
-        a.reload = e->reload;
-        a.restart = e->restart;
+    if (const changed_run* const c = changed(job)) {
+        a.changed = true;
+        a.began = c->began;
+        before_.push_back(*c);
     }
     return a;
 }
@@ -291,10 +330,11 @@ elastic_job& checked_plan::ranged(job_id job, std::uint32_t gpus) {
     return *e;
 }
 
-run_costs checked_plan::costs_of(job_id job, const job_view& j) {
-    if (costs_ == nullptr) return {};
-    const elastic_job* const e = elastic(job);
-    return e != nullptr && e->resized ? costs_->after_resize(e->reload, e->restart) : j.costs(*costs_);
+const run_costs& checked_plan::costs_of(job_id job, const job_view& j) {
+    static constexpr run_costs none{};
+    if (costs_ == nullptr) return none;
+    const changed_run* const c = changed(job);
+    return c == nullptr ? j.costs(*costs_) : c->costs;
 }
 
 void checked_plan::refuse_twice(job_id job, const job_view& j) {

@@ -108,6 +108,12 @@ public:
         running_.erase(e);
     }
 
+    void on_speed_changing(const view& v, job_id job) override {
+        running_.erase(ending(v, job));
+        stale_ = true;
+    }
+    void on_speed_changed(const view& v, job_id job) override { running_.insert(ending(v, job)); }
+
     void on_capacity_changed(const view&) override { stale_ = true; }
 
     void decide(const view& v, plan& p) override {
@@ -437,6 +443,7 @@ private:
         queue_.remove(job);
         const ranked_job e = ending(v, job);
         running_.insert(e);
+        if (v.is_slowed(job)) stale_ = true;  // it ends later than its slot
         for (auto z = instants_.begin(); z != instants_.end() && z->key < e.key; ++z) {
             if (z->order < e.order && type_of_slot(v, z->job) == type &&
                 tracks_[type].planned.free_at(z->key) < std::int64_t{v[z->job].demand.gpus})

@@ -33,6 +33,12 @@ public:
         if (e.key != ticks_of(v.now)) early_ = true;
     }
 
+    void on_speed_changing(const view& v, job_id job) override {
+        running_.erase(ending(v, job));
+        shadow_known_ = false;
+    }
+    void on_speed_changed(const view& v, job_id job) override { running_.insert(ending(v, job)); }
+
     void on_capacity_changed(const view&) override { shadow_known_ = false; }
 
     void decide(const view& v, plan& p) override {
@@ -103,6 +109,7 @@ private:
         const ranked_job e = ending(v, job);
         running_.insert(e);
         if (shadow_known_ && e.key > shadow_ns_) then_.take(v[job].demand, v.held(job));
+        if (v.is_slowed(job)) early_ = true;  // it may end behind the shadow, which it was not planned to
     }
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.

@@ -220,7 +220,7 @@ private:
         for (group& g : groups_) {
             g.next_victim = g.usage == 0 || !g.below.empty() ? none<job_id> : running_.last(g.running);
             // Those that have started at this very instant stay.
-            while (g.next_victim != none<job_id> && v[g.next_victim].run_start == v.now)
+            while (g.next_victim != none<job_id> && v.began(g.next_victim) == v.now)
                 g.next_victim = running_.before(g.next_victim);
         }
         bool enough = false;

@@ -23,6 +23,8 @@ public:
     void on_resize(const view& v, job_id job) override { inner_->on_resize(v, job); }
     void on_fail(const view& v, job_id job) override { inner_->on_fail(v, job); }
     void on_requeue(const view& v, job_id job) override { inner_->on_requeue(v, job); }
+    void on_speed_changing(const view& v, job_id job) override { inner_->on_speed_changing(v, job); }
+    void on_speed_changed(const view& v, job_id job) override { inner_->on_speed_changed(v, job); }
     void on_capacity_changed(const view& v) override { inner_->on_capacity_changed(v); }
     void on_headroom_changed(const view& v) override { inner_->on_headroom_changed(v); }
     void on_tick(const view& v) override { inner_->on_tick(v); }

@@ -94,8 +94,12 @@ public:
 
     void begin_run(const view& v, job_id job) {
         stages_.begin_run(v, job);
-        running_[stages_.running_stage(job)].insert(place(v, job));
-        ++num_running_;
+        add_running(v, job);
+    }
+    void is_slowed(const view&, job_id) const noexcept {}
+    void go_on(const view& v, job_id job) {
+        stages_.go_on(v, job);
+        add_running(v, job);
     }
     void end_run(const view& v, const entry& e) {
         running_[stages_.running_stage(e.job)].erase(place(v, e.job));
@@ -117,6 +121,10 @@ private:
         std::vector<gpu_time> out;
         for (std::size_t s = 1; s < options.stages; ++s) out.push_back(options.quantum * static_cast<gpu_time>(s));
         return out;
+    }
+    void add_running(const view& v, job_id job) {
+        running_[stages_.running_stage(job)].insert(place(v, job));
+        ++num_running_;
     }
     static ranked_job place(const view& v, job_id job) { return {.key = 0, .order = v[job].order, .job = job}; }
     [[nodiscard]] entry ranked(std::size_t stage, ranked_job e) const {

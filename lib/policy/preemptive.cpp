@@ -53,7 +53,9 @@ public:
         if (!by_work_) e.key += unsigned_ns(ticks(v.now));
         return e;
     }
-    [[nodiscard]] entry queued_entry(const view& v, job_id job) const { return make_entry(v, job, left(v, job)); }
+    [[nodiscard]] entry queued_entry(const view& v, job_id job) const {
+        return make_entry(v, job, left(v, job, v[job].speed));
+    }
     void enqueue(const view& v, job_id job) { queue_.push(queued_entry(v, job)); }
 
     [[nodiscard]] bool running() const noexcept { return by_work_ ? !jobs_.empty() : numbered_list::running(); }
@@ -73,22 +75,34 @@ public:
         std::sort(out.begin(), out.end(), [](const entry& a, const entry& b) { return before(a, b); });
     }
 
-    void begin_run(const view& v, job_id job) { by_work_ ? jobs_.add(job) : running_.insert(running_entry(v, job)); }
+    void begin_run(const view& v, job_id job) {
+        by_work_ ? jobs_.add(job) : running_.insert(running_entry(v, job, v.full_speed(job)));
+    }
+    void is_slowed(const view& v, job_id job) {
+        if (by_work_) return;
+        running_.erase(running_entry(v, job, v.full_speed(job)));
+        running_.insert(running_entry(v, job, v[job].speed));
+    }
+    void go_on(const view& v, job_id job) {
+        by_work_ ? jobs_.add(job) : running_.insert(running_entry(v, job, v[job].speed));
+    }
     void end_run(const view&, const entry& e) { by_work_ ? jobs_.remove(e.job) : running_.erase(e); }
     void learn(const view&, job_id) const noexcept {}
-    void leave(const view& v, job_id job) { by_work_ ? jobs_.remove(job) : running_.erase(running_entry(v, job)); }
+    void leave(const view& v, job_id job) {
+        by_work_ ? jobs_.remove(job) : running_.erase(running_entry(v, job, v[job].speed));
+    }
     void tick(const view&) const noexcept {}
     void wake_up(plan&) const noexcept {}
 
 private:
     /// Run time that the job still takes, counted from the start of its run if it runs; on a mixed fleet its work.
-    [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
+    [[nodiscard]] std::uint64_t left(const view& v, job_id job, double speed) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
         if (v.capacity.free.is_mixed()) return unsigned_ns(ticks(whole - v.done(job)));
-        return unsigned_ns(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
+        return unsigned_ns(ticks(v.run_length(job, time_for(whole - v[job].progress, speed))));
     }
-    [[nodiscard]] entry running_entry(const view& v, job_id job) const {
-        return make_entry(v, job, left(v, job) + unsigned_ns(ticks(v[job].run_start)));
+    [[nodiscard]] entry running_entry(const view& v, job_id job, double speed) const {
+        return make_entry(v, job, left(v, job, speed) + unsigned_ns(ticks(v[job].run_start)));
     }
 
     bool by_estimate_;
@@ -114,6 +128,11 @@ public:
     void enqueue(const view& v, job_id job) { queue_.push(queued_entry(v, job)); }
     void begin_run(const view& v, job_id job) {
         stages_.begin_run(v, job);
+        running_.insert(make_entry(v, job, stages_.running_stage(job)));
+    }
+    void is_slowed(const view&, job_id) const noexcept {}
+    void go_on(const view& v, job_id job) {
+        stages_.go_on(v, job);
         running_.insert(make_entry(v, job, stages_.running_stage(job)));
     }
     void end_run(const view& v, const entry& e) {

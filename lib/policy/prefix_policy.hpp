@@ -17,6 +17,8 @@
 ///     order, appended to `out`
 ///   - `begin_run(v, job)`, `end_run(v, entry)` before a preemption, `leave(v, job)` of one that has come to its end or
 ///     is stopped, and before it `learn(v, job)` of one that has come to its end
+///   - `is_slowed(v, job)` after the pass in which a run began on slow nodes: in that pass it stands where it stood in
+///     the queue; `leave(v, job)` before a run changes its speed and `go_on(v, job)` after it
 ///   - `tick(v)` at a wake-up and `wake_up(p)` at the end of a pass
 
 #include "claims.hpp"
@@ -44,6 +46,11 @@ public:
         list_.leave(v, job);
     }
     void on_fail(const view& v, job_id job) override { list_.leave(v, job); }
+    void on_start(const view& v, job_id job) override {
+        if (v.is_slowed(job)) list_.is_slowed(v, job);
+    }
+    void on_speed_changing(const view& v, job_id job) override { list_.leave(v, job); }
+    void on_speed_changed(const view& v, job_id job) override { list_.go_on(v, job); }
     [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
     void on_tick(const view& v) override { list_.tick(v); }
 

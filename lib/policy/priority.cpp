@@ -209,7 +209,7 @@ private:
             }
             return length + static_cast<std::uint64_t>(ticks(v.now)) <= shadow_ns;
         };
-        if (!v.capacity.horizons.empty()) return backfill_one_by_one(v, p, head, ends_in_time);
+        if (!v.capacity.horizons.empty()) return backfill_one_by_one(v, p, head, shadow_ns, ends_in_time);
         for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
             ranked_job best = last_rank;
             for (const lane& l : lanes_) {
@@ -220,6 +220,7 @@ private:
             const bool harmless = v[best.job].priority <= below(v, head.job) || ends_in_time(length_of(v, best.job));
             if (!harmless) take_at_shadow(v, best.job);
             if (!p.start(best.job)) return;
+            if (harmless) take_if_late(v, head.job, best.job, shadow_ns);
             begin(v, best);
             from = best;
         }
@@ -228,7 +229,8 @@ private:
     /// The same where nodes are to close, so that jobs of one demand differ in what they could get: the walk of the
     /// queue as it reads.
     template <class InTime>
-    void backfill_one_by_one(const view& v, plan& p, const ranked_job& head, InTime ends_in_time) {
+    void backfill_one_by_one(const view& v, plan& p, const ranked_job& head, std::uint64_t shadow_ns,
+                             InTime ends_in_time) {
         for (ranked_job from = head; v.capacity.free.free_gpus() != 0;) {
             const auto next = queue_.behind(from);
             if (next == queue_.end()) return;
@@ -243,6 +245,7 @@ private:
                 }
             }
             if (!p.start(from.job)) return;
+            if (harmless) take_if_late(v, head.job, from.job, shadow_ns);
             begin(v, from);
         }
     }
@@ -288,6 +291,12 @@ private:
         const bool placed = place(v.place, v.room(job), v[job].demand, shares_);
         AMPACITY_ASSERT(placed);
         then_.take(v[job].demand, shares_);
+    }
+
+    /// A job that has just started on slow nodes may outlive the shadow, which it was not planned to.
+    void take_if_late(const view& v, job_id head, job_id job, std::uint64_t shadow_ns) {
+        if (!v.is_slowed(job) || v[job].priority <= below(v, head) || v.planned_end_ns(job) <= shadow_ns) return;
+        then_.take(v[job].demand, v.held(job));
     }
 
     bool backfill_;

@@ -53,7 +53,7 @@ public:
     void on_finish(const view& v, job_id job) override {
         const job_view& j = v[job];
         // This policy cuts no run short; of a job that was stopped the last run counts.
-        const auto ran = static_cast<std::uint64_t>(ticks(v.now - j.run_start));
+        const auto ran = static_cast<std::uint64_t>(ticks(v.now - v.began(job)));
         if (j.user != 0) of_users_.add(j.user, j.demand.gpus, ran);
         if (j.group != 0) others_.add(j.group, j.demand.gpus, ran);
         others_.add(everybody, j.demand.gpus, ran);

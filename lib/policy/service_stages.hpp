@@ -48,11 +48,15 @@ public:
             served_.grow_to(index(job) + 1, {});
             served_[index(job)] = {};
         }
+        go_on(v, job);
+    }
+    /// It runs, and its speed has changed since `end_run`.
+    void go_on(const view& v, job_id job) {
         stage_.grow_to(index(job) + 1, 0);
         stage_[index(job)] = static_cast<std::uint8_t>(stage(v, job));
         if (const auto e = crossing_place(v, job); e.key != ns(never)) crossings_.insert(e);
     }
-    /// Before the job is preempted, or when it has ended.
+    /// Before the job is preempted or changes its speed, or when it has ended.
     void end_run(const view& v, job_id job) {
         forget_crossing(v, job);
         if (v.costs != nullptr) served_[index(job)] += work_in(v.now - v[job].run_start, v[job].speed);
@@ -69,7 +73,7 @@ public:
             const job_id job = crossings_.first().job;
             const std::size_t from = running_stage(job);
             forget_crossing(v, job);
-            begin_run(v, job);
+            go_on(v, job);
             moved(job, from, running_stage(job));
         }
     }
@@ -86,10 +90,11 @@ public:
 private:
     static std::uint64_t ns(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
 
-    /// What the runs before the current one count for, per GPU.
+    /// What the runs before the current one, or its last change of speed, count for, per GPU.
     [[nodiscard]] duration served(const view& v, job_id job) const {
         if (v.costs == nullptr) return v[job].progress;
-        return v[job].was_preempted ? served_[index(job)] : duration::zero();
+        const bool has_run = v[job].was_preempted || v[job].state == job_state::running;
+        return has_run ? served_[index(job)] : duration::zero();
     }
     void forget_crossing(const view& v, job_id job) {
         if (const auto e = crossing_place(v, job); e.key != ns(never)) crossings_.erase(e);

@@ -30,12 +30,12 @@ public:
     [[nodiscard]] bool waiting() const noexcept { return !queue_.empty(); }
     [[nodiscard]] entry head(const view&) const { return queue_.front(); }
     [[nodiscard]] entry queued_entry(const view& v, job_id job) const {
-        return {.service = uint128{left(v, job)} * v[job].demand.gpus, .order = v[job].order, .job = job};
+        return {.service = uint128{left(v, job, v[job].speed)} * v[job].demand.gpus, .order = v[job].order, .job = job};
     }
     void pop_head() { queue_.pop(); }
     void enqueue(const view& v, job_id job) {
         // How its GPUs may lie is of no concern here.
-        queue_.push(fleet::demand{.gpus = v[job].demand.gpus}, left(v, job), v[job].order, job);
+        queue_.push(fleet::demand{.gpus = v[job].demand.gpus}, left(v, job, v[job].speed), v[job].order, job);
     }
     void hint(const view& v) {
         queue_.for_next([&v](job_id next) { v.expect(next); });
@@ -75,27 +75,15 @@ public:
         std::sort(out.begin(), out.end(), [](const entry& a, const entry& b) { return before(a, b); });
     }
 
-    void begin_run(const view& v, job_id job) {
-        if (by_work_) return jobs_.add(job);
-        const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
-        if (row == lanes_.size()) {
-            lanes_.emplace_back();
-            lanes_.back().gpus = v[job].demand.gpus;
-        }
-        if (lanes_[row].jobs.empty()) busy_.push_back(row);
-        lanes_[row].jobs.insert(running_job(v, job));
+    void begin_run(const view& v, job_id job) { add(v, job, v.full_speed(job)); }
+    void is_slowed(const view& v, job_id job) {
+        remove(v, job, v.full_speed(job));
+        add(v, job, v[job].speed);
     }
+    void go_on(const view& v, job_id job) { add(v, job, v[job].speed); }
     void end_run(const view& v, const entry& e) { leave(v, e.job); }
     void learn(const view&, job_id) const noexcept {}
-    void leave(const view& v, job_id job) {
-        if (by_work_) return jobs_.remove(job);
-        const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
-        lanes_[row].jobs.erase(running_job(v, job));
-        if (lanes_[row].jobs.empty()) {
-            *std::find(busy_.begin(), busy_.end(), row) = busy_.back();
-            busy_.pop_back();
-        }
-    }
+    void leave(const view& v, job_id job) { remove(v, job, v[job].speed); }
     void tick(const view&) const noexcept {}
     void wake_up(plan&) const noexcept {}
 
@@ -106,17 +94,37 @@ private:
         ordered_jobs jobs;  ///< by end [ns]
     };
 
+    void add(const view& v, job_id job, double speed) {
+        if (by_work_) return jobs_.add(job);
+        const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
+        if (row == lanes_.size()) {
+            lanes_.emplace_back();
+            lanes_.back().gpus = v[job].demand.gpus;
+        }
+        if (lanes_[row].jobs.empty()) busy_.push_back(row);
+        lanes_[row].jobs.insert(running_job(v, job, speed));
+    }
+    void remove(const view& v, job_id job, double speed) {
+        if (by_work_) return jobs_.remove(job);
+        const std::size_t row = rows_.row(fleet::demand{.gpus = v[job].demand.gpus});
+        lanes_[row].jobs.erase(running_job(v, job, speed));
+        if (lanes_[row].jobs.empty()) {
+            *std::find(busy_.begin(), busy_.end(), row) = busy_.back();
+            busy_.pop_back();
+        }
+    }
+
     /// Sums of a duration and an instant, each up to 292 years, need the unsigned range.
     static std::uint64_t ns(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
 
     /// Run time that the job still takes, counted from the start of its run if it runs; on a mixed fleet its work.
-    [[nodiscard]] std::uint64_t left(const view& v, job_id job) const {
+    [[nodiscard]] std::uint64_t left(const view& v, job_id job, double speed) const {
         const duration whole = by_estimate_ ? v[job].estimate : v.oracle.work(job);
         if (v.capacity.free.is_mixed()) return static_cast<std::uint64_t>(ticks(whole - v.done(job)));
-        return static_cast<std::uint64_t>(ticks(v.run_length(job, time_for(whole - v[job].progress, v[job].speed))));
+        return static_cast<std::uint64_t>(ticks(v.run_length(job, time_for(whole - v[job].progress, speed))));
     }
-    [[nodiscard]] ranked_job running_job(const view& v, job_id job) const {
-        return {.key = left(v, job) + ns(v[job].run_start), .order = v[job].order, .job = job};
+    [[nodiscard]] ranked_job running_job(const view& v, job_id job, double speed) const {
+        return {.key = left(v, job, speed) + ns(v[job].run_start), .order = v[job].order, .job = job};
     }
     static entry place(const view& v, const lane& l, const ranked_job& e) {
         return {.service = uint128{e.key - ns(v.now)} * l.gpus, .order = e.order, .job = e.job};

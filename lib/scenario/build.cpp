@@ -88,11 +88,16 @@ void check_overlaps(const std::vector<sim::reservation>& list, const locator& lo
     }
 }
 
-/// Nodes that leave and come back.
+/// Nodes that leave and come back, or are slow for a while.
 void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
         const instant start = start_of_time + o.start;
         parts.outages.push_back({.start = start, .end = start + o.length, .nodes = nodes_of(o, parts.fleet)});
+    }
+    for (const slowdown& d : s.fleet.slowdowns) {
+        const instant start = start_of_time + d.start;
+        parts.slowdowns.push_back(
+            {.start = start, .end = start + d.length, .nodes = nodes_of(d, parts.fleet), .speed = d.speed});
     }
     for (const reservation& r : s.scheduler.reservations) {
         const instant start = start_of_time + r.start;

@@ -188,12 +188,11 @@ void check_rows(const std::string& text, std::uint64_t count, const std::string&
                     "write such as " + std::string{count == 1 ? "\"0\"" : "\"0-" + std::to_string(count - 1) + "\""});
 }
 
-/// Which nodes an outage or a reservation is about: exactly one way to say it.
+/// Which nodes an outage, a slowdown or a reservation is about: exactly one way to say it.
 template <class T>
 void check_nodes(const T& what, std::size_t given, const std::string& path, const fleet& f, const reporter& report) {
     const extent e = extent_of(f);
-    if (e.nodes == 0)
-        report.fail(path, "a pool has no nodes that could leave", {}, "describe the fleet by nodes or racks");
+    if (e.nodes == 0) report.fail(path, "a pool has no nodes to name", {}, "describe the fleet by nodes or racks");
     if (given != 1) {
         report.fail(path, given == 0 ? "does not say which nodes" : "says twice which nodes", {},
                     "give one of its keys for that");
@@ -210,6 +209,7 @@ void check_mixed(const scenario& s, const reporter& report) {
                     "remove it, or give all groups of the fleet one `gpu` and no workload `speeds`");
     };
     if (!s.faults.outages.empty()) refuse("faults.outages.0", "nodes cannot fail");
+    if (!s.fleet.slowdowns.empty()) refuse("fleet.slowdowns.0", "nodes cannot be slow");
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
     if (s.power) refuse("power", "power cannot act on jobs");
@@ -274,6 +274,11 @@ void check_changes(const scenario& s, const reporter& report) {
         const outage& o = s.faults.outages[i];
         const std::size_t given = std::size_t{o.nodes.has_value()} + std::size_t{o.racks.has_value()};
         check_nodes(o, given, "faults.outages." + std::to_string(i), s.fleet, report);
+    }
+    for (std::size_t i = 0; i < s.fleet.slowdowns.size(); ++i) {
+        const slowdown& d = s.fleet.slowdowns[i];
+        const std::size_t given = std::size_t{d.nodes.has_value()} + std::size_t{d.racks.has_value()};
+        check_nodes(d, given, "fleet.slowdowns." + std::to_string(i), s.fleet, report);
     }
     if (s.faults.drain_rack_at != 0 && extent_of(s.fleet).racks == 0)
         report.fail("faults.drain_rack_at", "the fleet has no racks", format(s.faults.drain_rack_at), "remove it");

@@ -23,19 +23,19 @@
 
 namespace ampacity::sim {
 
-/// A run of a job, or the part of it since its last resize.
+/// A run of a job, or the part of it since its last resize, whatever its speed was.
 struct stretch {
     fleet::allocation held{};
     instant since{};
     std::uint32_t gpus = 0;
 };
-/// That of a job that runs, as its policy sees it.
-[[nodiscard]] inline stretch stretch_of(const policy::job_view& j) noexcept {
-    return {.held = j.held, .since = j.run_start, .gpus = j.demand.gpus};
+/// That of a job that runs and has begun, or was resized, at this instant.
+[[nodiscard]] inline stretch stretch_of(const policy::job_view& j, instant began) noexcept {
+    return {.held = j.held, .since = began, .gpus = j.demand.gpus};
 }
 /// That of a job before an action of a plan.
 [[nodiscard]] inline stretch stretch_before(const policy::action& a) noexcept {
-    return {.held = a.before, .since = a.run_start, .gpus = a.gpus};
+    return {.held = a.before, .since = a.began, .gpus = a.gpus};
 }
 
 class announcer {
@@ -76,7 +76,7 @@ public:
 
     void start(const partition& p, std::size_t i, instant now) {
         if (is_silent()) return;
-        job_event e = told(p, i, stretch_of(p.jobs[i]), now);
+        job_event e = told(p, i, stretch_of(p.jobs[i], now), now);
         e.since = {};
         for (observer* o : to_) o->on_start(e);
     }
@@ -91,7 +91,7 @@ public:
     void resize(const partition& p, std::size_t i, const stretch& run_before, instant now) {
         if (is_silent()) return;
         const job_event before = told(p, i, run_before, now);
-        const job_event after = told(p, i, stretch_of(p.jobs[i]), now);
+        const job_event after = told(p, i, stretch_of(p.jobs[i], now), now);
         for (observer* o : to_) o->on_resize(before, after);
     }
 

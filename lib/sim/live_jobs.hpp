@@ -43,9 +43,13 @@ class live_jobs {
 public:
     using job_view = policy::job_view;
 
-    /// Without `costs` preemption is free. They outlive this.
-    live_jobs(std::size_t sources, const preemption_costs* costs, bool enforce_estimate)
-        : costs_(costs), enforce_estimate_(enforce_estimate), records_(sources), elastic_records_(sources) {
+    /// Without `costs` preemption is free. They outlive this. `paced`: nodes may become slow.
+    live_jobs(std::size_t sources, const preemption_costs* costs, bool enforce_estimate, bool paced)
+        : costs_(costs),
+          enforce_estimate_(enforce_estimate),
+          paced_(paced),
+          records_(sources),
+          elastic_records_(sources) {
         AMPACITY_ASSERT(sources <= 1U << 16U);
     }
 
@@ -57,6 +61,9 @@ public:
     /// What `policy::view` shows of elastic jobs.
     [[nodiscard]] policy::elastic_table& elastic() noexcept { return elastic_; }
     [[nodiscard]] const policy::elastic_table& elastic() const noexcept { return elastic_; }
+    /// What it shows of runs that have changed.
+    [[nodiscard]] policy::changed_table& changed() noexcept { return changed_; }
+    [[nodiscard]] const policy::changed_table& changed() const noexcept { return changed_; }
     [[nodiscard]] bool is_elastic(std::size_t i) const noexcept {
         return i < elastic_.size() && elastic_[i].gpus_max != 0;
     }
@@ -98,6 +105,8 @@ public:
             elastic_books_[i] = {};
         }
         if (i < elastic_.size()) elastic_[i] = terms_of(r);
+        if (paced_ || r.gpus_min != r.gpus_max) changed_.grow_to(i + 1, {});
+        if (i < changed_.size()) changed_[i].any = false;
         if (enforce_estimate_) {
             allowance_.grow_to(i + 1, {});
             allowance_[i] = r.estimate != workload::no_estimate ? r.estimate : duration::max();
@@ -146,17 +155,22 @@ public:
     }
 
     /// The run is over; its row may be used again. What is left follows from the job's progress. What it did after
-    /// `until` is not booked here. Returns what is kept of its time.
-    duration end_run(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
-        const duration kept = end_stretch(i, until, gpus, how);
+    /// `until` is not booked here.
+    void end_run(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
+        end_stretch(i, until, gpus, how);
         free_runs_.push_back(rows_[i].run);
-        return kept;
+    }
+    /// What its progress gains if the run is stopped now.
+    [[nodiscard]] duration gain_if_stopped(std::size_t i, instant now, run_end how) const {
+        const execution::run& run = run_of(i);
+        if (run.costs == nullptr) return work_in(now - run.since, run.speed);
+        return run.costs->stopped(now - run.since, run.speed, how == run_end::failed).gained;
     }
 
-    /// The run goes on with other GPUs, at the speed that the policy sees.
-    void resize_run(std::size_t i, const job_view& j, instant now, std::uint32_t gpus_before) {
+    /// The run goes on with other GPUs or at another speed, as the policy sees it.
+    void change_run(std::size_t i, const job_view& j, instant now, std::uint32_t gpus_before) {
         end_stretch(i, now, gpus_before, run_end::unfinished);
-        runs_[rows_[i].run].run.go_on(j.speed, costs_ == nullptr ? nullptr : costs_after_resize(i));
+        runs_[rows_[i].run].run.go_on(j.speed, costs_ == nullptr ? nullptr : costs_of_change(i));
     }
 
     /// The record learns of the first start when that run ends, so that starting touches fewer rows.
@@ -245,17 +259,15 @@ private:
         return elastic_records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask];
     }
 
-    /// Books the time since the run began or was resized last, and returns what of it is kept if it ends so.
-    duration end_stretch(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
+    /// Books the time since the run began or changed last.
+    void end_stretch(std::size_t i, instant until, std::uint32_t gpus, run_end how) {
         live_job& l = rows_[i];
         execution::run& run = runs_[l.run].run;
-        duration kept = until - run.since;
         if (costs_ != nullptr || is_elastic(i)) {
             const run_time t = run.spent(until);
-            // A failure leaves no time to write a checkpoint.
-            const bool all = how == run_end::failed && run.costs->interval == duration::max();
-            kept = all ? duration::zero() : t.kept;
-            const duration lost = waits_again(how) ? t.worked - kept : duration::zero();
+            const bool loses = waits_again(how) && run.costs != nullptr;
+            const duration lost = loses ? run.costs->stopped(until - run.since, run.speed, how == run_end::failed).lost
+                                        : duration::zero();
             if (costs_ != nullptr) {
                 waste& w = waste_[i];
                 w.lost += lost;
@@ -272,28 +284,29 @@ private:
         }
         run.advance(until);
         l.ran = run.ran;
-        return kept;
     }
 
     /// They stay where they are for as long as the run lasts.
-    const run_costs* costs_after_resize(std::size_t i) {
+    const run_costs* costs_of_change(std::size_t i) {
         const std::uint32_t row = rows_[i].run;
-        if (resized_costs_.size() <= row) resized_costs_.resize(row + 1);
-        resized_costs_[row] = costs_->after_resize(elastic_[i].reload, elastic_[i].restart);
-        return &resized_costs_[row];
+        if (changed_costs_.size() <= row) changed_costs_.resize(row + 1);
+        changed_costs_[row] = changed_[i].costs;
+        return &changed_costs_[row];
     }
 
     const preemption_costs* costs_;
     bool enforce_estimate_;
+    bool paced_;
     pod_vector<live_job, pages::huge> rows_;   // by job_id
     job_id free_row_ = none<job_id>;           // the first of a chain
     pod_vector<duration> allowance_;           // by job_id: run time before it is killed; only where that is enforced
     pod_vector<waste> waste_;                  // by job_id: only where preemption has costs
     policy::elastic_table elastic_;            // by job_id
+    policy::changed_table changed_;            // by job_id: what policies see, ahead of the runs while they plan
     pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;                     // rows of runs_
-    std::deque<run_costs> resized_costs_;                      // by row of runs_: of runs that were resized
+    std::deque<run_costs> changed_costs_;                      // by row of runs_: of runs that have changed
     std::vector<pod_vector<job_record>> records_;              // by source, by row
     std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
     ledger books_;

@@ -7,6 +7,9 @@
 /// its table. It never moves: its view points into it. Not thread-safe.
 
 #include "capacity_changes.hpp"
+#include "jobs_on_nodes.hpp"
+#include "live_jobs.hpp"
+#include "pacer.hpp"
 
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/kernel/event.hpp>
@@ -37,18 +40,21 @@ struct reserved_for_jobs {
 };
 
 struct partition {
-    /// `costs`, `elastic` and `owners` outlive it. Of each job the simulation keeps `stride` bytes.
+    /// `costs`, `all`, `pacers` and `owners` outlive it.
     partition(fleet::fleet_state nodes, capacity_plan planned, std::unique_ptr<policy::policy> who,
-              std::unique_ptr<policy::placer> where, const preemption_costs* costs, policy::elastic_table& elastic,
-              const policy::owner_names& owners, std::size_t stride)
+              std::unique_ptr<policy::placer> where, const preemption_costs* costs, live_jobs& all,
+              const std::vector<const pacer*>& pacers, const policy::owner_names& owners)
         : fleet(std::move(nodes)),
           scheduler(std::move(who)),
           into_closings(scheduler->runs_into_closings()),
           placer(std::move(where)),
           // A plan holds what it takes beside what it gives back.
           allocations(fleet.is_pool() ? 0 : 2 * fleet.installed_gpus()),
-          plan(fleet, jobs, allocations, *placer, costs, &elastic),
-          view(first_view(*this, std::move(planned), costs, owners, stride)) {}
+          pace(*this, all, pacers),
+          plan(fleet, jobs, allocations, *placer, costs, &all.elastic(), &all.changed(),
+               pacers.empty() ? nullptr : &pace),
+          on_nodes(pacers.empty() ? 0 : fleet.free().num_nodes()),
+          view(first_view(*this, std::move(planned), costs, owners, sizeof(live_job))) {}
     partition(const partition&) = delete;
     partition& operator=(const partition&) = delete;
 
@@ -66,6 +72,30 @@ struct partition {
         return out;
     }
 
+    /// How fast its jobs run on its nodes.
+    class gang_pace final : public policy::pacing {
+    public:
+        gang_pace(const partition& of, const live_jobs& all, const std::vector<const pacer*>& pacers)
+            : of_(of), all_(all), pacers_(pacers) {}
+        [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
+            const std::uint16_t source = all_[index(job)].source();
+            const std::int32_t priority = of_.jobs[index(job)].priority;
+            double slowest = 1.0;
+            for (fleet::gpu_share s : where) {
+                s.node = of_.row_in_fleet(s.node);
+                double here = 1.0;
+                for (const pacer* by : pacers_) here *= by->pace(source, priority, s);
+                slowest = std::min(slowest, here);
+            }
+            return slowest;
+        }
+
+    private:
+        const partition& of_;
+        const live_jobs& all_;
+        const std::vector<const pacer*>& pacers_;
+    };
+
     /// What of a plan comes later than it is asked for.
     enum class decision : std::uint8_t { none, pending, due };
 
@@ -75,7 +105,9 @@ struct partition {
     std::unique_ptr<policy::placer> placer;
     policy::job_table jobs;  ///< by job_id
     fleet::allocation_arena allocations;
+    gang_pace pace;
     policy::checked_plan plan;
+    jobs_on_nodes on_nodes;  ///< only where nodes may be slow
     policy::view view;
     bool changed = false;  ///< since the last pass
     decision deciding = decision::none;

@@ -4,7 +4,10 @@
 #include "feed.hpp"
 #include "held_jobs.hpp"
 #include "live_jobs.hpp"
+#include "pacer.hpp"
 #include "partition.hpp"
+#include "power_pacer.hpp"
+#include "slowdowns.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -43,6 +46,7 @@ enum kind : std::uint8_t {
     capacity_comes_or_goes,
     feeds_change,
     feeds_are_controlled,
+    nodes_slow_down,
     held_enter
 };
 
@@ -56,13 +60,16 @@ public:
     explicit model(parts p)
         : feed_(std::move(p.sources)),
           changes_(p.fleet, std::move(p.outages), std::move(p.reservations)),
+          slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
+          energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
+          limits_(energy_.get()),
+          pacers_(all_pacers()),
           until_(p.until ? start_of_time + *p.until : never),
           costs_table_(p.preemption),
-          costs_(p.preemption.free() && changes_.outages().empty() && !may_lose_power(p) ? nullptr : &costs_table_),
-          jobs_(feed_.num_sources(), costs_, p.enforce_estimate),
+          costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() ? nullptr : &costs_table_),
+          jobs_(feed_.num_sources(), costs_, p.enforce_estimate, !pacers_.empty()),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
-          energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
           tell_(with(energy_.get(), std::move(p.observers)), jobs_),
           held_(feed_, jobs_, tell_),
           speeds_(std::move(p.speeds)),
@@ -73,8 +80,7 @@ public:
         capacity_plan planned = changes_.planned(p.drain_racks_at);
         planned.any = planned.any || feeds_act();
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
-                                                          std::move(p.placer), costs_, jobs_.elastic(), names_,
-                                                          sizeof(live_job)));
+                                                          std::move(p.placer), costs_, jobs_, pacers_, names_));
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
@@ -88,6 +94,7 @@ public:
         }
         if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
         if (changes_.any()) schedule_changes();
+        if (slowdowns_.any()) schedule_slowdowns();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
         follow_feeds();
     }
@@ -110,6 +117,7 @@ public:
             case capacity_comes_or_goes: change_capacity(); break;
             case feeds_change: change_feeds(); break;
             case feeds_are_controlled: control_feeds(); break;
+            case nodes_slow_down: change_speeds(); break;
             default: AMPACITY_ASSERT(false);
         }
         follow_feeds();
@@ -148,8 +156,8 @@ public:
             if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
             if (p.jobs[i].state == policy::job_state::running) {
                 jobs_.end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
-                count_type(stretch_of(p.jobs[i]), end);
-                tell_.stop(p, i, stretch_of(p.jobs[i]), end, run_end::unfinished);
+                count_type(stretch_now(p, i), end);
+                tell_.stop(p, i, stretch_now(p, i), end, run_end::unfinished);
             }
             close(p, i, outcome::unfinished, unset);
         }
@@ -203,13 +211,16 @@ private:
 
     feed feed_;
     capacity_changes changes_;
+    slowdowns slowdowns_;
+    std::unique_ptr<energy_meter> energy_;  // none: nobody asked
+    power_pacer limits_;
+    std::vector<const pacer*> pacers_;  // none: all nodes run at full speed
     instant until_;
     preemption_costs costs_table_;
     const preemption_costs* costs_;  // none: preemption is free
     live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
-    std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     announcer tell_;
     held_jobs held_;
     std::vector<source_speeds> speeds_;                    // by source
@@ -226,6 +237,13 @@ private:
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
+
+    [[nodiscard]] std::vector<const pacer*> all_pacers() const {
+        std::vector<const pacer*> out;
+        if (slowdowns_.any()) out.push_back(&slowdowns_);
+        if (feeds_act()) out.push_back(&limits_);
+        return out;
+    }
 
     static std::vector<observer*> with(observer* one, std::vector<observer*> others) {
         if (one != nullptr) others.insert(others.begin(), one);
@@ -270,7 +288,7 @@ private:
         if (r.kind == reservation_kind::advance)
             planned.closings.push_back({.start = r.what.end, .end = never, .nodes = all});
         auto p = std::make_unique<partition>(std::move(nodes), std::move(planned), std::move(r.policy),
-                                             std::move(r.placer), costs_, jobs_.elastic(), names_, sizeof(live_job));
+                                             std::move(r.placer), costs_, jobs_, pacers_, names_);
         p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
         p->rows = r.what.nodes;
         p->number = static_cast<std::uint16_t>(partitions_.size());
@@ -359,6 +377,7 @@ private:
         p.view.capacity.up_gpus = p.fleet.up_gpus();
         p.view.jobs = p.jobs.span();
         p.view.elastic_jobs = jobs_.elastic().span();
+        p.view.changed_runs = jobs_.changed().span();
         p.view.oracle = policy::oracle_view{reinterpret_cast<const duration*>(jobs_.data()), sizeof(live_job)};
         p.view.more_rows = reinterpret_cast<const char*>(jobs_.data());
         return p.view;
@@ -573,11 +592,11 @@ private:
         const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
         jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
         p.fleet.give(j.demand, p.allocations.shares(j.held));
-        tell_release(p, j.held);
+        tell_release(p, job, j.held);
         --p.running;
         --running_;
-        count_type(stretch_of(p.jobs[i]), kernel_.now());
-        tell_.stop(p, i, stretch_of(p.jobs[i]), kernel_.now(), ends);
+        count_type(stretch_now(p, i), kernel_.now());
+        tell_.stop(p, i, stretch_now(p, i), kernel_.now(), ends);
         close(p, i, how, kernel_.now());
     }
 
@@ -601,7 +620,9 @@ private:
     }
 
     void forget_changes() {
-        if (changes_.any() && is_drained()) kernel_.cancel(std::exchange(next_change_, kernel::no_event));
+        if ((!changes_.any() && !slowdowns_.any()) || !is_drained()) return;
+        kernel_.cancel(std::exchange(next_change_, kernel::no_event));
+        kernel_.cancel(std::exchange(next_slowdown_, kernel::no_event));
     }
 
     void schedule_changes() {
@@ -613,9 +634,6 @@ private:
     // --- feeds of power --------------------------------------------------------------------------------
 
     [[nodiscard]] bool feeds_act() const noexcept { return energy_ != nullptr && energy_->acts(); }
-    [[nodiscard]] static bool may_lose_power(const parts& p) {
-        return p.energy && energy_meter::acts_on_jobs(p.energy->plant);
-    }
 
     /// What is scheduled of something that says itself when it is due.
     struct followed {
@@ -645,7 +663,7 @@ private:
     }
     void control_feeds() {
         feeds_control_ = {};
-        energy_->control(kernel_.now());
+        if (const auto& what = energy_->control(kernel_.now()); !what.repaced.empty()) repace(what.repaced);
     }
 
     /// These nodes of the fleet fail, with their jobs.
@@ -661,6 +679,69 @@ private:
         for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
         main().fleet.repair(nodes);
         changes_.come_back(nodes);
+    }
+
+    void schedule_slowdowns() {
+        next_slowdown_ = kernel::no_event;
+        if (const auto when = slowdowns_.when(); when && !is_drained())
+            next_slowdown_ = kernel_.schedule(*when, changes, {.kind = nodes_slow_down});
+    }
+
+    /// All slowdowns that begin or end at this instant.
+    void change_speeds() {
+        repace(slowdowns_.change_all(kernel_.now()));
+        schedule_slowdowns();
+    }
+
+    /// What pacers say of these nodes of the fleet may have changed, and with it the speed of the jobs that hold GPUs
+    /// of them. \pre rising; there are pacers
+    void repace(std::span<const node_id> nodes) {
+        for (const auto& p : partitions_) {
+            if (p->is_over) continue;
+            p->on_nodes.find(p->own(nodes), on_these_nodes_);
+            std::sort(on_these_nodes_.begin(), on_these_nodes_.end(),
+                      [&jobs = p->jobs](job_id a, job_id b) { return jobs[index(a)].order < jobs[index(b)].order; });
+            for (const job_id job : on_these_nodes_) repace(*p, job);
+        }
+    }
+    /// It works on at the speed of now, which is a new stretch of the same run; what its checkpoints are due for goes
+    /// on over the change.
+    void repace(partition& p, job_id job) {
+        const std::size_t i = index(job);
+        policy::job_view& j = p.jobs[i];
+        policy::changed_run now = changed_run_of(p, i);
+        const double speed = now.full_speed * p.pace.pace(job, p.allocations.shares(j.held));
+        if (speed == j.speed) return;
+        p.scheduler->on_speed_changing(picture(p), job);
+        const duration elapsed = kernel_.now() - j.run_start;
+        const duration worked = costs_ == nullptr ? elapsed : now.costs.spend(elapsed).worked;
+        if (costs_ != nullptr) now.costs = now.costs.rest(elapsed, j.speed);
+        j.progress += work_in(worked, j.speed);
+        j.run_start = kernel_.now();
+        j.speed = speed;
+        jobs_.changed()[i] = now;
+        jobs_.change_run(i, j, kernel_.now(), j.demand.gpus);
+        kernel_.cancel(jobs_.end_event(i));
+        schedule_end(p, i);
+        p.scheduler->on_speed_changed(picture(p), job);
+        touch(p);
+    }
+    /// As if it had changed before, if it has not.
+    [[nodiscard]] policy::changed_run changed_run_of(const partition& p, std::size_t i) const {
+        if (jobs_.changed()[i].any) return jobs_.changed()[i];
+        const policy::job_view& j = p.jobs[i];
+        return {.costs = costs_ == nullptr ? run_costs{} : j.costs(*costs_),
+                .began = j.run_start,
+                .full_speed = j.speed,
+                .any = true};
+    }
+    /// When a running job began its run, or was resized last.
+    [[nodiscard]] instant began(const partition& p, std::size_t i) const noexcept {
+        const policy::changed_table& changed = jobs_.changed();
+        return i < changed.size() && changed[i].any ? changed[i].began : p.jobs[i].run_start;
+    }
+    [[nodiscard]] stretch stretch_now(const partition& p, std::size_t i) const noexcept {
+        return stretch_of(p.jobs[i], began(p, i));
     }
 
     /// All changes of this instant.
@@ -778,37 +859,39 @@ private:
         policy::job_view& j = p.jobs[i];
         const instant now = kernel_.now();
         p.scheduler->on_fail(picture(p), job);
-        const duration kept = jobs_.end_run(i, now, j.demand.gpus, how);
-        tell_.stop(p, i, stretch_of(p.jobs[i]), now, how);
+        j.progress += jobs_.gain_if_stopped(i, now, how);
+        jobs_.end_run(i, now, j.demand.gpus, how);
+        tell_.stop(p, i, stretch_now(p, i), now, how);
         job_record& r = jobs_.record_of(i);
-        jobs_.started_at(i, j.run_start);
+        jobs_.started_at(i, began(p, i));
         ++(how == run_end::failed ? r.restarts : r.preemptions);
         --p.running;
         --running_;
         kernel_.cancel(jobs_.end_event(i));
         p.fleet.give(j.demand, p.allocations.shares(j.held));
-        tell_release(p, j.held);
+        tell_release(p, job, j.held);
         p.allocations.release(j.held);
         j.held = {};
         j.state = policy::job_state::queued;
-        j.progress += work_in(kept, j.speed);
         j.was_preempted = true;
         j.has_failed = how == run_end::failed;
+        if (i < jobs_.changed().size() && std::exchange(jobs_.changed()[i].any, false))
+            j.speed = jobs_.changed()[i].full_speed;
         if (jobs_.is_elastic(i)) {
-            policy::elastic_job& e = jobs_.elastic()[i];
-            j.demand.gpus = e.gpus;
-            j.speed = e.speed;
-            e.resized = false;
+            j.demand.gpus = jobs_.elastic()[i].gpus;
+            j.speed = jobs_.elastic()[i].speed;
         }
         p.scheduler->on_requeue(picture(p), job);
     }
     /// A job gives GPUs back.
-    void tell_release(const partition& p, fleet::allocation held) noexcept {
+    void tell_release(partition& p, job_id job, fleet::allocation held) noexcept {
         if (!p.is_reserved()) changes_.release(p.allocations.shares(held));
+        p.on_nodes.remove(job, p.allocations.shares(held));
     }
+    void tell_hold(partition& p, job_id job) { p.on_nodes.add(job, p.allocations.shares(p.jobs[index(job)].held)); }
 
     void close(const partition& p, std::size_t i, outcome how, instant finish) {
-        if (p.jobs[i].state == policy::job_state::running) jobs_.started_at(i, p.jobs[i].run_start);
+        if (p.jobs[i].state == policy::job_state::running) jobs_.started_at(i, began(p, i));
         jobs_.close(i, how, finish);
         if (how == outcome::finished) ++finished_;
         count_end(p, how);
@@ -840,6 +923,7 @@ private:
         ++running_;
         __builtin_prefetch(&jobs_.record_of(i), 1);
         schedule_end(p, i);
+        tell_hold(p, job);
         tell_.start(p, i, now);
         p.scheduler->on_start(picture(p), job);
     }
@@ -850,25 +934,26 @@ private:
         count_type(stretch_before(a), now);
         tell_.stop(p, i, stretch_before(a), now, run_end::preempted);
         jobs_.lose(i, a.lost, a.gpus);
-        jobs_.started_at(i, a.run_start);
+        jobs_.started_at(i, a.began);
         ++jobs_.record_of(i).preemptions;
         --p.running;
         --running_;
         kernel_.cancel(jobs_.end_event(i));
-        tell_release(p, a.before);
+        tell_release(p, a.job, a.before);
         p.allocations.release(a.before);
         p.scheduler->on_preempt(picture(p), a.job);
     }
 
     void resize(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
-        jobs_.resize_run(i, p.jobs[i], now, a.gpus);
+        jobs_.change_run(i, p.jobs[i], now, a.gpus);
         kernel_.cancel(jobs_.end_event(i));
         schedule_end(p, i);
-        jobs_.started_at(i, a.run_start);
+        jobs_.started_at(i, a.began);
         ++resizes_;
         tell_.resize(p, i, stretch_before(a), now);
-        tell_release(p, a.before);
+        tell_release(p, a.job, a.before);
+        tell_hold(p, a.job);
         p.allocations.release(a.before);
         p.scheduler->on_resize(picture(p), a.job);
     }
@@ -930,8 +1015,9 @@ private:
     std::vector<partition*> open_;                  // reservations with jobs that have begun and not ended
     std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
-    kernel::event_handle next_change_ = kernel::no_event;
+    kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
     followed feeds_change_, feeds_control_;
+    std::vector<job_id> on_these_nodes_;  // while runs are re-paced
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

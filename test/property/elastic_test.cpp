@@ -126,6 +126,7 @@ engine_result engine(const std::vector<naive::elastic_job>& jobs, const naive::f
     p.preemption.resize = duration{how.resize_ns};
     p.sources.push_back(std::make_unique<workload::vector_source>(requests));
     if (how.until_ns) p.until = duration{*how.until_ns};
+    p.slowdowns = test::slowdowns_of(where);
     sim::simulation s(std::move(p));
     s.run();
     engine_result result;
@@ -201,6 +202,19 @@ TEST_CASE("elastic jobs on racks give the naive schedule and places", "[elastic]
         }
     }
     CHECK(resizes > 300);
+}
+
+TEST_CASE("elastic jobs give the naive schedule where nodes are slow for a while", "[elastic]") {
+    std::uint64_t resizes = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_nodes_or_racks_that_are_slow(seed, kind);
+            where.leaves.clear();
+            where.drain_at_millionths = 0;
+            if (!compare(seed, kind, where, resizes)) return;
+        }
+    }
+    CHECK(resizes > 1000);
 }
 
 TEST_CASE("without ranges of GPUs elastic is fifo, or on pools fifo-skip", "[elastic]") {

@@ -98,3 +98,14 @@ TEST_CASE("max-min on mixed fleets gives the naive schedule, places and types", 
         }
     }
 }
+
+TEST_CASE("max-min gives the naive schedule where nodes are slow for a while", "[max-min]") {
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_nodes_or_racks_that_are_slow(seed, kind))) return;
+            naive::fleet mixed = naive::random_mixed(seed, "pack", false);
+            naive::add_slowdowns(seed, kind, mixed);
+            if (!compare(seed, kind, mixed)) return;
+        }
+    }
+}

@@ -172,3 +172,19 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
     }
     SUCCEED();
 }
+
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where nodes are slow") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            const bool costs = policy != "ftf" && seed % 4 != 0;
+            compare(seed, kind, naive::random_nodes_or_racks_that_are_slow(seed, kind), policy,
+                    costs ? random_costs(seed, kind) : naive::overheads{});
+            if (seed % 2 == 0) continue;
+            naive::fleet mixed = naive::random_mixed(seed, "pack", false);
+            naive::add_slowdowns(seed, kind, mixed);
+            compare(seed, kind, mixed, policy, costs ? random_costs(seed, kind) : naive::overheads{});
+        }
+    }
+    SUCCEED();
+}

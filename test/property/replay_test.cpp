@@ -212,4 +212,38 @@ TEST_CASE("decisions that take time give the naive schedule") {
     SUCCEED();
 }
 
+TEST_CASE("every policy gives the naive schedule where nodes are slow for a while") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(300); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            const naive::fleet where = naive::random_nodes_or_racks_that_are_slow(seed, kind);
+            naive::options how = seed % 4 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            if (seed % 5 == 0) how.every_ns = 1'000'000'000 * (1 + static_cast<std::int64_t>(seed % 7));
+            if (seed % 5 == 1) how = with_slow_decisions(seed, how);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
+    }
+    SUCCEED();
+}
+
+TEST_CASE("every policy gives the naive schedule where nodes of several types are slow for a while") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_mixed(seed, placer, false);
+            naive::add_slowdowns(seed, kind, where);
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
+    }
+    SUCCEED();
+}
+
 }  // namespace

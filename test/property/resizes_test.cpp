@@ -1,10 +1,12 @@
 // A policy that starts, resizes and preempts at random: what observers are told adds up to the books, every job ends
-// when its stretches say, and what the policy is shown of its progress is what they have done.
+// when its stretches say, and what the policy is shown of its progress is what they have done. Also on nodes that are
+// slow for a while.
 
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/engine_replay.hpp"
 #include "support/naive_elastic.hpp"
+#include "support/naive_leaves.hpp"
 #include "support/random_racks.hpp"
 #include "support/random_workload.hpp"
 
@@ -28,6 +30,7 @@ constexpr std::int64_t second = 1'000'000'000;
 struct stretch {
     std::int64_t from = 0, to = 0;
     std::uint32_t gpus = 0;
+    naive::placement nodes{};
     bool ends_run = false;
 };
 
@@ -53,7 +56,8 @@ public:
 
 private:
     void begin(const sim::job_event& e) {
-        of[e.name].push_back({.from = ticks(e.at), .to = -1, .gpus = e.gpus});
+        of[e.name].push_back(
+            {.from = ticks(e.at), .to = -1, .gpus = e.gpus, .nodes = naive::sorted({e.where.begin(), e.where.end()})});
         busy += e.gpus;
     }
     void end(const sim::job_event& e, bool ends_run) {
@@ -100,7 +104,7 @@ private:
             return;
         }
         if (!p.start_on(job, random_number(*e))) p.start_on(job, e->gpus_min);
-        if (v[job].state == job_state::running) CHECK(v[job].speed == e->speed_on(v[job].demand.gpus));
+        if (v[job].state == job_state::running) CHECK(v.full_speed(job) == e->speed_on(v[job].demand.gpus));
     }
     void change(const view& v, plan& p, job_id job, const ::ampacity::policy::elastic_job* e) {
         if (random_.chance(10)) {
@@ -171,6 +175,7 @@ bool check(std::uint64_t seed, const naive::fleet& where) {
                  .preemption = costs,
                  .observers = {&heard}};
     p.sources.push_back(std::make_unique<workload::vector_source>(requests));
+    p.slowdowns = test::slowdowns_of(where);
     sim::simulation s(std::move(p));
     s.run();
     INFO("seed " << seed << " costs " << with_costs << " placer " << where.placer);
@@ -180,6 +185,9 @@ bool check(std::uint64_t seed, const naive::fleet& where) {
     CHECK(s.results().resizes.value_or(0) == heard.resizes);
     CHECK(decider.told == heard.resizes);
     CHECK(heard.busy == 0);
+    std::vector<std::int64_t> changes;  // of speeds
+    for (const naive::slowdown& d : where.slowdowns) changes.insert(changes.end(), {d.start_ns, d.end_ns});
+    std::sort(changes.begin(), changes.end());
     const auto all = s.all_records(0);
     gpu_time useful = 0;
     gpu_time lost = 0;
@@ -193,8 +201,16 @@ bool check(std::uint64_t seed, const naive::fleet& where) {
         std::int64_t end = 0;
         for (const stretch& t : stretches) {
             const double speed = speed_of(requests[i], t.gpus);
-            end = t.from + naive::time_needed(left, speed);
-            left = std::max<std::int64_t>(0, left - naive::work_done(t.to - t.from, speed));
+            std::int64_t from = t.from;
+            double pace = naive::pace_at(where, t.nodes, from);
+            for (const std::int64_t at : changes) {
+                if (at <= t.from || at >= t.to || naive::pace_at(where, t.nodes, at) == pace) continue;
+                left -= naive::work_done(at - from, speed * pace);
+                from = at;
+                pace = naive::pace_at(where, t.nodes, at);
+            }
+            end = from + naive::time_needed(left, speed * pace);
+            left = std::max<std::int64_t>(0, left - naive::work_done(t.to - from, speed * pace));
         }
         if (ticks(all.jobs[i].finish) == end) continue;
         CHECK(ticks(all.jobs[i].finish) == end);
@@ -213,6 +229,9 @@ TEST_CASE("resizes at random leave nothing uncounted", "[elastic]") {
         for (const std::string placer : {"first-fit", "pack", "spread"}) {
             if (!check(seed, naive::random_nodes(seed, placer))) return;
         }
+        naive::fleet slow = naive::random_nodes(seed, "pack");
+        naive::add_slowdowns(seed, naive::flavour::mixed, slow);
+        if (!check(seed, slow)) return;
         if (seed % 4 == 0 && !check(seed, naive::random_racks(seed, "topology"))) return;
         if (seed % 4 == 1 && !check(seed, naive::random_racks(seed, "block"))) return;
     }

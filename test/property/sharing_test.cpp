@@ -199,3 +199,16 @@ TEST_CASE("sharing policies give the naive schedule where nodes leave and come b
         }
     }
 }
+
+TEST_CASE("sharing policies give the naive schedule where nodes are slow for a while", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_nodes_or_racks_that_are_slow(seed, kind), policy)) return;
+            if (seed % 2 == 0) continue;
+            naive::fleet mixed = naive::random_mixed(seed, "pack", false);
+            naive::add_slowdowns(seed, kind, mixed);
+            if (!compare(seed, kind, mixed, policy)) return;
+        }
+    }
+}

@@ -95,6 +95,18 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs,
     return out;
 }
 
+std::vector<sim::slowdown> slowdowns_of(const naive::fleet& where) {
+    std::vector<sim::slowdown> out;
+    for (const naive::slowdown& d : where.slowdowns) {
+        out.push_back({.start = instant{duration{d.start_ns}},
+                       .end = instant{duration{d.end_ns}},
+                       .nodes = {},
+                       .speed = d.speed});
+        for (const std::uint32_t n : d.nodes) out.back().nodes.push_back(node_id{n});
+    }
+    return out;
+}
+
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,
                                              const engine_options& how, ledger* books) {
     naive::start_recorder seen;
@@ -125,6 +137,7 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
         else
             p.outages.push_back({.start = start, .end = end, .nodes = nodes});
     }
+    p.slowdowns = slowdowns_of(where);
     p.drain_racks_at = where.drain_at_millionths;
     p.signals = how.signals;
     if (how.until_ns) p.until = duration{*how.until_ns};

@@ -41,6 +41,9 @@ std::vector<workload::job_request> requests(const std::vector<naive::job>& jobs,
 /// The same fleet, with nobody on it; a mixed one has these types.
 fleet::fleet_state fleet_of(const naive::fleet& where, std::shared_ptr<const fleet::gpu_types> types = nullptr);
 
+/// Its slow nodes.
+std::vector<sim::slowdown> slowdowns_of(const naive::fleet& where);
+
 /// Replays the jobs; outcomes are in the order of `jobs`. The books
 /// are checked, and copied to `books` if given.
 std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs, const naive::fleet& where,

@@ -90,8 +90,24 @@ private:
         o.restart_ns = of(e).restart;
         return o;
     }
+    spending spent_by(const entry& e, std::int64_t t) const {
+        return walk_run(costs_of_stretch(e), true, t - of(e).since, without_limit);
+    }
+    /// Work of the stretch up to `t`.
+    std::int64_t done_since(const entry& e, std::int64_t t) const {
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < e.paces.size(); ++i) {
+            const std::int64_t from = std::min(t, e.paces[i].start_ns);
+            const std::int64_t to = i + 1 < e.paces.size() ? std::min(t, e.paces[i + 1].start_ns) : t;
+            sum += work_done(spent_by(e, to).worked - spent_by(e, from).worked, of(e).speed * e.paces[i].pace);
+        }
+        return sum;
+    }
     std::int64_t length(const entry& e) const {
-        return walk_run(costs_of_stretch(e), true, without_limit, time_needed(of(e).left, of(e).speed)).total();
+        const paced last = e.paces.back();
+        const std::int64_t left = of(e).left - done_since(e, last.start_ns);
+        const std::int64_t worked = spent_by(e, last.start_ns).worked + time_needed(left, of(e).speed * last.pace);
+        return walk_run(costs_of_stretch(e), true, without_limit, worked).total();
     }
     bool is_killed(const entry& e) const {
         return how_.enforce_estimate && e.in.estimate_ns && *e.in.estimate_ns - of(e).ran < length(e);
@@ -107,15 +123,19 @@ private:
             const std::int64_t t = e.at == phase::to_come ? e.in.submit_ns : end_of(e);
             if (!next || t < *next) next = t;
         }
+        for (const slowdown& d : fleet_.slowdowns) {
+            for (const std::int64_t t : {d.start_ns, d.end_ns})
+                if (next && t > now_ && t < *next) next = t;
+        }
         return next;
     }
 
     void end_stretch(entry& e) {
         state_of_job& s = of(e);
         const std::int64_t elapsed = now_ - s.since;
-        const spending spent = walk_run(costs_of_stretch(e), true, elapsed, without_limit);
+        const spending spent = spent_by(e, now_);
         const auto gpus = static_cast<int128>(e.in.gpus);
-        s.left = std::max<std::int64_t>(0, s.left - work_done(spent.worked, s.speed));
+        s.left = std::max<std::int64_t>(0, s.left - done_since(e, now_));
         s.ran += elapsed;
         s.held += elapsed * gpus;
         s.out.what.checkpoint_gpu_ns += spent.checkpoint * gpus;
@@ -130,6 +150,7 @@ private:
         const elastic_job& r = range(e);
         e.in.gpus = gpus;
         e.where = where;
+        e.paces = {{now_, pace_of(where)}};
         s.since = now_;
         const double q = 1.0 - r.serial;
         const auto n = static_cast<double>(gpus);
@@ -156,6 +177,7 @@ private:
                 s.out.what.useful_gpu_ns = useful(s);
             }
         }
+        const bool repaced = change_speeds();
         for (entry& e : jobs_) {
             if (e.at != phase::to_come || e.in.submit_ns != now_) continue;
             if (e.in.gpus == 0 || !place(empty_fleet(), with(e, range(e).min))) {
@@ -167,7 +189,7 @@ private:
             any = true;
         }
         changed_ = changed_ || any;
-        return any;
+        return any || repaced;
     }
 
     // ---- the pass

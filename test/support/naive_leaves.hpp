@@ -50,4 +50,18 @@ inline std::vector<std::int64_t> changes(const fleet& where) {
     return out;
 }
 
+/// The speed of a job on these nodes at `t`, of its full one: that of its slowest node.
+inline double pace_at(const fleet& f, const placement& where, std::int64_t t) {
+    double slowest = 1;
+    for (const auto& part : where) {
+        double pace = 1;
+        for (const slowdown& d : f.slowdowns) {
+            const bool named = std::find(d.nodes.begin(), d.nodes.end(), part.first) != d.nodes.end();
+            if (named && d.start_ns <= t && t < d.end_ns) pace *= d.speed;
+        }
+        slowest = std::min(slowest, pace);
+    }
+    return slowest;
+}
+
 }  // namespace naive

@@ -64,6 +64,14 @@ struct leave {
     bool planned = false;  ///< known beforehand; else they fail
 };
 
+/// Nodes on which jobs run slower for a while.
+struct slowdown {
+    std::int64_t start_ns = 0;
+    std::int64_t end_ns = 0;  ///< later
+    std::vector<std::uint32_t> nodes{};
+    double speed = 1;  ///< of the full one
+};
+
 /// An option of the placer `topology`, in millionths.
 struct rack_weights {
     std::uint64_t racks = 0;
@@ -83,6 +91,7 @@ struct fleet {
     bool keep_racks_whole = false;          ///< an option of topology
     std::optional<rack_weights> weights{};  ///< another one
     std::vector<leave> leaves{};
+    std::vector<slowdown> slowdowns{};      ///< on a mixed fleet by the numbers of the whole fleet
     std::uint32_t drain_at_millionths = 0;  ///< share of a rack's nodes that have failed at which the rest drains
     /// A mixed fleet: its GPU types, each a fleet of its own and all pools or all nodes; nodes are counted on from one
     /// to the next. Nothing else of the mixed fleet counts but the placer.

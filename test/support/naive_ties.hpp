@@ -18,6 +18,12 @@ namespace naive {
 /// `to_come` may mean submitted and held by ties to other jobs.
 enum class phase { to_come, queued, running, over };
 
+/// From when on a run goes at a pace.
+struct paced {
+    std::int64_t start_ns = 0;
+    double pace = 1;
+};
+
 /// One job and where it stands.
 struct entry {
     std::size_t index = 0;  ///< file order
@@ -25,6 +31,8 @@ struct entry {
     phase at = phase::to_come;
     std::int64_t run_start = 0;  ///< of the current run
     std::uint64_t number = 0;    ///< of the current run, counting the runs of all jobs
+    std::uint64_t planned = 0;   ///< when its end was planned last, counting the plans of all jobs
+    std::vector<paced> paces{};  ///< of the current run, as time goes by
     std::int64_t ran = 0;        ///< run time of earlier runs [ns]
     std::int64_t kept = 0;       ///< their work that was not lost [ns at speed 1]
     std::int64_t useful = 0;     ///< the time that it took [ns]

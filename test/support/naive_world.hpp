@@ -4,8 +4,10 @@
 /// hold.
 ///
 /// Each derives its events and its passes from it. Nothing is kept that could go stale: free space is rebuilt from the
-/// running jobs whenever it is asked for. Shares no code with the engine.
+/// running jobs whenever it is asked for, and a run is walked through from its start, whatever its speed has been.
+/// Shares no code with the engine.
 
+#include "support/naive_elastic.hpp"
 #include "support/naive_leaves.hpp"
 #include "support/naive_places.hpp"
 #include "support/naive_racks.hpp"
@@ -54,9 +56,10 @@ protected:
     bool drains(std::uint32_t node) const { return naive::drains(fleet_, node, now_); }
     std::vector<std::int64_t> changes() const { return naive::changes(fleet_); }
 
-    /// Stops the jobs whose nodes leave now. True if any node leaves or comes back.
+    /// Stops the jobs whose nodes leave now, and changes the speed of those whose nodes become slow or fast. True if
+    /// any node leaves or comes back, or a job changes its speed.
     bool change_capacity() {
-        bool any = false;
+        bool any = change_speeds();
         for (const bool planned : {false, true}) {
             for (const leave& l : fleet_.leaves) {
                 if (l.end_ns == now_) any = true;
@@ -79,6 +82,52 @@ protected:
         e.has_failed = fails;
     }
 
+    // ---- nodes that are slow
+
+    double pace_of(const placement& where) const { return pace_at(fleet_, where, now_); }
+    bool change_speeds() {
+        std::vector<entry*> changing;
+        for (entry* e : in(phase::running))
+            if (pace_of(e->where) != e->paces.back().pace) changing.push_back(e);
+        std::sort(changing.begin(), changing.end(), came_before);
+        for (entry* e : changing) {
+            e->paces.push_back({now_, pace_of(e->where)});
+            e->planned = ++plans_;
+        }
+        return !changing.empty();
+    }
+
+    std::int64_t work_at(const entry& e, std::int64_t time, double pace) const {
+        if (pace == 1) return work_in(time, speed(e));
+        return work_done(time, static_cast<double>(speed(e)) / unit * pace);
+    }
+    std::int64_t time_at(const entry& e, std::int64_t work, double pace) const {
+        if (pace == 1) return time_for(work, speed(e));
+        return time_needed(work, static_cast<double>(speed(e)) / unit * pace);
+    }
+    spending walk_to(const entry& e, std::int64_t t) const {
+        return walk_run(costs_, was_stopped(e), t - e.run_start, without_limit, e.has_failed);
+    }
+    /// Sum over the current run up to `t` of the work that was done in `time(t)`, which rises.
+    template <class Time>
+    std::int64_t work_of(const entry& e, std::int64_t t, Time time) const {
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < e.paces.size(); ++i) {
+            const std::int64_t from = std::min(t, e.paces[i].start_ns);
+            const std::int64_t to = i + 1 < e.paces.size() ? std::min(t, e.paces[i + 1].start_ns) : t;
+            sum += work_at(e, time(to) - time(from), e.paces[i].pace);
+        }
+        return sum;
+    }
+    /// Work that the current run has done by `t`, kept or not.
+    std::int64_t done_by(const entry& e, std::int64_t t) const {
+        return work_of(e, t, [&](std::int64_t at) { return walk_to(e, at).worked; });
+    }
+    /// What the current run counts for by `t` as attained service.
+    std::int64_t served_by(const entry& e, std::int64_t t) const {
+        return work_of(e, t, [&](std::int64_t at) { return at - e.run_start; });
+    }
+
     std::vector<entry*> in(phase wanted) {
         std::vector<entry*> list;
         for (entry& e : jobs_)
@@ -92,8 +141,14 @@ protected:
 
     static bool was_stopped(const entry& e) { return e.out.preemptions + e.out.restarts > 0; }
 
-    /// How long a run lasts that does all the work that is left of `whole`.
-    std::int64_t length_of_run(const entry& e, std::int64_t whole) const { return length_at(e, whole, speed(e)); }
+    /// How long a run lasts that does all the work that is left of `whole`, at the speed of now from now on.
+    std::int64_t length_of_run(const entry& e, std::int64_t whole) const {
+        if (e.at != phase::running) return length_at(e, whole, speed(e));
+        const paced last = e.paces.back();
+        const std::int64_t left = whole - e.kept - done_by(e, last.start_ns);
+        const std::int64_t worked = walk_to(e, last.start_ns).worked + time_at(e, left, last.pace);
+        return walk_run(costs_, was_stopped(e), without_limit, worked, e.has_failed).total();
+    }
     std::int64_t length_at(const entry& e, std::int64_t whole, std::int64_t at_speed) const {
         return walk_run(costs_, was_stopped(e), without_limit, time_for(whole - e.kept, at_speed), e.has_failed)
             .total();
@@ -114,11 +169,7 @@ protected:
 
     /// Run time that is left if work is what `whole` says; on a mixed fleet the work that is left.
     std::int64_t remaining(const entry& e, std::int64_t whole) const {
-        if (is_mixed()) {
-            const std::int64_t elapsed = e.at == phase::running ? now_ - e.run_start : 0;
-            const spending s = walk_run(costs_, was_stopped(e), elapsed, without_limit, e.has_failed);
-            return whole - e.kept - work_in(s.worked, speed(e));
-        }
+        if (is_mixed()) return whole - e.kept - (e.at == phase::running ? done_by(e, now_) : 0);
         return length_of_run(e, whole) - (e.at == phase::running ? now_ - e.run_start : 0);
     }
 
@@ -134,14 +185,17 @@ protected:
     }
 
     int128 attained(const entry& e) const {
-        const std::int64_t now = e.at == phase::running ? work_in(now_ - e.run_start, speed(e)) : 0;
+        const std::int64_t now = e.at == phase::running ? served_by(e, now_) : 0;
         return int128{e.served + now} * static_cast<int128>(e.in.gpus);
     }
     /// The first ns at which the running job has attained so much. \pre it has not yet
     int128 when_attained(const entry& e, int128 service_gpu_ns) const {
         const int128 gpus = static_cast<int128>(e.in.gpus);
-        const int128 work = (service_gpu_ns - int128{e.served} * gpus + gpus - 1) / gpus;
-        return e.run_start + (work * unit + speed(e) - 1) / speed(e);
+        const paced last = e.paces.back();
+        const int128 served = int128{e.served} + served_by(e, last.start_ns);
+        const int128 work = (service_gpu_ns - served * gpus + gpus - 1) / gpus;
+        if (last.pace == 1) return last.start_ns + (work * unit + speed(e) - 1) / speed(e);
+        return int128{last.start_ns} + time_at(e, static_cast<std::int64_t>(work), last.pace);
     }
 
     // ---- events
@@ -161,17 +215,21 @@ protected:
         const bool anyone = std::any_of(jobs_.begin(), jobs_.end(), [](const entry& e) { return e.at != phase::over; });
         for (const std::int64_t t : changes())
             if (anyone && t > now_ && (!next || t < *next)) next = t;
+        for (const slowdown& d : fleet_.slowdowns)
+            for (const std::int64_t t : {d.start_ns, d.end_ns})
+                if (anyone && t > now_ && (!next || t < *next)) next = t;
         return next;
     }
 
-    /// Ends the runs that end now, in the order in which they began; `f` sees each just before. True if there were any.
+    /// Ends the runs that end now, in the order in which that was planned; `f` sees each just before. True if there
+    /// were any.
     template <class F>
     bool end_jobs(F f) {
         begin_round();
         std::vector<entry*> ending;
         for (entry* e : in(phase::running))
             if (end_of_run(*e) == now_) ending.push_back(e);
-        std::sort(ending.begin(), ending.end(), [](const entry* a, const entry* b) { return a->number < b->number; });
+        std::sort(ending.begin(), ending.end(), [](const entry* a, const entry* b) { return a->planned < b->planned; });
         for (entry* e : ending) {
             f(*e);
             const bool killed = will_be_killed(*e);
@@ -217,7 +275,9 @@ protected:
         e.at = phase::running;
         e.run_start = now_;
         e.number = ++runs_;
+        e.planned = ++plans_;
         e.where = where;
+        e.paces = {{now_, pace_of(where)}};
         if (!e.out.first_start_ns) e.out.first_start_ns = now_;
         const std::uint32_t type = is_mixed() ? type_of(where) : 0;
         const bool from_pool = is_mixed() && fleet_.types[type].pool_gpus > 0;
@@ -317,12 +377,12 @@ protected:
 
 private:
     void book_run(entry& e, bool loses, bool fails) const {
-        const spending s = walk_run(costs_, was_stopped(e), now_ - e.run_start, without_limit, e.has_failed);
+        const spending s = walk_to(e, now_);
         // Only an interval leaves checkpoints behind when nobody knew.
         const std::int64_t kept = fails && !costs_.checkpoint_interval_ns ? 0 : loses ? s.kept : s.worked;
         e.ran += now_ - e.run_start;
-        e.served += work_in(now_ - e.run_start, speed(e));
-        e.kept += work_in(kept, speed(e));
+        e.served += served_by(e, now_);
+        e.kept += work_of(e, now_, [&](std::int64_t t) { return std::min(kept, walk_to(e, t).worked); });
         e.useful += kept;
         e.lost += s.worked - kept;
         e.checkpoint += s.checkpoint;
@@ -338,6 +398,7 @@ private:
     }
 
     std::uint64_t runs_ = 0;
+    std::uint64_t plans_ = 0;
 };
 
 }  // namespace naive

@@ -236,4 +236,12 @@ inline fleet random_nodes_or_racks_that_leave(std::uint64_t seed, flavour kind) 
     return where;
 }
 
+/// Racks or flat nodes of which some are slow for a while, and in two of three seeds some leave and come back.
+inline fleet random_nodes_or_racks_that_are_slow(std::uint64_t seed, flavour kind) {
+    fleet where = random_nodes_or_racks_that_leave(seed, kind);
+    if (seed % 3 == 0) where.leaves.clear();
+    add_slowdowns(seed, kind, where);
+    return where;
+}
+
 }  // namespace naive

@@ -206,9 +206,36 @@ inline void add_leaves(std::uint64_t seed, flavour kind, fleet& where) {
         where.drain_at_millionths = static_cast<std::uint32_t>(random.between(1, 20)) * 50'000;
 }
 
+/// Some of the nodes are slow for a while: a few long slowdowns or many short ones, which overlap, begin while jobs run
+/// and before they start, and meet other instants of the workload or not.
+inline void add_slowdowns(std::uint64_t seed, flavour kind, fleet& where) {
+    test_random random(seed ^ 0x736c6f77U);
+    std::uint32_t nodes = where.nodes;
+    for (const fleet& type : where.types) nodes += type.nodes;
+    const std::int64_t tick = kind == flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    const auto draw = [&](std::int64_t least, std::int64_t most) {
+        return random.chance(30) ? random.between(least * tick, most * tick) : random.between(least, most) * tick;
+    };
+    static constexpr std::array speeds{0.5, 0.25, 0.3, 0.7, 0.9, 1.0, 1.0 / 3, 0.05};
+    const std::int64_t longest = random.chance(50) ? 3 : 40;
+    for (std::int64_t left = random.between(1, longest == 3 ? 40 : 8); left > 0; --left) {
+        slowdown d{.start_ns = draw(0, 60), .end_ns = 0, .nodes = {}, .speed = speeds[random.next() % speeds.size()]};
+        d.end_ns = d.start_ns + std::max<std::int64_t>(1, draw(0, longest));
+        const std::int64_t share = random.between(10, 100);
+        for (std::uint32_t n = 0; n < nodes; ++n)
+            if (random.chance(share)) d.nodes.push_back(n);
+        if (!d.nodes.empty()) where.slowdowns.push_back(std::move(d));
+    }
+}
+
 /// For messages.
 inline std::string text_of_leaves(const fleet& where) {
     std::string out;
+    for (const slowdown& d : where.slowdowns) {
+        out += " at " + std::to_string(d.speed) + " [" + std::to_string(d.start_ns) + ", " + std::to_string(d.end_ns) +
+               "):";
+        for (const std::uint32_t n : d.nodes) out += " " + std::to_string(n);
+    }
     for (const leave& l : where.leaves) {
         out += (l.planned ? " planned [" : " failed [") + std::to_string(l.start_ns) + ", " + std::to_string(l.end_ns) +
                "):";

@@ -5,10 +5,12 @@
 ///
 /// The time of a run, from its start: `reload` (the checkpoint of the preemption before), `restart`, then work. With an
 /// `interval` the job pauses for `pause` whenever it has worked so long since the last pause, except at its end;
-/// progress is kept when the pause is over. Without one all progress is kept. Integers; pure functions, O(1).
+/// progress is kept when the pause is over. Without one all progress is kept. Where the speed of a run changes another
+/// stretch of it begins, which carries over what is going on and what is not kept yet. Integers; pure functions, O(1).
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
+#include <ampacity/core/work.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -20,27 +22,39 @@ struct run_time {
     duration worked{};
     duration checkpoint{};  ///< in pauses, and writing what the preemption before had left
     duration restart{};
-    duration kept{};  ///< of `worked`: what a preemption at its end does not lose
+    duration kept{};     ///< of `worked`: what a preemption at its end does not lose
+    bool saved = false;  ///< a pause was over in it: what the stretches before have worked is kept, too
 
     friend constexpr bool operator==(const run_time&, const run_time&) = default;
 };
 
-/// The costs of one run. \pre interval > 0; sums of an interval and a pause stay below 292 years
+/// The costs of one run, or of a stretch of it. \pre interval > 0; sums of an interval and a pause stay below 292 years
 struct run_costs {
     duration reload{};                    ///< first, account `checkpoint`
     duration restart{};                   ///< then, account `restart`
     duration interval = duration::max();  ///< work between two pauses; max: none
     duration pause{};                     ///< account `checkpoint`
+    // Of a stretch that is not the first of its run:
+    duration pause_left{};   ///< of a pause that is going on
+    duration since_pause{};  ///< worked since the last pause was over, or in all stretches before without an interval
+    duration unkept{};       ///< the work of that, at speed 1
 
-    /// How long a run that works so long lasts; `duration::max()` beyond the range. \pre work >= 0
+    /// How long a stretch lasts that works so long and then ends the run; `duration::max()` beyond the range.
+    /// \pre work >= 0
     [[nodiscard]] constexpr duration length(duration work) const noexcept {
-        int128 ns = int128{ticks(work)} + ticks(reload) + ticks(restart);
-        if (interval != duration::max() && work > duration::zero())
-            ns += int128{(ticks(work) - 1) / ticks(interval)} * ticks(pause);
+        int128 ns = int128{ticks(work)} + ticks(reload) + ticks(restart) + ticks(pause_left);
+        if (interval != duration::max() && work > duration::zero()) {
+            const duration before = worked_before();
+            const std::int64_t pauses =
+                before == duration::zero()
+                    ? (ticks(work) - 1) / ticks(interval)
+                    : static_cast<std::int64_t>((int128{ticks(work)} - 1 + ticks(before)) / ticks(interval));
+            ns += int128{pauses} * ticks(pause);
+        }
         return ns < ticks(duration::max()) ? duration{static_cast<std::int64_t>(ns)} : duration::max();
     }
 
-    /// What the first `elapsed` of a run that has not finished before went on. \pre elapsed >= 0
+    /// What the first `elapsed` of a stretch in which the run has not finished went on. \pre elapsed >= 0
     [[nodiscard]] constexpr run_time spend(duration elapsed) const noexcept {
         run_time out;
         out.checkpoint = std::min(elapsed, reload);
@@ -51,12 +65,77 @@ struct run_costs {
             out.worked = out.kept = elapsed;
             return out;
         }
+        if (pause_left != duration::zero()) {
+            const duration paused = std::min(elapsed, pause_left);
+            out.checkpoint += paused;
+            elapsed -= paused;
+            if (paused != pause_left) return out;
+            out.saved = true;
+        }
+        const duration until_pause = interval - worked_before();
+        if (elapsed < until_pause + pause) {
+            out.worked = std::min(elapsed, until_pause);
+            out.checkpoint += elapsed - out.worked;
+            return out;
+        }
+        out.saved = true;
+        elapsed -= until_pause + pause;
         const std::int64_t written = elapsed / (interval + pause);
         const duration since = elapsed - written * (interval + pause);
-        out.kept = written * interval;
+        out.kept = until_pause + written * interval;
         out.worked = out.kept + std::min(since, interval);
-        out.checkpoint += written * pause + std::max(since - interval, duration::zero());
+        out.checkpoint += (written + 1) * pause + std::max(since - interval, duration::zero());
         return out;
+    }
+
+    /// Of the next stretch of the run, if this one has lasted `elapsed` at this speed.
+    [[nodiscard]] run_costs rest(duration elapsed, double speed) const {
+        const run_time spent = spend(elapsed);
+        run_costs next = *this;
+        const duration reloaded = std::min(elapsed, reload);
+        next.reload -= reloaded;
+        next.restart -= spent.restart;
+        if (interval == duration::max()) {
+            next.since_pause += spent.worked;
+            next.unkept += work_in(spent.worked, speed);
+            return next;
+        }
+        duration paused = spent.checkpoint - reloaded;
+        if (paused < pause_left) {
+            next.pause_left -= paused;
+            return next;
+        }
+        paused -= pause_left;
+        next.pause_left = {};
+        if (spent.saved) {
+            next.since_pause = spent.worked - spent.kept;
+            next.unkept = work_in(spent.worked, speed) - work_in(spent.kept, speed);
+        } else {
+            next.since_pause += spent.worked;
+            next.unkept += work_in(spent.worked, speed);
+        }
+        if (next.since_pause == interval) next.pause_left = pause - paused % pause;
+        return next;
+    }
+
+    /// What a run has worked in vain whose job waits again after `elapsed` of this stretch: the time, of all its
+    /// stretches, and what that adds to the progress before the stretch, less than nothing where it loses of that.
+    struct stop {
+        duration lost{};
+        duration gained{};
+    };
+    /// A failure leaves no time to write a checkpoint.
+    [[nodiscard]] stop stopped(duration elapsed, double speed, bool fails) const {
+        const run_time spent = spend(elapsed);
+        if (interval == duration::max() && !fails) return {.gained = work_in(spent.worked, speed)};
+        if (spent.saved) return {.lost = spent.worked - spent.kept, .gained = work_in(spent.kept, speed)};
+        return {.lost = since_pause + spent.worked, .gained = -unkept};
+    }
+
+private:
+    /// Of the interval that goes on, or follows the pause that goes on.
+    [[nodiscard]] constexpr duration worked_before() const noexcept {
+        return pause_left == duration::zero() ? since_pause : duration::zero();
     }
 };
 

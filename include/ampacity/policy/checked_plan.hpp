@@ -20,12 +20,24 @@
 
 namespace ampacity::policy {
 
+/// How slow nodes are.
+class pacing {
+public:
+    pacing() = default;
+    pacing(const pacing&) = delete;
+    pacing& operator=(const pacing&) = delete;
+    virtual ~pacing() = default;
+    /// How fast the job runs on these GPUs now, of its full speed: as fast as its slowest node. In (0, 1].
+    [[nodiscard]] virtual double pace(job_id job, std::span<const fleet::gpu_share> where) const = 0;
+};
+
 class checked_plan final : public plan {
 public:
-    /// `fleet`, `jobs`, `allocations`, `place`, `costs` and `elastic` outlive the plan. Without `elastic` all jobs are
-    /// rigid.
+    /// What is passed outlives the plan. Without `elastic` all jobs are rigid, without `pace` no node is slow; either
+    /// needs `changed`, with a row for each elastic job, and with `pace` for each job.
     checked_plan(fleet::fleet_state& fleet, job_table& jobs, fleet::allocation_arena& allocations, const placer& place,
-                 const preemption_costs* costs = nullptr, elastic_table* elastic = nullptr);
+                 const preemption_costs* costs = nullptr, elastic_table* elastic = nullptr,
+                 changed_table* changed = nullptr, const pacing* pace = nullptr);
 
     bool start(job_id job) override;
     void start(job_id job, std::span<const fleet::gpu_share> where) override;
@@ -51,6 +63,12 @@ private:
     [[nodiscard]] std::uint64_t check_type(job_id job, const job_view& j, std::span<const fleet::gpu_share> where);
     void run_on(job_view& j, std::span<const fleet::gpu_share> where) const;
     void leave_type(job_view& j) const;
+    /// A run begins now, or goes on with other GPUs, with these costs: from full speed to what its nodes let it be.
+    void slow_down(job_id job, job_view& j, std::span<const fleet::gpu_share> where, const run_costs& costs);
+    /// The job runs no more.
+    void forget_change(job_id job, job_view& j);
+    [[nodiscard]] changed_run* changed(job_id job) noexcept;
+    [[nodiscard]] changed_run& change(job_id job);
     [[nodiscard]] std::string name_of(job_id job) const;
     /// What a job could get that goes on from `progress` now, at `speed`; null: with the costs that it has.
     [[nodiscard]] const fleet::free_index& room(job_id job, const job_view& j, duration progress, double speed,
@@ -60,7 +78,7 @@ private:
     [[nodiscard]] elastic_job* elastic(job_id job) noexcept;
     /// Of a job that may have so many GPUs.
     [[nodiscard]] elastic_job& ranged(job_id job, std::uint32_t gpus);
-    [[nodiscard]] run_costs costs_of(job_id job, const job_view& j);
+    [[nodiscard]] const run_costs& costs_of(job_id job, const job_view& j);
     /// A start or a resize of this plan is final.
     void refuse_twice(job_id job, const job_view& j);
     /// What of a running job a preemption or a resize changes.
@@ -76,6 +94,9 @@ private:
     const placer& placer_;
     const preemption_costs* costs_;
     elastic_table* elastic_;
+    changed_table* changed_;
+    const pacing* pacing_;
+    std::vector<changed_run> before_;  // of the actions whose runs had changed, in order
     instant now_{};
     bool into_closings_ = false;
     std::vector<fleet::gpu_share> scratch_;

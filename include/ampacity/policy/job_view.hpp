@@ -30,8 +30,8 @@ enum class job_state : std::uint8_t {
 /// What a start and an end look at stands first and fits one cache line.
 struct job_view {
     duration estimate{};        ///< planning estimate: max(user's estimate, duration), for the whole work
-    instant run_start{};        ///< start of the current run, or its last resize; meaningless if queued
-    duration progress{};        ///< work kept before `run_start`; 0 before the first preemption or resize
+    instant run_start{};        ///< start of the current run, or its last change of size or speed; none if queued
+    duration progress{};        ///< work done before `run_start`; 0 before the first preemption or such change
     double speed = 1.0;         ///< work per time while it runs; on a mixed fleet 1 while it is queued
     fleet::demand demand{};     ///< GPUs and how they may lie; of an elastic job that waits the preferred number
     fleet::allocation held{};   ///< what it holds while running (empty on a pool)
@@ -51,7 +51,7 @@ struct job_view {
     /// Work that is left by the planning estimate, at `run_start`, or now if queued. What time that
     /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
-    /// Of its current run, or its next if queued.
+    /// Of its next run if queued, or its current one as long as it has not changed; `view::costs_of` knows all.
     [[nodiscard]] const run_costs& costs(const preemption_costs& c) const noexcept {
         return c.of(was_preempted, has_failed);
     }
@@ -67,11 +67,8 @@ struct elastic_job {
     std::uint32_t gpus_min = 0;
     std::uint32_t gpus = 0;      ///< preferred
     std::uint32_t gpus_max = 0;  ///< 0: the job is rigid
-    bool resized = false;        ///< in its current run: `reload` and `restart` are what it costs now
     double serial_fraction = 0;
     double speed = 1.0;  ///< on the preferred number of GPUs
-    duration reload{};   ///< see `run_costs`
-    duration restart{};
 
     /// Work per time on so many GPUs. \pre gpus >= 1
     [[nodiscard]] double speed_on(std::uint32_t n) const noexcept {
@@ -81,5 +78,16 @@ struct elastic_job {
 
 /// Elastic jobs, by `job_id`; ends behind the last of them.
 using elastic_table = pod_vector<elastic_job>;
+
+/// A run that does not go on as it began, or that began on slow nodes.
+struct changed_run {
+    run_costs costs{};        ///< since `job_view::run_start`
+    instant began{};          ///< start of the run, or its last resize, whatever its speed has been since
+    double full_speed = 1.0;  ///< what its speed would be if none of its nodes were slow
+    bool any = false;         ///< false: the run is as it began, at full speed
+};
+
+/// Such runs, by `job_id`; ends behind the last job that may be one.
+using changed_table = pod_vector<changed_run>;
 
 }  // namespace ampacity::policy

@@ -31,15 +31,14 @@ struct action {
     job_id job = none<job_id>;
     fleet::allocation before{};  ///< preempt, resize: what the job held
     duration progress{};         ///< preempt, resize: its progress at the start of the run that ends
-    instant run_start{};         ///< preempt, resize: when that run began
+    instant run_start{};         ///< preempt, resize: when that run began, or changed last
+    instant began{};             ///< preempt, resize: the same, whatever its speed has been
     duration lost{};             ///< preempt: the end of that run that is thrown away
     bool was_preempted = false;  ///< preempt: before that run
     bool has_failed = false;     ///< the same
-    bool resized = false;        ///< preempt, resize: in that run
+    bool changed = false;        ///< preempt, resize: it did not go on as it began
     std::uint32_t gpus = 0;      ///< preempt, resize: GPUs that the job held
     double speed = 1.0;          ///< preempt, resize: its speed on them
-    duration reload{};           ///< preempt, resize: what that run cost, of a job that was resized in it
-    duration restart{};
 };
 
 class plan {
@@ -74,8 +73,7 @@ public:
     /// its own for starting or moving a job charges it: exactly, and after it has seen how long the job ran. Preempting
     /// and then starting a job in the same plan moves it, and counts as a preemption.
     /// \throws plan_error if the job is not running, was started or resized by this very plan, or has not run for
-    /// `lost`
-    ///         since it was
+    ///         `lost` since `job_view::run_start`
     virtual void preempt(job_id job, duration lost) = 0;
     /// Keeping all of its progress.
     void preempt(job_id job) { preempt(job, duration::zero()); }

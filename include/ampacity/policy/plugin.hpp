@@ -190,6 +190,8 @@ inline bool notify(void* self, notification what, const policy::view& v, job_id 
             case notification::headroom_changed: return to.on_headroom_changed(v);
             case notification::tick: return to.on_tick(v);
             case notification::requeue: return to.on_requeue(v, job);
+            case notification::speed_changing: return to.on_speed_changing(v, job);
+            case notification::speed_changed: return to.on_speed_changed(v, job);
         }
     });
 }

@@ -23,7 +23,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 2;
+inline constexpr std::uint32_t interface_version = 3;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -94,7 +94,9 @@ enum class notification : std::uint32_t {
     capacity_changed,
     headroom_changed,
     tick,
-    requeue
+    requeue,
+    speed_changing,
+    speed_changed
 };
 
 struct policy_calls {
@@ -194,6 +196,8 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(workload::job_request, serial_fraction),
                                      offsetof(policy::elastic_job, serial_fraction),
                                      offsetof(policy::elastic_job, speed),
+                                     offsetof(policy::changed_run, began),
+                                     offsetof(policy::changed_run, full_speed),
                                      offsetof(policy::action, job),
                                      offsetof(policy::action, before),
                                      offsetof(policy::action, run_start)})
@@ -220,10 +224,10 @@ constexpr abi_text make_abi() {
         << sizeof(policy::action) << ", fleet " << sizeof(fleet::free_index) << ", layout "
         << layout_of<policy::view, policy::capacity_view, policy::headroom_view, policy::health_view,
                      policy::oracle_view, policy::plan, policy::policy, policy::placer, policy::job_view,
-                     policy::elastic_job, policy::action, fleet::free_index, fleet::node_set, fleet::allocation_arena,
-                     fleet::allocation, fleet::gpu_share, fleet::demand, fleet::node_state, workload::job_request,
-                     workload::job_source, failure, setup_data, option, part, table, std::vector<int>,
-                     std::optional<double>>();
+                     policy::elastic_job, policy::changed_run, run_costs, policy::action, fleet::free_index,
+                     fleet::node_set, fleet::allocation_arena, fleet::allocation, fleet::gpu_share, fleet::demand,
+                     fleet::node_state, workload::job_request, workload::job_source, failure, setup_data, option, part,
+                     table, std::vector<int>, std::optional<double>>();
     return out;
 }
 

@@ -62,6 +62,12 @@ public:
     virtual void on_fail(const view& v, job_id job) { on_finish(v, job); }
     /// The job that was stopped waits again, with what is left of its work and its old rank.
     virtual void on_requeue(const view& v, job_id job) { on_submit(v, job); }
+    /// The speed of a running job is about to change, without a plan of this policy: its nodes become slow, or fast
+    /// again. The view still shows the run as it was; `on_speed_changed` follows.
+    virtual void on_speed_changing(const view&, job_id) {}
+    /// The run goes on at another speed since now: `job_view` has a new `run_start`, `progress` and `speed`, and
+    /// another planned end. It counts as the same run.
+    virtual void on_speed_changed(const view&, job_id) {}
     /// Nodes have entered or left service.
     virtual void on_capacity_changed(const view&) {}
     /// The power head-room of a feed has changed.

@@ -111,6 +111,7 @@ struct view {
     const owner_names* owners = nullptr;          ///< none: nobody knows them
     std::span<const elastic_job> elastic_jobs{};  ///< by `job_id`; those behind its end are rigid
     const known_signals* signals = nullptr;       ///< none: nothing is known
+    std::span<const changed_run> changed_runs{};  ///< by `job_id`; those behind its end are as they began
 
     /// Null for a rigid job.
     [[nodiscard]] const elastic_job* elastic(job_id job) const noexcept {
@@ -119,11 +120,31 @@ struct view {
         return e.gpus_max == 0 ? nullptr : &e;
     }
 
+    /// Null for a job that is queued, or whose run goes on as it began, at full speed.
+    [[nodiscard]] const changed_run* changed(job_id job) const noexcept {
+        if (index(job) >= changed_runs.size()) [[likely]]
+            return nullptr;
+        const changed_run& c = changed_runs[index(job)];
+        return c.any ? &c : nullptr;
+    }
+    /// When the current run of a job began, or was resized last. \pre running
+    [[nodiscard]] instant began(job_id job) const noexcept {
+        const changed_run* const c = changed(job);
+        return c == nullptr ? jobs[index(job)].run_start : c->began;
+    }
+    /// Of a job that waits: its speed; of one that runs: the same on its GPUs if none of its nodes were slow.
+    [[nodiscard]] double full_speed(job_id job) const noexcept {
+        const changed_run* const c = changed(job);
+        return c == nullptr ? jobs[index(job)].speed : c->full_speed;
+    }
+    /// Is it slower than others would plan, because of its nodes?
+    [[nodiscard]] bool is_slowed(job_id job) const noexcept { return jobs[index(job)].speed != full_speed(job); }
+
     /// What the current run of a job costs beside its work, since `run_start`, or the next one if it is queued.
     /// \pre preemption is not free
-    [[nodiscard]] run_costs costs_of(job_id job) const noexcept {
-        const elastic_job* const e = elastic(job);
-        return e != nullptr && e->resized ? costs->after_resize(e->reload, e->restart) : jobs[index(job)].costs(*costs);
+    [[nodiscard]] const run_costs& costs_of(job_id job) const noexcept {
+        const changed_run* const c = changed(job);
+        return c == nullptr ? jobs[index(job)].costs(*costs) : c->costs;
     }
     /// How long the current run of a job lasts in all since `run_start`, or the next one if it is queued, given the
     /// time that it works.
@@ -136,10 +157,10 @@ struct view {
         return run_length(job, time_for(j.remaining_estimate(), j.speed));
     }
     /// Of a job that waits, or did until now: the same at the speed that it has in the queue, which is 1 on a mixed
-    /// fleet.
+    /// fleet, and does not know of slow nodes.
     [[nodiscard]] duration queued_time(job_id job) const {
         const job_view& j = jobs[index(job)];
-        return run_length(job, time_for(j.remaining_estimate(), capacity.free.is_mixed() ? 1.0 : j.speed));
+        return run_length(job, time_for(j.remaining_estimate(), capacity.free.is_mixed() ? 1.0 : full_speed(job)));
     }
     /// The same if it ran at this speed.
     [[nodiscard]] duration time_at(job_id job, double speed) const {
@@ -152,7 +173,8 @@ struct view {
         const run_costs& c = costs->of(false);
         return c.length(work_in(c.spend(time).worked, speed));
     }
-    /// End of the current run if the planning estimate is right; `never` beyond the range. \pre running
+    /// End of the current run if the planning estimate is right and its speed stays; `never` beyond the range.
+    /// \pre running
     [[nodiscard]] instant planned_end(job_id job) const {
         return add_saturating(jobs[index(job)].run_start, remaining_time(job));
     }

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The description of nodes that leave and come back: outages, of which nobody knows beforehand, and reservations,
-/// which are planned.
+/// The description of nodes that leave and come back, or are slow for a while: outages and slowdowns, of which nobody
+/// knows beforehand, and reservations, which are planned.
 ///
 /// Plain values: copy, compare and move between threads freely.
 
@@ -41,6 +41,43 @@ struct outage {
         visit(&outage::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"2\""});
     }
     friend bool operator==(const outage&, const outage&) = default;
+};
+
+/// Nodes or racks on which jobs run slower for a while.
+struct slowdown {
+    duration start{};
+    duration length{};
+    std::optional<std::string> nodes{};
+    std::optional<std::string> racks{};
+    double speed = 1.0;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&slowdown::start, {.key = "start",
+                                 .doc = "when they become slow, from the start of the scenario",
+                                 .required = true,
+                                 .example = "\"1 h\"",
+                                 .min = duration::zero(),
+                                 .max = longest_input});
+        visit(&slowdown::length, {.key = "duration",
+                                  .doc = "time until they run at full speed again",
+                                  .required = true,
+                                  .example = "\"2 h\"",
+                                  .min = duration{1},
+                                  .max = longest_input});
+        visit(&slowdown::nodes,
+              {.key = "nodes", .doc = "which nodes, by number from 0; or `racks`", .example = "\"3,7-9\""});
+        visit(&slowdown::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"2\""});
+        visit(&slowdown::speed,
+              {.key = "speed",
+               .doc = "work per time there, of the full speed; a job runs at the speed of its slowest "
+                      "node, and slowdowns of a node that overlap multiply",
+               .required = true,
+               .example = "0.5",
+               .min = 0.001,
+               .max = 1.0});
+    }
+    friend bool operator==(const slowdown&, const slowdown&) = default;
 };
 
 /// What fails.

@@ -155,6 +155,7 @@ struct fleet {
     single_or_list<node_group> nodes{};
     single_or_list<rack_group> racks{};
     std::vector<site> sites{};
+    std::vector<slowdown> slowdowns{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -181,6 +182,11 @@ struct fleet {
                               .doc = "several places with racks, in the order of their rows",
                               .example = "[ { name: iad, racks: [ { count: 64 } ] } ]",
                               .never_empty = true});
+        visit(&fleet::slowdowns,
+              {.key = "slowdowns",
+               .doc = "nodes that are slow for a while; no policy knows of them before a job runs there",
+               .example = "[ { nodes: \"3,7-9\", start: \"1 h\", duration: \"2 h\", speed: 0.5 } ]",
+               .beside = true});
     }
     friend bool operator==(const fleet&, const fleet&) = default;
 };

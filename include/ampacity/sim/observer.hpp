@@ -36,7 +36,7 @@ struct job_event {
     std::uint32_t gpus = 0;
     std::int32_t priority = 0;  ///< larger is more urgent
     std::uint32_t user = 0;     ///< text index, 0 = none
-    instant since{};            ///< start of the run, or the stretch of it, that ends
+    instant since{};            ///< start of the run, or of its stretch of so many GPUs, that ends
     std::string_view reason{};  ///< of a rejection or a hold: why, for people; valid during the call
 };
 /// The event of a start.
@@ -79,6 +79,7 @@ public:
         static_cast<void>(before);
         static_cast<void>(after);
     }
+    // A change of speed is no event: the run goes on.
     virtual void on_sample(const sample&) {}
 };
 

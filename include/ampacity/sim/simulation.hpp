@@ -53,6 +53,14 @@ struct outage {
     std::vector<node_id> nodes;
 };
 
+/// Nodes on which jobs run slower for a while; nobody knows beforehand. \pre nodes rising, start < end, 0 < speed <= 1
+struct slowdown {
+    instant start{};
+    instant end{};
+    std::vector<node_id> nodes;
+    double speed = 1.0;  ///< of the full one
+};
+
 /// What the nodes of a reservation do meanwhile.
 enum class reservation_kind : std::uint8_t {
     maintenance,     ///< they take no jobs
@@ -82,6 +90,7 @@ struct parts {
     preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
     std::vector<outage> outages{};            ///< \pre nodes of one type
+    std::vector<slowdown> slowdowns{};        ///< \pre nodes of one type
     std::vector<reservation> reservations{};  ///< \pre nodes of one type
     std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`

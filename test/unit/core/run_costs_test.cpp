@@ -3,6 +3,7 @@
 
 #include <ampacity/core/run_costs.hpp>
 
+#include <cstddef>
 #include <random>
 #include <vector>
 
@@ -29,10 +30,82 @@ struct walk {
             if (i % ticks(c.interval) != 0) continue;
             if (i != work)
                 for (std::int64_t k = 0; k != ticks(c.pause); ++k) next().checkpoint += ns(1);
-            if (i != work || c.pause == ns(0)) at.back().kept = at.back().worked;
+            if (i != work || c.pause == ns(0)) {
+                at.back().kept = at.back().worked;
+                at.back().saved = true;
+            }
         }
     }
     run_time& next() { return at.emplace_back(run_time{at.back()}); }
+};
+
+/// A run as a machine that does one thing in each nanosecond, over stretches of different speeds.
+class machine {
+public:
+    explicit machine(const run_costs& c) : c_(c) {}
+
+    struct stretch {
+        double speed = 1;
+        std::int64_t worked = 0, kept = 0;  ///< [ns]
+        std::int64_t checkpoint = 0, restart = 0;
+        bool saved = false;
+    };
+
+    void begin_stretch(double speed) { stretches_.push_back({.speed = speed}); }
+    /// One nanosecond of a run that does not end in it.
+    void step() {
+        stretch& now = stretches_.back();
+        if (reloaded_ != ticks(c_.reload)) {
+            ++reloaded_;
+            ++now.checkpoint;
+        } else if (restarted_ != ticks(c_.restart)) {
+            ++restarted_;
+            ++now.restart;
+        } else if (in_pause()) {
+            ++paused_;
+            ++now.checkpoint;
+            if (paused_ == ticks(c_.pause)) save();
+        } else {
+            ++now.worked;
+            ++since_pause_;
+            if (since_pause_ == ticks(c_.interval) && c_.pause == ns(0)) save();
+        }
+    }
+    /// How long it takes until it has worked so long and ends.
+    [[nodiscard]] std::int64_t until_worked(std::int64_t work) const {
+        machine m = *this;
+        std::int64_t time = 0;
+        for (std::int64_t worked = 0; worked != work; ++time) {
+            const std::int64_t before = m.stretches_.back().worked;
+            m.step();
+            worked += m.stretches_.back().worked - before;
+        }
+        return time;
+    }
+    [[nodiscard]] const stretch& now() const { return stretches_.back(); }
+    /// Work of all stretches that is kept, or all of it; and time that is not kept.
+    [[nodiscard]] duration work(bool only_kept) const {
+        duration sum{};
+        for (const stretch& s : stretches_) sum += work_in(ns(only_kept ? s.kept : s.worked), s.speed);
+        return sum;
+    }
+    [[nodiscard]] std::int64_t not_kept() const {
+        std::int64_t sum = 0;
+        for (const stretch& s : stretches_) sum += s.worked - s.kept;
+        return sum;
+    }
+
+private:
+    [[nodiscard]] bool in_pause() const { return c_.interval != duration::max() && since_pause_ == ticks(c_.interval); }
+    void save() {
+        for (stretch& s : stretches_) s.kept = s.worked;
+        stretches_.back().saved = true;
+        since_pause_ = paused_ = 0;
+    }
+
+    run_costs c_;
+    std::int64_t reloaded_ = 0, restarted_ = 0, since_pause_ = 0, paused_ = 0;
+    std::vector<stretch> stretches_{};
 };
 
 }  // namespace
@@ -66,6 +139,77 @@ TEST_CASE("the time of a run is what a walk through it gives", "[run_costs]") {
     }
 }
 
+TEST_CASE("a run goes on over changes of its speed as a machine does that knows no stretches", "[run_costs]") {
+    std::mt19937_64 random{2};
+    const auto upto = [&](std::int64_t n) {
+        return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n + 1));
+    };
+    constexpr double speeds[] = {1.0, 0.5, 0.3, 0.75, 2.0, 1.0 / 3, 0.05};
+    for (int trial = 0; trial != 3000; ++trial) {
+        run_costs costs{.reload = ns(upto(3)), .restart = ns(upto(5))};
+        if (upto(3) != 0) costs.interval = ns(1 + upto(8));
+        if (costs.interval != duration::max()) costs.pause = ns(upto(4));
+        machine m{costs};
+        duration progress{};  // as a policy sees it
+        for (std::int64_t stretches = 1 + upto(5); stretches != 0; --stretches) {
+            const double speed = speeds[static_cast<std::size_t>(upto(6))];
+            m.begin_stretch(speed);
+            const std::int64_t work = 1 + upto(20);
+            CAPTURE(trial, stretches, ticks(costs.reload), ticks(costs.restart), ticks(costs.interval),
+                    ticks(costs.pause), ticks(costs.pause_left), ticks(costs.since_pause), work);
+            REQUIRE(ticks(costs.length(ns(work))) == m.until_worked(work));
+            const std::int64_t lasts = upto(20);
+            for (std::int64_t t = 0;; ++t) {
+                const run_time spent = costs.spend(ns(t));
+                REQUIRE(spent ==
+                        run_time{.worked = ns(m.now().worked),
+                                 .checkpoint = ns(m.now().checkpoint),
+                                 .restart = ns(m.now().restart),
+                                 .kept = costs.interval == duration::max() ? ns(m.now().worked) : ns(m.now().kept),
+                                 .saved = m.now().saved});
+                REQUIRE(progress + work_in(spent.worked, speed) == m.work(false));
+                const auto failed = costs.stopped(ns(t), speed, true);
+                REQUIRE(ticks(failed.lost) == m.not_kept());
+                REQUIRE(progress + failed.gained == m.work(true));
+                const auto preempted = costs.stopped(ns(t), speed, false);
+                if (costs.interval != duration::max()) {
+                    REQUIRE(preempted.lost == failed.lost);
+                    REQUIRE(preempted.gained == failed.gained);
+                } else {
+                    REQUIRE(preempted.lost == ns(0));
+                    REQUIRE(progress + preempted.gained == m.work(false));
+                }
+                if (t == lasts) break;
+                m.step();
+            }
+            progress = m.work(false);
+            costs = costs.rest(ns(lasts), speed);
+            REQUIRE(progress - costs.unkept == m.work(true));
+            REQUIRE(ticks(costs.since_pause) == m.not_kept());
+        }
+    }
+}
+
+TEST_CASE("a change of speed in a pause leaves the rest of it", "[run_costs]") {
+    constexpr run_costs costs{.restart = ns(10), .interval = ns(100), .pause = ns(20)};
+    const run_costs working = costs.rest(ns(50), 0.5);  // 40 worked, of 100
+    CHECK(working.restart == ns(0));
+    CHECK(working.since_pause == ns(40));
+    CHECK(working.unkept == ns(20));
+    CHECK(working.length(ns(60)) == ns(60));  // no pause at its end
+    CHECK(working.length(ns(61)) == ns(81));
+    const run_costs pausing = working.rest(ns(65), 0.25);  // 60 more, then 5 of the pause
+    CHECK(pausing.pause_left == ns(15));
+    CHECK(pausing.since_pause == ns(100));
+    CHECK(pausing.unkept == ns(20 + 15));
+    CHECK(pausing.length(ns(100)) == ns(115));
+    CHECK(pausing.length(ns(101)) == ns(136));
+    CHECK(pausing.stopped(ns(14), 1.0, false).gained == ns(-35));
+    CHECK(pausing.stopped(ns(14), 1.0, false).lost == ns(100));
+    CHECK(pausing.stopped(ns(18), 1.0, true).gained == ns(0));
+    CHECK(pausing.stopped(ns(18), 1.0, true).lost == ns(3));
+}
+
 TEST_CASE("runs beyond the range of time last for ever", "[run_costs]") {
     constexpr run_costs busy{.interval = ns(1), .pause = ns(1)};
     static_assert(busy.length(ns(std::int64_t{1} << 62)) == duration::max());
@@ -84,6 +228,7 @@ TEST_CASE("only a run after a preemption restarts, and without an interval it pa
     static_assert(periodic.of(true).length(ns(10)) == ns(19));
     static_assert(periodic.of(false).spend(ns(6)) == run_time{.worked = ns(5), .checkpoint = ns(1)});
     static_assert(periodic.of(false).spend(ns(7)).kept == ns(5));
+    static_assert(periodic.of(false).spend(ns(7)).saved);
     CHECK_FALSE(preemption_options{.restart = ns(1)}.free());
     CHECK_FALSE(preemption_options{.checkpoint_interval = ns(1)}.free());
 }

@@ -27,19 +27,31 @@ using shares = std::vector<gpu_share>;
 
 gpu_share on(std::uint32_t node, std::uint64_t gpus) { return {.node = node_id{node}, .gpus = gpus}; }
 
+/// Some nodes are slow.
+struct slow_nodes final : policy::pacing {
+    std::vector<double> of = std::vector<double>(4, 1.0);
+    [[nodiscard]] double pace(job_id, std::span<const gpu_share> where) const override {
+        double least = 1.0;
+        for (const auto& s : where) least = std::min(least, of[index(s.node)]);
+        return least;
+    }
+};
+
 /// Nine jobs on four nodes of eight GPUs, or on a pool of 32: 0, 1, 7 and 9 run, 4 is absent, 6 never fits, the others
 /// wait. 1, 2 and 9 are elastic.
 struct site {
     fleet::fleet_state fleet;
     policy::job_table jobs;
     policy::elastic_table elastic;
+    policy::changed_table changed;
+    slow_nodes slow;
     fleet::allocation_arena allocations;
     std::unique_ptr<policy::placer> placer = policy::make_first_fit();
     policy::checked_plan p;
 
     explicit site(bool pool = false, const preemption_costs* costs = nullptr)
         : fleet(pool ? fleet::fleet_state::pool(32) : fleet::fleet_state::flat_nodes(4, 8)),
-          p(fleet, jobs, allocations, *placer, costs, &elastic) {
+          p(fleet, jobs, allocations, *placer, costs, &elastic, &changed, &slow) {
         jobs.grow_to(10, {});
         add(0, {.gpus = 8}, {on(0, 0xFF)});
         add(1, {.gpus = 4}, {on(1, 0x0F)});
@@ -53,6 +65,7 @@ struct site {
         jobs[1].progress = duration{std::chrono::seconds{7}};
         jobs[7].speed = 0.5;
         elastic.grow_to(10, {});
+        changed.grow_to(10, {});
         elastic[1] = {.gpus_min = 2, .gpus = 4, .gpus_max = 12};
         elastic[2] = {.gpus_min = 1, .gpus = 4, .gpus_max = 40, .serial_fraction = 0.5};
         elastic[9] = {.gpus_min = 1, .gpus = 2, .gpus_max = 8, .serial_fraction = 0.25};
@@ -98,8 +111,11 @@ std::string state_of(const site& s) {
                std::to_string(static_cast<int>(j.state)) + " attempt " + std::to_string(j.attempt) + " progress " +
                std::to_string(ticks(j.progress)) + " estimate " + std::to_string(ticks(j.estimate)) + " gpus " +
                std::to_string(j.demand.gpus) + " speed " + std::to_string(j.speed) + " held" + text(s.held(i));
-        const policy::elastic_job& e = s.elastic[i];
-        if (e.resized) out += " resized " + std::to_string(ticks(e.reload)) + " " + std::to_string(ticks(e.restart));
+        if (const policy::changed_run& c = s.changed[i]; c.any) {
+            out += " changed, at best " + std::to_string(c.full_speed) + " since " + std::to_string(ticks(c.began));
+            for (const duration d : {c.costs.reload, c.costs.restart, c.costs.pause_left, c.costs.unkept})
+                out += " " + std::to_string(ticks(d));
+        }
         out += j.was_preempted ? " was preempted" : "";
         if (j.state == job_state::running) out += " since " + std::to_string(ticks(j.run_start));
     }
@@ -485,7 +501,7 @@ TEST_CASE("a preempted job that was resized waits as at first", "[plan]") {
     CHECK(s.jobs[1].demand.gpus == 4);
     CHECK(s.jobs[1].speed == 1.0);
     CHECK(s.jobs[1].progress == std::chrono::seconds{7 + 49 + 20});
-    CHECK_FALSE(s.elastic[1].resized);
+    CHECK_FALSE(s.changed[1].any);
     s.p.roll_back();
     CHECK(state_of(s) == was);
     CHECK(s.jobs[1].speed == 2.0);
@@ -499,25 +515,79 @@ TEST_CASE("a resize does not cut a restart short", "[plan]") {
     const std::string was = state_of(s);
     REQUIRE(s.p.resize(job_id{1}, 8));  // at 60 s
     CHECK(s.jobs[1].progress == seconds{7});
-    CHECK(s.elastic[1].reload == seconds{0});
-    CHECK(s.elastic[1].restart == seconds{15});  // 11 s were left
+    CHECK(s.changed[1].costs.reload == seconds{0});
+    CHECK(s.changed[1].costs.restart == seconds{15});  // 11 s were left
     s.p.begin(now + seconds{5});
     REQUIRE(s.p.resize(job_id{1}, 4));
-    CHECK(s.elastic[1].restart == seconds{15});
+    CHECK(s.changed[1].costs.restart == seconds{15});
     s.p.begin(now + seconds{30});
     REQUIRE(s.p.resize(job_id{1}, 2));
     CHECK(s.jobs[1].progress == seconds{7 + 10});
-    CHECK(s.elastic[1].restart == seconds{15});
+    CHECK(s.changed[1].costs.restart == seconds{15});
     s.p.roll_back();
-    CHECK(s.elastic[1].restart == seconds{15});
+    CHECK(s.changed[1].costs.restart == seconds{15});
     CHECK(s.jobs[1].run_start == now + seconds{5});
 
     site early{false, &costs};
     early.jobs[1].was_preempted = true;
     early.jobs[1].run_start = now - seconds{5};
     REQUIRE(early.p.resize(job_id{1}, 8));
-    CHECK(early.elastic[1].reload == seconds{15});
-    CHECK(early.elastic[1].restart == seconds{40});
+    CHECK(early.changed[1].costs.reload == seconds{15});
+    CHECK(early.changed[1].costs.restart == seconds{40});
+}
+
+TEST_CASE("a job on slow nodes runs at the speed of the slowest one", "[plan]") {
+    site s;
+    s.slow.of = {1.0, 0.5, 1.0, 0.25};
+    const std::string was = state_of(s);
+    REQUIRE(s.p.start(job_id{2}));  // on node 2
+    CHECK(s.jobs[2].speed == 1.0);
+    CHECK_FALSE(s.changed[2].any);
+    s.p.start(job_id{3}, shares{on(1, 0xC0), on(2, 0xF0), on(3, 0xFC)});
+    CHECK(s.jobs[3].speed == 0.25);
+    CHECK(s.changed[3].full_speed == 1.0);
+    CHECK(s.changed[3].began == now);
+    REQUIRE(s.p.resize(job_id{9}, 1));  // it goes to node 3 as before, which has no other GPU left
+    CHECK(s.jobs[9].speed == s.elastic[9].speed_on(1) * 0.25);
+    CHECK(s.changed[9].full_speed == s.elastic[9].speed_on(1));
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+
+    s.p.start(job_id{8}, shares{on(3, 0x0C)});
+    s.p.begin(now + std::chrono::seconds{10});
+    const std::string later = state_of(s);
+    s.p.preempt(job_id{8});
+    CHECK(s.jobs[8].progress == std::chrono::milliseconds{2500});
+    CHECK(s.jobs[8].speed == 1.0);
+    CHECK_FALSE(s.changed[8].any);
+    s.p.start(job_id{8}, shares{on(1, 0xC0)});
+    CHECK(s.jobs[8].speed == 0.5);
+    s.p.roll_back();
+    CHECK(state_of(s) == later);
+}
+
+TEST_CASE("a preemption loses what a run has not kept of its stretches", "[plan]") {
+    using std::chrono::seconds;
+    const preemption_costs costs{{.checkpoint_interval = seconds{100}, .checkpoint = seconds{10}}};
+    site s{false, &costs};
+    // Its speed has changed 20 s ago; it had worked 39 s since its last checkpoint, for 13 s of work.
+    s.changed[7] = {
+        .costs = {.interval = seconds{100}, .pause = seconds{10}, .since_pause = seconds{39}, .unkept = seconds{13}},
+        .began = instant{seconds{1}},
+        .full_speed = 1.0,
+        .any = true};
+    s.jobs[7].progress = seconds{50};
+    s.jobs[7].run_start = now - seconds{20};
+    const std::string was = state_of(s);
+    s.p.preempt(job_id{7});
+    CHECK(s.jobs[7].progress == seconds{37});
+    CHECK(s.jobs[7].speed == 1.0);
+    CHECK(s.p.actions().back().began == instant{seconds{1}});
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+    s.p.begin(now + seconds{80});  // 61 s until the checkpoint, 10 s for it, 29 s more
+    s.p.preempt(job_id{7});
+    CHECK(s.jobs[7].progress == seconds{50} + std::chrono::milliseconds{30'500});
 }
 
 TEST_CASE("proposals show in the view at once", "[plan]") {
