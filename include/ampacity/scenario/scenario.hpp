@@ -13,6 +13,7 @@
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -309,6 +310,7 @@ struct output {
     bool placement = false;
     std::optional<duration> telemetry{};
     bool events = false;
+    std::optional<power::power_tree::level> feeds{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -323,6 +325,10 @@ struct output {
                                    .none = "false"});
         visit(&output::events,
               {.key = "events", .doc = "write events.json, a timeline of all runs for Perfetto or chrome://tracing"});
+        visit(&output::feeds, {.key = "feeds",
+                               .doc = "write feeds.csv: loads and limits of all feeds down to this level, at the "
+                                      "interval of `telemetry`; only with `energy` or `power`",
+                               .example = "row"});
     }
     friend bool operator==(const output&, const output&) = default;
 };
@@ -341,6 +347,12 @@ struct scenario {
     ampacity::scenario::faults faults{};
     std::optional<ampacity::scenario::energy> energy{};
     std::optional<power_delivery> power{};
+    /// Is power modelled: does any key say so?
+    [[nodiscard]] bool is_powered() const {
+        return energy || power || std::any_of(fleet.sites.begin(), fleet.sites.end(), [](const site& s) {
+                   return s.region || s.cooling || s.power || s.signals;
+               });
+    }
     ampacity::scenario::output output{};
 
     template <class Visitor>

@@ -563,17 +563,22 @@ TEST_CASE("files", "[scenario_file]") {
 TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
     std::size_t read_well = 0;
-    for (const char* name : {"quickstart.yaml", "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml",
+    for (const char* name : {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml",
+                             "power/oversubscribed.yaml", "power/source-loss.yaml", "power/demand-response.yaml",
+                             "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml",
                              "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 4);
+    CHECK(read_well == 9);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
-    CHECK(demo.fleet.nodes == scenario::node_group{8, 64});
+    REQUIRE(demo.fleet.racks.size() == 1);
+    CHECK(demo.fleet.racks->count == 8);
+    CHECK(demo.fleet.racks->nodes_per_rack == 18);
     CHECK(demo.scheduler.policy == "easy");
-    CHECK(demo.scheduler.placer == "pack");
+    CHECK(demo.scheduler.placer == "topology");
+    CHECK(demo.power->events.size() == 2);
 }
 
 namespace {
