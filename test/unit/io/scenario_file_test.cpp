@@ -63,7 +63,7 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
 const std::string all_keys =
     "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, energy, "
-    "output";
+    "power, output";
 
 }  // namespace
 
@@ -192,8 +192,6 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
           "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: [ { name: a, region: b } ]")) ==
-          "s.yaml:6:23: error: fleet.sites.0.region: not supported yet (region); known: name, racks");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
@@ -621,6 +619,22 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     const std::uint64_t gpus_per_node = has_models ? 4 : 1 + upto(64);
     const std::uint64_t types = has_models ? 1 + upto(3) : upto(4);
     const auto some_type = [&] { return "gpu " + std::to_string(upto(std::max<std::uint64_t>(types, 1))); };
+    const auto some_signals = [&] {
+        const auto some_signal = [&]() -> std::optional<scenario::signal_file> {
+            if (upto(3) == 0) return std::nullopt;
+            scenario::signal_file f{.path = some_text(), .column = some_text(), .unit = some_text()};
+            if (upto(2) != 0) f.time = some_text();
+            if (upto(2) != 0) f.step = std::chrono::seconds{1 + upto(10'000)};
+            if (upto(2) != 0) f.usd = 0.5 + static_cast<double>(upto(1000)) / 7;
+            if (upto(2) != 0) f.from = scenario::default_start + std::chrono::hours{upto(100'000)};
+            f.utc_offset = std::chrono::minutes{static_cast<int>(upto(2880)) - 1440};
+            f.gaps = static_cast<scenario::gap_filling>(upto(3));
+            f.beyond = static_cast<outside>(upto(3));
+            f.most_gap = std::chrono::minutes{upto(40'000)};
+            return f;
+        };
+        return scenario::energy_signals{some_signal(), some_signal(), some_signal(), some_signal()};
+    };
     const auto some_racks = [&] {
         scenario::rack_group racks{.nodes_per_rack = 1 + upto(scenario::max_nodes_per_rack),
                                    .gpus_per_node = gpus_per_node,
@@ -654,6 +668,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 auto& site = s.fleet.sites.emplace_back();
                 site.name = std::to_string(i) + some_text();
                 for (std::uint64_t k = 1 + upto(3); k > 0; --k) site.racks.push_back(some_racks());
+                if (upto(3) == 0) site.signals = some_signals();
             }
     }
     const std::vector<std::string> named = scenario::gpu_types_of(s.fleet);
@@ -671,6 +686,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.scheduler.carbon_aware = {
         .base = some_text(), .max_delay = some_duration(), .intensity = static_cast<scenario::intensity>(upto(2))};
     if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
+    s.scheduler.price_aware = {.base = some_text(), .max_delay = some_duration()};
+    if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
@@ -678,20 +695,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) s.energy->demand_charge = {{static_cast<double>(upto(1000)) / 7}};
         if (upto(2) != 0) s.energy->gpu_price = {{static_cast<double>(upto(1000)) / 7}};
         s.energy->life = std::chrono::hours{24 + upto(100'000)};
-        const auto some_signal = [&] {
-            scenario::signal_file f{.path = some_text(), .column = some_text(), .unit = some_text()};
-            if (upto(2) != 0) f.time = some_text();
-            if (upto(2) != 0) f.step = std::chrono::seconds{1 + upto(10'000)};
-            if (upto(2) != 0) f.usd = 0.5 + fraction();
-            if (upto(2) != 0) f.from = scenario::default_start + std::chrono::hours{upto(100'000)};
-            f.utc_offset = std::chrono::minutes{static_cast<int>(upto(2880)) - 1440};
-            f.gaps = static_cast<scenario::gap_filling>(upto(3));
-            f.beyond = static_cast<outside>(upto(3));
-            f.most_gap = std::chrono::minutes{upto(40'000)};
-            return f;
-        };
-        if (upto(2) != 0) s.energy->signals = {.carbon = some_signal()};
-        if (upto(3) == 0) s.energy->signals = {.price = some_signal(), .weather = some_signal()};
+        if (upto(2) != 0) s.energy->signals = some_signals();
     }
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
@@ -839,6 +843,9 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         std::vector<std::string> sets{path + '=' + key.default_value};
         if (path.find("fair-share.groups.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.fair-share.groups=[{ name: a }]");
+        if (const std::size_t at = path.find("signals.");
+            at != std::string::npos && path.find('.', at + 8) < path.size())
+            sets.insert(sets.begin(), path.substr(0, path.find('.', at + 8)) + "={ path: a, column: b, unit: g/kWh }");
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");

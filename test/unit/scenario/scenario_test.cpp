@@ -152,6 +152,13 @@ scheduler:
     mean: harmonic
     interval: "0 s"
     skip: false
+  carbon-aware:
+    base: easy
+    max_delay: "12 h"
+    intensity: average
+  price-aware:
+    base: easy
+    max_delay: "12 h"
   decision_time: "0 s"
   decision_time_per_job: "0 s"
 faults:
