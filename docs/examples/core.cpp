@@ -14,6 +14,7 @@
 #include <ampacity/core/quantile_sketch.hpp>
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/statistics.hpp>
+#include <ampacity/core/step_series.hpp>
 #include <ampacity/core/step_statistics.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/core/suggest.hpp>
@@ -148,6 +149,12 @@ void small_things() {
     require(rows.size() == 1001 && rows[999] == 7 && rows[1000] == 8, "an array of plain values");
     prefer_huge_pages(rows.data(), rows.size() * sizeof(int));
     require(rows[1000] == 8, "a hint changes nothing");
+
+    const exact_series prices({start_of_time, start_of_time + std::chrono::hours{1}}, {20, 80},
+                              start_of_time + std::chrono::hours{2}, outside::repeated);
+    require(prices.find(start_of_time + std::chrono::hours{2})->value == 20, "a series of steps, again and again");
+    require(prices.integral(start_of_time, start_of_time + std::chrono::hours{2}) == int128{100} * 3'600'000'000'000,
+            "with exact integrals");
 
     require(index(job_id{3}) == 3 && none<job_id> != job_id{3}, "ids are rows");
     require(version.starts_with(std::to_string(version_major) + '.'), "the version");

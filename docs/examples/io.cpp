@@ -13,6 +13,7 @@
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/signal_files.hpp>
 #include <ampacity/io/trace_statistics.hpp>
 #include <ampacity/io/xxh64.hpp>
 
@@ -81,6 +82,17 @@ void a_scenario_runs_and_is_written(const fs::path& scenario, const fs::path& ou
             "the numbers of summary.json");
 }
 
+void signals_are_steps(const fs::path& file) {
+    io::write_file(file, "hour,price\n2026-01-01 00:00,20\n2026-01-01 01:00,-80\n");
+    const io::signal_data prices = io::read_signal({.key = "energy.signals.price",
+                                                    .of = {.path = file, .column = "price", .unit = "USD/MWh"},
+                                                    .file = file,
+                                                    .what = scenario::dimension::price,
+                                                    .start = scenario::default_start},
+                                                   [](std::string_view) { return source_position{}; });
+    require(prices.series->size() == 2 && prices.series->value(1) == -80 / 3.6e9, "in USD per joule");
+}
+
 void plugins_are_checked(const fs::path& file) {
     io::write_file(file, "no library");
     try {
@@ -135,6 +147,7 @@ void io_example() {
     files_are_read(folder / "jobs.csv");
     models_are_data(folder / "models");
     hardware_is_data_too(folder / "models");
+    signals_are_steps(folder / "prices.csv");
     plugins_are_checked(folder / "mine.so");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");
 }

@@ -2,15 +2,20 @@
 #include "example.hpp"
 
 #include <ampacity/power/cap_response.hpp>
+#include <ampacity/power/cooling_plant.hpp>
 #include <ampacity/power/delivery.hpp>
+#include <ampacity/power/demand_meter.hpp>
 #include <ampacity/power/node_columns.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/signal.hpp>
+#include <ampacity/power/site_account.hpp>
 #include <ampacity/power/swing.hpp>
 #include <ampacity/power/thermal.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
 #include <cmath>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 using namespace ampacity;
@@ -69,9 +74,36 @@ void a_node_draws_what_its_gpus_do() {
     require(near(power::node_power_w(tray, {4, 4 * gemm}), 4 * 1364 + 600 + 440), "in training");
 }
 
+void a_site_keeps_books() {
+    // Carbon of 0.4 kg/kWh by day and 0.1 by night, in a region whose PUE is 1.2.
+    const auto carbon = std::make_shared<step_series<double>>(std::vector<instant>{start_of_time, start_of_time + 12h},
+                                                              std::vector<double>{0.1 / 3.6e6, 0.4 / 3.6e6},
+                                                              start_of_time + 24h, outside::repeated);
+    hardware::region somewhere;
+    somewhere.pue = 1.2;
+    power::site_options o{.region = somewhere, .demand_usd_w = 0.01};
+    o.signals.carbon = power::signal{carbon, {}};
+    power::site_account site{o};
+    constexpr power::microwatts megawatt = 1'000'000'000'000;
+    site.advance(start_of_time + 24h, megawatt, megawatt);
+    const power::site_books books = site.books();
+    require(near(*books.carbon_location_kg, 1.2 * (12'000 * 0.1 + 12'000 * 0.4)), "hour by hour");
+    require(near(*books.demand_usd, 1.2e6 * 0.01), "a charge on the largest quarter of an hour");
+    power::demand_meter meter{o.start};
+    meter.draw(start_of_time, start_of_time + 5min, 3 * megawatt);
+    require(near(meter.peaks_w().back(), 1e6), "a third of a quarter");
+    // A chiller on a warm and on a cold day.
+    hardware::cooling water;
+    water.kind = hardware::cooling_kind::liquid;
+    water.chiller = hardware::chiller{.rated_cop = 6, .slope_per_k = -0.025, .rated_outdoor_c = 30};
+    const power::cooling_plant plant{water};
+    require(plant.share(35) > plant.share(5), "heat costs power");
+}
+
 }  // namespace
 
 void power_example() {
+    a_site_keeps_books();
     a_node_draws_what_its_gpus_do();
     a_survivor_is_overloaded();
     a_cap_costs_less_than_it_saves();

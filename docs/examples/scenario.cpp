@@ -13,6 +13,8 @@
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/scheduler.hpp>
+#include <ampacity/scenario/signal_aware_options.hpp>
+#include <ampacity/scenario/signal_options.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/scenario/topology_options.hpp>
@@ -81,6 +83,8 @@ void scenario_example() {
     // One description of the keys serves the reader, the writer and the reference.
     const auto keys = scenario::keys_of<scenario::node_group>().known;
     require(keys[0] == "model" && keys[1] == "gpus", "the keys of a struct");
+    require(scenario::signal_file{}.gaps == scenario::gap_filling::error,
+            "gaps of a file are errors unless one says else");
     const auto all = scenario::key_reference();
     const auto placer =
         std::find_if(all.begin(), all.end(), [](const auto& k) { return k.path == "scheduler.placer"; });

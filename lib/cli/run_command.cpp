@@ -75,7 +75,12 @@ void print_energy(const sim::energy_result& e) {
         if (e.carbon_market_kg) others += ", " + grouped(*e.carbon_market_kg * 1e-3, 3) + " by contracts";
         fmt::print("{:<18}{:>16} by location{}\n", "CO2e [t]", grouped(*e.carbon_location_kg * 1e-3, 3), others);
     }
+    if (e.carbon_embodied_kg)
+        fmt::print("{:<18}{:>16} of making what stands there\n", "embodied [t]",
+                   grouped(*e.carbon_embodied_kg * 1e-3, 3));
     if (e.energy_usd) fmt::print("{:<18}{:>16}\n", "energy [USD]", grouped(*e.energy_usd, 2));
+    if (e.demand_usd) fmt::print("{:<18}{:>16}\n", "demand [USD]", grouped(*e.demand_usd, 2));
+    if (e.capacity_usd) fmt::print("{:<18}{:>16}\n", "capacity [USD]", grouped(*e.capacity_usd, 2));
     if (e.water_m3) fmt::print("{:<18}{:>16}\n", "water [m3]", grouped(*e.water_m3, 1));
 }
 
@@ -198,6 +203,7 @@ int run(const run_options& options) {
     std::vector<std::filesystem::path> inputs{loaded.file};
     for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
     for (const auto& plugin : more.files()) inputs.emplace_back(plugin.path);
+    for (const auto& model : prepared.models) inputs.emplace_back(model.path);
     io::run_files files(
         options.directory.empty() ? std::filesystem::path{"out"} / sc.name : std::filesystem::path{options.directory},
         sc, inputs);
@@ -210,6 +216,7 @@ int run(const run_options& options) {
     files.watch(s);
     io::run_facts facts{
         .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
+    facts.filled = std::move(prepared.filled);
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();

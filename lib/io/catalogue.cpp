@@ -29,6 +29,8 @@ constexpr std::array kinds{
                            "a device between the utility and the chip"},
     model_kind_description{model_kind::power_topology, "power-topology", "power-topologies", "power/topologies",
                            "how sources of power stand in for each other"},
+    model_kind_description{model_kind::hall, "hall", "halls", "power/halls",
+                           "rows of racks behind one group of sources"},
     model_kind_description{model_kind::cap_control, "cap-control", "cap-controls", "power/controls",
                            "a way to lower the power of loads"},
     model_kind_description{model_kind::node, "node", "nodes", "nodes", "a server, a compute tray or an instance"},
@@ -348,6 +350,7 @@ auto with_struct(model_kind kind, F f) {
         case model_kind::network_tier: return f(static_cast<hardware::network_tier*>(nullptr));
         case model_kind::power_device: return f(static_cast<hardware::power_device*>(nullptr));
         case model_kind::power_topology: return f(static_cast<hardware::power_topology*>(nullptr));
+        case model_kind::hall: return f(static_cast<hardware::hall*>(nullptr));
         case model_kind::cap_control: return f(static_cast<hardware::cap_control*>(nullptr));
         case model_kind::node: return f(static_cast<hardware::node*>(nullptr));
         case model_kind::rack: return f(static_cast<hardware::rack*>(nullptr));
@@ -450,6 +453,7 @@ AMPACITY_MODEL(accelerator)
 AMPACITY_MODEL(network_tier)
 AMPACITY_MODEL(power_device)
 AMPACITY_MODEL(power_topology)
+AMPACITY_MODEL(hall)
 AMPACITY_MODEL(cap_control)
 AMPACITY_MODEL(node)
 AMPACITY_MODEL(rack)

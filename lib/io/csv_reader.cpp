@@ -56,15 +56,15 @@ std::string printable(std::string_view text) {
     return out;
 }
 
-csv_reader::csv_reader(input_stream in, std::size_t block_bytes) : in_(std::move(in)) {
+csv_reader::csv_reader(input_stream in, std::size_t block_bytes, bool comments) : in_(std::move(in)) {
     // A small file takes a small block: its bytes, and one more in which its end is seen.
     if (!in_.is_compressed() && in_.file_bytes() != 0)
         block_bytes = std::min<std::size_t>(block_bytes, in_.file_bytes() + 1);
     buffer_.resize(std::max<std::size_t>(block_bytes, 1) + slack_bytes);
-    read_header();
+    read_header(comments);
 }
 
-void csv_reader::read_header() {
+void csv_reader::read_header(bool comments) {
     while (end_ - next_ < byte_order_mark.size() && fill()) {
     }
     const std::string_view head{buffer_.data(), end_};
@@ -72,9 +72,10 @@ void csv_reader::read_header() {
         throw data_error({{in_.path(), 1, 1}, {}, "is UTF-16 text", {}, "save it as UTF-8"});
     }
     if (head.starts_with(byte_order_mark)) next_ = byte_order_mark.size();
-    if (!next()) {
-        throw data_error({{in_.path(), 1, 1}, {}, "the file is empty", {}, "give a file with a header line"});
-    }
+    do {
+        if (!next())
+            throw data_error({{in_.path(), 1, 1}, {}, "the file is empty", {}, "give a file with a header line"});
+    } while (comments && fields_[0].text.starts_with('#'));
     for (std::size_t i = 0; i < num_fields_; ++i) {
         const std::string_view name = fields_[i].text;
         if (name.empty())

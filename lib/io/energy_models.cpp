@@ -1,13 +1,22 @@
 #include "energy_models.hpp"
 
+#include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
+#include <ampacity/io/signal_files.hpp>
+#include <ampacity/power/cap_policy.hpp>
+#include <ampacity/power/power_tree.hpp>
 #include <ampacity/scenario/build.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ampacity::io {
 namespace {
@@ -16,14 +25,14 @@ class energy_reader {
 public:
     energy_reader(const loaded_scenario& loaded, std::vector<model_file>& files) : loaded_(loaded), files_(files) {}
 
-    [[nodiscard]] sim::energy_model read() {
+    [[nodiscard]] energy_parts read() {
         const scenario::scenario& s = loaded_.value;
-        const scenario::energy& e = *s.energy;
+        const scenario::energy e = s.energy.value_or(scenario::energy{});
         if (s.fleet.pool_gpus || !s.fleet.pools.empty())
-            refuse("energy", "a pool has no nodes that draw power",
+            refuse(main_key(), "a pool has no nodes that draw power",
                    "describe the fleet by nodes or racks of a `model`");
         if (scenario::gpu_types_of(s.fleet).size() > 1)
-            refuse("energy", "not supported on a fleet of several GPU types yet",
+            refuse(main_key(), "not supported on a fleet of several GPU types yet",
                    "remove it, or give all groups one model");
         const bool one = s.fleet.nodes.size() == 1;
         for (std::size_t i = 0; i != s.fleet.nodes.size(); ++i) {
@@ -33,38 +42,221 @@ public:
             add_units({.node = node}, g.count, 1);
         }
         add_racks(s.fleet.racks, "fleet.racks", s.fleet.racks.size() == 1);
-        for (std::size_t i = 0; i != s.fleet.sites.size(); ++i)
-            add_racks(s.fleet.sites[i].racks, "fleet.sites." + std::to_string(i) + ".racks", false);
-        const auto topology = part<hardware::power_topology>(e.topology, "energy.topology");
-        out_.chain = topology.stages;
-        out_.usable_share = topology.usable_share();
-        if (e.region) out_.region = part<hardware::region>(*e.region, "energy.region");
-        if (e.cooling) out_.cooling = part<hardware::cooling>(*e.cooling, "energy.cooling");
+        if (s.fleet.sites.empty()) add_site("site", 0, hall_of(nullptr, ""), e.region, e.cooling, "energy");
+        for (std::size_t i = 0; i != s.fleet.sites.size(); ++i) {
+            const scenario::site& site = s.fleet.sites[i];
+            const std::string path = "fleet.sites." + std::to_string(i);
+            const std::size_t first = out_.plant.units.size();
+            add_racks(site.racks, path + ".racks", site.racks.size() == 1);
+            add_site(site.name, first, hall_of(&site, path), site.region ? site.region : e.region,
+                     site.cooling ? site.cooling : e.cooling, path);
+        }
         for (const scenario::workload_entry& w : s.workload) out_.phases.push_back(w.phase.value_or(e.phase));
-        return std::move(out_);
+        out_.start = s.start;
+        out_.life = e.life;
+        if (e.demand_charge) out_.demand_usd_w = e.demand_charge->value;
+        if (e.gpu_price) out_.gpu_usd_s = e.gpu_price->value;
+        energy_parts parts;
+        read_signals(parts);
+        check_environments(e);
+        if (s.power) add_power(*s.power);
+        parts.model = std::move(out_);
+        return parts;
     }
 
 private:
+    /// Which key asks for all this.
+    [[nodiscard]] std::string main_key() const {
+        return loaded_.value.energy ? "energy" : loaded_.value.power ? "power" : "fleet";
+    }
+    /// Carbon and cost are of a facility, whose power must be known.
+    void check_environments(const scenario::energy& e) const {
+        const auto follows = [](const sim::site_environment& at) { return at.cooling && at.cooling->chiller; };
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            const sim::site_environment& at = out_.sites[i];
+            const auto& sites = loaded_.value.fleet.sites;
+            const bool own = i < sites.size() && sites[i].signals;
+            const std::string key = own ? "fleet.sites." + std::to_string(i) + ".signals" : "energy.signals";
+            if ((at.signals.any() || e.demand_charge) && !at.region && !at.cooling)
+                refuse(at.signals.any() ? key : "energy.demand_charge", "the facility's power is not known",
+                       "write energy.region or energy.cooling");
+            if (own && sites[i].signals->weather && !follows(at)) refuse_weather(key);
+        }
+        if (e.signals && e.signals->weather && std::none_of(out_.sites.begin(), out_.sites.end(), follows))
+            refuse_weather("energy.signals");
+    }
+    [[noreturn]] void refuse_weather(const std::string& signals) const {
+        refuse(signals + ".weather", "nothing follows it",
+               "write an energy.cooling with chillers, such as chilled-liquid, or remove it");
+    }
+
+    /// Those of the scenario, which policies see, and those of sites that have their own.
+    void read_signals(energy_parts& parts) {
+        const scenario::scenario& s = loaded_.value;
+        power::site_signals common;
+        if (s.energy && s.energy->signals)
+            common = signals_of(*s.energy->signals, "energy.signals", parts.filled, &parts.signals);
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            power::site_signals& to = out_.sites[i].signals;
+            to = common;
+            if (i >= s.fleet.sites.size() || !s.fleet.sites[i].signals) continue;
+            const std::string path = "fleet.sites." + std::to_string(i) + ".signals";
+            const power::site_signals own = signals_of(*s.fleet.sites[i].signals, path, parts.filled, nullptr);
+            for (const auto part : {&power::site_signals::carbon, &power::site_signals::marginal,
+                                    &power::site_signals::price, &power::site_signals::outdoor_c})
+                if (own.*part) to.*part = own.*part;
+        }
+    }
+    [[nodiscard]] power::site_signals signals_of(const scenario::energy_signals& of, const std::string& path,
+                                                 std::vector<std::pair<std::string, std::uint64_t>>& filled,
+                                                 policy::known_signals* known) {
+        using scenario::dimension;
+        power::site_signals out;
+        const auto one = [&](const std::optional<scenario::signal_file>& f, const char* name, dimension what,
+                             std::optional<power::signal>& to) -> std::shared_ptr<const step_series<double>> {
+            if (!f) return nullptr;
+            const std::string key = path + '.' + name;
+            const signal_data read = read_signal({.key = key,
+                                                  .of = *f,
+                                                  .file = loaded_.resolve(f->path),
+                                                  .what = what,
+                                                  .start = loaded_.value.start,
+                                                  .until = loaded_.value.until},
+                                                 [this](std::string_view at) { return loaded_.locate(at); });
+            add_files(files_, {read.file});
+            if (read.filled != 0) filled.emplace_back(key, read.filled);
+            to.emplace(read.series, read.ends);
+            return read.series;
+        };
+        const auto carbon = one(of.carbon, "carbon", dimension::carbon_intensity, out.carbon);
+        const auto marginal = one(of.marginal, "marginal", dimension::carbon_intensity, out.marginal);
+        const auto price = one(of.price, "price", dimension::price, out.price);
+        one(of.weather, "weather", dimension::temperature, out.outdoor_c);
+        if (known != nullptr) *known = {.carbon = exact(carbon), .marginal = exact(marginal), .price = exact(price)};
+        return out;
+    }
+    /// In ug/kWh or uUSD/MWh: 3.6e15 of them are one kg/J or USD/J.
+    static std::shared_ptr<const exact_series> exact(const std::shared_ptr<const step_series<double>>& s) {
+        if (!s) return nullptr;
+        std::vector<instant> begins;
+        std::vector<std::int64_t> values;
+        for (std::size_t i = 0; i != s->size(); ++i) {
+            begins.push_back(s->begin_of(i));
+            values.push_back(std::llround(s->value(i) * 3.6e15));
+        }
+        return std::make_shared<exact_series>(std::move(begins), std::move(values), s->end(), s->beyond());
+    }
+
     void add_racks(const std::vector<scenario::rack_group>& groups, const std::string& list, bool one) {
         for (std::size_t i = 0; i != groups.size(); ++i) {
             const auto rack = group_model<hardware::rack>(groups[i].model, one ? list : list + '.' + std::to_string(i));
             add_units({.node = rack.node, .rack = rack}, groups[i].count, rack.nodes);
         }
     }
-    void add_units(sim::unit_model model, std::uint64_t count, std::uint32_t nodes) {
-        out_.models.push_back(std::move(model));
+    void add_units(power::unit_model model, std::uint64_t count, std::uint32_t nodes) {
+        out_.plant.models.push_back(std::move(model));
         for (std::uint64_t i = 0; i != count; ++i) {
-            out_.units.push_back({.model = static_cast<std::uint32_t>(out_.models.size() - 1),
-                                  .first_node = next_node_,
-                                  .nodes = nodes});
+            out_.plant.units.push_back({.model = static_cast<std::uint32_t>(out_.plant.models.size() - 1),
+                                        .first_node = next_node_,
+                                        .nodes = nodes});
             next_node_ += nodes;
         }
+    }
+
+    /// Units from `first` on.
+    void add_site(const std::string& name, std::size_t first, power::hall_plan halls,
+                  const std::optional<std::string>& region, const std::optional<std::string>& cooling,
+                  const std::string& path) {
+        out_.plant.sites.push_back({.name = name,
+                                    .units = static_cast<std::uint32_t>(out_.plant.units.size() - first),
+                                    .halls = std::move(halls)});
+        sim::site_environment at;
+        if (region) at.region = part<hardware::region>(*region, given(path + ".region", "energy.region"));
+        if (cooling) at.cooling = part<hardware::cooling>(*cooling, given(path + ".cooling", "energy.cooling"));
+        out_.sites.push_back(std::move(at));
+    }
+    /// The key that stands in the file.
+    [[nodiscard]] std::string given(const std::string& own, const std::string& common) const {
+        return loaded_.locate(own).line != 0 && own != common ? own : common;
+    }
+
+    [[nodiscard]] power::hall_plan hall_of(const scenario::site* site, const std::string& path) {
+        const scenario::scenario& s = loaded_.value;
+        power::hall_plan out;
+        const bool own = site != nullptr && site->power;
+        if (own || (s.power && s.power->hall)) {
+            const auto hall = own ? part<hardware::hall>(site->power->model, path + ".power.model")
+                                  : part<hardware::hall>(*s.power->hall, "power.hall");
+            out.topology = hall.topology;
+            out.units_per_row = hall.racks_per_row;
+            out.rows_per_hall = hall.rows;
+        } else {
+            out.topology =
+                part<hardware::power_topology>(s.energy.value_or(scenario::energy{}).topology, "energy.topology");
+        }
+        if (!s.power) return out;
+        if (s.power->racks_per_row) out.units_per_row = static_cast<std::uint32_t>(*s.power->racks_per_row);
+        if (s.power->rows_per_hall) out.rows_per_hall = static_cast<std::uint32_t>(*s.power->rows_per_hall);
+        out.oversubscription = s.power->oversubscription;
+        out.trips = s.power->trips;
+        return out;
+    }
+
+    void add_power(const scenario::power_delivery& p) {
+        out_.plant.boot = p.boot;
+        out_.plant.reclose = p.reclose;
+        out_.plant.high_priority_from = static_cast<std::int32_t>(p.high_priority_from);
+        for (std::size_t i = 0; i != p.control.size(); ++i) {
+            const scenario::feed_control& c = p.control[i];
+            const std::string path = p.control.size() == 1 ? "power.control" : "power.control." + std::to_string(i);
+            const auto actuator = part<hardware::cap_control>(c.actuator, path + ".actuator");
+            auto policy =
+                power::make_cap_policy(scenario::name_of_value(c.policy),
+                                       {.bands = {.trigger = c.trigger, .target = c.target, .release = c.release}});
+            if (!policy) continue;
+            out_.plant.controls.push_back(
+                {.at = c.level,
+                 .policy = std::move(policy),
+                 .period = c.period.value_or(actuator.period.value_or(std::chrono::seconds{3})),
+                 .latency = c.latency.value_or(actuator.latency)});
+        }
+        if (p.events.empty()) return;
+        const power::power_tree tree{out_.plant.models, out_.plant.units, out_.plant.sites};
+        for (std::size_t i = 0; i != p.events.size(); ++i) {
+            const scenario::power_event& e = p.events[i];
+            check_feed(tree, e, "power.events." + std::to_string(i) + ".feed");
+            using kind = scenario::power_event_kind;
+            const auto what = e.kind == kind::limit             ? power::feed_event::kind::limit
+                              : e.kind == kind::demand_response ? power::feed_event::kind::cut
+                                                                : power::feed_event::kind::loss;
+            out_.plant.events.push_back({.start = start_of_time + e.start,
+                                         .end = add_saturating(start_of_time + e.start, e.length),
+                                         .what = what,
+                                         .device = e.feed,
+                                         .limit_w = e.power ? e.power->value : 0,
+                                         .share = e.cut.value_or(0)});
+        }
+    }
+    void check_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key) const {
+        if (tree.find(e.feed)) return;
+        std::vector<std::string> names = tree.names();
+        if (tree.sites().size() == 1) {
+            const std::string prefix = tree.sites()[0].name + '/';
+            for (std::string& n : names) {
+                if (n.starts_with(prefix)) n.erase(0, prefix.size());
+            }
+        }
+        throw scenario_error({.where = loaded_.locate(key),
+                              .key = key,
+                              .what = "there is no such feed",
+                              .value = e.feed,
+                              .remedy = suggestion(e.feed, std::vector<std::string_view>(names.begin(), names.end()))});
     }
 
     template <class T>
     [[nodiscard]] T group_model(const std::optional<std::string>& name, const std::string& path) {
         if (!name)
-            refuse("energy", "the power of " + path + " is not known",
+            refuse(main_key(), "the power of " + path + " is not known",
                    "give that group a `model`, such as gb300-nvl72 for racks or dgx-h100 for nodes");
         return part<T>(*name, path + ".model");
     }
@@ -90,8 +282,13 @@ private:
 
 }  // namespace
 
-std::optional<sim::energy_model> read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
-    if (!loaded.value.energy) return std::nullopt;
+energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
+    const scenario::scenario& s = loaded.value;
+    const bool wanted =
+        s.energy || s.power || std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(), [](const auto& site) {
+            return site.region || site.cooling || site.power || site.signals;
+        });
+    if (!wanted) return {};
     return energy_reader{loaded, files}.read();
 }
 

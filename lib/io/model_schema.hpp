@@ -322,6 +322,17 @@ struct schema<hardware::power_topology> {
 };
 
 template <>
+struct schema<hardware::hall> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = hardware::hall;
+        v.part(&T::topology, nullptr, {.key = "topology", .doc = "of its sources"});
+        v.number(&T::racks_per_row, {.key = "racks_per_row", .doc = "racks on one busway", .min = 1, .max = 1000});
+        v.number(&T::rows, {.key = "rows", .doc = "of racks", .min = 1, .max = 10000});
+    }
+};
+
+template <>
 struct schema<hardware::cap_control> {
     template <class V>
     static constexpr void walk(V& v) {

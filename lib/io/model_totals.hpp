@@ -97,6 +97,12 @@ inline std::vector<model_total> totals(const hardware::power_topology& p) {
     return out.take();
 }
 
+inline std::vector<model_total> totals(const hardware::hall& h) {
+    total_list out;
+    out.add("racks", h.racks(), {}, fmt::format("{} rows of {}", h.rows, h.racks_per_row));
+    return out.take();
+}
+
 inline std::vector<model_total> totals(const hardware::reliability& r) {
     total_list out;
     if (r.causes.empty()) return out.take();

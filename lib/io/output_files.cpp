@@ -62,7 +62,8 @@ constexpr std::array explain{
         "`blocker`; round: the next decision is due at `until_s`; quota: it does not fit, and its group would exceed "
         "its quota, so it takes none from others; lease: it does not fit, and the GPUs in use are offered again at "
         "`until_s`; closing: it fits, but is planned to run beyond `until_s`, when nodes that it needs close; closed: "
-        "nodes that it needs are out of service, some until `until_s`; unknown: it fits, and the policy says no more"},
+        "nodes that it needs are out of service, some until `until_s`; signal: it is held back until `until_s` for a "
+        "lower signal; unknown: it fits, and the policy says no more"},
     output_column{"ahead", "", "waiting jobs before it in the policy's order, at the first of these passes"},
     output_column{"gpus", "", "GPUs that it needs"},
     output_column{"least_free", "", "fewest GPUs free when it was its turn, over these passes"},

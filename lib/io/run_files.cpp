@@ -133,13 +133,19 @@ void add_energy(json& out, const sim::energy_result& e) {
     };
     put(out, "pue", e.pue);
     put(out, "pue_without_losses", e.pue_without_losses);
-    if (e.carbon_location_kg) {
-        json& carbon = out["carbon_kg"];
-        put(carbon, "location", e.carbon_location_kg);
-        put(carbon, "marginal", e.carbon_marginal_kg);
-        put(carbon, "market", e.carbon_market_kg);
+    json carbon = json::object();
+    put(carbon, "location", e.carbon_location_kg);
+    put(carbon, "marginal", e.carbon_marginal_kg);
+    put(carbon, "market", e.carbon_market_kg);
+    put(carbon, "embodied", e.carbon_embodied_kg);
+    if (!carbon.empty()) out["carbon_kg"] = std::move(carbon);
+    if (e.total_usd()) {
+        json& cost = out["cost_usd"];
+        put(cost, "energy", e.energy_usd);
+        put(cost, "demand", e.demand_usd);
+        put(cost, "capacity", e.capacity_usd);
+        put(cost, "total", e.total_usd());
     }
-    if (e.energy_usd) out["cost_usd"]["energy"] = *e.energy_usd;
     put(out, "water_m3", e.water_m3);
 }
 
@@ -255,6 +261,7 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, const std
              {"host", host_facts()},
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
+    for (const auto& [key, steps] : facts.filled) out["filled_steps"][key] = steps;
     if (facts.more != nullptr) {
         for (const auto& file : facts.more->files()) {
             out["inputs"][file.path] = digest_text(file.digest);

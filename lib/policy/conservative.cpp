@@ -3,6 +3,7 @@
 #include "job_sorter.hpp"
 #include "ordered_jobs.hpp"
 #include "planned_space.hpp"
+#include "rank_order.hpp"
 
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/policy/class_queue.hpp>
@@ -90,6 +91,7 @@ struct slot {
 class conservative final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
+        if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
         queue_.push(job, v[job].order, v[job].demand, v.queued_time(job));
         if (unreserved_ == none<job_id>) unreserved_ = job;
     }
@@ -457,6 +459,7 @@ private:
     }
 
     class_queue queue_;
+    rank_order ranks_;
     job_id unreserved_ = none<job_id>;  // the first in the queue that has not been given a slot
     job_sorter slots_;                  // the earliest slot that is still to come in front
     std::vector<ranked_job> due_;

@@ -1,6 +1,7 @@
 #include "builtin.hpp"
 #include "job_lists.hpp"
 #include "owner_table.hpp"
+#include "rank_order.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -71,6 +72,7 @@ public:
         const std::uint32_t row = row_of(name_of(v, job));
         owner_of_.grow_to(index(job) + 1, 0);
         owner_of_[index(job)] = row;
+        if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
         owner& o = owners_[row];
         const bool first = queues_.first(o.queue) == none<job_id>;
         queues_.push_back(o.queue, job);
@@ -166,6 +168,7 @@ private:
         waiting_.insert(o);
     }
 
+    rank_order ranks_;
     bool by_group_;
     bool skip_;
     owner_table names_;

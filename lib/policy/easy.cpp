@@ -1,6 +1,7 @@
 #include "builtin.hpp"
 #include "ordered_jobs.hpp"
 #include "planned_space.hpp"
+#include "rank_order.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
 
@@ -16,11 +17,13 @@ namespace {
 class easy final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
+        if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
         queue_.push(job, v[job].order, v[job].demand, v.queued_time(job));
     }
 
     void on_requeue(const view& v, job_id job) override {
         queue_.put_back(job, v[job].order, v[job].demand, v.queued_time(job));
+        early_ = true;  // it may be the head
     }
 
     void on_finish(const view& v, job_id job) override {
@@ -152,6 +155,7 @@ private:
     }
 
     class_queue queue_;
+    rank_order ranks_;
     ordered_jobs running_;       // by planned end
     bool shadow_known_ = false;  // shadow_ns_ and then_ belong together
     bool early_ = false;         // but are no longer the earliest

@@ -1,6 +1,7 @@
 #include "builtin.hpp"
 #include "job_ring.hpp"
 #include "job_sorter.hpp"
+#include "rank_order.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
 
@@ -15,7 +16,10 @@ reason explain_blocking(const view& v, job_id head, job_id job) {
 
 class fifo final : public policy {
 public:
-    void on_submit(const view&, job_id job) override { queue_.push_back(job); }
+    void on_submit(const view& v, job_id job) override {
+        if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
+        queue_.push_back(job);
+    }
     void on_requeue(const view& v, job_id job) override {
         queue_.insert(job, [&v](job_id a, job_id b) { return v[a].order < v[b].order; });
     }
@@ -33,6 +37,7 @@ public:
 
 private:
     job_ring queue_;
+    rank_order ranks_;
 };
 
 /// Within a pass room only shrinks, so a job that was skipped cannot fit later in it: taking the earliest job of
@@ -40,6 +45,7 @@ private:
 class fifo_skip final : public policy {
 public:
     void on_submit(const view& v, job_id job) override {
+        if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
         queue_.push(job, v[job].order, v[job].demand, v.remaining_time(job));
     }
     void on_requeue(const view& v, job_id job) override {
@@ -65,6 +71,7 @@ public:
 
 private:
     class_queue queue_;
+    rank_order ranks_;
 };
 
 class sjf final : public policy {

@@ -27,6 +27,9 @@ constexpr std::array policy_table{
     description{"fair-share", "groups with quotas: idle GPUs are lent by weight, and reclaimed by preemption"},
     description{"drf", "dominant resource fairness: next comes the user with the least share of the GPUs"},
     description{"elastic", "elastic jobs get GPUs by marginal gain, and are resized for it (Pollux, Sia)"},
+    description{"carbon-aware",
+                "another policy, scheduler.carbon-aware.base; jobs that can wait come at hours of low carbon"},
+    description{"price-aware", "another policy, scheduler.price-aware.base; jobs that can wait come at cheap hours"},
 };
 
 constexpr std::array placer_table{
@@ -36,6 +39,16 @@ constexpr std::array placer_table{
     description{"topology", "fewest racks, then even shares, then fewest blocks and sites; or by weights"},
     description{"block", "the smallest aligned group of racks that has room, as Slurm's topology/block"},
 };
+
+bool is_wrapper(std::string_view name) {
+    return name == "round" || name == "explain" || name == "carbon-aware" || name == "price-aware";
+}
+
+std::unique_ptr<policy> make_waiting(const std::string& base, const signal_options& o, const policy_options& options) {
+    if (is_wrapper(base)) return nullptr;
+    auto inner = make_policy(base, options);
+    return inner ? make_signal_aware(std::move(inner), o) : nullptr;
+}
 
 }  // namespace
 
@@ -58,6 +71,8 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "explain") {
         return options.explain_policy == "explain" ? nullptr : make_policy(options.explain_policy, options);
     }
+    if (name == "carbon-aware") return make_waiting(options.carbon_aware_base, options.carbon_aware, options);
+    if (name == "price-aware") return make_waiting(options.price_aware_base, options.price_aware, options);
     if (name == "srsf") return make_srsf(options.srsf_by_estimate);
     if (name == "gittins") return make_gittins(options.gittins);
     if (name == "qssf") return make_qssf(options.qssf);

@@ -35,13 +35,12 @@ bool delivery::is_fed(const row& r) noexcept {
     return std::any_of(feeds.begin(), feeds.end(), [this](const feed_row& f) { return is_live(f.device); });
 }
 
-void delivery::set_load(instant now, device_id d, microwatts load) {
+void delivery::put_load(device_id d, microwatts load) {
     AMPACITY_ASSERT(load >= 0);
     row& r = rows_[index(d)];
     if (r.own == load) return;
     r.own = load;
     queue(index(d));
-    settle(now);
 }
 
 void delivery::mark_failed(instant now, device_id d, bool failed) {

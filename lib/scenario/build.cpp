@@ -122,6 +122,10 @@ policy::gpu_steps steps_of(gpu_steps s) {
     return policy::gpu_steps::any;
 }
 
+std::optional<std::int32_t> below(const std::optional<std::uint64_t>& priority) {
+    return priority ? std::optional{static_cast<std::int32_t>(*priority)} : std::nullopt;
+}
+
 policy::policy_options make_options(const scheduler& s) {
     policy::policy_options options{.sjf_by_estimate = s.sjf.by == knowledge::estimate,
                                    .srtf_by_estimate = s.srtf.by == knowledge::estimate,
@@ -159,13 +163,25 @@ policy::policy_options make_options(const scheduler& s) {
                        .arithmetic = s.elastic.mean == speed_mean::arithmetic,
                        .interval = s.elastic.interval,
                        .skip = s.elastic.skip};
+    options.carbon_aware_base = s.carbon_aware.base;
+    options.carbon_aware = {.of = s.carbon_aware.intensity == intensity::marginal ? policy::signal_kind::marginal
+                                                                                  : policy::signal_kind::carbon,
+                            .max_delay = s.carbon_aware.max_delay,
+                            .below_priority = below(s.carbon_aware.below_priority)};
+    options.price_aware_base = s.price_aware.base;
+    options.price_aware = {.of = policy::signal_kind::price,
+                           .max_delay = s.price_aware.max_delay,
+                           .below_priority = below(s.price_aware.below_priority)};
     return options;
 }
 
 /// The policy that decides in the end, whatever wraps it.
 const std::string& innermost(const scheduler& s) {
-    const std::string& name = s.policy == "explain" ? s.explain.policy : s.policy;
-    return name == "round" ? s.round.policy : name;
+    const std::string* name = s.policy == "explain" ? &s.explain.policy : &s.policy;
+    if (*name == "round") name = &s.round.policy;
+    if (*name == "carbon-aware") return s.carbon_aware.base;
+    if (*name == "price-aware") return s.price_aware.base;
+    return *name;
 }
 
 const free_options* given(const std::optional<free_options>& options) { return options ? &*options : nullptr; }
@@ -190,6 +206,10 @@ private:
         const scheduler& of = s_.scheduler;
         if (name == "explain") return make_policy(of.explain.policy);
         if (name == "round") return policy::make_round(make_policy(of.round.policy), of.round.every);
+        if (name == "carbon-aware")
+            return policy::make_signal_aware(make_policy(of.carbon_aware.base), options_.carbon_aware);
+        if (name == "price-aware")
+            return policy::make_signal_aware(make_policy(of.price_aware.base), options_.price_aware);
         if (auto built_in = policy::make_policy(name, options_)) return built_in;
         return more_->make_policy(
             {.name = name, .options = given(of.policy_options), .key = "scheduler.policy_options", .seed = s_.seed});

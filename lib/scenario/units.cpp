@@ -99,6 +99,8 @@ constexpr std::array table{
     unit{"USD/d", dimension::money_rate, 1, 86'400},
     unit{"USD/h", dimension::money_rate, 1, 3'600},
     unit{"USD/s", dimension::money_rate, 1, 1},
+    unit{"USD/kW", dimension::money_per_power, 1, 1'000},
+    unit{"USD/W", dimension::money_per_power, 1, 1},
 };
 
 /// What messages say of a dimension.
@@ -137,6 +139,7 @@ constexpr std::array dimensions{
     dimension_row{dimension::angle, "an angle", "\"45.5 deg\"", "deg"},
     dimension_row{dimension::money, "a sum of money", "\"3e6 USD\"", "USD"},
     dimension_row{dimension::money_rate, "a rent", "\"12.5 USD/h\"", "USD/s"},
+    dimension_row{dimension::money_per_power, "a price of power", "\"12 USD/kW\"", "USD/W"},
 };
 
 const dimension_row& row_of(dimension of) {

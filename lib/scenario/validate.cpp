@@ -212,6 +212,7 @@ void check_mixed(const scenario& s, const reporter& report) {
     if (!s.fleet.slowdowns.empty()) refuse("fleet.slowdowns.0", "nodes cannot be slow");
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
+    if (s.power) refuse("power", "power cannot act on jobs");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (!s.workload[i].synthetic) continue;
         const auto& sizes = s.workload[i].synthetic->gpus;
@@ -220,6 +221,51 @@ void check_mixed(const scenario& s, const reporter& report) {
             refuse("workload." + std::to_string(i) + ".synthetic.gpus." + std::to_string(k) + ".elastic",
                    "elastic jobs cannot run");
         }
+    }
+}
+
+void check_control(const feed_control& c, const std::string& path, const reporter& report) {
+    if (c.target > c.trigger)
+        report.fail(path + ".target", "above the share that loads are lowered from", format(c.target),
+                    "write at most the trigger, " + format(c.trigger));
+    if (c.release > c.target)
+        report.fail(path + ".release", "above the share that loads are lowered to", format(c.release),
+                    "write at most the target, " + format(c.target));
+}
+
+void check_event(const power_event& e, const std::string& path, const reporter& report) {
+    const bool is_limit = e.kind == power_event_kind::limit;
+    const bool is_cut = e.kind == power_event_kind::demand_response;
+    if (is_limit != e.power.has_value())
+        report.fail(path + (is_limit ? "" : ".power"),
+                    is_limit ? "does not say how much load is left" : "only a limit has a power", {},
+                    is_limit ? "give `power`, such as \"0.8 MW\"" : "remove it");
+    if (is_cut != e.cut.has_value())
+        report.fail(path + (is_cut ? "" : ".cut"),
+                    is_cut ? "does not say by how much" : "only a demand response has a cut", {},
+                    is_cut ? "give `cut`, such as 0.2" : "remove it");
+}
+
+void check_power(const power_delivery& p, const reporter& report) {
+    const auto& list = p.control;
+    for (std::size_t i = 0; i != list.size(); ++i) {
+        const std::string path = list.size() == 1 ? "power.control" : "power.control." + std::to_string(i);
+        check_control(list[i], path, report);
+        for (std::size_t k = 0; k != i; ++k) {
+            if (list[k].level == list[i].level)
+                report.fail(path + ".level", "this level has a controller already",
+                            std::string{name_of_value(list[i].level)}, "give each level one");
+        }
+    }
+    const bool limited =
+        std::any_of(list.begin(), list.end(), [](const auto& c) { return c.policy != cap_rule::none; });
+    for (std::size_t i = 0; i != p.events.size(); ++i) {
+        const std::string path = "power.events." + std::to_string(i);
+        const power_event& e = p.events[i];
+        check_event(e, path, report);
+        if (!limited && (e.kind == power_event_kind::limit || e.kind == power_event_kind::demand_response))
+            report.fail(path + ".kind", "nobody lowers loads", std::string{name_of_value(e.kind)},
+                        "give `power.control` a policy, such as { level: site, policy: uniform }");
     }
 }
 
@@ -326,6 +372,23 @@ void check_inner(const std::string& path, const std::string& name, std::initiali
     check_known(path, "policy", name, possible, report);
 }
 
+/// Policies that wait for a signal need one.
+void check_signals(const scenario& s, const reporter& report) {
+    const std::string* name = s.scheduler.policy == "explain" ? &s.scheduler.explain.policy : &s.scheduler.policy;
+    if (*name == "round") name = &s.scheduler.round.policy;
+    const energy_signals given = s.energy && s.energy->signals ? *s.energy->signals : energy_signals{};
+    const auto need = [&](const std::optional<signal_file>& signal, const char* key) {
+        if (!signal)
+            report.fail("scheduler.policy", "needs a signal that is not given", *name,
+                        std::string{"write energy.signals."} + key);
+    };
+    if (*name == "carbon-aware") {
+        const bool marginal = s.scheduler.carbon_aware.intensity == intensity::marginal;
+        need(marginal ? given.marginal : given.carbon, marginal ? "marginal" : "carbon");
+    }
+    if (*name == "price-aware") need(given.price, "price");
+}
+
 void check_explained(const explain_options& explain, const reporter& report) {
     if (explain.jobs.size() > 1000)
         report.fail("scheduler.explain.jobs", "too many jobs", std::to_string(explain.jobs.size()),
@@ -351,6 +414,7 @@ void check(const scenario& s, const locator& locate) {
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     check_mixed(s, report);
     check_changes(s, report);
+    if (s.power) check_power(*s.power, report);
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 
@@ -369,6 +433,11 @@ void validate(const scenario& s, std::span<const std::string_view> known_policie
     check_known("scheduler.policy", "policy", s.scheduler.policy, known_policies, report);
     check_inner("scheduler.round.policy", s.scheduler.round.policy, {"round", "explain"}, known_policies, report);
     check_inner("scheduler.explain.policy", s.scheduler.explain.policy, {"explain"}, known_policies, report);
+    const auto wrappers = {std::string_view{"round"}, std::string_view{"explain"}, std::string_view{"carbon-aware"},
+                           std::string_view{"price-aware"}};
+    check_inner("scheduler.carbon-aware.base", s.scheduler.carbon_aware.base, wrappers, known_policies, report);
+    check_inner("scheduler.price-aware.base", s.scheduler.price_aware.base, wrappers, known_policies, report);
+    check_signals(s, report);
     check_known("scheduler.placer", "placer", s.scheduler.placer, known_placers, report);
 }
 

@@ -116,6 +116,7 @@ private:
                 .name_is_text = r.name_is_text,
                 .where = {},
                 .gpus = r.gpus,
+                .priority = r.priority,
                 .user = r.user,
                 .reason = why};
     }
@@ -131,6 +132,7 @@ private:
                     .where = where_of(p, run.held),
                     .job = job_id{static_cast<std::uint32_t>(i)},
                     .gpus = run.gpus,
+                    .priority = p.jobs[i].priority,
                     .user = p.jobs[i].user,
                     .since = run.since};
         if (p.fleet.free().is_mixed() && !e.where.empty()) {

@@ -16,9 +16,10 @@ public:
     pacer(const pacer&) = delete;
     pacer& operator=(const pacer&) = delete;
     virtual ~pacer() = default;
-    /// How fast a job of this workload entry runs on these GPUs of a node of the fleet now, of its full speed. In
-    /// (0, 1].
-    [[nodiscard]] virtual double pace(std::uint16_t source, const fleet::gpu_share& on) const = 0;
+    /// How fast a job of this workload entry and priority runs on these GPUs of a node of the fleet now, of its full
+    /// speed. In (0, 1].
+    [[nodiscard]] virtual double pace(std::uint16_t source, std::int32_t priority,
+                                      const fleet::gpu_share& on) const = 0;
 };
 
 }  // namespace ampacity::sim

@@ -79,11 +79,12 @@ struct partition {
             : of_(of), all_(all), pacers_(pacers) {}
         [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
             const std::uint16_t source = all_[index(job)].source();
+            const std::int32_t priority = of_.jobs[index(job)].priority;
             double slowest = 1.0;
             for (fleet::gpu_share s : where) {
                 s.node = of_.row_in_fleet(s.node);
                 double here = 1.0;
-                for (const pacer* by : pacers_) here *= by->pace(source, s);
+                for (const pacer* by : pacers_) here *= by->pace(source, priority, s);
                 slowest = std::min(slowest, here);
             }
             return slowest;

@@ -6,6 +6,7 @@
 #include "live_jobs.hpp"
 #include "pacer.hpp"
 #include "partition.hpp"
+#include "power_pacer.hpp"
 #include "slowdowns.hpp"
 
 #include <ampacity/core/decimal.hpp>
@@ -43,6 +44,8 @@ enum kind : std::uint8_t {
     take_sample,
     decision_comes,
     capacity_comes_or_goes,
+    feeds_change,
+    feeds_are_controlled,
     nodes_slow_down,
     held_enter
 };
@@ -58,26 +61,30 @@ public:
         : feed_(std::move(p.sources)),
           changes_(p.fleet, std::move(p.outages), std::move(p.reservations)),
           slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
-          pacers_(slowdowns_.any() ? std::vector<const pacer*>{&slowdowns_} : std::vector<const pacer*>{}),
+          energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
+          limits_(energy_.get()),
+          pacers_(all_pacers()),
           until_(p.until ? start_of_time + *p.until : never),
           costs_table_(p.preemption),
-          costs_(p.preemption.free() && changes_.outages().empty() ? nullptr : &costs_table_),
+          costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() ? nullptr : &costs_table_),
           jobs_(feed_.num_sources(), costs_, p.enforce_estimate, !pacers_.empty()),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
-          energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
           tell_(with(energy_.get(), std::move(p.observers)), jobs_),
           held_(feed_, jobs_, tell_),
           speeds_(std::move(p.speeds)),
           names_(*this),
           reserved_for_(std::move(p.reserved_for)),
+          signals_(std::move(p.signals)),
           kernel_(*this) {
-        partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), changes_.planned(p.drain_racks_at),
-                                                          std::move(p.policy), std::move(p.placer), costs_, jobs_,
-                                                          pacers_, names_));
+        capacity_plan planned = changes_.planned(p.drain_racks_at);
+        planned.any = planned.any || feeds_act();
+        partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
+                                                          std::move(p.placer), costs_, jobs_, pacers_, names_));
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
+        for (const auto& part : partitions_) part->view.signals = &signals_;
         reserved_for_.resize(feed_.num_sources());
         partition_named_.resize(feed_.num_sources());
         if (fleet().free().is_mixed()) {
@@ -89,6 +96,7 @@ public:
         if (changes_.any()) schedule_changes();
         if (slowdowns_.any()) schedule_slowdowns();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
+        follow_feeds();
     }
 
     void dispatch(const kernel::event& e, kernel_type&) {
@@ -107,9 +115,12 @@ public:
                 touch(*partitions_[e.entity]);
                 break;
             case capacity_comes_or_goes: change_capacity(); break;
+            case feeds_change: change_feeds(); break;
+            case feeds_are_controlled: control_feeds(); break;
             case nodes_slow_down: change_speeds(); break;
             default: AMPACITY_ASSERT(false);
         }
+        follow_feeds();
     }
 
     void pass(kernel_type&) {
@@ -121,6 +132,7 @@ public:
             pass(*partitions_[number]);
         }
         passing_.clear();
+        follow_feeds();
         peak_queue_ = std::max(peak_queue_, waiting());
     }
 
@@ -200,6 +212,8 @@ private:
     feed feed_;
     capacity_changes changes_;
     slowdowns slowdowns_;
+    std::unique_ptr<energy_meter> energy_;  // none: nobody asked
+    power_pacer limits_;
     std::vector<const pacer*> pacers_;  // none: all nodes run at full speed
     instant until_;
     preemption_costs costs_table_;
@@ -207,7 +221,6 @@ private:
     live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
-    std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     announcer tell_;
     held_jobs held_;
     std::vector<source_speeds> speeds_;                    // by source
@@ -219,10 +232,18 @@ private:
     std::vector<std::vector<std::uint16_t>> partition_named_;
     static constexpr std::uint16_t unknown_partition = 0xFFFF;
     std::vector<std::string> reserved_for_;  // by source
+    policy::known_signals signals_;
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
+
+    [[nodiscard]] std::vector<const pacer*> all_pacers() const {
+        std::vector<const pacer*> out;
+        if (slowdowns_.any()) out.push_back(&slowdowns_);
+        if (feeds_act()) out.push_back(&limits_);
+        return out;
+    }
 
     static std::vector<observer*> with(observer* one, std::vector<observer*> others) {
         if (one != nullptr) others.insert(others.begin(), one);
@@ -299,7 +320,9 @@ private:
             p.plan.roll_back();
             throw;
         }
+        if (feeds_act()) energy_->in_pass(true);
         commit(p);
+        if (feeds_act()) energy_->in_pass(false);
     }
 
     void wake(partition& p) {
@@ -608,6 +631,56 @@ private:
             next_change_ = kernel_.schedule(*when, changes, {.kind = capacity_comes_or_goes});
     }
 
+    // --- feeds of power --------------------------------------------------------------------------------
+
+    [[nodiscard]] bool feeds_act() const noexcept { return energy_ != nullptr && energy_->acts(); }
+
+    /// What is scheduled of something that says itself when it is due.
+    struct followed {
+        instant at = never;
+        kernel::event_handle event = kernel::no_event;
+    };
+    void follow(followed& f, instant due, phase when, std::uint8_t what) {
+        if (due != never) due = std::max(due, kernel_.now());
+        if (due == f.at) return;
+        kernel_.cancel(f.event);
+        f = {.at = due, .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what})};
+    }
+    /// Whatever has happened may have moved what is due next.
+    void follow_feeds() {
+        if (!feeds_act()) return;
+        const bool over = is_drained();
+        follow(feeds_change_, over ? never : energy_->plant().next_change(), changes, feeds_change);
+        follow(feeds_control_, over ? never : energy_->plant().next_control(), control, feeds_are_controlled);
+    }
+
+    void change_feeds() {
+        feeds_change_ = {};
+        const power::plant::outcome& what = energy_->change_feeds(kernel_.now());
+        if (!what.lost.empty()) lose(what.lost);
+        if (!what.back.empty()) bring_back(what.back);
+        if (!what.lost.empty() || !what.back.empty()) tell_capacity(main());
+    }
+    void control_feeds() {
+        feeds_control_ = {};
+        if (const auto& what = energy_->control(kernel_.now()); !what.repaced.empty()) repace(what.repaced);
+    }
+
+    /// These nodes of the fleet fail, with their jobs.
+    void lose(std::span<const node_id> nodes) {
+        for_reserved(nodes, [this](partition& p, std::span<const node_id> own) {
+            stop_jobs(p, own, run_end::failed);
+            p.fleet.fail(own);
+        });
+        stop_jobs(main(), nodes, run_end::failed);
+        main().fleet.fail(nodes);
+    }
+    void bring_back(std::span<const node_id> nodes) {
+        for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
+        main().fleet.repair(nodes);
+        changes_.come_back(nodes);
+    }
+
     void schedule_slowdowns() {
         next_slowdown_ = kernel::no_event;
         if (const auto when = slowdowns_.when(); when && !is_drained())
@@ -677,24 +750,13 @@ private:
             const capacity_change& c = changes_.next();
             const auto nodes = changes_.nodes(c);
             switch (c.what) {
-                case capacity_change::kind::outage_begins:
-                    for_reserved(nodes, [this](partition& p, std::span<const node_id> own) {
-                        stop_jobs(p, own, run_end::failed);
-                        p.fleet.fail(own);
-                    });
-                    stop_jobs(main(), nodes, run_end::failed);
-                    main().fleet.fail(nodes);
-                    break;
+                case capacity_change::kind::outage_begins: lose(nodes); break;
                 case capacity_change::kind::closing_begins:
                     changes_.begin_reservation(c.row, stop_jobs(main(), nodes, run_end::preempted));
                     main().fleet.begin_closing();
                     open(c.row);
                     break;
-                case capacity_change::kind::outage_ends:
-                    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
-                    main().fleet.repair(nodes);
-                    changes_.come_back(nodes);
-                    break;
+                case capacity_change::kind::outage_ends: bring_back(nodes); break;
                 case capacity_change::kind::closing_ends:
                     shut(c.row);
                     main().fleet.end_closing(c.row);
@@ -954,6 +1016,7 @@ private:
     std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
+    followed feeds_change_, feeds_control_;
     std::vector<job_id> on_these_nodes_;  // while runs are re-paced
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;

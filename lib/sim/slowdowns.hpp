@@ -59,7 +59,7 @@ public:
         return touched_;
     }
 
-    [[nodiscard]] double pace(std::uint16_t, const fleet::gpu_share& on) const override {
+    [[nodiscard]] double pace(std::uint16_t, std::int32_t, const fleet::gpu_share& on) const override {
         return pace_[index(on.node)];
     }
 

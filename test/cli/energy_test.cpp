@@ -68,11 +68,11 @@ TEST_CASE("without region and cooling there is energy and no PUE, and cooling ta
     here.run_well();
     const std::string bare = here.read("out/summary.json");
     CHECK(contains(bare, "energy_kwh"));
-    for (const char* const absent : {"\"pue\"", "carbon_kg", "cost_usd", "overhead"}) CHECK(!contains(bare, absent));
+    for (const char* const absent : {"\"pue\"", "location", "cost_usd", "overhead"}) CHECK(!contains(bare, absent));
     here.run_well({"--set", "energy.cooling=warm-water-w40"});
     const document s = here.summary();
     CHECK(s.number("pue") == Approx(s.number("energy_kwh.facility") / s.number("energy_kwh.it")));
-    CHECK(!contains(here.read("out/summary.json"), "carbon_kg"));
+    CHECK(!contains(here.read("out/summary.json"), "location"));
 }
 
 TEST_CASE("models that cannot be meant are refused where they are named") {
@@ -86,4 +86,163 @@ TEST_CASE("models that cannot be meant are refused where they are named") {
         contains(refused(with(small_scenario, "{ pool_gpus: 4 }", "{ nodes: { gpus: 4, count: 1 } }") + "energy: {}\n"),
                  "energy: the power of fleet.nodes is not known; give that group a `model`"));
     CHECK(contains(refused(racks + "energy: { phase: gem-bf16 }\n"), "did you mean `gemm-bf16`?"));
+}
+
+namespace {
+
+/// Hours from midnight on: 100 and 900 g/kWh, 20 and 80 USD/MWh, 5 and 35 degC in turn, `on` hours each.
+std::string hours_of(int hours, int on) {
+    std::string out = "time,ci,marginal,price,outdoor\n";
+    for (int h = 0; h != hours; ++h) {
+        const bool high = h / on % 2 == 1;
+        const std::string hour = h % 24 < 10 ? "0" + std::to_string(h % 24) : std::to_string(h % 24);
+        out += "2021-06-0" + std::to_string(1 + h / 24) + ' ' + hour +
+               (high ? ":00,900,700,80,35\n" : ":00,100,600,20,5\n");
+    }
+    return out;
+}
+
+std::string signal(const std::string& name, const std::string& column, const std::string& unit) {
+    return name + ": { path: grid.csv, column: " + column + ", unit: " + unit + ", from: 2021-06-01, beyond: repeat }";
+}
+
+const std::string with_signals = racks + "energy: { region: us-east-1, topology: 4n3, signals: { " +
+                                 signal("carbon", "ci", "g/kWh") + ", " + signal("marginal", "marginal", "g/kWh") +
+                                 ", " + signal("price", "price", "USD/MWh") + " } }\n";
+
+}  // namespace
+
+TEST_CASE("carbon and cost follow the signals, hour by hour") {
+    const workspace here{with_signals, header + "a,0,144,7200\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.run_well();
+    const document s = here.summary();
+    const double each = s.number("energy_kwh.facility") / 2;
+    CHECK(s.number("carbon_kg.location") == Approx(each * (0.1 + 0.9)));
+    CHECK(s.number("carbon_kg.marginal") == Approx(each * (0.6 + 0.7)));
+    CHECK(s.number("carbon_kg.market") == 0);
+    CHECK(s.number("cost_usd.energy") == Approx(each * (0.02 + 0.08)));
+    CHECK(s.number("cost_usd.total") == s.number("cost_usd.energy"));
+    CHECK(!s.has("cost_usd.demand"));
+    CHECK(!s.has("cost_usd.capacity"));
+    CHECK(s.number("pue") == Approx(1.15));
+    // Two racks of 40 t over 1826 days.
+    CHECK(s.number("carbon_kg.embodied") == Approx(80'000 * 2 / (24.0 * 1826)));
+    CHECK(contains(here.read("out/run.json"), "grid.csv"));
+    CHECK(!contains(here.read("out/run.json"), "filled_steps"));
+    CHECK(contains(here.read("out/resolved.yaml"), "from: 2021-06-01T00:00:00Z"));
+    const std::string before = here.read("out/summary.json");
+    here.run_well({"--set", "output.telemetry=\"7 s\""});
+    CHECK(here.read("out/summary.json") == before);
+    // Demand by the month, capacity by the GPU.
+    here.run_well(
+        {"--set", "energy.demand_charge=10 USD/kW", "--set", "energy.gpu_price=3 USD/h", "--set", "energy.life=1 d"});
+    const document t = here.summary();
+    CHECK(t.number("cost_usd.demand") == Approx(s.number("energy_kwh.facility") / 2 * 10));
+    CHECK(t.number("cost_usd.capacity") == Approx(144 * 3 * 2));
+    CHECK(t.number("cost_usd.total") ==
+          Approx(t.number("cost_usd.energy") + t.number("cost_usd.demand") + t.number("cost_usd.capacity")));
+    CHECK(t.number("carbon_kg.embodied") == Approx(80'000 * 2 / 24.0));
+}
+
+TEST_CASE("chillers follow the weather") {
+    const std::string weather = signal("weather", "outdoor", "degC");
+    const workspace here{
+        racks + "energy: { region: us-east-1, cooling: chilled-liquid, signals: { " + weather + " } }\n",
+        header + "a,0,144,7200\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.run_well();
+    const document s = here.summary();
+    // COP 6 (1 - 2.5 % (T - 30)): 9.75 at 5 degC, 5.25 at 35; pumps 1 %, fans 5 % of what goes into air, 1.7 % else.
+    const double share = s.number("energy_kwh.overhead") / s.number("energy_kwh.it");
+    const double chillers = (1 / 9.75 + 1 / 5.25) / 2;
+    CHECK(share > chillers + 0.01 + 0.017);
+    CHECK(share < chillers + 0.05 + 0.017);
+    CHECK(s.number("energy_kwh.facility") ==
+          Approx(s.number("energy_kwh.it") + s.number("energy_kwh.losses") + s.number("energy_kwh.overhead")));
+    const workspace without{racks + "energy: { region: us-east-1, signals: { " + weather + " } }\n", header};
+    without.write("grid.csv", hours_of(24, 1));
+    CHECK(contains(without.call({"run", "s.yaml"}).err, "energy.signals.weather: nothing follows it"));
+}
+
+TEST_CASE("gaps are filled only if the scenario says so, and counted") {
+    const workspace here{with_signals, header + "a,0,144,7200\n"};
+    here.write("grid.csv", with(hours_of(24, 1), "2021-06-01 01:00,900,700,80,35\n", ""));
+    const auto r = here.call({"run", "s.yaml"});
+    CHECK(r.status == 3);
+    CHECK(contains(r.err, "grid.csv:3:1: error: time: rows are missing before it (2021-06-01 02:00)"));
+    here.run_well({"--set", "energy.signals.carbon.gaps=hold", "--set", "energy.signals.marginal.gaps=linear", "--set",
+                   "energy.signals.price.gaps=hold"});
+    CHECK(document{here.read("out/run.json")}.at("filled_steps").at("energy.signals.carbon") == 1);
+    const document s = here.summary();
+    CHECK(s.number("carbon_kg.location") == Approx(s.number("energy_kwh.facility") * 0.1));
+    CHECK(s.number("carbon_kg.marginal") == Approx(s.number("energy_kwh.facility") * 0.6));
+}
+
+TEST_CASE("a run that goes on beyond its signals ends with an error of the data") {
+    const workspace here{with_signals, header + "a,0,144,7200\nb,80000,144,20000\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.run_well();
+    const auto r = here.call({"run", "s.yaml", "--set", "energy.signals.carbon.beyond=error"});
+    CHECK(r.status == 3);
+    CHECK(contains(r.err, "grid.csv:25:1: error: energy.signals.carbon: the file ends before the run does"));
+    const auto early = here.call({"run", "s.yaml", "--set", "energy.signals.carbon.beyond=error", "--until", "2 d"});
+    CHECK(early.status == 3);
+    here.run_well({"--set", "energy.signals.carbon.beyond=error", "--until", "1 d"});
+}
+
+TEST_CASE("carbon-aware shifts jobs into hours of low carbon, and why says so") {
+    const workspace here{with_signals, header + "a,0,72,3600\nb,3600,72,3600\nc,7200,72,3600\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.run_well({"--policy", "easy"});
+    const double at_once = here.summary().number("carbon_kg.location") / here.summary().number("simulated_s");
+    here.run_well({"--policy", "carbon-aware"});
+    const std::string jobs = here.read("out/jobs.csv");
+    CHECK(contains(jobs, "a,0,0,3600,"));
+    CHECK(contains(jobs, "b,3600,7200,10800,"));
+    CHECK(contains(jobs, "c,7200,7200,10800,"));
+    CHECK(here.summary().number("carbon_kg.location") / here.summary().number("simulated_s") < at_once);
+    here.run_well({"--policy", "carbon-aware", "--set", "scheduler.carbon-aware.max_delay=10 min"});
+    CHECK(contains(here.read("out/jobs.csv"), "b,3600,4200,7800,"));
+    const auto why = here.call({"why", "s.yaml", "--policy", "carbon-aware", "--job", "b"});
+    CHECK(why.status == 0);
+    CHECK(contains(why.out, "held back for a lower signal"));
+    here.run_well({"--policy", "price-aware", "--set", "scheduler.price-aware.base=fifo"});
+    CHECK(contains(here.read("out/jobs.csv"), "b,3600,7200,10800,"));
+    for (const std::string base : {"round", "explain", "carbon-aware", "price-aware", "eazy"})
+        CHECK(here.call({"run", "s.yaml", "--policy", "carbon-aware", "--set", "scheduler.carbon-aware.base=" + base})
+                  .status == 2);
+}
+
+TEST_CASE("signals and policies that have nothing to go on are refused") {
+    CHECK(contains(refused(with(racks, "policy: fifo", "policy: carbon-aware")),
+                   "scheduler.policy: needs a signal that is not given (carbon-aware); write energy.signals.carbon"));
+    CHECK(contains(refused(with(with_energy, "policy: fifo", "policy: price-aware")),
+                   "scheduler.policy: needs a signal that is not given (price-aware); write energy.signals.price"));
+    CHECK(contains(refused(with(with(with_energy, "policy: fifo", "policy: round, round: { policy: carbon-aware }"),
+                                "4n3 }", "4n3 } ")),
+                   "write energy.signals.carbon"));
+    CHECK(contains(refused(racks + "energy: { demand_charge: 10 USD/kW }\n"),
+                   "energy.demand_charge: the facility's power is not known; write energy.region or energy.cooling"));
+    CHECK(contains(refused(with_energy + "x: 1\n"), "unknown key"));
+    const workspace missing{with_signals, header};
+    const auto r = missing.call({"run", "s.yaml"});
+    CHECK(r.status == 3);
+    CHECK(contains(r.err, "grid.csv"));
+}
+
+TEST_CASE("sites may have signals of their own") {
+    const std::string sites =
+        with(racks, "{ racks: { model: gb300-nvl72, count: 2 } }",
+             "{ sites: [ { name: a, racks: [ { model: gb300-nvl72, count: 1 } ] }, { name: b, racks: [ { model: "
+             "gb300-nvl72, count: 1 } ], signals: { carbon: { path: own.csv, column: ci, unit: g/kWh, from: "
+             "2021-06-01, beyond: hold } } } ] }") +
+        "energy: { region: us-east-1, topology: 4n3, signals: { " + signal("carbon", "ci", "g/kWh") + " } }\n";
+    const workspace here{sites, header + "a,0,144,7200\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.write("own.csv", "time,ci\n2021-06-01 00:00,0\n2021-06-01 01:00,0\n");
+    here.run_well();
+    const document s = here.summary();
+    CHECK(s.number("carbon_kg.location") == Approx(s.number("energy_kwh.facility") / 2 * (0.1 + 0.9) / 2));
+    CHECK(contains(here.read("out/run.json"), "own.csv"));
 }

@@ -31,6 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case io::model_kind::accelerator: read<hardware::accelerator>(in.rest()); break;
         case io::model_kind::network_tier: read<hardware::network_tier>(in.rest()); break;
         case io::model_kind::power_device: read<hardware::power_device>(in.rest()); break;
+        case io::model_kind::hall: read<hardware::hall>(in.rest()); break;
         case io::model_kind::power_topology: read<hardware::power_topology>(in.rest()); break;
         case io::model_kind::cap_control: read<hardware::cap_control>(in.rest()); break;
         case io::model_kind::node: read<hardware::node>(in.rest()); break;

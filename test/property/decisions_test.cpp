@@ -8,8 +8,11 @@
 #include <ampacity/policy/registry.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -38,6 +41,21 @@ void make_elastic(workload::job_request& r) {
     r.serial_fraction = 0.02;
 }
 
+/// Carbon that falls over eight hours, and a price that rises.
+policy::known_signals two_signals() {
+    std::vector<instant> begins;
+    std::vector<std::int64_t> falling;
+    for (std::int64_t i = 0; i != 8; ++i) {
+        begins.push_back(start_of_time + std::chrono::hours{i});
+        falling.push_back(8 - i);
+    }
+    const std::vector<std::int64_t> rising(falling.rbegin(), falling.rend());
+    const instant end = begins.back() + std::chrono::hours{1};
+    return {.carbon = std::make_shared<exact_series>(begins, falling, end, outside::repeated),
+            .marginal = nullptr,
+            .price = std::make_shared<exact_series>(begins, rising, end, outside::repeated)};
+}
+
 std::size_t differing(const std::vector<naive::outcome>& a, const std::vector<naive::outcome>& b) {
     std::size_t count = 0;
     for (std::size_t i = 0; i != a.size(); ++i) {
@@ -56,7 +74,8 @@ TEST_CASE("policies of different names decide differently") {
     for (const auto& d : policy::policies()) {
         const std::string name{d.name};
         if (name == "explain") continue;
-        schedules[name] = test::replay_by_engine(jobs, where, {.policy = name, .change = make_elastic});
+        schedules[name] =
+            test::replay_by_engine(jobs, where, {.policy = name, .change = make_elastic, .signals = two_signals()});
     }
     REQUIRE(schedules.size() + 1 == policy::policies().size());
     for (auto a = schedules.begin(); a != schedules.end(); ++a) {

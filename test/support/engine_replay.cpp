@@ -139,6 +139,7 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
     }
     p.slowdowns = slowdowns_of(where);
     p.drain_racks_at = where.drain_at_millionths;
+    p.signals = how.signals;
     if (how.until_ns) p.until = duration{*how.until_ns};
     if (how.every_ns) p.policy = policy::make_round(std::move(p.policy), duration{*how.every_ns});
     sim::simulation s(std::move(p));

@@ -31,6 +31,7 @@ struct engine_options {
     std::int64_t decision_ns = 0;
     std::int64_t decision_per_job_ns = 0;
     std::function<void(workload::job_request&)> change{};  ///< of each job, before it is replayed
+    policy::known_signals signals{};
     std::vector<std::string> names{};  ///< what the numbers of users and groups stand for; none: for themselves
 };
 

@@ -90,6 +90,10 @@ private:
         return reached;
     }
 
+    std::int64_t held_until(const entry& e) const {
+        return how_.held_until_ns.empty() ? 0 : how_.held_until_ns[static_cast<std::size_t>(&e - jobs_.data())];
+    }
+
     // ---- events
 
     std::optional<std::int64_t> next_event() const {
@@ -100,6 +104,7 @@ private:
         if (pass_due_) consider(now_ + *how_.every_ns - now_ % *how_.every_ns);
         if (decision_) consider(*decision_);
         for (const entry& e : jobs_) {
+            if (e.at == phase::queued && held_until(e) > now_) consider(held_until(e));
             if (e.at == phase::running && how_.policy == "las")
                 for (const std::int64_t threshold : how_.las_thresholds_gpu_s)
                     if (attained(e) < int128{threshold} * 1'000'000'000)
@@ -122,6 +127,8 @@ private:
         bool changed = end_jobs([](const entry&) {});
         if (change_capacity()) changed = true;
         if (admit_jobs([&](entry& e) { e.stage = bucket_of(e); })) changed = true;
+        for (const entry& e : jobs_)
+            if (e.at == phase::queued && held_until(e) == now_) changed = true;
         if (how_.policy == "las") {
             for (entry& e : jobs_) {
                 if (e.at != phase::running || bucket_of(e) == e.stage) continue;
@@ -145,7 +152,8 @@ private:
     std::vector<entry*> in_order(bool with_running) {
         std::vector<entry*> list;
         for (entry& e : jobs_)
-            if (e.at == phase::queued || (with_running && e.at == phase::running)) list.push_back(&e);
+            if ((e.at == phase::queued && held_until(e) <= now_) || (with_running && e.at == phase::running))
+                list.push_back(&e);
         std::sort(list.begin(), list.end(), [&](const entry* a, const entry* b) {
             if (key(*a) != key(*b)) return key(*a) < key(*b);
             return came_before(a, b);

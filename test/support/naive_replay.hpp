@@ -117,6 +117,7 @@ struct options {
     std::int64_t decision_ns = 0;  ///< from the first change to the pass that it asks for
     std::int64_t decision_per_job_ns = 0;  ///< more of it for each job that waits at that change
     overheads costs{};
+    std::vector<std::int64_t> held_until_ns{};  ///< by job: passes do not see it before; empty: all are seen at once
 };
 
 /// What the beginning of a run went on.

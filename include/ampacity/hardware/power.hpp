@@ -75,6 +75,18 @@ struct power_topology {
     friend bool operator==(const power_topology&, const power_topology&) = default;
 };
 
+/// A hall: rows of racks behind the sources of one group.
+struct hall {
+    std::string name{};
+    power_topology topology{};
+    std::uint32_t racks_per_row = 1;
+    std::uint32_t rows = 1;
+
+    [[nodiscard]] std::uint32_t racks() const { return racks_per_row * rows; }
+
+    friend bool operator==(const hall&, const hall&) = default;
+};
+
 /// A way to lower the power of loads.
 struct cap_control {
     std::string name{};

@@ -36,6 +36,7 @@ enum class model_kind : std::uint8_t {
     network_tier,
     power_device,
     power_topology,
+    hall,
     cap_control,
     node,
     rack,
@@ -154,6 +155,8 @@ template <>
 inline constexpr model_kind kind_of<hardware::power_device> = model_kind::power_device;
 template <>
 inline constexpr model_kind kind_of<hardware::power_topology> = model_kind::power_topology;
+template <>
+inline constexpr model_kind kind_of<hardware::hall> = model_kind::hall;
 template <>
 inline constexpr model_kind kind_of<hardware::cap_control> = model_kind::cap_control;
 template <>

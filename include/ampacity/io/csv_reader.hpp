@@ -27,9 +27,10 @@ public:
     /// The longest row that is read at all [bytes]: beyond it an unclosed quote is more likely than data.
     static constexpr std::size_t max_row_bytes = std::size_t{1} << 20U;
 
-    /// Reads the header. `block_bytes` is what is read at a time.
+    /// Reads the header. `block_bytes` is what is read at a time; `comments`: lines before the header that begin with
+    /// `#` are passed over.
     /// \throws data_error when there is no header, or it is malformed.
-    explicit csv_reader(input_stream in, std::size_t block_bytes = std::size_t{1} << 18U);
+    explicit csv_reader(input_stream in, std::size_t block_bytes = std::size_t{1} << 18U, bool comments = false);
 
     /// The header's names, in file order.
     [[nodiscard]] std::span<const std::string> columns() const noexcept { return columns_; }
@@ -62,7 +63,7 @@ private:
     };
     enum class outcome : std::uint8_t { row, blank, end, more };
 
-    void read_header();
+    void read_header(bool comments);
     outcome tokenise();
     void unescape();
     bool fill();

@@ -8,7 +8,9 @@
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ampacity::io {
@@ -17,7 +19,8 @@ namespace ampacity::io {
 struct prepared_run {
     sim::parts parts;
     std::vector<trace_source*> traces;
-    std::vector<model_file> models{};  ///< that it was made from
+    std::vector<model_file> models{};                             ///< that it was made from, files of signals included
+    std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
 };
 
 /// With what plug-ins add, if there are any. \throws scenario_error, data_error, plugin_error

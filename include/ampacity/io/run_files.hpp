@@ -34,11 +34,12 @@ void write_file(const std::filesystem::path& file, const std::string& text);
 
 /// What is true of this execution only: for run.json.
 struct run_facts {
-    double wall_s = 0;                                        ///< simulation alone [s]
-    double load_s = 0;                                        ///< reading scenario and traces [s]
-    std::string command;                                      ///< how the program was called
-    std::vector<std::pair<std::string, std::string>> inputs;  ///< path and hash of each input file
-    const plugins* more = nullptr;                            ///< the plug-ins of the run, if any
+    double wall_s = 0;                                            ///< simulation alone [s]
+    double load_s = 0;                                            ///< reading scenario and traces [s]
+    std::string command;                                          ///< how the program was called
+    std::vector<std::pair<std::string, std::string>> inputs;      ///< path and hash of each input file
+    const plugins* more = nullptr;                                ///< the plug-ins of the run, if any
+    std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
 };
 
 class run_files final : public sim::observer {

@@ -46,7 +46,8 @@ public:
     /// Proposes what to do now. Called at most once per round, after all notifications of the round.
     virtual void decide(const view& v, plan& p) = 0;
 
-    /// A job has arrived and is queued. Jobs that can never run are rejected before and not shown.
+    /// A job has arrived and is queued. Jobs that can never run are rejected before and not shown. Orders rise from job
+    /// to job, unless a policy round this one holds some of them back.
     virtual void on_submit(const view&, job_id) {}
     /// A start of this policy's plan has been committed.
     virtual void on_start(const view&, job_id) {}

@@ -33,19 +33,20 @@ enum class obstacle : std::uint8_t {
     quota,        ///< it does not fit, and as its group would exceed its quota it may take GPUs from nobody
     lease,        ///< it does not fit; GPUs in use are offered again at `until`, to whoever is worst off then
     closed,       ///< it would not fit without other jobs either: nodes that it needs are out of service
+    signal,       ///< it is held back until `until`, when carbon or price are expected to be lower
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 11> obstacle_names{"gpus",  "placement", "order",   "reservation",
+inline constexpr std::array<std::string_view, 12> obstacle_names{"gpus",  "placement", "order",   "reservation",
                                                                  "round", "unchanged", "closing", "unknown",
-                                                                 "quota", "lease",     "closed"};
+                                                                 "quota", "lease",     "closed",  "signal"};
 
 /// Why a job waits after a pass.
 struct reason {
     obstacle what = obstacle::unknown;
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
-    /// round: the next one; lease: its end; closed: the next time that nodes come back; `never` where nothing is
-    /// planned.
+    /// round: the next one; lease: its end; signal: when it is let go; closed: the next time that nodes come back;
+    /// `never` where nothing is planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order

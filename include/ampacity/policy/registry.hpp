@@ -5,6 +5,7 @@
 #include <ampacity/core/wide.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
+#include <ampacity/policy/wrappers.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -108,6 +109,10 @@ struct policy_options {
     ftf_options ftf{};
     max_min_options max_min{};
     elastic_options elastic{};
+    std::string carbon_aware_base = "easy";  ///< round which `carbon-aware` stands
+    signal_options carbon_aware{};
+    std::string price_aware_base = "easy";  ///< round which `price-aware` stands
+    signal_options price_aware{.of = signal_kind::price};
 };
 
 /// A name and what it means, for `list` and `describe`.
@@ -121,7 +126,8 @@ struct description {
 [[nodiscard]] std::span<const description> placers() noexcept;
 
 /// Null for an unknown name. `explain` is the policy that it explains, until `make_explain` (wrappers.hpp) gives it
-/// somebody to tell; `round` and `explain` are null for an inner policy that they do not take.
+/// somebody to tell; `round`, `explain`, `carbon-aware` and `price-aware` are null for an inner policy that they do not
+/// take.
 [[nodiscard]] std::unique_ptr<policy> make_policy(std::string_view name, const policy_options& options);
 /// Null for an unknown name.
 [[nodiscard]] std::unique_ptr<placer> make_placer(std::string_view name, const policy_options& options = {});

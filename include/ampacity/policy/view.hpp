@@ -5,6 +5,7 @@
 /// fit?" is always asked of what is left.
 
 #include <ampacity/core/ids.hpp>
+#include <ampacity/core/step_series.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/closing.hpp>
@@ -15,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -78,6 +80,13 @@ public:
     [[nodiscard]] virtual std::string_view group(job_id job) const = 0;
 };
 
+/// What is known of the world outside, the future included: whole numbers, so that decisions are the same everywhere.
+struct known_signals {
+    std::shared_ptr<const exact_series> carbon{};    ///< of what is consumed [ug/kWh]; null: not given
+    std::shared_ptr<const exact_series> marginal{};  ///< of one more kilowatt-hour [ug/kWh]
+    std::shared_ptr<const exact_series> price{};     ///< [uUSD/MWh]
+};
+
 struct view {
     instant now{};
     capacity_view capacity;
@@ -101,6 +110,7 @@ struct view {
     const preemption_costs* costs = nullptr;      ///< none: preemption is free
     const owner_names* owners = nullptr;          ///< none: nobody knows them
     std::span<const elastic_job> elastic_jobs{};  ///< by `job_id`; those behind its end are rigid
+    const known_signals* signals = nullptr;       ///< none: nothing is known
     std::span<const changed_run> changed_runs{};  ///< by `job_id`; those behind its end are as they began
 
     /// Null for a rigid job.

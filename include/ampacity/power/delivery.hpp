@@ -60,7 +60,13 @@ public:
 
     /// What is connected to the device beside the devices that it feeds, from `now` on. While it is dead nothing is
     /// drawn. \pre not before any other change
-    void set_load(instant now, device_id d, microwatts load);
+    void set_load(instant now, device_id d, microwatts load) {
+        put_load(d, load);
+        settle(now);
+    }
+    /// The same of several at once: they hold from `settle` on. \pre all of one instant; nothing else in between
+    void put_load(device_id d, microwatts load);
+    void settle(instant now);
     /// The device fails, or is repaired. Calls `changed(device, is_live)` in their order for each, itself or below it,
     /// that loses power or gets it back.
     template <class F>
@@ -124,7 +130,6 @@ private:
 
     void mark_failed(instant now, device_id d, bool failed);
     void queue(std::size_t i);
-    void settle(instant now);
     void refresh(instant now, std::size_t i);
     void load(fuse& f, instant now, double load);
 

@@ -9,6 +9,7 @@
 #include <ampacity/hardware/node.hpp>
 #include <ampacity/hardware/rack.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace ampacity::power {
@@ -26,6 +27,8 @@ enum class phase : std::uint8_t {
     decode_mla,
     communication,  ///< waits for a collective
 };
+
+inline constexpr std::size_t num_phases = 10;
 
 /// Power of a GPU in a phase, without a cap [W]. Hardware without 4-bit floats runs them as 8-bit ones.
 [[nodiscard]] double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept;

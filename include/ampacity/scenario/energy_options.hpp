@@ -6,8 +6,10 @@
 
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/signal_options.hpp>
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -35,6 +37,10 @@ struct energy {
     std::string topology = "single";
     std::optional<std::string> cooling{};
     power::phase phase = power::phase::gemm_bf16;
+    std::optional<energy_signals> signals{};
+    std::optional<quantity<dimension::money_per_power>> demand_charge{};
+    duration life = std::chrono::hours{24 * 1826};
+    std::optional<quantity<dimension::money_rate>> gpu_price{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -50,6 +56,24 @@ struct energy {
                                         "of the region's PUE and water",
                                  .example = "warm-water-w40"});
         visit(&energy::phase, {.key = "phase", .doc = "what the GPUs of jobs do, unless `workload.N.phase` says it"});
+        visit(&energy::signals, {.key = "signals",
+                                 .doc = "carbon, price and weather over time, from files",
+                                 .example = "{ carbon: { path: grid.csv, column: intensity, unit: g/kWh } }"});
+        visit(&energy::demand_charge,
+              {.key = "demand_charge",
+               .doc = "per month, for the highest quarter of an hour of each calendar month (UTC) that the run touches",
+               .example = "\"12 USD/kW\"",
+               .min = {{0.0}},
+               .max = {{1e3}}});
+        visit(&energy::life, {.key = "life",
+                              .doc = "service life that embodied carbon is spread over",
+                              .min = std::chrono::hours{24},
+                              .max = longest_input});
+        visit(&energy::gpu_price, {.key = "gpu_price",
+                                   .doc = "what each installed GPU costs over time, in place of the models' rents",
+                                   .example = "\"3 USD/h\"",
+                                   .min = {{0.0}},
+                                   .max = {{1e3}}});
     }
     friend bool operator==(const energy&, const energy&) = default;
 };

@@ -9,6 +9,7 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 
@@ -118,6 +119,10 @@ struct rack_group {
 struct site {
     std::string name;
     std::vector<rack_group> racks;
+    std::optional<std::string> region{};
+    std::optional<std::string> cooling{};
+    std::optional<site_power> power{};
+    std::optional<energy_signals> signals{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -127,8 +132,17 @@ struct site {
                              .required = true,
                              .example = "[ { nodes_per_rack: 18, gpus_per_node: 4, count: 64 } ]",
                              .never_empty = true});
-        visit.not_yet("region");
-        visit.not_yet("power");
+        visit(&site::region, {.key = "region",
+                              .doc = "a region of the catalogue, or a file; `energy.region` without it",
+                              .example = "us-east-1"});
+        visit(&site::cooling, {.key = "cooling",
+                               .doc = "a way to cool of the catalogue, or a file; `energy.cooling` without it",
+                               .example = "warm-water-w40"});
+        visit(&site::power,
+              {.key = "power", .doc = "its halls; `power.hall` without it", .example = "{ model: 4n3-hall }"});
+        visit(&site::signals, {.key = "signals",
+                               .doc = "carbon, price and weather there; what it leaves out is that of `energy.signals`",
+                               .example = "{ carbon: { path: iad.csv, column: intensity, unit: g/kWh } }"});
     }
     friend bool operator==(const site&, const site&) = default;
 };
@@ -326,6 +340,7 @@ struct scenario {
     ampacity::scenario::scheduler scheduler{};
     ampacity::scenario::faults faults{};
     std::optional<ampacity::scenario::energy> energy{};
+    std::optional<power_delivery> power{};
     ampacity::scenario::output output{};
 
     template <class Visitor>
@@ -362,6 +377,10 @@ struct scenario {
               {.key = "energy",
                .doc = "power, energy, carbon and cost of the run are reported; every group of the fleet has a `model`",
                .example = "{ region: us-east-1, topology: 4n3 }"});
+        visit(&scenario::power,
+              {.key = "power",
+               .doc = "power acts on the run: feeds are lost, limited and trip; every group of the fleet has a `model`",
+               .example = "{ hall: 4n3-hall, control: { level: row, policy: uniform } }"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

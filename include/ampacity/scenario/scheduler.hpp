@@ -9,6 +9,7 @@
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/preemption.hpp>
+#include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/topology_options.hpp>
 
 #include <array>
@@ -311,6 +312,8 @@ struct scheduler {
     fair_share_options fair_share{};
     drf_options drf{};
     elastic_options elastic{};
+    carbon_aware_options carbon_aware{};
+    price_aware_options price_aware{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -346,6 +349,8 @@ struct scheduler {
         visit(&scheduler::fair_share, {.key = "fair-share", .doc = "options of the policy fair-share"});
         visit(&scheduler::drf, {.key = "drf", .doc = "options of the policy drf"});
         visit(&scheduler::elastic, {.key = "elastic", .doc = "options of the policy elastic"});
+        visit(&scheduler::carbon_aware, {.key = "carbon-aware", .doc = "options of the policy carbon-aware"});
+        visit(&scheduler::price_aware, {.key = "price-aware", .doc = "options of the policy price-aware"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

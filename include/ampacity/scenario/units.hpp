@@ -47,6 +47,7 @@ enum class dimension : std::uint8_t {
     angle,               ///< degree
     money,               ///< USD
     money_rate,          ///< USD/s
+    money_per_power,     ///< USD/W
 };
 
 /// One row of the table: 1 `symbol` = `num`/`den` of the base.

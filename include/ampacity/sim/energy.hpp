@@ -3,18 +3,17 @@
 /// Power and energy of a run: what racks draw as jobs come and go, what the chain from the utility loses, what cooling
 /// adds, and what that means in carbon and money.
 ///
-/// An observer: it changes nothing. Between two events every power is constant, so energies are exact integrals, in
-/// whole microwatts x nanoseconds; facility = IT + losses + overhead holds by construction. IT power is that at the AC
-/// inputs of racks, or of nodes that stand by themselves. Nodes that have failed or are closed draw what they draw
-/// idle. One event costs O(nodes of the job + stages of the chain). Not thread-safe.
+/// The meter of a `power::plant`, which it tells of jobs. Between two events every power is constant, so energies are
+/// exact integrals, in whole microwatts x nanoseconds; facility = IT + losses + overhead holds by construction. IT
+/// power is that at the AC inputs of racks, or of nodes that stand by themselves. Nodes that have failed or are closed
+/// draw what they draw idle. Not thread-safe.
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/hardware/cooling.hpp>
-#include <ampacity/hardware/power.hpp>
-#include <ampacity/hardware/rack.hpp>
 #include <ampacity/hardware/region.hpp>
-#include <ampacity/power/delivery.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/plant.hpp>
+#include <ampacity/power/site_account.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 
@@ -26,31 +25,22 @@
 
 namespace ampacity::sim {
 
-/// What stands behind one AC input: a rack, or a node by itself.
-struct powered_unit {
-    std::uint32_t model = 0;  ///< row of `energy_model::models`
-    std::uint32_t first_node = 0;
-    std::uint32_t nodes = 1;  ///< rows of the fleet from there on
+/// Where a site stands and how it is cooled.
+struct site_environment {
+    std::optional<hardware::region> region{};    ///< none: no carbon, no cost
+    std::optional<hardware::cooling> cooling{};  ///< none: what the region's PUE says
+    power::site_signals signals{};               ///< none of them: the region's means
 };
 
-/// One kind of them.
-struct unit_model {
-    hardware::node node{};
-    std::optional<hardware::rack> rack{};  ///< none: a node by itself
-
-    /// What it is planned with [W].
-    [[nodiscard]] double nameplate_w() const;
-};
-
-/// Everything that the energy of a run is computed from.
+/// Everything that the power and energy of a run are computed from.
 struct energy_model {
-    std::vector<unit_model> models{};
-    std::vector<powered_unit> units{};            ///< all nodes of the fleet, in their order
-    std::vector<hardware::power_device> chain{};  ///< from the utility to the units
-    double usable_share = 1;                      ///< of the chain's ratings, that load is planned for
-    std::optional<hardware::region> region{};     ///< none: no carbon, no cost
-    std::optional<hardware::cooling> cooling{};   ///< none: what the region's PUE says
-    std::vector<power::phase> phases{};           ///< by source: what GPUs of its jobs do
+    power::plant_plan plant{};
+    std::vector<site_environment> sites{};          ///< (sites of the plant)
+    std::vector<power::phase> phases{};             ///< by source: what GPUs of its jobs do
+    power::demand_meter::calendar start{};          ///< date of simulated time 0
+    std::optional<double> demand_usd_w{};           ///< per month, see power/demand_meter.hpp [USD/W]
+    duration life = std::chrono::hours{24 * 1826};  ///< of what stands there
+    std::optional<double> gpu_usd_s{};              ///< of each GPU, in place of the models' rents [USD/s]
 };
 
 class energy_meter final : public observer {
@@ -69,30 +59,30 @@ public:
     /// As of the end of the run.
     [[nodiscard]] energy_result results(instant end);
 
+    [[nodiscard]] const power::plant& plant() const noexcept { return plant_; }
+    /// Does anything of it act on jobs: limits, trips, feeds that are lost?
+    [[nodiscard]] bool acts() const noexcept { return acts_; }
+    [[nodiscard]] static bool acts_on_jobs(const power::plant_plan& p);
+    /// The pace of a job of this source and priority on these GPUs, see `power::plant::pace`.
+    [[nodiscard]] double pace(std::uint16_t source, std::int32_t priority,
+                              std::span<const fleet::gpu_share> where) const {
+        return plant_.pace({.what = phases_.at(source), .priority = priority, .where = where});
+    }
+    /// See `power::plant`.
+    void in_pass(bool yes) noexcept { plant_.in_pass(yes); }
+    const power::plant::outcome& change_feeds(instant now);
+    const power::plant::outcome& control(instant now);
+
 private:
-    struct node_state {
-        std::uint32_t held = 0;            // GPUs
-        power::microwatts held_power = 0;  // of them
-        power::microwatts input = 0;
-    };
-    struct unit_state {
-        std::uint64_t held = 0;
-        power::microwatts nodes = 0;
-        power::device_id device = power::no_device;
-    };
-
+    void advance(instant now);
+    void sum_up();
     void change(const job_event& e, bool starts);
-    void refresh(instant now, std::size_t unit);
-    [[nodiscard]] power::microwatts input_of(std::size_t unit, const node_state& n) const;
 
-    energy_model model_;
-    power::delivery chain_;
-    power::device_id utility_ = power::no_device;
-    std::vector<std::uint32_t> unit_of_;  // (nodes)
-    std::vector<node_state> nodes_;
-    std::vector<unit_state> units_;
+    std::vector<power::phase> phases_;
+    bool acts_;
+    power::plant plant_;
+    std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
-    power::energy it_energy_ = 0;
     instant since_ = start_of_time;
 };
 

@@ -34,6 +34,7 @@ struct job_event {
     fleet::gpu_type type = 0;                   ///< of its GPUs, on a mixed fleet
     job_id job = none<job_id>;  ///< names the job until it leaves; none if it is held or was rejected on arrival
     std::uint32_t gpus = 0;
+    std::int32_t priority = 0;  ///< larger is more urgent
     std::uint32_t user = 0;     ///< text index, 0 = none
     instant since{};            ///< start of the run, or of its stretch of so many GPUs, that ends
     std::string_view reason{};  ///< of a rejection or a hold: why, for people; valid during the call

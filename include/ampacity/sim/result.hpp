@@ -107,11 +107,19 @@ struct energy_result {
     std::optional<double> pue{};                 ///< facility / IT
     std::optional<double> pue_without_losses{};  ///< the same, without the electrical losses
     std::optional<double> carbon_location_kg{}, carbon_marginal_kg{}, carbon_market_kg{};  ///< CO2e [kg]
-    std::optional<double> energy_usd{};                                                    ///< [USD]
-    std::optional<double> water_m3{};                                                      ///< [m3]
+    std::optional<double> carbon_embodied_kg{};  ///< of what stands there, over its life [kg]
+    std::optional<double> energy_usd{};          ///< [USD]
+    std::optional<double> demand_usd{};          ///< of the largest power [USD]
+    std::optional<double> capacity_usd{};        ///< of what stands there [USD]
+    std::optional<double> water_m3{};            ///< [m3]
 
     /// At the utility's meter [J].
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
+    /// Of those that are known; none: no one is [USD].
+    [[nodiscard]] std::optional<double> total_usd() const noexcept {
+        if (!energy_usd && !demand_usd && !capacity_usd) return std::nullopt;
+        return energy_usd.value_or(0) + demand_usd.value_or(0) + capacity_usd.value_or(0);
+    }
 };
 
 /// The numbers of a run; a metric over no job is absent.

@@ -98,6 +98,7 @@ struct parts {
     std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
     std::optional<energy_model> energy{};     ///< \pre a fleet of nodes of one type
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
+    policy::known_signals signals{};          ///< that policies see
 };
 
 /// How a call that drives the simulation ended.

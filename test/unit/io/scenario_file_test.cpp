@@ -663,10 +663,30 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         return table;
     };
     s.scheduler.topology.keep_racks_whole = upto(2) != 0;
+    s.scheduler.carbon_aware = {
+        .base = some_text(), .max_delay = some_duration(), .intensity = static_cast<scenario::intensity>(upto(2))};
+    if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
         if (upto(2) != 0) s.energy->cooling = some_text();
+        if (upto(2) != 0) s.energy->demand_charge = {{static_cast<double>(upto(1000)) / 7}};
+        if (upto(2) != 0) s.energy->gpu_price = {{static_cast<double>(upto(1000)) / 7}};
+        s.energy->life = std::chrono::hours{24 + upto(100'000)};
+        const auto some_signal = [&] {
+            scenario::signal_file f{.path = some_text(), .column = some_text(), .unit = some_text()};
+            if (upto(2) != 0) f.time = some_text();
+            if (upto(2) != 0) f.step = std::chrono::seconds{1 + upto(10'000)};
+            if (upto(2) != 0) f.usd = 0.5 + fraction();
+            if (upto(2) != 0) f.from = scenario::default_start + std::chrono::hours{upto(100'000)};
+            f.utc_offset = std::chrono::minutes{static_cast<int>(upto(2880)) - 1440};
+            f.gaps = static_cast<scenario::gap_filling>(upto(3));
+            f.beyond = static_cast<outside>(upto(3));
+            f.most_gap = std::chrono::minutes{upto(40'000)};
+            return f;
+        };
+        if (upto(2) != 0) s.energy->signals = {.carbon = some_signal()};
+        if (upto(3) == 0) s.energy->signals = {.price = some_signal(), .weather = some_signal()};
     }
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };

@@ -21,16 +21,17 @@ std::set<std::string_view> names_of(std::span<const policy::description> table) 
 }  // namespace
 
 TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
-    CHECK(names_of(policy::policies()) == std::set<std::string_view>{"fifo", "fifo-skip", "sjf", "srtf", "las", "easy",
-                                                                     "conservative", "srsf", "gittins", "qssf", "ftf",
-                                                                     "max-min", "priority", "fair-share", "drf",
-                                                                     "elastic", "round", "explain"});
+    CHECK(names_of(policy::policies()) ==
+          std::set<std::string_view>{"fifo",    "fifo-skip",    "sjf",      "srtf",         "las",
+                                     "easy",    "conservative", "srsf",     "gittins",      "qssf",
+                                     "ftf",     "max-min",      "priority", "fair-share",   "drf",
+                                     "elastic", "round",        "explain",  "carbon-aware", "price-aware"});
     CHECK(names_of(policy::placers()) ==
           std::set<std::string_view>{"first-fit", "pack", "spread", "topology", "block"});
 }
 
 TEST_CASE("names are unique and described", "[registry]") {
-    CHECK(policy::policies().size() == 18);
+    CHECK(policy::policies().size() == 20);
     CHECK(policy::placers().size() == 5);
     std::set<std::string_view> texts;
     for (const auto table : {policy::policies(), policy::placers()}) {
@@ -66,6 +67,14 @@ TEST_CASE("rounds and explanations hold another policy, but not each other's kin
         CHECK((policy::make_policy("explain", {.explain_policy = std::string{d.name}}) == nullptr) ==
               (d.name == "explain"));
     }
+    for (const auto& d : policy::policies()) {
+        CAPTURE(d.name);
+        const bool wraps =
+            d.name == "round" || d.name == "explain" || d.name == "carbon-aware" || d.name == "price-aware";
+        CHECK((policy::make_policy("carbon-aware", {.carbon_aware_base = std::string{d.name}}) == nullptr) == wraps);
+        CHECK((policy::make_policy("price-aware", {.price_aware_base = std::string{d.name}}) == nullptr) == wraps);
+    }
+    CHECK(policy::make_policy("carbon-aware", {.carbon_aware_base = "fcfs"}) == nullptr);
     CHECK(policy::make_policy("round", {.round_policy = "fcfs"}) == nullptr);
     CHECK(policy::make_policy("explain", {.round_policy = "fcfs", .explain_policy = "round"}) == nullptr);
 }

@@ -28,8 +28,11 @@ namespace {
 sim::energy_model racks_of(const std::string& name, std::uint32_t count) {
     const auto rack = io::read_model<hardware::rack>(name).value;
     sim::energy_model m;
-    m.models = {{.node = rack.node, .rack = rack}};
-    for (std::uint32_t i = 0; i != count; ++i) m.units.push_back({.first_node = i * rack.nodes, .nodes = rack.nodes});
+    m.plant.models = {{.node = rack.node, .rack = rack}};
+    for (std::uint32_t i = 0; i != count; ++i)
+        m.plant.units.push_back({.first_node = i * rack.nodes, .nodes = rack.nodes});
+    m.plant.sites = {{.name = "site", .units = count, .halls = {}}};
+    m.sites.resize(1);
     m.phases = {power::phase::gemm_bf16};
     return m;
 }
@@ -84,12 +87,16 @@ TEST_CASE("a rack adds up from its parts, module limits and conversion included"
 }
 
 TEST_CASE("the chain loses what its stages lose, and PUE counts it once", "[energy]") {
-    sim::energy_model m = racks_of("gb300-nvl72", 8);
     const auto topology = io::read_model<hardware::power_topology>("4n3").value;
-    m.chain = topology.stages;
-    m.usable_share = topology.usable_share();
-    m.region = io::read_model<hardware::region>("us-east-1").value;
-    sim::energy_meter meter{m};
+    const auto region = io::read_model<hardware::region>("us-east-1").value;
+    const auto hall = [&](std::optional<hardware::cooling> cooling) {
+        sim::energy_model m = racks_of("gb300-nvl72", 8);
+        m.plant.sites[0].halls.topology = topology;
+        m.sites[0].region = region;
+        m.sites[0].cooling = std::move(cooling);
+        return m;
+    };
+    sim::energy_meter meter{hall({})};
     meter.on_start(event(start_of_time, whole_nodes(0, 8 * 18)));
     const sim::energy_result r = meter.results(start_of_time + hours{24});
     // Utility to rack.
@@ -99,19 +106,19 @@ TEST_CASE("the chain loses what its stages lose, and PUE counts it once", "[ener
     for (const auto& stage : topology.stages) product *= stage.efficiency.at(0.75);
     CHECK(efficiency == Approx(product).margin(0.004));
     // The region's PUE holds the losses.
-    CHECK(*r.pue == Approx(m.region->pue).epsilon(1e-12));
-    CHECK(*r.pue_without_losses == Approx(m.region->pue - r.losses_j / r.it_j).epsilon(1e-12));
-    CHECK(r.facility_j() == Approx(r.it_j * m.region->pue).epsilon(1e-12));
+    CHECK(*r.pue == Approx(region.pue).epsilon(1e-12));
+    CHECK(*r.pue_without_losses == Approx(region.pue - r.losses_j / r.it_j).epsilon(1e-12));
+    CHECK(r.facility_j() == Approx(r.it_j * region.pue).epsilon(1e-12));
     CHECK(*r.carbon_location_kg == Approx(r.facility_j() / 3.6e6 * 0.39625).epsilon(1e-9));
     CHECK(*r.energy_usd == Approx(r.facility_j() / 3.6e6 * 0.0892).epsilon(1e-9));
     CHECK(*r.carbon_market_kg == 0);
     CHECK(r.it_j / 3.6e9 > 6);
     CHECK(r.it_j / 3.6e9 < 27);
     // With cooling of its own: losses and cooling on top of IT.
-    m.cooling = io::read_model<hardware::cooling>("warm-water-w40").value;
-    sim::energy_meter cooled{m};
+    const auto cooling = io::read_model<hardware::cooling>("warm-water-w40").value;
+    sim::energy_meter cooled{hall(cooling)};
     const sim::energy_result c = cooled.results(start_of_time + hours{1});
-    const double overhead = m.cooling->power_share + m.cooling->other_share.value_or(0);
+    const double overhead = cooling.power_share + cooling.other_share.value_or(0);
     CHECK(*c.pue == Approx(1 + c.losses_j / c.it_j + overhead).epsilon(1e-12));
     CHECK(*c.pue_without_losses == Approx(1 + overhead).epsilon(1e-12));
 }
@@ -120,8 +127,8 @@ TEST_CASE("random jobs give the energy of a naive sum over all stretches, at any
     for (std::uint64_t seed = 0; seed != 40; ++seed) {
         naive::test_random random(seed);
         sim::energy_model m = racks_of(seed % 2 == 0 ? "gb300-nvl72" : "dgx-h100-x4", 3);
-        const std::uint32_t nodes = 3 * m.units[0].nodes;
-        const std::uint32_t gpus = m.models[0].node.gpus;
+        const std::uint32_t nodes = 3 * m.plant.units[0].nodes;
+        const std::uint32_t gpus = m.plant.models[0].node.gpus;
         m.phases = {power::phase::gemm_bf16, power::phase::decode_mla};
         struct stay {
             std::int64_t from, to;
@@ -145,7 +152,10 @@ TEST_CASE("random jobs give the energy of a naive sum over all stretches, at any
             }
             if (!s.where.empty()) stays.push_back(s);
         }
-        sim::energy_meter meter{m};
+        const std::vector<power::unit_model> models = m.plant.models;
+        const std::vector<power::powered_unit> units = m.plant.units;
+        const std::vector<power::phase> phases = m.phases;
+        sim::energy_meter meter{std::move(m)};
         std::vector<std::pair<std::int64_t, std::size_t>> events;
         for (std::size_t i = 0; i != stays.size(); ++i) {
             events.emplace_back(stays[i].from * 2, i);    // starts
@@ -165,7 +175,7 @@ TEST_CASE("random jobs give the energy of a naive sum over all stretches, at any
             const std::int64_t from = *at;
             const std::int64_t to = *std::next(at);
             double total = 0;
-            for (const sim::powered_unit& u : m.units) {
+            for (const power::powered_unit& u : units) {
                 double inputs = 0;
                 double held_of_unit = 0;
                 for (std::uint32_t n = u.first_node; n != u.first_node + u.nodes; ++n) {
@@ -176,13 +186,13 @@ TEST_CASE("random jobs give the energy of a naive sum over all stretches, at any
                             if (index(w.node) != n) continue;
                             const auto count = static_cast<std::uint32_t>(std::popcount(w.gpus));
                             held.count += count;
-                            held.power_w += count * power::gpu_power_w(m.models[0].node.gpu.power, m.phases[s.source]);
+                            held.power_w += count * power::gpu_power_w(models[0].node.gpu.power, phases[s.source]);
                         }
                     }
                     held_of_unit += held.count;
-                    inputs += power::node_power_w(m.models[0].node, held);
+                    inputs += power::node_power_w(models[0].node, held);
                 }
-                total += power::rack_power_w(*m.models[0].rack, inputs, held_of_unit / (u.nodes * gpus));
+                total += power::rack_power_w(*models[0].rack, inputs, held_of_unit / (u.nodes * gpus));
             }
             joules += total * static_cast<double>(to - from);
             peak = std::max(peak, total);

@@ -1,0 +1,237 @@
+#pragma once
+/// \file
+/// The power of a fleet while it runs: what nodes draw as jobs come and go, who carries it, what limits it, and what
+/// happens when a feed is lost or overloaded.
+///
+/// A state machine without a clock of its own: it says when something is due and does it when it is told to. Feeds are
+/// lost and come back by schedule; an overload that lasts trips its device, which takes all below it down; nodes come
+/// back `boot` after their power. Controllers look at their feeds at the multiples of their period, at the loads from
+/// before that instant's scheduling pass, and what they decide holds after their latency. A tick that would see what
+/// the last one saw is left out: it would decide the same. Loads are whole microwatts, limits thousandths of the GPUs'
+/// power limit: results do not depend on the order of jobs. A start or a stop costs O(its nodes + devices above them);
+/// a limit that changes, O(nodes below it). Not thread-safe.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/power/cap_policy.hpp>
+#include <ampacity/power/cap_response.hpp>
+#include <ampacity/power/node_power.hpp>
+#include <ampacity/power/power_tree.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ampacity::power {
+
+/// Who looks at all feeds of one level.
+struct controller {
+    power_tree::level at = power_tree::level::row;
+    std::unique_ptr<cap_policy> policy{};
+    duration period = std::chrono::seconds{3};
+    duration latency = std::chrono::milliseconds{100};
+};
+
+/// What happens to a feed by schedule.
+struct feed_event {
+    enum class kind : std::uint8_t {
+        loss,   ///< it fails, or is taken out of service
+        limit,  ///< its load is to stay below `limit_w`
+        cut,    ///< its load is to be lower by `share` than it is at the start
+    };
+    instant start{};
+    instant end = never;
+    kind what = kind::loss;
+    std::string device{};  ///< see `power_tree::find`
+    double limit_w = 0;    ///< [W]
+    double share = 0;      ///< [1]
+};
+
+struct plant_plan {
+    std::vector<unit_model> models{};
+    std::vector<powered_unit> units{};  ///< all nodes of the fleet, in their order
+    std::vector<site_plan> sites{};
+    std::vector<controller> controls{};   ///< \pre at most one per level
+    std::vector<feed_event> events{};     ///< \pre devices that there are; start < end
+    std::int32_t high_priority_from = 1;  ///< jobs of this priority and above are of the high class
+    duration boot = std::chrono::minutes{10};
+    std::optional<duration> reclose{};  ///< after a trip; none: the device stays open
+};
+
+/// A device that opened under too much load.
+struct trip_record {
+    instant at{};
+    device_id device = no_device;
+    double load = 0;          ///< over the rating, when it did
+    std::uint32_t units = 0;  ///< that lost their power
+};
+
+class plant {
+public:
+    explicit plant(plant_plan p);
+    plant(const plant&) = delete;
+    plant& operator=(const plant&) = delete;
+
+    [[nodiscard]] const power_tree& tree() const noexcept { return tree_; }
+
+    // --- jobs ------------------------------------------------------------------------------------------
+
+    /// What a job does with its GPUs.
+    struct load {
+        phase what = phase::gemm_bf16;
+        std::int32_t priority = 0;
+        std::span<const fleet::gpu_share> where{};
+    };
+    void start(instant now, const load& l) { change_load(now, l, true); }
+    void stop(instant now, const load& l) { change_load(now, l, false); }
+    /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. 0 < it <= 1
+    [[nodiscard]] double pace(const load& l) const;
+    /// What is changed from now on comes from a scheduling pass, behind the controllers of this instant; or not.
+    void in_pass(bool yes) noexcept { in_pass_ = yes; }
+
+    // --- what is due -----------------------------------------------------------------------------------
+
+    /// When a feed is lost or comes back, a device trips or nodes have booted; `never`.
+    [[nodiscard]] instant next_change() const;
+    /// When a controller looks or a limit begins to hold; `never`.
+    [[nodiscard]] instant next_control() const;
+
+    /// Nodes that something happened to, rising. Valid until the next call.
+    struct outcome {
+        std::vector<node_id> lost;     ///< their power; their jobs are to be stopped
+        std::vector<node_id> back;     ///< they may take jobs again
+        std::vector<node_id> repaced;  ///< the pace of jobs on them may have changed
+    };
+    /// All that `next_change` announced for this instant.
+    const outcome& change(instant now);
+    /// All that `next_control` announced for this instant.
+    const outcome& control(instant now);
+
+    // --- readings --------------------------------------------------------------------------------------
+
+    /// At the inputs of all units of a site, those without power left out.
+    [[nodiscard]] microwatts it(std::size_t site) const noexcept { return it_[site]; }
+    /// At the meter of the utility.
+    [[nodiscard]] microwatts drawn(std::size_t site) const noexcept {
+        return tree_.devices().input(tree_.sites()[site].meter);
+    }
+    /// What a feed could carry more: of its rating, or of what an event leaves of it. Below 0 in an overload.
+    [[nodiscard]] microwatts headroom(device_id d) const noexcept;
+    /// Of a node, as its own input.
+    [[nodiscard]] microwatts node_input(node_id n) const noexcept { return input_[index(n)]; }
+    [[nodiscard]] class_limits limits_of(std::uint32_t unit) const noexcept { return units_[unit].limits; }
+    [[nodiscard]] std::span<const trip_record> trips() const noexcept { return trips_; }
+    /// How often limits of units have changed.
+    [[nodiscard]] std::uint64_t limit_changes() const noexcept { return limit_changes_; }
+
+private:
+    using counts = std::array<std::uint8_t, num_phases>;
+    struct unit_state {
+        std::uint64_t held = 0;  // GPUs
+        microwatts nodes = 0;    // their inputs
+        microwatts input = 0;
+        class_limits limits{no_limit, no_limit};
+        bool live = true, booting = false;
+        std::uint32_t losses = 0;  // so far: tells boots apart
+    };
+    struct row_state {
+        std::array<std::array<std::uint32_t, num_phases>, num_classes> held{};  // GPUs
+        class_limits limits{no_limit, no_limit};
+        std::vector<std::uint32_t> feeds{};  // that limit it
+    };
+    /// A model's GPUs by phase.
+    struct gpu_model {
+        std::array<microwatts, num_phases> draw{};
+        std::array<double, num_phases> bound_w{};  // what it draws with the others of its module [W]
+        std::array<std::optional<cap_response>, num_phases> response{};
+        double limit_w = 0, lowest_w = 0;
+    };
+    /// A feed that a controller looks at.
+    struct feed {
+        device_id device = no_device;
+        std::uint32_t control = 0;
+        class_limits limits{no_limit, no_limit};
+        bool pending = false;
+    };
+    struct pending_limits {
+        instant at{};
+        std::uint32_t feed = 0;
+        class_limits limits{};
+    };
+    struct control_state {
+        bool dirty = true;
+        instant tick = start_of_time;  // the next, if dirty
+        std::uint32_t first_feed = 0, last_feed = 0;
+        std::deque<pending_limits> pending{};
+    };
+    struct scheduled {
+        instant at{};
+        bool begins = false;
+        std::uint32_t event = 0;
+    };
+    struct boot {
+        instant at{};
+        std::uint32_t unit = 0;
+        std::uint32_t losses = 0;
+    };
+    struct closing {
+        instant at{};
+        device_id device = no_device;
+    };
+
+    [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
+        return priority >= high_from_ ? priority_class::high : priority_class::low;
+    }
+    void change_load(instant now, const load& l, bool starts);
+    void mark_dirty(instant now);
+    [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit) const;
+    void refresh_node(std::size_t node, std::uint32_t unit);
+    void refresh_unit(std::uint32_t unit);
+    void set_failed(instant now, device_id d, bool failed);
+    void apply(const pending_limits& p);
+    void limit_unit(std::uint32_t unit, class_limits limits);
+    void look(instant now, std::uint32_t number);
+    [[nodiscard]] class_limits limits_above(std::uint32_t unit) const;
+    void list_gpus(const feed& f);
+    void begin_outcome();
+
+    power_tree tree_;
+    std::vector<controller> controls_;
+    std::vector<feed_event> events_;
+    duration boot_;
+    std::optional<duration> reclose_;
+    std::int32_t high_from_ = 1;
+    bool in_pass_ = false;
+
+    std::vector<gpu_model> gpus_;                        // by model
+    std::vector<std::array<counts, num_classes>> held_;  // (nodes) GPUs by class and phase
+    std::vector<microwatts> input_;                      // (nodes)
+    std::vector<unit_state> units_;
+    std::vector<row_state> rows_;
+    std::vector<microwatts> it_;  // (sites)
+    std::vector<feed> feeds_;
+    std::vector<std::uint32_t> feed_of_unit_;  // (units) of a controller of racks; empty without one
+    std::vector<control_state> states_;        // of controls_
+    std::vector<std::uint16_t> causes_;        // (devices) for which it has failed
+    std::vector<double> event_limit_w_;        // (devices) infinite without an event
+
+    std::vector<scheduled> schedule_;
+    std::size_t next_scheduled_ = 0;
+    std::deque<boot> boots_;
+    std::deque<closing> closings_;
+    std::vector<trip_record> trips_;
+    std::uint64_t limit_changes_ = 0;
+
+    outcome outcome_;
+    std::vector<gpu_load> gpu_loads_;
+    std::vector<std::uint32_t> touched_;
+};
+
+}  // namespace ampacity::power

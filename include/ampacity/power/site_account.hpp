@@ -1,0 +1,98 @@
+#pragma once
+/// \file
+/// The books of one site: what its IT power and the losses of its chain come to in energy, carbon, money and water.
+///
+/// Told of both powers whenever they have held for a while; integrals over that time are exact, in whole microwatts x
+/// nanoseconds, and facility = IT + losses + overhead holds by construction. Overhead is
+///  - with a cooling that has chillers and with a weather signal: its share of IT power at the outdoor temperature;
+///  - with a cooling otherwise: its share, the mean of a year;
+///  - with a region: what the PUE leaves beside the losses, which it contains, and not below 0 over the whole run;
+///  - else nothing that is known, and no carbon, cost or water is.
+/// Carbon and cost are the integral of facility power x signal; without a signal the region's mean x energy. A call
+/// costs O(steps of the signals and months crossed). Not thread-safe.
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/hardware/cooling.hpp>
+#include <ampacity/hardware/region.hpp>
+#include <ampacity/power/cooling_plant.hpp>
+#include <ampacity/power/delivery.hpp>
+#include <ampacity/power/demand_meter.hpp>
+#include <ampacity/power/signal.hpp>
+
+#include <optional>
+
+namespace ampacity::power {
+
+/// What varies outside a site; none: the region's mean of a year.
+struct site_signals {
+    std::optional<signal> carbon{};     ///< of what is consumed [kg/J]
+    std::optional<signal> marginal{};   ///< of one more kilowatt-hour [kg/J]
+    std::optional<signal> price{};      ///< [USD/J]
+    std::optional<signal> outdoor_c{};  ///< [degC]
+
+    [[nodiscard]] bool any() const noexcept { return carbon || marginal || price || outdoor_c; }
+};
+
+struct site_options {
+    std::optional<hardware::region> region{};
+    std::optional<hardware::cooling> cooling{};
+    double liquid_share = 1;  ///< of the heat, that goes into liquid where cooling is by liquid [1]
+    site_signals signals{};
+    demand_meter::calendar start{};                 ///< date of simulated time 0
+    std::optional<double> demand_usd_w{};           ///< per month, of its highest quarter of an hour [USD/W]
+    std::optional<double> embodied_kg{};            ///< CO2e of what stands there [kg]
+    duration life = std::chrono::hours{24 * 1826};  ///< that it is spread over
+    std::optional<double> rent_usd_s{};             ///< of what stands there [USD/s]
+};
+
+/// As of an instant; absent where nothing says what it would follow from.
+struct site_books {
+    double it_j = 0;      ///< [J]
+    double losses_j = 0;  ///< from the utility to there [J]
+    std::optional<double> overhead_j{};
+    std::optional<double> carbon_location_kg{}, carbon_marginal_kg{}, carbon_market_kg{}, carbon_embodied_kg{};
+    std::optional<double> energy_usd{}, demand_usd{}, capacity_usd{};
+    std::optional<double> water_m3{};
+
+    /// At the utility's meter [J].
+    [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
+};
+
+class site_account {
+public:
+    explicit site_account(site_options options);
+
+    /// IT power, and what the chain draws from the utility for it, since the last call.
+    /// \pre to not before the last call \throws data_error beyond a signal that knows nothing there
+    void advance(instant to, microwatts it, microwatts utility_in);
+    /// As of the last call.
+    [[nodiscard]] site_books books() const;
+
+    [[nodiscard]] energy it_energy() const noexcept { return it_energy_; }
+    /// How far it has been told.
+    [[nodiscard]] instant now() const noexcept { return now_; }
+
+private:
+    /// The integral of a signal x power [signal x uW ns].
+    struct account {
+        std::optional<signal> of{};
+        careful_sum it{}, losses{}, overhead{};
+
+        void add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over);
+    };
+
+    [[nodiscard]] microwatts overhead_at(instant t, microwatts it, microwatts lost);
+    [[nodiscard]] double overhead_j() const;
+    [[nodiscard]] double weighed(const account& a) const;
+
+    site_options options_;
+    std::optional<cooling_plant> plant_;
+    bool follows_weather_ = false;
+    bool knows_overhead_ = false;
+    account carbon_, marginal_, price_;
+    std::optional<demand_meter> demand_;
+    instant now_ = start_of_time;
+    energy it_energy_ = 0, losses_ = 0, overhead_ = 0;  // overhead_ only with the weather
+};
+
+}  // namespace ampacity::power

@@ -1,0 +1,220 @@
+#pragma once
+/// \file
+/// The description of how power is delivered and limited while a run goes on: halls, controllers, what happens to
+/// feeds.
+///
+/// Plain values: copy, compare and move between threads freely.
+
+#include <ampacity/power/power_tree.hpp>
+#include <ampacity/scenario/fields.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ampacity::scenario {
+
+/// The halls of one site.
+struct site_power {
+    std::string model;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&site_power::model, {.key = "model",
+                                   .doc = "a hall of the catalogue (`ampacity list halls`), or a file",
+                                   .required = true,
+                                   .example = "4n3-hall"});
+    }
+    friend bool operator==(const site_power&, const site_power&) = default;
+};
+
+template <>
+struct names<power::power_tree::level> {
+    using level = power::power_tree::level;
+    static constexpr std::array known{named<level>{level::site, "site"}, named<level>{level::source, "source"},
+                                      named<level>{level::row, "row"}, named<level>{level::unit, "rack"}};
+};
+
+/// How loads are lowered.
+enum class cap_rule : std::uint8_t { none, uniform, priority, two_threshold };
+
+template <>
+struct names<cap_rule> {
+    static constexpr std::array known{
+        named<cap_rule>{cap_rule::none, "none"}, named<cap_rule>{cap_rule::uniform, "uniform"},
+        named<cap_rule>{cap_rule::priority, "priority"}, named<cap_rule>{cap_rule::two_threshold, "two-threshold"}};
+};
+
+/// A controller of all feeds of one level.
+struct feed_control {
+    power::power_tree::level level = power::power_tree::level::row;
+    cap_rule policy = cap_rule::none;
+    std::optional<duration> period{};
+    std::optional<duration> latency{};
+    std::string actuator = "power-limit";
+    double trigger = 1.0;
+    double target = 0.95;
+    double release = 0.90;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&feed_control::level, {.key = "level", .doc = "whose load it watches: that of each such feed"});
+        visit(&feed_control::policy,
+              {.key = "policy",
+               .doc = "who gives: none at all; all GPUs the same; those of jobs of low priority first; or, from 80 and "
+                      "89 % of the rating on, fixed limits for both classes (POLCA)",
+               .required = true,
+               .example = "uniform"});
+        visit(&feed_control::period, {.key = "period",
+                                      .doc = "it looks at the multiples of this time; that of the `actuator`, or 3 s, "
+                                             "without",
+                                      .example = "\"3 s\"",
+                                      .min = std::chrono::milliseconds{1},
+                                      .max = longest_input});
+        visit(&feed_control::actuator, {.key = "actuator",
+                                        .doc = "a cap control of the catalogue (`ampacity list cap-controls`): how "
+                                               "limits reach the GPUs, which gives `latency`"});
+        visit(&feed_control::latency, {.key = "latency",
+                                       .doc = "from its decision until the limits hold; that of the `actuator` without",
+                                       .example = "\"40 s\"",
+                                       .min = duration::zero(),
+                                       .max = longest_input});
+        visit(&feed_control::trigger,
+              {.key = "trigger",
+               .doc = "share of a feed's rating, or of what an event leaves of it, above which loads are lowered",
+               .min = 0.01,
+               .max = 2.0});
+        visit(&feed_control::target,
+              {.key = "target", .doc = "share that they are lowered to, at most `trigger`", .min = 0.01, .max = 2.0});
+        visit(&feed_control::release, {.key = "release",
+                                       .doc = "share below which limits are raised again, at most `target`",
+                                       .min = 0.01,
+                                       .max = 2.0});
+    }
+    friend bool operator==(const feed_control&, const feed_control&) = default;
+};
+
+/// What happens to a feed.
+enum class power_event_kind : std::uint8_t { loss, maintenance, limit, demand_response };
+
+template <>
+struct names<power_event_kind> {
+    using kind = power_event_kind;
+    static constexpr std::array known{named<kind>{kind::loss, "loss"}, named<kind>{kind::maintenance, "maintenance"},
+                                      named<kind>{kind::limit, "limit"},
+                                      named<kind>{kind::demand_response, "demand-response"}};
+};
+
+/// One event of a feed.
+struct power_event {
+    power_event_kind kind = power_event_kind::loss;
+    std::string feed{};
+    duration start{};
+    duration length{};
+    std::optional<quantity<dimension::power>> power{};
+    std::optional<double> cut{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&power_event::kind, {.key = "kind",
+                                   .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
+                                          "load is to be lower than it is at the start",
+                                   .required = true,
+                                   .example = "loss"});
+        visit(&power_event::feed,
+              {.key = "feed",
+               .doc = "`SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; numbers count from 0, and the "
+                      "site may be left out where there is one",
+               .required = true,
+               .example = "hall-0/source-1"});
+        visit(&power_event::start, {.key = "start",
+                                    .doc = "from the start of the scenario",
+                                    .required = true,
+                                    .example = "\"14 h\"",
+                                    .min = duration::zero(),
+                                    .max = longest_input});
+        visit(&power_event::length, {.key = "duration",
+                                     .doc = "until all is as before",
+                                     .required = true,
+                                     .example = "\"2 h\"",
+                                     .min = duration{1},
+                                     .max = longest_input});
+        visit(&power_event::power, {.key = "power", .doc = "of a limit: the largest load", .example = "\"0.8 MW\""});
+        visit(&power_event::cut, {.key = "cut",
+                                  .doc = "of a demand response: how much lower, as a share of the load at its start",
+                                  .example = "0.2",
+                                  .min = 0.001,
+                                  .max = 0.999});
+    }
+    friend bool operator==(const power_event&, const power_event&) = default;
+};
+
+/// How power is delivered and limited.
+struct power_delivery {
+    std::optional<std::string> hall{};
+    std::optional<std::uint64_t> racks_per_row{};
+    std::optional<std::uint64_t> rows_per_hall{};
+    double oversubscription = 1;
+    bool trips = true;
+    std::optional<duration> reclose{};
+    duration boot = std::chrono::minutes{10};
+    std::uint64_t high_priority_from = 1;
+    single_or_list<feed_control> control{};
+    std::vector<power_event> events{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(
+            &power_delivery::hall,
+            {.key = "hall",
+             .doc = "a hall of the catalogue (`ampacity list halls`), or a file: the redundancy of its sources, racks "
+                    "per row and rows; for sites without `power`. Without it halls of 12 rows of 8 racks, fed as "
+                    "`energy.topology` says",
+             .example = "4n3-hall"});
+        visit(&power_delivery::racks_per_row, {.key = "racks_per_row",
+                                               .doc = "racks on one busway; as the hall has it without",
+                                               .example = "2",
+                                               .min = 1,
+                                               .max = 1000});
+        visit(&power_delivery::rows_per_hall, {.key = "rows_per_hall",
+                                               .doc = "rows behind the sources of one hall; as the hall has it without",
+                                               .example = "6",
+                                               .min = 1,
+                                               .max = 10'000});
+        visit(&power_delivery::oversubscription, {.key = "oversubscription",
+                                                  .doc = "nameplate of the racks over what the chain is built for",
+                                                  .min = 0.1,
+                                                  .max = 10.0});
+        visit(&power_delivery::trips, {.key = "trips",
+                                       .doc = "devices whose tolerance of overloads is known open when it is used up, "
+                                              "and all below them loses its power"});
+        visit(&power_delivery::reclose, {.key = "reclose",
+                                         .doc = "time after a trip until the device is closed again; never without it",
+                                         .example = "\"1 h\"",
+                                         .min = duration{1},
+                                         .max = longest_input});
+        visit(&power_delivery::boot, {.key = "boot",
+                                      .doc = "time from the return of their power until nodes take jobs",
+                                      .min = duration::zero(),
+                                      .max = longest_input});
+        visit(&power_delivery::high_priority_from,
+              {.key = "high_priority_from",
+               .doc = "priority from which on a job belongs to the class that gives last",
+               .max = 1'000'000'000});
+        visit(&power_delivery::control, {.key = "control",
+                                         .doc = "who lowers loads: one controller, or a list of them, one per level",
+                                         .example = "{ level: row, policy: uniform }",
+                                         .never_empty = true});
+        visit(&power_delivery::events, {.key = "events",
+                                        .doc = "what happens to feeds",
+                                        .example = "[ { kind: loss, feed: hall-0/source-1, start: \"14 h\", duration: "
+                                                   "\"2 h\" } ]",
+                                        .never_empty = true});
+    }
+    friend bool operator==(const power_delivery&, const power_delivery&) = default;
+};
+
+}  // namespace ampacity::scenario

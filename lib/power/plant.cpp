@@ -1,0 +1,473 @@
+#include <ampacity/core/error.hpp>
+#include <ampacity/power/plant.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace ampacity::power {
+namespace {
+
+microwatts microwatts_of(double w) { return std::llround(w * 1e6); }
+double watts_of(microwatts p) { return static_cast<double>(p) * 1e-6; }
+
+bool is_memory_bound(phase p) {
+    return p == phase::decode_gemm || p == phase::decode_attention || p == phase::decode_mla;
+}
+
+/// Below the loads that the published fit is good for, work goes with the power.
+cap_response response_of(const hardware::cap_response& fit, double lowest) {
+    const double from = fit.valid_from;
+    const double least = std::min(lowest, from / 2);
+    const cap_response above{fit, 0, 1e-9};
+    return {fit, least, above.performance(from) * std::max(least, 1e-9) / from};
+}
+
+class_limits lower_of(class_limits a, class_limits b) { return {std::min(a[0], b[0]), std::min(a[1], b[1])}; }
+
+}  // namespace
+
+plant::plant(plant_plan p)
+    : tree_(std::move(p.models), std::move(p.units), std::move(p.sites)),
+      controls_(std::move(p.controls)),
+      events_(std::move(p.events)),
+      boot_(p.boot),
+      reclose_(p.reclose),
+      high_from_(p.high_priority_from),
+      held_(tree_.num_nodes()),
+      input_(tree_.num_nodes()),
+      units_(tree_.units().size()),
+      rows_(tree_.rows().size()),
+      it_(tree_.sites().size()),
+      causes_(tree_.devices().size()),
+      event_limit_w_(tree_.devices().size(), std::numeric_limits<double>::infinity()) {
+    for (const unit_model& m : tree_.models()) {
+        const hardware::gpu_power& gpu = m.node.gpu.power;
+        gpu_model g{.limit_w = gpu.limit_w, .lowest_w = gpu.lowest_limit_w.value_or(0)};
+        double module_w = std::numeric_limits<double>::infinity();
+        if (m.node.modules && m.node.gpus != 0)
+            module_w = (m.node.modules->count * m.node.modules->limit_w - m.node.power.cpus_w) / m.node.gpus;
+        for (std::size_t i = 0; i != num_phases; ++i) {
+            const auto what = static_cast<phase>(i);
+            const double w = gpu_power_w(gpu, what);
+            g.draw[i] = microwatts_of(w);
+            g.bound_w[i] = std::min(w, module_w);
+            g.response[i] = response_of(is_memory_bound(what) ? gpu.memory_bound : gpu.compute_bound,
+                                        std::min(0.999, g.lowest_w / g.bound_w[i]));
+        }
+        gpus_.push_back(std::move(g));
+    }
+    for (std::uint32_t u = 0; u != units_.size(); ++u) {
+        const powered_unit& at = tree_.units()[u];
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+            // Nodes of a model are alike as long as they are idle.
+            input_[n] = n == at.first_node ? node_power(n, u) : input_[at.first_node];
+            units_[u].nodes += input_[n];
+        }
+        refresh_unit(u);
+    }
+    tree_.devices().settle(start_of_time);
+
+    for (std::uint32_t i = 0; i != controls_.size(); ++i) {
+        control_state s{.first_feed = static_cast<std::uint32_t>(feeds_.size())};
+        const auto add = [&](device_id d) {
+            feeds_.push_back({.device = d, .control = i});
+            return static_cast<std::uint32_t>(feeds_.size() - 1);
+        };
+        switch (controls_[i].at) {
+            case power_tree::level::site:
+                for (const auto& site : tree_.sites()) {
+                    const std::uint32_t f = add(site.meter);
+                    for (const auto row : site.rows) rows_[row].feeds.push_back(f);
+                }
+                break;
+            case power_tree::level::source:
+                for (const auto& hall : tree_.halls()) {
+                    for (std::size_t k = 0; k != hall.sources.size(); ++k) {
+                        const std::uint32_t f = add(hall.sources[k]);
+                        for (const auto row : hall.on[k]) rows_[row].feeds.push_back(f);
+                    }
+                }
+                break;
+            case power_tree::level::row:
+                for (std::uint32_t r = 0; r != rows_.size(); ++r) rows_[r].feeds.push_back(add(tree_.rows()[r].device));
+                break;
+            case power_tree::level::unit:
+                for (std::uint32_t u = 0; u != units_.size(); ++u) feed_of_unit_.push_back(add(tree_.device_of(u)));
+                break;
+        }
+        s.last_feed = static_cast<std::uint32_t>(feeds_.size());
+        states_.push_back(std::move(s));
+    }
+
+    for (std::uint32_t i = 0; i != events_.size(); ++i) {
+        AMPACITY_ASSERT(tree_.find(events_[i].device).has_value());
+        schedule_.push_back({.at = events_[i].start, .begins = true, .event = i});
+        if (events_[i].end != never) schedule_.push_back({.at = events_[i].end, .begins = false, .event = i});
+    }
+    std::stable_sort(schedule_.begin(), schedule_.end(), [](const scheduled& a, const scheduled& b) {
+        return std::pair(a.at, a.begins) < std::pair(b.at, b.begins);
+    });
+}
+
+// --- loads ---------------------------------------------------------------------------------------------------
+
+microwatts plant::node_power(std::size_t node, std::uint32_t unit) const {
+    const std::uint32_t model = tree_.units()[unit].model;
+    const gpu_model& g = gpus_[model];
+    held_gpus held;
+    microwatts power = 0;
+    for (std::size_t c = 0; c != num_classes; ++c) {
+        const permille limit = units_[unit].limits[c];
+        const microwatts most = limit == no_limit
+                                    ? std::numeric_limits<microwatts>::max()
+                                    : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
+        for (std::size_t i = 0; i != num_phases; ++i) {
+            const std::uint32_t n = held_[node][c][i];
+            held.count += n;
+            power += std::min(most, g.draw[i]) * n;
+        }
+    }
+    held.power_w = watts_of(power);
+    return microwatts_of(node_power_w(tree_.models()[model].node, held));
+}
+
+void plant::refresh_node(std::size_t node, std::uint32_t unit) {
+    const microwatts input = node_power(node, unit);
+    units_[unit].nodes += input - input_[node];
+    input_[node] = input;
+}
+
+void plant::refresh_unit(std::uint32_t unit) {
+    unit_state& u = units_[unit];
+    const powered_unit& at = tree_.units()[unit];
+    const unit_model& m = tree_.models()[at.model];
+    microwatts input = u.nodes;
+    if (m.rack) {
+        const double gpus = static_cast<double>(at.nodes) * m.node.gpus;
+        input = microwatts_of(rack_power_w(*m.rack, watts_of(u.nodes), static_cast<double>(u.held) / gpus));
+    }
+    if (u.live) it_[tree_.site_of(unit)] += input - u.input;
+    u.input = input;
+    tree_.devices().put_load(tree_.device_of(unit), input);
+}
+
+void plant::change_load(instant now, const load& l, bool starts) {
+    const auto c = static_cast<std::size_t>(class_of(l.priority));
+    const auto what = static_cast<std::size_t>(l.what);
+    constexpr std::uint32_t none = ~std::uint32_t{0};
+    std::uint32_t touched = none;
+    for (const fleet::gpu_share& s : l.where) {
+        const std::size_t node = index(s.node);
+        const std::uint32_t unit = tree_.unit_of(node);
+        if (touched != unit && touched != none) refresh_unit(touched);
+        touched = unit;
+        const auto gpus = static_cast<std::uint32_t>(std::popcount(s.gpus));
+        auto& held = held_[node][c][what];
+        auto& of_row = rows_[tree_.row_of(unit)].held[c][what];
+        AMPACITY_ASSERT(starts || held >= gpus);
+        held = static_cast<std::uint8_t>(starts ? held + gpus : held - gpus);
+        of_row += starts ? gpus : 0U - gpus;
+        units_[unit].held += starts ? gpus : std::uint64_t{0} - gpus;
+        refresh_node(node, unit);
+    }
+    if (touched == none) return;
+    refresh_unit(touched);
+    tree_.devices().settle(now);
+    mark_dirty(now);
+}
+
+double plant::pace(const load& l) const {
+    if (feeds_.empty()) return 1;
+    const auto c = static_cast<std::size_t>(class_of(l.priority));
+    const auto what = static_cast<std::size_t>(l.what);
+    double slowest = 1;
+    permille lowest = no_limit;
+    std::uint32_t of_model = ~std::uint32_t{0};
+    for (const fleet::gpu_share& s : l.where) {
+        const std::uint32_t unit = tree_.unit_of(index(s.node));
+        const permille limit = units_[unit].limits[c];
+        const std::uint32_t model = tree_.units()[unit].model;
+        if (limit == no_limit || (limit >= lowest && model == of_model)) continue;
+        lowest = limit;
+        of_model = model;
+        const gpu_model& g = gpus_[model];
+        const double most = std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit));
+        slowest = std::min(slowest, g.response[what]->performance(most / g.bound_w[what]));
+    }
+    return slowest;
+}
+
+// --- feeds ---------------------------------------------------------------------------------------------------
+
+microwatts plant::headroom(device_id d) const noexcept {
+    const microwatts rest = tree_.devices().headroom(d);
+    const double limit = event_limit_w_[index(d)];
+    if (limit == std::numeric_limits<double>::infinity()) return rest;
+    return std::min(rest, microwatts_of(limit) - tree_.devices().output(d));
+}
+
+instant plant::next_change() const {
+    instant next = tree_.devices().next_trip().at;
+    if (next_scheduled_ != schedule_.size()) next = std::min(next, schedule_[next_scheduled_].at);
+    if (!boots_.empty()) next = std::min(next, boots_.front().at);
+    if (!closings_.empty()) next = std::min(next, closings_.front().at);
+    return next;
+}
+
+void plant::begin_outcome() {
+    outcome_.lost.clear();
+    outcome_.back.clear();
+    outcome_.repaced.clear();
+}
+
+const plant::outcome& plant::change(instant now) {
+    begin_outcome();
+    for (; !closings_.empty() && closings_.front().at == now; closings_.pop_front())
+        set_failed(now, closings_.front().device, false);
+    for (; next_scheduled_ != schedule_.size() && schedule_[next_scheduled_].at == now; ++next_scheduled_) {
+        const scheduled& s = schedule_[next_scheduled_];
+        const feed_event& e = events_[s.event];
+        const device_id d = *tree_.find(e.device);
+        double& limit = event_limit_w_[index(d)];
+        switch (e.what) {
+            case feed_event::kind::loss: set_failed(now, d, s.begins); break;
+            case feed_event::kind::limit: limit = s.begins ? e.limit_w : std::numeric_limits<double>::infinity(); break;
+            case feed_event::kind::cut:
+                limit = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share)
+                                 : std::numeric_limits<double>::infinity();
+                break;
+        }
+        mark_dirty(now);
+    }
+    for (auto trip = tree_.devices().next_trip(); trip.at <= now; trip = tree_.devices().next_trip()) {
+        const microwatts carried = tree_.devices().output(trip.device);
+        const microwatts rating = carried + tree_.devices().headroom(trip.device);
+        set_failed(now, trip.device, true);
+        trips_.push_back({.at = now,
+                          .device = trip.device,
+                          .load = static_cast<double>(carried) / static_cast<double>(rating),
+                          .units = static_cast<std::uint32_t>(touched_.size())});
+        if (reclose_) closings_.push_back({.at = add_saturating(now, *reclose_), .device = trip.device});
+    }
+    for (; !boots_.empty() && boots_.front().at == now; boots_.pop_front()) {
+        unit_state& u = units_[boots_.front().unit];
+        if (!u.booting || u.losses != boots_.front().losses) continue;
+        u.booting = false;
+        const powered_unit& at = tree_.units()[boots_.front().unit];
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) outcome_.back.push_back(node_id{n});
+    }
+    std::sort(outcome_.lost.begin(), outcome_.lost.end());
+    std::sort(outcome_.back.begin(), outcome_.back.end());
+    return outcome_;
+}
+
+/// A device fails for one more reason, or one less. `touched_`: units whose power goes.
+void plant::set_failed(instant now, device_id d, bool failed) {
+    touched_.clear();
+    std::uint16_t& causes = causes_[index(d)];
+    causes = static_cast<std::uint16_t>(failed ? causes + 1 : causes - 1);
+    if (causes != (failed ? 1 : 0)) return;
+    tree_.devices().set_failed(now, d, failed, [&](device_id changed, bool live) {
+        const power_tree::place& p = tree_.place_of(changed);
+        if (p.at != power_tree::level::unit) return;
+        unit_state& u = units_[p.number];
+        u.live = live;
+        it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
+        if (live) {
+            boots_.push_back({.at = add_saturating(now, boot_), .unit = p.number, .losses = u.losses});
+            u.booting = true;
+            return;
+        }
+        touched_.push_back(p.number);
+        ++u.losses;
+        // Nodes that have not booted are still lost.
+        if (std::exchange(u.booting, false)) return;
+        const powered_unit& at = tree_.units()[p.number];
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) outcome_.lost.push_back(node_id{n});
+    });
+    mark_dirty(now);
+}
+
+// --- controllers ---------------------------------------------------------------------------------------------
+
+void plant::mark_dirty(instant now) {
+    for (std::size_t i = 0; i != states_.size(); ++i) {
+        control_state& s = states_[i];
+        if (s.dirty) continue;
+        s.dirty = true;
+        // The first multiple of the period that sees the change, behind the last one that was looked at.
+        const duration period = controls_[i].period;
+        const auto behind = (now - start_of_time) % period;
+        instant tick = behind == duration::zero() ? now : add_saturating(now, period - behind);
+        if (tick == now && in_pass_) tick = add_saturating(now, period);
+        s.tick = std::max(tick, s.tick);
+    }
+}
+
+instant plant::next_control() const {
+    instant next = never;
+    for (const control_state& s : states_) {
+        if (s.dirty) next = std::min(next, s.tick);
+        if (!s.pending.empty()) next = std::min(next, s.pending.front().at);
+    }
+    return next;
+}
+
+const plant::outcome& plant::control(instant now) {
+    begin_outcome();
+    bool any = false;
+    for (control_state& s : states_) {
+        for (; !s.pending.empty() && s.pending.front().at == now; s.pending.pop_front()) {
+            apply(s.pending.front());
+            any = true;
+        }
+    }
+    tree_.devices().settle(now);
+    if (any) mark_dirty(now);
+    for (std::uint32_t i = 0; i != states_.size(); ++i) {
+        control_state& s = states_[i];
+        if (!s.dirty || s.tick != now) continue;
+        s.dirty = false;
+        s.tick = add_saturating(now, controls_[i].period);
+        look(now, i);
+    }
+    // Several controls may have changed the limits of a node.
+    std::sort(outcome_.repaced.begin(), outcome_.repaced.end());
+    outcome_.repaced.erase(std::unique(outcome_.repaced.begin(), outcome_.repaced.end()), outcome_.repaced.end());
+    return outcome_;
+}
+
+void plant::look(instant now, std::uint32_t number) {
+    controller& c = controls_[number];
+    control_state& s = states_[number];
+    const delivery& d = tree_.devices();
+    for (std::uint32_t i = s.first_feed; i != s.last_feed; ++i) {
+        feed& f = feeds_[i];
+        if (f.pending) continue;
+        const microwatts carried = d.output(f.device);
+        const microwatts rest = headroom(f.device);
+        if (rest == std::numeric_limits<microwatts>::max()) continue;  // it has no limit
+        list_gpus(f);
+        const class_limits next = c.policy->decide({.number = i - s.first_feed,
+                                                    .load_w = watts_of(carried),
+                                                    .limit_w = watts_of(carried + rest),
+                                                    .now = f.limits,
+                                                    .gpus = gpu_loads_});
+        AMPACITY_ASSERT(next[0] != 0 && next[0] <= no_limit && next[1] != 0 && next[1] <= no_limit);
+        if (next == f.limits) continue;
+        f.pending = true;
+        s.pending.push_back({.at = add_saturating(now, c.latency), .feed = i, .limits = next});
+    }
+    if (c.latency == duration::zero() && !s.pending.empty()) {
+        for (; !s.pending.empty(); s.pending.pop_front()) apply(s.pending.front());
+        tree_.devices().settle(now);
+        mark_dirty(now);
+    }
+}
+
+/// GPUs behind a feed, those of a row that hangs on several with the share that this one carries.
+void plant::list_gpus(const feed& f) {
+    gpu_loads_.clear();
+    const auto add = [this](std::uint32_t model, std::size_t c, std::size_t what, double gpus, class_limits limits) {
+        const gpu_model& g = gpus_[model];
+        gpu_load l{.of = static_cast<priority_class>(c),
+                   .gpus = gpus,
+                   .draw_w = g.bound_w[what],
+                   .limit_w = g.limit_w,
+                   .lowest_w = g.lowest_w};
+        l.now_w = l.under_w(limits[c]);
+        gpu_loads_.push_back(l);
+    };
+    const power_tree::place& p = tree_.place_of(f.device);
+    const auto add_row = [&](std::uint32_t row, double share) {
+        for (std::size_t c = 0; c != num_classes; ++c) {
+            for (std::size_t i = 0; i != num_phases; ++i) {
+                if (const std::uint32_t n = rows_[row].held[c][i]; n != 0)
+                    add(tree_.rows()[row].model, c, i, n * share, rows_[row].limits);
+            }
+        }
+    };
+    switch (p.at) {
+        case power_tree::level::site:
+            for (const auto row : tree_.sites()[p.number].rows) add_row(row, 1);
+            break;
+        case power_tree::level::source: {
+            const power_tree::hall& hall = tree_.halls()[p.number];
+            for (const auto row : hall.on[p.source]) {
+                const auto& sources = tree_.rows()[row].sources;
+                const auto lives = [&](std::uint32_t k) { return tree_.devices().is_live(hall.sources[k]); };
+                if (!lives(p.source)) continue;
+                if (tree_.sites()[hall.site].plan.topology.idle_reserve) {
+                    if (*std::find_if(sources.begin(), sources.end(), lives) == p.source) add_row(row, 1);
+                } else {
+                    add_row(row, 1 / static_cast<double>(std::count_if(sources.begin(), sources.end(), lives)));
+                }
+            }
+            break;
+        }
+        case power_tree::level::row: add_row(p.number, 1); break;
+        case power_tree::level::unit: {
+            const powered_unit& at = tree_.units()[p.number];
+            std::array<std::array<std::uint32_t, num_phases>, num_classes> sum{};
+            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+                for (std::size_t c = 0; c != num_classes; ++c) {
+                    for (std::size_t i = 0; i != num_phases; ++i) sum[c][i] += held_[n][c][i];
+                }
+            }
+            for (std::size_t c = 0; c != num_classes; ++c) {
+                for (std::size_t i = 0; i != num_phases; ++i) {
+                    if (sum[c][i] != 0) add(at.model, c, i, sum[c][i], units_[p.number].limits);
+                }
+            }
+            break;
+        }
+    }
+}
+
+void plant::apply(const pending_limits& p) {
+    feed& f = feeds_[p.feed];
+    f.limits = p.limits;
+    f.pending = false;
+    const power_tree::place& at = tree_.place_of(f.device);
+    if (at.at == power_tree::level::unit) return limit_unit(at.number, limits_above(at.number));
+    const auto limit_row = [this](std::uint32_t row) {
+        class_limits lowest{no_limit, no_limit};
+        for (const std::uint32_t i : rows_[row].feeds) lowest = lower_of(lowest, feeds_[i].limits);
+        if (lowest == rows_[row].limits) return;
+        rows_[row].limits = lowest;
+        const auto units = tree_.rows()[row].units;
+        for (std::uint32_t u = units.first; u != units.last; ++u) limit_unit(u, limits_above(u));
+    };
+    switch (at.at) {
+        case power_tree::level::site:
+            for (const auto row : tree_.sites()[at.number].rows) limit_row(row);
+            break;
+        case power_tree::level::source:
+            for (const auto row : tree_.halls()[at.number].on[at.source]) limit_row(row);
+            break;
+        default: limit_row(at.number);
+    }
+}
+
+class_limits plant::limits_above(std::uint32_t unit) const {
+    const class_limits row = rows_[tree_.row_of(unit)].limits;
+    return feed_of_unit_.empty() ? row : lower_of(row, feeds_[feed_of_unit_[unit]].limits);
+}
+
+void plant::limit_unit(std::uint32_t unit, class_limits limits) {
+    unit_state& u = units_[unit];
+    if (u.limits == limits) return;
+    u.limits = limits;
+    ++limit_changes_;
+    const powered_unit& at = tree_.units()[unit];
+    for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+        refresh_node(n, unit);
+        outcome_.repaced.push_back(node_id{n});
+    }
+    refresh_unit(unit);
+}
+
+}  // namespace ampacity::power

@@ -1,0 +1,93 @@
+#include <ampacity/power/site_account.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace ampacity::power {
+
+site_account::site_account(site_options options) : options_(std::move(options)) {
+    if (options_.cooling) plant_.emplace(*options_.cooling, options_.liquid_share);
+    follows_weather_ = plant_ && plant_->follows_weather() && options_.signals.outdoor_c;
+    knows_overhead_ = plant_ || options_.region;
+    carbon_.of = options_.signals.carbon;
+    marginal_.of = options_.signals.marginal;
+    price_.of = options_.signals.price;
+    if (options_.demand_usd_w) demand_.emplace(options_.start);
+}
+
+void site_account::account::add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over) {
+    if (!of) return;
+    const double signal_ns = of->integral(a, b);
+    it.add(signal_ns * static_cast<double>(it_power));
+    losses.add(signal_ns * static_cast<double>(lost));
+    overhead.add(signal_ns * static_cast<double>(over));
+}
+
+/// Whatever it comes to over the whole run, what a meter reads is at least IT and losses.
+microwatts site_account::overhead_at(instant t, microwatts it, microwatts lost) {
+    const auto of_it = [it](double share) { return std::llround(static_cast<double>(it) * share); };
+    if (follows_weather_) return of_it(plant_->share(options_.signals.outdoor_c->at(t)) + plant_->other_share());
+    if (plant_) return of_it(plant_->year_share() + plant_->other_share());
+    return std::max<microwatts>(0, of_it(options_.region->pue - 1) - lost);
+}
+
+void site_account::advance(instant to, microwatts it, microwatts utility_in) {
+    if (to == now_) return;
+    const microwatts lost = utility_in - it;
+    it_energy_ += energy{ticks(to - now_)} * it;
+    losses_ += energy{ticks(to - now_)} * lost;
+    while (now_ != to) {
+        const instant end = follows_weather_ ? std::min(to, options_.signals.outdoor_c->next_change(now_)) : to;
+        const microwatts over = follows_weather_ || demand_ ? overhead_at(now_, it, lost) : 0;
+        if (follows_weather_) overhead_ += energy{ticks(end - now_)} * over;
+        for (account* const a : {&carbon_, &marginal_, &price_}) a->add(now_, end, it, lost, over);
+        if (demand_) demand_->draw(now_, end, it + lost + over);
+        now_ = end;
+    }
+}
+
+double site_account::overhead_j() const {
+    if (follows_weather_) return to_joules(overhead_);
+    const double it_j = to_joules(it_energy_);
+    if (plant_) return it_j * (plant_->year_share() + plant_->other_share());
+    return std::max(0.0, it_j * (options_.region->pue - 1) - to_joules(losses_));
+}
+
+/// Of the facility's energy [signal x J]: overhead as it is in the books.
+double site_account::weighed(const account& a) const {
+    const double it = a.it.value() * 1e-15;
+    const double both = it + a.losses.value() * 1e-15;
+    if (follows_weather_) return both + a.overhead.value() * 1e-15;
+    if (plant_) return both + it * (plant_->year_share() + plant_->other_share());
+    const double it_j = to_joules(it_energy_);
+    return it_j * (options_.region->pue - 1) > to_joules(losses_) ? it * options_.region->pue : both;
+}
+
+site_books site_account::books() const {
+    site_books b{.it_j = to_joules(it_energy_), .losses_j = to_joules(losses_)};
+    const double time_s = to_seconds(now_);
+    if (options_.embodied_kg) b.carbon_embodied_kg = *options_.embodied_kg * (time_s / to_seconds(options_.life));
+    if (options_.rent_usd_s) b.capacity_usd = *options_.rent_usd_s * time_s;
+    if (!knows_overhead_) return b;
+    b.overhead_j = overhead_j();
+    const double facility_j = b.facility_j();
+    const auto of_facility = [&](const account& a, std::optional<double> mean) -> std::optional<double> {
+        if (a.of) return weighed(a);
+        if (mean) return facility_j * *mean;
+        return std::nullopt;
+    };
+    const auto& at = options_.region;
+    b.carbon_location_kg = of_facility(carbon_, at ? std::optional{at->carbon.mean_kg_per_j} : std::nullopt);
+    b.carbon_marginal_kg = of_facility(marginal_, at ? at->carbon.marginal_kg_per_j : std::nullopt);
+    if (at && at->carbon.market_kg_per_j) b.carbon_market_kg = facility_j * *at->carbon.market_kg_per_j;
+    b.energy_usd = of_facility(price_, at ? std::optional{at->price_usd_per_j} : std::nullopt);
+    if (demand_) {
+        b.demand_usd = 0;
+        for (const double peak_w : demand_->peaks_w()) *b.demand_usd += peak_w * *options_.demand_usd_w;
+    }
+    if (at) b.water_m3 = plant_ ? plant_->water_m3(b.it_j) : b.it_j * at->water_m3_per_j;
+    return b;
+}
+
+}  // namespace ampacity::power
