@@ -82,6 +82,8 @@ public:
         if (r.what == obstacle::unknown) {
             r.what = obstacle::reservation;
             r.blocker = head;
+            // That of the pass: jobs that it started on slow nodes may have moved it since.
+            if (job != head && shadow_known_) r.until = instant_of(shadow_ns_);
         }
         r.ahead = waiting_before(v, job);
         return r;
