@@ -154,7 +154,7 @@ private:
     /// long it would run there.
     template <class F>
     static void for_types(const view& v, job_id job, F f) {
-        if (!v.capacity.free.is_mixed()) return f(fleet::gpu_type{0}, v.remaining_time(job));
+        if (!v.capacity.free.is_mixed()) return f(fleet::gpu_type{0}, v.queued_time(job));
         const fleet::demand wanted = v[job].demand;
         for (const fleet::gpu_type t : v.capacity.types()->by_speed(wanted.speeds)) {
             if (fits_on(v.place, v.capacity.empty, t, wanted))

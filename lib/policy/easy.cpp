@@ -34,10 +34,10 @@ public:
     }
 
     void on_speed_changing(const view& v, job_id job) override {
-        running_.erase(ending(v, job));
-        shadow_known_ = false;
+        on_finish(v, job);
+        early_ = true;
     }
-    void on_speed_changed(const view& v, job_id job) override { running_.insert(ending(v, job)); }
+    void on_speed_changed(const view& v, job_id job) override { run(v, job); }
 
     void on_capacity_changed(const view&) override { shadow_known_ = false; }
 
@@ -82,6 +82,8 @@ public:
         if (r.what == obstacle::unknown) {
             r.what = obstacle::reservation;
             r.blocker = head;
+            // That of the pass: jobs that it started on slow nodes may have moved it since.
+            if (job != head && shadow_known_) r.until = instant_of(shadow_ns_);
         }
         r.ahead = waiting_before(v, job);
         return r;
@@ -106,10 +108,13 @@ private:
     /// A job leaves the queue and runs.
     void begin(const view& v, job_id job) {
         queue_.remove(job);
+        run(v, job);
+        if (v.is_slowed(job)) early_ = true;  // it may end behind the shadow, which it was not planned to
+    }
+    void run(const view& v, job_id job) {
         const ranked_job e = ending(v, job);
         running_.insert(e);
         if (shadow_known_ && e.key > shadow_ns_) then_.take(v[job].demand, v.held(job));
-        if (v.is_slowed(job)) early_ = true;  // it may end behind the shadow, which it was not planned to
     }
 
     /// The earliest planned end at which the head fits, all ends of that instant counted; `then_` is what is free then.

@@ -75,7 +75,8 @@ private:
 
     [[nodiscard]] bidder bidder_of(const view& v, job_id job, std::uint64_t active) const {
         const job_view& j = v[job];
-        const double speed = v.capacity.free.is_mixed() ? demands_[rows_.known(j.demand)].best_speed : j.speed;
+        const double speed =
+            v.capacity.free.is_mixed() ? demands_[rows_.known(j.demand)].best_speed : v.full_speed(job);
         const auto ns = [](duration d) { return static_cast<std::uint64_t>(ticks(d)); };
         // A running job has been there since its submit and will be until its planned end.
         const std::uint64_t shared = j.state == job_state::running

@@ -688,7 +688,7 @@ private:
     }
 
     /// All slowdowns that begin or end at this instant.
-    void change_speeds() {
+    [[gnu::noinline]] void change_speeds() {
         repace(slowdowns_.change_all(kernel_.now()));
         schedule_slowdowns();
     }

@@ -5,6 +5,7 @@
 /// On a mixed fleet nodes are counted on from one type to the next, and a pool has one row. Shares no code with the
 /// engine.
 
+#include "support/naive_elastic.hpp"
 #include "support/naive_replay.hpp"
 #include "support/naive_space.hpp"
 #include "support/naive_ties.hpp"
@@ -78,6 +79,17 @@ protected:
     }
     static std::int64_t work_in(std::int64_t time, std::int64_t speed) {
         return static_cast<std::int64_t>(int128{time} * speed / unit);
+    }
+
+    // ---- the same at a pace
+
+    std::int64_t work_at(const entry& e, std::int64_t time, double pace) const {
+        if (pace == 1) return work_in(time, speed(e));
+        return work_done(time, static_cast<double>(speed(e)) / unit * pace);
+    }
+    std::int64_t time_at(const entry& e, std::int64_t work, double pace) const {
+        if (pace == 1) return time_for(work, speed(e));
+        return time_needed(work, static_cast<double>(speed(e)) / unit * pace);
     }
 
     // ---- space

@@ -7,7 +7,6 @@
 /// running jobs whenever it is asked for, and a run is walked through from its start, whatever its speed has been.
 /// Shares no code with the engine.
 
-#include "support/naive_elastic.hpp"
 #include "support/naive_leaves.hpp"
 #include "support/naive_places.hpp"
 #include "support/naive_racks.hpp"
@@ -97,14 +96,6 @@ protected:
         return !changing.empty();
     }
 
-    std::int64_t work_at(const entry& e, std::int64_t time, double pace) const {
-        if (pace == 1) return work_in(time, speed(e));
-        return work_done(time, static_cast<double>(speed(e)) / unit * pace);
-    }
-    std::int64_t time_at(const entry& e, std::int64_t work, double pace) const {
-        if (pace == 1) return time_for(work, speed(e));
-        return time_needed(work, static_cast<double>(speed(e)) / unit * pace);
-    }
     spending walk_to(const entry& e, std::int64_t t) const {
         return walk_run(costs_, was_stopped(e), t - e.run_start, without_limit, e.has_failed);
     }

@@ -228,12 +228,10 @@ TEST_CASE("nodes of a reservation are slow for its jobs, too", "[slowdowns]") {
 }
 
 TEST_CASE("easy plans anew with the speed of now", "[slowdowns]") {
-    // Two nodes. a runs on node 0 until 100; b, which needs both, waits for it. c would end at 100 at full speed, so it
-    // starts on node 1, but that is slow: from then on b is planned at 200, and d, until 180, may run on node 0 ... if
-    // a ends early: it does not, so d waits for b.
+    // a runs on node 0 until 100; b, which needs both, waits for it. c would be over by then, so it starts on node 1,
+    // but that is slow: it ends at 198, and so d fits before b on node 0, from 100 on.
     auto p = parts_of(2, {job(0, 100), job(1, 10, 2), job(2, 98), job(3, 5)}, "easy");
     p.slowdowns = {slow(0, 1000, 0.5, {1})};
-    // c ends at 2 + 196; meanwhile d fits before that on node 0, from 100 on.
     CHECK(finishes(std::move(p)) == std::vector<std::int64_t>{100'000, 218'000, 198'000, 105'000});
 }
 
