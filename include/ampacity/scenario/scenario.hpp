@@ -9,6 +9,7 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/output_options.hpp>
 #include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
@@ -301,36 +302,6 @@ struct workload_entry {
         visit.not_yet("service");
     }
     friend bool operator==(const workload_entry&, const workload_entry&) = default;
-};
-
-/// Which files a run writes besides summary.json, run.json and resolved.yaml.
-struct output {
-    bool jobs = true;
-    bool requests = false;
-    bool placement = false;
-    std::optional<duration> telemetry{};
-    bool events = false;
-    std::optional<power::power_tree::level> feeds{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&output::jobs, {.key = "jobs", .doc = "write jobs.csv"});
-        visit(&output::requests, {.key = "requests", .doc = "write requests.csv; not supported yet"});
-        visit(&output::placement, {.key = "placement", .doc = "write placement.csv"});
-        visit(&output::telemetry, {.key = "telemetry",
-                                   .doc = "write telemetry.csv with one row per interval",
-                                   .example = "\"60 s\"",
-                                   .min = std::chrono::milliseconds{1},
-                                   .max = longest_input,
-                                   .none = "false"});
-        visit(&output::events,
-              {.key = "events", .doc = "write events.json, a timeline of all runs for Perfetto or chrome://tracing"});
-        visit(&output::feeds, {.key = "feeds",
-                               .doc = "write feeds.csv: loads and limits of all feeds down to this level, at the "
-                                      "interval of `telemetry`; only with `energy` or `power`",
-                               .example = "row"});
-    }
-    friend bool operator==(const output&, const output&) = default;
 };
 
 /// A whole run.

@@ -561,10 +561,10 @@ TEST_CASE("files", "[scenario_file]") {
 TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
     std::size_t read_well = 0;
-    for (const char* name : {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml",
-                             "power/oversubscribed.yaml", "power/source-loss.yaml", "power/demand-response.yaml",
-                             "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml",
-                             "replay/philly-nodes-64x8.yaml"}) {
+    for (const char* name :
+         {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
+          "power/source-loss.yaml", "power/demand-response.yaml", "replay/philly-pool-512.yaml",
+          "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
@@ -669,6 +669,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 site.name = std::to_string(i) + some_text();
                 for (std::uint64_t k = 1 + upto(3); k > 0; --k) site.racks.push_back(some_racks());
                 if (upto(3) == 0) site.signals = some_signals();
+                if (upto(2) != 0) site.region = some_text();
+                if (upto(2) != 0) site.cooling = some_text();
+                if (upto(2) != 0) site.power = {some_text()};
             }
     }
     const std::vector<std::string> named = scenario::gpu_types_of(s.fleet);
@@ -768,6 +771,37 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
+    if (nodes_may_leave && upto(2) != 0) {
+        scenario::power_delivery& p = s.power.emplace();
+        if (upto(2) != 0) p.hall = some_text();
+        if (upto(2) != 0) p.racks_per_row = 1 + upto(1000);
+        if (upto(2) != 0) p.rows_per_hall = 1 + upto(10'000);
+        p.oversubscription = 0.1 + 9 * fraction();
+        p.trips = upto(2) != 0;
+        if (upto(2) != 0) p.reclose = some_duration();
+        p.boot = some_duration();
+        p.high_priority_from = upto(100);
+        for (std::uint64_t i = 0, n = upto(5); i != n; ++i) {
+            scenario::feed_control& c = p.control.emplace_back();
+            c.level = static_cast<power::power_tree::level>(i);
+            c.policy = static_cast<scenario::cap_rule>(upto(4));
+            if (upto(2) != 0) c.period = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
+            if (upto(2) != 0) c.latency = some_duration();
+            c.actuator = some_text();
+            c.trigger = 1 + fraction();
+            c.target = 0.5 + fraction() / 2;
+            c.release = 0.01 + fraction() / 3;
+        }
+        for (std::uint64_t i = upto(3); i != 0; --i) {
+            scenario::power_event& e = p.events.emplace_back();
+            e.kind = static_cast<scenario::power_event_kind>(upto(4));
+            e.feed = some_text();
+            e.start = some_duration();
+            e.length = some_duration();
+            if (e.kind == scenario::power_event_kind::limit) e.power = {{static_cast<double>(upto(1000)) / 7}};
+            if (e.kind == scenario::power_event_kind::demand_response) e.cut = 0.001 + fraction() / 2;
+        }
+    }
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
@@ -781,6 +815,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
     if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
+    if (s.is_powered() && s.output.telemetry && upto(2) != 0)
+        s.output.feeds = static_cast<power::power_tree::level>(upto(4));
     return s;
 }
 
@@ -791,7 +827,7 @@ void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::str
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     // Lists that may be one map are documented as such.
-    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks";
+    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks" || path == "power.control";
     for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
@@ -846,6 +882,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (const std::size_t at = path.find("signals.");
             at != std::string::npos && path.find('.', at + 8) < path.size())
             sets.insert(sets.begin(), path.substr(0, path.find('.', at + 8)) + "={ path: a, column: b, unit: g/kWh }");
+        if (path.starts_with("power.control."))
+            sets.insert(sets.begin(), "power.control={ level: site, policy: uniform }");
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");
