@@ -54,7 +54,10 @@ bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
 }
 
 energy_meter::energy_meter(energy_model m)
-    : phases_(std::move(m.phases)), acts_(acts_on_jobs(m.plant)), plant_(std::move(m.plant)) {
+    : phases_(std::move(m.phases)),
+      acts_(acts_on_jobs(m.plant)),
+      shows_headroom_(m.shows_headroom),
+      plant_(std::move(m.plant)) {
     m.sites.resize(plant_.tree().sites().size());
     for (std::size_t i = 0; i != m.sites.size(); ++i) accounts_.emplace_back(site_of(m, plant_.tree(), i));
     sum_up();
@@ -73,12 +76,15 @@ void energy_meter::change(const job_event& e, bool starts) {
     advance(e.at);
     const power::plant::load l{.what = phases_.at(e.source), .priority = e.priority, .where = e.where};
     starts ? plant_.start(e.at, l) : plant_.stop(e.at, l);
+    ++load_changes_;
     sum_up();
 }
 
 const power::plant::outcome& energy_meter::change_feeds(instant now) {
     advance(now);
     const auto& what = plant_.change(now);
+    ++load_changes_;
+    ++feed_changes_;
     sum_up();
     return what;
 }
@@ -86,6 +92,7 @@ const power::plant::outcome& energy_meter::change_feeds(instant now) {
 const power::plant::outcome& energy_meter::control(instant now) {
     advance(now);
     const auto& what = plant_.control(now);
+    ++load_changes_;
     sum_up();
     return what;
 }
