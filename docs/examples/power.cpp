@@ -1,12 +1,15 @@
 // Module power: who carries what in a hall, when a device trips, what a cap costs, and the control tick over all nodes.
 #include "example.hpp"
 
+#include <ampacity/power/cap_policy.hpp>
 #include <ampacity/power/cap_response.hpp>
 #include <ampacity/power/cooling_plant.hpp>
 #include <ampacity/power/delivery.hpp>
 #include <ampacity/power/demand_meter.hpp>
 #include <ampacity/power/node_columns.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/plant.hpp>
+#include <ampacity/power/power_tree.hpp>
 #include <ampacity/power/signal.hpp>
 #include <ampacity/power/site_account.hpp>
 #include <ampacity/power/swing.hpp>
@@ -50,6 +53,39 @@ void a_cap_costs_less_than_it_saves() {
     require(near(power::residual_swing_w(80e3, 1, 4680), 80e3 - 18.72e3), "what storage leaves of a swing at 1 Hz");
     const power::thermal_mass chip;
     require(near(chip.settled_c(1400, 48), 90), "too warm: on water of 45 degC it throttles");
+}
+
+/// A rule of one's own: half of the limit whenever a feed is above 90 %.
+class halving final : public power::cap_policy {
+public:
+    power::class_limits decide(const power::capped_feed& feed) override {
+        if (feed.load_w > 0.9 * feed.limit_w) return {500, 500};
+        return feed.now;
+    }
+};
+
+void a_hall_gives() {
+    // Four nodes that stand by themselves, of one GPU each, on one row that is built for three of them.
+    hardware::node node{.gpus = 1};
+    node.gpu.power = {.limit_w = 1000, .lowest_limit_w = 200, .idle_w = 100, .context_w = 150};
+    node.gpu.power.phases.gemm_bf16_w = 1000;
+    node.gpu.power.compute_bound = {.loss = 1.5, .exponent = 1.9, .valid_from = 0.36};
+    node.gpu.power.memory_bound = node.gpu.power.compute_bound;
+    node.power.nameplate_w = 1000;
+    power::plant_plan plan{.models = {{.node = node}},
+                           .sites = {{.name = "site", .units = 4, .halls = {.oversubscription = 4.0 / 3}}}};
+    for (std::uint32_t i = 0; i != 4; ++i) plan.units.push_back({.first_node = i});
+    plan.controls.push_back(
+        {.at = power::power_tree::level::row, .policy = std::make_unique<halving>(), .latency = 1s});
+    power::plant hall{std::move(plan)};
+    std::vector<fleet::gpu_share> where;
+    for (std::uint32_t i = 0; i != 4; ++i) where.push_back({.node = node_id{i}, .gpus = 1});
+    hall.start(start_of_time + 1s, {.where = where});
+    const auto row = *hall.tree().find("hall-0/row-0");
+    require(hall.headroom(row) < 0, "it carries 4 kW and is built for 3");
+    while (hall.next_control() != never) hall.control(hall.next_control());
+    require(hall.headroom(row) > 0, "the GPUs have given");
+    require(hall.pace({.where = where}) < 1, "at the price of speed");
 }
 
 void all_nodes_tick() {
@@ -107,5 +143,6 @@ void power_example() {
     a_node_draws_what_its_gpus_do();
     a_survivor_is_overloaded();
     a_cap_costs_less_than_it_saves();
+    a_hall_gives();
     all_nodes_tick();
 }

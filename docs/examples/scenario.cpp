@@ -8,6 +8,8 @@
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/output_options.hpp>
+#include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>

@@ -82,6 +82,10 @@ void print_energy(const sim::energy_result& e) {
     if (e.demand_usd) fmt::print("{:<18}{:>16}\n", "demand [USD]", grouped(*e.demand_usd, 2));
     if (e.capacity_usd) fmt::print("{:<18}{:>16}\n", "capacity [USD]", grouped(*e.capacity_usd, 2));
     if (e.water_m3) fmt::print("{:<18}{:>16}\n", "water [m3]", grouped(*e.water_m3, 1));
+    if (e.trips)
+        fmt::print("{:<18}{:>16} trips, {} changes of limits, {} rack-hours without power\n", "feeds",
+                   grouped(static_cast<double>(*e.trips), 0), grouped(static_cast<double>(*e.limits), 0),
+                   grouped(*e.lost_rack_s / 3600, 1));
 }
 
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,

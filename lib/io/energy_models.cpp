@@ -237,8 +237,21 @@ private:
                                          .share = e.cut.value_or(0)});
         }
     }
+    /// A limit needs somebody who lowers loads.
+    void check_watched(power::power_tree::level at, const scenario::power_event& e, const std::string& key) const {
+        using kind = scenario::power_event_kind;
+        if (e.kind != kind::limit && e.kind != kind::demand_response) return;
+        const auto& controls = out_.plant.controls;
+        if (std::any_of(controls.begin(), controls.end(), [at](const auto& c) { return c.at == at; })) return;
+        const std::string level{scenario::name_of_value(at)};
+        throw scenario_error({.where = loaded_.locate(key),
+                              .key = key,
+                              .what = "no controller lowers the load of such a feed",
+                              .value = e.feed,
+                              .remedy = "give `power.control` one, such as { level: " + level + ", policy: uniform }"});
+    }
     void check_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key) const {
-        if (tree.find(e.feed)) return;
+        if (const auto device = tree.find(e.feed)) return check_watched(tree.place_of(*device).at, e, key);
         std::vector<std::string> names = tree.names();
         if (tree.sites().size() == 1) {
             const std::string prefix = tree.sites()[0].name + '/';
@@ -283,12 +296,7 @@ private:
 }  // namespace
 
 energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files) {
-    const scenario::scenario& s = loaded.value;
-    const bool wanted =
-        s.energy || s.power || std::any_of(s.fleet.sites.begin(), s.fleet.sites.end(), [](const auto& site) {
-            return site.region || site.cooling || site.power || site.signals;
-        });
-    if (!wanted) return {};
+    if (!loaded.value.is_powered()) return {};
     return energy_reader{loaded, files}.read();
 }
 

@@ -85,6 +85,9 @@ constexpr std::array table{
            "rent of what stands there; absent where neither `energy.gpu_price` nor the models say"},
     metric{"cost_usd.total", "USD", "those of the three that are there together"},
     metric{"water_m3", "m3", "for cooling"},
+    metric{"feeds.trips", "", "devices that opened under too much load; this and those below only with `power`"},
+    metric{"feeds.limits", "", "times that a controller changed the limits of the GPUs of a rack"},
+    metric{"feeds.lost_rack_hours", "h", "racks, or nodes by themselves, times how long they were without power"},
 };
 
 }  // namespace

@@ -47,6 +47,17 @@ constexpr std::array telemetry{
     output_column{"busy_gpus", "", "GPUs that a job holds"},
     output_column{"free_gpus", "", "GPUs in service that no job holds"},
     output_column{"finished_jobs", "", "jobs that have finished so far"},
+    output_column{"it_w", "W", "at the AC inputs of racks or nodes; only where power is modelled"},
+    output_column{"utility_w", "W", "the same with the losses from the utility to there"},
+};
+
+constexpr std::array feeds{
+    output_column{"time_s", "s", "when the sample was taken"},
+    output_column{"feed", "", "its name: `SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`"},
+    output_column{"load_w", "W", "at its output"},
+    output_column{"limit_w", "W", "its rating, or what an event leaves of it; empty without one"},
+    output_column{"gpu_limit_low", "", "limit of GPUs of jobs of low priority, of that of their maker; of racks"},
+    output_column{"gpu_limit_high", "", "the same of high priority"},
 };
 
 constexpr std::array explain{
@@ -82,6 +93,7 @@ constexpr std::array table{
                        rejected},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},
     output_description{
         "explain.csv", "scheduler.policy",
         "why the jobs of scheduler.explain.jobs waited, one row per stretch; written by the policy explain", explain},

@@ -7,6 +7,7 @@
 #include <ampacity/core/version.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/power/plant.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
@@ -106,6 +107,11 @@ void append_time(std::string& out, instant t) {
     if (t != sim::unset) append_ns_as_seconds(out, ticks(t));
 }
 
+/// A cell, exactly.
+void append_watts(std::string& out, power::microwatts p) {
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{}.{:06}"), p / 1'000'000, p % 1'000'000);
+}
+
 /// The job_id of the file, quoted where CSV needs it.
 void append_name(std::string& out, std::int64_t name, bool is_text, const workload::job_source& source) {
     if (!is_text) {
@@ -147,6 +153,8 @@ void add_energy(json& out, const sim::energy_result& e) {
         put(cost, "total", e.total_usd());
     }
     put(out, "water_m3", e.water_m3);
+    if (e.trips)
+        out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
 }
 
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
@@ -159,7 +167,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
-    if (!sc.faults.outages.empty()) out["jobs"]["restarts"] = s.restarts;
+    if (!sc.faults.outages.empty() || sc.power) out["jobs"]["restarts"] = s.restarts;
     if (s.held) out["jobs"]["held"] = *s.held;
     if (s.resizes) out["jobs"]["resizes"] = *s.resizes;
     for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
@@ -189,8 +197,9 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
     const auto& costs = sc.scheduler.preemption;
     if (costs.restart != duration::zero() || costs.resize != duration::zero()) show(account::restart);
-    if (!sc.faults.outages.empty() && sc.faults.drain_rack_at != 0) show(account::draining);
-    if (!sc.faults.outages.empty() || !s.reservations.empty()) show(account::down);
+    const bool may_fail = !sc.faults.outages.empty() || sc.power;
+    if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
+    if (may_fail || !s.reservations.empty()) show(account::down);
     for (const sim::reservation_result& r : s.reservations) {
         out["reservations"][r.name] = {{"gpus", r.gpus},
                                        {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},
@@ -291,6 +300,7 @@ struct run_files::streams {
     std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
+    std::optional<output_file> feeds;
     std::optional<output_file> explain;
     std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
@@ -327,8 +337,12 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
     }
     if (described_.output.telemetry) {
         streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
-            "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n";
+            "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs";
+        streams_->telemetry->text() += described_.is_powered() ? ",it_w,utility_w\n" : "\n";
     }
+    if (described_.output.feeds)
+        streams_->feeds.emplace(folder_ / "feeds.csv").text() +=
+            "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high\n";
     if (described_.scheduler.policy == "explain") {
         streams_->explain.emplace(folder_ / "explain.csv").text() +=
             "job_id,from_s,to_s,passes,reason,ahead,gpus,least_free,most_free,blocker,until_s\n";
@@ -444,9 +458,56 @@ void run_files::on_sample(const sim::sample& s) {
     const timed clock{writing_};
     std::string& out = streams_->telemetry->text();
     append_time(out, s.at);
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), s.queued, s.running, s.busy_gpus,
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}"), s.queued, s.running, s.busy_gpus,
                    s.free_gpus, s.finished);
+    if (s.plant != nullptr) {
+        power::microwatts it = 0, drawn = 0;
+        for (std::size_t i = 0; i != s.plant->tree().sites().size(); ++i) {
+            it += s.plant->it(i);
+            drawn += s.plant->drawn(i);
+        }
+        append_watts(out, it);
+        append_watts(out, drawn);
+    }
+    out += '\n';
     streams_->telemetry->row_done();
+    if (streams_->feeds && s.plant != nullptr) write_feeds(s);
+}
+
+/// A row for each feed down to the level that is asked for, from the site on.
+void run_files::write_feeds(const sim::sample& s) {
+    using level = power::power_tree::level;
+    const power::plant& plant = *s.plant;
+    std::string& out = streams_->feeds->text();
+    const auto write = [&](power::device_id d, std::optional<power::class_limits> limits) {
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, plant.tree().name_of(d));
+        const power::microwatts load = plant.tree().devices().output(d);
+        append_watts(out, load);
+        const power::microwatts rest = plant.headroom(d);
+        if (rest == std::numeric_limits<power::microwatts>::max())
+            out += ',';
+        else
+            append_watts(out, load + rest);
+        if (limits)
+            fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{:.3f},{:.3f}"), (*limits)[0] * 1e-3,
+                           (*limits)[1] * 1e-3);
+        else
+            out += ",,";
+        out += '\n';
+        streams_->feeds->row_done();
+    };
+    for (const auto& site : plant.tree().sites()) write(site.meter, {});
+    if (*described_.output.feeds == level::site) return;
+    for (const auto& hall : plant.tree().halls()) {
+        for (const power::device_id d : hall.sources) write(d, {});
+    }
+    if (*described_.output.feeds == level::source) return;
+    for (const auto& row : plant.tree().rows()) write(row.device, {});
+    if (*described_.output.feeds == level::row) return;
+    for (std::uint32_t u = 0; u != plant.tree().units().size(); ++u)
+        write(plant.tree().device_of(u), plant.limits_of(u));
 }
 
 void run_files::write_jobs(const sim::simulation& s) const {
@@ -487,7 +548,8 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     if (streams_->waits) streams_->waits->finish(start_of_time + summary.simulated);
     {
         const timed clock{writing_};
-        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->explain}) {
+        for (auto* stream :
+             {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);

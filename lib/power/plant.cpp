@@ -45,7 +45,7 @@ plant::plant(plant_plan p)
       event_limit_w_(tree_.devices().size(), std::numeric_limits<double>::infinity()) {
     for (const unit_model& m : tree_.models()) {
         const hardware::gpu_power& gpu = m.node.gpu.power;
-        gpu_model g{.limit_w = gpu.limit_w, .lowest_w = gpu.lowest_limit_w.value_or(0)};
+        gpu_model g{.limit_w = gpu.limit_w, .lowest_w = gpu.lowest_limit_w.value_or(gpu.context_w)};
         double module_w = std::numeric_limits<double>::infinity();
         if (m.node.modules && m.node.gpus != 0)
             module_w = (m.node.modules->count * m.node.modules->limit_w - m.node.power.cpus_w) / m.node.gpus;
@@ -275,6 +275,7 @@ void plant::set_failed(instant now, device_id d, bool failed) {
         if (p.at != power_tree::level::unit) return;
         unit_state& u = units_[p.number];
         u.live = live;
+        live ? --dark_ : ++dark_;
         it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
         if (live) {
             boots_.push_back({.at = add_saturating(now, boot_), .unit = p.number, .losses = u.losses});

@@ -1,6 +1,7 @@
 #include "analysis.hpp"
 #include "overview.hpp"
 #include "page.hpp"
+#include "power_chart.hpp"
 
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/version.hpp>
@@ -168,6 +169,17 @@ void add_time_charts(page& to, const run_files& run) {
     } else {
         to.paragraph(over.reason);
     }
+    to.end_section();
+}
+
+void add_power(page& to, const run_files& run) {
+    if (!has_power(run)) return;
+    canvas drawing{chart_width, power_height, "Power over simulated time"};
+    draw_power(drawing, {0, 0, chart_width, power_height}, run);
+    to.begin_section("Power over time");
+    to.figure(drawing.embedded(),
+              "From the samples of telemetry.csv; what happened between two is not seen. Energy, "
+              "carbon and cost, which are exact integrals, stand in the figures below.");
     to.end_section();
 }
 
@@ -370,6 +382,7 @@ std::string html(const run_files& run) {
     add_cards(out, s);
     if (s.jct_s) add_distribution_table(out, s);
     add_time_charts(out, run);
+    add_power(out, run);
     if (run.jobs) {
         add_cumulative(out, *run.jobs);
         add_sizes(out, *run.jobs);

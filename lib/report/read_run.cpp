@@ -200,6 +200,8 @@ void read_jobs(const std::filesystem::path& file, run_files& to) {
 telemetry_columns read_telemetry(const std::filesystem::path& file) {
     enum column : std::size_t { time_s, queued_jobs, busy_gpus, free_gpus };
     table rows{file, {"time_s", "queued_jobs", "busy_gpus", "free_gpus"}};
+    const auto it_w = rows.optional("it_w");
+    const auto utility_w = rows.optional("utility_w");
     telemetry_columns out;
     while (rows.next()) {
         const instant at = rows.time(time_s);
@@ -209,6 +211,10 @@ telemetry_columns read_telemetry(const std::filesystem::path& file) {
         out.queued.push_back(rows.count(queued_jobs));
         out.busy_gpus.push_back(rows.count(busy_gpus));
         out.free_gpus.push_back(rows.count(free_gpus));
+        if (it_w && utility_w) {
+            out.it_w.push_back(rows.amount(*it_w));
+            out.utility_w.push_back(rows.amount(*utility_w));
+        }
     }
     return out;
 }
@@ -269,6 +275,7 @@ run_summary read_summary(const std::filesystem::path& path) {
                     .makespan_s = file.optional_number("makespan_s"),
                     .utilisation = file.optional_number("utilisation"),
                     .capacity_gpu_hours = file.optional_number("gpu_hours.capacity"),
+                    .nameplate_w = file.optional_number("power_w.nameplate"),
                     .gpu_hours = {},
                     .further = {}};
     if (const auto* skipped = file.find("jobs.skipped"); skipped != nullptr && skipped->is_object()) {

@@ -257,15 +257,9 @@ void check_power(const power_delivery& p, const reporter& report) {
                             std::string{name_of_value(list[i].level)}, "give each level one");
         }
     }
-    const bool limited =
-        std::any_of(list.begin(), list.end(), [](const auto& c) { return c.policy != cap_rule::none; });
     for (std::size_t i = 0; i != p.events.size(); ++i) {
         const std::string path = "power.events." + std::to_string(i);
-        const power_event& e = p.events[i];
-        check_event(e, path, report);
-        if (!limited && (e.kind == power_event_kind::limit || e.kind == power_event_kind::demand_response))
-            report.fail(path + ".kind", "nobody lowers loads", std::string{name_of_value(e.kind)},
-                        "give `power.control` a policy, such as { level: site, policy: uniform }");
+        check_event(p.events[i], path, report);
     }
 }
 
@@ -415,6 +409,12 @@ void check(const scenario& s, const locator& locate) {
     check_mixed(s, report);
     check_changes(s, report);
     if (s.power) check_power(*s.power, report);
+    if (s.output.feeds && !s.is_powered())
+        report.fail("output.feeds", "power is not modelled", std::string{name_of_value(*s.output.feeds)},
+                    "give `energy` or `power`, or remove it");
+    if (s.output.feeds && !s.output.telemetry)
+        report.fail("output.feeds", "no interval is given", std::string{name_of_value(*s.output.feeds)},
+                    "set output.telemetry to one, such as \"60 s\"");
     if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 

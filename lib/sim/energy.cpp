@@ -63,6 +63,7 @@ energy_meter::energy_meter(energy_model m)
 /// Powers have been constant since the last call.
 void energy_meter::advance(instant now) {
     if (now == since_) return;
+    dark_ += power::energy{ticks(now - since_)} * plant_.dark_units();
     peak_ = std::max(peak_, it_);
     for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].advance(now, plant_.it(i), plant_.drawn(i));
     since_ = now;
@@ -112,6 +113,11 @@ energy_result energy_meter::results(instant end) {
         add(r.demand_usd, one.demand_usd, first);
         add(r.capacity_usd, one.capacity_usd, first);
         add(r.water_m3, one.water_m3, first);
+    }
+    if (acts_) {
+        r.trips = plant_.trips().size();
+        r.limits = plant_.limit_changes();
+        r.lost_rack_s = static_cast<double>(dark_) * 1e-9;
     }
     r.peak_it_w = static_cast<double>(peak_) * 1e-6;
     const double simulated_s = to_seconds(end);

@@ -1001,7 +1001,8 @@ private:
                        .running = running_,
                        .busy_gpus = busy,
                        .free_gpus = free,
-                       .finished = finished_};
+                       .finished = finished_,
+                       .plant = energy_ ? &energy_->plant() : nullptr};
         tell_.show(s);
         // Samples alone do not keep a run alive, and none lies beyond the end of time.
         const instant next = add_saturating(now, *sample_every_);

@@ -103,7 +103,8 @@ std::string hours_of(int hours, int on) {
 }
 
 std::string signal(const std::string& name, const std::string& column, const std::string& unit) {
-    return name + ": { path: grid.csv, column: " + column + ", unit: " + unit + ", from: 2021-06-01, beyond: repeat }";
+    return name + ": { path: grid.csv, column: " + column + ", unit: " + unit +
+           ", from: 2021-06-01, step: 1 h, beyond: repeat }";
 }
 
 const std::string with_signals = racks + "energy: { region: us-east-1, topology: 4n3, signals: { " +
@@ -170,7 +171,7 @@ TEST_CASE("gaps are filled only if the scenario says so, and counted") {
     here.write("grid.csv", with(hours_of(24, 1), "2021-06-01 01:00,900,700,80,35\n", ""));
     const auto r = here.call({"run", "s.yaml"});
     CHECK(r.status == 3);
-    CHECK(contains(r.err, "grid.csv:3:1: error: time: rows are missing before it (2021-06-01 02:00)"));
+    CHECK(contains(r.err, "grid.csv:3:1: error: time: rows are missing before it, at byte"));
     here.run_well({"--set", "energy.signals.carbon.gaps=hold", "--set", "energy.signals.marginal.gaps=linear", "--set",
                    "energy.signals.price.gaps=hold"});
     CHECK(document{here.read("out/run.json")}.at("filled_steps").at("energy.signals.carbon") == 1);

@@ -72,6 +72,7 @@ private:
     void write_jobs(const sim::simulation& s) const;
     [[nodiscard]] bool is_explained(const sim::job_event& e) const;
     void write_place(const sim::job_event& s);
+    void write_feeds(const sim::sample& s);
     void write_stretch(const sim::wait_stretch& w);
 
     std::filesystem::path folder_;

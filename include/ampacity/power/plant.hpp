@@ -127,6 +127,8 @@ public:
     /// Of a node, as its own input.
     [[nodiscard]] microwatts node_input(node_id n) const noexcept { return input_[index(n)]; }
     [[nodiscard]] class_limits limits_of(std::uint32_t unit) const noexcept { return units_[unit].limits; }
+    /// Units without power.
+    [[nodiscard]] std::uint32_t dark_units() const noexcept { return dark_; }
     [[nodiscard]] std::span<const trip_record> trips() const noexcept { return trips_; }
     /// How often limits of units have changed.
     [[nodiscard]] std::uint64_t limit_changes() const noexcept { return limit_changes_; }
@@ -228,6 +230,7 @@ private:
     std::deque<closing> closings_;
     std::vector<trip_record> trips_;
     std::uint64_t limit_changes_ = 0;
+    std::uint32_t dark_ = 0;
 
     outcome outcome_;
     std::vector<gpu_load> gpu_loads_;

@@ -42,6 +42,7 @@ struct run_summary {
     std::optional<double> makespan_s;
     std::optional<double> utilisation;
     std::optional<double> capacity_gpu_hours;
+    std::optional<double> nameplate_w;                      ///< of racks [W]
     std::vector<std::pair<std::string, double>> gpu_hours;  ///< by account, in file order, without the capacity
     std::vector<named_text> further;                        ///< all other numbers, by dotted name
 };
@@ -71,6 +72,7 @@ struct listed_job {
 struct telemetry_columns {
     std::vector<instant> time;
     std::vector<std::int64_t> queued, busy_gpus, free_gpus;
+    std::vector<double> it_w, utility_w;  ///< empty where power was not modelled [W]
 };
 
 /// The output folder of a run.

@@ -9,10 +9,12 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/output_options.hpp>
 #include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/scheduler.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -140,9 +142,7 @@ struct site {
                                .example = "warm-water-w40"});
         visit(&site::power,
               {.key = "power", .doc = "its halls; `power.hall` without it", .example = "{ model: 4n3-hall }"});
-        visit(&site::signals, {.key = "signals",
-                               .doc = "carbon, price and weather there; what it leaves out is that of `energy.signals`",
-                               .example = "{ carbon: { path: iad.csv, column: intensity, unit: g/kWh } }"});
+        visit(&site::signals, {.key = "signals", .doc = "carbon, price, weather there; else those of energy.signals"});
     }
     friend bool operator==(const site&, const site&) = default;
 };
@@ -302,31 +302,6 @@ struct workload_entry {
     friend bool operator==(const workload_entry&, const workload_entry&) = default;
 };
 
-/// Which files a run writes besides summary.json, run.json and resolved.yaml.
-struct output {
-    bool jobs = true;
-    bool requests = false;
-    bool placement = false;
-    std::optional<duration> telemetry{};
-    bool events = false;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&output::jobs, {.key = "jobs", .doc = "write jobs.csv"});
-        visit(&output::requests, {.key = "requests", .doc = "write requests.csv; not supported yet"});
-        visit(&output::placement, {.key = "placement", .doc = "write placement.csv"});
-        visit(&output::telemetry, {.key = "telemetry",
-                                   .doc = "write telemetry.csv with one row per interval",
-                                   .example = "\"60 s\"",
-                                   .min = std::chrono::milliseconds{1},
-                                   .max = longest_input,
-                                   .none = "false"});
-        visit(&output::events,
-              {.key = "events", .doc = "write events.json, a timeline of all runs for Perfetto or chrome://tracing"});
-    }
-    friend bool operator==(const output&, const output&) = default;
-};
-
 /// A whole run.
 struct scenario {
     std::uint64_t ampacity = schema_version;
@@ -341,6 +316,12 @@ struct scenario {
     ampacity::scenario::faults faults{};
     std::optional<ampacity::scenario::energy> energy{};
     std::optional<power_delivery> power{};
+    /// Is power modelled: does any key say so?
+    [[nodiscard]] bool is_powered() const {
+        return energy || power || std::any_of(fleet.sites.begin(), fleet.sites.end(), [](const site& s) {
+                   return s.region || s.cooling || s.power || s.signals;
+               });
+    }
     ampacity::scenario::output output{};
 
     template <class Visitor>

@@ -83,6 +83,7 @@ private:
     power::plant plant_;
     std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
+    int128 dark_ = 0;  // units without power x time [ns]
     instant since_ = start_of_time;
 };
 

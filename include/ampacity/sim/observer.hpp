@@ -11,16 +11,21 @@
 #include <span>
 #include <string_view>
 
+namespace ampacity::power {
+class plant;
+}
+
 namespace ampacity::sim {
 
 /// The state of a run at one instant.
 struct sample {
     instant at{};
-    std::uint64_t queued = 0;     ///< jobs waiting
-    std::uint64_t running = 0;    ///< jobs holding GPUs
-    std::uint64_t busy_gpus = 0;  ///< GPUs held by jobs
-    std::uint64_t free_gpus = 0;  ///< GPUs that could be given to a job
-    std::uint64_t finished = 0;   ///< jobs finished so far
+    std::uint64_t queued = 0;             ///< jobs waiting
+    std::uint64_t running = 0;            ///< jobs holding GPUs
+    std::uint64_t busy_gpus = 0;          ///< GPUs held by jobs
+    std::uint64_t free_gpus = 0;          ///< GPUs that could be given to a job
+    std::uint64_t finished = 0;           ///< jobs finished so far
+    const power::plant* plant = nullptr;  ///< powers of this instant; none: not modelled
 };
 
 /// Something that happened to a job.

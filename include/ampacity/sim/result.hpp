@@ -112,6 +112,10 @@ struct energy_result {
     std::optional<double> demand_usd{};          ///< of the largest power [USD]
     std::optional<double> capacity_usd{};        ///< of what stands there [USD]
     std::optional<double> water_m3{};            ///< [m3]
+    // Only where power acts on the run.
+    std::optional<std::uint64_t> trips{};   ///< devices that opened under too much load
+    std::optional<std::uint64_t> limits{};  ///< times that the limits of a rack's GPUs changed
+    std::optional<double> lost_rack_s{};    ///< racks x time without power [s]
 
     /// At the utility's meter [J].
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }

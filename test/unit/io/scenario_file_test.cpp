@@ -63,7 +63,7 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
 constexpr const char* times = "ns, us, ms, s, min, h, d, w";
 const std::string all_keys =
     "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, energy, "
-    "output";
+    "power, output";
 
 }  // namespace
 
@@ -192,8 +192,6 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
           "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
-    CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "sites: [ { name: a, region: b } ]")) ==
-          "s.yaml:6:23: error: fleet.sites.0.region: not supported yet (region); known: name, racks");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
@@ -563,17 +561,22 @@ TEST_CASE("files", "[scenario_file]") {
 TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
     std::size_t read_well = 0;
-    for (const char* name : {"quickstart.yaml", "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml",
-                             "replay/philly-nodes-64x8.yaml"}) {
+    for (const char* name :
+         {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
+          "power/source-loss.yaml", "power/demand-response.yaml", "replay/philly-pool-512.yaml",
+          "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 4);
+    CHECK(read_well == 9);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
-    CHECK(demo.fleet.nodes == scenario::node_group{8, 64});
+    REQUIRE(demo.fleet.racks.size() == 1);
+    CHECK(demo.fleet.racks->count == 8);
+    CHECK(demo.fleet.racks->nodes_per_rack == 18);
     CHECK(demo.scheduler.policy == "easy");
-    CHECK(demo.scheduler.placer == "pack");
+    CHECK(demo.scheduler.placer == "topology");
+    CHECK(demo.power->events.size() == 2);
 }
 
 namespace {
@@ -616,6 +619,22 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     const std::uint64_t gpus_per_node = has_models ? 4 : 1 + upto(64);
     const std::uint64_t types = has_models ? 1 + upto(3) : upto(4);
     const auto some_type = [&] { return "gpu " + std::to_string(upto(std::max<std::uint64_t>(types, 1))); };
+    const auto some_signals = [&] {
+        const auto some_signal = [&]() -> std::optional<scenario::signal_file> {
+            if (upto(3) == 0) return std::nullopt;
+            scenario::signal_file f{.path = some_text(), .column = some_text(), .unit = some_text()};
+            if (upto(2) != 0) f.time = some_text();
+            if (upto(2) != 0) f.step = std::chrono::seconds{1 + upto(10'000)};
+            if (upto(2) != 0) f.usd = 0.5 + static_cast<double>(upto(1000)) / 7;
+            if (upto(2) != 0) f.from = scenario::default_start + std::chrono::hours{upto(100'000)};
+            f.utc_offset = std::chrono::minutes{static_cast<int>(upto(2880)) - 1440};
+            f.gaps = static_cast<scenario::gap_filling>(upto(3));
+            f.beyond = static_cast<outside>(upto(3));
+            f.most_gap = std::chrono::minutes{upto(40'000)};
+            return f;
+        };
+        return scenario::energy_signals{some_signal(), some_signal(), some_signal(), some_signal()};
+    };
     const auto some_racks = [&] {
         scenario::rack_group racks{.nodes_per_rack = 1 + upto(scenario::max_nodes_per_rack),
                                    .gpus_per_node = gpus_per_node,
@@ -649,6 +668,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 auto& site = s.fleet.sites.emplace_back();
                 site.name = std::to_string(i) + some_text();
                 for (std::uint64_t k = 1 + upto(3); k > 0; --k) site.racks.push_back(some_racks());
+                if (upto(3) == 0) site.signals = some_signals();
+                if (upto(2) != 0) site.region = some_text();
+                if (upto(2) != 0) site.cooling = some_text();
+                if (upto(2) != 0) site.power = {some_text()};
             }
     }
     const std::vector<std::string> named = scenario::gpu_types_of(s.fleet);
@@ -666,6 +689,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.scheduler.carbon_aware = {
         .base = some_text(), .max_delay = some_duration(), .intensity = static_cast<scenario::intensity>(upto(2))};
     if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
+    s.scheduler.price_aware = {.base = some_text(), .max_delay = some_duration()};
+    if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
@@ -673,20 +698,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) s.energy->demand_charge = {{static_cast<double>(upto(1000)) / 7}};
         if (upto(2) != 0) s.energy->gpu_price = {{static_cast<double>(upto(1000)) / 7}};
         s.energy->life = std::chrono::hours{24 + upto(100'000)};
-        const auto some_signal = [&] {
-            scenario::signal_file f{.path = some_text(), .column = some_text(), .unit = some_text()};
-            if (upto(2) != 0) f.time = some_text();
-            if (upto(2) != 0) f.step = std::chrono::seconds{1 + upto(10'000)};
-            if (upto(2) != 0) f.usd = 0.5 + fraction();
-            if (upto(2) != 0) f.from = scenario::default_start + std::chrono::hours{upto(100'000)};
-            f.utc_offset = std::chrono::minutes{static_cast<int>(upto(2880)) - 1440};
-            f.gaps = static_cast<scenario::gap_filling>(upto(3));
-            f.beyond = static_cast<outside>(upto(3));
-            f.most_gap = std::chrono::minutes{upto(40'000)};
-            return f;
-        };
-        if (upto(2) != 0) s.energy->signals = {.carbon = some_signal()};
-        if (upto(3) == 0) s.energy->signals = {.price = some_signal(), .weather = some_signal()};
+        if (upto(2) != 0) s.energy->signals = some_signals();
     }
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
@@ -759,6 +771,37 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
+    if (nodes_may_leave && upto(2) != 0) {
+        scenario::power_delivery& p = s.power.emplace();
+        if (upto(2) != 0) p.hall = some_text();
+        if (upto(2) != 0) p.racks_per_row = 1 + upto(1000);
+        if (upto(2) != 0) p.rows_per_hall = 1 + upto(10'000);
+        p.oversubscription = 0.1 + 9 * fraction();
+        p.trips = upto(2) != 0;
+        if (upto(2) != 0) p.reclose = some_duration();
+        p.boot = some_duration();
+        p.high_priority_from = upto(100);
+        for (std::uint64_t i = 0, n = upto(5); i != n; ++i) {
+            scenario::feed_control& c = p.control.emplace_back();
+            c.level = static_cast<power::power_tree::level>(i);
+            c.policy = static_cast<scenario::cap_rule>(upto(4));
+            if (upto(2) != 0) c.period = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
+            if (upto(2) != 0) c.latency = some_duration();
+            c.actuator = some_text();
+            c.trigger = 1 + fraction();
+            c.target = 0.5 + fraction() / 2;
+            c.release = 0.01 + fraction() / 3;
+        }
+        for (std::uint64_t i = upto(3); i != 0; --i) {
+            scenario::power_event& e = p.events.emplace_back();
+            e.kind = static_cast<scenario::power_event_kind>(upto(4));
+            e.feed = some_text();
+            e.start = some_duration();
+            e.length = some_duration();
+            if (e.kind == scenario::power_event_kind::limit) e.power = {{static_cast<double>(upto(1000)) / 7}};
+            if (e.kind == scenario::power_event_kind::demand_response) e.cut = 0.001 + fraction() / 2;
+        }
+    }
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
     s.scheduler.fair_share.reclaim = upto(2) != 0;
@@ -772,6 +815,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     s.output.jobs = upto(2) != 0;
     s.output.placement = upto(2) != 0;
     if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
+    if (s.is_powered() && s.output.telemetry && upto(2) != 0)
+        s.output.feeds = static_cast<power::power_tree::level>(upto(4));
     return s;
 }
 
@@ -782,7 +827,7 @@ void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::str
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     // Lists that may be one map are documented as such.
-    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks";
+    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks" || path == "power.control";
     for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
@@ -834,6 +879,11 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         std::vector<std::string> sets{path + '=' + key.default_value};
         if (path.find("fair-share.groups.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.fair-share.groups=[{ name: a }]");
+        if (const std::size_t at = path.find("signals.");
+            at != std::string::npos && path.find('.', at + 8) < path.size())
+            sets.insert(sets.begin(), path.substr(0, path.find('.', at + 8)) + "={ path: a, column: b, unit: g/kWh }");
+        if (path.starts_with("power.control."))
+            sets.insert(sets.begin(), "power.control={ level: site, policy: uniform }");
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");

@@ -1,0 +1,120 @@
+// The key `power`: halls, controllers and events of feeds, from file to file.
+#include "cli/program.hpp"
+
+#include <string>
+
+using namespace ampacity::test;
+
+namespace {
+
+const std::string racks = with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 12 } }");
+
+std::string powered(const std::string& power) { return racks + "power: { " + power + " }\n"; }
+
+std::string refused(const std::string& scenario) {
+    const workspace here{scenario, header};
+    const auto r = here.call({"run", "s.yaml"});
+    CHECK(r.status == 2);
+    return r.err;
+}
+
+std::string full_hall() {
+    std::string jobs = header;
+    for (int i = 0; i != 12; ++i) jobs += "job" + std::to_string(i) + ",0,72,7200\n";
+    return jobs;
+}
+
+const std::string hall = "hall: 4n3-hall, racks_per_row: 2, oversubscription: 1.25, ";
+const std::string loss = "events: [ { kind: loss, feed: hall-0/source-0, start: \"1 h\", duration: \"30 min\" } ]";
+
+}  // namespace
+
+TEST_CASE("a source that is lost at peak trips the hall, unless loads are lowered") {
+    const workspace bare{powered(hall + loss), full_hall()};
+    const auto r = bare.run_well();
+    CHECK(contains(r.out, "trips"));
+    CHECK(bare.summary().number("feeds.trips") >= 3);
+    CHECK(bare.summary().number("jobs.restarts") == 12);
+    CHECK(bare.summary().number("gpu_hours.down") > 0);
+    CHECK(bare.summary().number("feeds.lost_rack_hours") > 0);
+
+    const workspace capped{powered(hall + "control: { level: source, policy: uniform }, " + loss), full_hall()};
+    capped.run_well();
+    CHECK(capped.summary().number("feeds.trips") == 0);
+    CHECK(capped.summary().number("feeds.limits") > 0);
+    CHECK(capped.summary().number("jobs.restarts") == 0);
+    CHECK(capped.summary().number("jct_s.mean") > 7200);
+    CHECK(capped.summary().number("jct_s.mean") < 8000);
+    // Over the management controllers limits hold 40 s later, and still in time.
+    capped.run_well({"--set", "power.control.actuator=out-of-band"});
+    CHECK(capped.summary().number("feeds.trips") == 0);
+    // An hour later is too late.
+    capped.run_well({"--set", "power.control.latency=\"1 h\""});
+    CHECK(capped.summary().number("feeds.trips") >= 3);
+    capped.run_well({"--set", "power.trips=false", "--set", "power.control.policy=none"});
+    CHECK(!contains(capped.read("out/resolved.yaml"), "policy: uniform"));
+    CHECK(capped.summary().number("jct_s.mean") == 7200);
+}
+
+TEST_CASE("telemetry shows feeds at any level, and changes nothing") {
+    const workspace here{powered(hall + "control: { level: source, policy: uniform }, " + loss), full_hall()};
+    here.run_well();
+    const std::string before = here.read("out/summary.json");
+    const std::string jobs = here.read("out/jobs.csv");
+    std::size_t last = 0;
+    for (const char* const level : {"site", "source", "row", "rack"}) {
+        here.run_well({"--set", "output.telemetry=\"7 s\"", "--set", std::string{"output.feeds="} + level});
+        CHECK(here.read("out/summary.json") == before);
+        CHECK(here.read("out/jobs.csv") == jobs);
+        const std::string feeds = here.read("out/feeds.csv");
+        CHECK(feeds.size() > last);
+        last = feeds.size();
+        CHECK(contains(feeds, "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high\n0,site,"));
+        CHECK(contains(feeds, "hall-0/source-3") == (std::string{level} != "site"));
+        CHECK(contains(feeds, "rack-11") == (std::string{level} == "rack"));
+        CHECK(contains(here.read("out/telemetry.csv"), ",it_w,utility_w\n"));
+    }
+}
+
+TEST_CASE("what is wrong with power is told with its place and a remedy") {
+    CHECK(contains(refused(powered("hall: 4n3-hall, events: [ { kind: loss, feed: hall-0/source-9, start: \"1 h\", "
+                                   "duration: \"1 h\" } ]")),
+                   "power.events.0.feed: there is no such feed (hall-0/source-9); "));
+    CHECK(contains(refused(powered("hall: 4n4-hall")), "did you mean `4n3-hall`?"));
+    CHECK(contains(refused(powered("control: { level: row, policy: unifrom }")), "did you mean `uniform`?"));
+    CHECK(contains(refused(powered("control: { policy: uniform, target: 0.9, release: 0.95 }")),
+                   "power.control.release: above the share that loads are lowered to (0.95); write at most the "
+                   "target, 0.9"));
+    CHECK(contains(refused(powered("control: [ { policy: uniform }, { policy: priority } ]")),
+                   "power.control.1.level: this level has a controller already (row); give each level one"));
+    CHECK(contains(
+        refused(powered("events: [ { kind: demand-response, feed: site, start: \"1 h\", duration: \"1 h\", "
+                        "cut: 0.2 } ]")),
+        "power.events.0.feed: no controller lowers the load of such a feed (site); give `power.control` one, such "
+        "as { level: site, policy: uniform }"));
+    CHECK(contains(
+        refused(
+            powered("control: { level: site, policy: uniform }, events: [ { kind: limit, feed: site, start: \"1 h\", "
+                    "duration: \"1 h\" } ]")),
+        "power.events.0: does not say how much load is left; give `power`"));
+    CHECK(contains(refused(powered("events: [ { kind: loss, feed: site, start: \"1 h\", duration: \"-1 h\" } ]")),
+                   "power.events.0.duration"));
+    CHECK(contains(refused(with(small_scenario, "{ pool_gpus: 4 }", "{ pool_gpus: 4 }") + "power: {}\n"),
+                   "power: a pool has no nodes that draw power"));
+    CHECK(contains(refused(racks + "output: { feeds: row }\n"), "output.feeds: power is not modelled (row)"));
+    CHECK(contains(refused(powered("trips: true") + "output: { feeds: row }\n"), "output.feeds: no interval is given"));
+}
+
+TEST_CASE("sites have regions, cooling and halls of their own") {
+    const std::string two =
+        with(small_scenario, "{ pool_gpus: 4 }",
+             "{ sites: [ { name: iad, region: us-east-1, power: { model: 4n3-hall }, racks: [ { model: gb300-nvl72, "
+             "count: 1 } ] }, { name: arn, region: eu-north-1, racks: [ { model: gb300-nvl72, count: 1 } ] } ] }");
+    const workspace here{two, header + "a,0,144,3600\n"};
+    here.run_well();
+    const double both = here.summary().number("carbon_kg.location");
+    here.run_well({"--set", "fleet.sites.1.region=us-east-1"});
+    CHECK(here.summary().number("carbon_kg.location") > both);
+    here.run_well({"--set", "fleet.sites.0.region=eu-north-1"});
+    CHECK(here.summary().number("carbon_kg.location") < both);
+}
