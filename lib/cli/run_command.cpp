@@ -100,6 +100,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("\n");
     if (s.finished == 0) {
         fmt::print("no job finished: there is nothing to average\n");
+        if (s.energy) print_energy(*s.energy);
         return;
     }
     text_table table{18, {16, 16, 16, 16, 16}};

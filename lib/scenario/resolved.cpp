@@ -48,8 +48,10 @@ private:
         } else if constexpr (is_list<V>) {
             write_list(key, v);
         } else if constexpr (described<V>) {
+            const std::string text = block(v, indent_ + 2);
+            if (text.empty()) return line(key, "{}");
             start(key);
-            out_ += '\n' + block(v, indent_ + 2);
+            out_ += '\n' + text;
         } else {
             line(key, yaml_text(v));
         }

@@ -35,7 +35,7 @@ public:
             given_ += m && !f.beside ? 1U : 0U;
             if (m) check_one(*m, f, path);
         } else if constexpr (is_list<M>) {
-            given_ += m.empty() ? 0U : 1U;
+            given_ += m.empty() || f.beside ? 0U : 1U;
             for (std::size_t i = 0; i < m.size(); ++i) {
                 const bool is_single = may_be_single<M> && m.size() == 1;
                 check_one(m[i], f, is_single ? path : path + '.' + std::to_string(i));

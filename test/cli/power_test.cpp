@@ -34,7 +34,7 @@ TEST_CASE("a source that is lost at peak trips the hall, unless loads are lowere
     const auto r = bare.run_well();
     CHECK(contains(r.out, "trips"));
     CHECK(bare.summary().number("feeds.trips") >= 3);
-    CHECK(bare.summary().number("jobs.restarts") == 12);
+    CHECK(bare.summary().number("jobs.restarts") >= 12);
     CHECK(bare.summary().number("gpu_hours.down") > 0);
     CHECK(bare.summary().number("feeds.lost_rack_hours") > 0);
 

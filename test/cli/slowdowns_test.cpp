@@ -34,8 +34,8 @@ TEST_CASE("slowdowns of racks, and those that cannot be") {
     const workspace here{racks, header + "a,0,2,100\nb,0,2,100\n"};
     here.run_well();
     const auto jobs = lines_of(here.read("out/jobs.csv"));
-    CHECK(jobs[1] == "a,0,0,400,2,finished,0,0,400,0");
-    CHECK(jobs[2] == "b,0,0,100,2,finished,0,0,100,0");
+    CHECK(jobs[1] == "a,0,0,400,2,finished,0,0,800,0");
+    CHECK(jobs[2] == "b,0,0,100,2,finished,0,0,200,0");
 
     const auto refused = [](const std::string& text, const std::string& key, const std::string& value,
                             const std::string& remedy) {

@@ -142,9 +142,7 @@ struct site {
                                .example = "warm-water-w40"});
         visit(&site::power,
               {.key = "power", .doc = "its halls; `power.hall` without it", .example = "{ model: 4n3-hall }"});
-        visit(&site::signals, {.key = "signals",
-                               .doc = "carbon, price and weather there; what it leaves out is that of `energy.signals`",
-                               .example = "{ carbon: { path: iad.csv, column: intensity, unit: g/kWh } }"});
+        visit(&site::signals, {.key = "signals", .doc = "carbon, price, weather there; else those of energy.signals"});
     }
     friend bool operator==(const site&, const site&) = default;
 };

@@ -767,6 +767,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             case 1: r.gpus = 1; break;
             default: r.racks = "0"; break;
         }
+        auto& slow = s.fleet.slowdowns.emplace_back();
+        slow = {.start = some_duration(), .length = some_duration()};
+        (s.fleet.nodes || upto(2) != 0 ? slow.nodes : slow.racks) = "0";
+        slow.speed = 0.01 + 0.9 * fraction();
         auto& o = s.faults.outages.emplace_back();
         o = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
