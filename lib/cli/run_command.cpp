@@ -90,6 +90,9 @@ void print_energy(const sim::energy_result& e) {
         fmt::print("{:<18}{:>16} trips, {} changes of limits, {} rack-hours without power\n", "feeds",
                    grouped(static_cast<double>(*e.trips), 0), grouped(static_cast<double>(*e.limits), 0),
                    grouped(*e.lost_rack_s / 3600, 1));
+    if (e.throttles)
+        fmt::print("{:<18}{:>16} nodes throttled, {} shut down\n", "heat",
+                   grouped(static_cast<double>(*e.throttles), 0), grouped(static_cast<double>(*e.shutdowns), 0));
 }
 
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,

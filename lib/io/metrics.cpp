@@ -93,6 +93,10 @@ constexpr std::array table{
     metric{"feeds.trips", "", "devices that opened under too much load; this and those below only with `power`"},
     metric{"feeds.limits", "", "times that a controller changed the limits of the GPUs of a rack"},
     metric{"feeds.lost_rack_hours", "h", "racks, or nodes by themselves, times how long they were without power"},
+    metric{"heat.throttles", "",
+           "times that GPUs of a node came to their throttle temperature; this and that below only with "
+           "`power.thermal`"},
+    metric{"heat.shutdowns", "", "nodes that switched themselves off because they were too hot"},
 };
 
 }  // namespace

@@ -159,6 +159,7 @@ void add_energy(json& out, const sim::energy_result& e) {
                         {"ramp_w_per_s", e.swing->ramp_w_per_s}};
     if (e.trips)
         out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
+    if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
 }
 
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,

@@ -49,7 +49,7 @@ void add(std::optional<double>& to, const std::optional<double>& one, bool first
 }  // namespace
 
 bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
-    return !p.controls.empty() || !p.events.empty() ||
+    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() ||
            std::any_of(p.sites.begin(), p.sites.end(), [](const power::site_plan& s) { return s.halls.trips; });
 }
 
@@ -135,6 +135,10 @@ energy_result energy_meter::results(instant end) {
         r.lost_rack_s = static_cast<double>(dark_) * 1e-9;
     }
     if (swing_) r.swing = most_swing_;
+    if (const auto heat = plant_.heat_events()) {
+        r.throttles = heat->throttles;
+        r.shutdowns = heat->shutdowns;
+    }
     r.peak_it_w = static_cast<double>(peak_) * 1e-6;
     const double simulated_s = to_seconds(end);
     if (simulated_s > 0) r.mean_it_w = r.it_j / simulated_s;

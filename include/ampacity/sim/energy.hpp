@@ -63,7 +63,7 @@ public:
     [[nodiscard]] energy_result results(instant end);
 
     [[nodiscard]] const power::plant& plant() const noexcept { return plant_; }
-    /// Does anything of it act on jobs: limits, trips, feeds that are lost?
+    /// Does anything of it act on jobs: limits, trips, feeds that are lost, temperatures?
     [[nodiscard]] bool acts() const noexcept { return acts_; }
     [[nodiscard]] static bool acts_on_jobs(const power::plant_plan& p);
     /// The pace of a job of this source and priority on these GPUs, see `power::plant::pace`.

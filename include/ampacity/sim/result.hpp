@@ -119,6 +119,9 @@ struct energy_result {
     std::optional<std::uint64_t> trips{};   ///< devices that opened under too much load
     std::optional<std::uint64_t> limits{};  ///< times that the limits of a rack's GPUs changed
     std::optional<double> lost_rack_s{};    ///< racks x time without power [s]
+    // Only where temperatures act on it.
+    std::optional<std::uint64_t> throttles{};  ///< times that GPUs of a node came to their throttle temperature
+    std::optional<std::uint64_t> shutdowns{};  ///< nodes that switched themselves off
 
     /// At the utility's meter [J].
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }

@@ -563,13 +563,13 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     std::size_t read_well = 0;
     for (const char* name :
          {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
-          "power/source-loss.yaml", "power/demand-response.yaml", "replay/philly-pool-512.yaml",
+          "power/source-loss.yaml", "power/demand-response.yaml", "power/heat-wave.yaml", "replay/philly-pool-512.yaml",
           "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 9);
+    CHECK(read_well == 10);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
     REQUIRE(demo.fleet.racks.size() == 1);
     CHECK(demo.fleet.racks->count == 8);
@@ -788,6 +788,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) p.rows_per_hall = 1 + upto(10'000);
         p.oversubscription = 0.1 + 9 * fraction();
         p.trips = upto(2) != 0;
+        p.thermal = upto(2) != 0;
         if (upto(2) != 0) p.reclose = some_duration();
         p.boot = some_duration();
         p.high_priority_from = upto(100);
@@ -804,7 +805,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         }
         for (std::uint64_t i = upto(3); i != 0; --i) {
             scenario::power_event& e = p.events.emplace_back();
-            e.kind = static_cast<scenario::power_event_kind>(upto(4));
+            e.kind = static_cast<scenario::power_event_kind>(upto(p.thermal ? 6 : 4));
             e.feed = some_text();
             e.start = some_duration();
             e.length = some_duration();
