@@ -211,6 +211,7 @@ private:
     }
 
     void add_power(const scenario::power_delivery& p) {
+        out_.shows_headroom = true;
         out_.plant.boot = p.boot;
         out_.plant.reclose = p.reclose;
         out_.plant.high_priority_from = static_cast<std::int32_t>(p.high_priority_from);

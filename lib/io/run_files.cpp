@@ -386,6 +386,7 @@ void run_files::write_stretch(const sim::wait_stretch& w) {
                    policy::obstacle_names[static_cast<std::size_t>(w.why.what)], w.why.ahead, w.gpus, w.least_free,
                    w.most_free);
     if (w.why.blocker != none<job_id>) append(w.blocker);
+    if (w.why.what == policy::obstacle::power) out += w.feed;
     out += ',';
     if (w.why.until != never) append_time(out, w.why.until);
     out += '\n';

@@ -57,6 +57,7 @@ energy_meter::energy_meter(energy_model m)
     : phases_(std::move(m.phases)),
       swings_(std::move(m.swings)),
       acts_(acts_on_jobs(m.plant)),
+      shows_headroom_(m.shows_headroom),
       plant_(std::move(m.plant)) {
     if (std::any_of(swings_.begin(), swings_.end(), [](const auto& p) { return p.has_value(); }))
         swing_.emplace(plant_.tree());
@@ -88,12 +89,15 @@ void energy_meter::change(const job_event& e, bool starts) {
         const power::swing_pattern& p = *swings_[e.source];
         starts ? swing_->start(p, l.what, e.where) : swing_->stop(p, l.what, e.where);
     }
+    ++load_changes_;
     sum_up();
 }
 
 const power::plant::outcome& energy_meter::change_feeds(instant now) {
     advance(now);
     const auto& what = plant_.change(now);
+    ++load_changes_;
+    ++feed_changes_;
     sum_up();
     return what;
 }
@@ -101,6 +105,7 @@ const power::plant::outcome& energy_meter::change_feeds(instant now) {
 const power::plant::outcome& energy_meter::control(instant now) {
     advance(now);
     const auto& what = plant_.control(now);
+    ++load_changes_;
     sum_up();
     return what;
 }

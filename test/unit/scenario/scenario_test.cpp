@@ -159,6 +159,9 @@ scheduler:
   price-aware:
     base: easy
     max_delay: "12 h"
+  power-aware:
+    skip: false
+    reserve: 0
   decision_time: "0 s"
   decision_time_per_job: "0 s"
 faults:
