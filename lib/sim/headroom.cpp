@@ -19,8 +19,7 @@ constexpr std::uint32_t no_feed = ~std::uint32_t{0};
 /// The most that the input of a device grows with its output, at this load or above. On a segment of the curve, with
 /// efficiency a + b x, the input is x / (a + b x): its slope is a over the square of the efficiency.
 double steepest(const hardware::efficiency_curve& curve, double from) {
-    double most = 1 / curve.at(from);
-    double load = from;
+    double most = 0, load = from;
     double here = curve.at(from);
     for (const auto& [to, next] : curve.points) {
         if (to <= load) continue;
