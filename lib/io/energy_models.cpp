@@ -51,7 +51,15 @@ public:
             add_site(site.name, first, hall_of(&site, path), site.region ? site.region : e.region,
                      site.cooling ? site.cooling : e.cooling, path);
         }
-        for (const scenario::workload_entry& w : s.workload) out_.phases.push_back(w.phase.value_or(e.phase));
+        for (const scenario::workload_entry& w : s.workload) {
+            out_.phases.push_back(w.phase.value_or(e.phase));
+            out_.swings.emplace_back();
+            if (!w.swing) continue;
+            out_.swings.back() = power::swing_pattern{.hz = w.swing->hz.value,
+                                                      .low = w.swing->low,
+                                                      .floor_w = w.swing->floor ? w.swing->floor->value : 0,
+                                                      .transition_s = to_seconds(w.swing->transition)};
+        }
         out_.start = s.start;
         out_.life = e.life;
         if (e.demand_charge) out_.demand_usd_w = e.demand_charge->value;
@@ -221,14 +229,19 @@ private:
                  .period = c.period.value_or(actuator.period.value_or(std::chrono::seconds{3})),
                  .latency = c.latency.value_or(actuator.latency)});
         }
+        if (p.thermal) add_coolant();
         if (p.events.empty()) return;
         const power::power_tree tree{out_.plant.models, out_.plant.units, out_.plant.sites};
         for (std::size_t i = 0; i != p.events.size(); ++i) {
             const scenario::power_event& e = p.events[i];
-            check_feed(tree, e, "power.events." + std::to_string(i) + ".feed");
             using kind = scenario::power_event_kind;
+            const std::string key = "power.events." + std::to_string(i) + ".feed";
+            const bool of_coolant = e.kind == kind::cooling_loss || e.kind == kind::flow_loss;
+            of_coolant ? check_part(tree, e, key) : check_feed(tree, e, key);
             const auto what = e.kind == kind::limit             ? power::feed_event::kind::limit
                               : e.kind == kind::demand_response ? power::feed_event::kind::cut
+                              : e.kind == kind::cooling_loss    ? power::feed_event::kind::cooling_loss
+                              : e.kind == kind::flow_loss       ? power::feed_event::kind::flow_loss
                                                                 : power::feed_event::kind::loss;
             out_.plant.events.push_back({.start = start_of_time + e.start,
                                          .end = add_saturating(start_of_time + e.start, e.length),
@@ -236,6 +249,61 @@ private:
                                          .device = e.feed,
                                          .limit_w = e.power ? e.power->value : 0,
                                          .share = e.cut.value_or(0)});
+        }
+    }
+    /// The coolant of each site, which has to be cool enough for GPUs at their lowest limit.
+    void add_coolant() {
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            const std::optional<hardware::cooling>& c = out_.sites[i].cooling;
+            const bool own = i < loaded_.value.fleet.sites.size() && loaded_.value.fleet.sites[i].cooling;
+            const std::string key = own ? "fleet.sites." + std::to_string(i) + ".cooling" : "energy.cooling";
+            const std::string remedy =
+                "write a liquid one that says its supply, such as energy.cooling: warm-water-w40";
+            if (!c) refuse("power.thermal", "how the racks are cooled is not known", remedy);
+            if (c->kind != hardware::cooling_kind::liquid)
+                refuse(key, "power.thermal needs racks that are cooled by liquid", remedy, c->name);
+            if (!c->supply_c) refuse(key, "the temperature of its water is not known", remedy, c->name);
+            const double coolant_c = *c->supply_c + (c->units ? c->units->approach_k : 0);
+            const power::site_plan& site = out_.plant.sites[i];
+            for (std::uint32_t k = 0; k != site.units; ++k) {
+                const auto& model = out_.plant.models[out_.plant.units[first_unit_of(i) + k].model];
+                const hardware::gpu_thermal& t = model.node.gpu.thermal;
+                const hardware::gpu_power& p = model.node.gpu.power;
+                const double least_w = std::max(p.lowest_limit_w.value_or(p.context_w), p.idle_w);
+                if (model.liquid_share() > 0 && coolant_c + t.resistance_k_per_w * least_w > t.throttle_c)
+                    refuse(key, "its water is too warm for " + model.node.gpu.name + " even at its lowest power",
+                           "write one with a cooler supply", c->name);
+            }
+            out_.plant.coolant.push_back(
+                power::coolant_plan{.supply_c = coolant_c, .rack_loop_j_per_k = c->rack_loop_j_per_k.value_or(0)});
+        }
+    }
+    [[nodiscard]] std::size_t first_unit_of(std::size_t site) const {
+        std::size_t first = 0;
+        for (std::size_t i = 0; i != site; ++i) first += out_.plant.sites[i].units;
+        return first;
+    }
+    /// The coolant of a part of the fleet: of racks, whose loops are known.
+    void check_part(const power::power_tree& tree, const scenario::power_event& e, const std::string& key) const {
+        const auto units = tree.units_of(e.feed);
+        if (!units) {
+            std::vector<std::string> names = tree.names();
+            for (const auto& s : tree.sites()) {
+                for (std::uint32_t h = 0; h != s.halls.size(); ++h)
+                    names.push_back(s.name + "/hall-" + std::to_string(h));
+            }
+            std::erase_if(names, [](const std::string& n) { return n.find("/source-") != std::string::npos; });
+            refuse_feed(tree, e, key, std::move(names), "there is no such part of the fleet");
+        }
+        for (std::uint32_t u = units->first; u != units->last; ++u) {
+            const power::unit_model& model = tree.models()[tree.units()[u].model];
+            if (e.kind != scenario::power_event_kind::cooling_loss || !(model.liquid_share() > 0)) continue;
+            if (!model.rack || out_.plant.coolant[tree.site_of(u)]->rack_loop_j_per_k <= 0)
+                throw scenario_error({.where = loaded_.locate(key),
+                                      .key = key,
+                                      .what = "how much coolant there is is not known",
+                                      .value = e.feed,
+                                      .remedy = "take racks, and a cooling that says its rack_loop"});
         }
     }
     /// A limit needs somebody who lowers loads.
@@ -253,7 +321,10 @@ private:
     }
     void check_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key) const {
         if (const auto device = tree.find(e.feed)) return check_watched(tree.place_of(*device).at, e, key);
-        std::vector<std::string> names = tree.names();
+        refuse_feed(tree, e, key, tree.names(), "there is no such feed");
+    }
+    [[noreturn]] void refuse_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key,
+                                  std::vector<std::string> names, std::string what) const {
         if (tree.sites().size() == 1) {
             const std::string prefix = tree.sites()[0].name + '/';
             for (std::string& n : names) {
@@ -262,7 +333,7 @@ private:
         }
         throw scenario_error({.where = loaded_.locate(key),
                               .key = key,
-                              .what = "there is no such feed",
+                              .what = std::move(what),
                               .value = e.feed,
                               .remedy = suggestion(e.feed, std::vector<std::string_view>(names.begin(), names.end()))});
     }
@@ -280,11 +351,12 @@ private:
         add_files(files_, m.text.files);
         return std::move(m.value);
     }
-    [[noreturn]] void refuse(const std::string& key, std::string what, std::string remedy) const {
+    [[noreturn]] void refuse(const std::string& key, std::string what, std::string remedy,
+                             std::string value = {}) const {
         throw scenario_error({.where = loaded_.locate(key),
                               .key = key,
                               .what = std::move(what),
-                              .value = {},
+                              .value = std::move(value),
                               .remedy = std::move(remedy)});
     }
 

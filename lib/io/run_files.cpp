@@ -153,8 +153,13 @@ void add_energy(json& out, const sim::energy_result& e) {
         put(cost, "total", e.total_usd());
     }
     put(out, "water_m3", e.water_m3);
+    if (e.swing)
+        out["swing"] = {{"coherent_w", e.swing->coherent_w},
+                        {"incoherent_w", e.swing->incoherent_w},
+                        {"ramp_w_per_s", e.swing->ramp_w_per_s}};
     if (e.trips)
         out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
+    if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
 }
 
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,

@@ -1,3 +1,5 @@
+#include "heat.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/power/plant.hpp>
 
@@ -26,6 +28,10 @@ cap_response response_of(const hardware::cap_response& fit, double lowest) {
 }
 
 class_limits lower_of(class_limits a, class_limits b) { return {std::min(a[0], b[0]), std::min(a[1], b[1])}; }
+
+bool is_of_coolant(const feed_event& e) {
+    return e.what == feed_event::kind::cooling_loss || e.what == feed_event::kind::flow_loss;
+}
 
 }  // namespace
 
@@ -59,6 +65,7 @@ plant::plant(plant_plan p)
         }
         gpus_.push_back(std::move(g));
     }
+    if (!p.coolant.empty()) follow_heat(p.coolant);
     for (std::uint32_t u = 0; u != units_.size(); ++u) {
         const powered_unit& at = tree_.units()[u];
         for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
@@ -103,7 +110,8 @@ plant::plant(plant_plan p)
     }
 
     for (std::uint32_t i = 0; i != events_.size(); ++i) {
-        AMPACITY_ASSERT(tree_.find(events_[i].device).has_value());
+        const feed_event& e = events_[i];
+        AMPACITY_ASSERT(is_of_coolant(e) ? heat_ && tree_.units_of(e.device) : tree_.find(e.device).has_value());
         schedule_.push_back({.at = events_[i].start, .begins = true, .event = i});
         if (events_[i].end != never) schedule_.push_back({.at = events_[i].end, .begins = false, .event = i});
     }
@@ -111,6 +119,8 @@ plant::plant(plant_plan p)
         return std::pair(a.at, a.begins) < std::pair(b.at, b.begins);
     });
 }
+
+plant::~plant() = default;
 
 // --- loads ---------------------------------------------------------------------------------------------------
 
@@ -120,7 +130,7 @@ microwatts plant::node_power(std::size_t node, std::uint32_t unit) const {
     held_gpus held;
     microwatts power = 0;
     for (std::size_t c = 0; c != num_classes; ++c) {
-        const permille limit = units_[unit].limits[c];
+        const permille limit = limit_of(node, unit, c);
         const microwatts most = limit == no_limit
                                     ? std::numeric_limits<microwatts>::max()
                                     : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
@@ -134,8 +144,44 @@ microwatts plant::node_power(std::size_t node, std::uint32_t unit) const {
     return microwatts_of(node_power_w(tree_.models()[model].node, held));
 }
 
+permille plant::limit_of(std::size_t node, std::uint32_t unit, std::size_t c) const {
+    const permille limit = units_[unit].limits[c];
+    return heat_ ? std::min(limit, heat_->limit_of(unit, node)) : limit;
+}
+
+/// By the limits of controllers alone. Where modules bind, their GPUs share what is left as they draw [W].
+double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
+    if (!units_[unit].live) return 0;
+    const std::uint32_t model = tree_.units()[unit].model;
+    const hardware::node& of = tree_.models()[model].node;
+    const gpu_model& g = gpus_[model];
+    double most = 0, sum = 0;
+    std::uint32_t held = 0;
+    for (std::size_t c = 0; c != num_classes; ++c) {
+        const permille limit = units_[unit].limits[c];
+        const double limit_w = limit == no_limit ? std::numeric_limits<double>::infinity()
+                                                 : std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit));
+        for (std::size_t i = 0; i != num_phases; ++i) {
+            const std::uint32_t n = held_[node][c][i];
+            if (n == 0) continue;
+            const double w = std::min(limit_w, watts_of(g.draw[i]));
+            most = std::max(most, w);
+            sum += w * n;
+            held += n;
+        }
+    }
+    if (held != of.gpus) most = std::max(most, of.gpu.power.idle_w);
+    if (!of.modules) return most;
+    sum += (of.gpus - held) * of.gpu.power.idle_w;
+    const hardware::node_power& p = of.power;
+    const double cpus = p.cpus_idle_w + (p.cpus_w - p.cpus_idle_w) * held / of.gpus;
+    const double left = of.modules->count * of.modules->limit_w - cpus;
+    return sum > left ? most * left / sum : most;
+}
+
 void plant::refresh_node(std::size_t node, std::uint32_t unit) {
-    const microwatts input = node_power(node, unit);
+    if (heat_ && heat_->keeps(unit)) heat_->put_draw(now_, unit, node, hottest_gpu_w(node, unit));
+    const microwatts input = heat_ && heat_->is_off(unit, node) ? 0 : node_power(node, unit);
     units_[unit].nodes += input - input_[node];
     input_[node] = input;
 }
@@ -151,10 +197,12 @@ void plant::refresh_unit(std::uint32_t unit) {
     }
     if (u.live) it_[tree_.site_of(unit)] += input - u.input;
     u.input = input;
+    if (heat_) heat_->put_power(now_, unit, u.live ? watts_of(input) : 0);
     tree_.devices().put_load(tree_.device_of(unit), input);
 }
 
 void plant::change_load(instant now, const load& l, bool starts) {
+    now_ = now;
     const auto c = static_cast<std::size_t>(class_of(l.priority));
     const auto what = static_cast<std::size_t>(l.what);
     constexpr std::uint32_t none = ~std::uint32_t{0};
@@ -180,7 +228,7 @@ void plant::change_load(instant now, const load& l, bool starts) {
 }
 
 double plant::pace(const load& l) const {
-    if (feeds_.empty()) return 1;
+    if (feeds_.empty() && !heat_) return 1;
     const auto c = static_cast<std::size_t>(class_of(l.priority));
     const auto what = static_cast<std::size_t>(l.what);
     double slowest = 1;
@@ -188,7 +236,7 @@ double plant::pace(const load& l) const {
     std::uint32_t of_model = ~std::uint32_t{0};
     for (const fleet::gpu_share& s : l.where) {
         const std::uint32_t unit = tree_.unit_of(index(s.node));
-        const permille limit = units_[unit].limits[c];
+        const permille limit = limit_of(index(s.node), unit, c);
         const std::uint32_t model = tree_.units()[unit].model;
         if (limit == no_limit || (limit >= lowest && model == of_model)) continue;
         lowest = limit;
@@ -214,6 +262,7 @@ instant plant::next_change() const {
     if (next_scheduled_ != schedule_.size()) next = std::min(next, schedule_[next_scheduled_].at);
     if (!boots_.empty()) next = std::min(next, boots_.front().at);
     if (!closings_.empty()) next = std::min(next, closings_.front().at);
+    if (heat_) next = std::min(next, heat_->next_change());
     return next;
 }
 
@@ -224,12 +273,19 @@ void plant::begin_outcome() {
 }
 
 const plant::outcome& plant::change(instant now) {
+    now_ = now;
     begin_outcome();
+    if (heat_) shut_down_nodes();
     for (; !closings_.empty() && closings_.front().at == now; closings_.pop_front())
         set_failed(now, closings_.front().device, false);
     for (; next_scheduled_ != schedule_.size() && schedule_[next_scheduled_].at == now; ++next_scheduled_) {
         const scheduled& s = schedule_[next_scheduled_];
         const feed_event& e = events_[s.event];
+        if (is_of_coolant(e)) {
+            heat_->disturb(now, *tree_.units_of(e.device),
+                           e.what == feed_event::kind::flow_loss ? heat_fault::dry : heat_fault::warm, s.begins);
+            continue;
+        }
         const device_id d = *tree_.find(e.device);
         double& limit = event_limit_w_[index(d)];
         switch (e.what) {
@@ -239,6 +295,7 @@ const plant::outcome& plant::change(instant now) {
                 limit = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share)
                                  : std::numeric_limits<double>::infinity();
                 break;
+            default: AMPACITY_ASSERT(false);
         }
         mark_dirty(now);
     }
@@ -257,7 +314,15 @@ const plant::outcome& plant::change(instant now) {
         if (!u.booting || u.losses != boots_.front().losses) continue;
         u.booting = false;
         const powered_unit& at = tree_.units()[boots_.front().unit];
-        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) outcome_.back.push_back(node_id{n});
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+            if (!heat_ || !heat_->is_lost(boots_.front().unit, n)) outcome_.back.push_back(node_id{n});
+        }
+    }
+    if (heat_) {
+        heat_->take_boots(now, [this](std::uint32_t unit, std::size_t node) {
+            if (units_[unit].live && !units_[unit].booting)
+                outcome_.back.push_back(node_id{static_cast<std::uint32_t>(node)});
+        });
     }
     std::sort(outcome_.lost.begin(), outcome_.lost.end());
     std::sort(outcome_.back.begin(), outcome_.back.end());
@@ -277,6 +342,12 @@ void plant::set_failed(instant now, device_id d, bool failed) {
         u.live = live;
         live ? --dark_ : ++dark_;
         it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
+        const powered_unit& at = tree_.units()[p.number];
+        if (heat_ && heat_->keeps(p.number)) {
+            heat_->put_power(now, p.number, live ? watts_of(u.input) : 0);
+            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
+                heat_->put_draw(now, p.number, n, hottest_gpu_w(n, p.number));
+        }
         if (live) {
             boots_.push_back({.at = add_saturating(now, boot_), .unit = p.number, .losses = u.losses});
             u.booting = true;
@@ -286,11 +357,64 @@ void plant::set_failed(instant now, device_id d, bool failed) {
         ++u.losses;
         // Nodes that have not booted are still lost.
         if (std::exchange(u.booting, false)) return;
-        const powered_unit& at = tree_.units()[p.number];
-        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) outcome_.lost.push_back(node_id{n});
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+            if (!heat_ || !heat_->is_lost(p.number, n)) outcome_.lost.push_back(node_id{n});
+        }
     });
     mark_dirty(now);
 }
+
+// --- heat ----------------------------------------------------------------------------------------------------
+
+void plant::follow_heat(const std::vector<std::optional<coolant_plan>>& coolant) {
+    std::vector<bool> disturbed(units_.size(), false);
+    for (const feed_event& e : events_) {
+        if (!is_of_coolant(e)) continue;
+        const auto units = tree_.units_of(e.device);
+        AMPACITY_ASSERT(units.has_value());
+        for (std::uint32_t u = units->first; u != units->last; ++u) disturbed[u] = true;
+    }
+    heat_ = std::make_unique<heat>(tree_, coolant, disturbed, boot_);
+}
+
+/// Nodes that are too hot switch themselves off.
+void plant::shut_down_nodes() {
+    bool any = false;
+    heat_->take_shutdowns(now_, [&](std::uint32_t unit, std::size_t node, bool was_lost) {
+        any = true;
+        if (!was_lost && units_[unit].live && !units_[unit].booting)
+            outcome_.lost.push_back(node_id{static_cast<std::uint32_t>(node)});
+        refresh_node(node, unit);
+        refresh_unit(unit);
+    });
+    if (!any) return;
+    tree_.devices().settle(now_);
+    mark_dirty(now_);
+}
+
+bool plant::limit_by_heat() {
+    const std::span<const std::size_t> nodes = heat_->control(now_);
+    for (std::size_t i = 0; i != nodes.size(); ++i) {
+        const std::uint32_t unit = tree_.unit_of(nodes[i]);
+        refresh_node(nodes[i], unit);
+        outcome_.repaced.push_back(node_id{static_cast<std::uint32_t>(nodes[i])});
+        if (i + 1 == nodes.size() || tree_.unit_of(nodes[i + 1]) != unit) refresh_unit(unit);
+    }
+    return !nodes.empty();
+}
+
+std::optional<double> plant::temperature_c(node_id n, instant now) const {
+    const std::uint32_t unit = tree_.unit_of(index(n));
+    if (!heat_ || !heat_->keeps(unit)) return std::nullopt;
+    return heat_->temperature_c(unit, index(n), now);
+}
+
+std::optional<double> plant::coolant_c(std::uint32_t unit) const {
+    if (!heat_ || !heat_->keeps(unit)) return std::nullopt;
+    return heat_->coolant_c(unit);
+}
+
+std::optional<heat_counts> plant::heat_events() const { return heat_ ? std::optional{heat_->counts()} : std::nullopt; }
 
 // --- controllers ---------------------------------------------------------------------------------------------
 
@@ -314,12 +438,14 @@ instant plant::next_control() const {
         if (s.dirty) next = std::min(next, s.tick);
         if (!s.pending.empty()) next = std::min(next, s.pending.front().at);
     }
+    if (heat_) next = std::min(next, heat_->next_control());
     return next;
 }
 
 const plant::outcome& plant::control(instant now) {
+    now_ = now;
     begin_outcome();
-    bool any = false;
+    bool any = heat_ && heat_->next_control() == now && limit_by_heat();
     for (control_state& s : states_) {
         for (; !s.pending.empty() && s.pending.front().at == now; s.pending.pop_front()) {
             apply(s.pending.front());

@@ -11,6 +11,13 @@
 namespace ampacity::power {
 namespace {
 
+/// What the stages from this one on leave of their input, each at its rating.
+double efficiency_from(const hardware::power_topology& t, std::size_t stage) {
+    double product = 1;
+    for (std::size_t i = stage; i < t.stages.size(); ++i) product *= t.stages[i].efficiency.at(1);
+    return product;
+}
+
 microwatts microwatts_of(double w) { return std::llround(w * 1e6); }
 
 /// Takes `prefix` and a number off the front.
@@ -126,7 +133,9 @@ device_id power_tree::add(const device& d, place p) {
 
 device_id power_tree::add_stage(const site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds,
                                 feeding how, place p) {
-    device d{.rating = microwatts_of(planned_w), .feeds = std::move(feeds), .how = how};
+    // It delivers what those below it lose, too.
+    const double built_w = planned_w / efficiency_from(s.plan.topology, stage + 1);
+    device d{.rating = microwatts_of(built_w), .feeds = std::move(feeds), .how = how};
     const hardware::power_device& of = s.plan.topology.stages[stage];
     d.efficiency = &of.efficiency;
     if (s.plan.trips && of.overload) d.trips = &s.trips[stage];
@@ -145,7 +154,10 @@ void power_tree::add_hall(std::uint32_t number, std::uint32_t first_unit, std::u
         device_id last = s.bus;
         for (std::size_t k = 0; k != st.source.size(); ++k)
             last = add_stage(s, st.site.size() + k, built_w, {last}, feeding::shared, p);
-        if (st.source.empty()) last = add({.rating = microwatts_of(built_w), .feeds = {last}}, p);
+        if (st.source.empty()) {
+            const double w = built_w / efficiency_from(t, st.site.size());
+            last = add({.rating = microwatts_of(w), .feeds = {last}}, p);
+        }
         h.sources.push_back(last);
     }
     h.on.resize(t.installed);
@@ -238,23 +250,41 @@ double power_tree::nameplate_w(std::uint32_t first_unit, std::uint32_t last_unit
     return sum;
 }
 
-std::optional<device_id> power_tree::find(std::string_view name) const {
-    if (const auto unit = take_number(name, "rack-"); unit)
-        return name.empty() && *unit < units_.size() ? std::optional{device_of_[*unit]} : std::nullopt;
+/// Takes the name of a site and the slash behind it off the front; null: there is no such site.
+const power_tree::site* power_tree::take_site(std::string_view& name) const {
     const auto at = std::find_if(sites_.begin(), sites_.end(), [name](const site& s) {
         return name.starts_with(s.name) && (name.size() == s.name.size() || name[s.name.size()] == '/');
     });
-    const site* s = nullptr;
-    if (at != sites_.end()) {
-        s = &*at;
-        name.remove_prefix(s->name.size());
-        if (name.empty()) return s->meter;
-        name.remove_prefix(1);
-    } else if (sites_.size() == 1) {
-        s = &sites_.front();
-    } else {
-        return std::nullopt;
+    if (at == sites_.end()) return sites_.size() == 1 && !name.empty() ? &sites_.front() : nullptr;
+    name.remove_prefix(at->name.size());
+    // "iad/" names nothing.
+    if (name.size() == 1) return nullptr;
+    if (!name.empty()) name.remove_prefix(1);
+    return &*at;
+}
+
+std::optional<power_tree::range> power_tree::units_of(std::string_view name) const {
+    if (const auto device = find(name)) {
+        const place& p = place_of(*device);
+        switch (p.at) {
+            case level::site: return sites_[p.number].units;
+            case level::source: return std::nullopt;
+            case level::row: return rows_[p.number].units;
+            case level::unit: return range{p.number, p.number + 1};
+        }
     }
+    const site* const s = take_site(name);
+    const auto number = s == nullptr ? std::nullopt : take_number(name, "hall-");
+    if (!number || !name.empty() || *number >= s->halls.size()) return std::nullopt;
+    return halls_[s->halls.first + *number].units;
+}
+
+std::optional<device_id> power_tree::find(std::string_view name) const {
+    if (const auto unit = take_number(name, "rack-"); unit)
+        return name.empty() && *unit < units_.size() ? std::optional{device_of_[*unit]} : std::nullopt;
+    const site* const s = take_site(name);
+    if (s == nullptr) return std::nullopt;
+    if (name.empty()) return s->meter;
     const auto number = take_number(name, "hall-");
     if (!number || *number >= s->halls.size()) return std::nullopt;
     const hall& h = halls_[s->halls.first + *number];

@@ -233,7 +233,10 @@ void check_control(const feed_control& c, const std::string& path, const reporte
                     "write at most the target, " + format(c.target));
 }
 
-void check_event(const power_event& e, const std::string& path, const reporter& report) {
+void check_event(const power_event& e, const std::string& path, bool thermal, const reporter& report) {
+    if ((e.kind == power_event_kind::cooling_loss || e.kind == power_event_kind::flow_loss) && !thermal)
+        report.fail(path + ".kind", "temperatures act on nothing", std::string{name_of_value(e.kind)},
+                    "write power.thermal: true");
     const bool is_limit = e.kind == power_event_kind::limit;
     const bool is_cut = e.kind == power_event_kind::demand_response;
     if (is_limit != e.power.has_value())
@@ -259,7 +262,7 @@ void check_power(const power_delivery& p, const reporter& report) {
     }
     for (std::size_t i = 0; i != p.events.size(); ++i) {
         const std::string path = "power.events." + std::to_string(i);
-        check_event(p.events[i], path, report);
+        check_event(p.events[i], path, p.thermal, report);
     }
 }
 

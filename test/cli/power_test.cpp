@@ -139,6 +139,42 @@ TEST_CASE("what is wrong with power is told with its place and a remedy") {
     CHECK(contains(refused(powered("trips: true") + "output: { feeds: row }\n"), "output.feeds: no interval is given"));
 }
 
+TEST_CASE("water that is too warm, and cooling that is lost, act on jobs") {
+    const std::string events =
+        "thermal: true, events: [ { kind: flow-loss, feed: rack-1, start: \"1 h\", duration: \"5 min\" }, { kind: "
+        "cooling-loss, feed: hall-0/row-1, start: \"1 h\", duration: \"20 s\" } ]";
+    const workspace here{powered(hall + events) + "energy: { cooling: warm-water-w40 }\n", full_hall()};
+    const auto r = here.run_well();
+    CHECK(contains(r.out, "18 shut down"));
+    CHECK(here.summary().number("heat.shutdowns") == 18);
+    CHECK(here.summary().number("heat.throttles") == 3 * 18);
+    CHECK(here.summary().number("jobs.restarts") == 1);
+    CHECK(contains(here.read("out/resolved.yaml"), "thermal: true"));
+    // A hall, a site.
+    here.run_well({"--set", "power.events.0.feed=hall-0"});
+    CHECK(here.summary().number("heat.shutdowns") == 12 * 18);
+    here.run_well({"--set", "power.events.0.feed=site"});
+    CHECK(here.summary().number("heat.shutdowns") == 12 * 18);
+    // Without `thermal` nothing is said of it.
+    const workspace cold{powered(hall + loss) + "energy: { cooling: warm-water-w40 }\n", full_hall()};
+    cold.run_well();
+    CHECK(!contains(cold.read("out/summary.json"), "throttles"));
+
+    const std::string lost =
+        "events: [ { kind: cooling-loss, feed: hall-0/row-1, start: \"1 h\", duration: \"1 h\" } ]";
+    CHECK(contains(refused(powered(lost)),
+                   "power.events.0.kind: temperatures act on nothing (cooling-loss); write power.thermal: true"));
+    CHECK(contains(refused(powered("thermal: true")),
+                   "power.thermal: how the racks are cooled is not known; write a "
+                   "liquid one that says its supply"));
+    CHECK(contains(refused(powered("thermal: true") + "energy: { cooling: air }\n"),
+                   "energy.cooling: power.thermal needs racks that are cooled by liquid (air); "));
+    CHECK(contains(refused(powered("thermal: true, events: [ { kind: flow-loss, feed: hall-0/source-0, start: \"1 h\", "
+                                   "duration: \"1 h\" } ]") +
+                           "energy: { cooling: warm-water-w40 }\n"),
+                   "power.events.0.feed: there is no such part of the fleet (hall-0/source-0); "));
+}
+
 TEST_CASE("sites have regions, cooling and halls of their own") {
     const std::string two =
         with(small_scenario, "{ pool_gpus: 4 }",

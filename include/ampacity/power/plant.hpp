@@ -1,7 +1,7 @@
 #pragma once
 /// \file
 /// The power of a fleet while it runs: what nodes draw as jobs come and go, who carries it, what limits it, and what
-/// happens when a feed is lost or overloaded.
+/// happens when a feed is lost or overloaded, or chips get too hot.
 ///
 /// A state machine without a clock of its own: it says when something is due and does it when it is told to. Feeds are
 /// lost and come back by schedule; an overload that lasts trips its device, which takes all below it down; nodes come
@@ -9,7 +9,9 @@
 /// before that instant's scheduling pass, and what they decide holds after their latency. A tick that would see what
 /// the last one saw is left out: it would decide the same. Loads are whole microwatts, limits thousandths of the GPUs'
 /// power limit: results do not depend on the order of jobs. A start or a stop costs O(its nodes + devices above them);
-/// a limit that changes, O(nodes below it). Not thread-safe.
+/// a limit that changes, O(nodes below it). Where the coolant is known, temperatures act, too: from its throttle
+/// temperature on a GPU holds itself there by a limit, and where cooling is lost nodes switch themselves off. Not
+/// thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -31,6 +33,8 @@
 
 namespace ampacity::power {
 
+class heat;
+
 /// Who looks at all feeds of one level.
 struct controller {
     power_tree::level at = power_tree::level::row;
@@ -42,16 +46,24 @@ struct controller {
 /// What happens to a feed by schedule.
 struct feed_event {
     enum class kind : std::uint8_t {
-        loss,   ///< it fails, or is taken out of service
-        limit,  ///< its load is to stay below `limit_w`
-        cut,    ///< its load is to be lower by `share` than it is at the start
+        loss,          ///< it fails, or is taken out of service
+        limit,         ///< its load is to stay below `limit_w`
+        cut,           ///< its load is to be lower by `share` than it is at the start
+        cooling_loss,  ///< of a part: the coolant of its racks warms
+        flow_loss,     ///< of a part: the coolant stands still
     };
     instant start{};
     instant end = never;
     kind what = kind::loss;
-    std::string device{};  ///< see `power_tree::find`
+    std::string device{};  ///< see `power_tree::find`; of a part `power_tree::units_of`
     double limit_w = 0;    ///< [W]
     double share = 0;      ///< [1]
+};
+
+/// The liquid that cools the racks of a site.
+struct coolant_plan {
+    double supply_c = 0;           ///< at the cold plates [degC]
+    double rack_loop_j_per_k = 0;  ///< of the coolant of one rack; 0: it does not warm [J/K]
 };
 
 struct plant_plan {
@@ -62,7 +74,8 @@ struct plant_plan {
     std::vector<feed_event> events{};     ///< \pre devices that there are; start < end
     std::int32_t high_priority_from = 1;  ///< jobs of this priority and above are of the high class
     duration boot = std::chrono::minutes{10};
-    std::optional<duration> reclose{};  ///< after a trip; none: the device stays open
+    std::optional<duration> reclose{};                   ///< after a trip; none: the device stays open
+    std::vector<std::optional<coolant_plan>> coolant{};  ///< (sites) empty: temperatures act on nothing
 };
 
 /// A device that opened under too much load.
@@ -73,9 +86,17 @@ struct trip_record {
     std::uint32_t units = 0;  ///< that lost their power
 };
 
+/// What nodes have done because of their temperature.
+struct heat_counts {
+    std::uint64_t throttles = 0;  ///< times that GPUs of a node came to their throttle temperature
+    std::uint64_t shutdowns = 0;  ///< nodes that switched themselves off
+};
+
 class plant {
 public:
+    /// \pre events of coolant only where `coolant` is given
     explicit plant(plant_plan p);
+    ~plant();
     plant(const plant&) = delete;
     plant& operator=(const plant&) = delete;
 
@@ -99,14 +120,14 @@ public:
 
     // --- what is due -----------------------------------------------------------------------------------
 
-    /// When a feed is lost or comes back, a device trips or nodes have booted; `never`.
+    /// When a feed is lost or comes back, a device trips, nodes switch themselves off or have booted; `never`.
     [[nodiscard]] instant next_change() const;
-    /// When a controller looks or a limit begins to hold; `never`.
+    /// When a controller looks, a limit begins to hold or temperatures change one; `never`.
     [[nodiscard]] instant next_control() const;
 
     /// Nodes that something happened to, rising. Valid until the next call.
     struct outcome {
-        std::vector<node_id> lost;     ///< their power; their jobs are to be stopped
+        std::vector<node_id> lost;     ///< without power, or too hot; their jobs are to be stopped
         std::vector<node_id> back;     ///< they may take jobs again
         std::vector<node_id> repaced;  ///< the pace of jobs on them may have changed
     };
@@ -128,6 +149,12 @@ public:
     /// Of a node, as its own input.
     [[nodiscard]] microwatts node_input(node_id n) const noexcept { return input_[index(n)]; }
     [[nodiscard]] class_limits limits_of(std::uint32_t unit) const noexcept { return units_[unit].limits; }
+    /// Of the hottest GPU of a node [degC]; none where it is not followed.
+    [[nodiscard]] std::optional<double> temperature_c(node_id n, instant now) const;
+    /// At the cold plates of a unit [degC]; none where it is not followed.
+    [[nodiscard]] std::optional<double> coolant_c(std::uint32_t unit) const;
+    /// None where temperatures act on nothing.
+    [[nodiscard]] std::optional<heat_counts> heat_events() const;
     /// Units without power.
     [[nodiscard]] std::uint32_t dark_units() const noexcept { return dark_; }
     [[nodiscard]] std::span<const trip_record> trips() const noexcept { return trips_; }
@@ -195,7 +222,12 @@ private:
     void change_load(instant now, const load& l, bool starts);
     void mark_dirty(instant now);
     [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit) const;
+    [[nodiscard]] permille limit_of(std::size_t node, std::uint32_t unit, std::size_t c) const;
+    [[nodiscard]] double hottest_gpu_w(std::size_t node, std::uint32_t unit) const;
     void refresh_node(std::size_t node, std::uint32_t unit);
+    void follow_heat(const std::vector<std::optional<coolant_plan>>& coolant);
+    void shut_down_nodes();
+    bool limit_by_heat();
     void refresh_unit(std::uint32_t unit);
     void set_failed(instant now, device_id d, bool failed);
     void apply(const pending_limits& p);
@@ -212,6 +244,7 @@ private:
     std::optional<duration> reclose_;
     std::int32_t high_from_ = 1;
     bool in_pass_ = false;
+    instant now_ = start_of_time;  // of the call
 
     std::vector<gpu_model> gpus_;                        // by model
     std::vector<std::array<counts, num_classes>> held_;  // (nodes) GPUs by class and phase
@@ -227,6 +260,7 @@ private:
 
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;
+    std::unique_ptr<heat> heat_;  // none: temperatures act on nothing
     std::deque<boot> boots_;
     std::deque<closing> closings_;
     std::vector<trip_record> trips_;

@@ -136,6 +136,8 @@ public:
     /// `iad`, `iad/hall-0`, `iad/hall-0/source-1`, `iad/hall-0/row-3`, `rack-17`; the site may be left out where there
     /// is one. A hall has no device of its own.
     [[nodiscard]] std::optional<device_id> find(std::string_view name) const;
+    /// The units of a part of the fleet: `iad`, `iad/hall-0`, `iad/hall-0/row-3`, `rack-17`; sources have none.
+    [[nodiscard]] std::optional<range> units_of(std::string_view name) const;
     [[nodiscard]] std::string name_of(device_id d) const;
     /// Names that `find` knows, racks left out.
     [[nodiscard]] std::vector<std::string> names() const;
@@ -147,6 +149,7 @@ private:
     struct stages {
         std::span<const hardware::power_device> site, source, row;
     };
+    [[nodiscard]] const site* take_site(std::string_view& name) const;
     [[nodiscard]] static stages split(const hardware::power_topology& t);
     device_id add(const device& d, place p);
     device_id add_stage(const site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds, feeding how,

@@ -98,14 +98,17 @@ struct feed_control {
 };
 
 /// What happens to a feed.
-enum class power_event_kind : std::uint8_t { loss, maintenance, limit, demand_response };
+enum class power_event_kind : std::uint8_t { loss, maintenance, limit, demand_response, cooling_loss, flow_loss };
 
 template <>
 struct names<power_event_kind> {
     using kind = power_event_kind;
-    static constexpr std::array known{named<kind>{kind::loss, "loss"}, named<kind>{kind::maintenance, "maintenance"},
+    static constexpr std::array known{named<kind>{kind::loss, "loss"},
+                                      named<kind>{kind::maintenance, "maintenance"},
                                       named<kind>{kind::limit, "limit"},
-                                      named<kind>{kind::demand_response, "demand-response"}};
+                                      named<kind>{kind::demand_response, "demand-response"},
+                                      named<kind>{kind::cooling_loss, "cooling-loss"},
+                                      named<kind>{kind::flow_loss, "flow-loss"}};
 };
 
 /// One event of a feed.
@@ -121,13 +124,15 @@ struct power_event {
     static constexpr void fields(Visitor& visit) {
         visit(&power_event::kind, {.key = "kind",
                                    .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
-                                          "load is to be lower than it is at the start",
+                                          "load is to be lower than it is at the start; or, with `thermal`, the "
+                                          "coolant of racks is not cooled, or stands still",
                                    .required = true,
                                    .example = "loss"});
         visit(&power_event::feed,
               {.key = "feed",
                .doc = "`SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; numbers count from 0, and the "
-                      "site may be left out where there is one",
+                      "site may be left out where there is one; of a cooling-loss or a flow-loss `SITE`, "
+                      "`SITE/hall-0`, `SITE/hall-0/row-3` or `rack-17`",
                .required = true,
                .example = "hall-0/source-1"});
         visit(&power_event::start, {.key = "start",
@@ -161,6 +166,7 @@ struct power_delivery {
     bool trips = true;
     std::optional<duration> reclose{};
     duration boot = std::chrono::minutes{10};
+    bool thermal = false;
     std::uint64_t high_priority_from = 1;
     single_or_list<feed_control> control{};
     std::vector<power_event> events{};
@@ -197,9 +203,13 @@ struct power_delivery {
                                          .min = duration{1},
                                          .max = longest_input});
         visit(&power_delivery::boot, {.key = "boot",
-                                      .doc = "time from the return of their power until nodes take jobs",
+                                      .doc = "time from the return of their power, or of their cooling, until nodes "
+                                             "take jobs",
                                       .min = duration::zero(),
                                       .max = longest_input});
+        visit(&power_delivery::thermal, {.key = "thermal",
+                                         .doc = "temperatures act: GPUs that are too hot slow down, or switch "
+                                                "themselves off; needs a `cooling` by liquid that says its `supply`"});
         visit(&power_delivery::high_priority_from,
               {.key = "high_priority_from",
                .doc = "priority from which on a job belongs to the class that gives last",

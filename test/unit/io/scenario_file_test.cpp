@@ -197,7 +197,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                      "- service: {}")) ==
         "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds, "
-        "reservation, phase");
+        "reservation, phase, swing");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -563,13 +563,13 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     std::size_t read_well = 0;
     for (const char* name :
          {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
-          "power/source-loss.yaml", "power/demand-response.yaml", "replay/philly-pool-512.yaml",
+          "power/source-loss.yaml", "power/demand-response.yaml", "power/heat-wave.yaml", "replay/philly-pool-512.yaml",
           "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 9);
+    CHECK(read_well == 10);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
     REQUIRE(demo.fleet.racks.size() == 1);
     CHECK(demo.fleet.racks->count == 8);
@@ -710,6 +710,12 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
         if (upto(4) == 0) entry.phase = static_cast<power::phase>(upto(10));
         if (upto(4) == 0) {
+            entry.swing = {.hz = {1 + static_cast<double>(upto(100)) / 7},
+                           .low = static_cast<power::phase>(upto(10)),
+                           .transition = some_duration()};
+            if (upto(2) != 0) entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
+        }
+        if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
             continue;
         }
@@ -783,6 +789,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) p.rows_per_hall = 1 + upto(10'000);
         p.oversubscription = 0.1 + 9 * fraction();
         p.trips = upto(2) != 0;
+        p.thermal = upto(2) != 0;
         if (upto(2) != 0) p.reclose = some_duration();
         p.boot = some_duration();
         p.high_priority_from = upto(100);
@@ -799,7 +806,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         }
         for (std::uint64_t i = upto(3); i != 0; --i) {
             scenario::power_event& e = p.events.emplace_back();
-            e.kind = static_cast<scenario::power_event_kind>(upto(4));
+            e.kind = static_cast<scenario::power_event_kind>(upto(p.thermal ? 6 : 4));
             e.feed = some_text();
             e.start = some_duration();
             e.length = some_duration();
@@ -887,6 +894,7 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (const std::size_t at = path.find("signals.");
             at != std::string::npos && path.find('.', at + 8) < path.size())
             sets.insert(sets.begin(), path.substr(0, path.find('.', at + 8)) + "={ path: a, column: b, unit: g/kWh }");
+        if (path.find("swing.") != std::string::npos) sets.insert(sets.begin(), "workload.0.swing={ frequency: 1 Hz }");
         if (path.starts_with("power.control."))
             sets.insert(sets.begin(), "power.control={ level: site, policy: uniform }");
         if (path.find("reservations.0.") != std::string::npos)
