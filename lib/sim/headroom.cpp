@@ -48,6 +48,10 @@ double most_w(const hardware::node& n) {
 /// What a model draws with nothing running [W].
 double idle_w(const power::unit_model& m) { return m.rack ? m.rack->idle_power_w() : m.node.idle_power_w(); }
 
+bool limits_feed(const power::feed_event& e) {
+    return e.what == power::feed_event::kind::limit || e.what == power::feed_event::kind::cut;
+}
+
 }  // namespace
 
 headroom::headroom(const energy_meter& meter, const live_jobs& jobs)
@@ -65,7 +69,7 @@ void headroom::find_feeds() {
     for (std::uint32_t d = 0; d != can_be_short.size(); ++d)
         can_be_short[d] = tree.devices().rating(device_id{d}) != 0 ? 1 : 0;
     for (const power::feed_event& e : plant_.events())
-        if (e.what != power::feed_event::kind::loss) can_be_short[power::index(*tree.find(e.device))] = 1;
+        if (limits_feed(e)) can_be_short[power::index(*tree.find(e.device))] = 1;
     number_.assign(can_be_short.size(), no_feed);
     for (std::uint32_t d = 0; d != can_be_short.size(); ++d) {
         if (can_be_short[d] == 0) continue;
@@ -97,6 +101,8 @@ void headroom::find_groups() {
 /// Increments of an idle node: its power is concave in what its chips draw, so later ones are not larger.
 void headroom::find_added() {
     const auto& models = plant_.tree().models();
+    // Nodes that are too hot draw nothing.
+    const bool may_be_off = plant_.heat_events().has_value();
     for (const power::unit_model& m : models) gpus_ = std::max(gpus_, m.node.gpus);
     added_.reserve(power::num_phases * models.size() * (std::size_t{gpus_} + 1));
     for (std::size_t p = 0; p != power::num_phases; ++p) {
@@ -112,6 +118,7 @@ void headroom::find_added() {
                     most += r.switches->power_w;
                     switches_w = r.switches->power_w * (1 - r.switches->idle_share) / r.gpus();
                 }
+                if (may_be_off) least = 0;
                 if (r.shelves)
                     steep = steepest(r.shelves->shelf.efficiency, least / r.shelves->rating_w(),
                                      most / r.shelves->rating_w());
@@ -133,7 +140,7 @@ void headroom::find_shares() {
     const power::delivery& devices = tree.devices();
     // No device carries less than this, whatever jobs do.
     std::vector<double> least(devices.size(), 0);
-    for (std::uint32_t u = 0; u != tree.units().size(); ++u)
+    for (std::uint32_t u = 0; !plant_.heat_events() && u != tree.units().size(); ++u)
         least[power::index(tree.device_of(u))] = idle_w(tree.models()[tree.units()[u].model]);
     std::vector<double> steep(devices.size(), 1);
     for (std::size_t d = devices.size(); d-- > 0;) {
@@ -202,7 +209,7 @@ std::string headroom::name(std::uint32_t feed) const { return plant_.tree().name
 instant headroom::limited_until(std::uint32_t feed) const {
     std::optional<instant> until;
     for (const power::feed_event& e : plant_.events()) {
-        if (e.what == power::feed_event::kind::loss || e.start > now_ || e.end <= now_) continue;
+        if (!limits_feed(e) || e.start > now_ || e.end <= now_) continue;
         if (*plant_.tree().find(e.device) != feeds_[feed]) continue;
         until = std::max(until.value_or(e.end), e.end);
     }

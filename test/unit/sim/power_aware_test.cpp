@@ -270,6 +270,17 @@ TEST_CASE("a job that no feed could ever carry waits until the end", "[power][si
     CHECK(stretches[0].why.until == never);
 }
 
+TEST_CASE("events of coolant are no events of feeds", "[power][sim]") {
+    power::plant_plan p = plant_of(4, "single", 4);
+    p.coolant = {power::coolant_plan{.supply_c = 30, .rack_loop_j_per_k = 2e5}};
+    p.events.push_back(limit_of("iad/hall-0/row-0", watts(4, 2.5)));
+    p.events.push_back({.start = start_of_time + hours{5},
+                        .end = start_of_time + hours{6},
+                        .what = power::feed_event::kind::cooling_loss,
+                        .device = "iad/hall-0"});
+    CHECK(starts(std::move(p), std::vector(4, gpu_job(72, hours{1}))) == std::vector<double>{0, 0, 1, 1});
+}
+
 TEST_CASE("jobs of a reservation and of the fleet wait for each other's power", "[power][sim]") {
     power::plant_plan p = plant_of(2, "single", 2);
     p.events.push_back(limit_of("iad/hall-0/row-0", watts(2, 1.5)));
