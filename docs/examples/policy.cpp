@@ -9,13 +9,16 @@
 #include <ampacity/policy/plugin.hpp>
 #include <ampacity/policy/plugin_abi.hpp>
 #include <ampacity/policy/policy.hpp>
+#include <ampacity/policy/power_budget.hpp>
 #include <ampacity/policy/reason.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/view.hpp>
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <string_view>
+#include <vector>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -103,6 +106,43 @@ void a_queue_by_demand() {
     require(q.front() == job_id{0} && q.next(job_id{0}) == job_id{1}, "and all in submit order");
 }
 
+/// Head-room of two feeds, as the simulation shows it: a row of each node.
+class two_feeds final : public policy::feed_facts {
+public:
+    [[nodiscard]] std::uint32_t kind(job_id) const override { return 0; }
+    [[nodiscard]] std::string name(std::uint32_t feed) const override { return "row-" + std::to_string(feed); }
+    [[nodiscard]] instant limited_until(std::uint32_t) const override { return never; }
+    [[nodiscard]] policy::headroom_view view() const {
+        return {.limit_uw = limit,
+                .room_uw = room,
+                .group = each,
+                .model = model,
+                .first = first,
+                .shares = shares,
+                .added_uw = added,
+                .models = 1,
+                .gpus = 1,
+                .facts = this};
+    }
+
+private:
+    std::vector<std::int64_t> limit{10'000'000, 10'000'000}, room{5'000'000, 1'000'000}, added{0, 3'000'000};
+    std::vector<std::uint32_t> each{0, 1}, model{0, 0}, first{0, 1, 2};
+    std::vector<policy::headroom_view::feed_share> shares{{0, 1'000'000'000}, {1, 1'000'000'000}};
+};
+
+void a_budget_of_power() {
+    const two_feeds feeds;
+    const auto view = feeds.view();
+    policy::power_budget budget;
+    budget.begin(view);
+    const std::vector<fleet::gpu_share> here{{node_id{0}, 1}}, there{{node_id{1}, 1}};
+    require(budget.short_of(0, there)->feed == 1, "a GPU takes 3 W, and row 1 has 1 W left");
+    require(!budget.short_of(0, here), "row 0 has 5");
+    budget.charge(0, here);
+    require(budget.short_of(0, here)->feed == 0, "of which 2 are left for the rest of the plan");
+}
+
 class idle final : public policy::policy {
     void decide(const view&, plan&) override { throw std::logic_error("never asked"); }
 };
@@ -130,5 +170,6 @@ void policy_example() {
     a_plan_shows_at_once();
     a_policy_of_the_registry_decides();
     a_queue_by_demand();
+    a_budget_of_power();
     a_plugin_is_a_table();
 }

@@ -13,6 +13,7 @@
 #include <ampacity/power/signal.hpp>
 #include <ampacity/power/site_account.hpp>
 #include <ampacity/power/swing.hpp>
+#include <ampacity/power/swing_meter.hpp>
 #include <ampacity/power/thermal.hpp>
 #include <ampacity/power/trip_curve.hpp>
 

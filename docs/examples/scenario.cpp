@@ -9,6 +9,7 @@
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>
+#include <ampacity/scenario/power_aware_options.hpp>
 #include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/reference.hpp>

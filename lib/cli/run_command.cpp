@@ -82,6 +82,10 @@ void print_energy(const sim::energy_result& e) {
     if (e.demand_usd) fmt::print("{:<18}{:>16}\n", "demand [USD]", grouped(*e.demand_usd, 2));
     if (e.capacity_usd) fmt::print("{:<18}{:>16}\n", "capacity [USD]", grouped(*e.capacity_usd, 2));
     if (e.water_m3) fmt::print("{:<18}{:>16}\n", "water [m3]", grouped(*e.water_m3, 1));
+    if (e.swing)
+        fmt::print("{:<18}{:>16} kW with all jobs in step, {} if independent; {} MW/s\n", "swing",
+                   grouped(e.swing->coherent_w * 1e-3, 1), grouped(e.swing->incoherent_w * 1e-3, 1),
+                   grouped(e.swing->ramp_w_per_s * 1e-6, 2));
     if (e.trips)
         fmt::print("{:<18}{:>16} trips, {} changes of limits, {} rack-hours without power\n", "feeds",
                    grouped(static_cast<double>(*e.trips), 0), grouped(static_cast<double>(*e.limits), 0),

@@ -216,6 +216,10 @@ std::string why_text(const chapter& c, const inquiry& q) {
                                planned("all are offered again at"));
         case policy::obstacle::closed:
             return fmt::format("nodes that it needs are out of service{}", planned("some come back at"));
+        case policy::obstacle::power:
+            return fmt::format("fits, {} free, but {}{} could not carry it{}", free_text(w), w.feed,
+                               c.others == 0 ? std::string{} : fmt::format(", then {} others,", c.others),
+                               planned("it is limited until"));
         case policy::obstacle::signal: return fmt::format("is held back for a lower signal{}", planned("until"));
         case policy::obstacle::round: return fmt::format("came after the last round{}", planned("the next one is at"));
         case policy::obstacle::closing:

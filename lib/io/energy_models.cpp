@@ -51,7 +51,15 @@ public:
             add_site(site.name, first, hall_of(&site, path), site.region ? site.region : e.region,
                      site.cooling ? site.cooling : e.cooling, path);
         }
-        for (const scenario::workload_entry& w : s.workload) out_.phases.push_back(w.phase.value_or(e.phase));
+        for (const scenario::workload_entry& w : s.workload) {
+            out_.phases.push_back(w.phase.value_or(e.phase));
+            out_.swings.emplace_back();
+            if (!w.swing) continue;
+            out_.swings.back() = power::swing_pattern{.hz = w.swing->hz.value,
+                                                      .low = w.swing->low,
+                                                      .floor_w = w.swing->floor ? w.swing->floor->value : 0,
+                                                      .transition_s = to_seconds(w.swing->transition)};
+        }
         out_.start = s.start;
         out_.life = e.life;
         if (e.demand_charge) out_.demand_usd_w = e.demand_charge->value;
@@ -203,6 +211,7 @@ private:
     }
 
     void add_power(const scenario::power_delivery& p) {
+        out_.shows_headroom = true;
         out_.plant.boot = p.boot;
         out_.plant.reclose = p.reclose;
         out_.plant.high_priority_from = static_cast<std::int32_t>(p.high_priority_from);

@@ -85,6 +85,11 @@ constexpr std::array table{
            "rent of what stands there; absent where neither `energy.gpu_price` nor the models say"},
     metric{"cost_usd.total", "USD", "those of the three that are there together"},
     metric{"water_m3", "m3", "for cooling"},
+    metric{"swing.coherent_w", "W",
+           "largest swing of a site's load within steps of synchronous training, all jobs in step, behind the storage "
+           "of racks; only with `workload.N.swing`"},
+    metric{"swing.incoherent_w", "W", "the same, jobs independent of each other: root of the sum of squares"},
+    metric{"swing.ramp_w_per_s", "W/s", "how fast the first may come: each job's over its `transition`"},
     metric{"feeds.trips", "", "devices that opened under too much load; this and those below only with `power`"},
     metric{"feeds.limits", "", "times that a controller changed the limits of the GPUs of a rack"},
     metric{"feeds.lost_rack_hours", "h", "racks, or nodes by themselves, times how long they were without power"},

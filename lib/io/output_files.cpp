@@ -74,12 +74,13 @@ constexpr std::array explain{
         "its quota, so it takes none from others; lease: it does not fit, and the GPUs in use are offered again at "
         "`until_s`; closing: it fits, but is planned to run beyond `until_s`, when nodes that it needs close; closed: "
         "nodes that it needs are out of service, some until `until_s`; signal: it is held back until `until_s` for a "
-        "lower signal; unknown: it fits, and the policy says no more"},
+        "lower signal; power: it fits, but the feed `blocker` could not carry it, which is limited until `until_s`; "
+        "unknown: it fits, and the policy says no more"},
     output_column{"ahead", "", "waiting jobs before it in the policy's order, at the first of these passes"},
     output_column{"gpus", "", "GPUs that it needs"},
     output_column{"least_free", "", "fewest GPUs free when it was its turn, over these passes"},
     output_column{"most_free", "", "most GPUs free when it was its turn"},
-    output_column{"blocker", "", "the job in its way; empty where it is none"},
+    output_column{"blocker", "", "the job, or the feed, in its way; empty where there is none"},
     output_column{
         "until_s", "s",
         "as planned in the first of these passes: when `blocker` is to start, or the job itself where it holds a "

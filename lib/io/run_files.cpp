@@ -153,6 +153,10 @@ void add_energy(json& out, const sim::energy_result& e) {
         put(cost, "total", e.total_usd());
     }
     put(out, "water_m3", e.water_m3);
+    if (e.swing)
+        out["swing"] = {{"coherent_w", e.swing->coherent_w},
+                        {"incoherent_w", e.swing->incoherent_w},
+                        {"ramp_w_per_s", e.swing->ramp_w_per_s}};
     if (e.trips)
         out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
     if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
@@ -382,6 +386,7 @@ void run_files::write_stretch(const sim::wait_stretch& w) {
                    policy::obstacle_names[static_cast<std::size_t>(w.why.what)], w.why.ahead, w.gpus, w.least_free,
                    w.most_free);
     if (w.why.blocker != none<job_id>) append(w.blocker);
+    if (w.why.what == policy::obstacle::power) out += w.feed;
     out += ',';
     if (w.why.until != never) append_time(out, w.why.until);
     out += '\n';

@@ -22,5 +22,6 @@ std::unique_ptr<policy> make_priority(const priority_options& options);
 std::unique_ptr<policy> make_fair_share(const fair_share_options& options);
 std::unique_ptr<policy> make_drf(const drf_options& options);
 std::unique_ptr<policy> make_elastic(const elastic_options& options);
+std::unique_ptr<policy> make_power_aware(const power_aware_options& options);
 
 }  // namespace ampacity::policy

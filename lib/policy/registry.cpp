@@ -30,6 +30,7 @@ constexpr std::array policy_table{
     description{"carbon-aware",
                 "another policy, scheduler.carbon-aware.base; jobs that can wait come at hours of low carbon"},
     description{"price-aware", "another policy, scheduler.price-aware.base; jobs that can wait come at cheap hours"},
+    description{"power-aware", "submit order; a job starts only where the feeds above can carry it"},
 };
 
 constexpr std::array placer_table{
@@ -82,6 +83,7 @@ std::unique_ptr<policy> make_policy(std::string_view name, const policy_options&
     if (name == "fair-share") return make_fair_share(options.fair_share);
     if (name == "drf") return make_drf(options.drf);
     if (name == "elastic") return make_elastic(options.elastic);
+    if (name == "power-aware") return make_power_aware(options.power_aware);
     return nullptr;
 }
 

@@ -11,6 +11,13 @@
 namespace ampacity::power {
 namespace {
 
+/// What the stages from this one on leave of their input, each at its rating.
+double efficiency_from(const hardware::power_topology& t, std::size_t stage) {
+    double product = 1;
+    for (std::size_t i = stage; i < t.stages.size(); ++i) product *= t.stages[i].efficiency.at(1);
+    return product;
+}
+
 microwatts microwatts_of(double w) { return std::llround(w * 1e6); }
 
 /// Takes `prefix` and a number off the front.
@@ -126,7 +133,9 @@ device_id power_tree::add(const device& d, place p) {
 
 device_id power_tree::add_stage(const site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds,
                                 feeding how, place p) {
-    device d{.rating = microwatts_of(planned_w), .feeds = std::move(feeds), .how = how};
+    // It delivers what those below it lose, too.
+    const double built_w = planned_w / efficiency_from(s.plan.topology, stage + 1);
+    device d{.rating = microwatts_of(built_w), .feeds = std::move(feeds), .how = how};
     const hardware::power_device& of = s.plan.topology.stages[stage];
     d.efficiency = &of.efficiency;
     if (s.plan.trips && of.overload) d.trips = &s.trips[stage];
@@ -145,7 +154,10 @@ void power_tree::add_hall(std::uint32_t number, std::uint32_t first_unit, std::u
         device_id last = s.bus;
         for (std::size_t k = 0; k != st.source.size(); ++k)
             last = add_stage(s, st.site.size() + k, built_w, {last}, feeding::shared, p);
-        if (st.source.empty()) last = add({.rating = microwatts_of(built_w), .feeds = {last}}, p);
+        if (st.source.empty()) {
+            const double w = built_w / efficiency_from(t, st.site.size());
+            last = add({.rating = microwatts_of(w), .feeds = {last}}, p);
+        }
         h.sources.push_back(last);
     }
     h.on.resize(t.installed);

@@ -1,6 +1,7 @@
 #include "overview.hpp"
 
 #include "page.hpp"
+#include "power_chart.hpp"
 
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/report/text.hpp>
@@ -112,7 +113,8 @@ std::string overview_svg(const run_files& run) {
     const time_series_or_reason over = over_time(run);
     const std::string warning = caution(s);
     const double header = warning.empty() ? 92 : 112;
-    canvas to{width, header + (over.series ? overview_height : 3 * line_height), s.scenario + ", policy " + s.policy};
+    const double charts = over.series ? overview_height : 3 * line_height;
+    canvas to{width, header + charts + (has_power(run) ? power_height : 0), s.scenario + ", policy " + s.policy};
     to.text(margin, 34, anchor::start, "large", shortened(s.scenario, 70));
     std::string line = "policy " + s.policy;
     append(line, {separator, grouped(s.submitted), " jobs"});
@@ -126,6 +128,7 @@ std::string overview_svg(const run_files& run) {
     } else {
         draw_paragraph(to, {margin, header + line_height, width - 2 * margin, 2 * line_height}, over.reason);
     }
+    if (has_power(run)) draw_power(to, {margin, header + charts + 14, width - margin, power_height}, run);
     return to.standalone();
 }
 

@@ -172,6 +172,8 @@ policy::policy_options make_options(const scheduler& s) {
     options.price_aware = {.of = policy::signal_kind::price,
                            .max_delay = s.price_aware.max_delay,
                            .below_priority = below(s.price_aware.below_priority)};
+    options.power_aware = {.skip = s.power_aware.skip,
+                           .reserve = static_cast<std::uint32_t>(millionths(s.power_aware.reserve))};
     return options;
 }
 

@@ -386,6 +386,17 @@ void check_signals(const scenario& s, const reporter& report) {
     if (*name == "price-aware") need(given.price, "price");
 }
 
+/// The policy that starts jobs by power needs feeds.
+void check_feeds(const scenario& s, const reporter& report) {
+    const scheduler& of = s.scheduler;
+    const std::string* name = of.policy == "explain" ? &of.explain.policy : &of.policy;
+    if (*name == "round") name = &of.round.policy;
+    if (*name == "carbon-aware") name = &of.carbon_aware.base;
+    if (*name == "price-aware") name = &of.price_aware.base;
+    if (*name == "power-aware" && !s.power)
+        report.fail("scheduler.policy", "needs feeds that limit power", *name, "write `power`, such as power: {}");
+}
+
 void check_explained(const explain_options& explain, const reporter& report) {
     if (explain.jobs.size() > 1000)
         report.fail("scheduler.explain.jobs", "too many jobs", std::to_string(explain.jobs.size()),
@@ -441,6 +452,7 @@ void validate(const scenario& s, std::span<const std::string_view> known_policie
     check_inner("scheduler.carbon-aware.base", s.scheduler.carbon_aware.base, wrappers, known_policies, report);
     check_inner("scheduler.price-aware.base", s.scheduler.price_aware.base, wrappers, known_policies, report);
     check_signals(s, report);
+    check_feeds(s, report);
     check_known("scheduler.placer", "placer", s.scheduler.placer, known_placers, report);
 }
 

@@ -54,7 +54,13 @@ bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
 }
 
 energy_meter::energy_meter(energy_model m)
-    : phases_(std::move(m.phases)), acts_(acts_on_jobs(m.plant)), plant_(std::move(m.plant)) {
+    : phases_(std::move(m.phases)),
+      swings_(std::move(m.swings)),
+      acts_(acts_on_jobs(m.plant)),
+      shows_headroom_(m.shows_headroom),
+      plant_(std::move(m.plant)) {
+    if (std::any_of(swings_.begin(), swings_.end(), [](const auto& p) { return p.has_value(); }))
+        swing_.emplace(plant_.tree());
     m.sites.resize(plant_.tree().sites().size());
     for (std::size_t i = 0; i != m.sites.size(); ++i) accounts_.emplace_back(site_of(m, plant_.tree(), i));
     sum_up();
@@ -65,6 +71,12 @@ void energy_meter::advance(instant now) {
     if (now == since_) return;
     dark_ += power::energy{ticks(now - since_)} * plant_.dark_units();
     peak_ = std::max(peak_, it_);
+    for (std::size_t i = 0; swing_ && i != accounts_.size(); ++i) {
+        const power::swing_envelope s = swing_->of_site(i);
+        most_swing_ = {.coherent_w = std::max(most_swing_.coherent_w, s.coherent_w),
+                       .incoherent_w = std::max(most_swing_.incoherent_w, s.incoherent_w),
+                       .ramp_w_per_s = std::max(most_swing_.ramp_w_per_s, s.ramp_w_per_s)};
+    }
     for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].advance(now, plant_.it(i), plant_.drawn(i));
     since_ = now;
 }
@@ -73,12 +85,19 @@ void energy_meter::change(const job_event& e, bool starts) {
     advance(e.at);
     const power::plant::load l{.what = phases_.at(e.source), .priority = e.priority, .where = e.where};
     starts ? plant_.start(e.at, l) : plant_.stop(e.at, l);
+    if (swing_ && e.source < swings_.size() && swings_[e.source]) {
+        const power::swing_pattern& p = *swings_[e.source];
+        starts ? swing_->start(p, l.what, e.where) : swing_->stop(p, l.what, e.where);
+    }
+    ++load_changes_;
     sum_up();
 }
 
 const power::plant::outcome& energy_meter::change_feeds(instant now) {
     advance(now);
     const auto& what = plant_.change(now);
+    ++load_changes_;
+    ++feed_changes_;
     sum_up();
     return what;
 }
@@ -86,6 +105,7 @@ const power::plant::outcome& energy_meter::change_feeds(instant now) {
 const power::plant::outcome& energy_meter::control(instant now) {
     advance(now);
     const auto& what = plant_.control(now);
+    ++load_changes_;
     sum_up();
     return what;
 }
@@ -119,6 +139,7 @@ energy_result energy_meter::results(instant end) {
         r.limits = plant_.limit_changes();
         r.lost_rack_s = static_cast<double>(dark_) * 1e-9;
     }
+    if (swing_) r.swing = most_swing_;
     if (const auto heat = plant_.heat_events()) {
         r.throttles = heat->throttles;
         r.shutdowns = heat->shutdowns;

@@ -2,6 +2,7 @@
 #include "capacity_changes.hpp"
 #include "decision_meter.hpp"
 #include "feed.hpp"
+#include "headroom.hpp"
 #include "held_jobs.hpp"
 #include "live_jobs.hpp"
 #include "pacer.hpp"
@@ -81,6 +82,10 @@ public:
         planned.any = planned.any || feeds_act();
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
                                                           std::move(p.placer), costs_, jobs_, pacers_, names_));
+        if (energy_ != nullptr && energy_->shows_headroom()) {
+            headroom_ = std::make_unique<headroom>(*energy_, jobs_);
+            headroom_->add_partition({});
+        }
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
@@ -227,6 +232,7 @@ private:
     std::vector<std::vector<std::uint8_t>> row_of_model_;  // by source, by text index; `no_row` until it is asked for
     static constexpr std::uint8_t no_row = 0xFF;
     names names_;
+    std::unique_ptr<headroom> headroom_;                  // none: policies see none
     std::vector<std::unique_ptr<partition>> partitions_;  // the fleet, then reservations with jobs by start
     // By source, by text index: the partition of jobs of that reservation; `unknown_partition` until one asks.
     std::vector<std::vector<std::uint16_t>> partition_named_;
@@ -292,6 +298,7 @@ private:
         p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
         p->rows = r.what.nodes;
         p->number = static_cast<std::uint16_t>(partitions_.size());
+        if (headroom_) headroom_->add_partition(p->rows);
         if (is_later) p->fleet.begin_closing();
         changes_.result(number).jobs.emplace();
         partitions_.push_back(std::move(p));
@@ -323,6 +330,11 @@ private:
         if (feeds_act()) energy_->in_pass(true);
         commit(p);
         if (feeds_act()) energy_->in_pass(false);
+        const auto frees = [](const policy::action& a) {
+            return a.kind == policy::action_kind::preempt || a.kind == policy::action_kind::resize;
+        };
+        if (headroom_ && partitions_.size() > 1 && std::any_of(p.plan.actions().begin(), p.plan.actions().end(), frees))
+            tell_headroom(&p);
     }
 
     void wake(partition& p) {
@@ -380,6 +392,7 @@ private:
         p.view.changed_runs = jobs_.changed().span();
         p.view.oracle = policy::oracle_view{reinterpret_cast<const duration*>(jobs_.data()), sizeof(live_job)};
         p.view.more_rows = reinterpret_cast<const char*>(jobs_.data());
+        if (headroom_) p.view.headroom = headroom_->picture(p.number, kernel_.now());
         return p.view;
     }
 
@@ -582,6 +595,7 @@ private:
         p.allocations.release(j.held);
         remove(p, job, killed ? outcome::killed : outcome::finished);
         touch(p);
+        tell_headroom(&p);
         forget_changes();
     }
 
@@ -660,10 +674,23 @@ private:
         if (!what.lost.empty()) lose(what.lost);
         if (!what.back.empty()) bring_back(what.back);
         if (!what.lost.empty() || !what.back.empty()) tell_capacity(main());
+        tell_headroom(nullptr);
     }
     void control_feeds() {
         feeds_control_ = {};
-        if (const auto& what = energy_->control(kernel_.now()); !what.repaced.empty()) repace(what.repaced);
+        const auto& what = energy_->control(kernel_.now());
+        if (what.repaced.empty()) return;
+        repace(what.repaced);
+        tell_headroom(nullptr);
+    }
+    /// Policies whose own jobs have not changed what feeds could carry more: all but that of `by`.
+    void tell_headroom(const partition* by) {
+        if (!headroom_) return;
+        for (const auto& p : partitions_) {
+            if (p.get() == by || p->is_over) continue;
+            p->scheduler->on_headroom_changed(picture(*p));
+            touch(*p);
+        }
     }
 
     /// These nodes of the fleet fail, with their jobs.
@@ -826,6 +853,7 @@ private:
             remove(*p, job, runs ? outcome::killed : outcome::rejected);
         }
         kernel_.cancel(std::exchange(p->wake, kernel::no_event));
+        tell_headroom(p);
     }
 
     /// Jobs of a partition for which `is_meant` holds, in the order of their arrival.
@@ -882,6 +910,7 @@ private:
             j.speed = jobs_.elastic()[i].speed;
         }
         p.scheduler->on_requeue(picture(p), job);
+        tell_headroom(&p);
     }
     /// A job gives GPUs back.
     void tell_release(partition& p, job_id job, fleet::allocation held) noexcept {

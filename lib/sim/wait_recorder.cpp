@@ -28,12 +28,14 @@ void wait_recorder::on_pass(const policy::policy::view& v, const policy::policy:
         wait_stretch& s = f.stretch;
         if (why.what == policy::obstacle::unchanged && f.open) continue;
         const job_label blocker = why.blocker == none<job_id> ? job_label{} : labels_[index(why.blocker)];
-        if (!f.open || s.why.what != why.what || s.why.blocker != why.blocker || s.blocker != blocker) {
+        const bool other_feed = why.what == policy::obstacle::power && s.why.feed != why.feed;
+        if (!f.open || s.why.what != why.what || s.why.blocker != why.blocker || s.blocker != blocker || other_feed) {
             end_stretch(f, v.now);
             f.open = true;
             s.from = v.now;
             s.why = why;
             s.blocker = blocker;
+            s.feed = why.what == policy::obstacle::power ? v.headroom.facts->name(why.feed) : std::string{};
             s.passes = 0;
             s.least_free = s.most_free = why.free_gpus;
             s.gpus = why.gpus != 0 ? why.gpus : v[job].demand.gpus;

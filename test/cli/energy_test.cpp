@@ -2,6 +2,7 @@
 
 #include "cli/program.hpp"
 
+#include <cmath>
 #include <string>
 
 using namespace ampacity::test;
@@ -246,4 +247,22 @@ TEST_CASE("sites may have signals of their own") {
     const document s = here.summary();
     CHECK(s.number("carbon_kg.location") == Approx(s.number("energy_kwh.facility") / 2 * (0.1 + 0.9) / 2));
     CHECK(contains(here.read("out/run.json"), "own.csv"));
+}
+
+TEST_CASE("swings of synchronous jobs are told, and change no energy") {
+    const workspace here{with_energy, header + "a,0,72,3600\nb,600,72,3600\n"};
+    here.run_well();
+    const document before = here.summary();
+    const auto r = here.run_well({"--set", "workload.0.swing={ frequency: 1 Hz, transition: 50 ms }"});
+    const document s = here.summary();
+    CHECK(contains(r.out, "if independent"));
+    CHECK(s.number("swing.coherent_w") > 10'000);
+    CHECK(s.number("swing.incoherent_w") == Approx(s.number("swing.coherent_w") / std::sqrt(2.0)));
+    CHECK(s.number("swing.ramp_w_per_s") == Approx(s.number("swing.coherent_w") * 20));
+    CHECK(s.number("energy_kwh.it") == before.number("energy_kwh.it"));
+    // Faster steps are smoothed by the racks' storage; a floor leaves nothing.
+    here.run_well({"--set", "workload.0.swing={ frequency: 3 Hz }"});
+    CHECK(here.summary().number("swing.coherent_w") < s.number("swing.coherent_w"));
+    here.run_well({"--set", "workload.0.swing={ frequency: 1 Hz, floor: 2 kW }"});
+    CHECK(here.summary().number("swing.coherent_w") == 0);
 }

@@ -56,6 +56,37 @@ TEST_CASE("a source that is lost at peak trips the hall, unless loads are lowere
     CHECK(capped.summary().number("jct_s.mean") == 7200);
 }
 
+TEST_CASE("power-aware overloads no feed of an oversubscribed hall, and why says what jobs wait for") {
+    const std::string tight = powered("hall: 4n3-hall, racks_per_row: 2, oversubscription: 1.6");
+    const workspace here{tight, full_hall()};
+    here.run_well();
+    CHECK(here.summary().number("feeds.trips") >= 1);
+    here.run_well({"--policy", "power-aware"});
+    CHECK(here.summary().number("feeds.trips") == 0);
+    CHECK(here.summary().number("jobs.restarts") == 0);
+    CHECK(here.summary().number("jct_s.mean") > 7200);
+    CHECK(here.summary().number("jobs.finished") == 12);
+    const auto why = here.call({"why", "s.yaml", "--policy", "power-aware", "--job", "job11"});
+    CHECK(why.status == 0);
+    CHECK(contains(why.out, "could not carry it"));
+    CHECK(contains(why.out, "hall-0/"));
+    const workspace listed{
+        with(tight, "policy: fifo", "policy: explain, explain: { policy: power-aware, jobs: [ job11 ] }"), full_hall()};
+    listed.run_well();
+    CHECK(contains(listed.read("out/explain.csv"), ",power,"));
+    CHECK(contains(listed.read("out/explain.csv"), "hall-0/"));
+}
+
+TEST_CASE("power-aware needs feeds") {
+    const std::string needs = "scheduler.policy: needs feeds that limit power (power-aware); write `power`";
+    CHECK(contains(refused(with(racks, "policy: fifo", "policy: power-aware")), needs));
+    CHECK(contains(refused(with(racks, "policy: fifo", "policy: explain, explain: { policy: power-aware }")), needs));
+    CHECK(contains(refused(with(racks, "policy: fifo", "policy: round, round: { policy: power-aware }")), needs));
+    CHECK(contains(
+        refused(with(powered("trips: true"), "policy: fifo", "policy: power-aware, power-aware: { reserve: 1 }")),
+        "scheduler.power-aware.reserve"));
+}
+
 TEST_CASE("telemetry shows feeds at any level, and changes nothing") {
     const workspace here{powered(hall + "control: { level: source, policy: uniform }, " + loss), full_hall()};
     here.run_well();

@@ -48,10 +48,13 @@ std::vector<std::string> names_of(std::span<const policy::description> table) {
     return names;
 }
 
-/// All that decide themselves.
+/// All that decide themselves, and need neither signals nor feeds for it.
 std::vector<std::string> deciding_policies() {
     std::vector<std::string> names = names_of(policy::policies());
-    std::erase_if(names, [](const std::string& name) { return name == "round" || name == "explain"; });
+    std::erase_if(names, [](const std::string& name) {
+        return name == "round" || name == "explain" || name == "carbon-aware" || name == "price-aware" ||
+               name == "power-aware";
+    });
     return names;
 }
 

@@ -140,5 +140,5 @@ TEST_CASE("jobs that wait for a signal are let go and run as in the naive schedu
         const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
         with_held_jobs += compare(seed + 1'000'000, naive::random_nodes(seed, placer), base) ? 1U : 0U;
     }
-    CHECK(with_held_jobs > 50);
+    CHECK(with_held_jobs > 10);
 }

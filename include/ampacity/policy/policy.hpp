@@ -70,7 +70,8 @@ public:
     virtual void on_speed_changed(const view&, job_id) {}
     /// Nodes have entered or left service.
     virtual void on_capacity_changed(const view&) {}
-    /// The power head-room of a feed has changed.
+    /// What feeds could carry more has changed, by something else than a start or stop of this policy's jobs: feeds are
+    /// lost, limited or back, limits of GPUs have changed, or a job of another queue has left. A pass follows.
     virtual void on_headroom_changed(const view&) {}
     /// The instant asked for by `plan::wake_at` has come.
     virtual void on_tick(const view&) {}

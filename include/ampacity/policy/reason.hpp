@@ -34,11 +34,12 @@ enum class obstacle : std::uint8_t {
     lease,        ///< it does not fit; GPUs in use are offered again at `until`, to whoever is worst off then
     closed,       ///< it would not fit without other jobs either: nodes that it needs are out of service
     signal,       ///< it is held back until `until`, when carbon or price are expected to be lower
+    power,        ///< it fits, but `feed` could not carry it
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 12> obstacle_names{"gpus",  "placement", "order",   "reservation",
-                                                                 "round", "unchanged", "closing", "unknown",
-                                                                 "quota", "lease",     "closed",  "signal"};
+inline constexpr std::array<std::string_view, 13> obstacle_names{
+    "gpus",    "placement", "order", "reservation", "round",  "unchanged", "closing",
+    "unknown", "quota",     "lease", "closed",      "signal", "power"};
 
 /// Why a job waits after a pass.
 struct reason {
@@ -46,11 +47,12 @@ struct reason {
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
     /// round: the next one; lease: its end; signal: when it is let go; closed: the next time that nodes come back;
-    /// `never` where nothing is planned.
+    /// power: when the events that limit `feed` are over; `never` where nothing is planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
     std::uint32_t gpus = 0;       ///< that it waits for; 0: those of its demand
+    std::uint32_t feed = 0;       ///< power: of the head-room view
 };
 
 /// Free GPUs, on a mixed fleet those of the type that has most of them and can run the job.

@@ -89,6 +89,14 @@ struct elastic_options {
     bool skip = false;        ///< jobs behind one that does not fit may start
 };
 
+/// Settings of `power-aware`.
+struct power_aware_options {
+    static constexpr std::uint32_t whole = 1'000'000;
+
+    bool skip = false;          ///< jobs behind one that does not fit, or lacks power, may start
+    std::uint32_t reserve = 0;  ///< kept free of every limit, of `whole`
+};
+
 /// Settings of the built-in policies.
 struct policy_options {
     bool sjf_by_estimate = false;   ///< order by planning estimate instead of the true duration
@@ -113,6 +121,7 @@ struct policy_options {
     signal_options carbon_aware{};
     std::string price_aware_base = "easy";  ///< round which `price-aware` stands
     signal_options price_aware{.of = signal_kind::price};
+    power_aware_options power_aware{};
 };
 
 /// A name and what it means, for `list` and `describe`.

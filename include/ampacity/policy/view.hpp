@@ -16,9 +16,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,9 +44,55 @@ struct capacity_view {
     [[nodiscard]] const fleet::free_index& room(instant end) const noexcept { return fleet::room(horizons, free, end); }
 };
 
-/// Power that feeds could still give. Empty until a fleet has feeds.
+/// What is seldom asked about feeds.
+class feed_facts {
+public:
+    feed_facts() = default;
+    feed_facts(const feed_facts&) = delete;
+    feed_facts& operator=(const feed_facts&) = delete;
+    virtual ~feed_facts() = default;
+    /// What the GPUs of a job in the system do: a row of `headroom_view::added_uw`.
+    [[nodiscard]] virtual std::uint32_t kind(job_id job) const = 0;
+    /// Of a feed: `iad/hall-0/source-1`.
+    [[nodiscard]] virtual std::string name(std::uint32_t feed) const = 0;
+    /// When the events are over that limit this feed now; `never` without one, or without end.
+    [[nodiscard]] virtual instant limited_until(std::uint32_t feed) const = 0;
+};
+
+/// Power that feeds could still give: of those that have a rating, or that an event limits at some time. All of it is
+/// as of now, without the plan that is being made: see `power_budget` (power_budget.hpp). Empty where no power acts.
 struct headroom_view {
-    std::span<const double> feed_w{};  ///< [W] (feeds)
+    /// A feed that carries a group of nodes.
+    struct feed_share {
+        std::uint32_t feed = 0;
+        /// Of what is added at the inputs of racks (or nodes by themselves) behind it, losses in between included: an
+        /// upper bound. [1e-9]
+        std::int64_t billionths = 0;
+    };
+    static constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+
+    std::span<const std::int64_t> limit_uw{};  ///< (feeds) rating, or what an event leaves of it; or `no_limit`
+    std::span<const std::int64_t> room_uw{};   ///< (feeds) that they could carry more; below 0 in an overload
+    std::span<const std::uint32_t> group{};    ///< (nodes) of nodes behind the same feeds; rising
+    std::span<const std::uint32_t> model{};    ///< (groups) kind of their racks or nodes
+    std::span<const std::uint32_t> first{};    ///< (groups + 1) where their rows of `shares` begin
+    std::span<const feed_share> shares{};      ///< what carries a group now; after a loss others do
+    /// (kinds x models x (GPUs + 1)) what a job adds to the input of a rack by so many GPUs of one node: an upper
+    /// bound, without the limits that controllers set, with its part of the node, the switches and the shelves.
+    std::span<const std::int64_t> added_uw{};
+    std::uint32_t models = 0;
+    std::uint32_t gpus = 0;             ///< most of a node
+    const feed_facts* facts = nullptr;  ///< null: no power acts
+
+    [[nodiscard]] bool any() const noexcept { return facts != nullptr; }
+    [[nodiscard]] std::span<const feed_share> above(std::uint32_t of_group) const noexcept {
+        return shares.subspan(first[of_group], first[of_group + 1] - first[of_group]);
+    }
+    /// By this number of GPUs of a node of this group.
+    [[nodiscard]] std::int64_t added(std::uint32_t kind, std::uint32_t of_group, std::uint32_t count) const noexcept {
+        const std::size_t row = std::size_t{kind} * models + model[of_group];
+        return added_uw[row * (std::size_t{gpus} + 1) + count];
+    }
 };
 
 /// How the nodes are. Empty on a pool.

@@ -81,6 +81,25 @@ public:
     [[nodiscard]] microwatts output(device_id d) const noexcept { return rows_[index(d)].output; }
     [[nodiscard]] microwatts input(device_id d) const noexcept { return rows_[index(d)].input; }
     [[nodiscard]] microwatts loss(device_id d) const noexcept { return input(d) - output(d); }
+    /// Of its output; 0: without limit.
+    [[nodiscard]] microwatts rating(device_id d) const noexcept { return rows_[index(d)].rating; }
+    /// Null: no losses.
+    [[nodiscard]] const hardware::efficiency_curve* efficiency(device_id d) const noexcept {
+        return rows_[index(d)].efficiency;
+    }
+    /// Calls `f(feed, share)` for each feed that carries the device now; the shares of a live device add up to 1.
+    template <class F>
+    void for_carriers(device_id d, F f) const {
+        const row& r = rows_[index(d)];
+        const std::span<const feed_row> feeds = std::span{feeds_}.subspan(r.first_feed, r.num_feeds);
+        std::size_t live = 0;
+        for (const feed_row& of : feeds) live += is_live(of.device) ? 1U : 0U;
+        for (const feed_row& of : feeds) {
+            if (!is_live(of.device)) continue;
+            f(of.device, r.how == feeding::reserve ? 1.0 : 1.0 / static_cast<double>(live));
+            if (r.how == feeding::reserve) return;
+        }
+    }
     /// What it could carry more; the largest number without a limit.
     [[nodiscard]] microwatts headroom(device_id d) const noexcept;
 

@@ -101,6 +101,7 @@ public:
     plant& operator=(const plant&) = delete;
 
     [[nodiscard]] const power_tree& tree() const noexcept { return tree_; }
+    [[nodiscard]] std::span<const feed_event> events() const noexcept { return events_; }
 
     // --- jobs ------------------------------------------------------------------------------------------
 

@@ -31,6 +31,32 @@ struct names<power::phase> {
     };
 };
 
+/// How the power of synchronous jobs swings.
+struct job_swing {
+    quantity<dimension::frequency> hz{};
+    power::phase low = power::phase::communication;
+    std::optional<quantity<dimension::power>> floor{};
+    duration transition = std::chrono::milliseconds{20};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&job_swing::hz, {.key = "frequency",
+                               .doc = "how often a job goes from compute to communication and back",
+                               .required = true,
+                               .example = "\"0.5 Hz\"",
+                               .above = quantity<dimension::frequency>{0},
+                               .max = quantity<dimension::frequency>{1e6}});
+        visit(&job_swing::low, {.key = "low", .doc = "what its GPUs do between stretches of `phase`"});
+        visit(&job_swing::floor,
+              {.key = "floor",
+               .doc = "power below which a GPU is kept from falling; the energy of that is not counted",
+               .example = "\"700 W\""});
+        visit(&job_swing::transition,
+              {.key = "transition", .doc = "time from high to low", .min = duration{1}, .max = longest_input});
+    }
+    friend bool operator==(const job_swing&, const job_swing&) = default;
+};
+
 /// Where the site stands and how it is fed and cooled.
 struct energy {
     std::optional<std::string> region{};

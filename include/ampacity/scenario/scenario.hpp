@@ -273,6 +273,7 @@ struct workload_entry {
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
     std::optional<power::phase> phase{};
+    std::optional<job_swing> swing{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -296,6 +297,11 @@ struct workload_entry {
               {.key = "phase",
                .doc = "what the GPUs of these jobs do, for their power: `energy.phase` without it",
                .example = "decode-gemm",
+               .beside = true});
+        visit(&workload_entry::swing,
+              {.key = "swing",
+               .doc = "these jobs are synchronous: their power goes up and down in steps, which sites report",
+               .example = "{ frequency: \"0.5 Hz\" }",
                .beside = true});
         visit.not_yet("service");
     }

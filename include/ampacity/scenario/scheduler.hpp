@@ -8,6 +8,7 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/power_aware_options.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/topology_options.hpp>
@@ -314,6 +315,7 @@ struct scheduler {
     elastic_options elastic{};
     carbon_aware_options carbon_aware{};
     price_aware_options price_aware{};
+    power_aware_options power_aware{};
     duration decision_time{};
     duration decision_time_per_job{};
     std::optional<free_options> policy_options{};
@@ -351,6 +353,7 @@ struct scheduler {
         visit(&scheduler::elastic, {.key = "elastic", .doc = "options of the policy elastic"});
         visit(&scheduler::carbon_aware, {.key = "carbon-aware", .doc = "options of the policy carbon-aware"});
         visit(&scheduler::price_aware, {.key = "price-aware", .doc = "options of the policy price-aware"});
+        visit(&scheduler::power_aware, {.key = "power-aware", .doc = "options of the policy power-aware"});
         visit(&scheduler::decision_time,
               {.key = "decision_time",
                .doc = "simulated time from the first change to the decision that it asks for, which sees all changes "

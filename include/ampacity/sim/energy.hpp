@@ -14,6 +14,7 @@
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/power/plant.hpp>
 #include <ampacity/power/site_account.hpp>
+#include <ampacity/power/swing_meter.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 
@@ -35,12 +36,15 @@ struct site_environment {
 /// Everything that the power and energy of a run are computed from.
 struct energy_model {
     power::plant_plan plant{};
-    std::vector<site_environment> sites{};          ///< (sites of the plant)
-    std::vector<power::phase> phases{};             ///< by source: what GPUs of its jobs do
+    std::vector<site_environment> sites{};  ///< (sites of the plant)
+    std::vector<power::phase> phases{};     ///< by source: what GPUs of its jobs do
+    /// By source: how the power of its jobs swings; empty: of no source.
+    std::vector<std::optional<power::swing_pattern>> swings{};
     power::demand_meter::calendar start{};          ///< date of simulated time 0
     std::optional<double> demand_usd_w{};           ///< per month, see power/demand_meter.hpp [USD/W]
     duration life = std::chrono::hours{24 * 1826};  ///< of what stands there
     std::optional<double> gpu_usd_s{};              ///< of each GPU, in place of the models' rents [USD/s]
+    bool shows_headroom = false;                    ///< to policies
 };
 
 class energy_meter final : public observer {
@@ -63,6 +67,12 @@ public:
     /// Does anything of it act on jobs: limits, trips, feeds that are lost, temperatures?
     [[nodiscard]] bool acts() const noexcept { return acts_; }
     [[nodiscard]] static bool acts_on_jobs(const power::plant_plan& p);
+    [[nodiscard]] bool shows_headroom() const noexcept { return shows_headroom_; }
+    /// What GPUs of jobs of this source do.
+    [[nodiscard]] power::phase phase_of(std::uint16_t source) const { return phases_.at(source); }
+    /// How often loads or limits of feeds may have changed; how often feeds have come or gone.
+    [[nodiscard]] std::uint64_t load_changes() const noexcept { return load_changes_; }
+    [[nodiscard]] std::uint64_t feed_changes() const noexcept { return feed_changes_; }
     /// The pace of a job of this source and priority on these GPUs, see `power::plant::pace`.
     [[nodiscard]] double pace(std::uint16_t source, std::int32_t priority,
                               std::span<const fleet::gpu_share> where) const {
@@ -79,8 +89,12 @@ private:
     void change(const job_event& e, bool starts);
 
     std::vector<power::phase> phases_;
-    bool acts_;
+    std::vector<std::optional<power::swing_pattern>> swings_;
+    bool acts_, shows_headroom_;
+    std::uint64_t load_changes_ = 0, feed_changes_ = 0;
     power::plant plant_;
+    std::optional<power::swing_meter> swing_;    // none: nobody asked
+    power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
     int128 dark_ = 0;  // units without power x time [ns]

@@ -7,6 +7,7 @@
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/power/swing_meter.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -112,6 +113,8 @@ struct energy_result {
     std::optional<double> demand_usd{};          ///< of the largest power [USD]
     std::optional<double> capacity_usd{};        ///< of what stands there [USD]
     std::optional<double> water_m3{};            ///< [m3]
+    /// The largest swings of a site; only where jobs say how they swing.
+    std::optional<power::swing_envelope> swing{};
     // Only where power acts on the run.
     std::optional<std::uint64_t> trips{};   ///< devices that opened under too much load
     std::optional<std::uint64_t> limits{};  ///< times that the limits of a rack's GPUs changed

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct wait_stretch {
     instant from{}, to{};
     policy::reason why{};                         ///< as of its first pass
     job_label blocker{};                          ///< where `why` has one
+    std::string feed{};                           ///< that is short of power
     std::uint64_t passes = 0;                     ///< that left the job waiting for it
     std::uint64_t least_free = 0, most_free = 0;  ///< GPUs free at its turn in these passes
 };

@@ -197,7 +197,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
         refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                      "- service: {}")) ==
         "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds, "
-        "reservation, phase");
+        "reservation, phase, swing");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -691,6 +691,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
     s.scheduler.price_aware = {.base = some_text(), .max_delay = some_duration()};
     if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
+    s.scheduler.power_aware = {.skip = upto(2) != 0, .reserve = static_cast<double>(upto(990)) / 1000};
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
@@ -708,6 +709,12 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         auto& entry = s.workload.emplace_back();
         if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
         if (upto(4) == 0) entry.phase = static_cast<power::phase>(upto(10));
+        if (upto(4) == 0) {
+            entry.swing = {.hz = {1 + static_cast<double>(upto(100)) / 7},
+                           .low = static_cast<power::phase>(upto(10)),
+                           .transition = some_duration()};
+            if (upto(2) != 0) entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
+        }
         if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
             continue;
@@ -887,6 +894,7 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (const std::size_t at = path.find("signals.");
             at != std::string::npos && path.find('.', at + 8) < path.size())
             sets.insert(sets.begin(), path.substr(0, path.find('.', at + 8)) + "={ path: a, column: b, unit: g/kWh }");
+        if (path.find("swing.") != std::string::npos) sets.insert(sets.begin(), "workload.0.swing={ frequency: 1 Hz }");
         if (path.starts_with("power.control."))
             sets.insert(sets.begin(), "power.control={ level: site, policy: uniform }");
         if (path.find("reservations.0.") != std::string::npos)

@@ -22,16 +22,16 @@ std::set<std::string_view> names_of(std::span<const policy::description> table) 
 
 TEST_CASE("the policies and placers are those of the semantics", "[registry]") {
     CHECK(names_of(policy::policies()) ==
-          std::set<std::string_view>{"fifo",    "fifo-skip",    "sjf",      "srtf",         "las",
-                                     "easy",    "conservative", "srsf",     "gittins",      "qssf",
-                                     "ftf",     "max-min",      "priority", "fair-share",   "drf",
-                                     "elastic", "round",        "explain",  "carbon-aware", "price-aware"});
+          std::set<std::string_view>{"fifo",         "fifo-skip",   "sjf",        "srtf",    "las",   "easy",
+                                     "conservative", "srsf",        "gittins",    "qssf",    "ftf",   "max-min",
+                                     "priority",     "fair-share",  "drf",        "elastic", "round", "explain",
+                                     "carbon-aware", "price-aware", "power-aware"});
     CHECK(names_of(policy::placers()) ==
           std::set<std::string_view>{"first-fit", "pack", "spread", "topology", "block"});
 }
 
 TEST_CASE("names are unique and described", "[registry]") {
-    CHECK(policy::policies().size() == 20);
+    CHECK(policy::policies().size() == 21);
     CHECK(policy::placers().size() == 5);
     std::set<std::string_view> texts;
     for (const auto table : {policy::policies(), policy::placers()}) {

@@ -159,6 +159,9 @@ scheduler:
   price-aware:
     base: easy
     max_delay: "12 h"
+  power-aware:
+    skip: false
+    reserve: 0
   decision_time: "0 s"
   decision_time_per_job: "0 s"
 faults:
@@ -219,7 +222,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 388);
+    CHECK(keys.size() == 393);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
