@@ -14,6 +14,8 @@ namespace {
 constexpr duration tick_length = std::chrono::seconds{1};
 /// Temperatures that differ by less are one: rounding makes no GPU slow [K].
 constexpr double same_k = 1e-6;
+/// A GPU that is not throttled any more has cooled by so much [K].
+constexpr double hysteresis_k = 1;
 constexpr double forever_s = 1e9;
 
 double hottest_w(const hardware::gpu_power& gpu) {
@@ -119,7 +121,15 @@ double heat::time_to_s(const node_state& n, double limit_c) const noexcept {
     return n.c >= limit_c ? 0 : mass.time_to_s(limit_c, n.c, power_w, u.coolant_c);
 }
 
-/// When it is too hot, from what holds now.
+/// Until it has cooled to that [s]. \pre it is warmer
+double heat::time_to_cool_s(const node_state& n, double c) const noexcept {
+    const unit_state& u = units_[n.unit];
+    const thermal_mass& mass = chips_[u.chip].mass;
+    if (u.dry != 0 || mass.settled_c(power_of(n), u.coolant_c) >= c - same_k) return forever_s;
+    return mass.time_to_s(c, n.c, power_of(n), u.coolant_c);
+}
+
+/// When it becomes too hot, or has cooled, from what holds now.
 void heat::plan(std::uint32_t row) {
     node_state& n = nodes_[row];
     const unit_state& u = units_[n.unit];
@@ -129,8 +139,12 @@ void heat::plan(std::uint32_t row) {
         if (!(s < forever_s)) return never;
         return add_saturating(n.since, std::max(duration{1}, duration{std::llround(std::ceil(s * 1e9))}));
     };
-    const bool may_throttle = n.what != state::off && !n.throttled && n.draw_w > u.limit_w;
-    n.throttle_at = may_throttle ? after(time_to_s(n, c.throttle_c)) : never;
+    const double cool_c = c.throttle_c - hysteresis_k;
+    const bool needs_limit = n.draw_w > u.limit_w;
+    if (n.throttled && !needs_limit && n.c <= cool_c) n.throttled = false;
+    n.throttle_at = never;
+    if (n.what != state::off && needs_limit != n.throttled)
+        n.throttle_at = after(n.throttled ? time_to_cool_s(n, cool_c) : time_to_s(n, c.throttle_c));
     n.shutdown_at = n.what != state::off ? after(time_to_s(n, c.shutdown_c)) : never;
     if (n.throttle_at != never) throttles_.push(n.throttle_at, row);
     if (n.shutdown_at != never) shutdowns_.push(n.shutdown_at, row);
@@ -148,7 +162,6 @@ void heat::put_draw(instant now, std::uint32_t unit, std::size_t node, double w)
     if (n.draw_w == w) return;
     advance(n, now);
     n.draw_w = w;
-    if (n.draw_w <= units_[unit].limit_w) n.throttled = false;
     plan(static_cast<std::uint32_t>(row));
     prune();
 }
@@ -179,10 +192,7 @@ void heat::review(std::uint32_t unit) {
     set_limit(u);
     for (std::uint32_t row = u.first; row != u.first + u.nodes; ++row) {
         node_state& n = nodes_[row];
-        if (n.throttled) {
-            n.throttled = n.draw_w > u.limit_w;
-            if (!n.throttled || u.limit != before) changed_.push_back(node_of(row));
-        }
+        if (n.throttled && u.limit != before) changed_.push_back(node_of(row));
         plan(row);
     }
 }
@@ -193,9 +203,10 @@ std::span<const std::size_t> heat::control(instant now) {
         const std::uint32_t row = throttles_.pop();
         node_state& n = nodes_[row];
         advance(n, now);
-        n.c = std::max(n.c, chips_[units_[n.unit].chip].throttle_c);
-        n.throttled = true;
-        ++counts_.throttles;
+        const double throttle_c = chips_[units_[n.unit].chip].throttle_c;
+        n.throttled = !n.throttled;
+        n.c = n.throttled ? std::max(n.c, throttle_c) : std::min(n.c, throttle_c - hysteresis_k);
+        if (n.throttled) ++counts_.throttles;
         changed_.push_back(node_of(row));
         plan(row);
         prune();

@@ -113,7 +113,8 @@ private:
         double draw_w = 0;
         double c = 0;  // at:
         instant since{};
-        instant throttle_at = never, shutdown_at = never, boot_at = never;
+        instant throttle_at = never;  // or, if it is throttled, it is no more
+        instant shutdown_at = never, boot_at = never;
     };
     struct chip {
         thermal_mass mass{};
@@ -154,6 +155,7 @@ private:
     [[nodiscard]] double power_of(const node_state& n) const noexcept;
     [[nodiscard]] double temperature_c(const node_state& n, instant now) const noexcept;
     [[nodiscard]] double time_to_s(const node_state& n, double limit_c) const noexcept;
+    [[nodiscard]] double time_to_cool_s(const node_state& n, double c) const noexcept;
     void advance(node_state& n, instant now) noexcept;
     void plan(std::uint32_t row);
     void prune();
