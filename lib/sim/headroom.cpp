@@ -37,6 +37,11 @@ double steepest(const hardware::efficiency_curve& curve, double from) {
 /// What a model draws with nothing running [W].
 double idle_w(const power::unit_model& m) { return m.rack ? m.rack->idle_power_w() : m.node.idle_power_w(); }
 
+/// Does it leave a feed less than its rating?
+bool limits_load(const power::feed_event& e) {
+    return e.what == power::feed_event::kind::limit || e.what == power::feed_event::kind::cut;
+}
+
 }  // namespace
 
 headroom::headroom(const energy_meter& meter, const live_jobs& jobs)
@@ -54,7 +59,7 @@ void headroom::find_feeds() {
     for (std::uint32_t d = 0; d != can_be_short.size(); ++d)
         can_be_short[d] = tree.devices().rating(device_id{d}) != 0 ? 1 : 0;
     for (const power::feed_event& e : plant_.events())
-        if (e.what != power::feed_event::kind::loss) can_be_short[power::index(*tree.find(e.device))] = 1;
+        if (limits_load(e)) can_be_short[power::index(*tree.find(e.device))] = 1;
     number_.assign(can_be_short.size(), no_feed);
     for (std::uint32_t d = 0; d != can_be_short.size(); ++d) {
         if (can_be_short[d] == 0) continue;
@@ -188,7 +193,7 @@ std::string headroom::name(std::uint32_t feed) const { return plant_.tree().name
 instant headroom::limited_until(std::uint32_t feed) const {
     std::optional<instant> until;
     for (const power::feed_event& e : plant_.events()) {
-        if (e.what == power::feed_event::kind::loss || e.start > now_ || e.end <= now_) continue;
+        if (!limits_load(e) || e.start > now_ || e.end <= now_) continue;
         if (*plant_.tree().find(e.device) != feeds_[feed]) continue;
         until = std::max(until.value_or(e.end), e.end);
     }
