@@ -16,22 +16,33 @@ using power::device_id;
 
 constexpr std::uint32_t no_feed = ~std::uint32_t{0};
 
-/// The most that the input of a device grows with its output, at this load or above. On a segment of the curve, with
-/// efficiency a + b x, the input is x / (a + b x): its slope is a over the square of the efficiency.
-double steepest(const hardware::efficiency_curve& curve, double from) {
+/// The most that the input of a device grows with its output, at loads from `from` to `to`. On a segment of the curve,
+/// with efficiency a + b x, the input is x / (a + b x): its slope is a over the square of the efficiency.
+double steepest(const hardware::efficiency_curve& curve, double from,
+                double to = std::numeric_limits<double>::infinity()) {
     double most = 0, load = from;
     double here = curve.at(from);
-    for (const auto& [to, next] : curve.points) {
-        if (to <= load) continue;
-        // Up to the first point it is constant.
-        const bool is_first = &next == &curve.points.front().efficiency;
-        const double a = is_first ? here : here - (next - here) / (to - load) * load;
+    for (const hardware::efficiency_point& p : curve.points) {
+        if (p.load <= load || load >= to) continue;
+        const double end = std::min(p.load, to);
+        const double next = curve.at(end);
+        const double a = here - (next - here) / (end - load) * load;
         const double least = std::min(here, next);
         most = std::max(most, a / (least * least));
-        load = to;
+        load = end;
         here = next;
     }
-    return std::max(most, 1 / here);
+    return load < to || most == 0 ? std::max(most, 1 / here) : most;
+}
+
+/// What a node draws with all of its GPUs in a phase [W]; in the one that takes most.
+double full_w(const hardware::node& n, power::phase p) {
+    return power::node_power_w(n, {.count = n.gpus, .power_w = n.gpus * power::gpu_power_w(n.gpu.power, p)});
+}
+double most_w(const hardware::node& n) {
+    double most = 0;
+    for (std::size_t p = 0; p != power::num_phases; ++p) most = std::max(most, full_w(n, static_cast<power::phase>(p)));
+    return most;
 }
 
 /// What a model draws with nothing running [W].
@@ -100,12 +111,15 @@ void headroom::find_added() {
             double steep = 1, switches_w = 0;
             if (m.rack) {
                 const hardware::rack& r = *m.rack;
-                double parts = idle * r.nodes;
+                double least = idle * r.nodes, most = most_w(m.node) * r.nodes;
                 if (r.switches) {
-                    parts += r.switches->power_w * r.switches->idle_share;
+                    least += r.switches->power_w * r.switches->idle_share;
+                    most += r.switches->power_w;
                     switches_w = r.switches->power_w * (1 - r.switches->idle_share) / r.gpus();
                 }
-                if (r.shelves) steep = steepest(r.shelves->shelf.efficiency, parts / r.shelves->rating_w());
+                if (r.shelves)
+                    steep = steepest(r.shelves->shelf.efficiency, least / r.shelves->rating_w(),
+                                     most / r.shelves->rating_w());
             }
             for (std::uint32_t n = 0; n <= gpus_; ++n) {
                 const std::uint32_t held = std::min(n, m.node.gpus);

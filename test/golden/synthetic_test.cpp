@@ -48,13 +48,11 @@ std::vector<std::string> names_of(std::span<const policy::description> table) {
     return names;
 }
 
-/// All that decide themselves, and need neither signals nor feeds for it.
+/// All that decide themselves; power-aware without feeds is fifo.
 std::vector<std::string> deciding_policies() {
     std::vector<std::string> names = names_of(policy::policies());
-    std::erase_if(names, [](const std::string& name) {
-        return name == "round" || name == "explain" || name == "carbon-aware" || name == "price-aware" ||
-               name == "power-aware";
-    });
+    std::erase_if(
+        names, [](const std::string& name) { return name == "round" || name == "explain" || name == "power-aware"; });
     return names;
 }
 
