@@ -48,6 +48,7 @@ double most_w(const hardware::node& n) {
 /// What a model draws with nothing running [W].
 double idle_w(const power::unit_model& m) { return m.rack ? m.rack->idle_power_w() : m.node.idle_power_w(); }
 
+/// Does it leave a feed less than its rating?
 bool limits_feed(const power::feed_event& e) {
     return e.what == power::feed_event::kind::limit || e.what == power::feed_event::kind::cut;
 }

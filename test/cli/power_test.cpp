@@ -142,7 +142,7 @@ TEST_CASE("what is wrong with power is told with its place and a remedy") {
 TEST_CASE("water that is too warm, and cooling that is lost, act on jobs") {
     const std::string events =
         "thermal: true, events: [ { kind: flow-loss, feed: rack-1, start: \"1 h\", duration: \"5 min\" }, { kind: "
-        "cooling-loss, feed: hall-0/row-1, start: \"1 h\", duration: \"20 s\" } ]";
+        "cooling-loss, feed: hall-0/row-1, start: \"1 h\", duration: \"45 s\" } ]";
     const workspace here{powered(hall + events) + "energy: { cooling: warm-water-w40 }\n", full_hall()};
     const auto r = here.run_well();
     CHECK(contains(r.out, "18 shut down"));

@@ -348,8 +348,8 @@ TEST_CASE("nodes that power and heat take are lost once and come back once", "[h
 }
 
 TEST_CASE("temperatures follow a naive integration in steps of 10 ms", "[heat]") {
-    // Coolant that warms is held for a second, so it lags by less than 0.55 K; what Euler's steps are wrong by is less
-    // than 0.05 K; a node that is off sooner or later for that cools by less than 0.3 K meanwhile.
+    // Coolant that warms is held for a second, so it lags by up to 0.55 K, and GPUs that follow it by less than that.
+    // Euler's steps alone are wrong by less than 0.05 K.
     double worst = 0, worst_steady = 0;
     std::uint64_t throttles = 0, shutdowns = 0;
     for (std::uint64_t seed = 0; seed != 12; ++seed) {
@@ -385,6 +385,7 @@ TEST_CASE("temperatures follow a naive integration in steps of 10 ms", "[heat]")
                 const plant::load& l = d.loads[n];
                 draw[n] = l.where.empty() ? 178 : l.what == phase::gemm_bf16 ? 1400 : 1132;
             }
+            const double cool_w = bearable_w(supply);
             const bool runs = std::find(off.begin() + 18, off.end(), false) != off.end();
             if (hurt && !dry && !runs) {
                 // It stays as it is.
@@ -394,9 +395,10 @@ TEST_CASE("temperatures follow a naive integration in steps of 10 ms", "[heat]")
             } else {
                 coolant = supply;
             }
+            const double warm_w = bearable_w(coolant);
             for (std::size_t n = 0; n != nodes; ++n) {
                 const bool here = n >= 18;
-                const double bears = here && hurt && dry ? 200 : bearable_w(here ? coolant : supply);
+                const double bears = !here ? cool_w : hurt && dry ? 200 : warm_w;
                 if (!hurt && off[n]) off[n] = false;
                 if (throttled[n] && draw[n] <= bears && t[n] <= 86) throttled[n] = false;
                 if (t[n] >= 87 && draw[n] > bears) throttled[n] = true;
@@ -414,7 +416,7 @@ TEST_CASE("temperatures follow a naive integration in steps of 10 ms", "[heat]")
         shutdowns += d.p.heat_events()->shutdowns;
     }
     CHECK(worst_steady < 0.05);
-    CHECK(worst < 0.9);
+    CHECK(worst < 0.5);
     CHECK(throttles > 100);
     CHECK(shutdowns > 30);
     INFO(worst << ' ' << worst_steady);
