@@ -58,7 +58,11 @@ void a_run_has_energy() {
                      .until = 1h};
     parts.sources.push_back(std::make_unique<workload::vector_source>(
         std::vector<workload::job_request>{{.work = 30min, .gpus_min = 8, .gpus = 8, .gpus_max = 8}}));
-    parts.energy = sim::energy_model{.models = {{.node = node}}, .units = {{}}, .phases = {power::phase::gemm_bf16}};
+    power::plant_plan plant;
+    plant.models = {{.node = node}};
+    plant.units = {{}};
+    plant.sites = {{.name = "site", .units = 1}};
+    parts.energy = sim::energy_model{.plant = std::move(plant), .phases = {power::phase::gemm_bf16}};
     sim::simulation s(std::move(parts));
     s.run();
     require(s.results().energy->it_j == 1800 * (8 * 700.0) + 1800 * (8 * 100.0), "half an hour of each");

@@ -60,8 +60,9 @@ plant::plant(plant_plan p)
             const double w = gpu_power_w(gpu, what);
             g.draw[i] = microwatts_of(w);
             g.bound_w[i] = std::min(w, module_w);
-            g.response[i] = response_of(is_memory_bound(what) ? gpu.memory_bound : gpu.compute_bound,
-                                        std::min(0.999, g.lowest_w / g.bound_w[i]));
+            const hardware::cap_response& fit = is_memory_bound(what) ? gpu.memory_bound : gpu.compute_bound;
+            if (fit.valid_from > 0 && g.bound_w[i] > 0)
+                g.response[i] = response_of(fit, std::min(0.999, g.lowest_w / g.bound_w[i]));
         }
         gpus_.push_back(std::move(g));
     }
@@ -243,7 +244,9 @@ double plant::pace(const load& l) const {
         of_model = model;
         const gpu_model& g = gpus_[model];
         const double most = std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit));
-        slowest = std::min(slowest, g.response[what]->performance(most / g.bound_w[what]));
+        const double share = most / g.bound_w[what];
+        // Without a fit work goes with the power.
+        slowest = std::min(slowest, g.response[what] ? g.response[what]->performance(share) : share);
     }
     return slowest;
 }

@@ -455,3 +455,25 @@ TEST_CASE("nodes that lose their power come back when they have booted", "[power
     CHECK(d.lost.empty());
     CHECK(d.p.next_change() == never);
 }
+
+TEST_CASE("a GPU of which no fit is known works as fast as it draws", "[power][plant]") {
+    plant_plan p;
+    hardware::node node{.gpus = 1};
+    node.gpu.power = {.limit_w = 1000, .idle_w = 100, .context_w = 100};
+    node.gpu.power.phases.gemm_bf16_w = 1000;
+    node.power.nameplate_w = 1000;
+    p.models = {{.node = node}};
+    p.units = {{}};
+    p.sites = {{.name = "iad", .units = 1}};
+    p.controls.push_back({.at = power_tree::level::unit, .policy = make_cap_policy("uniform", {})});
+    p.events.push_back({.start = at(hours{1}), .what = feed_event::kind::limit, .device = "rack-0", .limit_w = 500});
+    driver d{std::move(p)};
+    const std::vector<fleet::gpu_share> where{{.node = node_id{0}, .gpus = 1}};
+    d.p.start(at({}), {.where = where});
+    CHECK(d.p.pace({.where = where}) == 1);
+    d.run(at(hours{2}));
+    const permille k = d.p.limits_of(0)[0];
+    CHECK(k < no_limit);
+    CHECK(d.p.pace({.where = where}) == Approx(k * 1e-3));
+    CHECK(d.p.pace({.what = phase::decode_mla, .where = where}) == 1);
+}
