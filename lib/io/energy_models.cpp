@@ -3,6 +3,7 @@
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/signal_files.hpp>
+#include <ampacity/policy/registry.hpp>
 #include <ampacity/power/cap_policy.hpp>
 #include <ampacity/power/power_tree.hpp>
 #include <ampacity/scenario/build.hpp>
@@ -20,6 +21,20 @@
 
 namespace ampacity::io {
 namespace {
+
+/// Does the policy look at what feeds could carry? What those of plug-ins look at is not known. Others are spared it.
+bool looks_at_headroom(const scenario::scheduler& s) {
+    std::string_view name = s.policy;
+    for (int depth = 0; depth != 3; ++depth) {
+        if (name == "round") name = s.round.policy;
+        if (name == "explain") name = s.explain.policy;
+        if (name == "carbon-aware") name = s.carbon_aware.base;
+        if (name == "price-aware") name = s.price_aware.base;
+    }
+    if (name == "power-aware") return true;
+    const auto known = policy::policies();
+    return std::none_of(known.begin(), known.end(), [name](const policy::description& d) { return d.name == name; });
+}
 
 class energy_reader {
 public:
@@ -211,7 +226,7 @@ private:
     }
 
     void add_power(const scenario::power_delivery& p) {
-        out_.shows_headroom = true;
+        out_.shows_headroom = looks_at_headroom(loaded_.value.scheduler);
         out_.plant.boot = p.boot;
         out_.plant.reclose = p.reclose;
         out_.plant.high_priority_from = static_cast<std::int32_t>(p.high_priority_from);

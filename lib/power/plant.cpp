@@ -15,6 +15,8 @@ namespace {
 microwatts microwatts_of(double w) { return std::llround(w * 1e6); }
 double watts_of(microwatts p) { return static_cast<double>(p) * 1e-6; }
 
+constexpr double no_limit_w = std::numeric_limits<double>::infinity();
+
 bool is_memory_bound(phase p) {
     return p == phase::decode_gemm || p == phase::decode_attention || p == phase::decode_mla;
 }
@@ -48,7 +50,7 @@ plant::plant(plant_plan p)
       rows_(tree_.rows().size()),
       it_(tree_.sites().size()),
       causes_(tree_.devices().size()),
-      event_limit_w_(tree_.devices().size(), std::numeric_limits<double>::infinity()) {
+      event_limit_w_(tree_.devices().size(), no_limit_w) {
     for (const unit_model& m : tree_.models()) {
         const hardware::gpu_power& gpu = m.node.gpu.power;
         gpu_model g{.limit_w = gpu.limit_w, .lowest_w = gpu.lowest_limit_w.value_or(gpu.context_w)};
@@ -113,6 +115,8 @@ plant::plant(plant_plan p)
     for (std::uint32_t i = 0; i != events_.size(); ++i) {
         const feed_event& e = events_[i];
         AMPACITY_ASSERT(is_of_coolant(e) ? heat_ && tree_.units_of(e.device) : tree_.find(e.device).has_value());
+        event_device_.push_back(is_of_coolant(e) ? no_device : *tree_.find(e.device));
+        event_w_.push_back(no_limit_w);
         schedule_.push_back({.at = events_[i].start, .begins = true, .event = i});
         if (events_[i].end != never) schedule_.push_back({.at = events_[i].end, .begins = false, .event = i});
     }
@@ -256,7 +260,7 @@ double plant::pace(const load& l) const {
 microwatts plant::headroom(device_id d) const noexcept {
     const microwatts rest = tree_.devices().headroom(d);
     const double limit = event_limit_w_[index(d)];
-    if (limit == std::numeric_limits<double>::infinity()) return rest;
+    if (limit == no_limit_w) return rest;
     return std::min(rest, microwatts_of(limit) - tree_.devices().output(d));
 }
 
@@ -289,16 +293,19 @@ const plant::outcome& plant::change(instant now) {
                            e.what == feed_event::kind::flow_loss ? heat_fault::dry : heat_fault::warm, s.begins);
             continue;
         }
-        const device_id d = *tree_.find(e.device);
-        double& limit = event_limit_w_[index(d)];
+        const device_id d = event_device_[s.event];
         switch (e.what) {
-            case feed_event::kind::loss: set_failed(now, d, s.begins); break;
-            case feed_event::kind::limit: limit = s.begins ? e.limit_w : std::numeric_limits<double>::infinity(); break;
+            case feed_event::kind::limit: event_w_[s.event] = s.begins ? e.limit_w : no_limit_w; break;
             case feed_event::kind::cut:
-                limit = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share)
-                                 : std::numeric_limits<double>::infinity();
+                event_w_[s.event] = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share) : no_limit_w;
                 break;
-            default: AMPACITY_ASSERT(false);
+            default: set_failed(now, d, s.begins);
+        }
+        // Of several events of one feed the lowest limit holds.
+        double& limit = event_limit_w_[index(d)];
+        limit = no_limit_w;
+        for (std::size_t i = 0; i != event_w_.size(); ++i) {
+            if (event_device_[i] == d) limit = std::min(limit, event_w_[i]);
         }
         mark_dirty(now);
     }

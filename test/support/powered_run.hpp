@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +23,10 @@ inline const hardware::rack& gb300() {
 }
 
 /// Racks of 18 nodes with 4 GPUs at one site called iad.
-inline power::plant_plan plant_of(std::uint32_t racks, const std::string& topology, std::uint32_t per_row) {
+inline power::plant_plan plant_of(std::uint32_t racks, const std::string& topology, std::uint32_t per_row,
+                                  const hardware::rack& rack = gb300()) {
     power::plant_plan p;
-    p.models = {{.node = gb300().node, .rack = gb300()}};
+    p.models = {{.node = rack.node, .rack = rack}};
     for (std::uint32_t i = 0; i != racks; ++i) p.units.push_back({.first_node = 18 * i, .nodes = 18});
     p.sites = {
         {.name = "iad",
@@ -42,11 +44,13 @@ inline power::feed_event limit_of(const std::string& feed, double w, duration fr
             .limit_w = w};
 }
 
-inline workload::job_request gpu_job(std::uint32_t gpus, duration work, duration submit = {}) {
+inline workload::job_request gpu_job(std::uint32_t gpus, duration work, duration submit = {},
+                                     std::int32_t priority = 0) {
     workload::job_request j;
     j.gpus = j.gpus_min = j.gpus_max = gpus;
     j.work = j.estimate = work;
     j.submit = start_of_time + submit;
+    j.priority = priority;
     return j;
 }
 
@@ -73,6 +77,29 @@ inline sim::parts powered_parts(power::plant_plan plan, std::vector<std::vector<
     m.shows_headroom = true;
     p.energy = std::move(m);
     return p;
+}
+
+/// What a run left behind.
+struct powered_outcome {
+    std::vector<sim::job_record> jobs;
+    sim::summary all;
+};
+
+/// The jobs, which train, on all nodes of the plant.
+inline powered_outcome run_powered(power::plant_plan plan, std::vector<workload::job_request> jobs,
+                                   const std::string& policy = "fifo", preemption_options costs = {},
+                                   std::optional<duration> until = {}, std::optional<duration> samples = {}) {
+    sim::parts p =
+        powered_parts(std::move(plan), {std::move(jobs)}, {power::phase::gemm_bf16}, policy::make_policy(policy, {}));
+    p.energy->shows_headroom = false;
+    p.preemption = costs;
+    p.until = until;
+    p.sample_every = samples;
+    sim::simulation s{std::move(p)};
+    s.run();
+    powered_outcome out{.jobs = {}, .all = s.results()};
+    out.jobs.assign(s.records(0).begin(), s.records(0).end());
+    return out;
 }
 
 }  // namespace ampacity::test

@@ -257,6 +257,8 @@ private:
     std::vector<control_state> states_;        // of controls_
     std::vector<std::uint16_t> causes_;        // (devices) for which it has failed
     std::vector<double> event_limit_w_;        // (devices) infinite without an event
+    std::vector<device_id> event_device_;      // (events) none: it is of coolant
+    std::vector<double> event_w_;              // (events) what it leaves of its feed now
 
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;

@@ -477,3 +477,30 @@ TEST_CASE("a GPU of which no fit is known works as fast as it draws", "[power][p
     CHECK(d.p.pace({.where = where}) == Approx(k * 1e-3));
     CHECK(d.p.pace({.what = phase::decode_mla, .where = where}) == 1);
 }
+
+TEST_CASE("of several limits of a feed the lowest holds, until each is over", "[power][plant]") {
+    plant_plan p = racks(8, "single", 8);
+    p.controls.push_back({.at = power_tree::level::row, .policy = make_cap_policy("uniform", {})});
+    const auto limit = [&](duration from, duration to, double w) {
+        p.events.push_back({.start = at(from),
+                            .end = at(to),
+                            .what = feed_event::kind::limit,
+                            .device = "hall-0/row-0",
+                            .limit_w = w});
+    };
+    limit(hours{1}, hours{5}, 0.9e6);
+    limit(hours{2}, hours{3}, 0.7e6);
+    driver d{std::move(p)};
+    const auto where = whole_racks(0, 8);
+    d.p.start(at({}), {.where = where});
+    const double full = d.load_of("hall-0/row-0");
+    d.run(at(hours{2} - seconds{1}));
+    CHECK(d.load_of("hall-0/row-0") <= 0.9e6);
+    d.run(at(hours{3} - seconds{1}));
+    CHECK(d.load_of("hall-0/row-0") <= 0.7e6);
+    d.run(at(hours{5} - seconds{1}));
+    CHECK(d.load_of("hall-0/row-0") <= 0.9e6);
+    CHECK(d.load_of("hall-0/row-0") > 0.7e6);
+    d.run(at(hours{6}));
+    CHECK(d.load_of("hall-0/row-0") == full);
+}

@@ -1,5 +1,6 @@
 // Temperatures that act on a run: jobs that slow down or fail because GPUs are too hot; against hand arithmetic.
 #include "support/catch.hpp"
+#include "support/powered_run.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/io/catalogue.hpp>
@@ -18,6 +19,7 @@
 #include <vector>
 
 using namespace ampacity;
+using namespace ampacity::test;
 using power::feed_event;
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -36,14 +38,9 @@ hardware::rack unbound_gb300() {
     return rack;
 }
 
-power::plant_plan plant_of(std::uint32_t racks, std::optional<double> coolant_c) {
+power::plant_plan racks(std::uint32_t count, std::optional<double> coolant_c) {
     static const hardware::rack rack = unbound_gb300();
-    power::plant_plan p;
-    p.models = {{.node = rack.node, .rack = rack}};
-    for (std::uint32_t i = 0; i != racks; ++i) p.units.push_back({.first_node = 18 * i, .nodes = 18});
-    p.sites = {{.name = "iad",
-                .units = racks,
-                .halls = {.topology = io::read_model<hardware::power_topology>("4n3").value, .units_per_row = 1}}};
+    power::plant_plan p = plant_of(count, "4n3", 1, rack);
     if (coolant_c) p.coolant.push_back(power::coolant_plan{.supply_c = *coolant_c, .rack_loop_j_per_k = 240e3});
     return p;
 }
@@ -52,50 +49,10 @@ feed_event event(feed_event::kind what, duration from, duration length, const st
     return {.start = start_of_time + from, .end = start_of_time + from + length, .what = what, .device = where};
 }
 
-workload::job_request job(std::uint32_t gpus, duration work, duration submit = {}) {
-    workload::job_request j;
-    j.gpus = j.gpus_min = j.gpus_max = gpus;
-    j.work = work;
-    j.submit = start_of_time + submit;
-    j.estimate = work;
-    return j;
-}
-
-struct outcome {
-    std::vector<sim::job_record> jobs;
-    sim::summary all;
-};
-
-outcome run(power::plant_plan plan, std::uint32_t racks, std::vector<workload::job_request> jobs,
-            const std::string& policy = "fifo", preemption_options costs = {}, std::optional<duration> until = {},
-            std::optional<duration> samples = {}) {
-    for (std::size_t i = 0; i != jobs.size(); ++i) {
-        jobs[i].row = i;
-        jobs[i].name = static_cast<std::int64_t>(i);
-    }
-    sim::parts p{.fleet = fleet::fleet_state::flat_nodes(18 * racks, 4),
-                 .policy = policy::make_policy(policy, {}),
-                 .placer = policy::make_placer("first-fit"),
-                 .until = until,
-                 .preemption = costs,
-                 .sample_every = samples};
-    p.sources.push_back(std::make_unique<workload::vector_source>(jobs));
-    sim::energy_model m;
-    m.plant = std::move(plan);
-    m.sites.resize(1);
-    m.phases = {power::phase::gemm_bf16};
-    p.energy = std::move(m);
-    sim::simulation s{std::move(p)};
-    s.run();
-    outcome out{.jobs = {}, .all = s.results()};
-    out.jobs.assign(s.records(0).begin(), s.records(0).end());
-    return out;
-}
-
 }  // namespace
 
 TEST_CASE("a job on warm water slows down when its GPUs have come to the throttle temperature", "[heat][sim]") {
-    const outcome warm = run(plant_of(1, w45), 1, {job(4, hours{2})});
+    const powered_outcome warm = run_powered(racks(1, w45), {gpu_job(4, hours{2})});
     // From 53.34 degC to 87 on the way to 90; then 1300 of 1400 W.
     const double full_s = 12 * std::log((90 - 53.34) / 3);
     const double pace = 1 - 1.5 * std::pow(1 - 1300.0 / 1400, 1.9);
@@ -103,9 +60,9 @@ TEST_CASE("a job on warm water slows down when its GPUs have come to the throttl
     CHECK(warm.jobs[0].preemptions == 0);
     CHECK(*warm.all.energy->throttles == 1);
     CHECK(*warm.all.energy->shutdowns == 0);
-    CHECK(run(plant_of(1, w40), 1, {job(4, hours{2})}).jobs[0].finish == start_of_time + hours{2});
+    CHECK(run_powered(racks(1, w40), {gpu_job(4, hours{2})}).jobs[0].finish == start_of_time + hours{2});
     // One job behind the other: the nodes had no time to cool down.
-    const outcome two = run(plant_of(1, w45), 1, {job(72, hours{2}), job(72, hours{2})});
+    const powered_outcome two = run_powered(racks(1, w45), {gpu_job(72, hours{2}), gpu_job(72, hours{2})});
     CHECK(to_seconds(two.jobs[1].finish - two.jobs[0].finish) == Approx(7200 / pace).epsilon(1e-10));
     CHECK(*two.all.energy->throttles == 18);
 }
@@ -114,15 +71,15 @@ TEST_CASE("heat that never comes to a limit changes nothing", "[heat][sim]") {
     naive::test_random random(3);
     std::vector<workload::job_request> jobs;
     for (int i = 0; i != 100; ++i)
-        jobs.push_back(job(static_cast<std::uint32_t>(random.between(1, 100)), seconds{random.between(0, 5000)},
-                           seconds{100 * i}));
+        jobs.push_back(gpu_job(static_cast<std::uint32_t>(random.between(1, 100)), seconds{random.between(0, 5000)},
+                               seconds{100 * i}));
     for (const char* const policy : {"fifo", "easy", "srtf"}) {
         CAPTURE(policy);
-        const outcome plain = run(plant_of(2, {}), 2, jobs, policy);
+        const powered_outcome plain = run_powered(racks(2, {}), jobs, policy);
         // Followed, since something happens when all jobs are over.
-        power::plant_plan followed = plant_of(2, w40);
+        power::plant_plan followed = racks(2, w40);
         followed.events.push_back(event(feed_event::kind::flow_loss, hours{1000}, hours{1}, "iad"));
-        const outcome cool = run(std::move(followed), 2, jobs, policy);
+        const powered_outcome cool = run_powered(std::move(followed), jobs, policy);
         for (std::size_t i = 0; i != jobs.size(); ++i) CHECK(plain.jobs[i].finish == cool.jobs[i].finish);
         CHECK(plain.all.energy->it_j == cool.all.energy->it_j);
         CHECK(plain.all.energy->losses_j == cool.all.energy->losses_j);
@@ -133,11 +90,11 @@ TEST_CASE("heat that never comes to a limit changes nothing", "[heat][sim]") {
 
 TEST_CASE("jobs on nodes that switch themselves off fail, and go on elsewhere or when they have booted",
           "[heat][sim]") {
-    power::plant_plan p = plant_of(2, w40);
+    power::plant_plan p = racks(2, w40);
     p.boot = minutes{10};
     p.events.push_back(event(feed_event::kind::flow_loss, hours{1}, minutes{5}, "rack-1"));
     const preemption_options costs{.checkpoint_interval = minutes{25}, .restart = minutes{5}};
-    const outcome o = run(std::move(p), 2, {job(72, hours{4}), job(72, hours{4})}, "fifo", costs);
+    const powered_outcome o = run_powered(std::move(p), {gpu_job(72, hours{4}), gpu_job(72, hours{4})}, "fifo", costs);
     CHECK(o.jobs[0].finish == start_of_time + hours{4});
     CHECK(o.jobs[0].restarts == 0);
     CHECK(o.jobs[1].restarts == 1);
@@ -159,11 +116,11 @@ TEST_CASE("heat, limits, losses and preemption together keep all books", "[heat]
         naive::test_random random(seed);
         std::vector<workload::job_request> jobs;
         for (int i = 0; i != 60; ++i)
-            jobs.push_back(job(static_cast<std::uint32_t>(random.between(1, 100)), seconds{random.between(1, 20000)},
-                               seconds{random.between(0, 300) + 200 * i}));
+            jobs.push_back(gpu_job(static_cast<std::uint32_t>(random.between(1, 100)),
+                                   seconds{random.between(1, 20000)}, seconds{random.between(0, 300) + 200 * i}));
         const auto plan = [&] {
             naive::test_random r(seed + 1000);
-            power::plant_plan p = plant_of(3, seed % 2 == 0 ? w45 : w40);
+            power::plant_plan p = racks(3, seed % 2 == 0 ? w45 : w40);
             p.boot = minutes{r.between(0, 20)};
             p.controls.push_back({.at = power::power_tree::level::row,
                                   .policy = power::make_cap_policy(seed % 3 == 0 ? "priority" : "uniform", {}),
@@ -189,8 +146,8 @@ TEST_CASE("heat, limits, losses and preemption together keep all books", "[heat]
                                                                                .checkpoint = seconds{10},
                                                                                .restart = seconds{60}};
             // The books are checked at the end of every run; samples change nothing.
-            const outcome a = run(plan(), 3, jobs, policy, costs, hours{9});
-            const outcome b = run(plan(), 3, jobs, policy, costs, hours{9}, seconds{13});
+            const powered_outcome a = run_powered(plan(), jobs, policy, costs, hours{9});
+            const powered_outcome b = run_powered(plan(), jobs, policy, costs, hours{9}, seconds{13});
             for (std::size_t i = 0; i != jobs.size(); ++i) CHECK(a.jobs[i].finish == b.jobs[i].finish);
             CHECK(a.all.energy->it_j == b.all.energy->it_j);
             CHECK(a.all.energy->losses_j == b.all.energy->losses_j);

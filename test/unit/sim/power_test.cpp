@@ -1,5 +1,6 @@
 // Power that acts on a run: limits that slow jobs down, feeds that are lost, trips; each against hand arithmetic.
 #include "support/catch.hpp"
+#include "support/powered_run.hpp"
 #include "support/random_workload.hpp"
 
 #include <ampacity/io/catalogue.hpp>
@@ -19,6 +20,7 @@
 #include <vector>
 
 using namespace ampacity;
+using namespace ampacity::test;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
@@ -26,72 +28,8 @@ using std::chrono::seconds;
 
 namespace {
 
-const hardware::rack& gb300() {
-    static const auto rack = io::read_model<hardware::rack>("gb300-nvl72").value;
-    return rack;
-}
-
-power::plant_plan plant_of(std::uint32_t racks, const std::string& topology, std::uint32_t per_row) {
-    power::plant_plan p;
-    p.models = {{.node = gb300().node, .rack = gb300()}};
-    for (std::uint32_t i = 0; i != racks; ++i) p.units.push_back({.first_node = 18 * i, .nodes = 18});
-    p.sites = {
-        {.name = "iad",
-         .units = racks,
-         .halls = {.topology = io::read_model<hardware::power_topology>(topology).value, .units_per_row = per_row}}};
-    return p;
-}
-
-workload::job_request job(std::uint32_t gpus, duration work, duration submit = {}, std::int32_t priority = 0) {
-    workload::job_request j;
-    j.gpus = j.gpus_min = j.gpus_max = gpus;
-    j.work = work;
-    j.submit = start_of_time + submit;
-    j.priority = priority;
-    return j;
-}
-
-struct outcome {
-    std::vector<sim::job_record> jobs;
-    sim::summary all;
-};
-
-outcome run(power::plant_plan plan, std::uint32_t racks, std::vector<workload::job_request> jobs,
-            const std::string& policy = "fifo", preemption_options costs = {}, std::optional<duration> until = {},
-            std::optional<duration> samples = {}) {
-    for (std::size_t i = 0; i != jobs.size(); ++i) {
-        jobs[i].row = i;
-        jobs[i].name = static_cast<std::int64_t>(i);
-    }
-    sim::parts p{.fleet = fleet::fleet_state::flat_nodes(18 * racks, 4),
-                 .policy = policy::make_policy(policy, {}),
-                 .placer = policy::make_placer("first-fit"),
-                 .until = until,
-                 .preemption = costs,
-                 .sample_every = samples};
-    p.sources.push_back(std::make_unique<workload::vector_source>(jobs));
-    sim::energy_model m;
-    m.plant = std::move(plan);
-    m.sites.resize(1);
-    m.phases = {power::phase::gemm_bf16};
-    p.energy = std::move(m);
-    sim::simulation s{std::move(p)};
-    s.run();
-    outcome out{.jobs = {}, .all = s.results()};
-    out.jobs.assign(s.records(0).begin(), s.records(0).end());
-    return out;
-}
-
 power::controller uniform_on(power::power_tree::level at, duration latency = milliseconds{100}) {
     return {.at = at, .policy = power::make_cap_policy("uniform", {}), .period = seconds{3}, .latency = latency};
-}
-
-power::feed_event limit(duration from, duration to, double w, const std::string& feed = "iad") {
-    return {.start = start_of_time + from,
-            .end = start_of_time + to,
-            .what = power::feed_event::kind::limit,
-            .device = feed,
-            .limit_w = w};
 }
 
 }  // namespace
@@ -99,11 +37,11 @@ power::feed_event limit(duration from, duration to, double w, const std::string&
 TEST_CASE("a limit slows a job by the fit, from when it holds until it is over", "[power][sim]") {
     power::plant_plan p = plant_of(1, "single", 1);
     p.controls.push_back(uniform_on(power::power_tree::level::row));
-    p.events.push_back(limit(hours{1}, hours{3}, 100e3, "hall-0/row-0"));
+    p.events.push_back(limit_of("hall-0/row-0", 100e3, hours{1}, hours{3}));
     // The pace under the limit, from a plant that is asked directly.
     power::plant_plan q = plant_of(1, "single", 1);
     q.controls.push_back(uniform_on(power::power_tree::level::row));
-    q.events.push_back(limit(hours{1}, hours{3}, 100e3, "hall-0/row-0"));
+    q.events.push_back(limit_of("hall-0/row-0", 100e3, hours{1}, hours{3}));
     power::plant alone{std::move(q)};
     std::vector<fleet::gpu_share> where;
     for (std::uint32_t n = 0; n != 18; ++n) where.push_back({.node = node_id{n}, .gpus = 0xF});
@@ -129,7 +67,7 @@ TEST_CASE("a limit slows a job by the fit, from when it holds until it is over",
     }
     CHECK(pace == 1);
     CHECK(changes >= 2);
-    const outcome o = run(std::move(p), 1, {job(72, hours{10})});
+    const powered_outcome o = run_powered(std::move(p), {gpu_job(72, hours{10})});
     CHECK(o.jobs[0].finish == since + duration{remaining});
     CHECK(o.jobs[0].finish > start_of_time + hours{10});
     CHECK(o.jobs[0].finish < start_of_time + hours{12});
@@ -144,18 +82,18 @@ TEST_CASE("power that does not run short changes no job", "[power][sim]") {
     naive::test_random random(11);
     std::vector<workload::job_request> jobs;
     for (int i = 0; i != 200; ++i) {
-        jobs.push_back(job(static_cast<std::uint32_t>(random.between(1, 72)), seconds{random.between(0, 5000)},
-                           seconds{10 * i}, static_cast<std::int32_t>(random.between(0, 2))));
+        jobs.push_back(gpu_job(static_cast<std::uint32_t>(random.between(1, 72)), seconds{random.between(0, 5000)},
+                               seconds{10 * i}, static_cast<std::int32_t>(random.between(0, 2))));
         jobs.back().estimate = jobs.back().work;
     }
     for (const char* const policy : {"fifo", "easy", "srtf", "conservative"}) {
         CAPTURE(policy);
-        const outcome plain = run(plant_of(2, "4n3", 1), 2, jobs, policy);
+        const powered_outcome plain = run_powered(plant_of(2, "4n3", 1), jobs, policy);
         power::plant_plan p = plant_of(2, "4n3", 1);
         p.sites[0].halls.trips = true;
         p.controls.push_back(uniform_on(power::power_tree::level::source));
         p.controls.push_back(uniform_on(power::power_tree::level::site));
-        const outcome watched = run(std::move(p), 2, jobs, policy, {}, {}, seconds{7});
+        const powered_outcome watched = run_powered(std::move(p), jobs, policy, {}, {}, seconds{7});
         REQUIRE(plain.jobs.size() == watched.jobs.size());
         for (std::size_t i = 0; i != plain.jobs.size(); ++i) {
             CHECK(plain.jobs[i].finish == watched.jobs[i].finish);
@@ -171,13 +109,13 @@ TEST_CASE("power that does not run short changes no job", "[power][sim]") {
 TEST_CASE("a lower limit never finishes a job sooner", "[power][sim]") {
     naive::test_random random(5);
     std::vector<workload::job_request> jobs;
-    for (int i = 0; i != 40; ++i) jobs.push_back(job(4, seconds{random.between(60, 9000)}, seconds{100 * i}));
+    for (int i = 0; i != 40; ++i) jobs.push_back(gpu_job(4, seconds{random.between(60, 9000)}, seconds{100 * i}));
     std::vector<instant> last(jobs.size(), start_of_time);
     for (double w = 150e3; w > 30e3; w *= 0.93) {
         power::plant_plan p = plant_of(1, "single", 1);
         p.controls.push_back(uniform_on(power::power_tree::level::row));
-        p.events.push_back(limit(duration{}, hours{100}, w, "hall-0/row-0"));
-        const outcome o = run(std::move(p), 1, jobs);
+        p.events.push_back(limit_of("hall-0/row-0", w, duration{}, hours{100}));
+        const powered_outcome o = run_powered(std::move(p), jobs);
         for (std::size_t i = 0; i != jobs.size(); ++i) {
             CAPTURE(w, i);
             // Bands leave the load between 90 and 100 % of the limit: steps of a tenth are always felt in order.
@@ -193,7 +131,7 @@ TEST_CASE("a lost feed stops its jobs, which go on elsewhere or wait until its n
     p.events.push_back({.start = start_of_time + hours{1}, .end = start_of_time + hours{2}, .device = "hall-0/row-1"});
     const preemption_options costs{.checkpoint_interval = minutes{25}, .restart = minutes{5}};
     // First fit: the first job takes rack 0, the second rack 1.
-    const outcome o = run(std::move(p), 2, {job(72, hours{4}), job(72, hours{4})}, "fifo", costs);
+    const powered_outcome o = run_powered(std::move(p), {gpu_job(72, hours{4}), gpu_job(72, hours{4})}, "fifo", costs);
     CHECK(o.jobs[0].finish == start_of_time + hours{4});
     CHECK(o.jobs[0].restarts == 0);
     // It had kept 50 minutes, lost 10, and goes on 10 minutes after the power is back.
@@ -216,8 +154,8 @@ TEST_CASE("a source that is lost at peak trips the others unless a controller is
         return p;
     };
     std::vector<workload::job_request> jobs;
-    for (int i = 0; i != 12; ++i) jobs.push_back(job(72, hours{3}));
-    const outcome quick = run(hall(seconds{40}), 12, jobs);
+    for (int i = 0; i != 12; ++i) jobs.push_back(gpu_job(72, hours{3}));
+    const powered_outcome quick = run_powered(hall(seconds{40}), jobs);
     CHECK(*quick.all.energy->trips == 0);
     CHECK(*quick.all.energy->limits > 0);
     for (const auto& j : quick.jobs) {
@@ -226,7 +164,7 @@ TEST_CASE("a source that is lost at peak trips the others unless a controller is
         CHECK(j.finish < start_of_time + hours{4});
     }
     for (const auto late : {std::optional<duration>{}, std::optional<duration>{hours{1}}}) {
-        const outcome dark = run(hall(late), 12, jobs);
+        const powered_outcome dark = run_powered(hall(late), jobs);
         CHECK(*dark.all.energy->trips >= 3);
         for (const auto& j : dark.jobs) CHECK(j.restarts >= 1);
         CHECK(*dark.all.energy->lost_rack_s > 0);
@@ -239,9 +177,9 @@ TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]
         naive::test_random random(seed);
         std::vector<workload::job_request> jobs;
         for (int i = 0; i != 60; ++i) {
-            jobs.push_back(job(static_cast<std::uint32_t>(random.between(1, 100)), seconds{random.between(1, 20000)},
-                               seconds{random.between(0, 300) + 200 * i},
-                               static_cast<std::int32_t>(random.between(0, 2))));
+            jobs.push_back(gpu_job(static_cast<std::uint32_t>(random.between(1, 100)),
+                                   seconds{random.between(1, 20000)}, seconds{random.between(0, 300) + 200 * i},
+                                   static_cast<std::int32_t>(random.between(0, 2))));
             jobs.back().estimate = jobs.back().work;
         }
         const auto plan = [&] {
@@ -260,8 +198,8 @@ TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]
                 const auto names = power::power_tree{p.models, p.units, p.sites}.names();
                 const auto from = seconds{r.between(0, 20000)};
                 power::feed_event e =
-                    limit(from, from + seconds{r.between(1, 6000)}, static_cast<double>(r.between(50'000, 400'000)),
-                          names[static_cast<std::size_t>(r.between(0, static_cast<std::int64_t>(names.size()) - 1))]);
+                    limit_of(names[static_cast<std::size_t>(r.between(0, static_cast<std::int64_t>(names.size()) - 1))],
+                             static_cast<double>(r.between(50'000, 400'000)), from, from + seconds{r.between(1, 6000)});
                 e.what = static_cast<power::feed_event::kind>(r.between(0, 2));
                 e.share = 0.3;
                 p.events.push_back(e);
@@ -275,8 +213,8 @@ TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]
                                                                                .checkpoint = seconds{10},
                                                                                .restart = seconds{60}};
             // The books are checked at the end of every run; samples and repeats change nothing.
-            const outcome a = run(plan(), 4, jobs, policy, costs, hours{9});
-            const outcome b = run(plan(), 4, jobs, policy, costs, hours{9}, seconds{13});
+            const powered_outcome a = run_powered(plan(), jobs, policy, costs, hours{9});
+            const powered_outcome b = run_powered(plan(), jobs, policy, costs, hours{9}, seconds{13});
             for (std::size_t i = 0; i != jobs.size(); ++i) CHECK(a.jobs[i].finish == b.jobs[i].finish);
             CHECK(a.all.energy->it_j == b.all.energy->it_j);
             CHECK(a.all.energy->losses_j >= 0);
