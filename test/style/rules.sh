@@ -61,6 +61,9 @@ forbid "file formats are seen by io, experiment, report and cli only" \
     $(printf '%s\n' $sources | grep -vE '^(lib|include/ampacity)/(io|experiment|report|cli)/|^(test|bench)/')
 forbid "public headers show no file format" '#[ ]*include[ ]*<(yaml-cpp|nlohmann|sqlite3|boost/iostreams|zlib|zstd)' $public
 
+# Tests.
+forbid "CTest splits the name of a test at a semicolon" 'TEST_CASE[(]"[^"]*;' $sources
+
 # Text.
 forbid "no TODO or FIXME" '(TODO|FIXME)' $(printf '%s\n' $texts | grep -v '^\./test/style/')
 forbid "no tabs" "$(printf '\t')" $sources

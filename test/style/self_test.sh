@@ -57,6 +57,8 @@ expect rules.sh 'less than 400 lines'
 fresh; echo '// no guard' >"$tree/include/ampacity/core/e.hpp"
 expect rules.sh 'begins with #pragma once'
 expect rules.sh 'opens with a paragraph'
+fresh; echo 'TEST_CASE("one; two") {}' >"$tree/test/t.cpp"
+expect rules.sh 'splits the name'
 fresh; echo 'void f() { std::cout << 1; }' >>"$tree/lib/core/a.cpp"
 expect rules.sh 'never prints'
 fresh; echo 'void f() { std::exit(1); }' >>"$tree/lib/core/a.cpp"

@@ -182,7 +182,7 @@ TEST_CASE("a run is killed by the time that it ran, however slow it was", "[slow
     CHECK(s.records(0)[0].lost == seconds{110});
 }
 
-TEST_CASE("policies are told of a change before and after it, and asked; observers see one run", "[slowdowns]") {
+TEST_CASE("policies are told of a change before and after it, and asked, and observers see one run", "[slowdowns]") {
     auto p = parts_of(2, {job(5, 100), job(30, 10)}, "fifo");
     auto made = std::make_unique<listening>();
     const listening& told = *made;
