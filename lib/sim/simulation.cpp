@@ -773,7 +773,9 @@ private:
     }
 
     [[nodiscard]] std::uint64_t gpus_of(std::span<const node_id> nodes) const noexcept {
-        return std::uint64_t{nodes.size()} * fleet().free().gpus_per_node();
+        std::uint64_t gpus = 0;
+        for (const node_id n : nodes) gpus += fleet().free().gpus_of(n);
+        return gpus;
     }
     /// These nodes of the fleet come into service later. Before the run.
     void hold_back(std::span<const node_id> nodes) {
