@@ -53,11 +53,15 @@ constexpr std::array telemetry{
 
 constexpr std::array feeds{
     output_column{"time_s", "s", "when the sample was taken"},
-    output_column{"feed", "", "its name: `SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`"},
+    output_column{"feed", "",
+                  "its name: `SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; of generators "
+                  "`SITE/generator` or `SITE/hall-0/generator-1`"},
     output_column{"load_w", "W", "at its output"},
     output_column{"limit_w", "W", "its rating, or what an event leaves of it; empty without one"},
     output_column{"gpu_limit_low", "", "limit of GPUs of jobs of low priority, of that of their maker; of racks"},
     output_column{"gpu_limit_high", "", "the same of high priority"},
+    output_column{"charge", "",
+                  "left in the battery of a source, or of the fuel of a generator, 0 to 1; empty without"},
 };
 
 constexpr std::array explain{
