@@ -48,7 +48,9 @@ constexpr std::array telemetry{
     output_column{"free_gpus", "", "GPUs in service that no job holds"},
     output_column{"finished_jobs", "", "jobs that have finished so far"},
     output_column{"it_w", "W", "at the AC inputs of racks or nodes; only where power is modelled"},
-    output_column{"utility_w", "W", "the same with the losses from the utility to there"},
+    output_column{"utility_w", "W",
+                  "what the utility delivers for it: with the losses from there, without what batteries and generators "
+                  "give"},
 };
 
 constexpr std::array feeds{

@@ -237,7 +237,7 @@ TEST_CASE("stores of random graphs do what a walk in steps of a nanosecond says"
                 }
             }
             if (random.chance(50))
-                x.store = storage{.capacity = random.between(0, 300'000),
+                x.store = storage{.capacity = random.between(0, random.chance(50) ? 30'000 : 300'000),
                                   .recharge = random.chance(80) ? random.between(0, 200) : 0,
                                   .efficiency = static_cast<double>(random.between(1, 10)) / 10,
                                   .account = static_cast<std::uint32_t>(random.between(0, 1))};
@@ -248,7 +248,7 @@ TEST_CASE("stores of random graphs do what a walk in steps of a nanosecond says"
         // The naive ones.
         std::vector<microwatts> own(size, 0), output(size), input(size), given(size), kept(size), lost(size);
         std::vector<energy> charge(size, 0), in(size, 0), losses(size, 0), all_given(size, 0), all_kept(size, 0);
-        std::vector<char> failed(size, 0), live(size, 1), empty(size, 0);
+        std::vector<char> failed(size, 0), live(size, 0), empty(size, 0);
         for (std::size_t i = 0; i != size; ++i) {
             failed[i] = devices[i].failed ? 1 : 0;
             if (devices[i].store) charge[i] = devices[i].store->capacity;
