@@ -16,17 +16,17 @@ site_account::site_account(site_options options) : options_(std::move(options)) 
     if (options_.demand_usd_w) demand_.emplace(options_.start);
 }
 
-void site_account::account::add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over) {
-    if (!of) return;
+/// Returns the integral of the signal, which is asked for once.
+double site_account::account::add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over) {
+    if (!of) return 0;
     const double signal_ns = of->integral(a, b);
     it.add(signal_ns * static_cast<double>(it_power));
     losses.add(signal_ns * static_cast<double>(lost));
     overhead.add(signal_ns * static_cast<double>(over));
+    return signal_ns;
 }
 
-void site_account::account::add_off(instant a, instant b, double chain, double it_power, double lost, double over) {
-    if (!of) return;
-    const double signal_ns = of->integral(a, b);
+void site_account::account::add_off(double signal_ns, double chain, double it_power, double lost, double over) {
     off_chain.add(signal_ns * chain);
     off_it.add(signal_ns * it_power);
     off_losses.add(signal_ns * lost);
@@ -60,12 +60,14 @@ void site_account::advance(instant to, microwatts it, microwatts utility_in, con
         const microwatts over = follows_weather_ || demand_ ? overhead_at(now_, it, lost) : 0;
         const double made_over = static_cast<double>(over) * by_generators;
         if (follows_weather_) overhead_ += energy{ticks(end - now_)} * over;
-        for (account* const a : {&carbon_, &marginal_, &price_}) a->add(now_, end, it, lost, over);
+        const double made_it = static_cast<double>(it) * by_generators;
+        const double made_lost = static_cast<double>(lost) * by_generators;
+        for (account* const a : {&carbon_, &marginal_, &price_}) {
+            const double signal_ns = a->add(now_, end, it, lost, over);
+            if (stores)
+                a->add_off(signal_ns, static_cast<double>(it + lost - utility_in), made_it, made_lost, made_over);
+        }
         if (stores) {
-            const double made_it = static_cast<double>(it) * by_generators;
-            const double made_lost = static_cast<double>(lost) * by_generators;
-            for (account* const a : {&carbon_, &marginal_, &price_})
-                a->add_off(now_, end, static_cast<double>(it + lost - utility_in), made_it, made_lost, made_over);
             const auto ns = static_cast<double>(ticks(end - now_));
             made_for_it_.add(ns * made_it);
             made_for_losses_.add(ns * made_lost);

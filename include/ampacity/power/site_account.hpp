@@ -92,8 +92,8 @@ private:
         // Of these not from the grid: of the chain, and what the overhead on generators follows from.
         careful_sum off_chain{}, off_it{}, off_losses{}, off_overhead{};
 
-        void add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over);
-        void add_off(instant a, instant b, double chain, double it_power, double lost, double over);
+        double add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over);
+        void add_off(double signal_ns, double chain, double it_power, double lost, double over);
     };
     /// Of two powers or energies, as the books have it.
     [[nodiscard]] double overhead_of(double it, double losses, double with_weather) const;
