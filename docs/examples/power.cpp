@@ -65,6 +65,24 @@ public:
     }
 };
 
+void a_battery_carries() {
+    constexpr power::microwatts megawatt = 1'000'000'000'000;
+    power::delivery hall;
+    const auto utility = hall.add({});
+    const auto ups = hall.add({.rating = megawatt,
+                               .feeds = {utility},
+                               .store = power::storage{.capacity = power::energy{megawatt} * ticks(duration{5min}),
+                                                       .recharge = megawatt / 10,
+                                                       .efficiency = 0.9}});
+    hall.set_load(start_of_time, ups, megawatt / 2);
+    hall.set_failed(start_of_time + 1h, utility, true, [](power::device_id, bool) {});
+    require(hall.is_on_battery(ups) && hall.next_store().at == start_of_time + 1h + 10min,
+            "half of it lasts twice as long");
+    hall.set_failed(start_of_time + 1h + 3min, utility, false, [](power::device_id, bool) {});
+    require(hall.input(ups) == megawatt / 10 * 6, "it is filled beside the load");
+    require(hall.next_store().at == start_of_time + 1h + 3min + 1000s, "90 MJ at nine tenths of 100 kW");
+}
+
 void a_hall_gives() {
     // Four nodes that stand by themselves, of one GPU each, on one row that is built for three of them.
     hardware::node node{.gpus = 1};
@@ -144,6 +162,7 @@ void power_example() {
     a_node_draws_what_its_gpus_do();
     a_survivor_is_overloaded();
     a_cap_costs_less_than_it_saves();
+    a_battery_carries();
     a_hall_gives();
     all_nodes_tick();
 }

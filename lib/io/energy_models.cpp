@@ -228,13 +228,14 @@ private:
     [[nodiscard]] power::hall_plan hall_of(const scenario::site* site, const std::string& path) {
         const scenario::scenario& s = loaded_.value;
         power::hall_plan out;
+        std::optional<hardware::hall> hall;
         const bool own = site != nullptr && site->power;
         if (own || (s.power && s.power->hall)) {
-            const auto hall = own ? part<hardware::hall>(site->power->model, path + ".power.model")
-                                  : part<hardware::hall>(*s.power->hall, "power.hall");
-            out.topology = hall.topology;
-            out.units_per_row = hall.racks_per_row;
-            out.rows_per_hall = hall.rows;
+            hall = own ? part<hardware::hall>(site->power->model, path + ".power.model")
+                       : part<hardware::hall>(*s.power->hall, "power.hall");
+            out.topology = hall->topology;
+            out.units_per_row = hall->racks_per_row;
+            out.rows_per_hall = hall->rows;
         } else {
             out.topology =
                 part<hardware::power_topology>(s.energy.value_or(scenario::energy{}).topology, "energy.topology");
@@ -244,7 +245,59 @@ private:
         if (s.power->rows_per_hall) out.rows_per_hall = static_cast<std::uint32_t>(*s.power->rows_per_hall);
         out.oversubscription = s.power->oversubscription;
         out.trips = s.power->trips;
+        out.batteries = batteries_of(out.topology);
+        out.generators = generators_of(hall);
         return out;
+    }
+    /// Those of the UPS of the topology, as the scenario has them.
+    [[nodiscard]] std::optional<power::battery_plan> batteries_of(const hardware::power_topology& topology) const {
+        const auto& given = loaded_.value.power->batteries;
+        const auto ups = std::find_if(topology.stages.begin(), topology.stages.end(),
+                                      [](const auto& d) { return d.kind == hardware::power_device_kind::ups; });
+        if (ups == topology.stages.end()) {
+            if (given && given->ride_through.value_or(duration{1}) != duration::zero())
+                refuse("power.batteries", "there is no UPS that has one", "remove it, or name a topology with a UPS",
+                       topology.name);
+            return std::nullopt;
+        }
+        const auto o = given.value_or(scenario::battery_options{});
+        const auto ride_through = o.ride_through ? o.ride_through : ups->battery;
+        if (given && !ride_through)
+            refuse("power.batteries", "the charge of its battery is not known", "write a `ride_through`, such as 5 min",
+                   ups->name);
+        if (ride_through.value_or(duration::zero()) == duration::zero()) return std::nullopt;
+        const power::battery_plan usual;
+        return power::battery_plan{
+            .ride_through = *ride_through,
+            .recharge = o.recharge.value_or(ups->recharge.value_or(usual.recharge)),
+            .efficiency = o.efficiency.value_or(ups->battery_efficiency.value_or(usual.efficiency))};
+    }
+    /// Those of the hall, as the scenario has them.
+    [[nodiscard]] std::optional<power::generator_plan> generators_of(const std::optional<hardware::hall>& hall) {
+        const auto& given = loaded_.value.power->generators;
+        if (!given && (!hall || !hall->generator)) return std::nullopt;
+        const auto o = given.value_or(scenario::generator_options{});
+        const double share = o.share.value_or(hall ? hall->generator_share.value_or(1) : 1);
+        if (share == 0) return std::nullopt;
+        const std::string key = o.model ? "power.generators.model" : "power.generators";
+        const auto device = !o.model && hall && hall->generator
+                                ? *hall->generator
+                                : part<hardware::power_device>(o.model.value_or("generator"), key);
+        if (device.kind != hardware::power_device_kind::generator)
+            refuse(key, "not a generator", "name a device of that kind, such as generator", device.name);
+        const auto start = o.start ? o.start : device.start;
+        if (!start)
+            refuse(key, "how long it takes to start is not known", "write power.generators.start, such as 10 s",
+                   device.name);
+        const bool of_site =
+            o.level ? *o.level == scenario::generator_level::site : hall && hall->generator_of_site.value_or(false);
+        return power::generator_plan{.of_site = of_site,
+                                     .start = *start,
+                                     .share = share,
+                                     .fuel = o.fuel ? o.fuel : device.tank,
+                                     .usd_per_j = o.price ? o.price->value : device.fuel_usd_per_j.value_or(0),
+                                     .kg_per_j = o.carbon ? o.carbon->value : device.fuel_kg_per_j.value_or(0),
+                                     .overload = device.overload};
     }
 
     void add_power(const scenario::power_delivery& p) {
@@ -357,7 +410,17 @@ private:
                               .remedy = "give `power.control` one, such as { level: " + level + ", policy: uniform }"});
     }
     void check_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key) const {
-        if (const auto device = tree.find(e.feed)) return check_watched(tree.place_of(*device).at, e, key);
+        if (const auto device = tree.find(e.feed)) {
+            using kind = scenario::power_event_kind;
+            const power::power_tree::place& p = tree.place_of(*device);
+            if (p.is_generator && (e.kind == kind::limit || e.kind == kind::demand_response))
+                throw scenario_error({.where = loaded_.locate(key),
+                                      .key = key,
+                                      .what = "nothing lowers the load of a generator",
+                                      .value = e.feed,
+                                      .remedy = "name the feed that it stands by for, or write a loss"});
+            return check_watched(p.at, e, key);
+        }
         refuse_feed(tree, e, key, tree.names(), "there is no such feed");
     }
     [[noreturn]] void refuse_feed(const power::power_tree& tree, const scenario::power_event& e, const std::string& key,

@@ -40,6 +40,8 @@ void check_model(const hardware::power_device& d, Fail fail) {
         if (point.efficiency <= 0 || point.efficiency > 1)
             fail("efficiency.points", "an efficiency outside of 0 .. 100 %", "write output / input");
     }
+    if (d.battery_efficiency && *d.battery_efficiency <= 0)
+        fail("battery_efficiency", "a battery that keeps nothing", "write a share above 0");
     if (!d.overload) return;
     const auto& o = *d.overload;
     if (o.points.front().load < o.holds)
@@ -58,6 +60,14 @@ void check_model(const hardware::power_topology& p, Fail fail) {
     if (p.needed > p.installed)
         fail("needed", "more than installed", "write how many of the sources carry all of the load");
     if (p.feeds_per_load > p.installed) fail("feeds_per_load", "more than installed", "write at most installed");
+}
+
+template <class Fail>
+void check_model(const hardware::hall& h, Fail fail) {
+    if (!h.generator) return;
+    if (h.generator->kind != hardware::power_device_kind::generator)
+        fail("generator", "not a generator", "name a device of that kind");
+    if (!h.generator->start) fail("generator", "its start is not known", "name one that says it");
 }
 
 template <class Fail>

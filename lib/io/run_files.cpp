@@ -134,6 +134,7 @@ void add_energy(json& out, const sim::energy_result& e) {
         energy["overhead"] = kwh(*e.overhead_j);
         energy["facility"] = kwh(e.facility_j());
     }
+    if (e.grid_j) energy["grid"] = kwh(*e.grid_j);
     const auto put = [](json& to, const char* key, const std::optional<double>& value) {
         if (value) to[key] = *value;
     };
@@ -143,11 +144,13 @@ void add_energy(json& out, const sim::energy_result& e) {
     put(carbon, "location", e.carbon_location_kg);
     put(carbon, "marginal", e.carbon_marginal_kg);
     put(carbon, "market", e.carbon_market_kg);
+    put(carbon, "generators", e.carbon_generators_kg);
     put(carbon, "embodied", e.carbon_embodied_kg);
     if (!carbon.empty()) out["carbon_kg"] = std::move(carbon);
     if (e.total_usd()) {
         json& cost = out["cost_usd"];
         put(cost, "energy", e.energy_usd);
+        put(cost, "generators", e.generators_usd);
         put(cost, "demand", e.demand_usd);
         put(cost, "capacity", e.capacity_usd);
         put(cost, "total", e.total_usd());
@@ -159,6 +162,13 @@ void add_energy(json& out, const sim::energy_result& e) {
                         {"ramp_w_per_s", e.swing->ramp_w_per_s}};
     if (e.trips)
         out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
+    if (e.trips && e.generators_j) {
+        json& feeds = out["feeds"];
+        feeds["battery_kwh"] = kwh(*e.batteries_j);
+        feeds["recharge_kwh"] = kwh(*e.filled_j);
+        feeds["generator_kwh"] = kwh(*e.generators_j);
+        feeds["generator_hours"] = *e.generators_s / 3600;
+    }
     if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
 }
 
@@ -348,7 +358,7 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
     }
     if (described_.output.feeds)
         streams_->feeds.emplace(folder_ / "feeds.csv").text() +=
-            "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high\n";
+            "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high,charge\n";
     if (described_.scheduler.policy == "explain") {
         streams_->explain.emplace(folder_ / "explain.csv").text() +=
             "job_id,from_s,to_s,passes,reason,ahead,gpus,least_free,most_free,blocker,until_s\n";
@@ -486,11 +496,13 @@ void run_files::write_feeds(const sim::sample& s) {
     using level = power::power_tree::level;
     const power::plant& plant = *s.plant;
     std::string& out = streams_->feeds->text();
-    const auto write = [&](power::device_id d, std::optional<power::class_limits> limits) {
+    const power::delivery& devices = plant.tree().devices();
+    const auto write = [&](power::device_id d, std::optional<power::class_limits> limits,
+                           power::device_id store = power::no_device) {
         append_time(out, s.at);
         out += ',';
         append_csv_text(out, plant.tree().name_of(d));
-        const power::microwatts load = plant.tree().devices().output(d);
+        const power::microwatts load = devices.output(d);
         append_watts(out, load);
         const power::microwatts rest = plant.headroom(d);
         if (rest == std::numeric_limits<power::microwatts>::max())
@@ -502,14 +514,26 @@ void run_files::write_feeds(const sim::sample& s) {
                            (*limits)[1] * 1e-3);
         else
             out += ",,";
+        out += ',';
+        if (store != power::no_device && devices.capacity(store) != 0)
+            fmt::format_to(
+                std::back_inserter(out), FMT_COMPILE("{:.4f}"),
+                static_cast<double>(devices.charge(store, s.at)) / static_cast<double>(devices.capacity(store)));
         out += '\n';
         streams_->feeds->row_done();
     };
+    const auto write_generators = [&](level at) {
+        for (const auto& g : plant.tree().generators()) {
+            if (plant.tree().place_of(g.device).at == at) write(g.device, {}, g.device);
+        }
+    };
     for (const auto& site : plant.tree().sites()) write(site.meter, {});
+    write_generators(level::site);
     if (*described_.output.feeds == level::site) return;
     for (const auto& hall : plant.tree().halls()) {
-        for (const power::device_id d : hall.sources) write(d, {});
+        for (std::size_t i = 0; i != hall.sources.size(); ++i) write(hall.sources[i], {}, hall.batteries[i]);
     }
+    write_generators(level::source);
     if (*described_.output.feeds == level::source) return;
     for (const auto& row : plant.tree().rows()) write(row.device, {});
     if (*described_.output.feeds == level::row) return;

@@ -68,6 +68,8 @@ plant::plant(plant_plan p)
         }
         gpus_.push_back(std::move(g));
     }
+    generators_.resize(tree_.generators().size());
+    for (const auto& g : tree_.generators()) causes_[index(g.device)] = 1;  // they stand by
     if (!p.coolant.empty()) follow_heat(p.coolant);
     for (std::uint32_t u = 0; u != units_.size(); ++u) {
         const powered_unit& at = tree_.units()[u];
@@ -283,7 +285,7 @@ microwatts plant::headroom(device_id d) const noexcept {
 }
 
 instant plant::next_change() const {
-    instant next = tree_.devices().next_trip().at;
+    instant next = std::min({tree_.devices().next_trip().at, tree_.devices().next_store().at, next_start_});
     if (next_scheduled_ != schedule_.size()) next = std::min(next, schedule_[next_scheduled_].at);
     if (!boots_.empty()) next = std::min(next, boots_.front().at);
     if (!closings_.empty()) next = std::min(next, closings_.front().at);
@@ -327,15 +329,17 @@ const plant::outcome& plant::change(instant now) {
         }
         mark_dirty(now);
     }
-    for (auto trip = tree_.devices().next_trip(); trip.at <= now; trip = tree_.devices().next_trip()) {
-        const microwatts carried = tree_.devices().output(trip.device);
-        const microwatts rating = carried + tree_.devices().headroom(trip.device);
-        set_failed(now, trip.device, true);
-        trips_.push_back({.at = now,
-                          .device = trip.device,
-                          .load = static_cast<double>(carried) / static_cast<double>(rating),
-                          .units = static_cast<std::uint32_t>(touched_.size())});
-        if (reclose_) closings_.push_back({.at = add_saturating(now, *reclose_), .device = trip.device});
+    follow_generators();
+    while (true) {
+        const auto tripping = tree_.devices().next_trip();
+        const auto store = tree_.devices().next_store();
+        if (tripping.at <= now)
+            trip(tripping.device);
+        else if (store.at <= now)
+            pass_store(store.device);
+        else
+            break;
+        follow_generators();
     }
     for (; !boots_.empty() && boots_.front().at == now; boots_.pop_front()) {
         unit_state& u = units_[boots_.front().unit];
@@ -363,33 +367,78 @@ void plant::set_failed(instant now, device_id d, bool failed) {
     std::uint16_t& causes = causes_[index(d)];
     causes = static_cast<std::uint16_t>(failed ? causes + 1 : causes - 1);
     if (causes != (failed ? 1 : 0)) return;
-    tree_.devices().set_failed(now, d, failed, [&](device_id changed, bool live) {
-        const power_tree::place& p = tree_.place_of(changed);
-        if (p.at != power_tree::level::unit) return;
-        unit_state& u = units_[p.number];
-        u.live = live;
-        if (!u.absent) live ? --dark_ : ++dark_;
-        it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
-        const powered_unit& at = tree_.units()[p.number];
-        if (heat_ && heat_->keeps(p.number)) {
-            heat_->put_power(now, p.number, live ? watts_of(u.input) : 0);
-            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
-                heat_->put_draw(now, p.number, n, hottest_gpu_w(n, p.number));
-        }
-        if (live) {
-            boots_.push_back({.at = add_saturating(now, boot_), .unit = p.number, .losses = u.losses});
-            u.booting = true;
-            return;
-        }
-        touched_.push_back(p.number);
-        ++u.losses;
-        // Nodes that have not booted are still lost.
-        if (std::exchange(u.booting, false)) return;
-        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
-            if (!heat_ || !heat_->is_lost(p.number, n)) outcome_.lost.push_back(node_id{n});
-        }
-    });
+    tree_.devices().set_failed(now, d, failed, [this](device_id changed, bool live) { take_change(changed, live); });
     mark_dirty(now);
+}
+
+/// A device has lost its power, or has it back.
+void plant::take_change(device_id changed, bool live) {
+    const power_tree::place& p = tree_.place_of(changed);
+    if (p.at != power_tree::level::unit) return;
+    unit_state& u = units_[p.number];
+    u.live = live;
+    if (!u.absent) live ? --dark_ : ++dark_;
+    it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
+    const powered_unit& at = tree_.units()[p.number];
+    if (heat_ && heat_->keeps(p.number)) {
+        heat_->put_power(now_, p.number, live ? watts_of(u.input) : 0);
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
+            heat_->put_draw(now_, p.number, n, hottest_gpu_w(n, p.number));
+    }
+    if (live) {
+        boots_.push_back({.at = add_saturating(now_, boot_), .unit = p.number, .losses = u.losses});
+        u.booting = true;
+        return;
+    }
+    touched_.push_back(p.number);
+    ++u.losses;
+    // Nodes that have not booted are still lost.
+    if (std::exchange(u.booting, false)) return;
+    for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+        if (!heat_ || !heat_->is_lost(p.number, n)) outcome_.lost.push_back(node_id{n});
+    }
+}
+
+void plant::trip(device_id d) {
+    const microwatts carried = tree_.devices().output(d);
+    const microwatts rating = carried + tree_.devices().headroom(d);
+    set_failed(now_, d, true);
+    trips_.push_back({.at = now_,
+                      .device = d,
+                      .load = static_cast<double>(carried) / static_cast<double>(rating),
+                      .units = static_cast<std::uint32_t>(touched_.size())});
+    if (reclose_) closings_.push_back({.at = add_saturating(now_, *reclose_), .device = d});
+}
+
+void plant::pass_store(device_id d) {
+    touched_.clear();
+    tree_.devices().pass_store(now_, d, [this](device_id changed, bool live) { take_change(changed, live); });
+    mark_dirty(now_);
+}
+
+/// They run while what they stand beside is dead.
+void plant::follow_generators() {
+    if (generators_.empty()) return;
+    next_start_ = never;
+    running_ = 0;
+    for (std::size_t i = 0; i != generators_.size(); ++i) {
+        generator_state& g = generators_[i];
+        const power_tree::generator& of = tree_.generators()[i];
+        if (tree_.devices().is_live(of.normal)) {
+            if (std::exchange(g.runs, false)) set_failed(now_, of.device, true);
+            g.starts = never;
+            continue;
+        }
+        if (!g.runs && g.starts == never)
+            g.starts = add_saturating(now_, tree_.sites()[of.site].plan.generators->start);
+        if (!g.runs && g.starts <= now_) {
+            g.runs = true;
+            g.starts = never;
+            set_failed(now_, of.device, false);
+        }
+        next_start_ = std::min(next_start_, g.starts);
+        running_ += tree_.devices().is_live(of.device) ? 1U : 0U;
+    }
 }
 
 // --- heat ----------------------------------------------------------------------------------------------------

@@ -157,6 +157,93 @@ struct power_event {
     friend bool operator==(const power_event&, const power_event&) = default;
 };
 
+/// The batteries of UPS, where they are not as the catalogue has them.
+struct battery_options {
+    std::optional<duration> ride_through{};
+    std::optional<double> recharge{};
+    std::optional<double> efficiency{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&battery_options::ride_through,
+              {.key = "ride_through",
+               .doc = "how long a full battery carries its UPS at the rating, longer at less; 0 s: there are no "
+                      "batteries; `battery` of the UPS without",
+               .example = "\"5 min\"",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&battery_options::recharge, {.key = "recharge",
+                                           .doc = "power that fills a battery, beside the load, as a share of the "
+                                                  "UPS's rating; `recharge` of the UPS without",
+                                           .example = "0.1",
+                                           .min = 0.0,
+                                           .max = 1.0});
+        visit(&battery_options::efficiency, {.key = "efficiency",
+                                             .doc = "what a battery keeps of that; `battery_efficiency` of the UPS "
+                                                    "without",
+                                             .example = "0.9",
+                                             .min = 0.01,
+                                             .max = 1.0});
+    }
+    friend bool operator==(const battery_options&, const battery_options&) = default;
+};
+
+/// What a generator stands beside.
+enum class generator_level : std::uint8_t { source, site };
+
+template <>
+struct names<generator_level> {
+    static constexpr std::array known{named<generator_level>{generator_level::source, "source"},
+                                      named<generator_level>{generator_level::site, "site"}};
+};
+
+/// The generators of all sites, where they are not as the halls of the catalogue have them.
+struct generator_options {
+    std::optional<std::string> model{};
+    std::optional<generator_level> level{};
+    std::optional<double> share{};
+    std::optional<duration> start{};
+    std::optional<duration> fuel{};
+    std::optional<quantity<dimension::price>> price{};
+    std::optional<quantity<dimension::carbon_intensity>> carbon{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&generator_options::model, {.key = "model",
+                                          .doc = "a device of the catalogue (`ampacity list power-devices`), or a "
+                                                 "file; that of the hall without, or `generator`",
+                                          .example = "generator"});
+        visit(&generator_options::level, {.key = "level",
+                                          .doc = "what they stand by for: one for each source of a hall, or one set "
+                                                 "for each site; as the hall has it without, or source",
+                                          .example = "site"});
+        visit(&generator_options::share, {.key = "share",
+                                          .doc = "rating of a generator as a share of that of what it feeds; 0: there "
+                                                 "are none; `generator_share` of the hall without, or 1",
+                                          .example = "1.2",
+                                          .min = 0.0,
+                                          .max = 10.0});
+        visit(&generator_options::start, {.key = "start",
+                                          .doc = "from the loss until it carries load; `start` of the model without",
+                                          .example = "\"10 s\"",
+                                          .min = duration::zero(),
+                                          .max = longest_input});
+        visit(&generator_options::fuel, {.key = "fuel",
+                                         .doc = "how long its fuel lasts at its rating, for the whole run; `tank` of "
+                                                "the model without, or without end",
+                                         .example = "\"48 h\"",
+                                         .min = duration::zero(),
+                                         .max = longest_input});
+        visit(&generator_options::price, {.key = "price",
+                                          .doc = "of what it makes; `fuel_cost` of the model without",
+                                          .example = "\"0.30 USD/kWh\""});
+        visit(&generator_options::carbon, {.key = "carbon",
+                                           .doc = "CO2e of what it makes; `fuel_carbon` of the model without",
+                                           .example = "\"700 g/kWh\""});
+    }
+    friend bool operator==(const generator_options&, const generator_options&) = default;
+};
+
 /// How power is delivered and limited.
 struct power_delivery {
     std::optional<std::string> hall{};
@@ -166,6 +253,8 @@ struct power_delivery {
     bool trips = true;
     std::optional<duration> reclose{};
     duration boot = std::chrono::minutes{10};
+    std::optional<battery_options> batteries{};
+    std::optional<generator_options> generators{};
     bool thermal = false;
     std::uint64_t high_priority_from = 1;
     single_or_list<feed_control> control{};
@@ -207,6 +296,12 @@ struct power_delivery {
                                              "take jobs",
                                       .min = duration::zero(),
                                       .max = longest_input});
+        visit(&power_delivery::batteries, {.key = "batteries",
+                                           .doc = "of the UPS, which carry the load when what feeds them is lost; as "
+                                                  "the UPS of the catalogue have them without"});
+        visit(&power_delivery::generators, {.key = "generators",
+                                            .doc = "which take over when they have started; as the hall has them "
+                                                   "without, and none without a hall"});
         visit(&power_delivery::thermal, {.key = "thermal",
                                          .doc = "temperatures act: GPUs that are too hot slow down, or switch "
                                                 "themselves off; needs a `cooling` by liquid that says its `supply`"});

@@ -101,7 +101,8 @@ private:
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
-    int128 dark_ = 0;  // units without power x time [ns]
+    int128 dark_ = 0;     // units without power x time [ns]
+    int128 running_ = 0;  // generators x time [ns]
     instant since_ = start_of_time;
 };
 
