@@ -110,6 +110,23 @@ const power::plant::outcome& energy_meter::control(instant now) {
     return what;
 }
 
+const power::plant::outcome& energy_meter::cap(instant now, power::device_id feed, power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap(now, feed, limits);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
+const power::plant::outcome& energy_meter::cap_units(instant now, std::uint32_t first, std::uint32_t last,
+                                                     power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap_units(now, first, last, limits);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
 void energy_meter::sum_up() {
     it_ = 0;
     for (std::size_t i = 0; i != accounts_.size(); ++i) it_ += plant_.it(i);
