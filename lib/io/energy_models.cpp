@@ -470,8 +470,8 @@ private:
         const auto base = parts.signals.price ? parts.signals.price : exact(std::make_shared<const series>(*below));
         const auto known = [&](const std::vector<power::price_spike>& spikes) {
             std::vector<exact_series::step> over;
-            for (const auto& s : power::with_spikes(*below, spikes).over())
-                over.push_back({to_whole(s.value), s.begin, s.end});
+            const series with = power::with_spikes(*below, spikes);
+            for (const auto& s : with.over()) over.push_back({to_whole(s.value), s.begin, s.end});
             return std::make_shared<const exact_series>(*base, std::move(over));
         };
         std::vector<power::price_spike> scheduled;

@@ -28,7 +28,8 @@ constexpr auto day = std::chrono::hours{24};
 std::string scenario_of(const std::string& power, int racks = 12, const std::string& until = "30 d") {
     return "ampacity: 1\nname: s\nseed: 7\nuntil: \"" + until +
            "\"\nfleet: { racks: { model: gb300-nvl72, count: " + std::to_string(racks) +
-           " } }\nworkload:\n  - trace: { path: jobs.csv }\nscheduler: { policy: fifo }\nenergy: { region: us-east-1 "
+           " } }\nworkload:\n  - trace: { path: jobs.csv }\nscheduler: { policy: fifo }\nenergy: { region: us-east-1, "
+           "cooling: warm-water-w40 "
            "}\n"
            "power: { hall: 4n3-hall, racks_per_row: 2, trips: false, " +
            power + " }\n";

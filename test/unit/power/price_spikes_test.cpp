@@ -37,10 +37,12 @@ public:
                          "time,price\n2026-01-01 00:00,40\n2026-01-01 01:00,-20\n2026-01-01 02:00,100\n");
     }
     [[nodiscard]] sim::simulation run(const std::string& power, const std::string& energy = "region: us-east-1",
-                                      const std::string& policy = "policy: fifo") const {
+                                      const std::string& policy = "policy: fifo",
+                                      const std::string& until = "30 d") const {
         test::write_file(home_.path() / "s.yaml",
-                         "ampacity: 1\nname: s\nseed: 7\nstart: 2026-01-01\nuntil: \"30 d\"\nfleet: { racks: { model: "
-                         "gb300-nvl72, count: 2 } }\nworkload:\n  - trace: { path: jobs.csv }\nscheduler: { " +
+                         "ampacity: 1\nname: s\nseed: 7\nstart: 2026-01-01\nuntil: \"" + until +
+                             "\"\nfleet: { racks: { model: "
+                             "gb300-nvl72, count: 2 } }\nworkload:\n  - trace: { path: jobs.csv }\nscheduler: { " +
                              policy + " }\nenergy: { " + energy + " }\npower: { trips: false" +
                              (power.empty() ? "" : ", " + power) + " }\n");
         sim::simulation s{io::prepare(io::read_scenario(home_.path() / "s.yaml")).parts};
@@ -127,11 +129,11 @@ TEST_CASE("random spikes over random prices agree with a walk second by second",
 
 TEST_CASE("energy in a spike costs its price, to the last joule", "[price-spikes]") {
     const folder here{"a,0,144,36000\n"};  // both racks for ten hours: a constant power
-    const auto plain = *here.run("").results().energy;
+    const auto plain = *here.run("", "region: us-east-1", "policy: fifo", "10 h").results().energy;
     const double energy_j = plain.facility_j();
     const double price = *plain.energy_usd / energy_j;
     const auto cost = [&](const std::string& events, const std::string& energy = "region: us-east-1") {
-        return *here.run("events: [ " + events + " ]", energy).results().energy->energy_usd;
+        return *here.run("events: [ " + events + " ]", energy, "policy: fifo", "10 h").results().energy->energy_usd;
     };
     const auto expected = [&](std::vector<std::pair<double, double>> hours_at) {
         double usd = 0, left = 10;
@@ -153,11 +155,14 @@ TEST_CASE("energy in a spike costs its price, to the last joule", "[price-spikes
     const std::string signal =
         "region: us-east-1, signals: { price: { path: grid.csv, column: price, unit: USD/MWh, beyond: hold } }";
     const double by_signal = energy_j / 10 * (40 - 20 + 8 * 100) / mwh;
-    CHECK(*here.run("", signal).results().energy->energy_usd == Approx(by_signal).epsilon(1e-12));
+    CHECK(*here.run("", signal, "policy: fifo", "10 h").results().energy->energy_usd ==
+          Approx(by_signal).epsilon(1e-12));
     CHECK(cost(event("factor: 3", "90 min", "1 h"), signal) ==
           Approx(by_signal + energy_j / 10 * (0.5 * 2 * -20 + 0.5 * 2 * 100) / mwh).epsilon(1e-12));
     // Feeds, jobs, energy and carbon are as without.
-    const auto with = here.run("events: [ " + event("factor: 7", "1 h", "1 h") + " ]").results();
+    const auto with =
+        here.run("events: [ " + event("factor: 7", "1 h", "1 h") + " ]", "region: us-east-1", "policy: fifo", "10 h")
+            .results();
     CHECK(with.energy->it_j == plain.it_j);
     CHECK(*with.energy->carbon_location_kg == *plain.carbon_location_kg);
     CHECK(!with.energy->trips);
