@@ -1063,11 +1063,19 @@ private:
         for (const policy::action& a : p.plan.actions()) {
             if (a.kind != policy::action_kind::set_cap) continue;
             const power::class_limits to{a.cap.low, a.cap.high};
-            const auto& what = a.feed != policy::action::none_of_feeds
-                                   ? energy_->cap(kernel_.now(), headroom_->device_of(a.feed), to)
-                                   : energy_->cap_units(kernel_.now(), tree.unit_of(index(a.first_node)),
-                                                        tree.unit_of(index(a.last_node) - 1) + 1, to);
-            repaced_.insert(repaced_.end(), what.repaced.begin(), what.repaced.end());
+            const auto add = [this](const power::plant::outcome& what) {
+                repaced_.insert(repaced_.end(), what.repaced.begin(), what.repaced.end());
+            };
+            if (a.feed != policy::action::none_of_feeds) {
+                add(energy_->cap(kernel_.now(), headroom_->device_of(a.feed), to));
+                continue;
+            }
+            // Racks whose nodes follow each other need not do so themselves.
+            for (std::size_t n = index(a.first_node); n != index(a.last_node);) {
+                const std::uint32_t unit = tree.unit_of(n);
+                add(energy_->cap_units(kernel_.now(), unit, unit + 1, to));
+                n += tree.units()[unit].nodes;
+            }
         }
         if (repaced_.empty()) return;
         std::sort(repaced_.begin(), repaced_.end());
