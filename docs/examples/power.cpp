@@ -10,6 +10,7 @@
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/power/plant.hpp>
 #include <ampacity/power/power_tree.hpp>
+#include <ampacity/power/price_spikes.hpp>
 #include <ampacity/power/signal.hpp>
 #include <ampacity/power/site_account.hpp>
 #include <ampacity/power/swing.hpp>
@@ -107,6 +108,13 @@ void a_hall_gives() {
     require(hall.pace({.where = where}) < 1, "at the price of speed");
 }
 
+void a_spike_has_a_price() {
+    const std::vector<power::price_spike> spikes{{.start = start_of_time + 1h, .end = start_of_time + 2h, .factor = 5}};
+    const auto price = power::with_spikes(power::constant_price(2e-8), spikes);
+    require(near(price.find(start_of_time + 90min)->value, 1e-7) && price.find(start_of_time)->value == 2e-8,
+            "five times as much for an hour");
+}
+
 void all_nodes_tick() {
     const power::node_model tray{.throttled_w = 1500};
     power::node_columns nodes(18, 900, 35);
@@ -165,4 +173,5 @@ void power_example() {
     a_battery_carries();
     a_hall_gives();
     all_nodes_tick();
+    a_spike_has_a_price();
 }

@@ -53,6 +53,7 @@ struct points_field {
     std::string_view doc;
     std::optional<scenario::dimension> x{};
     std::optional<scenario::dimension> y{};
+    double least_y = 0;
 };
 
 template <class S>

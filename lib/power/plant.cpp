@@ -253,7 +253,7 @@ void plant::set_absent(instant now, std::span<const node_id> nodes, bool absent)
 }
 
 double plant::pace(const load& l) const {
-    if (feeds_.empty() && !heat_) return 1;
+    if (feeds_.empty() && !heat_ && !caps_) return 1;
     const auto c = static_cast<std::size_t>(class_of(l.priority));
     const auto what = static_cast<std::size_t>(l.what);
     double slowest = 1;
@@ -319,7 +319,7 @@ const plant::outcome& plant::change(instant now) {
             case feed_event::kind::cut:
                 event_w_[s.event] = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share) : no_limit_w;
                 break;
-            default: set_failed(now, d, s.begins);
+            default: set_failed(now, d, s.begins); continue;
         }
         // Of several events of one feed the lowest limit holds.
         double& limit = event_limit_w_[index(d)];
@@ -637,14 +637,6 @@ void plant::apply(const pending_limits& p) {
     f.pending = false;
     const power_tree::place& at = tree_.place_of(f.device);
     if (at.at == power_tree::level::unit) return limit_unit(at.number, limits_above(at.number));
-    const auto limit_row = [this](std::uint32_t row) {
-        class_limits lowest{no_limit, no_limit};
-        for (const std::uint32_t i : rows_[row].feeds) lowest = lower_of(lowest, feeds_[i].limits);
-        if (lowest == rows_[row].limits) return;
-        rows_[row].limits = lowest;
-        const auto units = tree_.rows()[row].units;
-        for (std::uint32_t u = units.first; u != units.last; ++u) limit_unit(u, limits_above(u));
-    };
     switch (at.at) {
         case power_tree::level::site:
             for (const auto row : tree_.sites()[at.number].rows) limit_row(row);
@@ -656,9 +648,79 @@ void plant::apply(const pending_limits& p) {
     }
 }
 
+/// The lowest of its feeds, of controllers and of the scheduler.
+void plant::limit_row(std::uint32_t row) {
+    const power_tree::row& r = tree_.rows()[row];
+    class_limits lowest{no_limit, no_limit};
+    for (const std::uint32_t i : rows_[row].feeds) lowest = lower_of(lowest, feeds_[i].limits);
+    if (caps_) {
+        lowest = lower_of(lowest, lower_of(caps_->rows[row], caps_->sites[tree_.halls()[r.hall].site]));
+        for (const std::uint32_t k : r.sources) lowest = lower_of(lowest, caps_->sources[r.hall][k]);
+    }
+    if (lowest == rows_[row].limits) return;
+    rows_[row].limits = lowest;
+    for (std::uint32_t u = r.units.first; u != r.units.last; ++u) limit_unit(u, limits_above(u));
+}
+
 class_limits plant::limits_above(std::uint32_t unit) const {
-    const class_limits row = rows_[tree_.row_of(unit)].limits;
-    return feed_of_unit_.empty() ? row : lower_of(row, feeds_[feed_of_unit_[unit]].limits);
+    class_limits lowest = rows_[tree_.row_of(unit)].limits;
+    if (!feed_of_unit_.empty()) lowest = lower_of(lowest, feeds_[feed_of_unit_[unit]].limits);
+    return caps_ ? lower_of(lowest, caps_->units[unit]) : lowest;
+}
+
+// --- limits by the scheduler ---------------------------------------------------------------------------------
+
+void plant::begin_caps(instant now) {
+    now_ = now;
+    begin_outcome();
+    if (caps_) return;
+    constexpr class_limits none{no_limit, no_limit};
+    caps_ = std::make_unique<caps>();
+    caps_->sites.assign(tree_.sites().size(), none);
+    caps_->rows.assign(rows_.size(), none);
+    caps_->units.assign(units_.size(), none);
+    for (const auto& hall : tree_.halls()) caps_->sources.emplace_back(hall.sources.size(), none);
+}
+
+const plant::outcome& plant::end_caps() {
+    if (outcome_.repaced.empty()) return outcome_;
+    std::sort(outcome_.repaced.begin(), outcome_.repaced.end());
+    tree_.devices().settle(now_);
+    mark_dirty(now_);
+    return outcome_;
+}
+
+const plant::outcome& plant::cap(instant now, device_id d, class_limits limits) {
+    begin_caps(now);
+    const power_tree::place& p = tree_.place_of(d);
+    switch (p.at) {
+        case power_tree::level::site:
+            caps_->sites[p.number] = limits;
+            for (const auto row : tree_.sites()[p.number].rows) limit_row(row);
+            break;
+        case power_tree::level::source:
+            caps_->sources[p.number][p.source] = limits;
+            for (const auto row : tree_.halls()[p.number].on[p.source]) limit_row(row);
+            break;
+        case power_tree::level::row:
+            caps_->rows[p.number] = limits;
+            limit_row(p.number);
+            break;
+        case power_tree::level::unit:
+            caps_->units[p.number] = limits;
+            limit_unit(p.number, limits_above(p.number));
+            break;
+    }
+    return end_caps();
+}
+
+const plant::outcome& plant::cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits) {
+    begin_caps(now);
+    for (std::uint32_t u = first; u != last; ++u) {
+        caps_->units[u] = limits;
+        limit_unit(u, limits_above(u));
+    }
+    return end_caps();
 }
 
 void plant::limit_unit(std::uint32_t unit, class_limits limits) {

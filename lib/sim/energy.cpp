@@ -127,6 +127,23 @@ const power::plant::outcome& energy_meter::control(instant now) {
     return what;
 }
 
+const power::plant::outcome& energy_meter::cap(instant now, power::device_id feed, power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap(now, feed, limits);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
+const power::plant::outcome& energy_meter::cap_units(instant now, std::uint32_t first, std::uint32_t last,
+                                                     power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap_units(now, first, last, limits);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
 power::standing energy_meter::standing_at(std::size_t site) const {
     const power::power_tree& tree = plant_.tree();
     const power::power_tree::site& s = tree.sites()[site];

@@ -142,6 +142,12 @@ public:
     /// All that `next_control` announced for this instant.
     const outcome& control(instant now);
 
+    /// A limit by a scheduler of the GPUs behind a device, from now on. Of several of one GPU, those of controllers
+    /// included, the lowest holds. Devices in series have one.
+    const outcome& cap(instant now, device_id d, class_limits limits);
+    /// The same of units [first, last), in place of that of each.
+    const outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits);
+
     // --- readings --------------------------------------------------------------------------------------
 
     /// At the inputs of all units of a site, those without power left out.
@@ -207,6 +213,11 @@ private:
         std::uint32_t feed = 0;
         class_limits limits{};
     };
+    /// Limits by the scheduler.
+    struct caps {
+        std::vector<class_limits> sites, rows, units;
+        std::vector<std::vector<class_limits>> sources;  // (halls)
+    };
     struct control_state {
         bool dirty = true;
         instant tick = start_of_time;  // the next, if dirty
@@ -252,6 +263,9 @@ private:
     void follow_generators();
     void apply(const pending_limits& p);
     void limit_unit(std::uint32_t unit, class_limits limits);
+    void limit_row(std::uint32_t row);
+    void begin_caps(instant now);
+    const outcome& end_caps();
     void look(instant now, std::uint32_t number);
     [[nodiscard]] class_limits limits_above(std::uint32_t unit) const;
     void list_gpus(const feed& f);
@@ -283,6 +297,7 @@ private:
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;
     std::unique_ptr<heat> heat_;  // none: temperatures act on nothing
+    std::unique_ptr<caps> caps_;  // none so far
     std::deque<boot> boots_;
     std::deque<closing> closings_;
     std::vector<generator_state> generators_;  // of the tree

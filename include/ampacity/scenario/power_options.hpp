@@ -1,11 +1,12 @@
 #pragma once
 /// \file
 /// The description of how power is delivered and limited while a run goes on: halls, controllers, what happens to
-/// feeds.
+/// feeds and when.
 ///
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/power/power_tree.hpp>
+#include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 
 #include <array>
@@ -38,20 +39,11 @@ struct names<power::power_tree::level> {
                                       named<level>{level::row, "row"}, named<level>{level::unit, "rack"}};
 };
 
-/// How loads are lowered.
-enum class cap_rule : std::uint8_t { none, uniform, priority, two_threshold };
-
-template <>
-struct names<cap_rule> {
-    static constexpr std::array known{
-        named<cap_rule>{cap_rule::none, "none"}, named<cap_rule>{cap_rule::uniform, "uniform"},
-        named<cap_rule>{cap_rule::priority, "priority"}, named<cap_rule>{cap_rule::two_threshold, "two-threshold"}};
-};
-
 /// A controller of all feeds of one level.
 struct feed_control {
     power::power_tree::level level = power::power_tree::level::row;
-    cap_rule policy = cap_rule::none;
+    std::string policy = "none";
+    std::optional<free_options> options{};
     std::optional<duration> period{};
     std::optional<duration> latency{};
     std::string actuator = "power-limit";
@@ -65,9 +57,12 @@ struct feed_control {
         visit(&feed_control::policy,
               {.key = "policy",
                .doc = "who gives: none at all; all GPUs the same; those of jobs of low priority first; or, from 80 and "
-                      "89 % of the rating on, fixed limits for both classes (POLCA)",
+                      "89 % of the rating on, fixed limits for both classes (POLCA); or a cap policy of a plug-in",
                .required = true,
                .example = "uniform"});
+        visit(&feed_control::options, {.key = "options",
+                                       .doc = "for a policy of a plug-in, which says what there is",
+                                       .example = "{ step: 50 }"});
         visit(&feed_control::period, {.key = "period",
                                       .doc = "it looks at the multiples of this time; that of the `actuator`, or 3 s, "
                                              "without",
@@ -97,20 +92,6 @@ struct feed_control {
     friend bool operator==(const feed_control&, const feed_control&) = default;
 };
 
-/// What happens to a feed.
-enum class power_event_kind : std::uint8_t { loss, maintenance, limit, demand_response, cooling_loss, flow_loss };
-
-template <>
-struct names<power_event_kind> {
-    using kind = power_event_kind;
-    static constexpr std::array known{named<kind>{kind::loss, "loss"},
-                                      named<kind>{kind::maintenance, "maintenance"},
-                                      named<kind>{kind::limit, "limit"},
-                                      named<kind>{kind::demand_response, "demand-response"},
-                                      named<kind>{kind::cooling_loss, "cooling-loss"},
-                                      named<kind>{kind::flow_loss, "flow-loss"}};
-};
-
 /// One event of a feed.
 struct power_event {
     power_event_kind kind = power_event_kind::loss;
@@ -119,20 +100,23 @@ struct power_event {
     duration length{};
     std::optional<quantity<dimension::power>> power{};
     std::optional<double> cut{};
+    std::optional<quantity<dimension::price>> price{};
+    std::optional<double> factor{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&power_event::kind, {.key = "kind",
-                                   .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
-                                          "load is to be lower than it is at the start; or, with `thermal`, the "
-                                          "coolant of racks is not cooled, or stands still",
-                                   .required = true,
-                                   .example = "loss"});
+        visit(&power_event::kind,
+              {.key = "kind",
+               .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
+                      "load is to be lower than it is at the start; or, with `thermal`, the "
+                      "coolant of racks is not cooled, or stands still; or energy has another price",
+               .required = true,
+               .example = "loss"});
         visit(&power_event::feed,
               {.key = "feed",
                .doc = "`SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; numbers count from 0, and the "
                       "site may be left out where there is one; of a cooling-loss or a flow-loss `SITE`, "
-                      "`SITE/hall-0`, `SITE/hall-0/row-3` or `rack-17`",
+                      "`SITE/hall-0`, `SITE/hall-0/row-3` or `rack-17`; of a price-spike `SITE`",
                .required = true,
                .example = "hall-0/source-1"});
         visit(&power_event::start, {.key = "start",
@@ -153,6 +137,13 @@ struct power_event {
                                   .example = "0.2",
                                   .min = 0.001,
                                   .max = 0.999});
+        visit(&power_event::price,
+              {.key = "price", .doc = "of a price spike: the price of energy", .example = "\"900 USD/MWh\""});
+        visit(&power_event::factor, {.key = "factor",
+                                     .doc = "of a price spike: times what energy would cost without it",
+                                     .example = "5",
+                                     .min = 0.0,
+                                     .max = 1e6});
     }
     friend bool operator==(const power_event&, const power_event&) = default;
 };
@@ -259,6 +250,8 @@ struct power_delivery {
     std::uint64_t high_priority_from = 1;
     single_or_list<feed_control> control{};
     std::vector<power_event> events{};
+    std::vector<feed_failures> failures{};
+    std::optional<std::string> reliability{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -318,6 +311,16 @@ struct power_delivery {
                                         .example = "[ { kind: loss, feed: hall-0/source-1, start: \"14 h\", duration: "
                                                    "\"2 h\" } ]",
                                         .never_empty = true});
+        visit(&power_delivery::failures,
+              {.key = "failures",
+               .doc = "what happens to feeds at random, until `until`",
+               .example = "[ { level: source, mtbf: \"400 d\", repair: { exponential: \"8 h\" } } ]",
+               .never_empty = true});
+        visit(&power_delivery::reliability,
+              {.key = "reliability",
+               .doc = "a reliability of the catalogue, or a file: the utility of each site and the UPS of each source "
+                      "fail as it says",
+               .example = "facility"});
     }
     friend bool operator==(const power_delivery&, const power_delivery&) = default;
 };

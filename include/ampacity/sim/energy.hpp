@@ -84,6 +84,9 @@ public:
     void set_absent(instant now, std::span<const node_id> nodes, bool absent);
     const power::plant::outcome& change_feeds(instant now);
     const power::plant::outcome& control(instant now);
+    const power::plant::outcome& cap(instant now, power::device_id feed, power::class_limits limits);
+    const power::plant::outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last,
+                                           power::class_limits limits);
 
 private:
     void advance(instant now);

@@ -87,6 +87,12 @@ struct reservation {
     std::unique_ptr<policy::placer> placer{};
 };
 
+/// What is known of the price of energy from an instant on.
+struct known_price {
+    instant at{};
+    std::shared_ptr<const exact_series> price{};
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -108,6 +114,7 @@ struct parts {
     std::optional<energy_model> energy{};     ///< \pre a fleet of nodes
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
     policy::known_signals signals{};          ///< that policies see
+    std::vector<known_price> price_news{};    ///< by instant: takes the place of `signals.price`
 };
 
 /// How a call that drives the simulation ended.
