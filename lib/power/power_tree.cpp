@@ -47,6 +47,10 @@ power_tree::power_tree(std::vector<unit_model> models, std::vector<powered_unit>
             unit_of_[n] = i;
         }
     }
+    by_node_.resize(units_.size());
+    std::iota(by_node_.begin(), by_node_.end(), 0U);
+    std::stable_sort(by_node_.begin(), by_node_.end(),
+                     [this](std::uint32_t a, std::uint32_t b) { return units_[a].first_node < units_[b].first_node; });
     device_of_.resize(units_.size(), no_device);
     row_of_.resize(units_.size(), 0);
 
@@ -108,6 +112,7 @@ power_tree::row_number power_tree::append_row(std::uint32_t model, std::uint32_t
                           .first_node = static_cast<std::uint32_t>(unit_of_.size()),
                           .nodes = rack != nullptr ? rack->nodes : 1});
         unit_of_.resize(unit_of_.size() + units_.back().nodes, first + u);
+        by_node_.push_back(first + u);
     }
     device_of_.resize(units_.size(), no_device);
     row_of_.resize(units_.size(), 0);
@@ -321,7 +326,7 @@ std::optional<power_tree::range> power_tree::units_of(std::string_view name) con
 
 std::optional<device_id> power_tree::find(std::string_view name) const {
     if (const auto unit = take_number(name, "rack-"); unit)
-        return name.empty() && *unit < units_.size() ? std::optional{device_of_[*unit]} : std::nullopt;
+        return name.empty() && *unit < units_.size() ? std::optional{device_of_[by_node_[*unit]]} : std::nullopt;
     const site* const s = take_site(name);
     if (s == nullptr) return std::nullopt;
     if (name.empty()) return s->meter;
@@ -361,7 +366,10 @@ std::string power_tree::name_of(device_id d) const {
         }
         case level::unit: break;
     }
-    return "rack-" + std::to_string(p.number);
+    const std::uint32_t first = units_[p.number].first_node;
+    const auto at = std::lower_bound(by_node_.begin(), by_node_.end(), first,
+                                     [this](std::uint32_t u, std::uint32_t n) { return units_[u].first_node < n; });
+    return "rack-" + std::to_string(at - by_node_.begin());
 }
 
 std::vector<std::string> power_tree::names() const {

@@ -251,12 +251,8 @@ void check_mixed(const scenario& s, const reporter& report) {
         report.fail(path, what + " on a fleet of several GPU types, or with speeds, yet", {},
                     "remove it, or give all groups of the fleet one `gpu` and no workload `speeds`");
     };
-    if (!s.faults.outages.empty()) refuse("faults.outages.0", "nodes cannot fail");
-    if (!s.fleet.slowdowns.empty()) refuse("fleet.slowdowns.0", "nodes cannot be slow");
-    if (!s.fleet.deliveries.empty()) refuse("fleet.deliveries.0", "nodes cannot come later");
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
-    if (s.power) refuse("power", "power cannot act on jobs");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (!s.workload[i].synthetic) continue;
         const auto& sizes = s.workload[i].synthetic->gpus;

@@ -51,7 +51,8 @@ TEST_CASE("chosen columns are those of all, in the order that is asked for, and 
     here.run_well({"--set",
                    "output.telemetry_columns=[ time_s, queued_jobs, running_jobs, busy_gpus, free_gpus, "
                    "finished_jobs, it_w, utility_w ]",
-                   "--set", "output.feeds_columns=[ time_s, feed, load_w, limit_w, gpu_limit_low, gpu_limit_high, charge ]"});
+                   "--set",
+                   "output.feeds_columns=[ time_s, feed, load_w, limit_w, gpu_limit_low, gpu_limit_high, charge ]"});
     CHECK(here.read("out/telemetry.csv") == telemetry);
     CHECK(here.read("out/feeds.csv") == feeds);
 

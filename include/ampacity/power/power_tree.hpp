@@ -201,6 +201,7 @@ private:
     std::vector<device_id> device_of_;    // (units)
     std::vector<row_number> row_of_;      // (units)
     std::vector<std::uint32_t> unit_of_;  // (nodes)
+    std::vector<std::uint32_t> by_node_;  // (units) rising by their nodes, as names count them
     std::vector<place> places_;           // (devices)
     delivery devices_;
 };

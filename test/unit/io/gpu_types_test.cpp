@@ -114,16 +114,14 @@ TEST_CASE("one type without speeds is a fleet without types", "[gpu-types]") {
     CHECK(read(scenario::write_resolved(rows)) == rows);
 }
 
-TEST_CASE("nodes of mixed fleets do not leave, and their jobs are rigid", "[gpu-types]") {
+TEST_CASE("nodes of mixed fleets may fail, but not drain or be reserved, and their jobs are rigid", "[gpu-types]") {
     const std::string one = "{ nodes: { gpu: h100, gpus: 8, count: 2 } }";
     const std::string outage = "faults: { outages: [ { nodes: \"0\", start: \"1 h\", duration: \"1 h\" } ] }\n";
     const std::string remedy =
         " on a fleet of several GPU types, or with speeds, yet; remove it, or give all groups of the fleet one `gpu` "
         "and no workload `speeds`";
-    CHECK(refusal_of(text_of(two) + outage) == "s.yaml:8:22: error: faults.outages.0: nodes cannot fail" + remedy);
-    CHECK(refusal_of(text_of(one, "{ default: { h100: 2 } }") + outage).find("faults.outages.0: nodes cannot fail") !=
-          std::string::npos);
-    CHECK(refusal_of(text_of(one) + outage) == "accepted");
+    CHECK(refusal_of(text_of(two) + outage) == "accepted");
+    CHECK(refusal_of(text_of(one, "{ default: { h100: 2 } }") + outage) == "accepted");
     CHECK(refusal_of(text_of(two) + "faults: { drain_rack_at: 0.5 }\n") ==
           "s.yaml:8:26: error: faults.drain_rack_at: racks cannot drain" + remedy);
 

@@ -815,7 +815,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         for (std::uint64_t i = 0, n = upto(5); i != n; ++i) {
             scenario::feed_control& c = p.control.emplace_back();
             c.level = static_cast<power::power_tree::level>(i);
-            c.policy = static_cast<scenario::cap_rule>(upto(4));
+            c.policy = std::array{"none", "uniform", "priority", "two-threshold"}.at(upto(4));
             if (upto(2) != 0) c.period = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
             if (upto(2) != 0) c.latency = some_duration();
             c.actuator = some_text();
@@ -831,6 +831,27 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             e.length = some_duration();
             if (e.kind == scenario::power_event_kind::limit) e.power = {{static_cast<double>(upto(1000)) / 7}};
             if (e.kind == scenario::power_event_kind::demand_response) e.cut = 0.001 + fraction() / 2;
+        }
+        if (upto(2) != 0) {
+            scenario::power_event& spike = p.events.emplace_back();
+            spike.kind = scenario::power_event_kind::price_spike;
+            spike.feed = some_text();
+            spike.start = some_duration();
+            spike.length = some_duration();
+            if (upto(2) != 0)
+                spike.price = {{static_cast<double>(upto(1000)) / 7}};
+            else
+                spike.factor = 0.5 + fraction();
+        }
+        for (std::uint64_t i = s.until ? upto(3) : 0; i != 0; --i) {
+            scenario::feed_failures& f = p.failures.emplace_back();
+            if (upto(2) != 0)
+                f.level = static_cast<scenario::failing_level>(2 + upto(3));
+            else
+                f.feed = some_text();
+            f.mtbf = std::max<duration>(some_duration(), std::chrono::seconds{1});
+            f.shape = 0.5 + fraction();
+            f.repair.exponential = some_duration();
         }
     }
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
