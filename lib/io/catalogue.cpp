@@ -42,6 +42,8 @@ constexpr std::array kinds{
     model_kind_description{model_kind::reliability, "reliability", "reliability", "reliability",
                            "failures, repairs and spares"},
     model_kind_description{model_kind::llm, "llm", "llms", "llms", "a language model"},
+    model_kind_description{model_kind::efficiency, "efficiency", "efficiencies", "calibration",
+                           "what training reaches of peaks, as fitted to measured steps"},
 };
 
 constexpr std::array<std::string_view, 4> header_keys{"name", "doc", "based_on", "sources"};
@@ -359,9 +361,10 @@ auto with_struct(model_kind kind, F f) {
         case model_kind::cooling: return f(static_cast<hardware::cooling*>(nullptr));
         case model_kind::region: return f(static_cast<hardware::region*>(nullptr));
         case model_kind::reliability: return f(static_cast<hardware::reliability*>(nullptr));
-        case model_kind::llm: break;
+        case model_kind::llm: return f(static_cast<llm::model*>(nullptr));
+        case model_kind::efficiency: break;
     }
-    return f(static_cast<llm::model*>(nullptr));
+    return f(static_cast<llm::training_efficiency*>(nullptr));
 }
 
 }  // namespace
@@ -463,6 +466,7 @@ AMPACITY_MODEL(hardware::cooling)
 AMPACITY_MODEL(hardware::region)
 AMPACITY_MODEL(hardware::reliability)
 AMPACITY_MODEL(llm::model)
+AMPACITY_MODEL(llm::training_efficiency)
 #undef AMPACITY_MODEL
 
 }  // namespace ampacity::io

@@ -5,6 +5,7 @@
 #include "model_schema.hpp"
 #include "model_totals.hpp"
 
+#include <ampacity/llm/efficiency.hpp>
 #include <ampacity/llm/model.hpp>
 
 #include <string>
@@ -23,6 +24,20 @@ struct names<llm::feed_forward_kind> {
     using E = llm::feed_forward_kind;
     static constexpr std::array known{named<E>{E::dense, "dense"}, named<E>{E::experts, "experts"},
                                       named<E>{E::none, "none"}};
+};
+
+template <>
+struct names<llm::precision_kind> {
+    using E = llm::precision_kind;
+    static constexpr std::array known{named<E>{E::bf16, "bf16"}, named<E>{E::fp8, "fp8"}, named<E>{E::mxfp8, "mxfp8"},
+                                      named<E>{E::nvfp4, "nvfp4"}};
+};
+template <>
+struct names<llm::collective_kind> {
+    using E = llm::collective_kind;
+    static constexpr std::array known{named<E>{E::all_reduce, "all-reduce"}, named<E>{E::all_gather, "all-gather"},
+                                      named<E>{E::reduce_scatter, "reduce-scatter"},
+                                      named<E>{E::all_to_all, "all-to-all"}};
 };
 
 }  // namespace ampacity::scenario
@@ -79,6 +94,79 @@ struct schema<llm::model> {
         v.record(&T::layers, {.key = "layers", .doc = "types of layers"});
         v.record(&T::mtp_layers, {.key = "mtp_layers", .doc = "of one module of multi-token prediction"});
         v.number(&T::mtp_modules, {.key = "mtp_modules", .doc = "such modules in training", .min = 1, .max = 100});
+    }
+};
+
+template <>
+struct schema<llm::gpu_efficiency> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::gpu_efficiency;
+        v.word(&T::name, {.key = "name", .doc = "of the accelerator"});
+        v.number(&T::bf16, {.key = "bf16", .doc = "share of the dense peak that large products reach", .max = 1});
+        v.number(&T::fp8, {.key = "fp8", .doc = "the same in fp8, one scale per tensor; 0: it has none", .max = 1});
+        v.number(&T::mxfp8, {.key = "mxfp8", .doc = "the same in fp8, one scale per 32", .max = 1});
+        v.number(&T::nvfp4, {.key = "nvfp4", .doc = "the same in fp4, one scale per 16", .max = 1});
+        v.number(&T::host_factor, {.key = "host_factor", .doc = "times the launch times with a Grace", .max = 100});
+    }
+};
+
+template <>
+struct schema<llm::collective_efficiency> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::collective_efficiency;
+        v.word(&T::name, {.key = "name", .doc = "of GPU and operation"});
+        v.word(&T::accelerator, {.key = "accelerator", .doc = "the GPU"});
+        v.word(&T::kind, {.key = "kind", .doc = "the operation"});
+        v.number(&T::latency_s, {.key = "latency", .doc = "of two ranks", .of = dimension::time});
+        v.number(&T::share, {.key = "share", .doc = "of the link that large messages reach", .max = 2});
+        v.number(&T::half_b,
+                 {.key = "half", .doc = "size at which half of that is reached", .of = dimension::data_size});
+    }
+};
+
+template <>
+struct schema<llm::recipe_efficiency> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::recipe_efficiency;
+        v.word(&T::name, {.key = "name", .doc = "of suite, GPU and precision"});
+        v.word(&T::suite, {.key = "suite", .doc = "whose runs these are"});
+        v.word(&T::accelerator, {.key = "accelerator", .doc = "the GPU"});
+        v.word(&T::precision, {.key = "precision", .doc = "of the products"});
+        v.number(&T::time_factor, {.key = "time_factor", .doc = "times the time of a micro-batch", .max = 10});
+        v.number(&T::step_s, {.key = "step", .doc = "added to every step", .of = dimension::time, .min = -1e12});
+    }
+};
+
+template <>
+struct schema<llm::training_efficiency> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::training_efficiency;
+        v.number(&T::attention,
+                 {.key = "attention", .doc = "share of the bf16 peak that scores and sums reach", .max = 1});
+        v.number(&T::small_dim,
+                 {.key = "small_dim", .doc = "a product is slower by it x (1/m + 1/n + 1/k)", .max = 1e5});
+        v.number(&T::traffic, {.key = "traffic", .doc = "times the least HBM traffic of norms and casts", .max = 100});
+        v.number(&T::expert_traffic,
+                 {.key = "expert_traffic", .doc = "the same of the permutation of tokens", .max = 100});
+        v.number(&T::scan_traffic, {.key = "scan_traffic", .doc = "the same of the scan of Mamba", .max = 100});
+        v.number(&T::layer_s, {.key = "layer", .doc = "launching a dense layer on Grace", .of = dimension::time});
+        v.number(&T::expert_layer_s,
+                 {.key = "expert_layer", .doc = "launching a layer of experts on Grace", .of = dimension::time});
+        v.number(&T::tensor_exposed, {.key = "tensor_exposed", .doc = "share that compute does not hide", .max = 10});
+        v.number(&T::context_exposed, {.key = "context_exposed", .doc = "the same of context parallel", .max = 10});
+        v.number(&T::expert_exposed, {.key = "expert_exposed", .doc = "the same of expert parallel", .max = 10});
+        v.number(&T::pipeline_exposed, {.key = "pipeline_exposed", .doc = "the same of the pipeline", .max = 10});
+        v.number(&T::data_exposed, {.key = "data_exposed", .doc = "the same of data parallel", .max = 10});
+        v.number(&T::gather_exposed, {.key = "gather_exposed", .doc = "the same of ZeRO-3", .max = 10});
+        v.number(&T::rail_share, {.key = "rail_share", .doc = "of rails that collectives reach", .max = 1});
+        v.number(&T::step_s, {.key = "step", .doc = "of every step: host, clipping, logging", .of = dimension::time});
+        v.record(&T::gpus, {.key = "gpus", .doc = "kinds of GPUs"});
+        v.record(&T::collectives, {.key = "collectives", .doc = "curves inside NVLink domains"});
+        v.record(&T::recipes, {.key = "recipes", .doc = "suites whose runs are tuned in their own way"});
     }
 };
 

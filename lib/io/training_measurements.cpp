@@ -412,4 +412,102 @@ llm::measured_set read_training_measurements(const fs::path& folder) {
     return std::move(to.set);
 }
 
+namespace {
+
+/// `key: { value: 0.5, ... }` of a coefficient that all rows share.
+std::string shared_line(std::string_view key, const std::string& value, std::string_view note) {
+    return fmt::format("{}: {{ value: {}, source: fit, confidence: derived, note: \"{}\" }}\n", key, value, note);
+}
+
+std::string time_text(double seconds) {
+    return std::abs(seconds) < 1e-3 ? fmt::format("{:.4g} us", 1e6 * seconds) : fmt::format("{:.4g} ms", 1e3 * seconds);
+}
+
+std::string error_note(const std::vector<llm::compared_step>& rows) {
+    if (rows.empty()) return "no row: by its generation and by what other GPUs say of a precision";
+    return fmt::format("{} row{}, mean error {:.1f} %", rows.size(), rows.size() == 1 ? "" : "s",
+                       100 * llm::mean_error(rows));
+}
+
+}  // namespace
+
+std::string calibration_file(const std::string& name, const llm::training_efficiency& e, const llm::measured_set& set) {
+    const std::vector<llm::compared_step> compared = llm::compare(set, e);
+    const auto rows_of = [&](const auto& matches) {
+        std::vector<llm::compared_step> out;
+        for (const llm::compared_step& r : compared) {
+            const llm::measured_step& m = set.steps[r.row];
+            if (m.fitted && matches(m)) out.push_back(r);
+        }
+        return out;
+    };
+    const auto dense = rows_of([&](const llm::measured_step& m) { return !m.recipe && !llm::has_experts(set, m); });
+    const auto experts = rows_of([&](const llm::measured_step& m) { return !m.recipe && llm::has_experts(set, m); });
+    std::string out =
+        "# Written by `ampacity calibrate training`: fitted to measured steps, see docs/training-models.md.\n";
+    out += fmt::format("ampacity-efficiency: 1\nname: {}\n", name);
+    out += "doc: \"what training reaches of the peaks of GPUs and networks\"\nsources:\n";
+    out +=
+        "  fit: \"least squares over measured steps: NVIDIA-NeMo/Megatron-Bridge@067f987 (Apache-2.0), MLPerf Training "
+        "v5.0 and v5.1 (MLCommons), Korthikanti et al. arXiv:2205.05198\"\n";
+    out +=
+        "  nccl: \"least squares over collectives of 2 to 8 GPUs of ai-dynamo/aiconfigurator@095f58a (Apache-2.0)\"\n";
+    out += "  usual: \"usual value, no reference checked\"\n";
+    const std::string all = fmt::format("dense: {}, experts: {}", error_note(dense), error_note(experts));
+    const auto number = [&](std::string_view key, double v) { out += shared_line(key, fmt::format("{:.4g}", v), all); };
+    number("attention", e.attention);
+    number("small_dim", e.small_dim);
+    number("traffic", e.traffic);
+    number("expert_traffic", e.expert_traffic);
+    number("scan_traffic", e.scan_traffic);
+    out += shared_line("layer", time_text(e.layer_s), all);
+    out += shared_line("expert_layer", time_text(e.expert_layer_s), all);
+    number("tensor_exposed", e.tensor_exposed);
+    number("context_exposed", e.context_exposed);
+    number("expert_exposed", e.expert_exposed);
+    number("pipeline_exposed", e.pipeline_exposed);
+    number("data_exposed", e.data_exposed);
+    number("gather_exposed", e.gather_exposed);
+    out += fmt::format(
+        "rail_share: {{ value: {:.4g}, source: usual, confidence: assumption, note: \"not fitted: it cannot be told "
+        "from what is exposed\" }}\n",
+        e.rail_share);
+    out += shared_line("step", time_text(e.step_s), all);
+    out += "gpus:\n";
+    for (const llm::gpu_efficiency& g : e.gpus) {
+        const auto rows = rows_of([&](const llm::measured_step& m) { return set.system_of(m).accelerator == g.name; });
+        out += fmt::format(
+            "  - {{ name: {}, bf16: {:.4g}, fp8: {:.4g}, mxfp8: {:.4g}, nvfp4: {:.4g}, host_factor: {:.4g}, source: "
+            "fit, confidence: derived, note: \"{}\" }}\n",
+            g.name, g.bf16, g.fp8, g.mxfp8, g.nvfp4, g.host_factor, error_note(rows));
+    }
+    out += "collectives:\n";
+    const auto curves = llm::compare_curves(set, e);
+    for (const llm::collective_efficiency& c : e.collectives) {
+        const auto at = std::find_if(curves.begin(), curves.end(), [&](const llm::compared_curve& k) {
+            return k.accelerator == c.accelerator && k.kind == c.kind;
+        });
+        const std::string note = at == curves.end()
+                                     ? "no row: the curve of another GPU"
+                                     : fmt::format("{} rows, mean error {:.1f} %", at->rows, 100 * at->curve_error);
+        out += fmt::format(
+            "  - {{ name: {}, accelerator: {}, kind: {}, latency: {}, share: {:.4g}, half: {:.4g} MB, source: nccl, "
+            "confidence: derived, note: \"{}\" }}\n",
+            c.name, c.accelerator, llm::name_of(c.kind), time_text(c.latency_s), c.share, c.half_b / 1e6, note);
+    }
+    if (!e.recipes.empty()) out += "recipes:\n";
+    for (const llm::recipe_efficiency& r : e.recipes) {
+        const auto rows = rows_of([&](const llm::measured_step& m) {
+            return m.recipe && m.suite == r.suite && set.system_of(m).accelerator == r.accelerator &&
+                   m.plan.precision == r.precision;
+        });
+        out += fmt::format(
+            "  - {{ name: {}, suite: {}, accelerator: {}, precision: {}, time_factor: {:.4g}, step: {}, source: fit, "
+            "confidence: derived, note: \"{}\" }}\n",
+            r.name, r.suite, r.accelerator, llm::name_of(r.precision), r.time_factor, time_text(r.step_s),
+            error_note(rows));
+    }
+    return out;
+}
+
 }  // namespace ampacity::io

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
-#include <set>
+#include <tuple>
 
 namespace ampacity::llm {
 namespace {
@@ -146,18 +146,28 @@ public:
         e.step_s = at(step_);
         for (std::size_t i = 0; i < known_gpus.size(); ++i) {
             const known_gpu& g = known_gpus[i];
-            gpu_efficiency row{.accelerator = std::string{g.accelerator},
-                               .collectives = curves[i],
-                               .host_factor = g.own_host ? 1 : at(host_)};
-            for (std::size_t p = 0; p < num_precisions; ++p) {
+            const auto share = [&](std::size_t p) {
                 if (g.of == generation::blackwell)
-                    row.gemm[p] = at(share_[p]) * at(shift_[i]) * at(own_[i * num_precisions + p]);
-                else if (g.of == generation::hopper)
-                    row.gemm[p] = at(p == 0 ? hopper_bf16_ : hopper_low_);
-                else
-                    row.gemm[p] = at(ampere_);
+                    return at(share_[p]) * at(shift_[i]) * at(own_[i * num_precisions + p]);
+                if (g.of == generation::hopper) return p == 3 ? 0 : at(p == 0 ? hopper_bf16_ : hopper_low_);
+                return p == 0 ? at(ampere_) : 0;
+            };
+            e.gpus.push_back({.name = std::string{g.accelerator},
+                              .bf16 = share(0),
+                              .fp8 = share(1),
+                              .mxfp8 = share(2),
+                              .nvfp4 = share(3),
+                              .host_factor = g.own_host ? 1 : at(host_)});
+            for (std::uint32_t k = 0; k < num_collectives; ++k) {
+                const auto kind = static_cast<collective_kind>(k);
+                const collective_curve& curve = curves[i][k];
+                e.collectives.push_back({.name = std::string{g.accelerator} + ' ' + std::string{name_of(kind)},
+                                         .accelerator = std::string{g.accelerator},
+                                         .kind = kind,
+                                         .latency_s = curve.latency_s,
+                                         .share = curve.share,
+                                         .half_b = curve.half_b});
             }
-            e.gpus.push_back(std::move(row));
         }
         return e;
     }
@@ -247,7 +257,8 @@ recipe_efficiency fit_recipe(const measured_set& set, const std::vector<const me
         b2 += w * miss;
     }
     const double det = a11 * a22 - a12 * a12;
-    return {.name = std::get<0>(key),
+    return {.name = std::get<0>(key) + ' ' + std::get<1>(key) + ' ' + std::string{name_of(std::get<2>(key))},
+            .suite = std::get<0>(key),
             .accelerator = std::get<1>(key),
             .precision = std::get<2>(key),
             .time_factor = 1 + (b1 * a22 - b2 * a12) / det,
@@ -267,13 +278,32 @@ training_efficiency fit_without_recipes(const measured_set& set) {
     return residuals.make(least_squares(residuals, std::vector<double>(residuals.size())));
 }
 
+/// Every fitted row of no recipe with coefficients that were fitted without the rows of the same key.
+template <class Key>
+std::vector<compared_step> leave_out(const measured_set& set, Key key_of_row) {
+    std::map<decltype(key_of_row(set.steps.front())), std::vector<std::uint32_t>> groups;
+    for (std::uint32_t i = 0; i < set.steps.size(); ++i) {
+        const measured_step& m = set.steps[i];
+        if (m.fitted && !m.recipe) groups[key_of_row(m)].push_back(i);
+    }
+    std::vector<compared_step> out;
+    for (const auto& [key, rows] : groups) {
+        measured_set rest = set;
+        for (const std::uint32_t i : rows) rest.steps[i].fitted = false;
+        const training_efficiency e = fit_without_recipes(rest);
+        for (const std::uint32_t i : rows)
+            out.push_back({i, set.steps[i].time_s, modelled(set, set.steps[i], e).time_s});
+    }
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    return out;
+}
+
 }  // namespace
 
 training_step modelled(const measured_set& set, const measured_step& m, const training_efficiency& e) {
     const system& s = set.system_of(m);
-    const recipe_efficiency* const recipe =
-        m.recipe ? e.find_recipe(m.suite, s.accelerator, m.plan.precision) : nullptr;
-    return step_of(set.model_of(m), m.plan, m.batch, s, e, attention_count::causal, recipe);
+    const auto recipe = m.recipe ? e.find_recipe(m.suite, s.accelerator, m.plan.precision) : std::nullopt;
+    return step_of(set.model_of(m), m.plan, m.batch, s, e, attention_count::causal, recipe ? &*recipe : nullptr);
 }
 
 training_efficiency fit_training(const measured_set& set) {
@@ -293,21 +323,28 @@ std::vector<compared_step> compare(const measured_set& set, const training_effic
 }
 
 std::vector<compared_step> leave_one_family_out(const measured_set& set) {
-    std::set<std::string> families;
-    for (const measured_step& m : set.steps) {
-        if (m.fitted && !m.recipe) families.insert(m.family);
+    return leave_out(set, [](const measured_step& m) { return m.family; });
+}
+
+std::vector<compared_step> leave_one_configuration_out(const measured_set& set) {
+    return leave_out(set, [](const measured_step& m) {
+        return std::tuple{m.suite, m.model, m.system, m.plan.with_mtp, m.plan.precision, m.plan.gpus()};
+    });
+}
+
+std::vector<double> software_drift(const measured_set& set) {
+    std::vector<double> out;
+    const auto same = [](const measured_step& a, const measured_step& b) {
+        return a.suite == b.suite && a.model == b.model && a.system == b.system && a.plan == b.plan &&
+               a.batch.sequences == b.batch.sequences && a.batch.length == b.batch.length && a.software != b.software;
+    };
+    for (std::size_t i = 0; i < set.steps.size(); ++i) {
+        // The rows of a file are in the order of the versions.
+        const auto next = std::find_if(set.steps.begin() + static_cast<std::ptrdiff_t>(i) + 1, set.steps.end(),
+                                       [&](const measured_step& m) { return same(set.steps[i], m); });
+        if (next != set.steps.end()) out.push_back(std::abs(set.steps[i].time_s / next->time_s - 1));
     }
-    std::vector<compared_step> out;
-    for (const std::string& family : families) {
-        measured_set rest = set;
-        for (measured_step& m : rest.steps) m.fitted = m.fitted && m.family != family;
-        const training_efficiency e = fit_without_recipes(rest);
-        for (std::uint32_t i = 0; i < set.steps.size(); ++i) {
-            const measured_step& m = set.steps[i];
-            if (m.fitted && !m.recipe && m.family == family) out.push_back({i, m.time_s, modelled(set, m, e).time_s});
-        }
-    }
-    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    std::sort(out.begin(), out.end());
     return out;
 }
 
@@ -336,7 +373,7 @@ std::vector<compared_curve> compare_curves(const measured_set& set, const traini
         for (std::uint32_t k = 0; k < num_collectives; ++k) {
             std::vector<const measured_collective*> rows;
             for (const measured_collective& m : set.collectives) {
-                if (m.accelerator == g.accelerator && m.kind == static_cast<collective_kind>(k)) rows.push_back(&m);
+                if (m.accelerator == g.name && m.kind == static_cast<collective_kind>(k)) rows.push_back(&m);
             }
             if (rows.empty()) continue;
             const auto error_of = [&](const collective_curve& c) {
@@ -346,11 +383,12 @@ std::vector<compared_curve> compare_curves(const measured_set& set, const traini
                 return sum / static_cast<double>(rows.size());
             };
             const curve_residuals linear{static_cast<collective_kind>(k), rows, true};
-            out.push_back({.accelerator = g.accelerator,
+            const collective_curve curve = e.curve_of(g.name, static_cast<collective_kind>(k));
+            out.push_back({.accelerator = g.name,
                            .kind = static_cast<collective_kind>(k),
-                           .curve = g.collectives[k],
+                           .curve = curve,
                            .rows = static_cast<std::uint32_t>(rows.size()),
-                           .curve_error = error_of(g.collectives[k]),
+                           .curve_error = error_of(curve),
                            .linear_error = error_of(linear.make(least_squares(linear, std::vector<double>(3))))});
         }
     }

@@ -7,6 +7,8 @@
 namespace ampacity::llm {
 namespace {
 
+constexpr double rail_latency_s = 15e-6;  ///< of one step of a collective between domains; an assumption [s]
+
 double n(const std::optional<std::uint32_t>& v) { return v.value_or(0); }
 
 /// Work of one layer on one rank for one micro-batch, forward.
@@ -26,10 +28,18 @@ class step_model {
 public:
     step_model(const model& m, const parallel_plan& p, const batch_shape& b, const system& s,
                const training_efficiency& e)
-        : m_{m}, p_{p}, b_{b}, s_{s}, e_{e}, gpu_{*e.find(s.accelerator)}, map_{map_groups(p, s)} {
+        : m_{m},
+          p_{p},
+          b_{b},
+          s_{s},
+          e_{e},
+          gpu_{*e.find(s.accelerator)},
+          gather_{e.curve_of(s.accelerator, collective_kind::all_gather)},
+          exchange_{e.curve_of(s.accelerator, collective_kind::all_to_all)},
+          map_{map_groups(p, s)} {
         tokens_ = static_cast<double>(p.micro_batch) * b.length / p.cp;
         const auto low = p.precision;
-        rate_ = s.peak_flop_s(low) * gpu_.gemm[static_cast<std::size_t>(low)];
+        rate_ = s.peak_flop_s(low) * gpu_.products(low);
         casts_ = low != precision_kind::bf16;
         rail_b_s_ = s.rail_b_s * e.rail_share;
     }
@@ -157,7 +167,7 @@ private:
                (g.outside > 1 ? bytes * others(g.outside) / rail_b_s_ : 0);
     }
     [[nodiscard]] const collective_curve& curve(collective_kind k) const {
-        return gpu_.collectives[static_cast<std::size_t>(k)];
+        return k == collective_kind::all_to_all ? exchange_ : gather_;
     }
     [[nodiscard]] double latency_s(collective_kind k, const group_span& g) const {
         return g.size() > 1 ? curve(k).latency_s * (1 + std::log2(g.size())) / 2 : 0;
@@ -166,7 +176,9 @@ private:
     [[nodiscard]] double gather_s(double bytes, const group_span& g) const {
         const double inside =
             curve(collective_kind::all_gather).time_s(collective_kind::all_gather, bytes, g.inside, s_.domain_b_s);
-        const double outside = g.outside > 1 ? bytes / g.inside * (g.outside - 1.0) / g.outside / rail_b_s_ : 0;
+        const double outside = g.outside > 1 ? rail_latency_s * std::log2(g.outside) +
+                                                   bytes / g.inside * (g.outside - 1.0) / g.outside / rail_b_s_
+                                             : 0;
         return inside + outside;
     }
     /// Of bytes that each rank passes on in `messages`.
@@ -233,7 +245,7 @@ private:
     void add_head(double times, double inputs) {
         const double h = m_.hidden;
         const double flop = 2.0 * tokens_ * h * m_.vocabulary / p_.tp + 2 * tokens_ / p_.tp * inputs * h;
-        parts_.products_s += times * 3 * flop / (s_.bf16_flop_s * gpu_.gemm[0]);
+        parts_.products_s += times * 3 * flop / (s_.bf16_flop_s * gpu_.bf16);
         // Logits: written, read for the loss, their gradient written and read twice.
         parts_.traffic_s += times * e_.traffic * tokens_ * m_.vocabulary / p_.tp * 14 / s_.memory_b_s;
     }
@@ -294,6 +306,8 @@ private:
     const system& s_;
     const training_efficiency& e_;
     const gpu_efficiency& gpu_;
+    collective_curve gather_;    ///< of all-gathers and reduce-scatters
+    collective_curve exchange_;  ///< of all-to-alls
     group_map map_;
     double tokens_ = 0;  ///< of a micro-batch on a context rank
     double rate_ = 0;    ///< of large products [FLOP/s]

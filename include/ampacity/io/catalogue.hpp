@@ -17,6 +17,7 @@
 #include <ampacity/hardware/region.hpp>
 #include <ampacity/hardware/reliability.hpp>
 #include <ampacity/io/models.hpp>
+#include <ampacity/llm/efficiency.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/scenario/units.hpp>
 
@@ -46,6 +47,7 @@ enum class model_kind : std::uint8_t {
     region,
     reliability,
     llm,
+    efficiency,
 };
 
 /// What is said of a kind.
@@ -175,6 +177,8 @@ template <>
 inline constexpr model_kind kind_of<hardware::reliability> = model_kind::reliability;
 template <>
 inline constexpr model_kind kind_of<llm::model> = model_kind::llm;
+template <>
+inline constexpr model_kind kind_of<llm::training_efficiency> = model_kind::efficiency;
 
 /// The model of this name, or of this file if the name ends in `.yaml`; a relative path starts at `directory`. A name
 /// that nothing has is a fault of `key` at `where`, if they are given. \throws scenario_error

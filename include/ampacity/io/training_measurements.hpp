@@ -10,10 +10,16 @@
 #include <ampacity/llm/calibration.hpp>
 
 #include <filesystem>
+#include <string>
 
 namespace ampacity::io {
 
 /// All steps of a folder. \throws data_error, scenario_error (a model of the catalogue)
 [[nodiscard]] llm::measured_set read_training_measurements(const std::filesystem::path& folder);
+
+/// The coefficients as the file of a model of the kind `efficiency`, with sources and with how far the fit is from the
+/// rows behind each.
+[[nodiscard]] std::string calibration_file(const std::string& name, const llm::training_efficiency& e,
+                                           const llm::measured_set& set);
 
 }  // namespace ampacity::io

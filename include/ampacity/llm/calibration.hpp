@@ -79,9 +79,16 @@ struct compared_step {
 [[nodiscard]] std::vector<compared_step> compare(const measured_set& set, const training_efficiency& e);
 /// Every fitted row with coefficients that were fitted without its family.
 [[nodiscard]] std::vector<compared_step> leave_one_family_out(const measured_set& set);
+/// Every fitted row with coefficients that were fitted without its configuration: model, system, precision and number
+/// of GPUs.
+[[nodiscard]] std::vector<compared_step> leave_one_configuration_out(const measured_set& set);
 /// Rows of recipes: each scale of a group predicted from the others of it, with the other coefficients from `e`. Groups
 /// of one row have none.
 [[nodiscard]] std::vector<compared_step> leave_one_scale_out(const measured_set& set, const training_efficiency& e);
+
+/// How much the same plan on the same system changed from one version of the software to the next: |t / t' - 1| of each
+/// such pair, rising. No model of the plan can be nearer than that.
+[[nodiscard]] std::vector<double> software_drift(const measured_set& set);
 
 /// A curve and how far it is from the measurements.
 struct compared_curve {
