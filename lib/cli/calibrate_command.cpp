@@ -35,9 +35,9 @@ std::string name_of_step(const llm::measured_set& set, const llm::measured_step&
 
 /// What was compared, three ways.
 struct comparisons {
-    steps with;            ///< coefficients from all rows
-    steps without_family;  ///< fitted without the family of the row
-    steps without_row;     ///< without its configuration; of recipes: without its scale
+    steps with{};            ///< coefficients from all rows
+    steps without_family{};  ///< fitted without the family of the row
+    steps without_row{};     ///< without its configuration; of recipes: without its scale
 };
 
 comparisons compare_all(const llm::measured_set& set, const llm::training_efficiency& e, bool fitted) {
@@ -127,9 +127,8 @@ void print_memory(const llm::measured_set& set) {
 void print_drift(const llm::measured_set& set) {
     const std::vector<double> drift = llm::software_drift(set);
     if (drift.empty()) return;
-    fmt::print(
-        "from one version of the software to the next the same plan changes by {} % (median), {} % (p90), {} pairs\n",
-        percent(drift[drift.size() / 2]), percent(drift[drift.size() * 9 / 10]), drift.size());
+    fmt::print("versions of the software differ on the same plan by {} % (median), {} % (p90), {} plans\n",
+               percent(drift[drift.size() / 2]), percent(drift[drift.size() * 9 / 10]), drift.size());
 }
 
 void print_curves(const llm::measured_set& set, const llm::training_efficiency& e) {

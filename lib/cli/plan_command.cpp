@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,11 +52,13 @@ llm::precision_kind precision_called(const std::string& name, const llm::system&
     refuse("--precision", "no such precision", name, "write bf16, fp8, mxfp8 or nvfp4");
 }
 
-/// 16 Mi tokens, and at least a sequence for every fourth GPU, in steps of 64 sequences.
+/// 16 Mi tokens, and at least a sequence for every fourth GPU: a multiple of what the number of GPUs is made of, so
+/// that data-parallel ranks can use all of them.
 std::uint32_t usual_batch(const plan_options& o) {
-    const std::uint64_t by_tokens = (std::uint64_t{1} << 24U) / o.sequence;
-    const std::uint64_t wanted = std::max<std::uint64_t>({64, by_tokens, o.gpus / 4});
-    return static_cast<std::uint32_t>((wanted + 63) / 64 * 64);
+    const std::uint64_t wanted = std::max<std::uint64_t>({64, (std::uint64_t{1} << 24U) / o.sequence, o.gpus / 4});
+    std::uint64_t unit = o.gpus / std::gcd(o.gpus, std::uint64_t{64});
+    for (int i = 0; i < 6 && 2 * unit <= wanted; ++i) unit *= 2;
+    return static_cast<std::uint32_t>((wanted + unit - 1) / unit * unit);
 }
 
 std::string group_text(const char* name, const llm::group_span& g) {
@@ -253,7 +255,8 @@ int plan(const plan_options& o) {
     fmt::print("{} on {} GPUs of {} in {}: {} sequences of {} tokens per step\n", m.name, o.gpus, s.name,
                llm::name_of(r.precision), r.batch.sequences, o.sequence);
     fmt::print("{} plans can be, {} of them fit in {:.0f} GB; MFU with {} attention FLOP against the dense {} peak\n\n",
-               ranking.valid, ranking.fitting, s.memory_b / 1e9, llm::name_of(r.count), llm::name_of(r.precision));
+               ranking.valid, ranking.fitting, r.memory_share * s.memory_b / 1e9, llm::name_of(r.count),
+               llm::name_of(r.precision));
     print_ranking(ranking);
     print_best(ranking.plans.front());
     return 0;

@@ -334,15 +334,22 @@ std::vector<compared_step> leave_one_configuration_out(const measured_set& set) 
 
 std::vector<double> software_drift(const measured_set& set) {
     std::vector<double> out;
-    const auto same = [](const measured_step& a, const measured_step& b) {
-        return a.suite == b.suite && a.model == b.model && a.system == b.system && a.plan == b.plan &&
-               a.batch.sequences == b.batch.sequences && a.batch.length == b.batch.length && a.software != b.software;
-    };
+    std::vector<bool> seen(set.steps.size());
     for (std::size_t i = 0; i < set.steps.size(); ++i) {
-        // The rows of a file are in the order of the versions.
-        const auto next = std::find_if(set.steps.begin() + static_cast<std::ptrdiff_t>(i) + 1, set.steps.end(),
-                                       [&](const measured_step& m) { return same(set.steps[i], m); });
-        if (next != set.steps.end()) out.push_back(std::abs(set.steps[i].time_s / next->time_s - 1));
+        const measured_step& a = set.steps[i];
+        double least = a.time_s;
+        double most = a.time_s;
+        bool several = false;
+        for (std::size_t k = i + 1; k < set.steps.size() && !seen[i]; ++k) {
+            const measured_step& b = set.steps[k];
+            if (a.suite != b.suite || a.model != b.model || a.system != b.system || !(a.plan == b.plan) ||
+                !(a.batch == b.batch) || a.software == b.software)
+                continue;
+            seen[k] = several = true;
+            least = std::min(least, b.time_s);
+            most = std::max(most, b.time_s);
+        }
+        if (several) out.push_back(most / least - 1);
     }
     std::sort(out.begin(), out.end());
     return out;

@@ -43,7 +43,7 @@ private:
 class plan_search {
 public:
     plan_search(const model& m, const system& s, const training_efficiency& e, const plan_request& r)
-        : m_{m}, s_{s}, e_{e}, r_{r}, best_{r.top} {}
+        : m_{m}, s_{with_room(s, r.memory_share)}, e_{e}, r_{r}, best_{r.top} {}
 
     plan_ranking run() {
         const plan_sizes sizes = sizes_to_try(m_, s_, r_);
@@ -72,6 +72,11 @@ public:
     }
 
 private:
+    static system with_room(system s, double share) {
+        s.memory_b *= share;
+        return s;
+    }
+
     void try_chunks(parallel_plan p) {
         p.precision = r_.precision;
         p.with_mtp = r_.with_mtp;
@@ -82,20 +87,16 @@ private:
                 try_plan(p);
                 continue;
             }
-            p.zero = 1;
-            const bool fits = try_plan(p);
-            // Gathering weights in each micro-batch is never faster; it saves memory.
-            if (fits || p.pp > 1) continue;
-            p.zero = 3;
-            try_plan(p);
+            // A pipeline would gather anew for each micro-batch.
+            for (p.zero = 1; p.zero <= (p.pp == 1 ? 3U : 1U); ++p.zero) try_plan(p);
         }
     }
 
-    bool try_plan(parallel_plan p) {
+    void try_plan(parallel_plan p) {
         std::string fault = fault_of(m_, p, r_.batch, s_);
         if (!fault.empty()) {
             if (fault_.empty()) fault_ = std::move(fault);
-            return false;
+            return;
         }
         ++out_.valid;
         if (!lighten(m_, p, r_.batch, s_)) {
@@ -104,18 +105,17 @@ private:
                 least_ = use;
                 least_plan_ = p;
             }
-            return false;
+            return;
         }
         ++out_.fitting;
         best_.add({.plan = p,
                    .step = step_of(m_, p, r_.batch, s_, e_, r_.count, r_.recipe ? &*r_.recipe : nullptr),
                    .memory = memory_of(m_, p, r_.batch),
                    .map = map_groups(p, s_)});
-        return true;
     }
 
     const model& m_;
-    const system& s_;
+    system s_;  ///< with the memory that may be used
     const training_efficiency& e_;
     const plan_request& r_;
     best_plans best_;

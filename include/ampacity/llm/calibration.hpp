@@ -86,8 +86,8 @@ struct compared_step {
 /// of one row have none.
 [[nodiscard]] std::vector<compared_step> leave_one_scale_out(const measured_set& set, const training_efficiency& e);
 
-/// How much the same plan on the same system changed from one version of the software to the next: |t / t' - 1| of each
-/// such pair, rising. No model of the plan can be nearer than that.
+/// How far the versions of the software are apart on the same plan and system: longest / shortest - 1 of each plan that
+/// several measured, rising. No model of the plan can be nearer than that.
 [[nodiscard]] std::vector<double> software_drift(const measured_set& set);
 
 /// A curve and how far it is from the measurements.

@@ -50,6 +50,7 @@ struct batch_shape {
     std::uint32_t length = 0;     ///< of a sequence [token]
 
     [[nodiscard]] double tokens() const { return static_cast<double>(sequences) * length; }
+    friend bool operator==(const batch_shape&, const batch_shape&) = default;
 };
 
 /// Micro-batches of one replica in a step. \pre the plan is valid.

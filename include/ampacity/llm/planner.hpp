@@ -23,7 +23,8 @@ struct plan_request {
     precision_kind precision = precision_kind::fp8;
     attention_count count = attention_count::causal;
     bool with_mtp = false;
-    bool within_domain = true;  ///< tensor parallel groups may not leave their NVLink domain
+    double memory_share = 0.95;  ///< of the memory that may be used: the rest is for fragments [1]
+    bool within_domain = true;   ///< tensor parallel groups may not leave their NVLink domain
     std::optional<recipe_efficiency> recipe{};
     std::optional<std::uint32_t> tp{};
     std::optional<std::uint32_t> pp{};
