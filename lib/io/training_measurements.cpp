@@ -198,13 +198,11 @@ void read_bridge_row(const named_row& row, collector& to) {
         to.leave_out(row, name + ": " + std::string{known->family});
         return;
     }
-    if (row.text("phase") != "Pre-Training") {
-        to.leave_out(row, row.text("phase") + ": fine-tuning, not pre-training");
-        return;
-    }
     std::string gpu = lower(row.text("system"));
     if (gpu.starts_with("dgx-")) gpu = gpu.substr(4);
-    llm::measured_step m{.suite = "megatron-bridge",
+    const std::string phase = row.text("phase");
+    const bool pretraining = phase == "Pre-Training";
+    llm::measured_step m{.suite = pretraining ? "megatron-bridge" : "megatron-bridge-" + lower(phase),
                          .family = std::string{known->family},
                          .software = row.text("container"),
                          .model = to.model(std::string{known->model}),
@@ -219,6 +217,7 @@ void read_bridge_row(const named_row& row, collector& to) {
     p.micro_batch = row.count("mbs");
     p.precision = precision_of(row.text("precision"), to.set.model_of(m).has_experts(), gpu);
     p.with_mtp = known->with_mtp;
+    p.frozen = phase == "LoRA";
     const std::uint32_t gpus = row.count("gpus");
     if (gpus % (p.tp * p.pp * p.cp) != 0) {
         to.leave_out(row, "the GPUs are no multiple of tp x pp x cp");
@@ -250,6 +249,36 @@ void read_mlperf_row(const named_row& row, collector& to) {
     p.dp = row.count("dp");
     p.precision = precision_of(row.text("precision"), false, lower(row.text("gpu")));
     m.batch = {row.count("gbs"), row.count("seq_len")};
+    to.add(row, std::move(m));
+}
+
+void read_mlperf_small_row(const named_row& row, collector& to) {
+    const bool lora = row.text("benchmark") == "llama2_70b_lora";
+    if (!lora && row.text("benchmark") != "llama31_8b") {
+        to.leave_out(row, "no model is known of " + row.text("benchmark"));
+        return;
+    }
+    if (row.empty("tp")) {
+        to.leave_out(row, row.text("benchmark") + ": no plan was published");
+        return;
+    }
+    llm::measured_step m{.suite = lora ? "mlperf-lora" : "mlperf-8b",
+                         .family = lora ? "mlperf-lora" : "mlperf-8b",
+                         .software = row.text("version"),
+                         .model = to.model(lora ? "llama-2-70b" : "llama-3.1-8b"),
+                         .system = to.system(lower(row.text("gpu"))),
+                         .time_s = row.empty("step_time_s_median") ? 0 : row.number("step_time_s_median"),
+                         .fitted = false};
+    llm::parallel_plan& p = m.plan;
+    p.tp = row.count("tp");
+    p.pp = row.count("pp");
+    p.cp = row.count("cp");
+    p.dp = row.count("dp");
+    p.frozen = lora;
+    p.precision = precision_of(row.text("precision"), false, lower(row.text("gpu")));
+    m.batch = {row.count("gbs"), row.count("seq_len")};
+    const std::uint32_t pieces = p.dp * row.count("grad_accum", 1);
+    p.micro_batch = std::max(1U, m.batch.sequences / std::max(1U, pieces));
     to.add(row, std::move(m));
 }
 
@@ -344,9 +373,9 @@ struct table {
     void (*read)(const named_row&, collector&);
 };
 constexpr std::array tables{
-    table{"training_megatron_bridge.csv", read_bridge_row}, table{"mlperf_training_pretrain.csv", read_mlperf_row},
-    table{"training_seqpar_a100.csv", read_seqpar_row}, table{"training_megatron_sc21.csv", read_sc21_row},
-    table{"collectives_nccl.csv", read_nccl_row}};
+    table{"training_megatron_bridge.csv", read_bridge_row},    table{"mlperf_training_pretrain.csv", read_mlperf_row},
+    table{"mlperf_training_small.csv", read_mlperf_small_row}, table{"training_seqpar_a100.csv", read_seqpar_row},
+    table{"training_megatron_sc21.csv", read_sc21_row},        table{"collectives_nccl.csv", read_nccl_row}};
 
 /// Versions such as 26.06.01 by their numbers.
 std::vector<double> numbers_of(const std::string& version) {
@@ -376,9 +405,9 @@ void mark_superseded(llm::measured_set& set) {
         v = std::max(v, numbers_of(m.software));
     }
     for (auto& m : set.steps) {
-        if (m.suite != "megatron-bridge") continue;
+        if (!m.suite.starts_with("megatron-bridge")) continue;
         m.superseded = numbers_of(m.software) < latest[key_of(m)];
-        m.fitted = !m.superseded;
+        m.fitted = !m.superseded && m.suite == "megatron-bridge";  // fine-tuning is told apart, and not fitted
     }
 }
 

@@ -122,7 +122,7 @@ public:
         pipeline_ = add(0.3, 0.5);
         data_ = add(0.5, 0.5);
         gather_ = add(0.1, 0.5);
-        step_ = add(0.08, 0.5);
+        step_ = add(0.03, 0.3);
     }
 
     [[nodiscard]] std::size_t size() const { return priors_.size(); }
@@ -316,7 +316,7 @@ std::vector<compared_step> compare(const measured_set& set, const training_effic
     std::vector<compared_step> out;
     for (std::uint32_t i = 0; i < set.steps.size(); ++i) {
         const measured_step& m = set.steps[i];
-        if (e.find(set.system_of(m).accelerator) == nullptr) continue;
+        if (m.time_s <= 0 || e.find(set.system_of(m).accelerator) == nullptr) continue;
         out.push_back({i, m.time_s, modelled(set, m, e).time_s});
     }
     return out;

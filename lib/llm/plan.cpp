@@ -169,9 +169,10 @@ memory_use memory_of(const model& m, const parallel_plan& p, const batch_shape& 
         return p.zero >= from ? own_dense / dense_copies + own_experts / expert_copies : own_dense + own_experts;
     };
     memory_use out;
-    out.weights_b = 2 * shared(3);
-    out.gradients_b = p.gradient_bytes * shared(2);
-    out.optimizer_b = 12 * shared(1);
+    // Frozen weights are kept in the format of the products.
+    out.weights_b = (p.frozen && p.precision != precision_kind::bf16 ? 1 : 2) * shared(3);
+    out.gradients_b = p.frozen ? 0 : p.gradient_bytes * shared(2);
+    out.optimizer_b = p.frozen ? 0 : 12 * shared(1);
 
     const double tokens = static_cast<double>(p.micro_batch) * length / (static_cast<double>(p.tp) * p.cp);
     const double pp = p.pp;

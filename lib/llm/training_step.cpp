@@ -196,12 +196,13 @@ private:
         const bool again = p_.recompute == recompute_kind::full;
         // Forward, twice that backward, what is computed again.
         const double more = again ? p_.recompute_share : 0;
-        const double passes = 3 + more;
+        // Frozen weights need no gradients.
+        const double passes = (p_.frozen ? 2 : 3) + more;
         const double more_traffic = p_.recompute == recompute_kind::none ? 3 : 3.5 + more / 2;
         step_parts one;
         one.products_s = passes * w.product_s;
         // The backward pass of fused attention computes the scores again.
-        one.attention_s = (l.attends() ? passes + 0.5 : passes) * w.attention_s;
+        one.attention_s = (l.attends() ? 3.5 + more : 3 + more) * w.attention_s;
         one.traffic_s = more_traffic *
                         (e_.traffic * w.bytes + e_.expert_traffic * w.expert_bytes + e_.scan_traffic * w.scan_bytes) /
                         s_.memory_b_s;
@@ -245,7 +246,7 @@ private:
     void add_head(double times, double inputs) {
         const double h = m_.hidden;
         const double flop = 2.0 * tokens_ * h * m_.vocabulary / p_.tp + 2 * tokens_ / p_.tp * inputs * h;
-        parts_.products_s += times * 3 * flop / (s_.bf16_flop_s * gpu_.bf16);
+        parts_.products_s += times * (p_.frozen ? 2 : 3) * flop / (s_.bf16_flop_s * gpu_.bf16);
         // Logits: written, read for the loss, their gradient written and read twice.
         parts_.traffic_s += times * e_.traffic * tokens_ * m_.vocabulary / p_.tp * 14 / s_.memory_b_s;
     }
@@ -276,7 +277,7 @@ private:
             dense += l.count * (own.mixer + own.feed_forward + own.gains) / (static_cast<double>(p_.pp) * p_.tp);
             experts += l.count * own.experts / (static_cast<double>(p_.pp) * p_.ep);
         }
-        if (p_.zero < 3) {
+        if (p_.zero < 3 && !p_.frozen) {
             const double moved = p_.gradient_bytes + (casts_ ? 1.0 : 2.0);
             out.traffic.data_s = gather_s(moved * dense, map_.data) + gather_s(moved * experts, map_.expert_data);
         }
@@ -284,7 +285,7 @@ private:
         const double shared =
             p_.zero >= 1 ? dense / map_.data.size() + experts / map_.expert_data.size() : dense + experts;
         // Gradient, master weight and two moments read, three of them and the weight written.
-        out.optimizer_s = 32 * shared / s_.memory_b_s;
+        out.optimizer_s = p_.frozen ? 0 : 32 * shared / s_.memory_b_s;
         out.rest_s = out.data_s + out.optimizer_s + e_.step_s + (recipe != nullptr ? recipe->step_s : 0);
         out.time_s = out.micro_batch_s * times + out.bubble_s + out.rest_s;
 
@@ -294,7 +295,7 @@ private:
         traffic_.data_s = out.traffic.data_s;
         out.traffic = traffic_;
         const double gpus = static_cast<double>(p_.gpus());
-        out.flop = b_.tokens() * m_.training_flop_per_token(b_.length, count, p_.with_mtp);
+        out.flop = b_.tokens() * m_.training_flop_per_token(b_.length, count, p_.with_mtp) * (p_.frozen ? 2.0 / 3 : 1);
         out.mfu = out.flop / (out.time_s * gpus * s_.peak_flop_s(p_.precision));
         out.tokens_per_s_per_gpu = b_.tokens() / (out.time_s * gpus);
         return out;

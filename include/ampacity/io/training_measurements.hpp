@@ -3,9 +3,9 @@
 /// Measured training steps from CSV files, for `llm::fit_training`.
 ///
 /// In a folder every file is read whose name ends in one of `training_megatron_bridge.csv`,
-/// `mlperf_training_pretrain.csv`, `training_seqpar_a100.csv`, `training_megatron_sc21.csv`, `collectives_nccl.csv`;
-/// columns are found by their names. Each row is a step, or stands in `left_out` with the reason. Models and systems
-/// come from the catalogue.
+/// `mlperf_training_pretrain.csv`, `mlperf_training_small.csv`, `training_seqpar_a100.csv`,
+/// `training_megatron_sc21.csv`, `collectives_nccl.csv`; columns are found by their names. Each row is a step, or
+/// stands in `left_out` with the reason. Models and systems come from the catalogue.
 
 #include <ampacity/llm/calibration.hpp>
 

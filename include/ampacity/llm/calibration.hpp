@@ -25,7 +25,7 @@ struct measured_step {
     std::uint32_t system = 0;  ///< index
     parallel_plan plan{};
     batch_shape batch{};
-    double time_s = 0;        ///< of a step [s]
+    double time_s = 0;        ///< of a step; 0: only its plan is known, which fits in memory [s]
     bool recipe = false;      ///< of a suite that is tuned in its own way, see `recipe_efficiency`
     bool fitted = true;       ///< used for the fit
     bool superseded = false;  ///< a later version of the software measured the same configuration

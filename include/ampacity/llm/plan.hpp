@@ -38,6 +38,9 @@ struct parallel_plan {
     precision_kind precision = precision_kind::bf16;
     std::uint32_t gradient_bytes = 2;  ///< of a gradient: 2 (reduced in bf16) or 4
     bool fused_attention = true;       ///< scores are never kept, as in FlashAttention
+    /// Weights stay as they are, as under LoRA, whose adapters are not counted; they are kept in 8 bits where products
+    /// are of 8 or 4.
+    bool frozen = false;
     bool with_mtp = false;             ///< multi-token prediction is trained too
 
     [[nodiscard]] std::uint64_t gpus() const { return std::uint64_t{tp} * pp * cp * dp; }

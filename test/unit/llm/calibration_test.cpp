@@ -81,8 +81,8 @@ TEST_CASE("the fit finds steps that other coefficients made", "[llm]") {
     const auto e = llm::fit_training(set);
     const auto compared = llm::compare(set, e);
     REQUIRE(compared.size() == 36);
-    CHECK(llm::mean_error(compared) < 0.01);
-    CHECK(llm::median_error(compared) < 0.01);
+    CHECK(llm::mean_error(compared) < 0.02);
+    CHECK(llm::median_error(compared) < 0.02);
     CHECK(llm::mean_error(llm::leave_one_family_out(set)) < 0.06);
     CHECK(llm::mean_error(llm::leave_one_configuration_out(set)) < 0.03);
     CHECK(llm::fit_training(set) == e);
