@@ -19,8 +19,8 @@
 #include <ampacity/io/xxh64.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>

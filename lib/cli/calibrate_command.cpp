@@ -156,7 +156,7 @@ void print_text(const llm::measured_set& set, const llm::training_efficiency& e,
     print_groups(set, c, "suite", [&](const llm::measured_step& m) { return m.suite + ' ' + kind_of_model(set, m); });
     print_groups(set, c, "system, precision", [&](const llm::measured_step& m) {
         return fmt::format("{} {} {}{}", set.system_of(m).accelerator, llm::name_of(m.plan.precision),
-                           kind_of_model(set, m), m.recipe ? " " + m.suite : "");
+                           kind_of_model(set, m), m.suite != "megatron-bridge" ? " " + m.suite : "");
     });
     print_groups(set, c, "family", [&](const llm::measured_step& m) { return m.family; });
     print_curves(set, e);
