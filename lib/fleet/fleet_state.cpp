@@ -159,6 +159,7 @@ void fleet_state::refresh(node_id node) {
     // A closed node is one that comes back when its time is over.
     if (drains(node)) to = node_state::draining;
     if (t.failures != 0) to = node_state::down;
+    if (t.is_to_come) to = node_state::uncommissioned;
     set_state(node, to);
     for (std::size_t i = 0; i != later_.size(); ++i)
         later_[i].set_in_service(node, to == node_state::up && t.next_closing > begun_ + i);
@@ -211,6 +212,22 @@ void fleet_state::repair(std::span<const node_id> nodes) {
         if (--troubles_[index(n)].failures == 0) count_failed(n, false);
     }
     for (const node_id n : nodes) refresh(n);
+}
+
+void fleet_state::uncommission(std::span<const node_id> nodes) {
+    AMPACITY_ASSERT(!troubles_.empty());
+    for (const node_id n : nodes) {
+        troubles_[index(n)].is_to_come = true;
+        refresh(n);
+    }
+}
+
+void fleet_state::commission(std::span<const node_id> nodes) {
+    for (const node_id n : nodes) {
+        AMPACITY_ASSERT(troubles_[index(n)].is_to_come);
+        troubles_[index(n)].is_to_come = false;
+        refresh(n);
+    }
 }
 
 /// One more or fewer node of its rack has failed; the others may have to drain, or no longer.

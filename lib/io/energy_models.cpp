@@ -12,6 +12,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,15 +48,13 @@ public:
         if (s.fleet.pool_gpus || !s.fleet.pools.empty())
             refuse(main_key(), "a pool has no nodes that draw power",
                    "describe the fleet by nodes or racks of a `model`");
-        if (scenario::gpu_types_of(s.fleet).size() > 1)
-            refuse(main_key(), "not supported on a fleet of several GPU types yet",
-                   "remove it, or give all groups one model");
+        number_types(s.fleet);
         const bool one = s.fleet.nodes.size() == 1;
         for (std::size_t i = 0; i != s.fleet.nodes.size(); ++i) {
             const auto& g = s.fleet.nodes[i];
             const std::string path = one ? "fleet.nodes" : "fleet.nodes." + std::to_string(i);
             const auto node = group_model<hardware::node>(g.model, path);
-            add_units({.node = node}, g.count, 1);
+            add_units({.node = node}, g.gpu, g.count, 1);
         }
         add_racks(s.fleet.racks, "fleet.racks", s.fleet.racks.size() == 1);
         if (s.fleet.sites.empty()) add_site("site", 0, hall_of(nullptr, ""), e.region, e.cooling, "energy");
@@ -173,16 +173,38 @@ private:
     void add_racks(const std::vector<scenario::rack_group>& groups, const std::string& list, bool one) {
         for (std::size_t i = 0; i != groups.size(); ++i) {
             const auto rack = group_model<hardware::rack>(groups[i].model, one ? list : list + '.' + std::to_string(i));
-            add_units({.node = rack.node, .rack = rack}, groups[i].count, rack.nodes);
+            add_units({.node = rack.node, .rack = rack}, groups[i].gpu, groups[i].count, rack.nodes);
         }
     }
-    void add_units(power::unit_model model, std::uint64_t count, std::uint32_t nodes) {
+    /// The fleet numbers its nodes type by type, in the order in which it first names the types.
+    void number_types(const scenario::fleet& f) {
+        const std::vector<std::string> types = scenario::gpu_types_of(f);
+        std::vector<std::uint32_t> nodes(types.size() + 1, 0);
+        const auto type_of = [&](const std::optional<std::string>& gpu) {
+            return static_cast<std::size_t>(std::find(types.begin(), types.end(), gpu.value_or("")) - types.begin());
+        };
+        const auto add = [&](const auto& groups, auto nodes_of) {
+            for (const auto& g : groups) nodes[type_of(g.gpu)] += static_cast<std::uint32_t>(g.count * nodes_of(g));
+        };
+        const auto of_rack = [](const scenario::rack_group& g) { return g.nodes_per_rack; };
+        add(f.nodes, [](const scenario::node_group&) { return std::uint64_t{1}; });
+        add(f.racks, of_rack);
+        for (const scenario::site& s : f.sites) add(s.racks, of_rack);
+        std::uint32_t first = 0;
+        for (std::size_t t = 0; t != nodes.size(); ++t) {
+            next_node_[t < types.size() ? types[t] : ""] = first;
+            first += nodes[t];
+        }
+    }
+    void add_units(power::unit_model model, const std::optional<std::string>& gpu, std::uint64_t count,
+                   std::uint32_t nodes) {
         out_.plant.models.push_back(std::move(model));
+        std::uint32_t& next = next_node_.at(gpu.value_or(""));
         for (std::uint64_t i = 0; i != count; ++i) {
             out_.plant.units.push_back({.model = static_cast<std::uint32_t>(out_.plant.models.size() - 1),
-                                        .first_node = next_node_,
+                                        .first_node = next,
                                         .nodes = nodes});
-            next_node_ += nodes;
+            next += nodes;
         }
     }
 
@@ -378,7 +400,7 @@ private:
     const loaded_scenario& loaded_;
     std::vector<model_file>& files_;
     sim::energy_model out_{};
-    std::uint32_t next_node_ = 0;
+    std::map<std::string, std::uint32_t, std::less<>> next_node_{};  // by GPU type
 };
 
 }  // namespace

@@ -62,6 +62,8 @@ constexpr std::array table{
     metric{"reservations.NAME.idle_gpu_hours", "GPU-h", "time for which its GPUs waited for such jobs"},
     metric{"reservations.NAME.down_gpu_hours", "GPU-h", "time for which its nodes had failed, or drained"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
+    metric{"gpu_hours.uncommissioned", "GPU-h",
+           "time before deliveries, no part of the capacity; absent where there are none"},
     metric{"power_w.nameplate", "W",
            "that the racks, or nodes by themselves, are planned with; this and all below only with `energy`"},
     metric{"power_w.mean", "W", "IT power, at the AC inputs of racks or nodes, over the whole run"},

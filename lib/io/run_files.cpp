@@ -205,6 +205,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     const bool may_fail = !sc.faults.outages.empty() || sc.power;
     if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
     if (may_fail || !s.reservations.empty()) show(account::down);
+    if (!sc.fleet.deliveries.empty()) show(account::uncommissioned);
     for (const sim::reservation_result& r : s.reservations) {
         out["reservations"][r.name] = {{"gpus", r.gpus},
                                        {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},

@@ -156,7 +156,7 @@ permille plant::limit_of(std::size_t node, std::uint32_t unit, std::size_t c) co
 
 /// By the limits of controllers alone. Where modules bind, their GPUs share what is left as they draw [W].
 double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
-    if (!units_[unit].live) return 0;
+    if (!units_[unit].live || units_[unit].absent) return 0;
     const std::uint32_t model = tree_.units()[unit].model;
     const hardware::node& of = tree_.models()[model].node;
     const gpu_model& g = gpus_[model];
@@ -186,7 +186,8 @@ double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
 
 void plant::refresh_node(std::size_t node, std::uint32_t unit) {
     if (heat_ && heat_->keeps(unit)) heat_->put_draw(now_, unit, node, hottest_gpu_w(node, unit));
-    const microwatts input = heat_ && heat_->is_off(unit, node) ? 0 : node_power(node, unit);
+    const bool is_off = units_[unit].absent || (heat_ && heat_->is_off(unit, node));
+    const microwatts input = is_off ? 0 : node_power(node, unit);
     units_[unit].nodes += input - input_[node];
     input_[node] = input;
 }
@@ -196,7 +197,7 @@ void plant::refresh_unit(std::uint32_t unit) {
     const powered_unit& at = tree_.units()[unit];
     const unit_model& m = tree_.models()[at.model];
     microwatts input = u.nodes;
-    if (m.rack) {
+    if (m.rack && !u.absent) {
         const double gpus = static_cast<double>(at.nodes) * m.node.gpus;
         input = microwatts_of(rack_power_w(*m.rack, watts_of(u.nodes), static_cast<double>(u.held) / gpus));
     }
@@ -228,6 +229,23 @@ void plant::change_load(instant now, const load& l, bool starts) {
     }
     if (touched == none) return;
     refresh_unit(touched);
+    tree_.devices().settle(now);
+    mark_dirty(now);
+}
+
+void plant::set_absent(instant now, std::span<const node_id> nodes, bool absent) {
+    now_ = now;
+    for (const node_id n : nodes) {
+        const std::uint32_t unit = tree_.unit_of(index(n));
+        unit_state& u = units_[unit];
+        if (u.absent == absent) continue;
+        AMPACITY_ASSERT(u.held == 0);
+        u.absent = absent;
+        if (!u.live) absent ? --dark_ : ++dark_;
+        const powered_unit& at = tree_.units()[unit];
+        for (std::uint32_t i = at.first_node; i != at.first_node + at.nodes; ++i) refresh_node(i, unit);
+        refresh_unit(unit);
+    }
     tree_.devices().settle(now);
     mark_dirty(now);
 }
@@ -350,7 +368,7 @@ void plant::set_failed(instant now, device_id d, bool failed) {
         if (p.at != power_tree::level::unit) return;
         unit_state& u = units_[p.number];
         u.live = live;
-        live ? --dark_ : ++dark_;
+        if (!u.absent) live ? --dark_ : ++dark_;
         it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
         const powered_unit& at = tree_.units()[p.number];
         if (heat_ && heat_->keeps(p.number)) {

@@ -35,9 +35,17 @@ std::optional<std::uint32_t> take_number(std::string_view& text, std::string_vie
 
 power_tree::power_tree(std::vector<unit_model> models, std::vector<powered_unit> units, std::vector<site_plan> sites)
     : models_(std::move(models)), units_(std::move(units)) {
+    std::size_t nodes = 0;
+    for (const powered_unit& u : units_) nodes += u.nodes;
+    constexpr std::uint32_t nobody = ~std::uint32_t{0};
+    unit_of_.resize(nodes, nobody);
     for (std::uint32_t i = 0; i != units_.size(); ++i) {
-        AMPACITY_ASSERT(units_[i].first_node == unit_of_.size() && units_[i].model < models_.size());
-        unit_of_.resize(unit_of_.size() + units_[i].nodes, i);
+        const powered_unit& u = units_[i];
+        AMPACITY_ASSERT(u.model < models_.size() && u.first_node + std::size_t{u.nodes} <= nodes);
+        for (std::uint32_t n = u.first_node; n != u.first_node + u.nodes; ++n) {
+            AMPACITY_ASSERT(unit_of_[n] == nobody);
+            unit_of_[n] = i;
+        }
     }
     device_of_.resize(units_.size(), no_device);
     row_of_.resize(units_.size(), 0);

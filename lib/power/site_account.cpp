@@ -64,11 +64,27 @@ double site_account::weighed(const account& a) const {
     return it_j * (options_.region->pue - 1) > to_joules(losses_) ? it * options_.region->pue : both;
 }
 
+std::optional<double> site_account::embodied_kg() const {
+    if (!stands_.embodied_kg) return std::nullopt;
+    const double share = to_seconds(now_ - stands_since_) / to_seconds(options_.life);
+    return embodied_before_kg_ + *stands_.embodied_kg * share;
+}
+std::optional<double> site_account::capacity_usd() const {
+    if (!stands_.rent_usd_s) return std::nullopt;
+    return capacity_before_usd_ + *stands_.rent_usd_s * to_seconds(now_ - stands_since_);
+}
+
+void site_account::set_standing(standing s) {
+    embodied_before_kg_ = embodied_kg().value_or(0);
+    capacity_before_usd_ = capacity_usd().value_or(0);
+    stands_ = s;
+    stands_since_ = now_;
+}
+
 site_books site_account::books() const {
     site_books b{.it_j = to_joules(it_energy_), .losses_j = to_joules(losses_)};
-    const double time_s = to_seconds(now_);
-    if (options_.embodied_kg) b.carbon_embodied_kg = *options_.embodied_kg * (time_s / to_seconds(options_.life));
-    if (options_.rent_usd_s) b.capacity_usd = *options_.rent_usd_s * time_s;
+    b.carbon_embodied_kg = embodied_kg();
+    b.capacity_usd = capacity_usd();
     if (!knows_overhead_) return b;
     b.overhead_j = overhead_j();
     const double facility_j = b.facility_j();

@@ -88,7 +88,20 @@ void check_overlaps(const std::vector<sim::reservation>& list, const locator& lo
     }
 }
 
-/// Nodes that leave and come back, or are slow for a while.
+void check_delivered_once(const std::vector<sim::delivery>& list, std::uint32_t nodes, const locator& locate) {
+    std::vector<bool> seen(list.empty() ? 0 : nodes, false);
+    for (std::size_t i = 0; i != list.size(); ++i) {
+        for (const node_id n : list[i].nodes) {
+            if (seen[index(n)])
+                reporter{locate}.fail("fleet.deliveries." + std::to_string(i),
+                                      "node " + std::to_string(index(n)) + " has come already", {},
+                                      "name each node or rack in one delivery");
+            seen[index(n)] = true;
+        }
+    }
+}
+
+/// Nodes that leave and come, or are slow for a while.
 void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
         const instant start = start_of_time + o.start;
@@ -99,6 +112,9 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
         parts.slowdowns.push_back(
             {.start = start, .end = start + d.length, .nodes = nodes_of(d, parts.fleet), .speed = d.speed});
     }
+    for (const delivery& d : s.fleet.deliveries)
+        parts.deliveries.push_back({.at = start_of_time + d.at, .nodes = nodes_of(d, parts.fleet)});
+    check_delivered_once(parts.deliveries, parts.fleet.free().num_nodes(), locate);
     for (const reservation& r : s.scheduler.reservations) {
         const instant start = start_of_time + r.start;
         parts.reservations.push_back(

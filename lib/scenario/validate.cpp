@@ -210,6 +210,7 @@ void check_mixed(const scenario& s, const reporter& report) {
     };
     if (!s.faults.outages.empty()) refuse("faults.outages.0", "nodes cannot fail");
     if (!s.fleet.slowdowns.empty()) refuse("fleet.slowdowns.0", "nodes cannot be slow");
+    if (!s.fleet.deliveries.empty()) refuse("fleet.deliveries.0", "nodes cannot come later");
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
     if (s.power) refuse("power", "power cannot act on jobs");
@@ -276,6 +277,13 @@ void check_changes(const scenario& s, const reporter& report) {
         const slowdown& d = s.fleet.slowdowns[i];
         const std::size_t given = std::size_t{d.nodes.has_value()} + std::size_t{d.racks.has_value()};
         check_nodes(d, given, "fleet.slowdowns." + std::to_string(i), s.fleet, report);
+    }
+    for (std::size_t i = 0; i < s.fleet.deliveries.size(); ++i) {
+        const delivery& d = s.fleet.deliveries[i];
+        const std::string path = "fleet.deliveries." + std::to_string(i);
+        check_nodes(d, std::size_t{d.nodes.has_value()} + std::size_t{d.racks.has_value()}, path, s.fleet, report);
+        if (d.nodes && extent_of(s.fleet).racks != 0)
+            report.fail(path + ".nodes", "racks come as a whole", *d.nodes, "give `racks`");
     }
     if (s.faults.drain_rack_at != 0 && extent_of(s.fleet).racks == 0)
         report.fail("faults.drain_rack_at", "the fleet has no racks", format(s.faults.drain_rack_at), "remove it");

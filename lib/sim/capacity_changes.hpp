@@ -1,9 +1,9 @@
 #pragma once
 /// \file
-/// Outages and reservations of a run: when nodes leave and come back, in one order, and what reservations cost.
+/// Outages, reservations and deliveries of a run: when nodes leave and come, in one order, and what reservations cost.
 ///
-/// Changes of one instant: ends before beginnings, each kind in the order of its list; reservations by start. Not
-/// thread-safe.
+/// Changes of one instant: ends before beginnings, deliveries between, each kind in the order of its list;
+/// reservations by start. Not thread-safe.
 
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/sim/result.hpp>
@@ -21,9 +21,9 @@
 
 namespace ampacity::sim {
 
-/// Nodes leave or come back.
+/// Nodes leave or come.
 struct capacity_change {
-    enum class kind : std::uint8_t { outage_ends, closing_ends, outage_begins, closing_begins };
+    enum class kind : std::uint8_t { outage_ends, closing_ends, delivery_comes, outage_begins, closing_begins };
     instant at{};
     kind what{};
     std::uint32_t row = 0;  ///< of its list
@@ -31,7 +31,7 @@ struct capacity_change {
 
 /// What `fleet_state::plan_closings` is to be told.
 struct capacity_plan {
-    bool any = false;  ///< nodes may leave
+    bool any = false;  ///< nodes may leave, or come later
     std::vector<fleet::closing> closings{};
     std::uint32_t drain_racks_at = 0;
 };
@@ -39,8 +39,8 @@ struct capacity_plan {
 class capacity_changes {
 public:
     capacity_changes(const fleet::fleet_state& fleet, std::vector<outage> outages,
-                     std::vector<reservation> reservations)
-        : outages_(std::move(outages)), reservations_(std::move(reservations)) {
+                     std::vector<reservation> reservations, std::vector<delivery> deliveries)
+        : outages_(std::move(outages)), reservations_(std::move(reservations)), deliveries_(std::move(deliveries)) {
         if (!any()) return;
         std::stable_sort(reservations_.begin(), reservations_.end(),
                          [](const reservation& a, const reservation& b) { return a.what.start < b.what.start; });
@@ -56,16 +56,29 @@ public:
             results_.push_back({.name = reservations_[i].name,
                                 .gpus = std::uint64_t{reservations_[i].what.nodes.size()} * gpus_per_node_});
         }
-        std::sort(changes_.begin(), changes_.end(), [](const capacity_change& a, const capacity_change& b) {
-            return std::tuple(a.at, a.what, a.row) < std::tuple(b.at, b.what, b.row);
-        });
+        for (std::uint32_t i = 0; i != deliveries_.size(); ++i) {
+            if (deliveries_[i].at != never)
+                changes_.push_back({deliveries_[i].at, capacity_change::kind::delivery_comes, i});
+        }
+        std::sort(changes_.begin(), changes_.end(), is_before);
         if (!reservations_.empty()) released_.resize(std::size_t{fleet.free().num_nodes()} * gpus_per_node_);
     }
 
-    [[nodiscard]] bool any() const noexcept { return !outages_.empty() || !reservations_.empty(); }
+    [[nodiscard]] bool any() const noexcept {
+        return !outages_.empty() || !reservations_.empty() || !deliveries_.empty();
+    }
     [[nodiscard]] const std::vector<outage>& outages() const noexcept { return outages_; }
     /// By start.
     [[nodiscard]] std::vector<reservation>& reservations() noexcept { return reservations_; }
+    [[nodiscard]] const std::vector<delivery>& deliveries() const noexcept { return deliveries_; }
+    /// One more, in time.
+    void add(delivery d) {
+        const capacity_change c{d.at, capacity_change::kind::delivery_comes,
+                                static_cast<std::uint32_t>(deliveries_.size())};
+        deliveries_.push_back(std::move(d));
+        const auto to_come = changes_.begin() + static_cast<std::ptrdiff_t>(next_);
+        changes_.insert(std::upper_bound(to_come, changes_.end(), c, is_before), c);
+    }
     [[nodiscard]] capacity_plan planned(std::uint32_t drain_racks_at) const {
         capacity_plan out{.any = any(), .drain_racks_at = drain_racks_at};
         for (const reservation& r : reservations_) out.closings.push_back(r.what);
@@ -81,9 +94,12 @@ public:
     const capacity_change& next() noexcept { return changes_[next_++]; }
 
     [[nodiscard]] std::span<const node_id> nodes(const capacity_change& c) const noexcept {
-        const bool of_outage =
-            c.what == capacity_change::kind::outage_begins || c.what == capacity_change::kind::outage_ends;
-        return of_outage ? outages_[c.row].nodes : reservations_[c.row].what.nodes;
+        switch (c.what) {
+            case capacity_change::kind::outage_begins:
+            case capacity_change::kind::outage_ends: return outages_[c.row].nodes;
+            case capacity_change::kind::delivery_comes: return deliveries_[c.row].nodes;
+            default: return reservations_[c.row].what.nodes;
+        }
     }
 
     // --- what reservations cost --------------------------------------------------------------------------
@@ -125,10 +141,14 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_before(const capacity_change& a, const capacity_change& b) noexcept {
+        return std::tuple(a.at, a.what, a.row) < std::tuple(b.at, b.what, b.row);
+    }
     [[nodiscard]] std::size_t row(node_id n, std::size_t gpu) const noexcept { return index(n) * gpus_per_node_ + gpu; }
 
     std::vector<outage> outages_;
     std::vector<reservation> reservations_;
+    std::vector<delivery> deliveries_;
     std::vector<capacity_change> changes_;
     std::size_t next_ = 0;
     std::uint32_t gpus_per_node_ = 0;

@@ -7,33 +7,29 @@
 namespace ampacity::sim {
 namespace {
 
-/// What all units of a site have, by their models; none if one model does not say.
-template <class F>
-std::optional<double> sum_of(const power::power_tree& tree, const power::power_tree::site& s, F of) {
+/// What all units of a site that stand there have, by their models; none if one model does not say.
+template <class F, class G>
+std::optional<double> sum_of(const power::power_tree& tree, const power::power_tree::site& s, F of, G is_absent) {
     double sum = 0;
     for (std::uint32_t u = s.units.first; u != s.units.last; ++u) {
         const std::optional<double> one = of(tree.models()[tree.units()[u].model]);
         if (!one) return std::nullopt;
-        sum += *one;
+        if (!is_absent(u)) sum += *one;
     }
     return sum;
 }
 
 power::site_options site_of(energy_model& m, const power::power_tree& tree, std::size_t number) {
     const power::power_tree::site& s = tree.sites()[number];
-    const auto price = [&m](const power::unit_model& u) -> std::optional<double> {
-        return m.gpu_usd_s ? std::optional{*m.gpu_usd_s * u.gpus()} : u.rent_usd_s();
-    };
     const auto in_liquid = [](const power::unit_model& u) { return std::optional{u.nameplate_w() * u.liquid_share()}; };
+    const auto all = [](std::uint32_t) { return false; };
     return {.region = m.sites[number].region,
             .cooling = m.sites[number].cooling,
-            .liquid_share = s.planned_w > 0 ? *sum_of(tree, s, in_liquid) / s.planned_w : 1,
+            .liquid_share = s.planned_w > 0 ? *sum_of(tree, s, in_liquid, all) / s.planned_w : 1,
             .signals = m.sites[number].signals,
             .start = m.start,
             .demand_usd_w = m.demand_usd_w,
-            .embodied_kg = sum_of(tree, s, [](const power::unit_model& u) { return u.embodied_kg(); }),
-            .life = m.life,
-            .rent_usd_s = sum_of(tree, s, price)};
+            .life = m.life};
 }
 
 /// Adds what is known of a site to what is known of all: a sum with an unknown part is unknown.
@@ -58,11 +54,15 @@ energy_meter::energy_meter(energy_model m)
       swings_(std::move(m.swings)),
       acts_(acts_on_jobs(m.plant)),
       shows_headroom_(m.shows_headroom),
-      plant_(std::move(m.plant)) {
+      plant_(std::move(m.plant)),
+      gpu_usd_s_(m.gpu_usd_s) {
     if (std::any_of(swings_.begin(), swings_.end(), [](const auto& p) { return p.has_value(); }))
         swing_.emplace(plant_.tree());
     m.sites.resize(plant_.tree().sites().size());
-    for (std::size_t i = 0; i != m.sites.size(); ++i) accounts_.emplace_back(site_of(m, plant_.tree(), i));
+    for (std::size_t i = 0; i != m.sites.size(); ++i) {
+        accounts_.emplace_back(site_of(m, plant_.tree(), i));
+        accounts_.back().set_standing(standing_at(i));
+    }
     sum_up();
 }
 
@@ -108,6 +108,26 @@ const power::plant::outcome& energy_meter::control(instant now) {
     ++load_changes_;
     sum_up();
     return what;
+}
+
+power::standing energy_meter::standing_at(std::size_t site) const {
+    const power::power_tree& tree = plant_.tree();
+    const power::power_tree::site& s = tree.sites()[site];
+    const auto price = [this](const power::unit_model& u) -> std::optional<double> {
+        return gpu_usd_s_ ? std::optional{*gpu_usd_s_ * u.gpus()} : u.rent_usd_s();
+    };
+    const auto is_absent = [this](std::uint32_t unit) { return plant_.is_absent(unit); };
+    return {.embodied_kg = sum_of(
+                tree, s, [](const power::unit_model& u) { return u.embodied_kg(); }, is_absent),
+            .rent_usd_s = sum_of(tree, s, price, is_absent)};
+}
+
+void energy_meter::set_absent(instant now, std::span<const node_id> nodes, bool absent) {
+    advance(now);
+    plant_.set_absent(now, nodes, absent);
+    for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].set_standing(standing_at(i));
+    ++load_changes_;
+    sum_up();
 }
 
 void energy_meter::sum_up() {

@@ -98,7 +98,7 @@ struct selectors {
 
 }  // namespace
 
-summary summarise(std::span<const source_records> sources, std::uint64_t gpus) {
+summary summarise(std::span<const source_records> sources, std::uint64_t gpus, std::span<const capacity_step> came) {
     summary s;
     totals sum;
     selectors select;
@@ -124,7 +124,11 @@ summary summarise(std::span<const source_records> sources, std::uint64_t gpus) {
         describe(static_cast<double>(sum.slowdown / static_cast<long double>(n)), select.bounded, from_order_key);
     s.makespan_s = to_seconds(sum.last - sum.first);
     if (sum.last > sum.first) {
-        s.utilisation = ratio(sum.useful, int128{gpus} * ticks(sum.last - sum.first));
+        int128 capacity = int128{gpus} * ticks(sum.last - sum.first);
+        for (const capacity_step& c : came) {
+            if (c.at < sum.last) capacity += int128{c.gpus} * ticks(sum.last - std::max(sum.first, c.at));
+        }
+        if (capacity != 0) s.utilisation = ratio(sum.useful, capacity);
     }
     return s;
 }

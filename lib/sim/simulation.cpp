@@ -60,7 +60,7 @@ public:
 
     explicit model(parts p)
         : feed_(std::move(p.sources)),
-          changes_(p.fleet, std::move(p.outages), std::move(p.reservations)),
+          changes_(p.fleet, std::move(p.outages), std::move(p.reservations), std::move(p.deliveries)),
           slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
           energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
           limits_(energy_.get()),
@@ -90,6 +90,7 @@ public:
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
         }
         for (const auto& part : partitions_) part->view.signals = &signals_;
+        for (const delivery& d : changes_.deliveries()) hold_back(d.nodes);
         reserved_for_.resize(feed_.num_sources());
         partition_named_.resize(feed_.num_sources());
         if (fleet().free().is_mixed()) {
@@ -168,7 +169,7 @@ public:
         }
         std::vector<source_records> records;
         for (std::size_t i = 0; i != jobs_.num_sources(); ++i) records.push_back(jobs_.all_records(i));
-        summary_ = summarise(records, fleet().installed_gpus());
+        summary_ = summarise(records, fleet().installed_gpus() - to_come_, came_);
         if (!jobs_.elastic().empty()) summary_.resizes = resizes_;
         summary_.simulated = end - start_of_time;
         if (energy_) summary_.energy = energy_->results(end);
@@ -771,6 +772,32 @@ private:
         return stretch_of(p.jobs[i], began(p, i));
     }
 
+    [[nodiscard]] std::uint64_t gpus_of(std::span<const node_id> nodes) const noexcept {
+        return std::uint64_t{nodes.size()} * fleet().free().gpus_per_node();
+    }
+    /// These nodes of the fleet come into service later. Before the run.
+    void hold_back(std::span<const node_id> nodes) {
+        for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.uncommission(own); });
+        main().fleet.uncommission(nodes);
+        to_come_ += gpus_of(nodes);
+        if (energy_) energy_->set_absent(start_of_time, nodes, true);
+    }
+    void commission(std::span<const node_id> nodes) {
+        for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
+        main().fleet.commission(nodes);
+        came_.push_back({.at = kernel_.now(), .gpus = gpus_of(nodes)});
+        changes_.come_back(nodes);
+        if (!energy_) return;
+        energy_->set_absent(kernel_.now(), nodes, false);
+        tell_headroom(nullptr);
+    }
+    void deliver(delivery d) {
+        AMPACITY_ASSERT(d.at > kernel_.now() && d.at != never && changes_.any());
+        changes_.add(std::move(d));
+        kernel_.cancel(next_change_);
+        schedule_changes();
+    }
+
     /// All changes of this instant.
     void change_capacity() {
         while (changes_.when() == kernel_.now()) {
@@ -784,6 +811,7 @@ private:
                     open(c.row);
                     break;
                 case capacity_change::kind::outage_ends: bring_back(nodes); break;
+                case capacity_change::kind::delivery_comes: commission(nodes); break;
                 case capacity_change::kind::closing_ends:
                     shut(c.row);
                     main().fleet.end_closing(c.row);
@@ -1044,6 +1072,8 @@ private:
     std::vector<std::uint32_t> touched_, passing_;  // partitions with something to decide, and those that do
     std::vector<partition*> open_;                  // reservations with jobs that have begun and not ended
     std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
+    std::uint64_t to_come_ = 0;                     // GPUs that were not in service at the start
+    std::vector<capacity_step> came_;               // since then
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
     followed feeds_change_, feeds_control_;
@@ -1067,6 +1097,7 @@ status simulation::step() { return model_->run_rounds(1, never); }
 status simulation::run_until(instant t) { return model_->run_rounds(~std::uint64_t{0}, t); }
 status simulation::run_rounds(std::uint64_t events) { return model_->run_rounds(events, never); }
 void simulation::run() { run_until(never); }
+void simulation::deliver(delivery d) { model_->deliver(std::move(d)); }
 instant simulation::now() const noexcept { return model_->kernel_.now(); }
 std::uint64_t simulation::events_processed() const noexcept { return model_->kernel_.events_processed(); }
 std::uint64_t simulation::arrived() const noexcept { return model_->arrived(); }

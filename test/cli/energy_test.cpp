@@ -64,6 +64,43 @@ TEST_CASE("energy is reported, adds up, and is the same whoever looks") {
     CHECK(here.summary().number("energy_kwh.it") == decode);
 }
 
+TEST_CASE("on a fleet of several GPU types each draws what its model says, wherever it stands") {
+    const auto it_kwh = [](const std::string& fleet, const std::string& more, const std::string& jobs) {
+        const workspace here{with(small_scenario, "{ pool_gpus: 4 }", fleet) + "until: 1 h\nenergy: {}\n" + more,
+                             header + jobs};
+        here.run_well();
+        const document s = here.summary();
+        CHECK(s.number("energy_kwh.it") == Approx(s.number("power_w.mean") / 1000));
+        return s.number("energy_kwh.it");
+    };
+    // Nodes are numbered type by type; the racks of site a are the first of both types.
+    const std::string mixed =
+        "{ sites: [ { name: a, racks: [ { model: gb200-nvl72, count: 1 }, { model: gb300-nvl72, count: 1 } ] }, "
+        "{ name: b, racks: [ { model: gb200-nvl72, count: 2 } ] } ] }";
+    const auto of = [](const char* model, int count) {
+        return "{ racks: { model: " + std::string{model} + ", count: " + std::to_string(count) + " } }";
+    };
+    const std::string job = "a,0,72,7200\n", jobs = job + "b,0,72,7200\n";
+    const double idle_200 = it_kwh(of("gb200-nvl72", 1), "", ""), idle_300 = it_kwh(of("gb300-nvl72", 1), "", "");
+    const double busy_200 = it_kwh(of("gb200-nvl72", 1), "", job), busy_300 = it_kwh(of("gb300-nvl72", 1), "", job);
+    CHECK(idle_200 != Approx(idle_300));
+    CHECK(it_kwh(mixed, "", "") == Approx(3 * idle_200 + idle_300));
+    const auto only = [](const char* type) {
+        return "workload:\n  - trace: { path: jobs.csv }\n    speeds: { default: { " + std::string{type} + ": 1 } }\n";
+    };
+    const auto run_on = [&](const char* type, const std::string& these) {
+        const std::string base = with(small_scenario, "{ pool_gpus: 4 }", mixed) + "until: 1 h\nenergy: {}\n";
+        const std::size_t begin = base.find("workload:"), end = base.find("scheduler:");
+        REQUIRE(begin != std::string::npos);
+        REQUIRE(end > begin);
+        const workspace here{base.substr(0, begin) + only(type) + base.substr(end), header + these};
+        here.run_well();
+        return here.summary().number("energy_kwh.it");
+    };
+    CHECK(run_on("gb300", jobs) == Approx(3 * idle_200 + busy_300));
+    CHECK(run_on("gb200", jobs) == Approx(idle_200 + 2 * busy_200 + idle_300));
+}
+
 TEST_CASE("without region and cooling there is energy and no PUE, and cooling takes the place of the region's") {
     const workspace here{racks + "energy: {}\n", header + "a,0,144,3600\n"};
     here.run_well();

@@ -101,6 +101,10 @@ public:
     /// Nodes fail, or are repaired; a node that has failed twice is repaired twice. \pre no job holds GPUs of them
     void fail(std::span<const node_id> nodes);
     void repair(std::span<const node_id> nodes);
+    /// Before the run: nodes that are not in service yet. \pre `plan_closings` was called; no job holds GPUs of them
+    void uncommission(std::span<const node_id> nodes);
+    /// They come into service. \pre they are not yet
+    void commission(std::span<const node_id> nodes);
 
     /// Adds capacity and the unallocated accounts to the books.
     void book(ledger& books) const;
@@ -115,7 +119,7 @@ private:
         std::uint16_t failures = 0;  ///< not repaired yet
         std::uint16_t closings = 0;  ///< that have begun and not ended
         std::uint32_t next_closing = no_closing;
-        bool is_lent = false;
+        bool is_lent = false, is_to_come = false;
     };
 
     static fleet_state of_nodes(free_index all);

@@ -68,7 +68,7 @@ struct coolant_plan {
 
 struct plant_plan {
     std::vector<unit_model> models{};
-    std::vector<powered_unit> units{};  ///< all nodes of the fleet, in their order
+    std::vector<powered_unit> units{};  ///< all nodes of the fleet, each in one of them, site by site
     std::vector<site_plan> sites{};
     std::vector<controller> controls{};   ///< \pre at most one per level
     std::vector<feed_event> events{};     ///< \pre devices that there are; start < end
@@ -117,6 +117,10 @@ public:
     [[nodiscard]] double pace(const load& l) const;
     /// What is changed from now on comes from a scheduling pass, behind the controllers of this instant; or not.
     void in_pass(bool yes) noexcept { in_pass_ = yes; }
+
+    /// Units that are to come: they draw nothing, and nobody misses them. \pre all nodes of their units, without jobs
+    void set_absent(instant now, std::span<const node_id> nodes, bool absent);
+    [[nodiscard]] bool is_absent(std::uint32_t unit) const noexcept { return units_[unit].absent; }
 
     // --- what is due -----------------------------------------------------------------------------------
 
@@ -168,7 +172,7 @@ private:
         microwatts nodes = 0;    // their inputs
         microwatts input = 0;
         class_limits limits{no_limit, no_limit};
-        bool live = true, booting = false;
+        bool live = true, booting = false, absent = false;
         std::uint32_t losses = 0;  // so far: tells boots apart
     };
     struct row_state {

@@ -104,7 +104,7 @@ public:
         double planned_w = 0;
     };
 
-    /// `units`: all nodes of the fleet, in their order. \pre sites hold all units
+    /// `units`: all nodes of the fleet, each in one of them, site by site. \pre sites hold all units
     power_tree(std::vector<unit_model> models, std::vector<powered_unit> units, std::vector<site_plan> sites);
     power_tree(const power_tree&) = delete;
     power_tree& operator=(const power_tree&) = delete;

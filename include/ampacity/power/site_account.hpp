@@ -33,6 +33,12 @@ struct site_signals {
     [[nodiscard]] bool any() const noexcept { return carbon || marginal || price || outdoor_c; }
 };
 
+/// What stands at a site.
+struct standing {
+    std::optional<double> embodied_kg{};  ///< CO2e of it [kg]
+    std::optional<double> rent_usd_s{};   ///< [USD/s]
+};
+
 struct site_options {
     std::optional<hardware::region> region{};
     std::optional<hardware::cooling> cooling{};
@@ -40,9 +46,7 @@ struct site_options {
     site_signals signals{};
     demand_meter::calendar start{};                 ///< date of simulated time 0
     std::optional<double> demand_usd_w{};           ///< per month, of its highest quarter of an hour [USD/W]
-    std::optional<double> embodied_kg{};            ///< CO2e of what stands there [kg]
-    duration life = std::chrono::hours{24 * 1826};  ///< that it is spread over
-    std::optional<double> rent_usd_s{};             ///< of what stands there [USD/s]
+    duration life = std::chrono::hours{24 * 1826};  ///< that embodied carbon is spread over
 };
 
 /// As of an instant; absent where nothing says what it would follow from.
@@ -65,6 +69,8 @@ public:
     /// IT power, and what the chain draws from the utility for it, since the last call.
     /// \pre to not before the last call \throws data_error beyond a signal that knows nothing there
     void advance(instant to, microwatts it, microwatts utility_in);
+    /// From the last call on this stands there; nothing before the first.
+    void set_standing(standing s);
     /// As of the last call.
     [[nodiscard]] site_books books() const;
 
@@ -91,6 +97,13 @@ private:
     bool knows_overhead_ = false;
     account carbon_, marginal_, price_;
     std::optional<demand_meter> demand_;
+    /// [kg], [USD] until `stands_since_`, and now
+    [[nodiscard]] std::optional<double> embodied_kg() const;
+    [[nodiscard]] std::optional<double> capacity_usd() const;
+
+    standing stands_{};
+    double embodied_before_kg_ = 0, capacity_before_usd_ = 0;
+    instant stands_since_ = start_of_time;
     instant now_ = start_of_time;
     energy it_energy_ = 0, losses_ = 0, overhead_ = 0;  // overhead_ only with the weather
 };

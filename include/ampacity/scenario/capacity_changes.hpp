@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The description of nodes that leave and come back, or are slow for a while: outages and slowdowns, of which nobody
-/// knows beforehand, and reservations, which are planned.
+/// The description of nodes that leave and come, or are slow for a while: outages, slowdowns and deliveries, of which
+/// nobody knows beforehand, and reservations, which are planned.
 ///
 /// Plain values: copy, compare and move between threads freely.
 
@@ -78,6 +78,29 @@ struct slowdown {
                .max = 1.0});
     }
     friend bool operator==(const slowdown&, const slowdown&) = default;
+};
+
+/// Nodes or racks of the fleet that come into service later.
+struct delivery {
+    duration at{};
+    std::optional<std::string> nodes{};
+    std::optional<std::string> racks{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&delivery::at, {.key = "at",
+                              .doc = "when they take jobs, from the start of the scenario; until then they draw and "
+                                     "cost nothing, and their time counts as uncommissioned",
+                              .required = true,
+                              .example = "\"72 h\"",
+                              .min = duration{1},
+                              .max = longest_input});
+        visit(
+            &delivery::nodes,
+            {.key = "nodes", .doc = "which nodes, by number from 0, of a fleet without racks", .example = "\"8-15\""});
+        visit(&delivery::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"8-15\""});
+    }
+    friend bool operator==(const delivery&, const delivery&) = default;
 };
 
 /// What fails.

@@ -156,6 +156,7 @@ struct fleet {
     single_or_list<rack_group> racks{};
     std::vector<site> sites{};
     std::vector<slowdown> slowdowns{};
+    std::vector<delivery> deliveries{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -186,6 +187,12 @@ struct fleet {
               {.key = "slowdowns",
                .doc = "nodes that are slow for a while; no policy knows of them before a job runs there",
                .example = "[ { nodes: \"3,7-9\", start: \"1 h\", duration: \"2 h\", speed: 0.5 } ]",
+               .beside = true});
+        visit(&fleet::deliveries,
+              {.key = "deliveries",
+               .doc = "nodes or racks of the fleet that come into service while the run goes on; all others are there "
+                      "from its start",
+               .example = "[ { racks: \"8-15\", at: \"72 h\" } ]",
                .beside = true});
     }
     friend bool operator==(const fleet&, const fleet&) = default;

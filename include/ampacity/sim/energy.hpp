@@ -6,7 +6,7 @@
 /// The meter of a `power::plant`, which it tells of jobs. Between two events every power is constant, so energies are
 /// exact integrals, in whole microwatts x nanoseconds; facility = IT + losses + overhead holds by construction. IT
 /// power is that at the AC inputs of racks, or of nodes that stand by themselves. Nodes that have failed or are closed
-/// draw what they draw idle. Not thread-safe.
+/// draw what they draw idle; those that are to come, nothing. Not thread-safe.
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/hardware/cooling.hpp>
@@ -80,12 +80,15 @@ public:
     }
     /// See `power::plant`.
     void in_pass(bool yes) noexcept { plant_.in_pass(yes); }
+    /// See `power::plant`; what does not stand there costs nothing.
+    void set_absent(instant now, std::span<const node_id> nodes, bool absent);
     const power::plant::outcome& change_feeds(instant now);
     const power::plant::outcome& control(instant now);
 
 private:
     void advance(instant now);
     void sum_up();
+    [[nodiscard]] power::standing standing_at(std::size_t site) const;
     void change(const job_event& e, bool starts);
 
     std::vector<power::phase> phases_;
@@ -93,6 +96,7 @@ private:
     bool acts_, shows_headroom_;
     std::uint64_t load_changes_ = 0, feed_changes_ = 0;
     power::plant plant_;
+    std::optional<double> gpu_usd_s_;            // of each GPU, in place of the models' rents
     std::optional<power::swing_meter> swing_;    // none: nobody asked
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)

@@ -48,6 +48,12 @@ struct elastic_record {
     gpu_time lost = 0;    ///< [GPU-ns]
 };
 
+/// More GPUs in service from an instant on.
+struct capacity_step {
+    instant at{};
+    std::uint64_t gpus = 0;
+};
+
 /// The records of one source, by row.
 struct source_records {
     std::span<const job_record> jobs{};
@@ -150,7 +156,8 @@ struct summary {
     std::optional<energy_result> energy{};  ///< none: nobody asked
 };
 
-/// Summary over the records of each source. `gpus` is the size of the fleet.
-[[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus);
+/// Summary over the records of each source. `gpus`: in service at the start; `came`: since then.
+[[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus,
+                                std::span<const capacity_step> came = {});
 
 }  // namespace ampacity::sim

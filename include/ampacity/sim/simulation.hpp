@@ -61,6 +61,14 @@ struct slowdown {
     double speed = 1.0;  ///< of the full one
 };
 
+/// Nodes that stand in the fleet but come into service later; nobody knows beforehand. Until then they are
+/// uncommissioned: they take no jobs, draw no power and cost nothing. \pre nodes rising, whole racks; each in one at
+/// most
+struct delivery {
+    instant at = never;  ///< not the start of time; `never`: when `simulation::deliver` says so
+    std::vector<node_id> nodes;
+};
+
 /// What the nodes of a reservation do meanwhile.
 enum class reservation_kind : std::uint8_t {
     maintenance,     ///< they take no jobs
@@ -91,12 +99,13 @@ struct parts {
     sim::decision_time decision_time{};
     std::vector<outage> outages{};            ///< \pre nodes of one type
     std::vector<slowdown> slowdowns{};        ///< \pre nodes of one type
+    std::vector<delivery> deliveries{};       ///< \pre nodes of one type
     std::vector<reservation> reservations{};  ///< \pre nodes of one type
     std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};       ///< not owned; outlive the simulation
     std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
-    std::optional<energy_model> energy{};     ///< \pre a fleet of nodes of one type
+    std::optional<energy_model> energy{};     ///< \pre a fleet of nodes; of one type if it acts on jobs
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
     policy::known_signals signals{};          ///< that policies see
 };
@@ -131,6 +140,9 @@ public:
     status run_rounds(std::uint64_t events);
     /// To the end of the run.
     void run();
+    /// Nodes of a delivery without a time come into service then. \pre d.at is later than now() and not `never`; no
+    /// node has come or is due; some delivery was among the parts
+    void deliver(delivery d);
 
     [[nodiscard]] instant now() const noexcept;
     [[nodiscard]] std::uint64_t events_processed() const noexcept;

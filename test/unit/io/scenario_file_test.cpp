@@ -777,6 +777,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         slow = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes || upto(2) != 0 ? slow.nodes : slow.racks) = "0";
         slow.speed = 0.01 + 0.9 * fraction();
+        auto& late = s.fleet.deliveries.emplace_back();
+        late.at = some_duration();
+        (s.fleet.nodes ? late.nodes : late.racks) = std::to_string(i);
         auto& o = s.faults.outages.emplace_back();
         o = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";

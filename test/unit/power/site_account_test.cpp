@@ -159,10 +159,20 @@ TEST_CASE("demand is charged on the highest quarter of an hour of each month", "
 }
 
 TEST_CASE("what stands there is spread over its life, and rented by time", "[site-account]") {
-    site_account a{{.embodied_kg = 1826.0, .life = hours{24 * 1826}, .rent_usd_s = 0.5}};
+    site_account a{{.life = hours{24 * 1826}}};
+    CHECK(!a.books().carbon_embodied_kg);
+    CHECK(!a.books().capacity_usd);
+    a.set_standing({.embodied_kg = 1826.0, .rent_usd_s = 0.5});
     a.advance(start_of_time + hours{48}, 0, 0);
     CHECK(*a.books().carbon_embodied_kg == Approx(2).epsilon(1e-14));
     CHECK(*a.books().capacity_usd == 0.5 * 48 * 3600);
+
+    SECTION("more stands there from an instant on") {
+        a.set_standing({.embodied_kg = 2 * 1826.0, .rent_usd_s = 2.0});
+        a.advance(start_of_time + hours{60}, 0, 0);
+        CHECK(*a.books().carbon_embodied_kg == Approx(3).epsilon(1e-14));
+        CHECK(*a.books().capacity_usd == Approx(0.5 * 48 * 3600 + 2.0 * 12 * 3600).epsilon(1e-14));
+    }
 }
 
 TEST_CASE("random days agree with a naive sum minute by minute", "[site-account]") {

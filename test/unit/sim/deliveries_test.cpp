@@ -1,0 +1,106 @@
+// Nodes that come into service while the run goes on; what becomes of jobs, books, power and money is reckoned by hand.
+#include "support/catch.hpp"
+#include "support/powered_run.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+using namespace ampacity;
+using std::chrono::hours;
+
+namespace {
+
+constexpr std::int64_t gpus_per_rack = 72;
+
+/// All nodes of these racks.
+std::vector<node_id> nodes_of_racks(std::uint32_t first, std::uint32_t last) {
+    std::vector<node_id> out;
+    for (std::uint32_t n = 18 * first; n != 18 * last; ++n) out.push_back(node_id{n});
+    return out;
+}
+
+sim::parts two_racks(std::vector<workload::job_request> jobs) {
+    auto p = test::powered_parts(test::plant_of(2, "2n", 2), {std::move(jobs)}, {power::phase::gemm_bf16},
+                                 policy::make_policy("fifo", {}));
+    p.energy->gpu_usd_s = 1.0 / 3600;  // a dollar per GPU-hour
+    p.energy->shows_headroom = false;
+    return p;
+}
+
+gpu_time gpu_hours(std::int64_t n) { return gpu_time{n} * ticks(hours{1}); }
+
+}  // namespace
+
+TEST_CASE("a rack that comes later takes jobs from then on", "[deliveries]") {
+    auto p = two_racks({test::gpu_job(144, hours{1}), test::gpu_job(72, hours{1})});
+    p.deliveries.push_back({.at = start_of_time + hours{3}, .nodes = nodes_of_racks(1, 2)});
+    sim::simulation s{std::move(p)};
+    s.run();
+    const sim::summary& all = s.results();
+    // The first job needs both racks; it is not refused, and fifo lets nobody pass it.
+    CHECK(s.records(0)[0].first_start == start_of_time + hours{3});
+    CHECK(s.records(0)[1].first_start == start_of_time + hours{4});
+    CHECK(all.simulated == hours{5});
+    CHECK((all.books[account::uncommissioned] == gpu_hours(3 * gpus_per_rack)));
+    CHECK((all.books.capacity == gpu_hours(7 * gpus_per_rack)));
+    CHECK((all.books[account::useful] == gpu_hours(3 * gpus_per_rack)));
+    CHECK((all.books[account::idle] == gpu_hours(4 * gpus_per_rack)));
+    // Both racks for the makespan, the second one from hour 3 on.
+    CHECK(*all.utilisation == Approx(3.0 / 7).epsilon(1e-12));
+    // A dollar for each GPU-hour of what stands there.
+    REQUIRE(all.energy->capacity_usd);
+    CHECK(*all.energy->capacity_usd == Approx(7.0 * gpus_per_rack).epsilon(1e-12));
+}
+
+TEST_CASE("what is to come draws nothing", "[deliveries]") {
+    const auto energy = [](bool later) {
+        auto p = two_racks({test::gpu_job(72, hours{4})});
+        p.until = hours{4};
+        if (later) p.deliveries.push_back({.at = start_of_time + hours{1}, .nodes = nodes_of_racks(1, 2)});
+        sim::simulation s{std::move(p)};
+        s.run();
+        return *s.results().energy;
+    };
+    const double idle_w = energy(false).it_j - energy(true).it_j;
+    // An idle rack, for an hour.
+    auto one = test::powered_parts(test::plant_of(1, "2n", 1), {{}}, {power::phase::gemm_bf16},
+                                   policy::make_policy("fifo", {}));
+    one.until = hours{1};
+    sim::simulation s{std::move(one)};
+    s.run();
+    CHECK(idle_w == Approx(s.results().energy->it_j).epsilon(1e-12));
+    CHECK(idle_w > 0);
+}
+
+TEST_CASE("racks are delivered by a program as the run goes on", "[deliveries]") {
+    auto p = two_racks({test::gpu_job(144, hours{1})});
+    p.deliveries.push_back({.nodes = nodes_of_racks(1, 2)});  // some time
+    sim::simulation s{std::move(p)};
+    CHECK(s.run_until(start_of_time + hours{10}) == sim::status::done);  // nothing else will happen
+    CHECK(s.waiting() == 1);
+    s.deliver({.at = start_of_time + hours{12}, .nodes = nodes_of_racks(1, 2)});
+    CHECK(s.run_until(never) == sim::status::done);
+    s.results();
+    CHECK(s.records(0)[0].state == sim::outcome::finished);
+    CHECK(s.records(0)[0].first_start == start_of_time + hours{12});
+    CHECK((s.results().books[account::uncommissioned] == gpu_hours(12 * gpus_per_rack)));
+}
+
+TEST_CASE("a rack that is to come may lose its feed, and comes when both are there", "[deliveries]") {
+    auto p = two_racks({test::gpu_job(144, hours{1})});
+    p.energy->plant.boot = hours{1};
+    p.energy->plant.events.push_back({.start = start_of_time + hours{1},
+                                      .end = start_of_time + hours{5},
+                                      .what = power::feed_event::kind::loss,
+                                      .device = "rack-1"});
+    p.deliveries.push_back({.at = start_of_time + hours{3}, .nodes = nodes_of_racks(1, 2)});
+    sim::simulation s{std::move(p)};
+    s.run();
+    CHECK(s.records(0)[0].first_start == start_of_time + hours{6});
+    CHECK((s.results().books[account::uncommissioned] == gpu_hours(3 * gpus_per_rack)));
+    CHECK((s.results().books[account::down] == gpu_hours(3 * gpus_per_rack)));
+    // Nobody missed its power before it was there.
+    CHECK(s.results().energy->lost_rack_s == Approx(2 * 3600.0));
+}
