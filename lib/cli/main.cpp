@@ -173,22 +173,24 @@ int run_program(int argc, char** argv) {
     add_plan_options(plan, planned);
 
     cli::calibrate_options calibrated;
-    CLI::App& calibrate = *app.add_subcommand("calibrate", "fit coefficients of models to measurements");
-    CLI::App& calibrate_training = *calibrate.add_subcommand("training", "of the training step: prints its errors");
-    calibrate.require_subcommand(1);
-    calibrate_training
+    CLI::App& calibrate = *app.add_subcommand(
+        "calibrate", "fit coefficients of models to measurements, and tell how near the models are to them");
+    std::string calibrate_what;
+    calibrate.add_option("WHAT", calibrate_what, "training: of the training step")
+        ->required()
+        ->check(CLI::IsMember({"training"}));
+    calibrate
         .add_option("--data", calibrated.data,
                     "folder with CSV files of measurements, found by the ends of their names")
         ->required();
-    calibrate_training
-        .add_option("-o,--output", calibrated.output, "file for the coefficients, a model of the kind efficiency")
+    calibrate.add_option("-o,--output", calibrated.output, "file for the coefficients, a model of the kind efficiency")
         ->check(given_text());
-    calibrate_training
+    calibrate
         .add_option("--coefficients", calibrated.coefficients,
                     "judge these, a model of the kind efficiency or its .yaml file, and fit nothing")
         ->check(given_text());
-    calibrate_training.add_flag("--rows", calibrated.rows, "show every row, and those that are left out");
-    calibrate_training.add_flag("--json", calibrated.json, "rows as JSON");
+    calibrate.add_flag("--rows", calibrated.rows, "show every row, and those that are left out");
+    calibrate.add_flag("--json", calibrated.json, "rows as JSON");
 
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");

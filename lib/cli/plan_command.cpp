@@ -108,7 +108,9 @@ void print_best(const llm::ranked_plan& r) {
     table.row({"of the best step", "s", "share", "all traffic s"});
     const auto row = [&](const char* name, double s, double traffic) {
         if (s == 0 && traffic == 0) return;
-        table.row({name, fmt::format("{:.3f}", s), share(s), traffic == 0 ? "" : fmt::format("{:.3f}", traffic)});
+        std::vector<std::string> cells{name, fmt::format("{:.3f}", s), share(s)};
+        if (traffic != 0) cells.push_back(fmt::format("{:.3f}", traffic));
+        table.row(std::move(cells));
     };
     row("matrix products", t.parts.products_s, 0);
     row("attention and scans", t.parts.attention_s, 0);

@@ -8,7 +8,7 @@ using namespace ampacity::test;
 
 namespace {
 
-const std::string header =
+const std::string bridge_header =
     "container,phase,system,model,gpus,precision,fsdp,gbs,mbs,seq_len,tp,pp,cp,vp,ep,step_time_s\n";
 const std::string measured_rows =
     "26.04,Pre-Training,DGX-GB200,LLAMA3_8B,8,FP8,0,128,2,8192,1,1,1,n/a,,4.2\n"
@@ -83,7 +83,7 @@ TEST_CASE("what plan cannot do is said") {
 
 TEST_CASE("calibrate fits, tells its errors and writes coefficients that plan reads") {
     const workspace here;
-    here.write("ours_training_megatron_bridge.csv", header + measured_rows);
+    here.write("ours_training_megatron_bridge.csv", bridge_header + measured_rows);
     const auto told = here.call({"calibrate", "training", "--data", ".", "-o", "ours.yaml", "--rows"});
     INFO(told.out << told.err);
     CHECK(told.status == 0);
@@ -102,7 +102,7 @@ TEST_CASE("calibrate fits, tells its errors and writes coefficients that plan re
         CHECK(row["modelled_s"].get<double>() == Approx(row["measured_s"].get<double>()).epsilon(0.25));
     CHECK(json["without_family"].empty());
 
-    here.write("ours_training_megatron_bridge.csv", header + "26.04,Pre-Training\n");
+    here.write("ours_training_megatron_bridge.csv", bridge_header + "26.04,Pre-Training\n");
     CHECK(check_refused(here.call({"calibrate", "training", "--data", "."}), 3).line == 2);
     check_refused(here.call({"calibrate", "training", "--data", "nowhere"}), 3);
     CHECK(here.call({"calibrate"}).status == 2);

@@ -25,7 +25,7 @@ public:
     [[nodiscard]] llm::measured_set read() const { return io::read_training_measurements(folder_.path()); }
     [[nodiscard]] std::string refusal() const {
         try {
-            read();
+            static_cast<void>(read());
         } catch (const data_error& e) {
             const std::string text = e.what();
             return text.substr(text.find("x_"));
@@ -118,12 +118,13 @@ TEST_CASE("the other tables of measurements", "[llm]") {
 
 TEST_CASE("what is wrong with measurements is said with its place", "[llm]") {
     const std::string row = "26.08,Pre-Training,DGX-GB300,LLAMA3_8B,8,FP8,,128,2,8192,1,1,1,n/a,,,1,1,";
+    CHECK(measured{row + "fast,s\n"}.refusal() ==
+          "x_training_megatron_bridge.csv:2:74: error: step_time_s: expected a number of at least 0, at byte 217 "
+          "(fast); write it as "
+          "in 12.5");
     CHECK(
-        measured{row + "fast,s\n"}.refusal() ==
-        "x_training_megatron_bridge.csv:2:76: error: step_time_s: expected a number of at least 0 (fast); write it as "
-        "in 12.5");
-    CHECK(measured{"26.08,Pre-Training,DGX-GB300,LLAMA3_8B,8.5,FP8,,128,2,8192,1,1,1,n/a,,,1,1,3,s\n"}.refusal() ==
-          "x_training_megatron_bridge.csv:2:40: error: gpus: expected a count (8.5); write a whole number");
+        measured{"26.08,Pre-Training,DGX-GB300,LLAMA3_8B,8.5,FP8,,128,2,8192,1,1,1,n/a,,,1,1,3,s\n"}.refusal() ==
+        "x_training_megatron_bridge.csv:2:40: error: gpus: expected a count, at byte 183 (8.5); write a whole number");
     CHECK(measured{"26.08,Pre-Training\n", "container,phase\n"}.refusal().find("error: model: no such column") !=
           std::string::npos);
     const test::temporary_directory empty;

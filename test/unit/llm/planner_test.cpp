@@ -21,6 +21,12 @@ const llm::training_efficiency& shipped() {
     return e;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double most_s = 30;  ///< for a search under a sanitizer [s]
+#else
+constexpr double most_s = 1;  ///< for a search [s]
+#endif
+
 struct best {
     double time_s = std::numeric_limits<double>::infinity();
     llm::parallel_plan plan{};
@@ -109,7 +115,7 @@ TEST_CASE("a plan is found in under a second for any model and number of GPUs", 
             const auto found = llm::find_plans(m, system_called("gb300-nvl72"), shipped(), r);
             const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
             INFO(at.name << ' ' << gpus << ' ' << wall_s << " s " << found.fault);
-            CHECK(wall_s < 1);
+            CHECK(wall_s < most_s);
             REQUIRE(found.plans.size() == 10);
             const auto& p = found.plans.front();
             CHECK(p.plan.gpus() <= gpus);
