@@ -88,15 +88,17 @@ private:
                 continue;
             }
             // A pipeline would gather anew for each micro-batch.
-            for (p.zero = 1; p.zero <= (p.pp == 1 ? 3U : 1U); ++p.zero) try_plan(p);
+            double before_s = 0;
+            for (p.zero = 1; p.zero <= (p.pp == 1 ? 3U : 1U); ++p.zero) before_s = try_plan(p, before_s);
         }
     }
 
-    void try_plan(parallel_plan p) {
+    /// Its time, 0 if it cannot be. One that shares more and takes as long as that before is not listed.
+    double try_plan(parallel_plan p, double before_s = 0) {
         std::string fault = fault_of(m_, p, r_.batch, s_);
         if (!fault.empty()) {
             if (fault_.empty()) fault_ = std::move(fault);
-            return;
+            return 0;
         }
         ++out_.valid;
         if (!lighten(m_, p, r_.batch, s_)) {
@@ -105,13 +107,13 @@ private:
                 least_ = use;
                 least_plan_ = p;
             }
-            return;
+            return 0;
         }
         ++out_.fitting;
-        best_.add({.plan = p,
-                   .step = step_of(m_, p, r_.batch, s_, e_, r_.count, r_.recipe ? &*r_.recipe : nullptr),
-                   .memory = memory_of(m_, p, r_.batch),
-                   .map = map_groups(p, s_)});
+        const training_step step = step_of(m_, p, r_.batch, s_, e_, r_.count, r_.recipe ? &*r_.recipe : nullptr);
+        if (step.time_s != before_s)
+            best_.add({.plan = p, .step = step, .memory = memory_of(m_, p, r_.batch), .map = map_groups(p, s_)});
+        return step.time_s;
     }
 
     const model& m_;
@@ -160,7 +162,7 @@ std::vector<std::uint32_t> chunks_to_try(const model& m, const plan_request& r, 
     if (r.vp) return {*r.vp};
     std::vector<std::uint32_t> out{1};
     const std::uint32_t layers = m.num_layers();
-    for (std::uint32_t vp = 2; pp > 1 && vp <= most_chunks; ++vp) {
+    for (std::uint32_t vp = 2; pp > 1 && pp <= layers && vp <= most_chunks; ++vp) {
         const std::uint32_t chunks = pp * vp;
         if (chunks <= layers + 2 && (layers % chunks == 0 || (layers + 1) % chunks == 0 || (layers + 2) % chunks == 0))
             out.push_back(vp);
@@ -172,10 +174,14 @@ std::uint32_t data_ranks(const plan_request& r, std::uint64_t replica_gpus, std:
     if (replica_gpus == 0 || micro_batch == 0 || r.batch.sequences % micro_batch != 0) return 0;
     const std::uint32_t pieces = r.batch.sequences / micro_batch;
     const std::uint64_t room = std::min<std::uint64_t>(r.gpus / replica_gpus, pieces);
-    for (std::uint64_t dp = room; dp > 0; --dp) {
-        if (pieces % dp == 0) return static_cast<std::uint32_t>(dp);
+    // Divisors come in pairs.
+    std::uint64_t best = 0;
+    for (std::uint64_t d = 1; d * d <= pieces; ++d) {
+        if (pieces % d != 0) continue;
+        if (d <= room) best = std::max(best, d);
+        if (pieces / d <= room) best = std::max(best, pieces / d);
     }
-    return 0;
+    return static_cast<std::uint32_t>(best);
 }
 
 plan_ranking find_plans(const model& m, const system& s, const training_efficiency& e, const plan_request& r) {

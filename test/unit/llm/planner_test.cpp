@@ -149,4 +149,6 @@ TEST_CASE("fixed sizes are kept, and what cannot be says why", "[llm]") {
     r.within_domain = false;
     CHECK(llm::sizes_to_try(m, system_called("dgx-h100"), r).tp.back() == 64);
     CHECK(llm::data_ranks({.gpus = 100, .batch = {96, 8192}}, 8, 2) == 12);
+    CHECK(llm::data_ranks({.gpus = 7, .batch = {96, 8192}}, 8, 2) == 0);
+    CHECK(llm::data_ranks({.gpus = 1'000'000'000, .batch = {999'999'937, 8192}}, 2, 1) == 1);  // a prime
 }
