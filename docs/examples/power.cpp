@@ -10,6 +10,7 @@
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/power/plant.hpp>
 #include <ampacity/power/power_tree.hpp>
+#include <ampacity/power/price_spikes.hpp>
 #include <ampacity/power/signal.hpp>
 #include <ampacity/power/site_account.hpp>
 #include <ampacity/power/swing.hpp>
@@ -65,6 +66,24 @@ public:
     }
 };
 
+void a_battery_carries() {
+    constexpr power::microwatts megawatt = 1'000'000'000'000;
+    power::delivery hall;
+    const auto utility = hall.add({});
+    const auto ups = hall.add({.rating = megawatt,
+                               .feeds = {utility},
+                               .store = power::storage{.capacity = power::energy{megawatt} * ticks(duration{5min}),
+                                                       .recharge = megawatt / 10,
+                                                       .efficiency = 0.9}});
+    hall.set_load(start_of_time, ups, megawatt / 2);
+    hall.set_failed(start_of_time + 1h, utility, true, [](power::device_id, bool) {});
+    require(hall.is_on_battery(ups) && hall.next_store().at == start_of_time + 1h + 10min,
+            "half of it lasts twice as long");
+    hall.set_failed(start_of_time + 1h + 3min, utility, false, [](power::device_id, bool) {});
+    require(hall.input(ups) == megawatt / 10 * 6, "it is filled beside the load");
+    require(hall.next_store().at == start_of_time + 1h + 3min + 1000s, "90 MJ at nine tenths of 100 kW");
+}
+
 void a_hall_gives() {
     // Four nodes that stand by themselves, of one GPU each, on one row that is built for three of them.
     hardware::node node{.gpus = 1};
@@ -87,6 +106,13 @@ void a_hall_gives() {
     while (hall.next_control() != never) hall.control(hall.next_control());
     require(hall.headroom(row) > 0, "the GPUs have given");
     require(hall.pace({.where = where}) < 1, "at the price of speed");
+}
+
+void a_spike_has_a_price() {
+    const std::vector<power::price_spike> spikes{{.start = start_of_time + 1h, .end = start_of_time + 2h, .factor = 5}};
+    const auto price = power::with_spikes(power::constant_price(2e-8), spikes);
+    require(near(price.find(start_of_time + 90min)->value, 1e-7) && price.find(start_of_time)->value == 2e-8,
+            "five times as much for an hour");
 }
 
 void all_nodes_tick() {
@@ -144,6 +170,8 @@ void power_example() {
     a_node_draws_what_its_gpus_do();
     a_survivor_is_overloaded();
     a_cap_costs_less_than_it_saves();
+    a_battery_carries();
     a_hall_gives();
     all_nodes_tick();
+    a_spike_has_a_price();
 }

@@ -7,6 +7,7 @@
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/energy_options.hpp>
+#include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>
 #include <ampacity/scenario/power_aware_options.hpp>

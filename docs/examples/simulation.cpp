@@ -3,6 +3,7 @@
 
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/wrappers.hpp>
+#include <ampacity/sim/cap_plugin.hpp>
 #include <ampacity/sim/decision_costs.hpp>
 #include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/observer.hpp>
@@ -26,6 +27,15 @@ struct watcher final : sim::observer {
 };
 
 /// A policy in rounds, and what kept a job waiting under it.
+/// A cap policy as a plug-in has it.
+struct half_power final : power::cap_policy {
+    power::class_limits decide(const power::capped_feed& f) override {
+        return f.load_w > f.limit_w ? power::class_limits{500, 500} : f.now;
+    }
+};
+constexpr plugin::part half = plugin::cap_policy<half_power>("half-power", "half of it in an overload");
+static_assert(half.kind == plugin::part_kind::cap_policy);
+
 void a_wait_is_explained() {
     std::vector<sim::wait_stretch> stretches;
     sim::wait_recorder recorder([](const sim::job_event& e) { return e.name == 1; },

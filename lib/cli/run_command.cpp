@@ -90,6 +90,14 @@ void print_energy(const sim::energy_result& e) {
         fmt::print("{:<18}{:>16} trips, {} changes of limits, {} rack-hours without power\n", "feeds",
                    grouped(static_cast<double>(*e.trips), 0), grouped(static_cast<double>(*e.limits), 0),
                    grouped(*e.lost_rack_s / 3600, 1));
+    if (e.trips && (e.batteries_j.value_or(0) > 0 || e.generators_j.value_or(0) > 0)) {
+        fmt::print("{:<18}{:>16} MWh, {} from generators in {} hours", "batteries", mwh(*e.batteries_j),
+                   mwh(*e.generators_j), grouped(*e.generators_s / 3600, 1));
+        if (e.generators_usd)
+            fmt::print(": {} USD, {} t CO2e", grouped(*e.generators_usd, 2),
+                       grouped(*e.carbon_generators_kg * 1e-3, 3));
+        fmt::print("\n");
+    }
     if (e.throttles)
         fmt::print("{:<18}{:>16} nodes throttled, {} shut down\n", "heat",
                    grouped(static_cast<double>(*e.throttles), 0), grouped(static_cast<double>(*e.shutdowns), 0));

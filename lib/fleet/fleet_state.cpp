@@ -121,11 +121,12 @@ void fleet_state::lend(node_id node, bool is_lent) {
 }
 
 void fleet_state::plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at) {
-    AMPACITY_ASSERT(!is_pool() && !free_.is_mixed() && troubles_.empty());
+    AMPACITY_ASSERT(!state_.empty() && troubles_.empty());
+    AMPACITY_ASSERT(!free_.is_mixed() || (planned.empty() && drain_racks_at == 0));
     troubles_.resize(free_.num_nodes());
     in_service_ = empty_;
     drain_at_ = drain_racks_at;
-    if (free_.has_racks()) failed_in_.assign(free_.where().num_racks(), 0);
+    if (!free_.is_mixed() && free_.has_racks()) failed_in_.assign(free_.where().num_racks(), 0);
     closings_ = std::move(planned);
     over_.assign(closings_.size(), false);
     for (std::uint32_t row = 0; row != free_.num_nodes(); ++row) find_next_closing(node_id{row});
@@ -232,7 +233,7 @@ void fleet_state::commission(std::span<const node_id> nodes) {
 
 /// One more or fewer node of its rack has failed; the others may have to drain, or no longer.
 void fleet_state::count_failed(node_id node, bool failed) {
-    if (!free_.has_racks()) return;
+    if (failed_in_.empty()) return;
     const std::uint32_t rack = free_.where().rack_of(node);
     failed ? ++failed_in_[rack] : --failed_in_[rack];
     if (drain_at_ == 0) return;

@@ -5,7 +5,9 @@
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/policy/view.hpp>
+#include <ampacity/scenario/build.hpp>
 #include <ampacity/sim/energy.hpp>
+#include <ampacity/sim/simulation.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -19,10 +21,13 @@ namespace ampacity::io {
 struct energy_parts {
     std::optional<sim::energy_model> model{};                     ///< none without `energy`
     policy::known_signals signals{};                              ///< that policies may look at
+    std::vector<sim::known_price> price_news{};                   ///< see `sim::parts`
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files lack, by key path
 };
 
-/// The files that are read are added to `files`. \throws scenario_error, data_error
-[[nodiscard]] energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files);
+/// The files that are read are added to `files`; `more` has cap policies of plug-ins.
+/// \throws scenario_error, data_error, plugin_error
+[[nodiscard]] energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files,
+                                       const scenario::more_parts* more = nullptr);
 
 }  // namespace ampacity::io

@@ -286,7 +286,8 @@ private:
             text += text.empty() ? "" : ", ";
             text += read_number({{}, pair.at, pair.items[0]}, full + ".0", {.key = {}, .doc = {}, .of = f.x}, point.*x);
             text += ": ";
-            text += read_number({{}, pair.at, pair.items[1]}, full + ".1", {.key = {}, .doc = {}, .of = f.y}, point.*y);
+            text += read_number({{}, pair.at, pair.items[1]}, full + ".1",
+                                {.key = {}, .doc = {}, .of = f.y, .min = f.least_y}, point.*y);
             if (i != 0 && !(out[i - 1].*x < point.*x))
                 fail(pair.at, full, "not above the point before", shown(tree_.at(pair.items[0]).text),
                      "write the points by rising load");

@@ -40,6 +40,8 @@ void check_model(const hardware::power_device& d, Fail fail) {
         if (point.efficiency <= 0 || point.efficiency > 1)
             fail("efficiency.points", "an efficiency outside of 0 .. 100 %", "write output / input");
     }
+    if (d.battery_efficiency && *d.battery_efficiency <= 0)
+        fail("battery_efficiency", "a battery that keeps nothing", "write a share above 0");
     if (!d.overload) return;
     const auto& o = *d.overload;
     if (o.points.front().load < o.holds)
@@ -58,6 +60,14 @@ void check_model(const hardware::power_topology& p, Fail fail) {
     if (p.needed > p.installed)
         fail("needed", "more than installed", "write how many of the sources carry all of the load");
     if (p.feeds_per_load > p.installed) fail("feeds_per_load", "more than installed", "write at most installed");
+}
+
+template <class Fail>
+void check_model(const hardware::hall& h, Fail fail) {
+    if (!h.generator) return;
+    if (h.generator->kind != hardware::power_device_kind::generator)
+        fail("generator", "not a generator", "name a device of that kind");
+    if (!h.generator->start) fail("generator", "its start is not known", "name one that says it");
 }
 
 template <class Fail>
@@ -89,6 +99,30 @@ void check_model(const hardware::cooling& c, Fail fail) {
 template <class Fail>
 void check_model(const hardware::region& r, Fail fail) {
     if (r.design_c < r.mean_c) fail("design_temperature", "below mean_temperature", "write that of a hot day");
+    if (!r.daily) return;
+    const auto check = [&](const auto& winter, const auto& summer, auto value, double mean, double near,
+                           const std::string& name) {
+        if (winter.has_value() != summer.has_value())
+            fail("daily." + name + (winter ? "_winter" : "_summer"), "one half of the year only", "write both");
+        if (!winter) return;
+        double sum = 0;
+        for (const auto* const half : {&*winter, &*summer}) {
+            const std::string key = "daily." + name + (half == &*winter ? "_winter" : "_summer");
+            if (half->points.size() != 24) fail(key, "not 24 hours", "write one point for each hour of a day");
+            for (std::size_t h = 0; h != 24; ++h) {
+                const auto& p = half->points[h];
+                if (p.hour != std::chrono::hours{h}) fail(key, "not the hours 0 to 23", "write 0 h, 1 h, ..., 23 h");
+                sum += p.*value * (half == &*winter ? 182.25 : 183) / (24 * 365.25);
+            }
+        }
+        if (std::abs(sum - mean) > near)
+            fail("daily." + name + "_winter", "its mean of a year is not that of the region",
+                 "write shares of the mean, or what is above it");
+    };
+    const hardware::daily_profile& d = *r.daily;
+    check(d.carbon_winter, d.carbon_summer, &hardware::hour_share::share, 1, 1e-3, "carbon");
+    check(d.price_winter, d.price_summer, &hardware::hour_share::share, 1, 1e-3, "price");
+    check(d.weather_winter, d.weather_summer, &hardware::hour_step::kelvin, 0, 0.01, "weather");
 }
 
 template <class Fail>

@@ -53,6 +53,7 @@ struct points_field {
     std::string_view doc;
     std::optional<scenario::dimension> x{};
     std::optional<scenario::dimension> y{};
+    double least_y = 0;
 };
 
 template <class S>
@@ -290,8 +291,19 @@ struct schema<hardware::power_device> {
             &T::continuous_load,
             {.key = "continuous_load", .doc = "largest load that may be planned", .of = dimension::share, .max = 1});
         v.number(&T::battery, {.key = "battery", .doc = "ride-through at full load"});
+        v.number(
+            &T::recharge,
+            {.key = "recharge", .doc = "drawn to fill the battery, of the rating", .of = dimension::share, .max = 1});
+        v.number(
+            &T::battery_efficiency,
+            {.key = "battery_efficiency", .doc = "kept of what fills the battery", .of = dimension::share, .max = 1});
         v.number(&T::start, {.key = "start", .doc = "until it carries load"});
         v.number(&T::fuel_m3_per_j, {.key = "fuel", .doc = "per energy", .of = dimension::volume_per_energy});
+        v.number(&T::tank, {.key = "tank", .doc = "fuel at full load"});
+        v.number(&T::fuel_usd_per_j,
+                 {.key = "fuel_cost", .doc = "of the fuel, per energy made", .of = dimension::price});
+        v.number(&T::fuel_kg_per_j,
+                 {.key = "fuel_carbon", .doc = "CO2e of the fuel, per energy made", .of = dimension::carbon_intensity});
         v.number(&T::lead_time, {.key = "lead_time", .doc = "from order to delivery"});
     }
 };
@@ -329,6 +341,13 @@ struct schema<hardware::hall> {
         v.part(&T::topology, nullptr, {.key = "topology", .doc = "of its sources"});
         v.number(&T::racks_per_row, {.key = "racks_per_row", .doc = "racks on one busway", .min = 1, .max = 1000});
         v.number(&T::rows, {.key = "rows", .doc = "of racks", .min = 1, .max = 10000});
+        v.part(&T::generator, nullptr, {.key = "generator", .doc = "that stands by for each source, or for the site"});
+        v.number(&T::generator_share, {.key = "generator_share",
+                                       .doc = "its rating, of that of what it feeds",
+                                       .of = dimension::share,
+                                       .max = 10});
+        v.word(&T::generator_of_site,
+               {.key = "generator_of_site", .doc = "whether one set stands by for the whole site"});
     }
 };
 

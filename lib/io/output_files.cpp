@@ -48,16 +48,22 @@ constexpr std::array telemetry{
     output_column{"free_gpus", "", "GPUs in service that no job holds"},
     output_column{"finished_jobs", "", "jobs that have finished so far"},
     output_column{"it_w", "W", "at the AC inputs of racks or nodes; only where power is modelled"},
-    output_column{"utility_w", "W", "the same with the losses from the utility to there"},
+    output_column{"utility_w", "W",
+                  "what the utility delivers for it: with the losses from there, without what batteries and generators "
+                  "give"},
 };
 
 constexpr std::array feeds{
     output_column{"time_s", "s", "when the sample was taken"},
-    output_column{"feed", "", "its name: `SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`"},
+    output_column{"feed", "",
+                  "its name: `SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; of generators "
+                  "`SITE/generator` or `SITE/hall-0/generator-1`"},
     output_column{"load_w", "W", "at its output"},
     output_column{"limit_w", "W", "its rating, or what an event leaves of it; empty without one"},
     output_column{"gpu_limit_low", "", "limit of GPUs of jobs of low priority, of that of their maker; of racks"},
     output_column{"gpu_limit_high", "", "the same of high priority"},
+    output_column{"charge", "",
+                  "left in the battery of a source, or of the fuel of a generator, 0 to 1; empty without"},
 };
 
 constexpr std::array explain{

@@ -242,6 +242,45 @@ struct schema<hardware::grid_carbon> {
 };
 
 template <>
+struct schema<hardware::daily_shares> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using P = hardware::hour_share;
+        v.points(
+            &hardware::daily_shares::points, &P::hour, &P::share,
+            {.key = "points", .doc = "hour (UTC) and share of the mean", .x = dimension::time, .y = dimension::share});
+    }
+};
+
+template <>
+struct schema<hardware::daily_steps> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using P = hardware::hour_step;
+        v.points(&hardware::daily_steps::points, &P::hour, &P::kelvin,
+                 {.key = "points",
+                  .doc = "hour (UTC) and how much warmer than the mean",
+                  .x = dimension::time,
+                  .y = dimension::temperature_step,
+                  .least_y = -100});
+    }
+};
+
+template <>
+struct schema<hardware::daily_profile> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = hardware::daily_profile;
+        v.record(&T::carbon_winter, {.key = "carbon_winter", .doc = "October to March"});
+        v.record(&T::carbon_summer, {.key = "carbon_summer", .doc = "April to September"});
+        v.record(&T::price_winter, {.key = "price_winter", .doc = "October to March"});
+        v.record(&T::price_summer, {.key = "price_summer", .doc = "April to September"});
+        v.record(&T::weather_winter, {.key = "weather_winter", .doc = "October to March"});
+        v.record(&T::weather_summer, {.key = "weather_summer", .doc = "April to September"});
+    }
+};
+
+template <>
 struct schema<hardware::region> {
     template <class V>
     static constexpr void walk(V& v) {
@@ -268,6 +307,7 @@ struct schema<hardware::region> {
                                 .of = dimension::temperature,
                                 .min = -60,
                                 .max = 60});
+        v.group(&T::daily, {.key = "daily", .doc = "mean days, around the mean of a year"});
     }
 };
 

@@ -3,6 +3,7 @@
 #include "text_file.hpp"
 
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/sim/cap_plugin.hpp>
 
 #include <dlfcn.h>
 
@@ -44,7 +45,8 @@ std::string difference(std::string_view theirs, std::string_view ours) {
 std::string name_of(const plugin::part& p) {
     const char* const kind = p.kind == plugin::part_kind::policy   ? "policy "
                              : p.kind == plugin::part_kind::placer ? "placer "
-                                                                   : "source ";
+                             : p.kind == plugin::part_kind::source ? "source "
+                                                                   : "cap policy ";
     return kind + std::string{p.name};
 }
 
@@ -103,10 +105,15 @@ void plugin_library::check_parts() const {
         refuse({}, "has no policy, placer or source", {}, "name what it has in AMPACITY_PLUGIN(...)");
     }
     for (const auto& p : parts()) {
-        if (p.kind > plugin::part_kind::source || p.make == nullptr || !is_name(p.name)) {
+        if (p.kind > plugin::part_kind::cap_policy || p.make == nullptr || !is_name(p.name)) {
             refuse({}, "has a part with an unusable name",
                    p.name == nullptr ? "" : std::string(p.name, strnlen(p.name, 64)),
                    "use up to 64 letters, digits, dashes, dots and underscores");
+        }
+        if (p.kind == plugin::part_kind::cap_policy) {
+            const auto* const calls = static_cast<const plugin::cap_calls*>(p.calls);
+            if (calls == nullptr || calls->layout != plugin::detail::calls_of_caps.layout)
+                refuse(name_of(p), "does not match this build: what it sees of feeds differs", {}, rebuild);
         }
         if (find(p.kind, p.name) != &p) refuse(name_of(p), "is named twice", {}, "give each part a name of its own");
     }

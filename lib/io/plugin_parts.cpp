@@ -52,6 +52,7 @@ plugin_part::~plugin_part() {
         case plugin::part_kind::policy: t.policy.destroy(self_); break;
         case plugin::part_kind::placer: t.placer.destroy(self_); break;
         case plugin::part_kind::source: t.source.destroy(self_); break;
+        case plugin::part_kind::cap_policy: cap_calls().destroy(self_); break;
     }
 }
 
@@ -194,6 +195,17 @@ std::string_view plugin_source::text(std::int64_t index) const {
     std::string_view value;
     if (!part_.table().source.text(part_.self(), index, value, part_.failure())) part_.raise("text");
     return value;
+}
+
+power::class_limits plugin_cap_policy::decide(const power::capped_feed& feed) {
+    power::class_limits out{};
+    if (!part_.cap_calls().decide(part_.self(), feed, out, part_.failure())) part_.raise("decide");
+    for (const power::permille limit : out) {
+        if (limit == 0 || limit > power::no_limit)
+            part_.refuse("decided on a limit that cannot be", std::to_string(limit) + " thousandths",
+                         "return 1 to 1000 thousandths");
+    }
+    return out;
 }
 
 }  // namespace ampacity::io

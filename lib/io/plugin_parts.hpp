@@ -1,11 +1,13 @@
 #pragma once
 /// \file
-/// Parts of plug-ins as policies, placers and sources of ours: every call goes through the plug-in's table, what it
-/// throws becomes an error of ours, and what it yields is checked.
+/// Parts of plug-ins as policies, placers, sources and cap policies of ours: every call goes through the plug-in's
+/// table, what it throws becomes an error of ours, and what it yields is checked.
 
 #include "plugin_library.hpp"
 
+#include <ampacity/power/cap_policy.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/sim/cap_plugin.hpp>
 
 #include <memory>
 #include <string>
@@ -26,6 +28,10 @@ public:
 
     [[nodiscard]] void* self() const noexcept { return self_; }
     [[nodiscard]] const plugin::table& table() const noexcept { return home_->table(); }
+    /// Of a cap policy.
+    [[nodiscard]] const plugin::cap_calls& cap_calls() const noexcept {
+        return *static_cast<const plugin::cap_calls*>(what_.calls);
+    }
     /// Where calls put why they failed.
     [[nodiscard]] plugin::failure& failure() const noexcept { return failure_; }
     /// Throws what the failed call has left. `call`: what was called.
@@ -102,6 +108,17 @@ private:
     std::uint16_t entry_;
     std::uint64_t rows_ = 0;
     instant last_ = start_of_time;
+};
+
+class plugin_cap_policy final : public power::cap_policy {
+public:
+    template <class... Args>
+    explicit plugin_cap_policy(Args&&... args) : part_(std::forward<Args>(args)...) {}
+
+    power::class_limits decide(const power::capped_feed& feed) override;
+
+private:
+    plugin_part part_;
 };
 
 }  // namespace ampacity::io

@@ -3,6 +3,7 @@
 
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/power/cap_policy.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -24,6 +25,10 @@ std::vector<policy::description> all_of(const libraries& loaded, plugin::part_ki
 
 bool is_built_in(const plugin::part& p) {
     if (p.kind == plugin::part_kind::source) return false;
+    if (p.kind == plugin::part_kind::cap_policy) {
+        const auto caps = power::cap_policies();
+        return std::any_of(caps.begin(), caps.end(), [&](const auto& d) { return d.name == p.name; });
+    }
     const auto table = p.kind == plugin::part_kind::policy ? policy::policies() : policy::placers();
     return std::any_of(table.begin(), table.end(), [&](const auto& d) { return d.name == p.name; });
 }
@@ -78,6 +83,9 @@ std::string plugins::comment() const {
 std::vector<policy::description> plugins::policies() const { return all_of(libraries_, plugin::part_kind::policy); }
 std::vector<policy::description> plugins::placers() const { return all_of(libraries_, plugin::part_kind::placer); }
 std::vector<policy::description> plugins::sources() const { return all_of(libraries_, plugin::part_kind::source); }
+std::vector<policy::description> plugins::cap_policies() const {
+    return all_of(libraries_, plugin::part_kind::cap_policy);
+}
 
 std::unique_ptr<policy::policy> plugins::make_policy(const recipe& r) const {
     return with_part(libraries_, plugin::part_kind::policy, r.name,
@@ -97,6 +105,13 @@ std::unique_ptr<workload::job_source> plugins::make_source(const recipe& r) cons
     return with_part(libraries_, plugin::part_kind::source, r.name,
                      [&](const auto& home, const plugin::part& p) -> std::unique_ptr<workload::job_source> {
                          return std::make_unique<plugin_source>(r.entry, home, p, r);
+                     });
+}
+
+std::unique_ptr<power::cap_policy> plugins::make_cap_policy(const recipe& r) const {
+    return with_part(libraries_, plugin::part_kind::cap_policy, r.name,
+                     [&](const auto& home, const plugin::part& p) -> std::unique_ptr<power::cap_policy> {
+                         return std::make_unique<plugin_cap_policy>(home, p, r);
                      });
 }
 

@@ -32,9 +32,10 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     try {
         sim::parts parts = scenario::build(loaded.value, open, locate, more);
         std::vector<model_file> models = loaded.models;
-        energy_parts energy = read_energy(loaded, models);
+        energy_parts energy = read_energy(loaded, models, more);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
+        parts.price_news = std::move(energy.price_news);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;

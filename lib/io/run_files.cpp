@@ -107,9 +107,9 @@ void append_time(std::string& out, instant t) {
     if (t != sim::unset) append_ns_as_seconds(out, ticks(t));
 }
 
-/// A cell, exactly.
+/// Exactly.
 void append_watts(std::string& out, power::microwatts p) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{}.{:06}"), p / 1'000'000, p % 1'000'000);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}.{:06}"), p / 1'000'000, p % 1'000'000);
 }
 
 /// The job_id of the file, quoted where CSV needs it.
@@ -134,6 +134,7 @@ void add_energy(json& out, const sim::energy_result& e) {
         energy["overhead"] = kwh(*e.overhead_j);
         energy["facility"] = kwh(e.facility_j());
     }
+    if (e.grid_j) energy["grid"] = kwh(*e.grid_j);
     const auto put = [](json& to, const char* key, const std::optional<double>& value) {
         if (value) to[key] = *value;
     };
@@ -143,11 +144,13 @@ void add_energy(json& out, const sim::energy_result& e) {
     put(carbon, "location", e.carbon_location_kg);
     put(carbon, "marginal", e.carbon_marginal_kg);
     put(carbon, "market", e.carbon_market_kg);
+    put(carbon, "generators", e.carbon_generators_kg);
     put(carbon, "embodied", e.carbon_embodied_kg);
     if (!carbon.empty()) out["carbon_kg"] = std::move(carbon);
     if (e.total_usd()) {
         json& cost = out["cost_usd"];
         put(cost, "energy", e.energy_usd);
+        put(cost, "generators", e.generators_usd);
         put(cost, "demand", e.demand_usd);
         put(cost, "capacity", e.capacity_usd);
         put(cost, "total", e.total_usd());
@@ -159,6 +162,13 @@ void add_energy(json& out, const sim::energy_result& e) {
                         {"ramp_w_per_s", e.swing->ramp_w_per_s}};
     if (e.trips)
         out["feeds"] = {{"trips", *e.trips}, {"limits", *e.limits}, {"lost_rack_hours", *e.lost_rack_s / 3600}};
+    if (e.trips && e.generators_j) {
+        json& feeds = out["feeds"];
+        feeds["battery_kwh"] = kwh(*e.batteries_j);
+        feeds["recharge_kwh"] = kwh(*e.filled_j);
+        feeds["generator_kwh"] = kwh(*e.generators_j);
+        feeds["generator_hours"] = *e.generators_s / 3600;
+    }
     if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
 }
 
@@ -301,12 +311,30 @@ private:
 
 }  // namespace
 
+/// The chosen columns, or all.
+template <class Column>
+std::vector<Column> columns_of(const std::vector<Column>& chosen) {
+    if (!chosen.empty()) return chosen;
+    std::vector<Column> all;
+    for (const auto& c : scenario::names<Column>::known) all.push_back(c.value);
+    return all;
+}
+
+template <class Column>
+std::string header_of(const std::vector<Column>& columns) {
+    std::string out;
+    for (const Column c : columns) (out += out.empty() ? "" : ",") += scenario::name_of_value(c);
+    return out + '\n';
+}
+
 struct run_files::streams {
     std::unique_ptr<folder_lock> lock;
     std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
     std::optional<output_file> feeds;
+    std::vector<scenario::telemetry_column> telemetry_columns;
+    std::vector<scenario::feeds_column> feeds_columns;
     std::optional<output_file> explain;
     std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
@@ -342,13 +370,17 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
             gpu_types_.empty() ? "job_id,attempt,start_s,nodes\n" : "job_id,attempt,start_s,nodes,gpu\n";
     }
     if (described_.output.telemetry) {
-        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() +=
-            "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs";
-        streams_->telemetry->text() += described_.is_powered() ? ",it_w,utility_w\n" : "\n";
+        auto& columns = streams_->telemetry_columns = columns_of(described_.output.telemetry_columns);
+        if (!described_.is_powered()) {
+            std::erase(columns, scenario::telemetry_column::it);
+            std::erase(columns, scenario::telemetry_column::utility);
+        }
+        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() += header_of(columns);
     }
-    if (described_.output.feeds)
-        streams_->feeds.emplace(folder_ / "feeds.csv").text() +=
-            "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high\n";
+    if (described_.output.feeds) {
+        streams_->feeds_columns = columns_of(described_.output.feeds_columns);
+        streams_->feeds.emplace(folder_ / "feeds.csv").text() += header_of(streams_->feeds_columns);
+    }
     if (described_.scheduler.policy == "explain") {
         streams_->explain.emplace(folder_ / "explain.csv").text() +=
             "job_id,from_s,to_s,passes,reason,ahead,gpus,least_free,most_free,blocker,until_s\n";
@@ -464,17 +496,26 @@ void run_files::on_sample(const sim::sample& s) {
     if (!streams_->telemetry) return;
     const timed clock{writing_};
     std::string& out = streams_->telemetry->text();
-    append_time(out, s.at);
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}"), s.queued, s.running, s.busy_gpus,
-                   s.free_gpus, s.finished);
-    if (s.plant != nullptr) {
-        power::microwatts it = 0, drawn = 0;
-        for (std::size_t i = 0; i != s.plant->tree().sites().size(); ++i) {
-            it += s.plant->it(i);
-            drawn += s.plant->drawn(i);
+    power::microwatts it = 0, drawn = 0;
+    for (std::size_t i = 0; s.plant != nullptr && i != s.plant->tree().sites().size(); ++i) {
+        it += s.plant->it(i);
+        drawn += s.plant->drawn(i);
+    }
+    bool first = true;
+    for (const scenario::telemetry_column c : streams_->telemetry_columns) {
+        if (!std::exchange(first, false)) out += ',';
+        const auto count = [&out](auto n) { fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), n); };
+        using column = scenario::telemetry_column;
+        switch (c) {
+            case column::time: append_time(out, s.at); break;
+            case column::queued: count(s.queued); break;
+            case column::running: count(s.running); break;
+            case column::busy: count(s.busy_gpus); break;
+            case column::free: count(s.free_gpus); break;
+            case column::finished: count(s.finished); break;
+            case column::it: append_watts(out, it); break;
+            case column::utility: append_watts(out, drawn); break;
         }
-        append_watts(out, it);
-        append_watts(out, drawn);
     }
     out += '\n';
     streams_->telemetry->row_done();
@@ -486,30 +527,50 @@ void run_files::write_feeds(const sim::sample& s) {
     using level = power::power_tree::level;
     const power::plant& plant = *s.plant;
     std::string& out = streams_->feeds->text();
-    const auto write = [&](power::device_id d, std::optional<power::class_limits> limits) {
-        append_time(out, s.at);
-        out += ',';
-        append_csv_text(out, plant.tree().name_of(d));
-        const power::microwatts load = plant.tree().devices().output(d);
-        append_watts(out, load);
+    const power::delivery& devices = plant.tree().devices();
+    const auto write = [&](power::device_id d, std::optional<power::class_limits> limits,
+                           power::device_id store = power::no_device) {
+        const power::microwatts load = devices.output(d);
         const power::microwatts rest = plant.headroom(d);
-        if (rest == std::numeric_limits<power::microwatts>::max())
-            out += ',';
-        else
-            append_watts(out, load + rest);
-        if (limits)
-            fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{:.3f},{:.3f}"), (*limits)[0] * 1e-3,
-                           (*limits)[1] * 1e-3);
-        else
-            out += ",,";
+        bool first = true;
+        for (const scenario::feeds_column c : streams_->feeds_columns) {
+            if (!std::exchange(first, false)) out += ',';
+            const auto limit_of = [&](std::size_t of) {
+                if (limits) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.3f}"), (*limits)[of] * 1e-3);
+            };
+            using column = scenario::feeds_column;
+            switch (c) {
+                case column::time: append_time(out, s.at); break;
+                case column::feed: append_csv_text(out, plant.tree().name_of(d)); break;
+                case column::load: append_watts(out, load); break;
+                case column::limit:
+                    if (rest != std::numeric_limits<power::microwatts>::max()) append_watts(out, load + rest);
+                    break;
+                case column::gpu_low: limit_of(0); break;
+                case column::gpu_high: limit_of(1); break;
+                case column::charge:
+                    if (store != power::no_device && devices.capacity(store) != 0)
+                        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.4f}"),
+                                       static_cast<double>(devices.charge(store, s.at)) /
+                                           static_cast<double>(devices.capacity(store)));
+                    break;
+            }
+        }
         out += '\n';
         streams_->feeds->row_done();
     };
+    const auto write_generators = [&](level at) {
+        for (const auto& g : plant.tree().generators()) {
+            if (plant.tree().place_of(g.device).at == at) write(g.device, {}, g.device);
+        }
+    };
     for (const auto& site : plant.tree().sites()) write(site.meter, {});
+    write_generators(level::site);
     if (*described_.output.feeds == level::site) return;
     for (const auto& hall : plant.tree().halls()) {
-        for (const power::device_id d : hall.sources) write(d, {});
+        for (std::size_t i = 0; i != hall.sources.size(); ++i) write(hall.sources[i], {}, hall.batteries[i]);
     }
+    write_generators(level::source);
     if (*described_.output.feeds == level::source) return;
     for (const auto& row : plant.tree().rows()) write(row.device, {});
     if (*described_.output.feeds == level::row) return;

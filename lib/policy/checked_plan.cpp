@@ -249,6 +249,7 @@ void checked_plan::roll_back() {
 }
 
 void checked_plan::undo(const action& a) {
+    if (a.kind == action_kind::set_cap) return;  // nothing has happened yet
     job_view& j = jobs_[index(a.job)];
     const elastic_job* const e = elastic(a.job);
     switch (a.kind) {
@@ -380,6 +381,33 @@ void checked_plan::unsupported(const char* what) {
 void checked_plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }
 void checked_plan::drain(node_id) { unsupported("drain"); }
 void checked_plan::undrain(node_id) { unsupported("undrain"); }
-void checked_plan::set_cap(node_id, double) { unsupported("set_cap"); }
+
+void checked_plan::check_cap(const std::string& of, const std::string& why_not, gpu_limits to) {
+    const auto fail = [&](const std::string& why) {
+        refuse("the policy's plan at " + format_ns_as_seconds(ticks(now_)) + " s is impossible: set_cap of " + of +
+               ": " + why);
+    };
+    if (!why_not.empty()) fail(why_not);
+    for (const std::uint16_t limit : {to.low, to.high}) {
+        if (limit == 0 || limit > gpu_limits::none)
+            fail("a limit of " + std::to_string(limit) + " thousandths; write 1 to 1000");
+    }
+}
+
+constexpr const char* no_caps = "no power acts on jobs; the scenario needs `power` with feeds that have limits";
+
+void checked_plan::set_cap(std::uint32_t feed, gpu_limits to) {
+    check_cap("feed " + std::to_string(feed), capping_ == nullptr ? no_caps : capping_->why_not(feed), to);
+    actions_.push_back({.kind = action_kind::set_cap, .cap = to, .feed = feed});
+}
+
+void checked_plan::set_cap(node_id first, node_id last, gpu_limits to) {
+    check_cap("nodes " + std::to_string(index(first)) + " to " + std::to_string(index(last)),
+              capping_ == nullptr ? no_caps
+              : caps_nodes_       ? capping_->why_not(first, last)
+                                  : "a reservation numbers its own nodes; cap the feed",
+              to);
+    actions_.push_back({.kind = action_kind::set_cap, .cap = to, .first_node = first, .last_node = last});
+}
 
 }  // namespace ampacity::policy

@@ -209,7 +209,7 @@ private:
         for (std::size_t i = 0; i + 1 < levels.size(); ++i)
             planned.claim(ticks_of(levels[i].from), levels[i + 1].from - levels[i].from, most - levels[i].usable);
     }
-    /// The same for one type of a mixed fleet, of which no nodes leave.
+    /// The same for one type of a mixed fleet, of which no nodes close.
     template <class F>
     void plan_type(const view& v, F counts, std::vector<std::pair<planned_time, std::int64_t>>& ends,
                    fleet::gpu_type type, availability& planned) const {
@@ -344,7 +344,7 @@ private:
     [[nodiscard]] std::int64_t countable(const view& v, fleet::gpu_type type) const {
         const fleet::free_index& part = v.capacity.free.of(type);
         if (!part.has_racks()) return static_cast<std::int64_t>(part.free_gpus());
-        auto free = static_cast<std::int64_t>(v.capacity.empty.of(type).free_gpus());
+        auto free = static_cast<std::int64_t>(v.capacity.in_service.of(type).free_gpus());
         for (auto e = running_.begin(); e != running_.end(); ++e) {
             if (v[e->job].type == type) free -= v[e->job].demand.gpus;
         }

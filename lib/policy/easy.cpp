@@ -57,10 +57,12 @@ public:
                 v.for_horizons([&](const fleet::horizon& h) {
                     const duration most = h.until == never ? longest : h.until - v.now;
                     if (fits(v.place, *h.free, lane.demand())) {
-                        const duration window = may_outlive(v, *h.free, lane.demand())
-                                                    ? most
-                                                    : std::min(most, until_shadow(v, lane.demand()));
-                        if (const auto e = lane.first(from, window, above); e.order < best.order) best = e;
+                        const bool outlives = may_outlive(v, *h.free, lane.demand());
+                        const duration window = outlives ? most : std::min(most, until_shadow(v, lane.demand()));
+                        auto e = lane.first(from, window, above);
+                        while (!outlives && e.job != none<job_id> && e.order < best.order && is_too_long(v, e.job))
+                            e = lane.first(e.order + 1, window, above);
+                        if (e.order < best.order) best = e;
                     }
                     above = most;
                 });
@@ -92,13 +94,21 @@ public:
 private:
     static constexpr duration longest = duration::max() - duration{1};
 
-    /// The longest `queued_time` of a job of this demand that is over by the shadow if it starts now. \pre it fits
+    /// The longest `queued_time` of a job of this demand that is over by the shadow if it starts now; on a mixed fleet
+    /// a bound of it. \pre it fits
     [[nodiscard]] duration until_shadow(const view& v, fleet::demand wanted) const {
         const std::uint64_t ns = shadow_ns_ - ticks_of(v.now);
         if (ns >= ticks_of(instant{longest})) return longest;
         const duration time{static_cast<std::int64_t>(ns)};
         if (!v.capacity.free.is_mixed()) return time;
         return std::min(longest, v.longest_within(time, v.speed_now(wanted)));
+    }
+    /// Was that bound too wide for it?
+    [[nodiscard]] bool is_too_long(const view& v, job_id job) const {
+        if (v.costs == nullptr || !v.capacity.free.is_mixed()) return false;
+        const std::uint64_t ns = shadow_ns_ - ticks_of(v.now);
+        if (ns >= ticks_of(instant{longest})) return false;
+        return v.time_at(job, v.speed_now(v[job].demand)) > duration{static_cast<std::int64_t>(ns)};
     }
     static std::uint64_t ticks_of(instant t) noexcept { return static_cast<std::uint64_t>(ticks(t)); }
     static ranked_job ending(const view& v, job_id job) {

@@ -119,8 +119,9 @@ private:
         stale_ = false;
         std::vector<std::uint64_t> gpus;
         for (std::size_t t = 0; t != num_types(v); ++t) {
-            gpus.push_back(v.capacity.free.is_mixed() ? v.capacity.empty.of(static_cast<fleet::gpu_type>(t)).free_gpus()
-                                                      : v.capacity.usable_gpus());
+            gpus.push_back(v.capacity.free.is_mixed()
+                               ? v.capacity.in_service.of(static_cast<fleet::gpu_type>(t)).free_gpus()
+                               : v.capacity.usable_gpus());
         }
         std::vector<share_class> present;
         for (const share_class& c : classes_) {

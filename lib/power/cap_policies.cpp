@@ -107,23 +107,6 @@ constexpr std::array known{
 
 }  // namespace
 
-double gpu_load::under_w(permille limit) const noexcept {
-    if (limit == no_limit) return draw_w;
-    return std::min(draw_w, std::max(lowest_w, std::floor(limit_w * limit / no_limit)));
-}
-
-double capped_feed::drawn_w() const noexcept {
-    double sum = 0;
-    for (const gpu_load& g : gpus) sum += g.gpus * g.now_w;
-    return sum;
-}
-
-double capped_feed::gpus_w(class_limits limits) const noexcept {
-    double sum = 0;
-    for (const gpu_load& g : gpus) sum += g.gpus * g.under_w(limits[static_cast<std::size_t>(g.of)]);
-    return sum;
-}
-
 std::unique_ptr<cap_policy> make_cap_policy(std::string_view name, const cap_options& options) {
     if (name == "none") return nullptr;
     if (name == "uniform") return std::make_unique<uniform>(options.bands);

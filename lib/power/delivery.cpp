@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace ampacity::power {
 
@@ -13,12 +14,25 @@ device_id delivery::add(const device& d) {
           .efficiency = d.efficiency,
           .first_feed = static_cast<std::uint32_t>(feeds_.size()),
           .num_feeds = static_cast<std::uint32_t>(d.feeds.size()),
+          .failed = d.failed,
           .how = d.how};
     for (const device_id feed : d.feeds) {
         AMPACITY_ASSERT(index(feed) < rows_.size());
         feeds_.push_back({.device = feed});
     }
-    r.live = is_fed(r);
+    r.live = !d.failed && is_fed(r);
+    if (d.store) {
+        const storage& of = *d.store;
+        AMPACITY_ASSERT(of.capacity >= 0 && of.recharge >= 0 && of.efficiency > 0 && of.efficiency <= 1);
+        r.store = static_cast<std::uint32_t>(stores_.size());
+        stores_.push_back({.device = id,
+                           .account = of.account,
+                           .capacity = of.capacity,
+                           .charge = of.capacity,
+                           .recharge = of.recharge,
+                           .keeps = std::llround(static_cast<double>(of.recharge) * of.efficiency)});
+        if (flows_.size() <= of.account) flows_.resize(std::size_t{of.account} + 1);
+    }
     if (d.trips != nullptr) {
         r.fuse = static_cast<std::uint32_t>(fuses_.size());
         fuses_.push_back({.damage = overload{*d.trips, d.cooldown}, .device = id});
@@ -29,10 +43,19 @@ device_id delivery::add(const device& d) {
     return id;
 }
 
-bool delivery::is_fed(const row& r) noexcept {
+bool delivery::is_fed(const row& r) const noexcept {
     if (r.num_feeds == 0) return true;
-    const auto feeds = feeds_of(r);
+    const auto feeds = std::span{feeds_}.subspan(r.first_feed, r.num_feeds);
     return std::any_of(feeds.begin(), feeds.end(), [this](const feed_row& f) { return is_live(f.device); });
+}
+
+/// A battery carries on what was live: it starts nothing.
+bool delivery::lives(const row& r) const noexcept {
+    if (r.failed) return false;
+    if (r.store == no_store) return is_fed(r);
+    const bool empty = stores_[r.store].empty;
+    if (r.num_feeds == 0) return !empty;
+    return is_fed(r) || (r.live && !empty);
 }
 
 void delivery::put_load(device_id d, microwatts load) {
@@ -48,9 +71,27 @@ void delivery::mark_failed(instant now, device_id d, bool failed) {
     if (rows_[index(d)].failed == failed) return;
     rows_[index(d)].failed = failed;
     if (!failed && rows_[index(d)].fuse != no_fuse) fuses_[rows_[index(d)].fuse].damage.reset(now);
-    for (std::size_t i = index(d); i != rows_.size(); ++i) {
+    spread(now, index(d));
+}
+
+void delivery::end_of_store(instant now, device_id d) {
+    changed_.clear();
+    const row& r = rows_[index(d)];
+    AMPACITY_ASSERT(r.store != no_store && stores_[r.store].ends <= now);
+    store& s = stores_[r.store];
+    if (s.rate() > 0) {
+        queue(index(d));
+        return settle(now);
+    }
+    s.empty = true;
+    spread(now, index(d));
+}
+
+/// From this device on: who lives?
+void delivery::spread(instant now, std::size_t first) {
+    for (std::size_t i = first; i != rows_.size(); ++i) {
         row& r = rows_[i];
-        const bool live = !r.failed && is_fed(r);
+        const bool live = lives(r);
         const auto feeds = feeds_of(r);
         // A feed that comes or goes shifts what a device draws of the others.
         const bool shifts = std::any_of(feeds.begin(), feeds.end(),
@@ -95,6 +136,7 @@ void delivery::refresh(instant now, std::size_t i) {
     const energy held = ticks(now - r.since);
     r.in += held * r.input;
     r.lost += held * (r.input - r.output);
+    if (r.store != no_store) input = put_store(r, now, input);
     r.since = now;
     r.output = output;
     r.input = input;
@@ -117,6 +159,54 @@ void delivery::refresh(instant now, std::size_t i) {
         f.draws = draws;
         queue(index(f.device));
     }
+}
+
+/// Brings the store up to `now`. Returns what its device draws of its feeds if it needs so much.
+microwatts delivery::put_store(row& r, instant now, microwatts needed) {
+    store& s = stores_[r.store];
+    const energy held = ticks(now - r.since);
+    r.lost += held * (s.given - s.kept);
+    s.charge += held * s.rate();
+    s.all_given += held * s.given;
+    s.all_kept += held * s.kept;
+
+    stored_flow& sum = flows_[s.account];
+    sum.made -= std::exchange(s.made, 0);
+    sum.given -= std::exchange(s.given, 0);
+    sum.kept -= std::exchange(s.kept, 0);
+    microwatts input = needed;
+    if (r.num_feeds == 0) {
+        s.made = needed;
+    } else if (!is_fed(r)) {
+        s.given = needed;  // 0 if it is dead
+        input = 0;
+    } else {
+        s.empty = false;
+        // Full: less than a nanosecond is missing.
+        if (r.live && s.keeps != 0 && s.capacity - s.charge >= s.keeps) {
+            s.kept = s.keeps;
+            input += s.recharge;
+        }
+    }
+    sum.made += s.made;
+    sum.given += s.given;
+    sum.kept += s.kept;
+
+    const energy rate = s.rate();
+    s.ends = never;
+    if (rate != 0) {
+        const energy ns = rate > 0 ? (s.capacity - s.charge) / rate : s.charge / -rate;
+        if (ns < ticks(never - now)) s.ends = now + duration{static_cast<std::int64_t>(ns)};
+    }
+    const bool moving = s.ends != never;
+    if (moving != s.moving) {
+        s.moving = moving;
+        if (moving)
+            moving_.push_back(r.store);
+        else
+            moving_.erase(std::find(moving_.begin(), moving_.end(), r.store));
+    }
+    return input;
 }
 
 void delivery::load(fuse& f, instant now, double load) {
@@ -147,6 +237,30 @@ delivery::trip delivery::next_trip() const noexcept {
     return next;
 }
 
+delivery::store_end delivery::next_store() const noexcept {
+    store_end next;
+    for (const std::uint32_t i : moving_) {
+        const store& s = stores_[i];
+        if (s.ends < next.at || (s.ends == next.at && s.device < next.device)) next = {s.ends, s.device};
+    }
+    return next;
+}
+
+energy delivery::charge(device_id d, instant now) const noexcept {
+    const row& r = rows_[index(d)];
+    return stores_[r.store].charge + energy{ticks(now - r.since)} * stores_[r.store].rate();
+}
+
+energy delivery::energy_given(device_id d, instant now) const noexcept {
+    const row& r = rows_[index(d)];
+    return stores_[r.store].all_given + energy{ticks(now - r.since)} * stores_[r.store].given;
+}
+
+energy delivery::energy_kept(device_id d, instant now) const noexcept {
+    const row& r = rows_[index(d)];
+    return stores_[r.store].all_kept + energy{ticks(now - r.since)} * stores_[r.store].kept;
+}
+
 energy delivery::energy_in(device_id d, instant now) const noexcept {
     const row& r = rows_[index(d)];
     return r.in + energy{ticks(now - r.since)} * r.input;
@@ -154,7 +268,7 @@ energy delivery::energy_in(device_id d, instant now) const noexcept {
 
 energy delivery::energy_lost(device_id d, instant now) const noexcept {
     const row& r = rows_[index(d)];
-    return r.lost + energy{ticks(now - r.since)} * (r.input - r.output);
+    return r.lost + energy{ticks(now - r.since)} * loss(d);
 }
 
 }  // namespace ampacity::power

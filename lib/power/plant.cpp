@@ -68,6 +68,8 @@ plant::plant(plant_plan p)
         }
         gpus_.push_back(std::move(g));
     }
+    generators_.resize(tree_.generators().size());
+    for (const auto& g : tree_.generators()) causes_[index(g.device)] = 1;  // they stand by
     if (!p.coolant.empty()) follow_heat(p.coolant);
     for (std::uint32_t u = 0; u != units_.size(); ++u) {
         const powered_unit& at = tree_.units()[u];
@@ -251,7 +253,7 @@ void plant::set_absent(instant now, std::span<const node_id> nodes, bool absent)
 }
 
 double plant::pace(const load& l) const {
-    if (feeds_.empty() && !heat_) return 1;
+    if (feeds_.empty() && !heat_ && !caps_) return 1;
     const auto c = static_cast<std::size_t>(class_of(l.priority));
     const auto what = static_cast<std::size_t>(l.what);
     double slowest = 1;
@@ -283,7 +285,7 @@ microwatts plant::headroom(device_id d) const noexcept {
 }
 
 instant plant::next_change() const {
-    instant next = tree_.devices().next_trip().at;
+    instant next = std::min({tree_.devices().next_trip().at, tree_.devices().next_store().at, next_start_});
     if (next_scheduled_ != schedule_.size()) next = std::min(next, schedule_[next_scheduled_].at);
     if (!boots_.empty()) next = std::min(next, boots_.front().at);
     if (!closings_.empty()) next = std::min(next, closings_.front().at);
@@ -317,7 +319,7 @@ const plant::outcome& plant::change(instant now) {
             case feed_event::kind::cut:
                 event_w_[s.event] = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share) : no_limit_w;
                 break;
-            default: set_failed(now, d, s.begins);
+            default: set_failed(now, d, s.begins); continue;
         }
         // Of several events of one feed the lowest limit holds.
         double& limit = event_limit_w_[index(d)];
@@ -327,15 +329,17 @@ const plant::outcome& plant::change(instant now) {
         }
         mark_dirty(now);
     }
-    for (auto trip = tree_.devices().next_trip(); trip.at <= now; trip = tree_.devices().next_trip()) {
-        const microwatts carried = tree_.devices().output(trip.device);
-        const microwatts rating = carried + tree_.devices().headroom(trip.device);
-        set_failed(now, trip.device, true);
-        trips_.push_back({.at = now,
-                          .device = trip.device,
-                          .load = static_cast<double>(carried) / static_cast<double>(rating),
-                          .units = static_cast<std::uint32_t>(touched_.size())});
-        if (reclose_) closings_.push_back({.at = add_saturating(now, *reclose_), .device = trip.device});
+    follow_generators();
+    while (true) {
+        const auto tripping = tree_.devices().next_trip();
+        const auto store = tree_.devices().next_store();
+        if (tripping.at <= now)
+            trip(tripping.device);
+        else if (store.at <= now)
+            pass_store(store.device);
+        else
+            break;
+        follow_generators();
     }
     for (; !boots_.empty() && boots_.front().at == now; boots_.pop_front()) {
         unit_state& u = units_[boots_.front().unit];
@@ -363,33 +367,78 @@ void plant::set_failed(instant now, device_id d, bool failed) {
     std::uint16_t& causes = causes_[index(d)];
     causes = static_cast<std::uint16_t>(failed ? causes + 1 : causes - 1);
     if (causes != (failed ? 1 : 0)) return;
-    tree_.devices().set_failed(now, d, failed, [&](device_id changed, bool live) {
-        const power_tree::place& p = tree_.place_of(changed);
-        if (p.at != power_tree::level::unit) return;
-        unit_state& u = units_[p.number];
-        u.live = live;
-        if (!u.absent) live ? --dark_ : ++dark_;
-        it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
-        const powered_unit& at = tree_.units()[p.number];
-        if (heat_ && heat_->keeps(p.number)) {
-            heat_->put_power(now, p.number, live ? watts_of(u.input) : 0);
-            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
-                heat_->put_draw(now, p.number, n, hottest_gpu_w(n, p.number));
-        }
-        if (live) {
-            boots_.push_back({.at = add_saturating(now, boot_), .unit = p.number, .losses = u.losses});
-            u.booting = true;
-            return;
-        }
-        touched_.push_back(p.number);
-        ++u.losses;
-        // Nodes that have not booted are still lost.
-        if (std::exchange(u.booting, false)) return;
-        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
-            if (!heat_ || !heat_->is_lost(p.number, n)) outcome_.lost.push_back(node_id{n});
-        }
-    });
+    tree_.devices().set_failed(now, d, failed, [this](device_id changed, bool live) { take_change(changed, live); });
     mark_dirty(now);
+}
+
+/// A device has lost its power, or has it back.
+void plant::take_change(device_id changed, bool live) {
+    const power_tree::place& p = tree_.place_of(changed);
+    if (p.at != power_tree::level::unit) return;
+    unit_state& u = units_[p.number];
+    u.live = live;
+    if (!u.absent) live ? --dark_ : ++dark_;
+    it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
+    const powered_unit& at = tree_.units()[p.number];
+    if (heat_ && heat_->keeps(p.number)) {
+        heat_->put_power(now_, p.number, live ? watts_of(u.input) : 0);
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
+            heat_->put_draw(now_, p.number, n, hottest_gpu_w(n, p.number));
+    }
+    if (live) {
+        boots_.push_back({.at = add_saturating(now_, boot_), .unit = p.number, .losses = u.losses});
+        u.booting = true;
+        return;
+    }
+    touched_.push_back(p.number);
+    ++u.losses;
+    // Nodes that have not booted are still lost.
+    if (std::exchange(u.booting, false)) return;
+    for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+        if (!heat_ || !heat_->is_lost(p.number, n)) outcome_.lost.push_back(node_id{n});
+    }
+}
+
+void plant::trip(device_id d) {
+    const microwatts carried = tree_.devices().output(d);
+    const microwatts rating = carried + tree_.devices().headroom(d);
+    set_failed(now_, d, true);
+    trips_.push_back({.at = now_,
+                      .device = d,
+                      .load = static_cast<double>(carried) / static_cast<double>(rating),
+                      .units = static_cast<std::uint32_t>(touched_.size())});
+    if (reclose_) closings_.push_back({.at = add_saturating(now_, *reclose_), .device = d});
+}
+
+void plant::pass_store(device_id d) {
+    touched_.clear();
+    tree_.devices().pass_store(now_, d, [this](device_id changed, bool live) { take_change(changed, live); });
+    mark_dirty(now_);
+}
+
+/// They run while what they stand beside is dead.
+void plant::follow_generators() {
+    if (generators_.empty()) return;
+    next_start_ = never;
+    running_ = 0;
+    for (std::size_t i = 0; i != generators_.size(); ++i) {
+        generator_state& g = generators_[i];
+        const power_tree::generator& of = tree_.generators()[i];
+        if (tree_.devices().is_live(of.normal)) {
+            if (std::exchange(g.runs, false)) set_failed(now_, of.device, true);
+            g.starts = never;
+            continue;
+        }
+        if (!g.runs && g.starts == never)
+            g.starts = add_saturating(now_, tree_.sites()[of.site].plan.generators->start);
+        if (!g.runs && g.starts <= now_) {
+            g.runs = true;
+            g.starts = never;
+            set_failed(now_, of.device, false);
+        }
+        next_start_ = std::min(next_start_, g.starts);
+        running_ += tree_.devices().is_live(of.device) ? 1U : 0U;
+    }
 }
 
 // --- heat ----------------------------------------------------------------------------------------------------
@@ -588,14 +637,6 @@ void plant::apply(const pending_limits& p) {
     f.pending = false;
     const power_tree::place& at = tree_.place_of(f.device);
     if (at.at == power_tree::level::unit) return limit_unit(at.number, limits_above(at.number));
-    const auto limit_row = [this](std::uint32_t row) {
-        class_limits lowest{no_limit, no_limit};
-        for (const std::uint32_t i : rows_[row].feeds) lowest = lower_of(lowest, feeds_[i].limits);
-        if (lowest == rows_[row].limits) return;
-        rows_[row].limits = lowest;
-        const auto units = tree_.rows()[row].units;
-        for (std::uint32_t u = units.first; u != units.last; ++u) limit_unit(u, limits_above(u));
-    };
     switch (at.at) {
         case power_tree::level::site:
             for (const auto row : tree_.sites()[at.number].rows) limit_row(row);
@@ -607,9 +648,79 @@ void plant::apply(const pending_limits& p) {
     }
 }
 
+/// The lowest of its feeds, of controllers and of the scheduler.
+void plant::limit_row(std::uint32_t row) {
+    const power_tree::row& r = tree_.rows()[row];
+    class_limits lowest{no_limit, no_limit};
+    for (const std::uint32_t i : rows_[row].feeds) lowest = lower_of(lowest, feeds_[i].limits);
+    if (caps_) {
+        lowest = lower_of(lowest, lower_of(caps_->rows[row], caps_->sites[tree_.halls()[r.hall].site]));
+        for (const std::uint32_t k : r.sources) lowest = lower_of(lowest, caps_->sources[r.hall][k]);
+    }
+    if (lowest == rows_[row].limits) return;
+    rows_[row].limits = lowest;
+    for (std::uint32_t u = r.units.first; u != r.units.last; ++u) limit_unit(u, limits_above(u));
+}
+
 class_limits plant::limits_above(std::uint32_t unit) const {
-    const class_limits row = rows_[tree_.row_of(unit)].limits;
-    return feed_of_unit_.empty() ? row : lower_of(row, feeds_[feed_of_unit_[unit]].limits);
+    class_limits lowest = rows_[tree_.row_of(unit)].limits;
+    if (!feed_of_unit_.empty()) lowest = lower_of(lowest, feeds_[feed_of_unit_[unit]].limits);
+    return caps_ ? lower_of(lowest, caps_->units[unit]) : lowest;
+}
+
+// --- limits by the scheduler ---------------------------------------------------------------------------------
+
+void plant::begin_caps(instant now) {
+    now_ = now;
+    begin_outcome();
+    if (caps_) return;
+    constexpr class_limits none{no_limit, no_limit};
+    caps_ = std::make_unique<caps>();
+    caps_->sites.assign(tree_.sites().size(), none);
+    caps_->rows.assign(rows_.size(), none);
+    caps_->units.assign(units_.size(), none);
+    for (const auto& hall : tree_.halls()) caps_->sources.emplace_back(hall.sources.size(), none);
+}
+
+const plant::outcome& plant::end_caps() {
+    if (outcome_.repaced.empty()) return outcome_;
+    std::sort(outcome_.repaced.begin(), outcome_.repaced.end());
+    tree_.devices().settle(now_);
+    mark_dirty(now_);
+    return outcome_;
+}
+
+const plant::outcome& plant::cap(instant now, device_id d, class_limits limits) {
+    begin_caps(now);
+    const power_tree::place& p = tree_.place_of(d);
+    switch (p.at) {
+        case power_tree::level::site:
+            caps_->sites[p.number] = limits;
+            for (const auto row : tree_.sites()[p.number].rows) limit_row(row);
+            break;
+        case power_tree::level::source:
+            caps_->sources[p.number][p.source] = limits;
+            for (const auto row : tree_.halls()[p.number].on[p.source]) limit_row(row);
+            break;
+        case power_tree::level::row:
+            caps_->rows[p.number] = limits;
+            limit_row(p.number);
+            break;
+        case power_tree::level::unit:
+            caps_->units[p.number] = limits;
+            limit_unit(p.number, limits_above(p.number));
+            break;
+    }
+    return end_caps();
+}
+
+const plant::outcome& plant::cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits) {
+    begin_caps(now);
+    for (std::uint32_t u = first; u != last; ++u) {
+        caps_->units[u] = limits;
+        limit_unit(u, limits_above(u));
+    }
+    return end_caps();
 }
 
 void plant::limit_unit(std::uint32_t unit, class_limits limits) {

@@ -61,6 +61,7 @@ power_tree::power_tree(std::vector<unit_model> models, std::vector<powered_unit>
         s.planned_w = nameplate_w(s.units.first, s.units.last);
         for (const hardware::power_device& of : s.plan.topology.stages)
             s.trips.push_back(of.overload ? trip_curve{*of.overload} : trip_curve{});
+        if (const auto& g = s.plan.generators; g && g->overload) s.generator_trips = trip_curve{*g->overload};
         sites_.push_back(std::move(s));
     }
     AMPACITY_ASSERT(next == units_.size());
@@ -74,6 +75,10 @@ power_tree::power_tree(std::vector<unit_model> models, std::vector<powered_unit>
             if (s.meter == no_device) s.meter = s.bus;
         }
         if (s.bus == no_device) s.meter = s.bus = add({}, {level::site, i});
+        if (s.plan.generators && s.plan.generators->of_site)
+            s.bus =
+                add_generator(s, s.bus, built_w / efficiency_from(s.plan.topology, split(s.plan.topology).site.size()),
+                              {level::site, i, 0, true});
         s.halls.first = static_cast<std::uint32_t>(halls_.size());
         // A row holds units of one model.
         std::vector<std::uint32_t> ends;
@@ -139,19 +144,41 @@ device_id power_tree::add(const device& d, place p) {
     return devices_.add(d);
 }
 
-device_id power_tree::add_stage(const site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds,
-                                feeding how, place p) {
+/// One that stands beside a device. Returns what both feed: the device as long as it is live.
+device_id power_tree::add_generator(site& s, device_id normal, double planned_w, place p) {
+    const generator_plan& plan = *s.plan.generators;
+    device d{.rating = std::max<microwatts>(1, microwatts_of(planned_w * plan.share)), .failed = true};
+    if (s.plan.trips && plan.overload) d.trips = &s.generator_trips;
+    d.store = storage{.capacity = plan.fuel ? energy{ticks(*plan.fuel)} * d.rating : endless,
+                      .account = static_cast<std::uint32_t>(&s - sites_.data())};
+    const device_id made = add(d, p);
+    generators_.push_back({.site = d.store->account, .device = made, .normal = normal});
+    p.is_generator = false;
+    return add({.feeds = {normal, made}, .how = feeding::reserve}, p);
+}
+
+device_id power_tree::add_stage(site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds, feeding how,
+                                place p) {
     // It delivers what those below it lose, too.
     const double built_w = planned_w / efficiency_from(s.plan.topology, stage + 1);
     device d{.rating = microwatts_of(built_w), .feeds = std::move(feeds), .how = how};
     const hardware::power_device& of = s.plan.topology.stages[stage];
     d.efficiency = &of.efficiency;
     if (s.plan.trips && of.overload) d.trips = &s.trips[stage];
-    return add(d, p);
+    const auto& battery = s.plan.batteries;
+    if (of.kind != hardware::power_device_kind::ups || !battery || battery->ride_through == duration::zero())
+        return add(d, p);
+    const auto full = static_cast<double>(d.rating) / of.efficiency.at(1);
+    d.store = storage{.capacity = energy{ticks(battery->ride_through)} * std::llround(full),
+                      .recharge = std::llround(static_cast<double>(d.rating) * battery->recharge),
+                      .efficiency = battery->efficiency,
+                      .account = static_cast<std::uint32_t>(&s - sites_.data())};
+    s.batteries.push_back(add(d, p));
+    return s.batteries.back();
 }
 
 void power_tree::add_hall(std::uint32_t number, std::uint32_t first_unit, std::uint32_t last_unit, double planned_w) {
-    const site& s = sites_[number];
+    site& s = sites_[number];
     const auto first_row = static_cast<std::uint32_t>(rows_.size());
     hall h{.site = number, .rows = {first_row, first_row}, .units = {first_unit, last_unit}};
     const hardware::power_topology& t = s.plan.topology;
@@ -160,6 +187,10 @@ void power_tree::add_hall(std::uint32_t number, std::uint32_t first_unit, std::u
     for (std::uint32_t i = 0; i != t.installed; ++i) {
         const place p{level::source, static_cast<std::uint32_t>(halls_.size()), i};
         device_id last = s.bus;
+        const std::size_t before = s.batteries.size();
+        if (s.plan.generators && !s.plan.generators->of_site)
+            last =
+                add_generator(s, last, built_w / efficiency_from(t, st.site.size()), {p.at, p.number, p.source, true});
         for (std::size_t k = 0; k != st.source.size(); ++k)
             last = add_stage(s, st.site.size() + k, built_w, {last}, feeding::shared, p);
         if (st.source.empty()) {
@@ -167,6 +198,7 @@ void power_tree::add_hall(std::uint32_t number, std::uint32_t first_unit, std::u
             last = add({.rating = microwatts_of(w), .feeds = {last}}, p);
         }
         h.sources.push_back(last);
+        h.batteries.push_back(s.batteries.size() == before ? no_device : s.batteries.back());
     }
     h.on.resize(t.installed);
     h.planned_w.resize(t.installed, 0);
@@ -275,7 +307,7 @@ std::optional<power_tree::range> power_tree::units_of(std::string_view name) con
     if (const auto device = find(name)) {
         const place& p = place_of(*device);
         switch (p.at) {
-            case level::site: return sites_[p.number].units;
+            case level::site: return p.is_generator ? std::nullopt : std::optional{sites_[p.number].units};
             case level::source: return std::nullopt;
             case level::row: return rows_[p.number].units;
             case level::unit: return range{p.number, p.number + 1};
@@ -293,9 +325,19 @@ std::optional<device_id> power_tree::find(std::string_view name) const {
     const site* const s = take_site(name);
     if (s == nullptr) return std::nullopt;
     if (name.empty()) return s->meter;
+    const auto generator_of = [this](level at, std::uint32_t of, std::uint32_t source) -> std::optional<device_id> {
+        for (const generator& g : generators_) {
+            const place& p = place_of(g.device);
+            if (p.at == at && p.number == of && p.source == source) return g.device;
+        }
+        return std::nullopt;
+    };
+    if (name == "generator") return generator_of(level::site, static_cast<std::uint32_t>(s - sites_.data()), 0);
     const auto number = take_number(name, "hall-");
     if (!number || *number >= s->halls.size()) return std::nullopt;
     const hall& h = halls_[s->halls.first + *number];
+    if (const auto source = take_number(name, "/generator-"); source)
+        return name.empty() ? generator_of(level::source, s->halls.first + *number, *source) : std::nullopt;
     if (const auto source = take_number(name, "/source-"); source)
         return name.empty() && *source < h.sources.size() ? std::optional{h.sources[*source]} : std::nullopt;
     if (const auto r = take_number(name, "/row-"); r)
@@ -310,8 +352,9 @@ std::string power_tree::name_of(device_id d) const {
         return s.name + "/hall-" + std::to_string(number - s.halls.first) + what;
     };
     switch (p.at) {
-        case level::site: return sites_[p.number].name;
-        case level::source: return in_hall(p.number, "/source-" + std::to_string(p.source));
+        case level::site: return sites_[p.number].name + (p.is_generator ? "/generator" : "");
+        case level::source:
+            return in_hall(p.number, (p.is_generator ? "/generator-" : "/source-") + std::to_string(p.source));
         case level::row: {
             const std::uint32_t of = rows_[p.number].hall;
             return in_hall(of, "/row-" + std::to_string(p.number - halls_[of].rows.first));
@@ -325,10 +368,13 @@ std::vector<std::string> power_tree::names() const {
     std::vector<std::string> out;
     for (const site& s : sites_) {
         out.push_back(s.name);
+        if (s.plan.generators && s.plan.generators->of_site) out.push_back(s.name + "/generator");
         for (std::uint32_t h = 0; h != s.halls.size(); ++h) {
             const std::string prefix = s.name + "/hall-" + std::to_string(h);
             const auto& of = halls_[s.halls.first + h];
             for (std::size_t i = 0; i != of.sources.size(); ++i) out.push_back(prefix + "/source-" + std::to_string(i));
+            for (std::size_t i = 0; s.plan.generators && !s.plan.generators->of_site && i != of.sources.size(); ++i)
+                out.push_back(prefix + "/generator-" + std::to_string(i));
             for (std::uint32_t r = 0; r != of.rows.size(); ++r) out.push_back(prefix + "/row-" + std::to_string(r));
         }
     }

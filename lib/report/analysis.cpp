@@ -154,13 +154,16 @@ std::optional<double> mean_capacity(const run_summary& s) {
 time_series_or_reason over_time(const run_files& run) {
     static constexpr std::string_view remedy =
         "Set output.telemetry to an interval, such as \"10 min\", and run again.";
-    const bool sampled = run.telemetry && !run.telemetry->time.empty();
+    const bool sampled = run.telemetry && !run.telemetry->queued.empty();
     if (run.summary.simulated == duration::zero()) return {std::nullopt, "No simulated time passed in this run."};
     if (run.jobs && run.jobs->ran_in_one_piece && run.summary.preemptions == 0) {
         if (auto exact = from_jobs(run)) return {std::move(exact), {}};
     }
     if (sampled) return {from_telemetry(*run.telemetry, run.summary.simulated), {}};
-    std::string reason = "GPUs and queue over time need telemetry.csv: ";
+    const bool chosen = run.telemetry && !run.telemetry->time.empty();
+    std::string reason = chosen ? "GPUs and queue over time need the columns queued_jobs, busy_gpus and free_gpus of "
+                                  "telemetry.csv: "
+                                : "GPUs and queue over time need telemetry.csv: ";
     if (!run.jobs) {
         reason += "the folder has no jobs.csv either. ";
     } else if (run.summary.preemptions != 0 || !run.jobs->ran_in_one_piece) {
@@ -168,6 +171,7 @@ time_series_or_reason over_time(const run_files& run) {
     } else {
         reason += "the jobs of jobs.csv do not account for all GPU-time that was held. ";
     }
+    if (chosen) return {std::nullopt, reason += "Leave out output.telemetry_columns, or name them, and run again."};
     return {std::nullopt, reason += remedy};
 }
 

@@ -197,20 +197,27 @@ void read_jobs(const std::filesystem::path& file, run_files& to) {
     }
 }
 
+/// Nothing of a file without times. Of the counts all are read, or none.
 telemetry_columns read_telemetry(const std::filesystem::path& file) {
-    enum column : std::size_t { time_s, queued_jobs, busy_gpus, free_gpus };
-    table rows{file, {"time_s", "queued_jobs", "busy_gpus", "free_gpus"}};
+    table rows{file, {}};
+    const auto time_s = rows.optional("time_s");
+    const auto queued = rows.optional("queued_jobs");
+    const auto busy = rows.optional("busy_gpus");
+    const auto free = rows.optional("free_gpus");
     const auto it_w = rows.optional("it_w");
     const auto utility_w = rows.optional("utility_w");
     telemetry_columns out;
+    if (!time_s) return out;
     while (rows.next()) {
-        const instant at = rows.time(time_s);
+        const instant at = rows.time(*time_s);
         if (!out.time.empty() && at < out.time.back())
-            rows.fail(time_s, "earlier than the row before", "sort the rows");
+            rows.fail(*time_s, "earlier than the row before", "sort the rows");
         out.time.push_back(at);
-        out.queued.push_back(rows.count(queued_jobs));
-        out.busy_gpus.push_back(rows.count(busy_gpus));
-        out.free_gpus.push_back(rows.count(free_gpus));
+        if (queued && busy && free) {
+            out.queued.push_back(rows.count(*queued));
+            out.busy_gpus.push_back(rows.count(*busy));
+            out.free_gpus.push_back(rows.count(*free));
+        }
         if (it_w && utility_w) {
             out.it_w.push_back(rows.amount(*it_w));
             out.utility_w.push_back(rows.amount(*utility_w));

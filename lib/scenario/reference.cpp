@@ -54,7 +54,8 @@ public:
         if constexpr (is_optional<M>)
             entry.default_value = f.none;
         else if constexpr (is_list<M> && !described<T>)
-            entry.default_value = f.required ? "" : text_of(defaults.*member);
+            entry.default_value =
+                f.required || (f.never_empty && (defaults.*member).empty()) ? "" : text_of(defaults.*member);
         else if constexpr (!described<T>)
             entry.default_value = f.required ? "" : yaml_text(defaults.*member);
         const std::string path = entry.path;

@@ -21,18 +21,18 @@ public:
                 write(f.key, *m);
             else if (!f.none.empty())
                 line(f.key, std::string{f.none});
-        } else if (!is_empty_list(m, f.required)) {
+        } else if (!is_empty_list(m, f.required, f.never_empty)) {
             write(f.key, m);
         }
     }
     void not_yet(std::string_view) {}
 
 private:
-    /// Of structs, which have no elements by default.
+    /// Of structs, which have no elements by default, or one that may not be empty.
     template <class V>
-    static bool is_empty_list(const V& v, bool required) {
+    static bool is_empty_list(const V& v, bool required, bool never_empty) {
         if constexpr (is_list<V>) {
-            return described<value_of_t<V>> && !required && v.empty();
+            return (described<value_of_t<V>> || never_empty) && !required && v.empty();
         } else {
             return false;
         }

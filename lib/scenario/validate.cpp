@@ -201,6 +201,49 @@ void check_nodes(const T& what, std::size_t given, const std::string& path, cons
     if (what.racks) check_rows(*what.racks, e.racks, path + ".racks", report);
 }
 
+/// Mean days take the place of signals from files, each once.
+void check_daily(const energy& e, const reporter& report) {
+    const energy_signals given = e.signals.value_or(energy_signals{});
+    for (std::size_t i = 0; i != e.daily.size(); ++i) {
+        const std::string path = "energy.daily." + std::to_string(i);
+        const std::string name{name_of_value(e.daily[i])};
+        if (std::find(e.daily.begin(), e.daily.begin() + static_cast<std::ptrdiff_t>(i), e.daily[i]) !=
+            e.daily.begin() + static_cast<std::ptrdiff_t>(i))
+            report.fail(path, "named twice", name, "name it once");
+        const auto& file = e.daily[i] == daily_signal::carbon  ? given.carbon
+                           : e.daily[i] == daily_signal::price ? given.price
+                                                               : given.weather;
+        if (file) report.fail(path, "is given by energy.signals." + name + ", too", name, "remove one of them");
+    }
+}
+
+template <class Column>
+void check_columns(const std::vector<Column>& columns, const std::string& key, bool written, const char* remedy,
+                   const reporter& report) {
+    if (!columns.empty() && !written) report.fail(key, "the file is not written", {}, remedy);
+    for (std::size_t i = 0; i != columns.size(); ++i) {
+        if (std::find(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(i), columns[i]) !=
+            columns.begin() + static_cast<std::ptrdiff_t>(i))
+            report.fail(key + '.' + std::to_string(i), "named twice", std::string{name_of_value(columns[i])},
+                        "name it once");
+    }
+}
+
+/// Columns of files that are written, each once.
+void check_columns(const scenario& s, const reporter& report) {
+    const output& o = s.output;
+    check_columns(o.telemetry_columns, "output.telemetry_columns", o.telemetry.has_value(),
+                  "set output.telemetry to an interval, such as \"60 s\"", report);
+    check_columns(o.feeds_columns, "output.feeds_columns", o.feeds.has_value(), "set output.feeds, such as row",
+                  report);
+    for (std::size_t i = 0; i != o.telemetry_columns.size(); ++i) {
+        const telemetry_column c = o.telemetry_columns[i];
+        if ((c == telemetry_column::it || c == telemetry_column::utility) && !s.is_powered())
+            report.fail("output.telemetry_columns." + std::to_string(i), "power is not modelled",
+                        std::string{name_of_value(c)}, "give `energy` or `power`, or remove it");
+    }
+}
+
 /// What is not supported on mixed fleets yet.
 void check_mixed(const scenario& s, const reporter& report) {
     if (!is_mixed(s)) return;
@@ -234,7 +277,9 @@ void check_control(const feed_control& c, const std::string& path, const reporte
                     "write at most the target, " + format(c.target));
 }
 
-void check_event(const power_event& e, const std::string& path, bool thermal, const reporter& report) {
+/// Of an event, or of what happens again and again.
+template <class Event>
+void check_event(const Event& e, const std::string& path, bool thermal, const reporter& report) {
     if ((e.kind == power_event_kind::cooling_loss || e.kind == power_event_kind::flow_loss) && !thermal)
         report.fail(path + ".kind", "temperatures act on nothing", std::string{name_of_value(e.kind)},
                     "write power.thermal: true");
@@ -248,9 +293,35 @@ void check_event(const power_event& e, const std::string& path, bool thermal, co
         report.fail(path + (is_cut ? "" : ".cut"),
                     is_cut ? "does not say by how much" : "only a demand response has a cut", {},
                     is_cut ? "give `cut`, such as 0.2" : "remove it");
+    const bool is_spike = e.kind == power_event_kind::price_spike;
+    for (const auto& [given, key] : {std::pair{e.price.has_value(), ".price"}, {e.factor.has_value(), ".factor"}}) {
+        if (given && !is_spike)
+            report.fail(path + key, std::string{"only a price spike has a "} + (key + 1), {}, "remove it");
+    }
+    if (is_spike && e.price.has_value() == e.factor.has_value())
+        report.fail(path, e.price ? "says twice what energy costs" : "does not say what energy costs", {},
+                    "give `price`, such as \"900 USD/MWh\", or `factor`, such as 5");
 }
 
-void check_power(const power_delivery& p, const reporter& report) {
+void check_failures(const feed_failures& f, const std::string& path, bool thermal, const reporter& report) {
+    check_event(f, path, thermal, report);
+    if (f.level.has_value() == f.feed.has_value())
+        report.fail(path, f.level ? "says twice to which feeds" : "does not say to which feeds", {},
+                    "give `level`, such as source, or `feed`");
+    if (f.repair.uniform && f.repair.uniform->min >= f.repair.uniform->max)
+        report.fail(path + ".repair.uniform.max", "not above min", format(f.repair.uniform->max),
+                    "write more than " + format(f.repair.uniform->min));
+    if (!f.level) return;
+    const auto refuse = [&](const char* remedy) {
+        report.fail(path + ".level", "no such thing happens to one", std::string{name_of_value(*f.level)}, remedy);
+    };
+    const bool of_coolant = f.kind == power_event_kind::cooling_loss || f.kind == power_event_kind::flow_loss;
+    if (of_coolant && *f.level == failing_level::source) refuse("write site, hall, row or rack");
+    if (f.kind == power_event_kind::price_spike && *f.level != failing_level::site) refuse("write site");
+    if (!of_coolant && *f.level == failing_level::hall) refuse("write site, source, row or rack");
+}
+
+void check_power(const power_delivery& p, bool has_end, const reporter& report) {
     const auto& list = p.control;
     for (std::size_t i = 0; i != list.size(); ++i) {
         const std::string path = list.size() == 1 ? "power.control" : "power.control." + std::to_string(i);
@@ -265,6 +336,11 @@ void check_power(const power_delivery& p, const reporter& report) {
         const std::string path = "power.events." + std::to_string(i);
         check_event(p.events[i], path, p.thermal, report);
     }
+    for (std::size_t i = 0; i != p.failures.size(); ++i)
+        check_failures(p.failures[i], "power.failures." + std::to_string(i), p.thermal, report);
+    if ((p.reliability || !p.failures.empty()) && !has_end)
+        report.fail(p.reliability ? "power.reliability" : "power.failures", "what happens at random has no end", {},
+                    "write `until`, such as until: \"30 d\"");
 }
 
 void check_changes(const scenario& s, const reporter& report) {
@@ -383,7 +459,9 @@ void check_signals(const scenario& s, const reporter& report) {
     if (*name == "round") name = &s.scheduler.round.policy;
     const energy_signals given = s.energy && s.energy->signals ? *s.energy->signals : energy_signals{};
     const auto need = [&](const std::optional<signal_file>& signal, const char* key) {
-        if (!signal)
+        const auto is_called = [key](daily_signal d) { return name_of_value(d) == key; };
+        const bool daily = s.energy && std::any_of(s.energy->daily.begin(), s.energy->daily.end(), is_called);
+        if (!signal && !daily)
             report.fail("scheduler.policy", "needs a signal that is not given", *name,
                         std::string{"write energy.signals."} + key);
     };
@@ -391,7 +469,10 @@ void check_signals(const scenario& s, const reporter& report) {
         const bool marginal = s.scheduler.carbon_aware.intensity == intensity::marginal;
         need(marginal ? given.marginal : given.carbon, marginal ? "marginal" : "carbon");
     }
-    if (*name == "price-aware") need(given.price, "price");
+    const auto is_spike = [](const auto& e) { return e.kind == power_event_kind::price_spike; };
+    const bool spikes = s.power && (std::any_of(s.power->events.begin(), s.power->events.end(), is_spike) ||
+                                    std::any_of(s.power->failures.begin(), s.power->failures.end(), is_spike));
+    if (*name == "price-aware" && !spikes) need(given.price, "price");
 }
 
 /// The policy that starts jobs by power needs feeds.
@@ -430,7 +511,9 @@ void check(const scenario& s, const locator& locate) {
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     check_mixed(s, report);
     check_changes(s, report);
-    if (s.power) check_power(*s.power, report);
+    if (s.power) check_power(*s.power, s.until.has_value(), report);
+    check_columns(s, report);
+    if (s.energy) check_daily(*s.energy, report);
     if (s.output.feeds && !s.is_powered())
         report.fail("output.feeds", "power is not modelled", std::string{name_of_value(*s.output.feeds)},
                     "give `energy` or `power`, or remove it");

@@ -45,7 +45,7 @@ public:
         std::stable_sort(reservations_.begin(), reservations_.end(),
                          [](const reservation& a, const reservation& b) { return a.what.start < b.what.start; });
         for (reservation& r : reservations_) r.what.lent = r.kind != reservation_kind::maintenance;
-        gpus_per_node_ = fleet.free().gpus_per_node();
+        if (!reservations_.empty()) gpus_per_node_ = fleet.free().gpus_per_node();
         for (std::uint32_t i = 0; i != outages_.size(); ++i) {
             changes_.push_back({outages_[i].start, capacity_change::kind::outage_begins, i});
             changes_.push_back({outages_[i].end, capacity_change::kind::outage_ends, i});

@@ -29,7 +29,10 @@ power::site_options site_of(energy_model& m, const power::power_tree& tree, std:
             .signals = m.sites[number].signals,
             .start = m.start,
             .demand_usd_w = m.demand_usd_w,
-            .life = m.life};
+            .life = m.life,
+            .has_stores = !s.batteries.empty() || s.plan.generators,
+            .generators_usd_j = s.plan.generators ? s.plan.generators->usd_per_j : 0,
+            .generators_kg_j = s.plan.generators ? s.plan.generators->kg_per_j : 0};
 }
 
 /// Adds what is known of a site to what is known of all: a sum with an unknown part is unknown.
@@ -40,6 +43,18 @@ void add(std::optional<double>& to, const std::optional<double>& one, bool first
         *to += *one;
     else
         to.reset();
+}
+
+/// Sites without batteries and generators add nothing.
+void add_stores(energy_result& r, const power::site_books& one) {
+    const auto plus = [](std::optional<double>& to, const std::optional<double>& by) {
+        if (by) to = to.value_or(0) + *by;
+    };
+    plus(r.generators_j, one.generators_j);
+    plus(r.batteries_j, one.batteries_j);
+    plus(r.filled_j, one.filled_j);
+    plus(r.carbon_generators_kg, one.carbon_generators_kg);
+    plus(r.generators_usd, one.generators_usd);
 }
 
 }  // namespace
@@ -77,7 +92,9 @@ void energy_meter::advance(instant now) {
                        .incoherent_w = std::max(most_swing_.incoherent_w, s.incoherent_w),
                        .ramp_w_per_s = std::max(most_swing_.ramp_w_per_s, s.ramp_w_per_s)};
     }
-    for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].advance(now, plant_.it(i), plant_.drawn(i));
+    running_ += power::energy{ticks(now - since_)} * plant_.running_generators();
+    for (std::size_t i = 0; i != accounts_.size(); ++i)
+        accounts_[i].advance(now, plant_.it(i), plant_.drawn(i), plant_.stored(i));
     since_ = now;
 }
 
@@ -105,6 +122,23 @@ const power::plant::outcome& energy_meter::change_feeds(instant now) {
 const power::plant::outcome& energy_meter::control(instant now) {
     advance(now);
     const auto& what = plant_.control(now);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
+const power::plant::outcome& energy_meter::cap(instant now, power::device_id feed, power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap(now, feed, limits);
+    ++load_changes_;
+    sum_up();
+    return what;
+}
+
+const power::plant::outcome& energy_meter::cap_units(instant now, std::uint32_t first, std::uint32_t last,
+                                                     power::class_limits limits) {
+    advance(now);
+    const auto& what = plant_.cap_units(now, first, last, limits);
     ++load_changes_;
     sum_up();
     return what;
@@ -153,7 +187,11 @@ energy_result energy_meter::results(instant end) {
         add(r.demand_usd, one.demand_usd, first);
         add(r.capacity_usd, one.capacity_usd, first);
         add(r.water_m3, one.water_m3, first);
+        add_stores(r, one);
     }
+    if (r.generators_j) r.generators_s = static_cast<double>(running_) * 1e-9;
+    // Sites without stores have all from the grid.
+    if (r.generators_j && r.overhead_j) r.grid_j = r.facility_j() - *r.generators_j - *r.batteries_j + *r.filled_j;
     if (acts_) {
         r.trips = plant_.trips().size();
         r.limits = plant_.limit_changes();

@@ -217,4 +217,20 @@ instant headroom::limited_until(std::uint32_t feed) const {
     return until.value_or(never);
 }
 
+std::string headroom::why_not(std::uint32_t feed) const {
+    if (feed < feeds_.size()) return {};
+    return "there is no such feed; the head-room shows " + std::to_string(feeds_.size());
+}
+
+std::string headroom::why_not(node_id first, node_id last) const {
+    const power::power_tree& tree = plant_.tree();
+    if (index(last) > tree.num_nodes() || index(first) >= index(last))
+        return "there are no such nodes; the fleet has " + std::to_string(tree.num_nodes());
+    const power::powered_unit& a = tree.units()[tree.unit_of(index(first))];
+    const power::powered_unit& b = tree.units()[tree.unit_of(index(last) - 1)];
+    if (a.first_node == index(first) && b.first_node + b.nodes == index(last)) return {};
+    return "they cut a rack, whose GPUs have one limit; name nodes " + std::to_string(a.first_node) + " to " +
+           std::to_string(b.first_node + b.nodes);
+}
+
 }  // namespace ampacity::sim

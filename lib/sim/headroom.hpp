@@ -7,6 +7,7 @@
 
 #include "live_jobs.hpp"
 
+#include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/policy/view.hpp>
 #include <ampacity/power/plant.hpp>
 #include <ampacity/sim/energy.hpp>
@@ -19,7 +20,7 @@
 
 namespace ampacity::sim {
 
-class headroom final : public policy::feed_facts {
+class headroom final : public policy::feed_facts, public policy::capping {
 public:
     /// Both outlive it. \pre `meter` shows its head-room
     headroom(const energy_meter& meter, const live_jobs& jobs);
@@ -32,6 +33,10 @@ public:
     [[nodiscard]] std::uint32_t kind(job_id job) const override;
     [[nodiscard]] std::string name(std::uint32_t feed) const override;
     [[nodiscard]] instant limited_until(std::uint32_t feed) const override;
+
+    [[nodiscard]] std::string why_not(std::uint32_t feed) const override;
+    [[nodiscard]] std::string why_not(node_id first, node_id last) const override;
+    [[nodiscard]] power::device_id device_of(std::uint32_t feed) const noexcept { return feeds_[feed]; }
 
 private:
     void find_feeds();

@@ -77,6 +77,7 @@ public:
           names_(*this),
           reserved_for_(std::move(p.reserved_for)),
           signals_(std::move(p.signals)),
+          news_(std::move(p.price_news)),
           kernel_(*this) {
         capacity_plan planned = changes_.planned(p.drain_racks_at);
         planned.any = planned.any || feeds_act();
@@ -85,6 +86,7 @@ public:
         if (energy_ != nullptr && energy_->shows_headroom()) {
             headroom_ = std::make_unique<headroom>(*energy_, jobs_);
             headroom_->add_partition({});
+            if (feeds_act()) main().plan.allow_caps(*headroom_, true);
         }
         for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
             if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
@@ -240,6 +242,8 @@ private:
     static constexpr std::uint16_t unknown_partition = 0xFFFF;
     std::vector<std::string> reserved_for_;  // by source
     policy::known_signals signals_;
+    std::vector<known_price> news_;  // by instant
+    std::size_t next_news_ = 0;
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
@@ -300,6 +304,7 @@ private:
         p->rows = r.what.nodes;
         p->number = static_cast<std::uint16_t>(partitions_.size());
         if (headroom_) headroom_->add_partition(p->rows);
+        if (headroom_ && feeds_act()) p->plan.allow_caps(*headroom_, false);
         if (is_later) p->fleet.begin_closing();
         changes_.result(number).jobs.emplace();
         partitions_.push_back(std::move(p));
@@ -394,6 +399,8 @@ private:
         p.view.oracle = policy::oracle_view{reinterpret_cast<const duration*>(jobs_.data()), sizeof(live_job)};
         p.view.more_rows = reinterpret_cast<const char*>(jobs_.data());
         if (headroom_) p.view.headroom = headroom_->picture(p.number, kernel_.now());
+        for (; next_news_ != news_.size() && news_[next_news_].at <= kernel_.now(); ++next_news_)
+            signals_.price = news_[next_news_].price;
         return p.view;
     }
 
@@ -773,7 +780,9 @@ private:
     }
 
     [[nodiscard]] std::uint64_t gpus_of(std::span<const node_id> nodes) const noexcept {
-        return std::uint64_t{nodes.size()} * fleet().free().gpus_per_node();
+        std::uint64_t gpus = 0;
+        for (const node_id n : nodes) gpus += fleet().free().gpus_of(n);
+        return gpus;
     }
     /// These nodes of the fleet come into service later. Before the run.
     void hold_back(std::span<const node_id> nodes) {
@@ -1030,20 +1039,51 @@ private:
 
     void commit(partition& p) {
         const instant now = kernel_.now();
+        bool any_cap = false;
         for (const policy::action& a : p.plan.actions()) {
             switch (a.kind) {
                 case policy::action_kind::start: start(p, a.job, now); break;
                 case policy::action_kind::preempt: preempt(p, a, now); break;
                 case policy::action_kind::resize: resize(p, a, now); break;
                 case policy::action_kind::reject: reject(p, a.job); break;
+                case policy::action_kind::set_cap: any_cap = true; break;
                 default: AMPACITY_ASSERT(false);
             }
         }
+        if (any_cap) set_caps(p);
         if (const auto when = p.plan.wake_up()) {
             kernel_.cancel(p.wake);
             p.wake = *when == never ? kernel::no_event
                                     : kernel_.schedule(*when, control, {.kind = policy_wakes, .entity = p.number});
         }
+    }
+
+    /// Behind all else of the plan: what it starts has begun.
+    [[gnu::noinline]] void set_caps(const partition& p) {
+        const power::power_tree& tree = energy_->plant().tree();
+        repaced_.clear();
+        for (const policy::action& a : p.plan.actions()) {
+            if (a.kind != policy::action_kind::set_cap) continue;
+            const power::class_limits to{a.cap.low, a.cap.high};
+            const auto add = [this](const power::plant::outcome& what) {
+                repaced_.insert(repaced_.end(), what.repaced.begin(), what.repaced.end());
+            };
+            if (a.feed != policy::action::none_of_feeds) {
+                add(energy_->cap(kernel_.now(), headroom_->device_of(a.feed), to));
+                continue;
+            }
+            // Racks whose nodes follow each other need not do so themselves.
+            for (std::size_t n = index(a.first_node); n != index(a.last_node);) {
+                const std::uint32_t unit = tree.unit_of(n);
+                add(energy_->cap_units(kernel_.now(), unit, unit + 1, to));
+                n += tree.units()[unit].nodes;
+            }
+        }
+        if (repaced_.empty()) return;
+        std::sort(repaced_.begin(), repaced_.end());
+        repaced_.erase(std::unique(repaced_.begin(), repaced_.end()), repaced_.end());
+        repace(repaced_);
+        tell_headroom(&p);
     }
 
     void sample_now() {
@@ -1078,6 +1118,7 @@ private:
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
     followed feeds_change_, feeds_control_;
     std::vector<job_id> on_these_nodes_;  // while runs are re-paced
+    std::vector<node_id> repaced_;        // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

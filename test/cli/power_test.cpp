@@ -1,6 +1,7 @@
 // The key `power`: halls, controllers and events of feeds, from file to file.
 #include "cli/program.hpp"
 
+#include <filesystem>
 #include <string>
 
 using namespace ampacity::test;
@@ -56,6 +57,92 @@ TEST_CASE("a source that is lost at peak trips the hall, unless loads are lowere
     CHECK(capped.summary().number("jct_s.mean") == 7200);
 }
 
+TEST_CASE("a utility that is lost is ridden through, replaced, or missed") {
+    const workspace here{small_scenario, header};
+    here.write("s.yaml", read_file(std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios/power/utility-loss.yaml"));
+    const auto r = here.run_well();
+    CHECK(contains(r.out, "from generators in 2.0 hours: "));
+    const auto number = [&here](const char* const key) { return here.summary().number(key); };
+    // Only the last loss takes jobs down: 12 of them, from some minutes on until it is over.
+    CHECK(number("jobs.restarts") == 12);
+    CHECK(number("feeds.trips") == 0);
+    CHECK(number("feeds.lost_rack_hours") > 12 * 0.3);
+    CHECK(number("feeds.lost_rack_hours") < 12 * 0.45);
+    CHECK(number("feeds.generator_hours") == Approx(2 - 30.0 / 3600).epsilon(1e-12));
+    const double facility = number("energy_kwh.facility");
+    CHECK(number("energy_kwh.grid") ==
+          Approx(facility - number("feeds.generator_kwh") - number("feeds.battery_kwh") + number("feeds.recharge_kwh"))
+              .epsilon(1e-12));
+    // All that was given has been filled again, 20 + 30 s and all that there was.
+    CHECK(number("feeds.recharge_kwh") == Approx(number("feeds.battery_kwh")).epsilon(1e-9));
+    CHECK(number("feeds.battery_kwh") > 200);
+    CHECK(number("feeds.battery_kwh") < 300);
+    CHECK(number("carbon_kg.generators") == Approx(number("feeds.generator_kwh") * 0.697).epsilon(1e-12));
+    CHECK(number("cost_usd.generators") == Approx(number("feeds.generator_kwh") * 0.26).epsilon(1e-12));
+    CHECK(number("carbon_kg.location") == Approx(number("energy_kwh.grid") * 0.39625).epsilon(1e-9));
+    CHECK(number("cost_usd.total") == Approx(number("cost_usd.energy") + number("cost_usd.generators")));
+
+    // Charges and fuel, minute by minute.
+    const std::string feeds = here.read("out/feeds.csv");
+    CHECK(contains(feeds, "\n7200,site/hall-0/source-0,"));
+    CHECK(contains(feeds, ",1.0000\n7200,site/hall-0/source-1,"));
+    const auto charge_at = [&feeds](const std::string& row) {
+        const std::size_t at = feeds.find('\n' + row + ',');
+        REQUIRE(at != std::string::npos);
+        return std::stod(fields_of(feeds.substr(at + 1, feeds.find('\n', at + 1) - at - 1)).back());
+    };
+    CHECK(charge_at("57600,site/hall-0/source-0") > 0.99);
+    CHECK(charge_at("57900,site/hall-0/source-0") < 0.5);
+    CHECK(charge_at("58980,site/hall-0/source-0") == 0);
+    CHECK(charge_at("21600,site/generator") == 1);
+    CHECK(charge_at("28800,site/generator") < 0.97);
+
+    here.run_well({"--set", "power.generators.fuel=\"0 s\""});
+    CHECK(number("jobs.restarts") == 24);
+    CHECK(number("feeds.generator_kwh") == 0);
+    here.run_well({"--set", "power.batteries.ride_through=\"0 s\""});
+    CHECK(number("jobs.restarts") == 36);
+    CHECK(number("feeds.battery_kwh") == 0);
+    // Fuel for half an hour at the rating is gone before the long loss is over, and the batteries after it.
+    here.run_well({"--set", "power.generators.fuel=\"30 min\""});
+    CHECK(number("jobs.restarts") == 24);
+    CHECK(number("feeds.generator_hours") < 1.9);
+    CHECK(number("feeds.generator_hours") > 0.5);
+    // Batteries for an hour carry all of it.
+    here.run_well({"--set", "power.batteries.ride_through=\"1 h\""});
+    CHECK(number("jobs.restarts") == 0);
+    CHECK(number("feeds.lost_rack_hours") == 0);
+}
+
+TEST_CASE("batteries and generators that cannot be are refused") {
+    const std::string at_site =
+        "events: [ { kind: limit, power: 1 MW, feed: generator, start: \"1 h\", duration: "
+        "\"1 h\" } ], control: { level: site, policy: uniform }";
+    CHECK(contains(refused(powered("generators: { level: site }, " + at_site)),
+                   "power.events.0.feed: nothing lowers the load of a generator (generator); "));
+    CHECK(contains(refused(powered(at_site)), "power.events.0.feed: there is no such feed (generator); "));
+    CHECK(contains(refused(powered("generators: { model: ups-generic }")),
+                   "power.generators.model: not a generator (ups-generic); name a device of that kind, such as "
+                   "generator"));
+    CHECK(contains(refused(powered("generators: { level: row }")), "power.generators.level: unknown name (row)"));
+    CHECK(contains(refused(powered("batteries: { ride_through: 5 }")), "power.batteries.ride_through: "));
+    CHECK(contains(refused(powered("batteries: { recharge: 1.5 }")), "power.batteries.recharge: "));
+    CHECK(contains(refused(powered("batteries: { charge: 1 }")), "power.batteries.charge: unknown key (charge)"));
+    CHECK(contains(
+        refused(powered("batteries: { ride_through: 5 min }") + "energy: { topology: ab-shelves }\n"),
+        "power.batteries: there is no UPS that has one (ab-shelves); remove it, or name a topology with a UPS"));
+    // None is as good as none.
+    const workspace here{powered("batteries: { ride_through: 0 s }, generators: { share: 0 }"), full_hall()};
+    here.run_well();
+    CHECK(!contains(here.read("out/summary.json"), "generator"));
+    CHECK(!contains(here.read("out/summary.json"), "grid"));
+    // A topology alone has batteries, and no generators.
+    const workspace plain{powered("trips: true"), full_hall()};
+    plain.run_well();
+    CHECK(plain.summary().number("feeds.battery_kwh") == 0);
+    CHECK(plain.summary().number("energy_kwh.losses") > 0);
+}
+
 TEST_CASE("power-aware overloads no feed of an oversubscribed hall, and why says what jobs wait for") {
     const std::string tight = powered("hall: 4n3-hall, racks_per_row: 2, oversubscription: 1.6");
     const workspace here{tight, full_hall()};
@@ -103,7 +190,7 @@ TEST_CASE("telemetry shows feeds at any level, and changes nothing") {
         const std::string feeds = here.read("out/feeds.csv");
         CHECK(feeds.size() > last);
         last = feeds.size();
-        CHECK(contains(feeds, "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high\n0,site,"));
+        CHECK(contains(feeds, "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high,charge\n0,site,"));
         CHECK(contains(feeds, "hall-0/source-3") == (std::string{level} != "site"));
         CHECK(contains(feeds, "rack-11") == (std::string{level} == "rack"));
         CHECK(contains(here.read("out/telemetry.csv"), ",it_w,utility_w\n"));

@@ -99,6 +99,17 @@ TEST_CASE("max-min on mixed fleets gives the naive schedule, places and types", 
     }
 }
 
+TEST_CASE("max-min on mixed fleets gives the naive schedule where nodes fail", "[max-min]") {
+    for (std::uint64_t seed = 0; seed != test::random_cases(80); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_mixed(seed, placer, false);
+            naive::add_outages(seed, kind, where);
+            if (!compare(seed, kind, where)) return;
+        }
+    }
+}
+
 TEST_CASE("max-min gives the naive schedule where nodes are slow for a while", "[max-min]") {
     for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
         for (const auto kind : naive::all_flavours) {

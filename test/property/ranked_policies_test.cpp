@@ -173,6 +173,20 @@ TEST_CASE("policies that rank jobs by service, history or fairness give the naiv
     SUCCEED();
 }
 
+TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where mixed nodes fail") {
+    const std::string policy = GENERATE(from_range(ranked_policies));
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_mixed(seed, placer, false);
+            naive::add_outages(seed, kind, where);
+            const bool costs = policy != "ftf" && seed % 2 == 0;
+            compare(seed, kind, where, policy, costs ? random_costs(seed, kind) : naive::overheads{});
+        }
+    }
+    SUCCEED();
+}
+
 TEST_CASE("policies that rank jobs by service, history or fairness give the naive schedule where nodes are slow") {
     const std::string policy = GENERATE(from_range(ranked_policies));
     for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {

@@ -150,6 +150,23 @@ TEST_CASE("every policy on mixed fleets gives the naive schedule, places and typ
     SUCCEED();
 }
 
+TEST_CASE("every policy gives the naive schedule on mixed fleets whose nodes fail") {
+    const std::string policy =
+        GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));
+    std::size_t wrong = 0;
+    for (std::uint64_t seed = 0; seed != test::random_cases(150); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_mixed(seed, placer, false);
+            naive::add_outages(seed, kind, where);
+            const auto how = seed % 2 == 0 ? naive::random_options(seed, policy) : with_costs(seed, policy, kind);
+            wrong += compare(seed, kind, where, how) ? 0U : 1U;
+            if (wrong == 3) return;
+        }
+    }
+    SUCCEED();
+}
+
 TEST_CASE("every policy gives the naive schedule where nodes leave and come back") {
     const std::string policy =
         GENERATE(from_range(std::vector<std::string>(naive::all_policies.begin(), naive::all_policies.end())));

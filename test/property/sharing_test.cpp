@@ -191,6 +191,18 @@ TEST_CASE("sharing policies on mixed fleets give the naive schedule, places and 
     }
 }
 
+TEST_CASE("sharing policies on mixed fleets give the naive schedule where nodes fail", "[sharing]") {
+    const std::string policy = GENERATE("priority", "fair-share", "drf");
+    for (std::uint64_t seed = 0; seed != test::random_cases(80); ++seed) {
+        const std::string placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            naive::fleet where = naive::random_mixed(seed, placer, false);
+            naive::add_outages(seed, kind, where);
+            if (!compare(seed, kind, where, policy)) return;
+        }
+    }
+}
+
 TEST_CASE("sharing policies give the naive schedule where nodes leave and come back", "[sharing]") {
     const std::string policy = GENERATE("priority", "fair-share", "drf");
     for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {

@@ -79,7 +79,7 @@ private:
             if (c.jobs == 0) continue;
             for (std::size_t t = 0; t < num_types(); ++t) {
                 const bool possible =
-                    !is_mixed() || (speed_on(kinds_[k], t) > 0 && place_on(empty_fleet(), kinds_[k], t));
+                    !is_mixed() || (speed_on(kinds_[k], t) > 0 && place_on(whole_fleet(), kinds_[k], t));
                 const std::int64_t speed = is_mixed() ? speed_on(kinds_[k], t) : unit;
                 c.speeds.push_back(possible ? static_cast<double>(speed) / unit : 0);
             }
@@ -87,7 +87,7 @@ private:
             rows.push_back(k);
         }
         std::vector<std::uint64_t> gpus;
-        for (const fleet& f : fleet_.types) gpus.push_back(naive::all_gpus(f));
+        for (std::size_t t = 0; t < fleet_.types.size(); ++t) gpus.push_back(gpus_of_type(t, now_, now_));
         if (!is_mixed()) gpus.push_back(all_gpus());
         const auto found = ampacity::policy::max_min_shares(classes, gpus);
         std::map<std::size_t, std::vector<std::int64_t>> out;

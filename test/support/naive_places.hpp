@@ -31,12 +31,6 @@ protected:
     bool has_racks() const { return !fleet_.racks.empty(); }
     bool is_mixed() const { return !fleet_.types.empty(); }
 
-    std::uint64_t gpus_of_all_types() const {
-        std::uint64_t sum = 0;
-        for (const fleet& f : fleet_.types) sum += naive::all_gpus(f);
-        return sum;
-    }
-
     // ---- types of a mixed fleet; speeds are in 64ths
 
     static constexpr std::int64_t unit = 64;

@@ -289,21 +289,21 @@ private:
     /// A profile for each type; the earliest slot counts, then the speed. A job starts on the type of its slot only.
     void pass_conservative_mixed() {
         std::vector<profile> p(fleet_.types.size());
-        for (std::size_t t = 0; t < p.size(); ++t)
-            p[t][now_] = static_cast<std::int64_t>(naive::all_gpus(fleet_.types[t]));
+        for (std::size_t t = 0; t < p.size(); ++t) p[t][now_] = static_cast<std::int64_t>(gpus_of_type(t, now_, now_));
         for (const entry& e : jobs_)
             if (e.at == phase::running) reserve(p[type_of(e.where)], now_, planned_end(e), e.in.gpus);
         for (entry* e : in_order(false)) {
             std::optional<std::int64_t> slot;
             std::size_t type = 0;
             for (const std::size_t t : by_speed(*e)) {
-                if (!place_on(empty_fleet(), *e, t)) continue;
+                if (!place_on(whole_fleet(), *e, t)) continue;
                 const std::int64_t length = length_at(*e, planning_estimate(*e), speed_on(*e, t));
                 const std::optional<std::int64_t> here = earliest(p[t], length, e->in.gpus);
-                if (slot && *here >= *slot) continue;
+                if (!here || (slot && *here >= *slot)) continue;
                 slot = here;
                 type = t;
             }
+            if (!slot) continue;
             reserve(p[type], *slot, *slot + length_at(*e, planning_estimate(*e), speed_on(*e, type)), e->in.gpus);
             if (*slot != now_) continue;
             if (const auto where = place_on(free_now(), *e, type)) start(*e, *where);

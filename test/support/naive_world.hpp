@@ -30,20 +30,29 @@ protected:
 
     /// GPUs that jobs can hold at a time, of nodes that a job over [from, to) could get.
     std::uint64_t all_gpus(std::int64_t from, std::int64_t to) const {
-        if (is_mixed()) return gpus_of_all_types();
-        if (is_pool()) return fleet_.pool_gpus;
+        if (!is_mixed()) return gpus_of_part(fleet_, 0, from, to);
+        std::uint64_t sum = 0;
+        for (std::size_t t = 0; t < fleet_.types.size(); ++t) sum += gpus_of_type(t, from, to);
+        return sum;
+    }
+    std::uint64_t gpus_of_type(std::size_t t, std::int64_t from, std::int64_t to) const {
+        return gpus_of_part(fleet_.types[t], first_node(t), from, to);
+    }
+    /// `first`: its first node in the fleet.
+    std::uint64_t gpus_of_part(const fleet& f, std::uint32_t first, std::int64_t from, std::int64_t to) const {
+        if (f.pool_gpus > 0) return f.pool_gpus;
         std::uint64_t nodes = 0;
-        if (has_racks()) {
-            for (std::uint32_t r = 0; r < fleet_.racks.size(); ++r) {
+        if (!f.racks.empty()) {
+            for (std::uint32_t r = 0; r < f.racks.size(); ++r) {
                 std::uint32_t here = 0;
-                for (std::uint32_t i = 0; i < fleet_.racks[r].nodes; ++i)
-                    here += is_out(first_node_of(fleet_, r) + i, from, to) ? 0U : 1U;
-                nodes += std::min(here, fleet_.racks[r].usable);
+                for (std::uint32_t i = 0; i < f.racks[r].nodes; ++i)
+                    here += is_out(first + first_node_of(f, r) + i, from, to) ? 0U : 1U;
+                nodes += std::min(here, f.racks[r].usable);
             }
         } else {
-            for (std::uint32_t n = 0; n < fleet_.nodes; ++n) nodes += is_out(n, from, to) ? 0U : 1U;
+            for (std::uint32_t n = 0; n < f.nodes; ++n) nodes += is_out(first + n, from, to) ? 0U : 1U;
         }
-        return nodes * fleet_.gpus_per_node;
+        return nodes * f.gpus_per_node;
     }
     std::uint64_t all_gpus() const { return all_gpus(now_, now_); }
 
@@ -300,10 +309,15 @@ protected:
     /// What a job over [from, to) could get if nobody else were there.
     space empty_fleet(std::int64_t from, std::int64_t to) const {
         space s = whole_fleet();
-        for (std::uint32_t n = 0; n < s.free.size(); ++n)
-            if (is_out(n, from, to)) s.free[n] = 0;
-        for (std::uint32_t n = 0; n < s.racks.out.size(); ++n) s.racks.out[n] = is_out(n, from, to);
+        close(s, 0, from, to);
+        for (std::size_t t = 0; t < s.types.size(); ++t) close(s.types[t], first_node(t), from, to);
         return s;
+    }
+    /// Nodes that such a job could not get; row 0 is node `first` of the fleet.
+    void close(space& s, std::uint32_t first, std::int64_t from, std::int64_t to) const {
+        for (std::uint32_t n = 0; n < s.free.size(); ++n)
+            if (is_out(first + n, from, to)) s.free[n] = 0;
+        for (std::uint32_t n = 0; n < s.racks.out.size(); ++n) s.racks.out[n] = is_out(first + n, from, to);
     }
     space empty_fleet() const { return empty_fleet(now_, now_); }
 

@@ -206,6 +206,15 @@ inline void add_leaves(std::uint64_t seed, flavour kind, fleet& where) {
         where.drain_at_millionths = static_cast<std::uint32_t>(random.between(1, 20)) * 50'000;
 }
 
+/// The same of failures alone, also of a mixed fleet of nodes. Nothing drains.
+inline void add_outages(std::uint64_t seed, flavour kind, fleet& where) {
+    fleet all{.nodes = where.nodes};
+    for (const fleet& type : where.types) all.nodes += type.nodes;
+    add_leaves(seed, kind, all);
+    for (leave& l : all.leaves) l.planned = false;
+    where.leaves = std::move(all.leaves);
+}
+
 /// Some of the nodes are slow for a while: a few long slowdowns or many short ones, which overlap, begin while jobs run
 /// and before they start, and meet other instants of the workload or not.
 inline void add_slowdowns(std::uint64_t seed, flavour kind, fleet& where) {

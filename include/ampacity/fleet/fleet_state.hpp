@@ -79,8 +79,8 @@ public:
     // --- nodes that leave and come back -----------------------------------------------------------------
 
     /// Before the run: what is planned to close, by start, and the share of a rack's nodes that must have failed for
-    /// the rest to drain, in millionths (0: never). \pre nodes, of one type; no empty closing; it is not moved or
-    /// copied any more
+    /// the rest to drain, in millionths (0: never). \pre nodes; on a mixed fleet neither of both; no empty closing; it
+    /// is not moved or copied any more
     void plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at = 0);
     /// The books begin now: what was before is not counted. \pre advanced to now
     void open_books() noexcept {

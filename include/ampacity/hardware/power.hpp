@@ -34,19 +34,24 @@ enum class power_device_kind : std::uint8_t {
 struct power_device {
     std::string name{};
     power_device_kind kind = power_device_kind::feed;
-    std::optional<double> rating_w{};          ///< largest continuous output [W]
-    std::optional<double> rating_va{};         ///< the same as apparent power [VA]
-    std::optional<double> output_v{};          ///< [V]
-    std::optional<std::uint32_t> modules{};    ///< power supplies in a shelf
-    efficiency_curve efficiency{};             ///< output / input against load
-    std::optional<double> eco_efficiency{};    ///< of a UPS in its bypass mode [1]
-    std::optional<overload_curve> overload{};  ///< none: overloads are not modelled
-    std::optional<double> hot_factor{};        ///< times the tolerated time in a hot room [1]
-    std::optional<double> continuous_load{};   ///< largest load that may be planned, of the rating [1]
-    std::optional<duration> battery{};         ///< ride-through at full load
-    std::optional<duration> start{};           ///< of a generator, until it carries load
-    std::optional<double> fuel_m3_per_j{};     ///< of a generator [m3/J]
-    std::optional<duration> lead_time{};       ///< from order to delivery
+    std::optional<double> rating_w{};            ///< largest continuous output [W]
+    std::optional<double> rating_va{};           ///< the same as apparent power [VA]
+    std::optional<double> output_v{};            ///< [V]
+    std::optional<std::uint32_t> modules{};      ///< power supplies in a shelf
+    efficiency_curve efficiency{};               ///< output / input against load
+    std::optional<double> eco_efficiency{};      ///< of a UPS in its bypass mode [1]
+    std::optional<overload_curve> overload{};    ///< none: overloads are not modelled
+    std::optional<double> hot_factor{};          ///< times the tolerated time in a hot room [1]
+    std::optional<double> continuous_load{};     ///< largest load that may be planned, of the rating [1]
+    std::optional<duration> battery{};           ///< ride-through at full load
+    std::optional<double> recharge{};            ///< drawn to fill the battery, of the rating [1]
+    std::optional<double> battery_efficiency{};  ///< kept of that [1]
+    std::optional<duration> start{};             ///< of a generator, until it carries load
+    std::optional<double> fuel_m3_per_j{};       ///< of a generator [m3/J]
+    std::optional<duration> tank{};              ///< of a generator: its fuel, at its rating
+    std::optional<double> fuel_usd_per_j{};      ///< of a generator, of what it makes [USD/J]
+    std::optional<double> fuel_kg_per_j{};       ///< of a generator, CO2e of what it makes [kg/J]
+    std::optional<duration> lead_time{};         ///< from order to delivery
 
     friend bool operator==(const power_device&, const power_device&) = default;
 };
@@ -81,6 +86,9 @@ struct hall {
     power_topology topology{};
     std::uint32_t racks_per_row = 1;
     std::uint32_t rows = 1;
+    std::optional<power_device> generator{};  ///< of each source, or of the site; none: the utility alone
+    std::optional<double> generator_share{};  ///< its rating, of that of what it feeds [1]
+    std::optional<bool> generator_of_site{};  ///< one set for the site, in place of one per source
 
     [[nodiscard]] std::uint32_t racks() const { return racks_per_row * rows; }
 

@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// Plug-ins that have been loaded: what they add to the policies, placers and sources of a scenario.
+/// Plug-ins that have been loaded: what they add to the policies, placers, sources and cap policies of a scenario.
 ///
 /// A value, no registry. A library stays loaded as long as this or anything made from it lives. What a plug-in throws
 /// comes out of the part's functions as `plugin_error`, which the simulation tells with its time; a proposal that the
@@ -43,9 +43,11 @@ public:
     [[nodiscard]] std::vector<policy::description> policies() const override;
     [[nodiscard]] std::vector<policy::description> placers() const override;
     [[nodiscard]] std::vector<policy::description> sources() const override;
+    [[nodiscard]] std::vector<policy::description> cap_policies() const override;
     [[nodiscard]] std::unique_ptr<policy::policy> make_policy(const recipe& r) const override;
     [[nodiscard]] std::unique_ptr<policy::placer> make_placer(const recipe& r) const override;
     [[nodiscard]] std::unique_ptr<workload::job_source> make_source(const recipe& r) const override;
+    [[nodiscard]] std::unique_ptr<power::cap_policy> make_cap_policy(const recipe& r) const override;
 
 private:
     std::vector<std::shared_ptr<const plugin_library>> libraries_;

@@ -31,6 +31,18 @@ public:
     [[nodiscard]] virtual double pace(job_id job, std::span<const fleet::gpu_share> where) const = 0;
 };
 
+/// What the power of GPUs can be limited by.
+class capping {
+public:
+    capping() = default;
+    capping(const capping&) = delete;
+    capping& operator=(const capping&) = delete;
+    virtual ~capping() = default;
+    /// Why that cannot be, or empty.
+    [[nodiscard]] virtual std::string why_not(std::uint32_t feed) const = 0;
+    [[nodiscard]] virtual std::string why_not(node_id first, node_id last) const = 0;
+};
+
 class checked_plan final : public plan {
 public:
     /// What is passed outlives the plan. Without `elastic` all jobs are rigid, without `pace` no node is slow; either
@@ -50,8 +62,14 @@ public:
     void migrate(job_id job, std::span<const fleet::gpu_share> where) override;
     void drain(node_id node) override;
     void undrain(node_id node) override;
-    void set_cap(node_id node, double power_w) override;
+    void set_cap(std::uint32_t feed, gpu_limits to) override;
+    void set_cap(node_id first, node_id last, gpu_limits to) override;
 
+    /// What `set_cap` may limit, which outlives the plan, nodes by their numbers or not; without it nothing.
+    void allow_caps(const capping& by, bool nodes) noexcept {
+        capping_ = &by;
+        caps_nodes_ = nodes;
+    }
     /// Begins a new plan at `now`. May jobs be placed where they are planned to run into a closing?
     void begin(instant now, bool into_closings = false);
     /// Takes every proposal back, newest first.
@@ -84,6 +102,7 @@ private:
     /// What of a running job a preemption or a resize changes.
     [[nodiscard]] action as_it_is(action_kind kind, job_id job, const job_view& j);
     void undo(const action& a);
+    void check_cap(const std::string& of, const std::string& why_not, gpu_limits to);
     [[noreturn]] void refuse(job_id job, const std::string& why);
     [[noreturn]] void refuse(const std::string& text);
     [[noreturn]] void unsupported(const char* what);
@@ -96,6 +115,8 @@ private:
     elastic_table* elastic_;
     changed_table* changed_;
     const pacing* pacing_;
+    const capping* capping_ = nullptr;
+    bool caps_nodes_ = false;
     std::vector<changed_run> before_;  // of the actions whose runs had changed, in order
     instant now_{};
     bool into_closings_ = false;

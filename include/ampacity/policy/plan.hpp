@@ -25,20 +25,34 @@ namespace ampacity::policy {
 /// What a policy may propose.
 enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject, drain, undrain, set_cap };
 
+/// Limits of the power of GPUs, of jobs of low and of high priority, in thousandths of what their maker allows.
+struct gpu_limits {
+    static constexpr std::uint16_t none = 1000;
+    std::uint16_t low = none;
+    std::uint16_t high = none;
+
+    friend bool operator==(const gpu_limits&, const gpu_limits&) = default;
+};
+
 /// One proposed action.
 struct action {
     action_kind kind{};
     job_id job = none<job_id>;
-    fleet::allocation before{};  ///< preempt, resize: what the job held
-    duration progress{};         ///< preempt, resize: its progress at the start of the run that ends
-    instant run_start{};         ///< preempt, resize: when that run began, or changed last
-    instant began{};             ///< preempt, resize: the same, whatever its speed has been
-    duration lost{};             ///< preempt: the end of that run that is thrown away
-    bool was_preempted = false;  ///< preempt: before that run
-    bool has_failed = false;     ///< the same
-    bool changed = false;        ///< preempt, resize: it did not go on as it began
-    std::uint32_t gpus = 0;      ///< preempt, resize: GPUs that the job held
-    double speed = 1.0;          ///< preempt, resize: its speed on them
+    fleet::allocation before{};          ///< preempt, resize: what the job held
+    duration progress{};                 ///< preempt, resize: its progress at the start of the run that ends
+    instant run_start{};                 ///< preempt, resize: when that run began, or changed last
+    instant began{};                     ///< preempt, resize: the same, whatever its speed has been
+    duration lost{};                     ///< preempt: the end of that run that is thrown away
+    bool was_preempted = false;          ///< preempt: before that run
+    bool has_failed = false;             ///< the same
+    bool changed = false;                ///< preempt, resize: it did not go on as it began
+    std::uint32_t gpus = 0;              ///< preempt, resize: GPUs that the job held
+    double speed = 1.0;                  ///< preempt, resize: its speed on them
+    gpu_limits cap{};                    ///< set_cap
+    std::uint32_t feed = none_of_feeds;  ///< set_cap: of the view's head-room; or else
+    node_id first_node{}, last_node{};   ///< set_cap: nodes [first, last)
+
+    static constexpr std::uint32_t none_of_feeds = ~std::uint32_t{0};
 };
 
 class plan {
@@ -85,12 +99,21 @@ public:
     /// \throws plan_error if `when` is not in the future
     virtual void wake_at(instant when) = 0;
 
+    /// Limits the GPUs behind a feed of `view::headroom`: when the plan is committed, without latency, until it is told
+    /// otherwise; `gpu_limits::none` lifts it. Of all limits of a GPU, of other feeds and of controllers, the lowest
+    /// holds, but none below the lowest that can be set. Jobs go on at their new speed, those that this plan starts
+    /// too. Devices in series, such as a transformer and its UPS, are one feed.
+    /// \throws plan_error if there is no such feed, no power acts on jobs, or a limit is not 1 to 1000
+    virtual void set_cap(std::uint32_t feed, gpu_limits to) = 0;
+    /// The same of nodes [first, last) of the fleet, which are whole racks, or nodes by themselves.
+    /// \throws plan_error as before, if they are not, and in a plan of a reservation
+    virtual void set_cap(node_id first, node_id last, gpu_limits to) = 0;
+
     /// Actions that no model supports yet: refused with a message, so that a policy cannot believe that they
     /// happened. \throws plan_error always
     virtual void migrate(job_id job, std::span<const fleet::gpu_share> where) = 0;
     virtual void drain(node_id node) = 0;
     virtual void undrain(node_id node) = 0;
-    virtual void set_cap(node_id node, double power_w) = 0;
 
     /// What has been proposed so far, in order.
     [[nodiscard]] std::span<const action> actions() const noexcept { return actions_; }

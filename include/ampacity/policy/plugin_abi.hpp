@@ -23,7 +23,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 3;
+inline constexpr std::uint32_t interface_version = 4;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -122,15 +122,16 @@ struct source_calls {
     void (*destroy)(void* self) noexcept;
 };
 
-enum class part_kind : std::uint32_t { policy, placer, source };
+enum class part_kind : std::uint32_t { policy, placer, source, cap_policy };
 
-/// A policy, placer or source of a plug-in.
+/// A policy, placer, source or cap policy of a plug-in.
 struct part {
     part_kind kind;
     const char* name;
     const char* meaning;
     /// A new one, or null and the failure.
     void* (*make)(const setup_data& data, failure& out) noexcept;
+    const void* calls = nullptr;  ///< of a cap policy: its `cap_calls` (sim/cap_plugin.hpp)
 };
 
 /// What `ampacity_plugin` returns. `abi` stands first in every version.
@@ -200,7 +201,9 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(policy::changed_run, full_speed),
                                      offsetof(policy::action, job),
                                      offsetof(policy::action, before),
-                                     offsetof(policy::action, run_start)})
+                                     offsetof(policy::action, run_start),
+                                     offsetof(policy::action, cap),
+                                     offsetof(policy::action, feed)})
         add(offset);
     return hash;
 }

@@ -214,12 +214,14 @@ struct view {
     [[nodiscard]] duration time_at(job_id job, double speed) const {
         return run_length(job, time_for(jobs[index(job)].remaining_estimate(), speed));
     }
-    /// On a mixed fleet: the longest `queued_time` of a job that has not run yet and, at `speed`, is over within
-    /// `time`.
+    /// On a mixed fleet: a bound of the `queued_time` of jobs that, at `speed`, are over within `time`. With costs some
+    /// that are not stay below it, too.
     [[nodiscard]] duration longest_within(duration time, double speed) const {
         if (costs == nullptr) return work_in(time, speed);
-        const run_costs& c = costs->of(false);
-        return c.length(work_in(c.spend(time).worked, speed));
+        duration longest{};
+        for (const run_costs* c : {&costs->first, &costs->resumed, &costs->repeated})
+            longest = std::max(longest, c->length(work_in(c->spend(time).worked, speed)));
+        return longest;
     }
     /// End of the current run if the planning estimate is right and its speed stays; `never` beyond the range.
     /// \pre running

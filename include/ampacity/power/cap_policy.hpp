@@ -5,9 +5,12 @@
 /// A limit is a share of the power limit that a GPU is made for, in thousandths, for each of two classes: GPUs of jobs
 /// of low and of high priority. A policy sees loads as they are at a tick of the control period; its limits hold after
 /// the latency of the control. The built-in policies are functions of what they see, without state. Derive from
-/// `cap_policy` for one of your own.
+/// `cap_policy` for one of your own; sim/cap_plugin.hpp makes it one of a plug-in.
 
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,7 +42,10 @@ struct gpu_load {
     double now_w = 0;  ///< what one draws, under the limits that hold now, of this feed or others [W]
 
     /// What one draws under a limit [W].
-    [[nodiscard]] double under_w(permille limit) const noexcept;
+    [[nodiscard]] double under_w(permille limit) const noexcept {
+        if (limit == no_limit) return draw_w;
+        return std::min(draw_w, std::max(lowest_w, std::floor(limit_w * limit / no_limit)));
+    }
 };
 
 /// What a controller sees of one feed.
@@ -51,9 +57,17 @@ struct capped_feed {
     std::span<const gpu_load> gpus{};
 
     /// What all GPUs draw now [W].
-    [[nodiscard]] double drawn_w() const noexcept;
+    [[nodiscard]] double drawn_w() const noexcept {
+        double sum = 0;
+        for (const gpu_load& g : gpus) sum += g.gpus * g.now_w;
+        return sum;
+    }
     /// What they would draw if these were the only limits [W].
-    [[nodiscard]] double gpus_w(class_limits limits) const noexcept;
+    [[nodiscard]] double gpus_w(class_limits limits) const noexcept {
+        double sum = 0;
+        for (const gpu_load& g : gpus) sum += g.gpus * g.under_w(limits[static_cast<std::size_t>(g.of)]);
+        return sum;
+    }
 };
 
 class cap_policy {
@@ -63,7 +77,7 @@ public:
     cap_policy& operator=(const cap_policy&) = delete;
     virtual ~cap_policy() = default;
 
-    /// The limits that this feed's GPUs get; those of now to leave it as it is.
+    /// The limits that this feed's GPUs get, each of 1 to `no_limit`; those of now to leave it as it is.
     [[nodiscard]] virtual class_limits decide(const capped_feed& feed) = 0;
 };
 

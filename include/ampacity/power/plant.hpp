@@ -5,13 +5,14 @@
 ///
 /// A state machine without a clock of its own: it says when something is due and does it when it is told to. Feeds are
 /// lost and come back by schedule; an overload that lasts trips its device, which takes all below it down; nodes come
-/// back `boot` after their power. Controllers look at their feeds at the multiples of their period, at the loads from
-/// before that instant's scheduling pass, and what they decide holds after their latency. A tick that would see what
-/// the last one saw is left out: it would decide the same. Loads are whole microwatts, limits thousandths of the GPUs'
-/// power limit: results do not depend on the order of jobs. A start or a stop costs O(its nodes + devices above them);
-/// a limit that changes, O(nodes below it). Where the coolant is known, temperatures act, too: from its throttle
-/// temperature on a GPU holds itself there by a limit, and where cooling is lost nodes switch themselves off. Not
-/// thread-safe.
+/// back `boot` after their power. Where the plan has them, batteries carry what has lost its feeds, at once, and
+/// generators start and take over; at one instant what comes back is first, then what is empty goes. Controllers look
+/// at their feeds at the multiples of their period, at the loads from before that instant's scheduling pass, and what
+/// they decide holds after their latency. A tick that would see what the last one saw is left out: it would decide the
+/// same. Loads are whole microwatts, limits thousandths of the GPUs' power limit: results do not depend on the order of
+/// jobs. A start or a stop costs O(its nodes + devices above them); a limit that changes, O(nodes below it). Where the
+/// coolant is known, temperatures act, too: from its throttle temperature on a GPU holds itself there by a limit, and
+/// where cooling is lost nodes switch themselves off. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -124,7 +125,8 @@ public:
 
     // --- what is due -----------------------------------------------------------------------------------
 
-    /// When a feed is lost or comes back, a device trips, nodes switch themselves off or have booted; `never`.
+    /// When a feed is lost or comes back, a device trips, a generator carries load, a battery is full or a store is
+    /// empty, nodes switch themselves off or have booted; `never`.
     [[nodiscard]] instant next_change() const;
     /// When a controller looks, a limit begins to hold or temperatures change one; `never`.
     [[nodiscard]] instant next_control() const;
@@ -140,6 +142,12 @@ public:
     /// All that `next_control` announced for this instant.
     const outcome& control(instant now);
 
+    /// A limit by a scheduler of the GPUs behind a device, from now on. Of several of one GPU, those of controllers
+    /// included, the lowest holds. Devices in series have one.
+    const outcome& cap(instant now, device_id d, class_limits limits);
+    /// The same of units [first, last), in place of that of each.
+    const outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits);
+
     // --- readings --------------------------------------------------------------------------------------
 
     /// At the inputs of all units of a site, those without power left out.
@@ -148,6 +156,12 @@ public:
     [[nodiscard]] microwatts drawn(std::size_t site) const noexcept {
         return tree_.devices().input(tree_.sites()[site].meter);
     }
+    /// Out of batteries and generators of a site, and into its batteries: drawn + made + given = IT + losses + kept.
+    [[nodiscard]] stored_flow stored(std::size_t site) const noexcept {
+        return tree_.devices().flow(static_cast<std::uint32_t>(site));
+    }
+    /// That could carry load: started, with fuel, and not lost.
+    [[nodiscard]] std::uint32_t running_generators() const noexcept { return running_; }
     /// What a feed could carry more: of its rating, or of what an event leaves of it. Below 0 in an overload.
     [[nodiscard]] microwatts headroom(device_id d) const noexcept;
     /// Of a node, as its own input.
@@ -199,6 +213,11 @@ private:
         std::uint32_t feed = 0;
         class_limits limits{};
     };
+    /// Limits by the scheduler.
+    struct caps {
+        std::vector<class_limits> sites, rows, units;
+        std::vector<std::vector<class_limits>> sources;  // (halls)
+    };
     struct control_state {
         bool dirty = true;
         instant tick = start_of_time;  // the next, if dirty
@@ -219,6 +238,10 @@ private:
         instant at{};
         device_id device = no_device;
     };
+    struct generator_state {
+        instant starts = never;  // it carries load from then on
+        bool runs = false;
+    };
 
     [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
         return priority >= high_from_ ? priority_class::high : priority_class::low;
@@ -234,8 +257,15 @@ private:
     bool limit_by_heat();
     void refresh_unit(std::uint32_t unit);
     void set_failed(instant now, device_id d, bool failed);
+    void take_change(device_id changed, bool live);
+    void trip(device_id d);
+    void pass_store(device_id d);
+    void follow_generators();
     void apply(const pending_limits& p);
     void limit_unit(std::uint32_t unit, class_limits limits);
+    void limit_row(std::uint32_t row);
+    void begin_caps(instant now);
+    const outcome& end_caps();
     void look(instant now, std::uint32_t number);
     [[nodiscard]] class_limits limits_above(std::uint32_t unit) const;
     void list_gpus(const feed& f);
@@ -267,8 +297,12 @@ private:
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;
     std::unique_ptr<heat> heat_;  // none: temperatures act on nothing
+    std::unique_ptr<caps> caps_;  // none so far
     std::deque<boot> boots_;
     std::deque<closing> closings_;
+    std::vector<generator_state> generators_;  // of the tree
+    instant next_start_ = never;               // of a generator
+    std::uint32_t running_ = 0;
     std::vector<trip_record> trips_;
     std::uint64_t limit_changes_ = 0;
     std::uint32_t dark_ = 0;

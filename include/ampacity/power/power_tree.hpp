@@ -2,7 +2,8 @@
 /// \file
 /// The blueprint of sites as a power tree: site -> halls -> rows -> racks -> nodes, all as contiguous ranges, and over
 /// them the devices that feed them: utility and substation of the site, sources of a hall (UPS line-ups), the busway of
-/// a row, the input of a rack.
+/// a row, the input of a rack. Where the plan has them, UPS have batteries, and generators stand beside the utility:
+/// one in front of each source, or one set behind the devices of the site.
 ///
 /// Loads of a hall lie on its sources as its topology says: each row hangs on `feeds_per_load` of them, chosen so that
 /// the sources are planned for the same power; on all of them where one feed per load means a common bus; or on one and
@@ -15,6 +16,7 @@
 #include <ampacity/power/delivery.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -53,13 +55,33 @@ struct unit_model {
     [[nodiscard]] double liquid_share() const { return (rack ? rack->liquid_share : node.liquid_share).value_or(1); }
 };
 
+/// The batteries of UPS.
+struct battery_plan {
+    duration ride_through{};  ///< of a full one at the rating of its UPS; UPS lose what they lose on the grid
+    double recharge = 0.1;    ///< drawn to fill it, of the rating [1]
+    double efficiency = 0.9;  ///< kept of that [1]
+};
+
+/// Generators: they start when what they stand beside is lost, and stop when it is back.
+struct generator_plan {
+    bool of_site = false;                                ///< one set for all of it; else one per source
+    duration start = std::chrono::seconds{10};           ///< until it carries load
+    double share = 1;                                    ///< its rating, of that of what it feeds [1]
+    std::optional<duration> fuel{};                      ///< at its rating; none: without end
+    double usd_per_j = 0;                                ///< of what it makes [USD/J]
+    double kg_per_j = 0;                                 ///< CO2e of what it makes [kg/J]
+    std::optional<hardware::overload_curve> overload{};  ///< none: it bears any load
+};
+
 /// How the halls of a site are fed.
 struct hall_plan {
     hardware::power_topology topology{};  ///< without stages: nothing is lost and nothing is limited
     std::uint32_t units_per_row = 8;
     std::uint32_t rows_per_hall = 12;
-    double oversubscription = 1;  ///< nameplate over what the chain is built for
-    bool trips = false;           ///< devices with a tolerance curve trip
+    double oversubscription = 1;                 ///< nameplate over what the chain is built for
+    bool trips = false;                          ///< devices with a tolerance curve trip
+    std::optional<battery_plan> batteries{};     ///< of UPS; none: they have none
+    std::optional<generator_plan> generators{};  ///< none: there are none
 };
 
 /// One site: units that follow those of the site before.
@@ -87,6 +109,13 @@ public:
         std::vector<row_number> rows{};   ///< below it
         double planned_w = 0;             ///< nameplate of its units
         std::vector<trip_curve> trips{};  ///< by stage
+        trip_curve generator_trips{};
+        std::vector<device_id> batteries{};  ///< UPS that have one
+    };
+    struct generator {
+        std::uint32_t site = 0;
+        device_id device = no_device;  ///< stands by from the start
+        device_id normal = no_device;  ///< it runs while that is dead
     };
     struct hall {
         std::uint32_t site = 0;
@@ -94,6 +123,7 @@ public:
         std::vector<device_id> sources{};           ///< the last stage of each
         std::vector<std::vector<row_number>> on{};  ///< (sources) rows that hang on it
         std::vector<double> planned_w{};            ///< (sources) load in normal operation, at the rows
+        std::vector<device_id> batteries{};         ///< (sources) its UPS that has one, or none
     };
     struct row {
         std::uint32_t hall = 0;
@@ -117,6 +147,7 @@ public:
     [[nodiscard]] std::span<const site> sites() const noexcept { return sites_; }
     [[nodiscard]] std::span<const hall> halls() const noexcept { return halls_; }
     [[nodiscard]] std::span<const row> rows() const noexcept { return rows_; }
+    [[nodiscard]] std::span<const generator> generators() const noexcept { return generators_; }
     [[nodiscard]] device_id device_of(std::uint32_t unit) const noexcept { return device_of_[unit]; }
     [[nodiscard]] row_number row_of(std::uint32_t unit) const noexcept { return row_of_[unit]; }
     [[nodiscard]] std::uint32_t unit_of(std::size_t node) const noexcept { return unit_of_[node]; }
@@ -130,11 +161,12 @@ public:
         level at = level::site;
         std::uint32_t number = 0;  ///< of the site, the hall, the row or the unit
         std::uint32_t source = 0;  ///< of the hall
+        bool is_generator = false;
     };
     [[nodiscard]] const place& place_of(device_id d) const noexcept { return places_[index(d)]; }
 
-    /// `iad`, `iad/hall-0`, `iad/hall-0/source-1`, `iad/hall-0/row-3`, `rack-17`; the site may be left out where there
-    /// is one. A hall has no device of its own.
+    /// `iad`, `iad/hall-0/source-1`, `iad/hall-0/row-3`, `rack-17`, `iad/generator`, `iad/hall-0/generator-1`; the site
+    /// may be left out where there is one. A hall has no device of its own.
     [[nodiscard]] std::optional<device_id> find(std::string_view name) const;
     /// The units of a part of the fleet: `iad`, `iad/hall-0`, `iad/hall-0/row-3`, `rack-17`; sources have none.
     [[nodiscard]] std::optional<range> units_of(std::string_view name) const;
@@ -152,7 +184,8 @@ private:
     [[nodiscard]] const site* take_site(std::string_view& name) const;
     [[nodiscard]] static stages split(const hardware::power_topology& t);
     device_id add(const device& d, place p);
-    device_id add_stage(const site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds, feeding how,
+    device_id add_generator(site& s, device_id normal, double planned_w, place p);
+    device_id add_stage(site& s, std::size_t stage, double planned_w, std::vector<device_id> feeds, feeding how,
                         place p);
     void add_hall(std::uint32_t site, std::uint32_t first_unit, std::uint32_t last_unit, double planned_w);
     void add_row(std::uint32_t hall, std::uint32_t first_unit, std::uint32_t last_unit);
@@ -164,6 +197,7 @@ private:
     std::vector<site> sites_;
     std::vector<hall> halls_;
     std::vector<row> rows_;
+    std::vector<generator> generators_;
     std::vector<device_id> device_of_;    // (units)
     std::vector<row_number> row_of_;      // (units)
     std::vector<std::uint32_t> unit_of_;  // (nodes)

@@ -43,6 +43,14 @@ public:
         now_.end = now_.begin = instant::min();
     }
 
+    /// With other steps over its own, unread. \pre `s` knows as much
+    [[nodiscard]] signal with(std::shared_ptr<const series> s) const {
+        signal out = *this;
+        out.series_ = std::move(s);
+        out.now_.end = out.now_.begin = instant::min();
+        return out;
+    }
+
     /// \pre not before any other question
     [[nodiscard]] double at(instant t) { return step_at(t).value; }
     /// When its step ends: after `t`; `never` of a constant. \pre not before any other question

@@ -9,7 +9,10 @@
 ///  - with a region: what the PUE leaves beside the losses, which it contains, and not below 0 over the whole run;
 ///  - else nothing that is known, and no carbon, cost or water is.
 /// Carbon and cost are the integral of facility power x signal; without a signal the region's mean x energy. A call
-/// costs O(steps of the signals and months crossed). Not thread-safe.
+/// costs O(steps of the signals and months crossed). What batteries and generators give is not the grid's: its carbon,
+/// cost and demand are of what is drawn from it, that of filling batteries included. Overhead is carried as the chain
+/// is: by generators where they make all; on batteries, which do not carry it, by the grid, afterwards. Not
+/// thread-safe.
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/hardware/cooling.hpp>
@@ -47,6 +50,9 @@ struct site_options {
     demand_meter::calendar start{};                 ///< date of simulated time 0
     std::optional<double> demand_usd_w{};           ///< per month, of its highest quarter of an hour [USD/W]
     duration life = std::chrono::hours{24 * 1826};  ///< that embodied carbon is spread over
+    bool has_stores = false;                        ///< batteries or generators
+    double generators_usd_j = 0;                    ///< of what generators make [USD/J]
+    double generators_kg_j = 0;                     ///< CO2e of it [kg/J]
 };
 
 /// As of an instant; absent where nothing says what it would follow from.
@@ -57,8 +63,14 @@ struct site_books {
     std::optional<double> carbon_location_kg{}, carbon_marginal_kg{}, carbon_market_kg{}, carbon_embodied_kg{};
     std::optional<double> energy_usd{}, demand_usd{}, capacity_usd{};
     std::optional<double> water_m3{};
+    // Only with batteries or generators.
+    std::optional<double> grid_j{};  ///< of the facility, from the utility; absent where overhead is not known [J]
+    std::optional<double> generators_j{};  ///< from generators [J]
+    std::optional<double> batteries_j{};   ///< that batteries gave [J]
+    std::optional<double> filled_j{};  ///< that batteries kept; facility = grid + generators + batteries - filled [J]
+    std::optional<double> carbon_generators_kg{}, generators_usd{};
 
-    /// At the utility's meter [J].
+    /// What the facility takes [J].
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
 };
 
@@ -66,9 +78,9 @@ class site_account {
 public:
     explicit site_account(site_options options);
 
-    /// IT power, and what the chain draws from the utility for it, since the last call.
-    /// \pre to not before the last call \throws data_error beyond a signal that knows nothing there
-    void advance(instant to, microwatts it, microwatts utility_in);
+    /// IT power, what the chain draws from the utility for it, and what flows out of stores and into them, since the
+    /// last call. \pre to not before the last call \throws data_error beyond a signal that knows nothing there
+    void advance(instant to, microwatts it, microwatts utility_in, const stored_flow& stored = {});
     /// From the last call on this stands there; nothing before the first.
     void set_standing(standing s);
     /// As of the last call.
@@ -83,9 +95,14 @@ private:
     struct account {
         std::optional<signal> of{};
         careful_sum it{}, losses{}, overhead{};
+        // Of these not from the grid: of the chain, and what the overhead on generators follows from.
+        careful_sum off_chain{}, off_it{}, off_losses{}, off_overhead{};
 
-        void add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over);
+        double add(instant a, instant b, microwatts it_power, microwatts lost, microwatts over);
+        void add_off(double signal_ns, double chain, double it_power, double lost, double over);
     };
+    /// Of two powers or energies, as the books have it.
+    [[nodiscard]] double overhead_of(double it, double losses, double with_weather) const;
 
     [[nodiscard]] microwatts overhead_at(instant t, microwatts it, microwatts lost);
     [[nodiscard]] double overhead_j() const;
@@ -106,6 +123,8 @@ private:
     instant stands_since_ = start_of_time;
     instant now_ = start_of_time;
     energy it_energy_ = 0, losses_ = 0, overhead_ = 0;  // overhead_ only with the weather
+    energy made_ = 0, given_ = 0, kept_ = 0;
+    careful_sum made_for_it_{}, made_for_losses_{}, made_for_overhead_{};  // what overhead on generators follows from
 };
 
 }  // namespace ampacity::power

@@ -71,8 +71,8 @@ struct listed_job {
 /// telemetry.csv as columns, times increasing.
 struct telemetry_columns {
     std::vector<instant> time;
-    std::vector<std::int64_t> queued, busy_gpus, free_gpus;
-    std::vector<double> it_w, utility_w;  ///< empty where power was not modelled [W]
+    std::vector<std::int64_t> queued, busy_gpus, free_gpus;  ///< empty where the file lacks one of them
+    std::vector<double> it_w, utility_w;                     ///< the same, and where power was not modelled [W]
 };
 
 /// The output folder of a run.

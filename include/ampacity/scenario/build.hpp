@@ -22,8 +22,8 @@ namespace ampacity::scenario {
 /// Makes the source of entry number `entry` of the workload.
 using trace_opener = std::function<std::unique_ptr<workload::job_source>(const job_trace&, std::uint16_t entry)>;
 
-/// Policies, placers and sources of jobs beside those of this library, such as those of plug-ins. Each maker gets the
-/// key path of the part's options, for messages, and returns null for a name that it does not have.
+/// Policies, placers, sources of jobs and cap policies beside those of this library, such as those of plug-ins. Each
+/// maker gets the key path of the part's options, for messages, and returns null for a name that it does not have.
 class more_parts {
 public:
     more_parts() = default;
@@ -34,18 +34,20 @@ public:
     [[nodiscard]] virtual std::vector<policy::description> policies() const = 0;
     [[nodiscard]] virtual std::vector<policy::description> placers() const = 0;
     [[nodiscard]] virtual std::vector<policy::description> sources() const = 0;
+    [[nodiscard]] virtual std::vector<policy::description> cap_policies() const = 0;
     /// What a part is made from.
     struct recipe {
         std::string_view name;
         const free_options* options = nullptr;  ///< null: none were given
         std::string key;                        ///< path of the options
         std::uint64_t seed = 0;
-        std::uint16_t entry = 0;  ///< of a source: its place in the workload
+        std::uint16_t entry = 0;  ///< of a source: its place in the workload; of a cap policy: in the controllers
     };
     /// \throws scenario_error, plugin_error
     [[nodiscard]] virtual std::unique_ptr<policy::policy> make_policy(const recipe& r) const = 0;
     [[nodiscard]] virtual std::unique_ptr<policy::placer> make_placer(const recipe& r) const = 0;
     [[nodiscard]] virtual std::unique_ptr<workload::job_source> make_source(const recipe& r) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<power::cap_policy> make_cap_policy(const recipe& r) const = 0;
 };
 
 /// The GPU types that the fleet names, each once, in the order in which it does.

@@ -51,7 +51,7 @@ struct lognormal_law {
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&lognormal_law::median, {.key = "median",
-                                       .doc = "half of the jobs run shorter",
+                                       .doc = "half of all are shorter",
                                        .required = true,
                                        .example = "\"22 min\"",
                                        .min = duration{1},
@@ -74,13 +74,13 @@ struct weibull_law {
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&weibull_law::scale, {.key = "scale",
-                                    .doc = "63.2 % of the jobs run shorter",
+                                    .doc = "63.2 % of all are shorter",
                                     .required = true,
                                     .example = "\"1 h\"",
                                     .min = duration{1},
                                     .max = longest_input});
         visit(&weibull_law::shape, {.key = "shape",
-                                    .doc = "below 1: many short and some very long jobs; 1 is exponential",
+                                    .doc = "below 1: many short and some very long ones; 1 is exponential",
                                     .required = true,
                                     .example = "0.5",
                                     .min = 0.05,

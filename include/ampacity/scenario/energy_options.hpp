@@ -10,8 +10,10 @@
 
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ampacity::scenario {
 
@@ -57,6 +59,16 @@ struct job_swing {
     friend bool operator==(const job_swing&, const job_swing&) = default;
 };
 
+/// What may follow the mean days of the region.
+enum class daily_signal : std::uint8_t { carbon, price, weather };
+
+template <>
+struct names<daily_signal> {
+    static constexpr std::array known{named<daily_signal>{daily_signal::carbon, "carbon"},
+                                      named<daily_signal>{daily_signal::price, "price"},
+                                      named<daily_signal>{daily_signal::weather, "weather"}};
+};
+
 /// Where the site stands and how it is fed and cooled.
 struct energy {
     std::optional<std::string> region{};
@@ -64,6 +76,7 @@ struct energy {
     std::optional<std::string> cooling{};
     power::phase phase = power::phase::gemm_bf16;
     std::optional<energy_signals> signals{};
+    std::vector<daily_signal> daily{};
     std::optional<quantity<dimension::money_per_power>> demand_charge{};
     duration life = std::chrono::hours{24 * 1826};
     std::optional<quantity<dimension::money_rate>> gpu_price{};
@@ -85,6 +98,13 @@ struct energy {
         visit(&energy::signals, {.key = "signals",
                                  .doc = "carbon, price and weather over time, from files",
                                  .example = "{ carbon: { path: grid.csv, column: intensity, unit: g/kWh } }"});
+        visit(&energy::daily,
+              {.key = "daily",
+               .doc =
+                   "what follows the mean days of the region's model, by the hour and the half of the year, around its "
+                   "mean",
+               .example = "[ carbon, price ]",
+               .never_empty = true});
         visit(&energy::demand_charge,
               {.key = "demand_charge",
                .doc = "per month, for the highest quarter of an hour of each calendar month (UTC) that the run touches",

@@ -8,10 +8,42 @@
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/power_options.hpp>
 
+#include <array>
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace ampacity::scenario {
+
+/// Columns of telemetry.csv.
+enum class telemetry_column : std::uint8_t { time, queued, running, busy, free, finished, it, utility };
+
+template <>
+struct names<telemetry_column> {
+    using column = telemetry_column;
+    static constexpr std::array known{named<column>{column::time, "time_s"},
+                                      named<column>{column::queued, "queued_jobs"},
+                                      named<column>{column::running, "running_jobs"},
+                                      named<column>{column::busy, "busy_gpus"},
+                                      named<column>{column::free, "free_gpus"},
+                                      named<column>{column::finished, "finished_jobs"},
+                                      named<column>{column::it, "it_w"},
+                                      named<column>{column::utility, "utility_w"}};
+};
+
+/// Columns of feeds.csv.
+enum class feeds_column : std::uint8_t { time, feed, load, limit, gpu_low, gpu_high, charge };
+
+template <>
+struct names<feeds_column> {
+    using column = feeds_column;
+    static constexpr std::array known{
+        named<column>{column::time, "time_s"},           named<column>{column::feed, "feed"},
+        named<column>{column::load, "load_w"},           named<column>{column::limit, "limit_w"},
+        named<column>{column::gpu_low, "gpu_limit_low"}, named<column>{column::gpu_high, "gpu_limit_high"},
+        named<column>{column::charge, "charge"}};
+};
 
 /// Which files a run writes besides summary.json, run.json and resolved.yaml.
 struct output {
@@ -21,6 +53,8 @@ struct output {
     std::optional<duration> telemetry{};
     bool events = false;
     std::optional<power::power_tree::level> feeds{};
+    std::vector<telemetry_column> telemetry_columns{};
+    std::vector<feeds_column> feeds_columns{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -39,6 +73,14 @@ struct output {
                                .doc = "write feeds.csv: loads and limits of all feeds down to this level, at the "
                                       "interval of `telemetry`; only with `energy` or `power`",
                                .example = "row"});
+        visit(&output::telemetry_columns, {.key = "telemetry_columns",
+                                           .doc = "columns of telemetry.csv, in this order; all without it",
+                                           .example = "[ time_s, queued_jobs, utility_w ]",
+                                           .never_empty = true});
+        visit(&output::feeds_columns, {.key = "feeds_columns",
+                                       .doc = "columns of feeds.csv, in this order; all without it",
+                                       .example = "[ time_s, feed, load_w ]",
+                                       .never_empty = true});
     }
     friend bool operator==(const output&, const output&) = default;
 };

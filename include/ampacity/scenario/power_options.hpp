@@ -1,11 +1,12 @@
 #pragma once
 /// \file
 /// The description of how power is delivered and limited while a run goes on: halls, controllers, what happens to
-/// feeds.
+/// feeds and when.
 ///
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/power/power_tree.hpp>
+#include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 
 #include <array>
@@ -38,20 +39,11 @@ struct names<power::power_tree::level> {
                                       named<level>{level::row, "row"}, named<level>{level::unit, "rack"}};
 };
 
-/// How loads are lowered.
-enum class cap_rule : std::uint8_t { none, uniform, priority, two_threshold };
-
-template <>
-struct names<cap_rule> {
-    static constexpr std::array known{
-        named<cap_rule>{cap_rule::none, "none"}, named<cap_rule>{cap_rule::uniform, "uniform"},
-        named<cap_rule>{cap_rule::priority, "priority"}, named<cap_rule>{cap_rule::two_threshold, "two-threshold"}};
-};
-
 /// A controller of all feeds of one level.
 struct feed_control {
     power::power_tree::level level = power::power_tree::level::row;
-    cap_rule policy = cap_rule::none;
+    std::string policy = "none";
+    std::optional<free_options> options{};
     std::optional<duration> period{};
     std::optional<duration> latency{};
     std::string actuator = "power-limit";
@@ -65,9 +57,12 @@ struct feed_control {
         visit(&feed_control::policy,
               {.key = "policy",
                .doc = "who gives: none at all; all GPUs the same; those of jobs of low priority first; or, from 80 and "
-                      "89 % of the rating on, fixed limits for both classes (POLCA)",
+                      "89 % of the rating on, fixed limits for both classes (POLCA); or a cap policy of a plug-in",
                .required = true,
                .example = "uniform"});
+        visit(&feed_control::options, {.key = "options",
+                                       .doc = "for a policy of a plug-in, which says what there is",
+                                       .example = "{ step: 50 }"});
         visit(&feed_control::period, {.key = "period",
                                       .doc = "it looks at the multiples of this time; that of the `actuator`, or 3 s, "
                                              "without",
@@ -97,20 +92,6 @@ struct feed_control {
     friend bool operator==(const feed_control&, const feed_control&) = default;
 };
 
-/// What happens to a feed.
-enum class power_event_kind : std::uint8_t { loss, maintenance, limit, demand_response, cooling_loss, flow_loss };
-
-template <>
-struct names<power_event_kind> {
-    using kind = power_event_kind;
-    static constexpr std::array known{named<kind>{kind::loss, "loss"},
-                                      named<kind>{kind::maintenance, "maintenance"},
-                                      named<kind>{kind::limit, "limit"},
-                                      named<kind>{kind::demand_response, "demand-response"},
-                                      named<kind>{kind::cooling_loss, "cooling-loss"},
-                                      named<kind>{kind::flow_loss, "flow-loss"}};
-};
-
 /// One event of a feed.
 struct power_event {
     power_event_kind kind = power_event_kind::loss;
@@ -119,20 +100,23 @@ struct power_event {
     duration length{};
     std::optional<quantity<dimension::power>> power{};
     std::optional<double> cut{};
+    std::optional<quantity<dimension::price>> price{};
+    std::optional<double> factor{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&power_event::kind, {.key = "kind",
-                                   .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
-                                          "load is to be lower than it is at the start; or, with `thermal`, the "
-                                          "coolant of racks is not cooled, or stands still",
-                                   .required = true,
-                                   .example = "loss"});
+        visit(&power_event::kind,
+              {.key = "kind",
+               .doc = "a feed fails, or is taken out of service; its load is limited; or a site's "
+                      "load is to be lower than it is at the start; or, with `thermal`, the "
+                      "coolant of racks is not cooled, or stands still; or energy has another price",
+               .required = true,
+               .example = "loss"});
         visit(&power_event::feed,
               {.key = "feed",
                .doc = "`SITE`, `SITE/hall-0/source-1`, `SITE/hall-0/row-3` or `rack-17`; numbers count from 0, and the "
                       "site may be left out where there is one; of a cooling-loss or a flow-loss `SITE`, "
-                      "`SITE/hall-0`, `SITE/hall-0/row-3` or `rack-17`",
+                      "`SITE/hall-0`, `SITE/hall-0/row-3` or `rack-17`; of a price-spike `SITE`",
                .required = true,
                .example = "hall-0/source-1"});
         visit(&power_event::start, {.key = "start",
@@ -153,8 +137,102 @@ struct power_event {
                                   .example = "0.2",
                                   .min = 0.001,
                                   .max = 0.999});
+        visit(&power_event::price,
+              {.key = "price", .doc = "of a price spike: the price of energy", .example = "\"900 USD/MWh\""});
+        visit(&power_event::factor, {.key = "factor",
+                                     .doc = "of a price spike: times what energy would cost without it",
+                                     .example = "5",
+                                     .min = 0.0,
+                                     .max = 1e6});
     }
     friend bool operator==(const power_event&, const power_event&) = default;
+};
+
+/// The batteries of UPS, where they are not as the catalogue has them.
+struct battery_options {
+    std::optional<duration> ride_through{};
+    std::optional<double> recharge{};
+    std::optional<double> efficiency{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&battery_options::ride_through,
+              {.key = "ride_through",
+               .doc = "how long a full battery carries its UPS at the rating, longer at less; 0 s: there are no "
+                      "batteries; `battery` of the UPS without",
+               .example = "\"5 min\"",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&battery_options::recharge, {.key = "recharge",
+                                           .doc = "power that fills a battery, beside the load, as a share of the "
+                                                  "UPS's rating; `recharge` of the UPS without",
+                                           .example = "0.1",
+                                           .min = 0.0,
+                                           .max = 1.0});
+        visit(&battery_options::efficiency, {.key = "efficiency",
+                                             .doc = "what a battery keeps of that; `battery_efficiency` of the UPS "
+                                                    "without",
+                                             .example = "0.9",
+                                             .min = 0.01,
+                                             .max = 1.0});
+    }
+    friend bool operator==(const battery_options&, const battery_options&) = default;
+};
+
+/// What a generator stands beside.
+enum class generator_level : std::uint8_t { source, site };
+
+template <>
+struct names<generator_level> {
+    static constexpr std::array known{named<generator_level>{generator_level::source, "source"},
+                                      named<generator_level>{generator_level::site, "site"}};
+};
+
+/// The generators of all sites, where they are not as the halls of the catalogue have them.
+struct generator_options {
+    std::optional<std::string> model{};
+    std::optional<generator_level> level{};
+    std::optional<double> share{};
+    std::optional<duration> start{};
+    std::optional<duration> fuel{};
+    std::optional<quantity<dimension::price>> price{};
+    std::optional<quantity<dimension::carbon_intensity>> carbon{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&generator_options::model, {.key = "model",
+                                          .doc = "a device of the catalogue (`ampacity list power-devices`), or a "
+                                                 "file; that of the hall without, or `generator`",
+                                          .example = "generator"});
+        visit(&generator_options::level, {.key = "level",
+                                          .doc = "what they stand by for: one for each source of a hall, or one set "
+                                                 "for each site; as the hall has it without, or source",
+                                          .example = "site"});
+        visit(&generator_options::share, {.key = "share",
+                                          .doc = "rating of a generator as a share of that of what it feeds; 0: there "
+                                                 "are none; `generator_share` of the hall without, or 1",
+                                          .example = "1.2",
+                                          .min = 0.0,
+                                          .max = 10.0});
+        visit(&generator_options::start, {.key = "start",
+                                          .doc = "from the loss until it carries load; `start` of the model without",
+                                          .example = "\"10 s\"",
+                                          .min = duration::zero(),
+                                          .max = longest_input});
+        visit(&generator_options::fuel, {.key = "fuel",
+                                         .doc = "how long its fuel lasts at its rating, for the whole run; `tank` of "
+                                                "the model without, or without end",
+                                         .example = "\"48 h\"",
+                                         .min = duration::zero(),
+                                         .max = longest_input});
+        visit(&generator_options::price, {.key = "price",
+                                          .doc = "of what it makes; `fuel_cost` of the model without",
+                                          .example = "\"0.30 USD/kWh\""});
+        visit(&generator_options::carbon, {.key = "carbon",
+                                           .doc = "CO2e of what it makes; `fuel_carbon` of the model without",
+                                           .example = "\"700 g/kWh\""});
+    }
+    friend bool operator==(const generator_options&, const generator_options&) = default;
 };
 
 /// How power is delivered and limited.
@@ -166,10 +244,14 @@ struct power_delivery {
     bool trips = true;
     std::optional<duration> reclose{};
     duration boot = std::chrono::minutes{10};
+    std::optional<battery_options> batteries{};
+    std::optional<generator_options> generators{};
     bool thermal = false;
     std::uint64_t high_priority_from = 1;
     single_or_list<feed_control> control{};
     std::vector<power_event> events{};
+    std::vector<feed_failures> failures{};
+    std::optional<std::string> reliability{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -207,6 +289,12 @@ struct power_delivery {
                                              "take jobs",
                                       .min = duration::zero(),
                                       .max = longest_input});
+        visit(&power_delivery::batteries, {.key = "batteries",
+                                           .doc = "of the UPS, which carry the load when what feeds them is lost; as "
+                                                  "the UPS of the catalogue have them without"});
+        visit(&power_delivery::generators, {.key = "generators",
+                                            .doc = "which take over when they have started; as the hall has them "
+                                                   "without, and none without a hall"});
         visit(&power_delivery::thermal, {.key = "thermal",
                                          .doc = "temperatures act: GPUs that are too hot slow down, or switch "
                                                 "themselves off; needs a `cooling` by liquid that says its `supply`"});
@@ -223,6 +311,16 @@ struct power_delivery {
                                         .example = "[ { kind: loss, feed: hall-0/source-1, start: \"14 h\", duration: "
                                                    "\"2 h\" } ]",
                                         .never_empty = true});
+        visit(&power_delivery::failures,
+              {.key = "failures",
+               .doc = "what happens to feeds at random, until `until`",
+               .example = "[ { level: source, mtbf: \"400 d\", repair: { exponential: \"8 h\" } } ]",
+               .never_empty = true});
+        visit(&power_delivery::reliability,
+              {.key = "reliability",
+               .doc = "a reliability of the catalogue, or a file: the utility of each site and the UPS of each source "
+                      "fail as it says",
+               .example = "facility"});
     }
     friend bool operator==(const power_delivery&, const power_delivery&) = default;
 };

@@ -84,6 +84,9 @@ public:
     void set_absent(instant now, std::span<const node_id> nodes, bool absent);
     const power::plant::outcome& change_feeds(instant now);
     const power::plant::outcome& control(instant now);
+    const power::plant::outcome& cap(instant now, power::device_id feed, power::class_limits limits);
+    const power::plant::outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last,
+                                           power::class_limits limits);
 
 private:
     void advance(instant now);
@@ -101,7 +104,8 @@ private:
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
-    int128 dark_ = 0;  // units without power x time [ns]
+    int128 dark_ = 0;     // units without power x time [ns]
+    int128 running_ = 0;  // generators x time [ns]
     instant since_ = start_of_time;
 };
 

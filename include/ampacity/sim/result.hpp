@@ -125,16 +125,23 @@ struct energy_result {
     std::optional<std::uint64_t> trips{};   ///< devices that opened under too much load
     std::optional<std::uint64_t> limits{};  ///< times that the limits of a rack's GPUs changed
     std::optional<double> lost_rack_s{};    ///< racks x time without power [s]
+    // Only where sites have batteries or generators.
+    std::optional<double> batteries_j{};   ///< that batteries gave [J]
+    std::optional<double> filled_j{};      ///< that batteries kept [J]
+    std::optional<double> generators_j{};  ///< that generators made, for overhead, too [J]
+    std::optional<double> generators_s{};  ///< generators x time that they ran [s]
+    std::optional<double> grid_j{};        ///< from the utility: facility - generators - batteries + filled [J]
+    std::optional<double> carbon_generators_kg{}, generators_usd{};  ///< of what they made [kg], [USD]
     // Only where temperatures act on it.
     std::optional<std::uint64_t> throttles{};  ///< times that GPUs of a node came to their throttle temperature
     std::optional<std::uint64_t> shutdowns{};  ///< nodes that switched themselves off
 
-    /// At the utility's meter [J].
+    /// What the facility takes; from the utility, where there are no batteries and generators [J].
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
     /// Of those that are known; none: no one is [USD].
     [[nodiscard]] std::optional<double> total_usd() const noexcept {
         if (!energy_usd && !demand_usd && !capacity_usd) return std::nullopt;
-        return energy_usd.value_or(0) + demand_usd.value_or(0) + capacity_usd.value_or(0);
+        return energy_usd.value_or(0) + generators_usd.value_or(0) + demand_usd.value_or(0) + capacity_usd.value_or(0);
     }
 };
 

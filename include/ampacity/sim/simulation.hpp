@@ -87,6 +87,12 @@ struct reservation {
     std::unique_ptr<policy::placer> placer{};
 };
 
+/// What is known of the price of energy from an instant on.
+struct known_price {
+    instant at{};
+    std::shared_ptr<const exact_series> price{};
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -97,17 +103,18 @@ struct parts {
     bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
     preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
-    std::vector<outage> outages{};            ///< \pre nodes of one type
-    std::vector<slowdown> slowdowns{};        ///< \pre nodes of one type
-    std::vector<delivery> deliveries{};       ///< \pre nodes of one type
+    std::vector<outage> outages{};  ///< \pre a fleet of nodes, as the next two
+    std::vector<slowdown> slowdowns{};
+    std::vector<delivery> deliveries{};
     std::vector<reservation> reservations{};  ///< \pre nodes of one type
     std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`
     std::vector<observer*> observers{};       ///< not owned; outlive the simulation
     std::vector<source_speeds> speeds{};      ///< on a mixed fleet, by source; none: speed 1 on all types
-    std::optional<energy_model> energy{};     ///< \pre a fleet of nodes; of one type if it acts on jobs
+    std::optional<energy_model> energy{};     ///< \pre a fleet of nodes
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
     policy::known_signals signals{};          ///< that policies see
+    std::vector<known_price> price_news{};    ///< by instant: takes the place of `signals.price`
 };
 
 /// How a call that drives the simulation ended.

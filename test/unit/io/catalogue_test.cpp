@@ -5,6 +5,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/catalogue.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -429,6 +430,43 @@ TEST_CASE("what is wrong with a model is said with its place", "[catalogue]") {
          "here");
     CHECK(refusal("[]") == "m.yaml:1:1: error: not a map; begin with `ampacity-power-device: 1`");
     CHECK(refusal("") == "m.yaml:1:1: error: not a map; begin with `ampacity-power-device: 1`");
+}
+
+TEST_CASE("halls have generators, and UPS have batteries", "[catalogue]") {
+    const auto hall = io::read_model<hardware::hall>("4n3-hall").value;
+    REQUIRE(hall.generator);
+    CHECK(hall.generator->kind == hardware::power_device_kind::generator);
+    CHECK(hall.generator->start == 10s);
+    CHECK(hall.generator->tank == 24h);
+    CHECK(*hall.generator->fuel_kg_per_j * 3.6e6 == Approx(0.697));
+    CHECK(*hall.generator->fuel_usd_per_j * 3.6e6 == Approx(0.26));
+    CHECK(hall.generator_share == 1.2);
+    CHECK(hall.generator_of_site == false);
+    const auto& stages = hall.topology.stages;
+    const auto ups = std::find_if(stages.begin(), stages.end(),
+                                  [](const auto& d) { return d.kind == hardware::power_device_kind::ups; });
+    REQUIRE(ups != stages.end());
+    CHECK(ups->battery == 5min);
+    CHECK(*ups->recharge == Approx(0.115));
+    CHECK(*ups->battery_efficiency == Approx(0.9));
+
+    const std::string keeps_nothing =
+        refusal(good + "battery_efficiency: { value: 0 %, source: me, confidence: assumption }\n");
+    CHECK(keeps_nothing.find("battery_efficiency: a battery that keeps nothing; write a share above 0") !=
+          std::string::npos);
+    const auto hall_with = [](const std::string& generator) {
+        try {
+            (void)io::read_model_text<hardware::hall>("h.yaml",
+                                                      "ampacity-hall: 1\nname: h\ndoc: \"d\"\nbased_on: "
+                                                      "single-hall\nsources: { me: \"here\" }\ngenerator: " +
+                                                          generator + '\n');
+        } catch (const scenario_error& e) {
+            return std::string{e.what()};
+        }
+        return std::string{"accepted"};
+    };
+    CHECK(hall_with("generator") == "accepted");
+    CHECK(hall_with("ups-generic").find("generator: not a generator; name a device of that kind") != std::string::npos);
 }
 
 TEST_CASE("a model takes over what it does not say from the one it is based on", "[catalogue]") {

@@ -563,13 +563,13 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     std::size_t read_well = 0;
     for (const char* name :
          {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
-          "power/source-loss.yaml", "power/demand-response.yaml", "power/heat-wave.yaml", "replay/philly-pool-512.yaml",
-          "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
+          "power/source-loss.yaml", "power/demand-response.yaml", "power/heat-wave.yaml", "power/utility-loss.yaml",
+          "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 10);
+    CHECK(read_well == 11);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
     REQUIRE(demo.fleet.racks.size() == 1);
     CHECK(demo.fleet.racks->count == 8);
@@ -794,6 +794,22 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         p.trips = upto(2) != 0;
         p.thermal = upto(2) != 0;
         if (upto(2) != 0) p.reclose = some_duration();
+        if (upto(2) != 0) {
+            scenario::battery_options& b = p.batteries.emplace();
+            b.ride_through = some_duration();
+            if (upto(2) != 0) b.recharge = fraction();
+            if (upto(2) != 0) b.efficiency = 0.01 + fraction() / 2;
+        }
+        if (upto(2) != 0) {
+            scenario::generator_options& g = p.generators.emplace();
+            g.level = static_cast<scenario::generator_level>(upto(2));
+            if (upto(2) != 0) g.model = some_text();
+            if (upto(2) != 0) g.share = 10 * fraction();
+            if (upto(2) != 0) g.start = some_duration();
+            if (upto(2) != 0) g.fuel = some_duration();
+            if (upto(2) != 0) g.price = {{static_cast<double>(upto(1000)) / 7}};
+            if (upto(2) != 0) g.carbon = {{static_cast<double>(upto(1000)) / 7}};
+        }
         p.boot = some_duration();
         p.high_priority_from = upto(100);
         for (std::uint64_t i = 0, n = upto(5); i != n; ++i) {

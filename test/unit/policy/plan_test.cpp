@@ -379,7 +379,14 @@ TEST_CASE("a plan refuses what no model supports", "[plan]") {
                       pool);
         check_refused({"drain", [](plan& p) { p.drain(node_id{2}); }, {"'drain'", "no model"}}, pool);
         check_refused({"undrain", [](plan& p) { p.undrain(node_id{2}); }, {"'undrain'", "no model"}}, pool);
-        check_refused({"set_cap", [](plan& p) { p.set_cap(node_id{2}, 1e3); }, {"'set_cap'", "no model"}}, pool);
+        check_refused({"set_cap of a feed",
+                       [](plan& p) { p.set_cap(2, {.low = 500}); },
+                       {"set_cap of feed 2", "no power acts on jobs"}},
+                      pool);
+        check_refused({"set_cap of nodes",
+                       [](plan& p) { p.set_cap(node_id{0}, node_id{2}, {.low = 500}); },
+                       {"set_cap of nodes 0 to 2", "no power acts on jobs"}},
+                      pool);
     }
 }
 

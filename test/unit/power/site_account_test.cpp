@@ -56,6 +56,79 @@ hardware::cooling chilled() {
 
 }  // namespace
 
+TEST_CASE("the grid has what batteries and generators do not give, overhead included", "[site-account]") {
+    const auto stepped = steps({1e-9, 2e-9, 4e-9, 4e-9}, hours{1});
+    for (const bool signals : {false, true}) {
+        CAPTURE(signals);
+        power::site_options o{
+            .region = somewhere(), .has_stores = true, .generators_usd_j = 7e-8, .generators_kg_j = 2e-7};
+        if (signals) {
+            o.signals.carbon = steps({1e-7}, hours{1});
+            o.signals.price = stepped;
+        }
+        site_account a{o};
+        const microwatts it = 100 * kilowatt;
+        a.advance(start_of_time + hours{1}, it, 110 * kilowatt);
+        a.advance(start_of_time + minutes{90}, it, 0, {.given = 110 * kilowatt});
+        a.advance(start_of_time + minutes{150}, it, 0, {.made = 120 * kilowatt, .kept = 9 * kilowatt});
+        a.advance(start_of_time + minutes{210}, it, 120 * kilowatt, {.kept = 9 * kilowatt});
+        const power::site_books b = a.books();
+        // 350 kWh for racks; 10 + 5 + 11 + 11 lost; the PUE leaves 50.5 for the rest: 15, 7.5, 14 and 14.
+        CHECK(b.it_j == Approx(350 * 3.6e6));
+        CHECK(b.losses_j == Approx(37 * 3.6e6));
+        CHECK(*b.overhead_j == Approx(50.5 * 3.6e6));
+        CHECK(*b.batteries_j == Approx(55 * 3.6e6));
+        CHECK(*b.filled_j == Approx(18 * 3.6e6));
+        CHECK(*b.generators_j == Approx((120 + 14) * 3.6e6));
+        CHECK(*b.grid_j == Approx((125 + 7.5 + 134) * 3.6e6));
+        CHECK(*b.carbon_location_kg == Approx(*b.grid_j * 1e-7));
+        CHECK(*b.carbon_generators_kg == Approx(134 * 3.6e6 * 2e-7));
+        CHECK(*b.generators_usd == Approx(134 * 3.6e6 * 7e-8));
+        if (signals)
+            CHECK(*b.energy_usd == Approx((125 * 1e-9 + 7.5 * 2e-9 + 134 * 4e-9) * 3.6e6));
+        else
+            CHECK(*b.energy_usd == Approx(*b.grid_j * 3e-8));
+    }
+}
+
+TEST_CASE("a signal that stands still is its mean, with stores and any cooling", "[site-account]") {
+    naive::test_random random(4);
+    for (int kind = 0; kind != 3; ++kind) {
+        CAPTURE(kind);
+        power::site_options o{.region = somewhere(), .demand_usd_w = 1e-3, .has_stores = true, .generators_kg_j = 1e-7};
+        if (kind != 0) o.cooling = chilled();
+        if (kind == 2) o.signals.outdoor_c = steps({5, 25, 32}, hours{1});
+        power::site_options p = o;
+        p.signals.carbon = steps({1e-7}, hours{1});
+        site_account means{o}, follows{p};
+        instant now = start_of_time;
+        for (int i = 0; i != 200; ++i) {
+            now += minutes{random.between(1, 90)};
+            const microwatts it = random.between(50, 100) * kilowatt;
+            const microwatts lost = it / 20;
+            power::stored_flow f;
+            microwatts in = it + lost;
+            if (random.chance(25))
+                f.given = std::exchange(in, 0);
+            else if (random.chance(25))
+                f.made = std::exchange(in, 0);
+            else if (random.chance(25))
+                f.kept = 5 * kilowatt, in += 6 * kilowatt;
+            else if (random.chance(25))
+                f.made = in / 3, in -= f.made;
+            means.advance(now, it, in, f);
+            follows.advance(now, it, in, f);
+        }
+        const power::site_books a = means.books(), b = follows.books();
+        CHECK(*b.carbon_location_kg == Approx(*a.carbon_location_kg).epsilon(1e-9));
+        CHECK(*a.carbon_location_kg == Approx(*a.grid_j * 1e-7).epsilon(1e-12));
+        CHECK(*a.grid_j + *a.generators_j + *a.batteries_j - *a.filled_j == Approx(a.facility_j()).epsilon(1e-12));
+        CHECK(*a.grid_j > 0);
+        CHECK(*a.generators_j > 0);
+        CHECK(*a.demand_usd > 0);
+    }
+}
+
 TEST_CASE("without signals the means of the region are what the energy is multiplied by", "[site-account]") {
     site_account a{{.region = somewhere()}};
     a.advance(start_of_time + hours{2}, 100 * kilowatt, 110 * kilowatt);

@@ -244,6 +244,13 @@ TEST_CASE("preempted jobs need telemetry for charts over time", "[report]") {
     CHECK(holds(page, "mean 5, peak 6"));
     CHECK(holds(page, "mean 1.5, peak 3"));
     CHECK(holds(page, "capacity, at most 8"));
+
+    // Columns that were not chosen.
+    folder.write("telemetry.csv", "time_s,queued_jobs,busy_gpus\n0,0,1\n100,3,1\n");
+    CHECK(holds(folder.page(), "need the columns queued_jobs, busy_gpus and free_gpus of telemetry.csv"));
+    CHECK(holds(folder.page(), "Leave out output.telemetry_columns"));
+    folder.write("telemetry.csv", "queued_jobs,busy_gpus,free_gpus\n0,0,1\n3,1,1\n");
+    CHECK(holds(folder.page(), "Set output.telemetry to"));
 }
 
 TEST_CASE("jobs that do not account for the GPU-time are not drawn as exact", "[report]") {
@@ -362,6 +369,6 @@ TEST_CASE("faults of telemetry.csv are named with their place", "[report]") {
     run_folder folder;
     folder.write("telemetry.csv", "time_s,queued_jobs,busy_gpus,free_gpus\n5,0,0,8\n4,0,0,8\n");
     CHECK(folder.fault() == "telemetry.csv:3:1: error: time_s: earlier than the row before (4); sort the rows");
-    folder.write("telemetry.csv", "time_s,queued_jobs,busy_gpus\n");
-    CHECK(folder.fault().starts_with("telemetry.csv:1:29: error: free_gpus: column missing"));
+    folder.write("telemetry.csv", "it_w,time_s,utility_w\n-1,0,2\n");
+    CHECK(folder.fault().starts_with("telemetry.csv:2:1: error: it_w: not a number (-1)"));
 }

@@ -172,6 +172,7 @@ TEST_CASE("a source that is lost at peak trips the others unless a controller is
 }
 
 TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]") {
+    bool gave = false, made = false;
     for (std::uint64_t seed = 0; seed != 30; ++seed) {
         CAPTURE(seed);
         naive::test_random random(seed);
@@ -189,6 +190,11 @@ TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]
             p.sites[0].halls.oversubscription = 1 + 0.1 * static_cast<double>(r.between(0, 6));
             p.reclose = minutes{r.between(1, 100)};
             p.boot = minutes{r.between(0, 20)};
+            if (seed % 5 < 3)
+                p.sites[0].halls.batteries = power::battery_plan{.ride_through = seconds{r.between(1, 600)}};
+            if (seed % 5 < 2)
+                p.sites[0].halls.generators = power::generator_plan{
+                    .of_site = seed % 2 == 0, .start = seconds{r.between(0, 900)}, .fuel = minutes{r.between(1, 90)}};
             p.controls.push_back({.at = power::power_tree::level::source,
                                   .policy = power::make_cap_policy(seed % 3 == 0 ? "two-threshold" : "priority", {}),
                                   .period = seconds{r.between(1, 20)},
@@ -219,6 +225,12 @@ TEST_CASE("limits, losses and preemption together keep all books", "[power][sim]
             CHECK(a.all.energy->it_j == b.all.energy->it_j);
             CHECK(a.all.energy->losses_j >= 0);
             CHECK(*a.all.energy->trips == *b.all.energy->trips);
+            CHECK(a.all.energy->batteries_j == b.all.energy->batteries_j);
+            CHECK(a.all.energy->generators_j == b.all.energy->generators_j);
+            gave = gave || a.all.energy->batteries_j.value_or(0) > 0;
+            made = made || a.all.energy->generators_j.value_or(0) > 0;
         }
     }
+    CHECK(gave);
+    CHECK(made);
 }
