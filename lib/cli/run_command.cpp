@@ -150,7 +150,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
             count += c.failures;
             stopped += c.jobs_stopped;
         }
-        fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", grouped(count), grouped(stopped));
+        fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
     }
     if (s.energy) print_energy(*s.energy);
     for (const sim::reservation_result& r : s.reservations) {

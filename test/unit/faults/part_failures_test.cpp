@@ -62,7 +62,11 @@ public:
         for (const node_id n : nodes) states_[index(n)] = fleet::node_state::up;
         machine->commission(now, nodes);
     }
-    void set(std::uint32_t node, fleet::node_state to) { states_[node] = to; }
+    /// For good.
+    void take_down(std::uint32_t node) {
+        ++failures_[node];
+        states_[node] = fleet::node_state::down;
+    }
 
     std::optional<faults::part_failures> machine;
 
@@ -284,11 +288,10 @@ TEST_CASE("racks fail as a whole, and what is not in service does not fail", "[f
         failure_process ours = rack;
         ours.shape = shape;
         world late{{.processes = {node, ours}, .seed = 2}, racks_of(6, 9), to_come};
-        late.set(1, fleet::node_state::down);
+        late.take_down(1);
         for (const happened& h : late.run(hours{24 * 60})) {
             CHECK(h.what.first_node < 9);
             CHECK((h.what.process == 1 || h.what.first_node != 1));
-            late.set(1, fleet::node_state::down);
         }
         late.deliver(start_of_time + hours{24 * 60}, {node_id{9}, node_id{10}, node_id{11}, node_id{12}, node_id{13},
                                                       node_id{14}, node_id{15}, node_id{16}, node_id{17}});
