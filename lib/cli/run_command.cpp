@@ -103,6 +103,16 @@ void print_energy(const sim::energy_result& e) {
                    grouped(static_cast<double>(*e.throttles), 0), grouped(static_cast<double>(*e.shutdowns), 0));
 }
 
+void print_failures(const sim::summary& s) {
+    if (s.failures.empty()) return;
+    std::uint64_t count = 0, stopped = 0;
+    for (const sim::cause_result& c : s.failures) {
+        count += c.failures;
+        stopped += c.jobs_stopped;
+    }
+    fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
+}
+
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -115,6 +125,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("\n");
     if (s.finished == 0) {
         fmt::print("no job finished: there is nothing to average\n");
+        print_failures(s);
         if (s.energy) print_energy(*s.energy);
         return;
     }
@@ -144,14 +155,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle{}\n", "GPU-hours",
                grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
                hours(account::idle), out_of_service);
-    if (!s.failures.empty()) {
-        std::uint64_t count = 0, stopped = 0;
-        for (const sim::cause_result& c : s.failures) {
-            count += c.failures;
-            stopped += c.jobs_stopped;
-        }
-        fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
-    }
+    print_failures(s);
     if (s.energy) print_energy(*s.energy);
     for (const sim::reservation_result& r : s.reservations) {
         fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
