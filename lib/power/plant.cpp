@@ -553,13 +553,15 @@ void plant::look(instant now, std::uint32_t number) {
         if (f.pending) continue;
         const microwatts carried = d.output(f.device);
         const microwatts rest = headroom(f.device);
-        if (rest == std::numeric_limits<microwatts>::max()) continue;  // it has no limit
-        list_gpus(f);
-        const class_limits next = c.policy->decide({.number = i - s.first_feed,
-                                                    .load_w = watts_of(carried),
-                                                    .limit_w = watts_of(carried + rest),
-                                                    .now = f.limits,
-                                                    .gpus = gpu_loads_});
+        class_limits next{no_limit, no_limit};
+        if (rest != std::numeric_limits<microwatts>::max()) {  // it has a limit, of its own or by an event
+            list_gpus(f);
+            next = c.policy->decide({.number = i - s.first_feed,
+                                     .load_w = watts_of(carried),
+                                     .limit_w = watts_of(carried + rest),
+                                     .now = f.limits,
+                                     .gpus = gpu_loads_});
+        }
         AMPACITY_ASSERT(next[0] != 0 && next[0] <= no_limit && next[1] != 0 && next[1] <= no_limit);
         if (next == f.limits) continue;
         f.pending = true;
