@@ -1,5 +1,6 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/swing.hpp>
 
 #include <algorithm>
 
@@ -19,6 +20,12 @@ double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept {
         case phase::communication: return gpu.phases.communication_w;
     }
     return gpu.idle_w;
+}
+
+double gpu_power_w(const hardware::gpu_power& gpu, const power_floor& f) noexcept {
+    const double mean = gpu_power_w(gpu, f.what);
+    const double lifted = mean_with_floor_w(mean, gpu_power_w(gpu, f.low), f.low_share, f.floor_w);
+    return std::max(mean, std::min(lifted, gpu.limit_w));
 }
 
 double node_power_w(const hardware::node& node, const held_gpus& held) {

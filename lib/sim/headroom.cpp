@@ -35,13 +35,20 @@ double steepest(const hardware::efficiency_curve& curve, double from,
     return load < to || most == 0 ? std::max(most, 1 / here) : most;
 }
 
-/// What a node draws with all of its GPUs in a phase [W]; in the one that takes most.
-double full_w(const hardware::node& n, power::phase p) {
-    return power::node_power_w(n, {.count = n.gpus, .power_w = n.gpus * power::gpu_power_w(n.gpu.power, p)});
+/// What a GPU of a kind of job draws [W]: see `energy_meter::kind_of`.
+double gpu_w(const hardware::gpu_power& gpu, std::size_t kind, std::span<const power::power_floor> floors) {
+    return kind < power::num_phases ? power::gpu_power_w(gpu, static_cast<power::phase>(kind))
+                                    : power::gpu_power_w(gpu, floors[kind - power::num_phases]);
 }
-double most_w(const hardware::node& n) {
+
+/// What a node draws if each of its GPUs draws so much [W]; with the kind of jobs that takes most.
+double full_w(const hardware::node& n, double each_w) {
+    return power::node_power_w(n, {.count = n.gpus, .power_w = n.gpus * each_w});
+}
+double most_w(const hardware::node& n, std::span<const power::power_floor> floors) {
     double most = 0;
-    for (std::size_t p = 0; p != power::num_phases; ++p) most = std::max(most, full_w(n, static_cast<power::phase>(p)));
+    for (std::size_t k = 0; k != power::num_phases + floors.size(); ++k)
+        most = std::max(most, full_w(n, gpu_w(n.gpu.power, k, floors)));
     return most;
 }
 
@@ -105,15 +112,17 @@ void headroom::find_added() {
     // Nodes that are too hot draw nothing.
     const bool may_be_off = plant_.heat_events().has_value();
     for (const power::unit_model& m : models) gpus_ = std::max(gpus_, m.node.gpus);
-    added_.reserve(power::num_phases * models.size() * (std::size_t{gpus_} + 1));
-    for (std::size_t p = 0; p != power::num_phases; ++p) {
+    const auto floors = plant_.floors();
+    const std::size_t kinds = power::num_phases + floors.size();
+    added_.reserve(kinds * models.size() * (std::size_t{gpus_} + 1));
+    for (std::size_t k = 0; k != kinds; ++k) {
         for (const power::unit_model& m : models) {
-            const double gpu_w = power::gpu_power_w(m.node.gpu.power, static_cast<power::phase>(p));
+            const double each_w = gpu_w(m.node.gpu.power, k, floors);
             const double idle = power::node_power_w(m.node, {});
             double steep = 1, switches_w = 0;
             if (m.rack) {
                 const hardware::rack& r = *m.rack;
-                double least = idle * r.nodes, most = most_w(m.node) * r.nodes;
+                double least = idle * r.nodes, most = most_w(m.node, floors) * r.nodes;
                 if (r.switches) {
                     least += r.switches->power_w * r.switches->idle_share;
                     most += r.switches->power_w;
@@ -126,9 +135,9 @@ void headroom::find_added() {
             }
             for (std::uint32_t n = 0; n <= gpus_; ++n) {
                 const std::uint32_t held = std::min(n, m.node.gpus);
-                const double w =
-                    (power::node_power_w(m.node, {.count = held, .power_w = gpu_w * held}) - idle + switches_w * held) *
-                    steep;
+                const double w = (power::node_power_w(m.node, {.count = held, .power_w = each_w * held}) - idle +
+                                  switches_w * held) *
+                                 steep;
                 added_.push_back(std::llround(std::ceil(std::max(0.0, w) * 1e6)));
             }
         }
@@ -201,9 +210,7 @@ policy::headroom_view headroom::picture(std::size_t partition, instant now) {
             .facts = this};
 }
 
-std::uint32_t headroom::kind(job_id job) const {
-    return static_cast<std::uint32_t>(meter_.phase_of(jobs_[index(job)].source()));
-}
+std::uint32_t headroom::kind(job_id job) const { return meter_.kind_of(jobs_[index(job)].source()); }
 
 std::string headroom::name(std::uint32_t feed) const { return plant_.tree().name_of(feeds_[feed]); }
 

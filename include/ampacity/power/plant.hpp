@@ -77,6 +77,7 @@ struct plant_plan {
     duration boot = std::chrono::minutes{10};
     std::optional<duration> reclose{};                   ///< after a trip; none: the device stays open
     std::vector<std::optional<coolant_plan>> coolant{};  ///< (sites) empty: temperatures act on nothing
+    std::vector<power_floor> floors{};                   ///< of jobs, see `plant::load`
 };
 
 /// A device that opened under too much load.
@@ -111,10 +112,13 @@ public:
         phase what = phase::gemm_bf16;
         std::int32_t priority = 0;
         std::span<const fleet::gpu_share> where{};
+        std::uint32_t floor = no_floor;  ///< that lifts its draw: one of the plan. \pre of `what`
     };
+    static constexpr std::uint32_t no_floor = ~std::uint32_t{0};
     void start(instant now, const load& l) { change_load(now, l, true); }
     void stop(instant now, const load& l) { change_load(now, l, false); }
-    /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. 0 < it <= 1
+    /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. What a floor adds gives way
+    /// first: it makes nothing slower. 0 < it <= 1
     [[nodiscard]] double pace(const load& l) const;
     /// What is changed from now on comes from a scheduling pass, behind the controllers of this instant; or not.
     void in_pass(bool yes) noexcept { in_pass_ = yes; }
@@ -152,6 +156,9 @@ public:
 
     /// At the inputs of all units of a site, those without power left out.
     [[nodiscard]] microwatts it(std::size_t site) const noexcept { return it_[site]; }
+    /// What floors add to that: the difference to the same GPUs under the same limits without them.
+    [[nodiscard]] microwatts lifted(std::size_t site) const noexcept;
+    [[nodiscard]] std::span<const power_floor> floors() const noexcept;
     /// At the meter of the utility.
     [[nodiscard]] microwatts drawn(std::size_t site) const noexcept {
         return tree_.devices().input(tree_.sites()[site].meter);
@@ -218,6 +225,7 @@ private:
         std::vector<class_limits> sites, rows, units;
         std::vector<std::vector<class_limits>> sources;  // (halls)
     };
+    struct floors_state;
     struct control_state {
         bool dirty = true;
         instant tick = start_of_time;  // the next, if dirty
@@ -248,7 +256,7 @@ private:
     }
     void change_load(instant now, const load& l, bool starts);
     void mark_dirty(instant now);
-    [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit) const;
+    [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit, bool lifts) const;
     [[nodiscard]] permille limit_of(std::size_t node, std::uint32_t unit, std::size_t c) const;
     [[nodiscard]] double hottest_gpu_w(std::size_t node, std::uint32_t unit) const;
     void refresh_node(std::size_t node, std::uint32_t unit);
@@ -296,8 +304,9 @@ private:
 
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;
-    std::unique_ptr<heat> heat_;  // none: temperatures act on nothing
-    std::unique_ptr<caps> caps_;  // none so far
+    std::unique_ptr<heat> heat_;            // none: temperatures act on nothing
+    std::unique_ptr<caps> caps_;            // none so far
+    std::unique_ptr<floors_state> floors_;  // none: no job has one
     std::deque<boot> boots_;
     std::deque<closing> closings_;
     std::vector<generator_state> generators_;  // of the tree

@@ -714,6 +714,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                            .low = static_cast<power::phase>(upto(10)),
                            .transition = some_duration()};
             if (upto(2) != 0) entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
+            entry.swing->low_share = static_cast<double>(upto(8)) / 7;
         }
         if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
