@@ -2,6 +2,7 @@
 #include <ampacity/power/node_power.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ampacity::power {
 
@@ -19,6 +20,10 @@ double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept {
         case phase::communication: return gpu.phases.communication_w;
     }
     return gpu.idle_w;
+}
+
+double limited_w(const hardware::gpu_power& gpu, std::uint16_t limit) noexcept {
+    return std::max(gpu.lowest_limit_w.value_or(gpu.context_w), std::floor(gpu.limit_w * limit / 1000));
 }
 
 double node_power_w(const hardware::node& node, const held_gpus& held) {

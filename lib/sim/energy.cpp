@@ -60,7 +60,7 @@ void add_stores(energy_result& r, const power::site_books& one) {
 }  // namespace
 
 bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
-    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() ||
+    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() || p.caps_by_scheduler ||
            std::any_of(p.sites.begin(), p.sites.end(), [](const power::site_plan& s) { return s.halls.trips; });
 }
 

@@ -33,6 +33,9 @@ inline constexpr std::size_t num_phases = 10;
 /// Power of a GPU in a phase, without a cap [W]. Hardware without 4-bit floats runs them as 8-bit ones.
 [[nodiscard]] double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept;
 
+/// What a GPU draws at most under a limit of so many thousandths of its own [W].
+[[nodiscard]] double limited_w(const hardware::gpu_power& gpu, std::uint16_t limit) noexcept;
+
 /// What GPUs of a node that jobs hold add up to.
 struct held_gpus {
     std::uint32_t count = 0;
