@@ -359,29 +359,29 @@ TEST_CASE("GPUs are capped so that one job more has power, and no longer than th
 }
 
 TEST_CASE("a cap falls with each job that needs it, and is raised in part", "[power][sim]") {
-    // Four racks at 70 %.
+    // Four racks at 65 %.
     power::plant_plan p = plant_of(4, "single", 4);
-    p.events.push_back(limit_of("iad/hall-0/row-0", 4 * capped_w(710) - 1));
-    REQUIRE(4 * capped_w(710) < watts(4, 3));
+    p.events.push_back(limit_of("iad/hall-0/row-0", 4 * capped_w(660) - 1));
+    REQUIRE(4 * capped_w(660) < watts(4, 3));
     std::vector<workload::job_request> jobs(3, gpu_job(72, hours{10}));
     jobs.push_back(gpu_job(72, hours{2}, hours{1}));
     const capped_run r = run_capped(std::move(p), jobs, 0.5);
     CHECK(r.starts_h == std::vector<double>{0, 0, 0, 1});
     // The highest that three racks can have.
     int third = 1000;
-    while (3 * capped_w(third) + idle_w() > 4 * capped_w(710) - 1) third -= 10;
+    while (3 * capped_w(third) + idle_w() > 4 * capped_w(660) - 1) third -= 10;
     REQUIRE(r.caps.size() == 4);
     const int at_first = std::stoi(r.caps[0].substr(r.caps[0].rfind(' ')));
     // A step of what bounds are worth may be left.
     CHECK(at_first <= third);
     CHECK(at_first >= third - 10);
-    CHECK(r.caps[1] == "1 iad/hall-0/row-0 700");
+    CHECK(r.caps[1] == "1 iad/hall-0/row-0 650");
     const int raised = std::stoi(r.caps[2].substr(r.caps[2].rfind(' ')));
     CHECK(r.caps[2].starts_with("3 "));
     CHECK(raised <= third);
     CHECK(raised >= third - 10);
-    CHECK(r.ends_h[3] == Approx(1 + 2 / pace_at(700)).epsilon(1e-9));
-    const double before = pace_at(at_first) + (r.ends_h[3] - 1) * pace_at(700);
+    CHECK(r.ends_h[3] == Approx(1 + 2 / pace_at(650)).epsilon(1e-9));
+    const double before = pace_at(at_first) + (r.ends_h[3] - 1) * pace_at(650);
     CHECK(r.ends_h[0] == Approx(r.ends_h[3] + (10 - before) / pace_at(raised)).epsilon(1e-9));
     // Two end at once before the third: all have.
     CHECK(r.caps[3].ends_with(" 1000"));
@@ -398,7 +398,7 @@ TEST_CASE("each feed that is short gets the limit that it needs", "[power][sim]"
     CHECK(r.ends_h[0] == 4);
     CHECK(r.ends_h[3] == Approx(4 / pace_at(800)).epsilon(1e-9));
     CHECK(r.caps.front() == "0 iad/hall-0/row-1 800");
-    CHECK(r.caps.back() == "5 iad/hall-0/row-1 1000");
+    CHECK(r.caps.back() == "4 iad/hall-0/row-1 1000");
     power::plant_plan q = plant_of(4, "single", 2);
     q.events.push_back(limit_of("iad/hall-0/row-1", 2 * capped_w(810) - 1));
     q.events.push_back(limit_of("iad/hall-0/source-0", 4 * capped_w(700)));
