@@ -15,10 +15,12 @@
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/signal_files.hpp>
 #include <ampacity/io/trace_statistics.hpp>
+#include <ampacity/io/training_measurements.hpp>
 #include <ampacity/io/xxh64.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -134,6 +136,18 @@ void hardware_is_data_too(const fs::path& folder) {
     require(io::kind_of_file(folder / "ours.yaml") == io::model_kind::rack, "a file says its kind");
 }
 
+void measured_steps_are_rows(const fs::path& folder) {
+    fs::create_directories(folder);
+    io::write_file(folder / "our_training_megatron_bridge.csv",
+                   "container,phase,system,model,gpus,precision,fsdp,gbs,mbs,seq_len,tp,pp,cp,vp,ep,step_time_s\n"
+                   "26.04,Pre-Training,DGX-GB200,LLAMA3_8B,8,FP8,0,128,2,8192,1,1,1,n/a,,4.2\n");
+    const auto set = io::read_training_measurements(folder);
+    require(set.steps.size() == 1 && set.models[0].name == "llama-3.1-8b", "a row is a step of a known model");
+    const auto e = io::read_model<llm::training_efficiency>("training").value;
+    require(std::abs(llm::compare(set, e).front().error()) < 0.3, "coefficients of the catalogue");
+    require(!io::calibration_file("ours", e, set).empty(), "coefficients as a file");
+}
+
 }  // namespace
 
 void io_example() {
@@ -147,6 +161,7 @@ void io_example() {
     files_are_read(folder / "jobs.csv");
     models_are_data(folder / "models");
     hardware_is_data_too(folder / "models");
+    measured_steps_are_rows(folder / "measured");
     signals_are_steps(folder / "prices.csv");
     plugins_are_checked(folder / "mine.so");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");

@@ -72,6 +72,16 @@ names values_of(const CLI::App& app, const CLI::Option& o) {
     if (name == "metric") return names_of("metrics");
     if (name == "until") return {"drained"};
     if (name == "set") return keys_with_values();
+    if (app.get_name() == "plan") {
+        if (name == "MODEL") return names_of("llms");
+        if (name == "precision") return {"bf16", "fp8", "mxfp8", "nvfp4"};
+        if (name == "coefficients") return names_of("efficiencies");
+        if (name == "system") {
+            names all = names_of("racks");
+            for (std::string& n : names_of("nodes")) all.push_back(std::move(n));
+            return all;
+        }
+    }
     if (app.get_name() != "describe" || name != "NAME") return {};
     names all;
     for (const CLI::App* list :

@@ -1,8 +1,10 @@
 // The program: thin over the library. Results go to stdout, progress and diagnostics to stderr.
 
+#include "calibrate_command.hpp"
 #include "completion_command.hpp"
 #include "exit_codes.hpp"
 #include "list_command.hpp"
+#include "plan_command.hpp"
 #include "run_command.hpp"
 #include "trace_command.hpp"
 #include "why_command.hpp"
@@ -48,6 +50,41 @@ void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("--policy", options.policy, "scheduling policy")->check(given_text());
     command.add_option("--until", options.until, "end of the run: a duration, or drained")->check(given_text());
     add_plugin_option(command, options.plugins);
+}
+
+void add_plan_options(CLI::App& command, cli::plan_options& options) {
+    const auto size = CLI::Range(std::uint32_t{1}, std::uint32_t{1} << 30U);
+    command
+        .add_option("MODEL", options.model, "a language model, as `ampacity list llms` prints it, or its .yaml file")
+        ->required();
+    command.add_option("--gpus", options.gpus, "GPUs that there are; a plan may use fewer")
+        ->required()
+        ->check(CLI::Range(std::uint64_t{1}, scenario::max_fleet_gpus));
+    command.add_option("--system", options.system, "the rack or node that they are in, or its .yaml file")->required();
+    command.add_option("--seq", options.sequence, "tokens of a sequence (default: 8192)")->check(size);
+    command.add_option("--gbs", options.batch, "sequences of a step (default: 16 Mi tokens, more for many GPUs)")
+        ->check(size);
+    command.add_option("--precision", options.precision, "bf16, fp8, mxfp8 or nvfp4 (default: fp8)")
+        ->check(given_text());
+    command.add_option("--attention", options.attention, "how FLOP of attention count: causal (default) or full")
+        ->check(CLI::IsMember({"causal", "full"}));
+    command.add_option("--tp", options.tp, "fix the tensor parallel size")->check(size);
+    command.add_option("--pp", options.pp, "fix the number of pipeline stages")->check(size);
+    command.add_option("--vp", options.vp, "fix the chunks of layers per stage")->check(size);
+    command.add_option("--cp", options.cp, "fix the context parallel size")->check(size);
+    command.add_option("--ep", options.ep, "fix the expert parallel size")->check(size);
+    command.add_option("--micro-batch", options.micro_batch, "fix the sequences of a micro-batch")->check(size);
+    command.add_option("--zero", options.zero, "fix what data parallel ranks share: 0 to 3 of ZeRO")
+        ->check(CLI::Range(0, 3));
+    command.add_option("--recipe", options.recipe, "suite whose tuning is taken over, such as mlperf-v5.1")
+        ->check(given_text());
+    command
+        .add_option("--coefficients", options.coefficients,
+                    "model of the kind efficiency, or its .yaml file (default: training)")
+        ->check(given_text());
+    command.add_option("--top", options.top, "plans to print (default: 5)")->check(CLI::Range(1, 1000));
+    command.add_flag("--mtp", options.mtp, "train multi-token prediction too");
+    command.add_flag("--json", options.json, "all of it as JSON");
 }
 
 std::string joined(int argc, char** argv) {
@@ -131,15 +168,38 @@ int run_program(int argc, char** argv) {
         ->needs(to)
         ->check(given_text());
 
+    cli::plan_options planned;
+    CLI::App& plan = *app.add_subcommand("plan", "the fastest parallel plans of a training job");
+    add_plan_options(plan, planned);
+
+    cli::calibrate_options calibrated;
+    CLI::App& calibrate = *app.add_subcommand(
+        "calibrate", "fit coefficients of models to measurements, and tell how near the models are to them");
+    std::string calibrate_what;
+    calibrate.add_option("WHAT", calibrate_what, "training: of the training step")
+        ->required()
+        ->check(CLI::IsMember({"training"}));
+    calibrate
+        .add_option("--data", calibrated.data,
+                    "folder with CSV files of measurements, found by the ends of their names")
+        ->required();
+    calibrate.add_option("-o,--output", calibrated.output, "file for the coefficients, a model of the kind efficiency")
+        ->check(given_text());
+    calibrate
+        .add_option("--coefficients", calibrated.coefficients,
+                    "judge these, a model of the kind efficiency or its .yaml file, and fit nothing")
+        ->check(given_text());
+    calibrate.add_flag("--rows", calibrated.rows, "show every row, and those that are left out");
+    calibrate.add_flag("--json", calibrated.json, "rows as JSON");
+
     std::string what;
     CLI::App& list = *app.add_subcommand("list", "what exists");
     std::vector<std::string> lists{"policies", "placers", "workloads", "models"};
     for (const auto& k : io::model_kinds()) lists.emplace_back(k.plural);
     for (const char* const more : {"formats", "metrics", "keys", "files", "exit-codes"}) lists.emplace_back(more);
-    list.add_option(
-            "WHAT", what,
-            "policies, placers, workloads, models (all) or a kind of hardware, formats, metrics, keys, files or "
-            "exit-codes")
+    list.add_option("WHAT", what,
+                    "policies, placers, workloads, models (all) or a kind of them, formats, metrics, keys, files or "
+                    "exit-codes")
         ->required()
         ->check(CLI::IsMember(lists));
     std::vector<std::string> plugins;
@@ -181,6 +241,8 @@ int run_program(int argc, char** argv) {
     if (why) return cli::why(asked);
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
+    if (plan) return cli::plan(planned);
+    if (calibrate) return cli::calibrate_training(calibrated);
     if (list) return cli::list(what, markdown, plugins);
     if (completion) return cli::completion(app, shell, script);
     return cli::describe(name, plugins);

@@ -41,6 +41,9 @@ constexpr std::array kinds{
                            "grid, price, climate and water of a place"},
     model_kind_description{model_kind::reliability, "reliability", "reliability", "reliability",
                            "failures, repairs and spares"},
+    model_kind_description{model_kind::llm, "llm", "llms", "llms", "a language model"},
+    model_kind_description{model_kind::efficiency, "efficiency", "efficiencies", "calibration",
+                           "what training reaches of peaks, as fitted to measured steps"},
 };
 
 constexpr std::array<std::string_view, 4> header_keys{"name", "doc", "based_on", "sources"};
@@ -357,9 +360,11 @@ auto with_struct(model_kind kind, F f) {
         case model_kind::block: return f(static_cast<hardware::block*>(nullptr));
         case model_kind::cooling: return f(static_cast<hardware::cooling*>(nullptr));
         case model_kind::region: return f(static_cast<hardware::region*>(nullptr));
-        case model_kind::reliability: break;
+        case model_kind::reliability: return f(static_cast<hardware::reliability*>(nullptr));
+        case model_kind::llm: return f(static_cast<llm::model*>(nullptr));
+        case model_kind::efficiency: break;
     }
-    return f(static_cast<hardware::reliability*>(nullptr));
+    return f(static_cast<llm::training_efficiency*>(nullptr));
 }
 
 }  // namespace
@@ -445,22 +450,23 @@ std::vector<model_key> model_keys(model_kind kind) {
     return out;
 }
 
-#define AMPACITY_MODEL(T)                                                                                          \
-    template model<hardware::T> read_model<hardware::T>(std::string_view, const fs::path&, const source_position&, \
-                                                        const std::string&);                                       \
-    template model<hardware::T> read_model_text<hardware::T>(const std::string&, std::string_view, const fs::path&);
-AMPACITY_MODEL(accelerator)
-AMPACITY_MODEL(network_tier)
-AMPACITY_MODEL(power_device)
-AMPACITY_MODEL(power_topology)
-AMPACITY_MODEL(hall)
-AMPACITY_MODEL(cap_control)
-AMPACITY_MODEL(node)
-AMPACITY_MODEL(rack)
-AMPACITY_MODEL(block)
-AMPACITY_MODEL(cooling)
-AMPACITY_MODEL(region)
-AMPACITY_MODEL(reliability)
+#define AMPACITY_MODEL(T)                                                                                           \
+    template model<T> read_model<T>(std::string_view, const fs::path&, const source_position&, const std::string&); \
+    template model<T> read_model_text<T>(const std::string&, std::string_view, const fs::path&);
+AMPACITY_MODEL(hardware::accelerator)
+AMPACITY_MODEL(hardware::network_tier)
+AMPACITY_MODEL(hardware::power_device)
+AMPACITY_MODEL(hardware::power_topology)
+AMPACITY_MODEL(hardware::hall)
+AMPACITY_MODEL(hardware::cap_control)
+AMPACITY_MODEL(hardware::node)
+AMPACITY_MODEL(hardware::rack)
+AMPACITY_MODEL(hardware::block)
+AMPACITY_MODEL(hardware::cooling)
+AMPACITY_MODEL(hardware::region)
+AMPACITY_MODEL(hardware::reliability)
+AMPACITY_MODEL(llm::model)
+AMPACITY_MODEL(llm::training_efficiency)
 #undef AMPACITY_MODEL
 
 }  // namespace ampacity::io

@@ -2,6 +2,7 @@
 /// \file
 /// Moves numbers from the layers of a model into structs along their `schema`, strictly.
 
+#include "llm_schema.hpp"
 #include "model_values.hpp"
 #include "plant_schema.hpp"
 

@@ -65,6 +65,7 @@ std::string model_values::read_number(const yaml_entry& entry, const std::string
     note_place(path, entry);
     auto wrong = f.of ? scenario::parse_quantity(node.text, *f.of, out) : scenario::parse(node.text, out);
     check(node, path, std::move(wrong), out, f, {});
+    if (f.of == scenario::dimension::time) out *= 1e-9;  // a double is in seconds, the base of times in ns
     return node.text;
 }
 

@@ -40,6 +40,22 @@ inline bool is_out(const fleet& where, std::uint32_t node, std::int64_t now, std
     });
 }
 
+/// GPUs of a fleet without types that jobs can hold at a time, without the nodes for which `is_out(row)`.
+template <class F>
+std::uint64_t gpus_of_part(const fleet& f, F is_out) {
+    if (f.pool_gpus > 0) return f.pool_gpus;
+    std::uint64_t nodes = 0;
+    if (f.racks.empty()) {
+        for (std::uint32_t n = 0; n < f.nodes; ++n) nodes += is_out(n) ? 0U : 1U;
+    }
+    for (std::uint32_t r = 0; r < f.racks.size(); ++r) {
+        std::uint32_t here = 0;
+        for (std::uint32_t i = 0; i < f.racks[r].nodes; ++i) here += is_out(first_node_of(f, r) + i) ? 0U : 1U;
+        nodes += std::min(here, f.racks[r].usable);
+    }
+    return nodes * f.gpus_per_node;
+}
+
 /// Instants at which that changes.
 inline std::vector<std::int64_t> changes(const fleet& where) {
     std::vector<std::int64_t> out;

@@ -30,29 +30,14 @@ protected:
 
     /// GPUs that jobs can hold at a time, of nodes that a job over [from, to) could get.
     std::uint64_t all_gpus(std::int64_t from, std::int64_t to) const {
-        if (!is_mixed()) return gpus_of_part(fleet_, 0, from, to);
+        if (!is_mixed()) return gpus_of_part(fleet_, [&](std::uint32_t n) { return is_out(n, from, to); });
         std::uint64_t sum = 0;
         for (std::size_t t = 0; t < fleet_.types.size(); ++t) sum += gpus_of_type(t, from, to);
         return sum;
     }
     std::uint64_t gpus_of_type(std::size_t t, std::int64_t from, std::int64_t to) const {
-        return gpus_of_part(fleet_.types[t], first_node(t), from, to);
-    }
-    /// `first`: its first node in the fleet.
-    std::uint64_t gpus_of_part(const fleet& f, std::uint32_t first, std::int64_t from, std::int64_t to) const {
-        if (f.pool_gpus > 0) return f.pool_gpus;
-        std::uint64_t nodes = 0;
-        if (!f.racks.empty()) {
-            for (std::uint32_t r = 0; r < f.racks.size(); ++r) {
-                std::uint32_t here = 0;
-                for (std::uint32_t i = 0; i < f.racks[r].nodes; ++i)
-                    here += is_out(first + first_node_of(f, r) + i, from, to) ? 0U : 1U;
-                nodes += std::min(here, f.racks[r].usable);
-            }
-        } else {
-            for (std::uint32_t n = 0; n < f.nodes; ++n) nodes += is_out(first + n, from, to) ? 0U : 1U;
-        }
-        return nodes * f.gpus_per_node;
+        const std::uint32_t first = first_node(t);
+        return gpus_of_part(fleet_.types[t], [&](std::uint32_t n) { return is_out(first + n, from, to); });
     }
     std::uint64_t all_gpus() const { return all_gpus(now_, now_); }
 

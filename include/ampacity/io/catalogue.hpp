@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The hardware catalogue: models of accelerators, nodes, racks and what feeds, cools and breaks them, from YAML files
-/// in which each number has a unit, a source and a confidence.
+/// The catalogue: models of accelerators, nodes, racks, what feeds, cools and breaks them, and of language models, from
+/// YAML files in which each number has a unit, a source and a confidence.
 ///
 /// A model is named as `io::find_models` finds it, or by a path that ends in `.yaml`. Models that a model refers to are
 /// read with it; one that is `based_on` another takes over what it does not say itself. Functions without state but the
@@ -17,6 +17,8 @@
 #include <ampacity/hardware/region.hpp>
 #include <ampacity/hardware/reliability.hpp>
 #include <ampacity/io/models.hpp>
+#include <ampacity/llm/efficiency.hpp>
+#include <ampacity/llm/model.hpp>
 #include <ampacity/scenario/units.hpp>
 
 #include <cstdint>
@@ -44,6 +46,8 @@ enum class model_kind : std::uint8_t {
     cooling,
     region,
     reliability,
+    llm,
+    efficiency,
 };
 
 /// What is said of a kind.
@@ -171,6 +175,10 @@ template <>
 inline constexpr model_kind kind_of<hardware::region> = model_kind::region;
 template <>
 inline constexpr model_kind kind_of<hardware::reliability> = model_kind::reliability;
+template <>
+inline constexpr model_kind kind_of<llm::model> = model_kind::llm;
+template <>
+inline constexpr model_kind kind_of<llm::training_efficiency> = model_kind::efficiency;
 
 /// The model of this name, or of this file if the name ends in `.yaml`; a relative path starts at `directory`. A name
 /// that nothing has is a fault of `key` at `where`, if they are given. \throws scenario_error
