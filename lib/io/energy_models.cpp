@@ -89,6 +89,7 @@ public:
         read_signals(parts);
         check_environments(e);
         if (s.power) add_power(*s.power);
+        out_.plant.caps_by_scheduler = s.scheduler.power_aware.cap < 1;
         add_spikes(parts);
         parts.model = std::move(out_);
         return parts;

@@ -714,12 +714,7 @@ void plant::list_gpus(const feed& f) {
         case power_tree::level::row: add_row(p.number, 1); break;
         case power_tree::level::unit: {
             const powered_unit& at = tree_.units()[p.number];
-            class_counts sum{};
-            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
-                for (std::size_t c = 0; c != num_classes; ++c) {
-                    for (std::size_t i = 0; i != num_phases; ++i) sum[c][i] += held_[n][c][i];
-                }
-            }
+            const gpu_counts sum = held_by(p.number);
             add_all(at.model, sum, 1, units_[p.number].limits, [&](std::size_t c, std::size_t k) {
                 std::uint32_t n = 0;
                 for (std::uint32_t i = at.first_node; i != at.first_node + at.nodes; ++i)
@@ -729,6 +724,17 @@ void plant::list_gpus(const feed& f) {
             break;
         }
     }
+}
+
+plant::gpu_counts plant::held_by(std::uint32_t unit) const {
+    const powered_unit& at = tree_.units()[unit];
+    gpu_counts sum{};
+    for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+        for (std::size_t c = 0; c != num_classes; ++c) {
+            for (std::size_t i = 0; i != num_phases; ++i) sum[c][i] += held_[n][c][i];
+        }
+    }
+    return sum;
 }
 
 void plant::apply(const pending_limits& p) {
@@ -821,6 +827,62 @@ const plant::outcome& plant::cap_units(instant now, std::uint32_t first, std::ui
         limit_unit(u, limits_above(u));
     }
     return end_caps();
+}
+
+class_limits plant::cap_of(device_id d) const noexcept {
+    if (!caps_) return {no_limit, no_limit};
+    const power_tree::place& p = tree_.place_of(d);
+    switch (p.at) {
+        case power_tree::level::site: return caps_->sites[p.number];
+        case power_tree::level::source: return caps_->sources[p.number][p.source];
+        case power_tree::level::row: return caps_->rows[p.number];
+        case power_tree::level::unit: break;
+    }
+    return caps_->units[p.number];
+}
+
+plant::draw_change plant::if_row_capped(power_tree::row_number row, class_limits from, class_limits to) const {
+    const power_tree::row& r = tree_.rows()[row];
+    return change_of(r.model, rows_[row].held, r.units, from, to);
+}
+
+plant::draw_change plant::if_unit_capped(std::uint32_t unit, class_limits from, class_limits to) const {
+    return change_of(tree_.units()[unit].model, held_by(unit), {unit, unit + 1}, from, to);
+}
+
+/// Other limits only make both changes smaller: for what is saved the lowest of the units holds of all. Where modules
+/// bind, only what lies below their limit is saved.
+plant::draw_change plant::change_of(std::uint32_t model, const gpu_counts& held, power_tree::range units,
+                                    class_limits from, class_limits to) const {
+    draw_change out;
+    const gpu_model& g = gpus_[model];
+    const auto most = [&g](permille limit) {
+        return limit == no_limit ? std::numeric_limits<microwatts>::max()
+                                 : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
+    };
+    for (std::size_t c = 0; c != num_classes; ++c) {
+        if (to[c] == from[c]) continue;
+        permille now = no_limit;
+        for (std::uint32_t u = units.first; u != units.last && to[c] < from[c]; ++u) {
+            now = std::min(now, units_[u].limits[c]);
+            if (!heat_ || !heat_->keeps(u)) continue;
+            const powered_unit& at = tree_.units()[u];
+            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
+                now = std::min(now, heat_->limit_of(u, n));
+        }
+        const microwatts before = most(from[c]), after = most(to[c]), held_now = most(now);
+        for (std::size_t i = 0; i != num_phases; ++i) {
+            const auto n = static_cast<microwatts>(held[c][i]);
+            if (n == 0) continue;
+            if (to[c] > from[c]) {
+                out.more += n * (std::min(after, g.draw[i]) - std::min(before, g.draw[i]));
+            } else {
+                const microwatts drawn = std::min({held_now, g.draw[i], microwatts_of(g.bound_w[i])});
+                out.less += n * std::max<microwatts>(0, drawn - after);
+            }
+        }
+    }
+    return out;
 }
 
 void plant::limit_unit(std::uint32_t unit, class_limits limits) {

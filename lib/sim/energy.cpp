@@ -77,7 +77,7 @@ std::vector<std::uint32_t> add_floors(energy_model& m) {
 }  // namespace
 
 bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
-    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() ||
+    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() || p.caps_by_scheduler ||
            std::any_of(p.sites.begin(), p.sites.end(), [](const power::site_plan& s) { return s.halls.trips; });
 }
 

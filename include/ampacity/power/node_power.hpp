@@ -44,6 +44,8 @@ struct power_floor {
 
 /// Power of such a GPU on average, not above its limit, without a cap [W].
 [[nodiscard]] double gpu_power_w(const hardware::gpu_power& gpu, const power_floor& f) noexcept;
+/// What a GPU draws at most under a limit of so many thousandths of its own [W].
+[[nodiscard]] double limited_w(const hardware::gpu_power& gpu, std::uint16_t limit) noexcept;
 
 /// What GPUs of a node that jobs hold add up to.
 struct held_gpus {

@@ -78,6 +78,7 @@ struct plant_plan {
     std::optional<duration> reclose{};                   ///< after a trip; none: the device stays open
     std::vector<std::optional<coolant_plan>> coolant{};  ///< (sites) empty: temperatures act on nothing
     std::vector<power_floor> floors{};                   ///< of jobs, see `plant::load`
+    bool caps_by_scheduler = false;                      ///< a policy may limit GPUs
 };
 
 /// A device that opened under too much load.
@@ -152,6 +153,19 @@ public:
     /// The same of units [first, last), in place of that of each.
     const outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits);
 
+    /// The limit by a scheduler of the GPUs behind a device.
+    [[nodiscard]] class_limits cap_of(device_id d) const noexcept;
+    /// Bounds of what GPUs that jobs hold would draw more, and less, if a limit by a scheduler went from `from`, which
+    /// holds now, to `to`, and all others stayed.
+    struct draw_change {
+        microwatts more = 0;  ///< at most
+        microwatts less = 0;  ///< at least
+    };
+    /// Of a row: O(its units), or nodes where temperatures are followed.
+    [[nodiscard]] draw_change if_row_capped(power_tree::row_number row, class_limits from, class_limits to) const;
+    /// Of a unit: O(its nodes).
+    [[nodiscard]] draw_change if_unit_capped(std::uint32_t unit, class_limits from, class_limits to) const;
+
     // --- readings --------------------------------------------------------------------------------------
 
     /// At the inputs of all units of a site, those without power left out.
@@ -188,6 +202,7 @@ public:
 
 private:
     using counts = std::array<std::uint8_t, num_phases>;
+    using gpu_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
     struct unit_state {
         std::uint64_t held = 0;  // GPUs
         microwatts nodes = 0;    // their inputs
@@ -197,7 +212,7 @@ private:
         std::uint32_t losses = 0;  // so far: tells boots apart
     };
     struct row_state {
-        std::array<std::array<std::uint32_t, num_phases>, num_classes> held{};  // GPUs
+        gpu_counts held{};
         class_limits limits{no_limit, no_limit};
         std::vector<std::uint32_t> feeds{};  // that limit it
     };
@@ -276,6 +291,9 @@ private:
     const outcome& end_caps();
     void look(instant now, std::uint32_t number);
     [[nodiscard]] class_limits limits_above(std::uint32_t unit) const;
+    [[nodiscard]] gpu_counts held_by(std::uint32_t unit) const;
+    [[nodiscard]] draw_change change_of(std::uint32_t model, const gpu_counts& held, power_tree::range units,
+                                        class_limits from, class_limits to) const;
     void list_gpus(const feed& f);
     void begin_outcome();
 

@@ -691,7 +691,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
     s.scheduler.price_aware = {.base = some_text(), .max_delay = some_duration()};
     if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
-    s.scheduler.power_aware = {.skip = upto(2) != 0, .reserve = static_cast<double>(upto(990)) / 1000};
+    s.scheduler.power_aware = {.skip = upto(2) != 0,
+                               .reserve = static_cast<double>(upto(990)) / 1000,
+                               .cap = static_cast<double>(10 + upto(990)) / 1000};
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
