@@ -15,6 +15,7 @@ void kernel_example();
 void hardware_example();
 void fleet_example();
 void power_example();
+void faults_example();
 void llm_example();
 void workload_example();
 void policy_example();

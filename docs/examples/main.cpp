@@ -11,6 +11,7 @@ int main() {
         hardware_example();
         fleet_example();
         power_example();
+        faults_example();
         llm_example();
         workload_example();
         policy_example();

@@ -10,6 +10,7 @@
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>
+#include <ampacity/scenario/part_failures.hpp>
 #include <ampacity/scenario/power_aware_options.hpp>
 #include <ampacity/scenario/power_options.hpp>
 #include <ampacity/scenario/preemption.hpp>
@@ -87,6 +88,7 @@ void scenario_example() {
     // One description of the keys serves the reader, the writer and the reference.
     const auto keys = scenario::keys_of<scenario::node_group>().known;
     require(keys[0] == "model" && keys[1] == "gpus", "the keys of a struct");
+    require(!scenario::failing_parts{}.repair, "a cause of failures needs no repair unless it says so");
     require(scenario::signal_file{}.gaps == scenario::gap_filling::error,
             "gaps of a file are errors unless one says else");
     const auto all = scenario::key_reference();

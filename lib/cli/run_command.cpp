@@ -145,6 +145,14 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     fmt::print("{:<18}{:>16} = {} useful + {} lost + {}{} idle{}\n", "GPU-hours",
                grouped(to_gpu_hours(s.books.capacity), 1), hours(account::useful), hours(account::lost), overhead,
                hours(account::idle), out_of_service);
+    if (!s.failures.empty()) {
+        std::uint64_t count = 0, stopped = 0;
+        for (const sim::cause_result& c : s.failures) {
+            count += c.failures;
+            stopped += c.jobs_stopped;
+        }
+        fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
+    }
     if (s.energy) print_energy(*s.energy);
     for (const sim::reservation_result& r : s.reservations) {
         fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,

@@ -7,6 +7,7 @@
 /// functions.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/faults/duration_law.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 
 #include <cstdint>
@@ -20,6 +21,9 @@ struct feed_outage {
     instant start{};
     instant end{};
 };
+
+/// \pre valid
+[[nodiscard]] faults::duration_law law_of(const scenario::time_law& t);
 
 /// The entity of the streams of a process of a feed.
 [[nodiscard]] std::uint64_t feed_entity(std::string_view process, std::string_view feed) noexcept;

@@ -1,4 +1,5 @@
 #include "energy_models.hpp"
+#include "fault_models.hpp"
 
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/scenario/build.hpp>
@@ -36,6 +37,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
+        parts.failures = read_faults(loaded, models);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;

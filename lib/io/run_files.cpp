@@ -183,7 +183,8 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
-    if (!sc.faults.outages.empty() || sc.power) out["jobs"]["restarts"] = s.restarts;
+    const bool may_fail = !sc.faults.outages.empty() || sc.faults.at_random() || sc.power;
+    if (may_fail) out["jobs"]["restarts"] = s.restarts;
     if (s.held) out["jobs"]["held"] = *s.held;
     if (s.resizes) out["jobs"]["resizes"] = *s.resizes;
     for (const auto& [reason, count] : skipped) out["jobs"]["skipped"][std::string{reason}] = count;
@@ -213,7 +214,6 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
     const auto& costs = sc.scheduler.preemption;
     if (costs.restart != duration::zero() || costs.resize != duration::zero()) show(account::restart);
-    const bool may_fail = !sc.faults.outages.empty() || sc.power;
     if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
     if (may_fail || !s.reservations.empty()) show(account::down);
     if (!sc.fleet.deliveries.empty()) show(account::uncommissioned);
@@ -231,6 +231,19 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
         of["held_gpu_hours"] = to_gpu_hours(r.jobs->held);
         of["idle_gpu_hours"] = to_gpu_hours(r.jobs->idle);
         of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
+    }
+    if (sc.faults.at_random()) {
+        json& failures = out["failures"];
+        std::uint64_t total = 0, stopped = 0;
+        failures = {{"total", 0}, {"jobs_stopped", 0}, {"by_cause", json::object()}};
+        for (const sim::cause_result& c : s.failures) {
+            total += c.failures;
+            stopped += c.jobs_stopped;
+            failures["by_cause"][c.name] = {
+                {"count", c.failures}, {"jobs_stopped", c.jobs_stopped}, {"down_node_hours", c.node_s / 3600}};
+        }
+        failures["total"] = total;
+        failures["jobs_stopped"] = stopped;
     }
     if (s.energy) add_energy(out, *s.energy);
     return out.dump(2) + '\n';

@@ -299,14 +299,18 @@ void check_event(const Event& e, const std::string& path, bool thermal, const re
                     "give `price`, such as \"900 USD/MWh\", or `factor`, such as 5");
 }
 
+void check_law(const time_law& law, const std::string& path, const reporter& report) {
+    if (law.uniform && law.uniform->min >= law.uniform->max)
+        report.fail(path + ".uniform.max", "not above min", format(law.uniform->max),
+                    "write more than " + format(law.uniform->min));
+}
+
 void check_failures(const feed_failures& f, const std::string& path, bool thermal, const reporter& report) {
     check_event(f, path, thermal, report);
     if (f.level.has_value() == f.feed.has_value())
         report.fail(path, f.level ? "says twice to which feeds" : "does not say to which feeds", {},
                     "give `level`, such as source, or `feed`");
-    if (f.repair.uniform && f.repair.uniform->min >= f.repair.uniform->max)
-        report.fail(path + ".repair.uniform.max", "not above min", format(f.repair.uniform->max),
-                    "write more than " + format(f.repair.uniform->min));
+    check_law(f.repair, path + ".repair", report);
     if (!f.level) return;
     const auto refuse = [&](const char* remedy) {
         report.fail(path + ".level", "no such thing happens to one", std::string{name_of_value(*f.level)}, remedy);
@@ -339,7 +343,55 @@ void check_power(const power_delivery& p, bool has_end, const reporter& report) 
                     "write `until`, such as until: \"30 d\"");
 }
 
+/// Parts that fail at random.
+void check_part_failures(const faults& f, const fleet& where, const reporter& report) {
+    const extent e = extent_of(where);
+    if (f.at_random() && e.nodes == 0)
+        report.fail(f.model ? "faults.model" : "faults.processes", "a pool has no parts that fail", {},
+                    "describe the fleet by nodes or racks");
+    for (const auto& [given, key] : {std::pair{f.scale.has_value(), "faults.scale"},
+                                     {!f.causes.empty(), "faults.causes"},
+                                     {f.repairs.has_value(), "faults.repairs"}}) {
+        if (given && !f.model) report.fail(key, "is about a model", {}, "write faults.model, or remove it");
+    }
+    if (f.crews && !f.at_random())
+        report.fail("faults.crews", "nothing fails at random", std::to_string(*f.crews),
+                    "write faults.model or faults.processes, or remove it");
+    check_names(f.causes, "faults.causes", report);
+    for (std::size_t i = 0; i != f.causes.size(); ++i) {
+        const changed_cause& c = f.causes[i];
+        const std::string path = "faults.causes." + std::to_string(i);
+        if (c.scale && c.mtbf)
+            report.fail(path + ".mtbf", "says twice how often", format(*c.mtbf), "remove it, or the scale");
+        if (c.repair) check_law(*c.repair, path + ".repair", report);
+    }
+    if (f.repairs) {
+        const class_repairs& r = *f.repairs;
+        for (const auto& [law, key] : {std::pair{&r.hard_gpu, "hard-gpu"},
+                                       {&r.resettable_gpu, "resettable-gpu"},
+                                       {&r.host, "host"},
+                                       {&r.network, "network"},
+                                       {&r.silent, "silent"}}) {
+            if (*law) check_law(**law, std::string{"faults.repairs."} + key, report);
+        }
+    }
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i != f.processes.size(); ++i) {
+        const failing_parts& p = f.processes[i];
+        const std::string path = "faults.processes." + std::to_string(i);
+        if (p.name.empty()) report.fail(path + ".cause", "is empty", {}, "write a name");
+        if (!seen.insert(p.name).second)
+            report.fail(path + ".cause", "another one has this name", p.name, "name each once");
+        if (p.part == ampacity::faults::part_kind::rack && e.racks == 0)
+            report.fail(path + ".part", "the fleet has no racks", "rack", "write gpu or node, or give the fleet racks");
+        if (p.repair) check_law(*p.repair, path + ".repair", report);
+    }
+    if (f.processes.size() > 1000)
+        report.fail("faults.processes", "too many causes", std::to_string(f.processes.size()), "write at most 1000");
+}
+
 void check_changes(const scenario& s, const reporter& report) {
+    check_part_failures(s.faults, s.fleet, report);
     for (std::size_t i = 0; i < s.faults.outages.size(); ++i) {
         const outage& o = s.faults.outages[i];
         const std::size_t given = std::size_t{o.nodes.has_value()} + std::size_t{o.racks.has_value()};

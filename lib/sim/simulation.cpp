@@ -48,7 +48,8 @@ enum kind : std::uint8_t {
     feeds_change,
     feeds_are_controlled,
     nodes_slow_down,
-    held_enter
+    held_enter,
+    parts_fail
 };
 
 }  // namespace
@@ -67,7 +68,9 @@ public:
           pacers_(all_pacers()),
           until_(p.until ? start_of_time + *p.until : never),
           costs_table_(p.preemption),
-          costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() ? nullptr : &costs_table_),
+          costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() && !p.failures.any()
+                     ? nullptr
+                     : &costs_table_),
           jobs_(feed_.num_sources(), costs_, p.enforce_estimate, !pacers_.empty()),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
@@ -80,7 +83,7 @@ public:
           news_(std::move(p.price_news)),
           kernel_(*this) {
         capacity_plan planned = changes_.planned(p.drain_racks_at);
-        planned.any = planned.any || feeds_act();
+        planned.any = planned.any || feeds_act() || p.failures.any();
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
                                                           std::move(p.placer), costs_, jobs_, pacers_, names_));
         if (energy_ != nullptr && energy_->shows_headroom()) {
@@ -93,6 +96,11 @@ public:
         }
         for (const auto& part : partitions_) part->view.signals = &signals_;
         for (const delivery& d : changes_.deliveries()) hold_back(d.nodes);
+        if (p.failures.any()) {
+            failures_ = std::make_unique<faults::part_failures>(
+                std::move(p.failures), faults::fleet_layout::of(fleet().empty()), fleet().states());
+            stopped_by_.resize(failures_->processes().size(), 0);
+        }
         reserved_for_.resize(feed_.num_sources());
         partition_named_.resize(feed_.num_sources());
         if (fleet().free().is_mixed()) {
@@ -126,6 +134,7 @@ public:
             case feeds_change: change_feeds(); break;
             case feeds_are_controlled: control_feeds(); break;
             case nodes_slow_down: change_speeds(); break;
+            case parts_fail: change_parts(); break;
             default: AMPACITY_ASSERT(false);
         }
         follow_feeds();
@@ -179,6 +188,13 @@ public:
             if (p->is_reserved()) count_reserved(*p);
         }
         summary_.reservations = changes_.results(end);
+        for (std::size_t i = 0; i != stopped_by_.size(); ++i) {
+            const faults::cause_tally what = failures_->tally(i, end);
+            summary_.failures.push_back({.name = failures_->processes()[i].cause,
+                                         .failures = what.failures,
+                                         .jobs_stopped = stopped_by_[i],
+                                         .node_s = static_cast<double>(what.node_ns) / 1e9});
+        }
         if (held_.any()) summary_.held = held_.size();
         summary_.books = jobs_.books();
         for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
@@ -222,7 +238,8 @@ private:
     slowdowns slowdowns_;
     std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     power_pacer limits_;
-    std::vector<const pacer*> pacers_;  // none: all nodes run at full speed
+    std::unique_ptr<faults::part_failures> failures_;  // none: nothing fails at random
+    std::vector<const pacer*> pacers_;                 // none: all nodes run at full speed
     instant until_;
     preemption_costs costs_table_;
     const preemption_costs* costs_;  // none: preemption is free
@@ -670,6 +687,7 @@ private:
     }
     /// Whatever has happened may have moved what is due next.
     void follow_feeds() {
+        if (failures_) follow(parts_change_, is_drained() ? never : failures_->next(), changes, parts_fail);
         if (!feeds_act()) return;
         const bool over = is_drained();
         follow(feeds_change_, over ? never : energy_->plant().next_change(), changes, feeds_change);
@@ -701,19 +719,53 @@ private:
         }
     }
 
-    /// These nodes of the fleet fail, with their jobs.
-    void lose(std::span<const node_id> nodes) {
-        for_reserved(nodes, [this](partition& p, std::span<const node_id> own) {
-            stop_jobs(p, own, run_end::failed);
+    /// These nodes of the fleet fail, with their jobs; how many.
+    std::uint64_t lose(std::span<const node_id> nodes) {
+        std::uint64_t stopped = 0;
+        for_reserved(nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
+            stopped += stop_jobs(p, own, run_end::failed);
             p.fleet.fail(own);
         });
-        stop_jobs(main(), nodes, run_end::failed);
+        stopped += stop_jobs(main(), nodes, run_end::failed);
         main().fleet.fail(nodes);
+        return stopped;
     }
     void bring_back(std::span<const node_id> nodes) {
         for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
         main().fleet.repair(nodes);
         changes_.come_back(nodes);
+    }
+
+    /// All that fails at random, or is repaired, at this instant.
+    [[gnu::noinline]] void change_parts() {
+        parts_change_ = {};
+        bool any = false;
+        while (failures_->next() == kernel_.now()) {
+            const auto change = failures_->advance(fleet().states());
+            if (!change) continue;
+            failed_nodes_.clear();
+            for (std::uint32_t n = change->first_node; n != change->last_node; ++n) failed_nodes_.push_back(node_id{n});
+            switch (change->what) {
+                case faults::part_change::kind::fails: stopped_by_[change->process] += lose(failed_nodes_); break;
+                case faults::part_change::kind::stops:
+                    stopped_by_[change->process] += interrupt(failed_nodes_, change->gpus);
+                    continue;
+                case faults::part_change::kind::repaired: bring_back(failed_nodes_); break;
+            }
+            any = true;
+        }
+        if (any) tell_capacity(main());
+    }
+    /// Jobs that hold any of these GPUs of these nodes stop, and the nodes go on; how many.
+    std::uint64_t interrupt(std::span<const node_id> nodes, std::uint64_t gpus) {
+        std::uint64_t stopped = 0;
+        for (const auto& p : partitions_) {
+            if (p->is_over) continue;
+            const std::uint64_t here = stop_jobs(*p, p->own(nodes), run_end::failed, gpus);
+            if (here != 0) touch(*p);
+            stopped += here;
+        }
+        return stopped;
     }
 
     void schedule_slowdowns() {
@@ -794,6 +846,7 @@ private:
     void commission(std::span<const node_id> nodes) {
         for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
         main().fleet.commission(nodes);
+        if (failures_) failures_->commission(kernel_.now(), nodes);
         came_.push_back({.at = kernel_.now(), .gpus = gpus_of(nodes)});
         changes_.come_back(nodes);
         if (!energy_) return;
@@ -905,13 +958,14 @@ private:
         return out;
     }
 
-    /// Stops the jobs that hold GPUs of these nodes, in the order of their arrival; how many.
-    std::uint64_t stop_jobs(partition& p, std::span<const node_id> nodes, run_end how) {
-        const std::vector<job_id> hit = in_order(p, [&p, nodes](const policy::job_view& j) {
+    /// Stops the jobs that hold GPUs of these nodes, of each any of `gpus`, in the order of their arrival; how many.
+    std::uint64_t stop_jobs(partition& p, std::span<const node_id> nodes, run_end how,
+                            std::uint64_t gpus = ~std::uint64_t{0}) {
+        const std::vector<job_id> hit = in_order(p, [&p, nodes, gpus](const policy::job_view& j) {
             if (j.state != policy::job_state::running) return false;
             const auto held = p.allocations.shares(j.held);
-            return std::any_of(held.begin(), held.end(), [nodes](const fleet::gpu_share& s) {
-                return std::binary_search(nodes.begin(), nodes.end(), s.node);
+            return std::any_of(held.begin(), held.end(), [nodes, gpus](const fleet::gpu_share& s) {
+                return (s.gpus & gpus) != 0 && std::binary_search(nodes.begin(), nodes.end(), s.node);
             });
         });
         for (const job_id job : hit) stop(p, job, how);
@@ -1116,9 +1170,11 @@ private:
     std::vector<capacity_step> came_;               // since then
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
-    followed feeds_change_, feeds_control_;
-    std::vector<job_id> on_these_nodes_;  // while runs are re-paced
-    std::vector<node_id> repaced_;        // by the caps of a plan
+    followed feeds_change_, feeds_control_, parts_change_;
+    std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
+    std::vector<node_id> failed_nodes_;      // while parts fail
+    std::vector<job_id> on_these_nodes_;     // while runs are re-paced
+    std::vector<node_id> repaced_;           // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

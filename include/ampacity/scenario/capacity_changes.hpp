@@ -1,11 +1,12 @@
 #pragma once
 /// \file
-/// The description of nodes that leave and come, or are slow for a while: outages, slowdowns and deliveries, of which
-/// nobody knows beforehand, and reservations, which are planned.
+/// The description of nodes that leave and come, or are slow for a while: outages, failures, slowdowns and deliveries,
+/// of which nobody knows beforehand, and reservations, which are planned.
 ///
 /// Plain values: copy, compare and move between threads freely.
 
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/part_failures.hpp>
 
 #include <array>
 #include <cstdint>
@@ -106,13 +107,43 @@ struct delivery {
 /// What fails.
 struct faults {
     std::vector<outage> outages;
+    std::optional<std::string> model{};
+    std::optional<double> scale{};
+    std::vector<changed_cause> causes{};
+    std::optional<class_repairs> repairs{};
+    std::vector<failing_parts> processes{};
+    std::optional<std::uint64_t> crews{};
     double drain_rack_at = 0;
+
+    /// Does anything fail at random?
+    [[nodiscard]] bool at_random() const noexcept { return model.has_value() || !processes.empty(); }
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&faults::outages, {.key = "outages",
                                  .doc = "nodes that fail at given times; nobody knows of them beforehand",
                                  .example = "[ { racks: \"2\", start: \"36 h\", duration: \"4 h\" } ]"});
+        visit(&faults::model, {.key = "model",
+                               .doc = "a reliability of the catalogue, or a file: GPUs fail at its rates, by cause",
+                               .example = "llama3-h100"});
+        visit(&faults::scale,
+              {.key = "scale", .doc = "times all rates of the model", .example = "2", .min = 0.0, .max = 1e6});
+        visit(&faults::causes, {.key = "causes",
+                                .doc = "causes of the model that are not as it has them",
+                                .example = "[ { name: nic, scale: 2 } ]"});
+        visit(&faults::repairs, {.key = "repairs",
+                                 .doc = "how long repairs take, by class of the cause",
+                                 .example = "{ host: { exponential: \"4 h\" } }"});
+        visit(&faults::processes,
+              {.key = "processes",
+               .doc = "further causes, or all",
+               .example = "[ { cause: switch_tray, part: rack, mtbf: \"900 d\", repair: { constant: \"2 h\" } } ]"});
+        visit(&faults::crews, {.key = "crews",
+                               .doc = "repairs at random failures that go on at a time, first come first served; none: "
+                                      "as many as there are",
+                               .example = "2",
+                               .min = std::uint64_t{1},
+                               .max = std::uint64_t{1'000'000}});
         visit(&faults::drain_rack_at,
               {.key = "drain_rack_at",
                .doc = "share of a rack's nodes that must have failed at a time for the others to take no new jobs; 0: "

@@ -85,6 +85,14 @@ struct type_summary {
     gpu_time held = 0;       ///< GPU-time that jobs held, whatever it was good for
 };
 
+/// What a cause of failures did.
+struct cause_result {
+    std::string name;
+    std::uint64_t failures = 0;
+    std::uint64_t jobs_stopped = 0;
+    double node_s = 0;  ///< nodes x time for which it kept them out of service [s]
+};
+
 /// What the jobs of a reservation made of it.
 struct reserved_jobs {
     std::uint64_t submitted = 0, finished = 0, killed = 0, rejected = 0;
@@ -160,6 +168,7 @@ struct summary {
     std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     std::vector<reservation_result> reservations;          ///< by start
+    std::vector<cause_result> failures{};                  ///< at random; empty where nothing fails so
     ledger books;
     std::vector<type_summary> types{};      ///< empty without GPU types
     std::optional<energy_result> energy{};  ///< none: nobody asked

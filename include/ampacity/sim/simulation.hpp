@@ -9,6 +9,7 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/faults/part_failures.hpp>
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>
@@ -115,6 +116,7 @@ struct parts {
     std::vector<std::string> reserved_for{};  ///< by source: reservation of jobs that name none; empty: none
     policy::known_signals signals{};          ///< that policies see
     std::vector<known_price> price_news{};    ///< by instant: takes the place of `signals.price`
+    faults::failure_plan failures{};          ///< at random; \pre a fleet of nodes
 };
 
 /// How a call that drives the simulation ended.

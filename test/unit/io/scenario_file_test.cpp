@@ -792,6 +792,43 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
     if (nodes_may_leave && upto(2) != 0) {
+        const auto some_law = [&] {
+            scenario::time_law law;
+            switch (upto(3)) {
+                case 0: law.constant = std::max<duration>(some_duration(), duration{1}); break;
+                case 1:
+                    law.lognormal = {.median = std::max<duration>(some_duration(), duration{1}), .sigma = 0.5};
+                    break;
+                default: law.weibull = {.scale = std::max<duration>(some_duration(), duration{1}), .shape = 1.5}; break;
+            }
+            return law;
+        };
+        scenario::faults& f = s.faults;
+        if (upto(2) != 0) {
+            f.model = some_text();
+            if (upto(2) != 0) f.scale = 10 * fraction();
+            if (upto(2) != 0) f.repairs = scenario::class_repairs{.host = some_law(), .silent = some_law()};
+            for (std::uint64_t i = upto(3); i != 0; --i) {
+                auto& c = f.causes.emplace_back();
+                c.name = "cause " + std::to_string(i);
+                if (upto(2) != 0)
+                    c.scale = fraction();
+                else
+                    c.mtbf = std::chrono::hours{1 + upto(1000)};
+                if (upto(2) != 0) c.repair = some_law();
+            }
+        }
+        for (std::uint64_t i = upto(3); i != 0; --i) {
+            auto& p = f.processes.emplace_back();
+            p.name = "process " + std::to_string(i);
+            p.part = static_cast<faults::part_kind>(upto(s.fleet.nodes ? 2 : 3));
+            p.mtbf = std::chrono::hours{1 + upto(1000)};
+            p.shape = 0.1 + 5 * fraction();
+            if (upto(2) != 0) p.repair = some_law();
+        }
+        if (f.at_random() && upto(2) != 0) f.crews = 1 + upto(100);
+    }
+    if (nodes_may_leave && upto(2) != 0) {
         scenario::power_delivery& p = s.power.emplace();
         if (upto(2) != 0) p.hall = some_text();
         if (upto(2) != 0) p.racks_per_row = 1 + upto(1000);

@@ -1,0 +1,148 @@
+#pragma once
+/// \file
+/// Parts of the fleet that fail at random and are repaired: each cause a process of its own over all parts of its kind.
+///
+/// `next()` says when something happens next, `advance` what. A part fails only while it is in
+/// service: what is drawn for one that is down or has not been delivered does not happen. An exponential cause costs
+/// O(1) for each failure, however many parts there are; one of another shape keeps a clock for each part.
+///
+/// Draws of a cause come from streams that its name, the seed and, with a clock for each part, the part make: no other
+/// cause, job or policy moves them. The k-th failure that happens takes the k-th repair time. Not thread-safe.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/stream.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/core/wide.hpp>
+#include <ampacity/faults/duration_law.hpp>
+#include <ampacity/fleet/fleet_state.hpp>
+#include <ampacity/fleet/node_state.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ampacity::faults {
+
+/// What fails.
+enum class part_kind : std::uint8_t { gpu, node, rack };
+
+/// One cause of failures.
+struct failure_process {
+    std::string cause{};  ///< names its streams; each once
+    part_kind part = part_kind::gpu;
+    double mean_s = 0;  ///< time to failure of one part in service [s]; > 0
+    double shape = 1;   ///< of its Weibull law; 1: exponential
+    /// How long the nodes of the part are out of service, those of a GPU all of its node; none: what it runs stops, and
+    /// it goes on.
+    std::optional<duration_law> repair{};
+};
+
+struct failure_plan {
+    std::vector<failure_process> processes{};
+    std::optional<std::uint64_t> crews{};  ///< repairs that go on at a time; none: all
+    std::uint64_t seed = 0;
+
+    [[nodiscard]] bool any() const noexcept { return !processes.empty(); }
+};
+
+/// Where nodes stand; what no longer changes of a fleet.
+struct fleet_layout {
+    struct node_range {
+        std::uint32_t first = 0, last = 0;
+    };
+    std::vector<std::uint64_t> first_gpu{};  ///< (nodes + 1)
+    std::vector<node_range> racks{};         ///< in the order of their nodes
+
+    /// \pre of nodes
+    [[nodiscard]] static fleet_layout of(const fleet::free_index& nodes);
+    [[nodiscard]] std::size_t num_nodes() const noexcept { return first_gpu.size() - 1; }
+};
+
+/// What happens.
+struct part_change {
+    enum class kind : std::uint8_t {
+        fails,     ///< its nodes leave
+        stops,     ///< what it runs stops
+        repaired,  ///< its nodes come back
+    };
+    kind what{};
+    std::uint32_t process = 0;
+    std::uint32_t first_node = 0, last_node = 0;
+    std::uint64_t gpus = ~std::uint64_t{0};  ///< of each node, those that are meant
+};
+
+/// What has become of a cause.
+struct cause_tally {
+    std::uint64_t failures = 0;
+    int128 node_ns = 0;  ///< nodes x time for which they waited for their repair, and were repaired [ns]
+};
+
+class part_failures {
+public:
+    /// `states` tells which nodes have been delivered. \pre parts of each kind exist
+    part_failures(failure_plan plan, fleet_layout where, std::span<const fleet::node_state> states);
+
+    /// `never` where nothing fails any more.
+    [[nodiscard]] instant next() const noexcept;
+    /// One step of `next()`: repairs first, then causes in their order. Nothing where what was drawn does not happen.
+    /// \pre next() is not `never`; `states` are those of now
+    [[nodiscard]] std::optional<part_change> advance(std::span<const fleet::node_state> states);
+    /// These nodes have been delivered: the clocks of their parts begin.
+    void commission(instant now, std::span<const node_id> nodes);
+
+    [[nodiscard]] const std::vector<failure_process>& processes() const noexcept { return plan_.processes; }
+    /// As of now.
+    [[nodiscard]] cause_tally tally(std::size_t process, instant now) const;
+
+private:
+    /// A part with a clock.
+    struct clock {
+        instant at{};
+        std::uint32_t part = 0;
+    };
+    struct process_state {
+        duration_law law{};  ///< exponential: of the first of all parts
+        random_stream failures, repairs;
+        std::uint64_t parts = 0;
+        instant at = never;                  ///< the next failure
+        std::uint64_t drawn = 0;             ///< exponential: failures
+        std::vector<clock> clocks{};         ///< others: a heap, the earliest first
+        std::vector<std::uint32_t> draws{};  ///< (parts) taken
+        cause_tally tally{};
+    };
+    /// A failure that is being repaired, or waits for a crew.
+    struct repair {
+        instant at{};  ///< its end
+        std::uint64_t number = 0;
+        instant failed_at{};
+        duration takes{};
+        std::uint32_t process = 0;
+        std::uint32_t part = 0;  ///< of those with clocks
+        std::uint32_t first_node = 0, last_node = 0;
+    };
+
+    [[nodiscard]] std::uint64_t parts_of(part_kind kind) const noexcept;
+    [[nodiscard]] part_change place(std::uint32_t process, std::uint64_t part) const;
+    void start_clock(process_state& of, instant now, std::uint32_t part);
+    void draw_next(process_state& of, instant now);
+    void begin_repair(repair what, instant now);
+    [[nodiscard]] part_change end_repair();
+    [[nodiscard]] std::optional<part_change> fail(std::uint32_t process, std::span<const fleet::node_state> states);
+    void find_next() noexcept;
+
+    failure_plan plan_;
+    fleet_layout where_;
+    std::vector<process_state> states_;  // (processes)
+    std::uint32_t first_ = 0;            // the process that fails first
+    instant fails_at_ = never;
+    std::vector<repair> repairs_;  // a heap, the earliest first
+    std::deque<repair> waiting_;   // for a crew, by failure
+    std::uint64_t failures_ = 0;
+};
+
+}  // namespace ampacity::faults

@@ -1,0 +1,109 @@
+#pragma once
+/// \file
+/// The description of parts of the fleet that fail at random: rates of the catalogue, or processes of one's own, and
+/// who repairs them.
+///
+/// Part of `capacity_changes.hpp`. Plain values.
+
+#include <ampacity/faults/part_failures.hpp>
+#include <ampacity/scenario/feed_failures.hpp>
+#include <ampacity/scenario/fields.hpp>
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string>
+
+namespace ampacity::scenario {
+
+template <>
+struct names<ampacity::faults::part_kind> {
+    using kind = ampacity::faults::part_kind;
+    static constexpr std::array known{named<kind>{kind::gpu, "gpu"}, named<kind>{kind::node, "node"},
+                                      named<kind>{kind::rack, "rack"}};
+};
+
+/// A cause of a model, changed.
+struct changed_cause {
+    std::string name;
+    std::optional<double> scale{};
+    std::optional<duration> mtbf{};
+    std::optional<time_law> repair{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&changed_cause::name, {.key = "name",
+                                     .doc = "the cause, as `ampacity describe` names it",
+                                     .required = true,
+                                     .example = "faulty_gpu"});
+        visit(&changed_cause::scale,
+              {.key = "scale", .doc = "times its rate; 0: never", .example = "0.5", .min = 0.0, .max = 1e6});
+        visit(&changed_cause::mtbf, {.key = "mtbf",
+                                     .doc = "mean time to failure of one GPU in service, in place of the model's rate",
+                                     .example = "\"6000 d\"",
+                                     .min = std::chrono::seconds{1},
+                                     .max = longest_input});
+        visit(&changed_cause::repair,
+              {.key = "repair", .doc = "in place of that of its class", .example = "{ exponential: \"30 h\" }"});
+    }
+    friend bool operator==(const changed_cause&, const changed_cause&) = default;
+};
+
+/// Repairs by class of the cause, in place of those of the model.
+struct class_repairs {
+    std::optional<time_law> hard_gpu{};
+    std::optional<time_law> resettable_gpu{};
+    std::optional<time_law> host{};
+    std::optional<time_law> network{};
+    std::optional<time_law> silent{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        constexpr const char* example = "{ lognormal: { median: \"24 h\", sigma: 0.9 } }";
+        visit(&class_repairs::hard_gpu, {.key = "hard-gpu", .doc = "of the GPU", .example = example});
+        visit(&class_repairs::resettable_gpu,
+              {.key = "resettable-gpu", .doc = "a reset of the GPU, or of its node", .example = example});
+        visit(&class_repairs::host, {.key = "host", .doc = "of the rest of the node", .example = example});
+        visit(&class_repairs::network, {.key = "network", .doc = "of a NIC, cable or switch", .example = example});
+        visit(&class_repairs::silent,
+              {.key = "silent", .doc = "of a GPU that computed wrong results", .example = example});
+    }
+    friend bool operator==(const class_repairs&, const class_repairs&) = default;
+};
+
+/// A cause of failures of one's own.
+struct failing_parts {
+    std::string name;
+    ampacity::faults::part_kind part = ampacity::faults::part_kind::node;
+    duration mtbf{};
+    double shape = 1;
+    std::optional<time_law> repair{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&failing_parts::name, {.key = "cause",
+                                     .doc = "names it in summary.json, and its random numbers",
+                                     .required = true,
+                                     .example = "switch_tray"});
+        visit(&failing_parts::part,
+              {.key = "part", .doc = "what fails: the node of a GPU, and all of a rack, is out of service"});
+        visit(&failing_parts::mtbf, {.key = "mtbf",
+                                     .doc = "mean time to failure of one such part in service",
+                                     .required = true,
+                                     .example = "\"900 d\"",
+                                     .min = std::chrono::seconds{1},
+                                     .max = longest_input});
+        visit(&failing_parts::shape, {.key = "shape",
+                                      .doc = "of the Weibull law of that time, above 1 for wear, below 1 for early "
+                                             "failures; 1 is exponential",
+                                      .min = 0.1,
+                                      .max = 100.0});
+        visit(&failing_parts::repair,
+              {.key = "repair",
+               .doc = "how long its nodes are out of service; none: the jobs that hold it stop, and nothing else",
+               .example = "{ uniform: { min: \"1 h\", max: \"4 h\" } }"});
+    }
+    friend bool operator==(const failing_parts&, const failing_parts&) = default;
+};
+
+}  // namespace ampacity::scenario

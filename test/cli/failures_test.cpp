@@ -1,0 +1,54 @@
+// faults.model and faults.processes from file to file: runs are the same whatever is looked at, and what was resolved
+// runs again.
+#include "cli/program.hpp"
+
+#include <string>
+
+using namespace ampacity::test;
+
+namespace {
+
+const std::string failing =
+    with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 12 } }") +
+    "until: \"20 d\"\n"
+    "faults:\n"
+    "  model: llama3-h100\n"
+    "  scale: 20\n"
+    "  crews: 3\n"
+    "  drain_rack_at: 0.5\n"
+    "  causes: [ { name: nic, scale: 3, repair: { constant: \"2 h\" } } ]\n"
+    "  processes:\n"
+    "    - { cause: switch_tray, part: rack, mtbf: \"30 d\", repair: { uniform: { min: \"1 h\", max: \"4 h\" } } }\n"
+    "    - { cause: fan, part: node, shape: 0.7, mtbf: \"200 d\", repair: { exponential: \"3 h\" } }\n";
+
+std::string jobs() {
+    std::string out = header;
+    for (int i = 0; i != 60; ++i) out += "job" + std::to_string(i) + ',' + std::to_string(i * 7200) + ",72,200000\n";
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("parts fail at the same times whatever is looked at, and with another seed at others") {
+    const workspace here{failing, jobs()};
+    here.run_well({}, "plain");
+    const auto plain = here.summary("plain");
+    CHECK(plain.number("failures.total") > 20);
+    CHECK(plain.number("failures.by_cause.switch_tray.count") >= 1);
+    CHECK(plain.number("failures.by_cause.switch_tray.down_node_hours") > 18);
+    CHECK(plain.number("failures.by_cause.software_bug.down_node_hours") == 0);
+    CHECK(plain.number("failures.jobs_stopped") == plain.number("jobs.restarts"));
+    CHECK(plain.number("gpu_hours.down") > 100);
+    for (const std::string interval : {"7 min", "33 h"}) {
+        INFO(interval);
+        here.run_well({"--set", "output.telemetry=\"" + interval + '"', "--set", "output.events=true"});
+        CHECK(here.read("out/summary.json") == here.read("plain/summary.json"));
+        CHECK(here.read("out/jobs.csv") == here.read("plain/jobs.csv"));
+    }
+    const auto again =
+        here.call({"run", "plain/resolved.yaml", "-o", "again", "--set", "workload.0.trace.path=../jobs.csv"});
+    CHECK(again.status == 0);
+    CHECK(here.read("again/summary.json") == here.read("plain/summary.json"));
+    here.run_well({"--seed", "99"});
+    CHECK(here.read("out/jobs.csv") != here.read("plain/jobs.csv"));
+}
