@@ -66,6 +66,7 @@ void print_energy(const sim::energy_result& e) {
     std::string sum = mwh(e.it_j) + " IT + " + mwh(e.losses_j) + " losses";
     if (e.overhead_j) sum += " + " + mwh(*e.overhead_j) + " cooling and building";
     fmt::print("{:<18}{:>16} = {}\n", "energy [MWh]", mwh(e.facility_j()), sum);
+    if (e.floors_j) fmt::print("{:<18}{:>16} of IT, which power floors added\n", "floors [MWh]", mwh(*e.floors_j));
     if (e.pue)
         fmt::print("{:<18}{:>16} {} without electrical losses\n", "PUE", grouped(*e.pue, 4),
                    grouped(*e.pue_without_losses, 4));

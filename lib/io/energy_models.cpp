@@ -78,7 +78,8 @@ public:
             out_.swings.back() = power::swing_pattern{.hz = w.swing->hz.value,
                                                       .low = w.swing->low,
                                                       .floor_w = w.swing->floor ? w.swing->floor->value : 0,
-                                                      .transition_s = to_seconds(w.swing->transition)};
+                                                      .transition_s = to_seconds(w.swing->transition),
+                                                      .low_share = w.swing->low_share};
         }
         out_.start = s.start;
         out_.life = e.life;
@@ -88,6 +89,7 @@ public:
         read_signals(parts);
         check_environments(e);
         if (s.power) add_power(*s.power);
+        out_.plant.caps_by_scheduler = s.scheduler.power_aware.cap < 1;
         add_spikes(parts);
         parts.model = std::move(out_);
         return parts;

@@ -77,6 +77,8 @@ constexpr std::array table{
     metric{"power_w.mean", "W", "IT power, at the AC inputs of racks or nodes, over the whole run"},
     metric{"power_w.peak", "W", "its largest value"},
     metric{"energy_kwh.it", "kWh", "IT energy"},
+    metric{"energy_kwh.floor", "kWh",
+           "part of it that power floors added, at the same inputs; only where a job has `swing.floor`"},
     metric{"energy_kwh.losses", "kWh", "of the chain from the utility to those inputs"},
     metric{"energy_kwh.overhead", "kWh", "cooling and the rest of the building; absent without region and cooling"},
     metric{"energy_kwh.facility", "kWh", "what the facility takes: the three above together"},

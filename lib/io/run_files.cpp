@@ -130,6 +130,7 @@ void add_energy(json& out, const sim::energy_result& e) {
     out["power_w"] = {{"nameplate", e.nameplate_w}, {"mean", e.mean_it_w}, {"peak", e.peak_it_w}};
     json& energy = out["energy_kwh"];
     energy = {{"it", kwh(e.it_j)}, {"losses", kwh(e.losses_j)}};
+    if (e.floors_j) energy["floor"] = kwh(*e.floors_j);
     if (e.overhead_j) {
         energy["overhead"] = kwh(*e.overhead_j);
         energy["facility"] = kwh(e.facility_j());

@@ -1,5 +1,6 @@
 #include "builtin.hpp"
 #include "job_ring.hpp"
+#include "power_caps.hpp"
 #include "rank_order.hpp"
 
 #include <ampacity/policy/class_queue.hpp>
@@ -19,13 +20,19 @@ namespace {
 /// Starts jobs where the feeds above can carry them.
 class powered_starts {
 public:
-    explicit powered_starts(std::uint32_t reserve) : reserve_(reserve) {}
+    explicit powered_starts(const power_aware_options& options)
+        : reserve_(options.reserve), caps_(options.cap, options.reserve) {}
 
     /// What became of a try.
     enum class result : std::uint8_t { started, no_place, no_power };
 
     void begin(const view& v) {
-        if (v.headroom.any()) budget_.begin(v.headroom, reserve_);
+        if (!v.headroom.any()) return;
+        budget_.begin(v.headroom, reserve_);
+        caps_.begin(v.headroom, budget_);
+    }
+    void end(const view& v, plan& p) {
+        if (v.headroom.any()) caps_.end(p, budget_);
     }
     [[nodiscard]] static std::uint32_t kind(const view& v, job_id job) {
         return v.headroom.any() ? v.headroom.facts->kind(job) : 0;
@@ -38,10 +45,12 @@ public:
         if (!place(v.place, room, v[job].demand, where_)) return result::no_place;
         if (const auto shortage = budget_.short_of(of_kind, where_)) {
             feed_ = shortage->feed;
-            if (!place_elsewhere(v, room, job, of_kind, *shortage)) return result::no_power;
+            if (!place_elsewhere(v, room, job, of_kind, *shortage, budget_) && !place_capped(v, room, job, of_kind))
+                return result::no_power;
         }
         p.start(job, where_);
         budget_.charge(of_kind, where_);
+        caps_.add(of_kind, where_);
         return result::started;
     }
     /// Behind the last try: the feed that could not carry what the placer chose first. \pre it was `no_power`
@@ -51,21 +60,31 @@ private:
     /// Nodes whose feeds are exhausted are left out; then, for as long as what the placer chooses overloads a feed, all
     /// nodes behind that feed but those chosen that it can carry.
     bool place_elsewhere(const view& v, const fleet::free_index& room, job_id job, std::uint32_t of_kind,
-                         power_budget::shortage shortage) {
+                         power_budget::shortage shortage, power_budget& budget) {
         trial_ = room;
         find_groups(v.headroom);
         for (std::uint32_t g = 0; g != groups_.size(); ++g) {
-            if (!groups_[g].is_empty() && budget_.exhausted(of_kind, g)) leave_out(groups_[g], {});
+            if (!groups_[g].is_empty() && budget.exhausted(of_kind, g)) leave_out(groups_[g], {});
         }
         for (std::size_t tries = v.headroom.room_uw.size(); tries > 0; --tries) {
             leave_out_behind(v.headroom, shortage);
             where_.clear();
             if (!place(v.place, trial_, v[job].demand, where_)) return false;
-            const auto next = budget_.short_of(of_kind, where_);
+            const auto next = budget.short_of(of_kind, where_);
             if (!next) return true;
             shortage = *next;
         }
         return false;
+    }
+    /// The same with GPUs limited as far as may be; then as far as it takes.
+    bool place_capped(const view& v, const fleet::free_index& room, job_id job, std::uint32_t of_kind) {
+        if (!caps_.may()) return false;
+        power_budget& at_floor = caps_.at_floor(budget_);
+        where_.clear();
+        if (!place(v.place, room, v[job].demand, where_)) return false;
+        const auto shortage = at_floor.short_of(of_kind, where_);
+        if (shortage && !place_elsewhere(v, room, job, of_kind, *shortage, at_floor)) return false;
+        return caps_.lower_for(of_kind, where_, budget_);
     }
 
     /// Nodes of a group, which follow each other.
@@ -105,6 +124,7 @@ private:
 
     std::uint32_t reserve_;
     power_budget budget_;
+    power_caps caps_;
     std::uint32_t feed_ = 0;
     std::vector<range> groups_;
     fleet::free_index trial_;
@@ -120,7 +140,7 @@ void say_power(const view& v, std::uint32_t feed, reason& r) {
 
 class power_aware_fifo final : public policy {
 public:
-    explicit power_aware_fifo(std::uint32_t reserve) : starts_(reserve) {}
+    explicit power_aware_fifo(const power_aware_options& options) : starts_(options) {}
 
     void on_submit(const view& v, job_id job) override {
         if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
@@ -131,14 +151,8 @@ public:
     }
     void decide(const view& v, plan& p) override {
         starts_.begin(v);
-        lacks_power_ = false;
-        while (!queue_.empty()) {
-            const auto result = starts_.start(v, p, queue_.front());
-            lacks_power_ = result == powered_starts::result::no_power;
-            if (result != powered_starts::result::started) return;
-            queue_.pop_front();
-            if (!queue_.empty()) v.expect(queue_.front());
-        }
+        start_all(v, p);
+        starts_.end(v, p);
     }
     [[nodiscard]] reason explain(const view& v, const plan&, job_id job) const override {
         const job_id head = queue_.front();
@@ -152,6 +166,17 @@ public:
     }
 
 private:
+    void start_all(const view& v, plan& p) {
+        lacks_power_ = false;
+        while (!queue_.empty()) {
+            const auto result = starts_.start(v, p, queue_.front());
+            lacks_power_ = result == powered_starts::result::no_power;
+            if (result != powered_starts::result::started) return;
+            queue_.pop_front();
+            if (!queue_.empty()) v.expect(queue_.front());
+        }
+    }
+
     powered_starts starts_;
     job_ring queue_;
     rank_order ranks_;
@@ -161,7 +186,7 @@ private:
 /// Within a pass room and power only shrink: of jobs that are alike none is tried behind one that lacked power.
 class power_aware_skip final : public policy {
 public:
-    explicit power_aware_skip(std::uint32_t reserve) : starts_(reserve) {}
+    explicit power_aware_skip(const power_aware_options& options) : starts_(options) {}
 
     void on_submit(const view& v, job_id job) override {
         if (!ranks_.rises(v[job].order)) return on_requeue(v, job);
@@ -172,6 +197,30 @@ public:
     }
     void decide(const view& v, plan& p) override {
         starts_.begin(v);
+        start_all(v, p);
+        starts_.end(v, p);
+    }
+    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
+        reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
+        if (r.what == obstacle::unknown) {
+            if (const lacking* const lacks = find(powered_starts::kind(v, job), v[job].demand))
+                say_power(v, lacks->feed, r);
+        }
+        r.ahead = waiting_before(v, job);
+        return r;
+    }
+
+private:
+    static constexpr std::uint64_t closed = std::numeric_limits<std::uint64_t>::max();
+    /// Jobs of a kind and a demand, one of which lacked power in this pass.
+    struct lacking {
+        std::size_t kind = 0;
+        std::uint64_t demand = 0;
+        std::uint64_t from = closed;  // order of the first that may be tried
+        std::uint32_t feed = 0;
+    };
+
+    void start_all(const view& v, plan& p) {
         short_.clear();
         while (v.capacity.free.free_gpus() != 0) {
             class_queue::entry best;
@@ -199,25 +248,6 @@ public:
             }
         }
     }
-    [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
-        reason r = seen_from_outside(v, free_at_turn(v, p, job), job);
-        if (r.what == obstacle::unknown) {
-            if (const lacking* const lacks = find(powered_starts::kind(v, job), v[job].demand))
-                say_power(v, lacks->feed, r);
-        }
-        r.ahead = waiting_before(v, job);
-        return r;
-    }
-
-private:
-    static constexpr std::uint64_t closed = std::numeric_limits<std::uint64_t>::max();
-    /// Jobs of a kind and a demand, one of which lacked power in this pass.
-    struct lacking {
-        std::size_t kind = 0;
-        std::uint64_t demand = 0;
-        std::uint64_t from = closed;  // order of the first that may be tried
-        std::uint32_t feed = 0;
-    };
 
     [[nodiscard]] const lacking* find(std::size_t kind, fleet::demand d) const {
         const auto at = std::find_if(short_.begin(), short_.end(), [kind, key = d.key()](const lacking& l) {
@@ -247,8 +277,8 @@ private:
 }  // namespace
 
 std::unique_ptr<policy> make_power_aware(const power_aware_options& options) {
-    if (options.skip) return std::make_unique<power_aware_skip>(options.reserve);
-    return std::make_unique<power_aware_fifo>(options.reserve);
+    if (options.skip) return std::make_unique<power_aware_skip>(options);
+    return std::make_unique<power_aware_fifo>(options);
 }
 
 }  // namespace ampacity::policy

@@ -18,9 +18,10 @@ constexpr double same_k = 1e-6;
 constexpr double hysteresis_k = 1;
 constexpr double forever_s = 1e9;
 
-double hottest_w(const hardware::gpu_power& gpu) {
+double hottest_w(const hardware::gpu_power& gpu, std::span<const power_floor> floors) {
     double most = 0;
     for (std::size_t i = 0; i != num_phases; ++i) most = std::max(most, gpu_power_w(gpu, static_cast<phase>(i)));
+    for (const power_floor& f : floors) most = std::max(most, gpu_power_w(gpu, f));
     return most;
 }
 
@@ -45,7 +46,7 @@ std::uint32_t heat::due_list::pop() {
 }
 
 heat::heat(const power_tree& tree, std::span<const std::optional<coolant_plan>> coolant,
-           const std::vector<bool>& disturbed, duration boot)
+           const std::vector<bool>& disturbed, duration boot, std::span<const power_floor> floors)
     : boot_(boot), units_(tree.units().size()) {
     std::vector<double> most_w;
     for (const unit_model& m : tree.models()) {
@@ -57,7 +58,7 @@ heat::heat(const power_tree& tree, std::span<const std::optional<coolant_plan>> 
              .shutdown_c = t.shutdown_c,
              .limit_w = p.limit_w,
              .lowest_w = p.lowest_limit_w.value_or(p.context_w)});
-        most_w.push_back(hottest_w(p));
+        most_w.push_back(hottest_w(p, floors));
     }
     for (std::uint32_t i = 0; i != units_.size(); ++i) {
         const powered_unit& at = tree.units()[i];

@@ -31,8 +31,9 @@ enum class heat_fault : std::uint8_t { warm, dry };
 class heat {
 public:
     /// `disturbed`: (units) is something going to happen to their cooling? `coolant`: (sites)
+    /// `floors`: that may lift what GPUs draw.
     heat(const power_tree& tree, std::span<const std::optional<coolant_plan>> coolant,
-         const std::vector<bool>& disturbed, duration boot);
+         const std::vector<bool>& disturbed, duration boot, std::span<const power_floor> floors);
 
     [[nodiscard]] bool keeps(std::uint32_t unit) const noexcept { return units_[unit].nodes != 0; }
     /// That a node gives itself; `no_limit`.

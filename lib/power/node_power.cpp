@@ -1,7 +1,9 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/power/node_power.hpp>
+#include <ampacity/power/swing.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ampacity::power {
 
@@ -19,6 +21,16 @@ double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept {
         case phase::communication: return gpu.phases.communication_w;
     }
     return gpu.idle_w;
+}
+
+double gpu_power_w(const hardware::gpu_power& gpu, const power_floor& f) noexcept {
+    const double mean = gpu_power_w(gpu, f.what);
+    const double lifted = mean_with_floor_w(mean, gpu_power_w(gpu, f.low), f.low_share, f.floor_w);
+    return std::max(mean, std::min(lifted, gpu.limit_w));
+}
+
+double limited_w(const hardware::gpu_power& gpu, std::uint16_t limit) noexcept {
+    return std::max(gpu.lowest_limit_w.value_or(gpu.context_w), std::floor(gpu.limit_w * limit / 1000));
 }
 
 double node_power_w(const hardware::node& node, const held_gpus& held) {

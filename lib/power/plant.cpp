@@ -37,6 +37,42 @@ bool is_of_coolant(const feed_event& e) {
 
 }  // namespace
 
+/// GPUs with a floor are counted by their phase, too; this is what they draw more.
+struct plant::floors_state {
+    std::vector<power_floor> kinds;
+    std::vector<microwatts> draw;          // (models x kinds) of a GPU, without a limit
+    std::vector<double> bound_w;           // the same, with the others of its module [W]
+    std::vector<std::uint8_t> held;        // (nodes x classes x kinds) GPUs
+    std::vector<std::uint32_t> of_row;     // (rows x classes x kinds) GPUs
+    std::vector<microwatts> node;          // (nodes) added to their inputs
+    std::vector<microwatts> nodes, units;  // (units) added to all of theirs, and to their own
+    std::vector<microwatts> sites;         // of units with power
+
+    floors_state(std::vector<power_floor> all, const power_tree& tree)
+        : kinds(std::move(all)),
+          held(tree.num_nodes() * num_classes * kinds.size()),
+          of_row(tree.rows().size() * num_classes * kinds.size()),
+          node(tree.num_nodes()),
+          nodes(tree.units().size()),
+          units(tree.units().size()),
+          sites(tree.sites().size()) {}
+
+    [[nodiscard]] std::size_t row_of(std::size_t of, std::size_t c) const noexcept {
+        return (of * num_classes + c) * kinds.size();
+    }
+    [[nodiscard]] bool any(std::size_t of_node) const noexcept {
+        const auto* first = held.data() + row_of(of_node, 0);
+        return std::any_of(first, first + num_classes * kinds.size(), [](std::uint8_t n) { return n != 0; });
+    }
+    /// `f(kind, GPUs)` of a class on a node.
+    template <class F>
+    void for_held(std::size_t of_node, std::size_t c, F f) const {
+        for (std::size_t k = 0; k != kinds.size(); ++k) {
+            if (const std::uint32_t n = held[row_of(of_node, c) + k]; n != 0) f(k, n);
+        }
+    }
+};
+
 plant::plant(plant_plan p)
     : tree_(std::move(p.models), std::move(p.units), std::move(p.sites)),
       controls_(std::move(p.controls)),
@@ -67,6 +103,13 @@ plant::plant(plant_plan p)
                 g.response[i] = response_of(fit, std::min(0.999, g.lowest_w / g.bound_w[i]));
         }
         gpus_.push_back(std::move(g));
+        if (p.floors.empty()) continue;
+        if (!floors_) floors_ = std::make_unique<floors_state>(p.floors, tree_);
+        for (const power_floor& f : p.floors) {
+            const double w = gpu_power_w(gpu, f);
+            floors_->draw.push_back(microwatts_of(w));
+            floors_->bound_w.push_back(std::min(w, module_w));
+        }
     }
     generators_.resize(tree_.generators().size());
     for (const auto& g : tree_.generators()) causes_[index(g.device)] = 1;  // they stand by
@@ -75,7 +118,7 @@ plant::plant(plant_plan p)
         const powered_unit& at = tree_.units()[u];
         for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
             // Nodes of a model are alike as long as they are idle.
-            input_[n] = n == at.first_node ? node_power(n, u) : input_[at.first_node];
+            input_[n] = n == at.first_node ? node_power(n, u, false) : input_[at.first_node];
             units_[u].nodes += input_[n];
         }
         refresh_unit(u);
@@ -131,7 +174,8 @@ plant::~plant() = default;
 
 // --- loads ---------------------------------------------------------------------------------------------------
 
-microwatts plant::node_power(std::size_t node, std::uint32_t unit) const {
+/// `lifts`: with what floors add.
+microwatts plant::node_power(std::size_t node, std::uint32_t unit, bool lifts) const {
     const std::uint32_t model = tree_.units()[unit].model;
     const gpu_model& g = gpus_[model];
     held_gpus held;
@@ -146,6 +190,11 @@ microwatts plant::node_power(std::size_t node, std::uint32_t unit) const {
             held.count += n;
             power += std::min(most, g.draw[i]) * n;
         }
+        if (!lifts) continue;
+        floors_->for_held(node, c, [&](std::size_t k, std::uint32_t n) {
+            const microwatts bare = g.draw[static_cast<std::size_t>(floors_->kinds[k].what)];
+            power += (std::min(most, floors_->draw[model * floors_->kinds.size() + k]) - std::min(most, bare)) * n;
+        });
     }
     held.power_w = watts_of(power);
     return microwatts_of(node_power_w(tree_.models()[model].node, held));
@@ -176,6 +225,12 @@ double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
             sum += w * n;
             held += n;
         }
+        if (!floors_) continue;
+        floors_->for_held(node, c, [&](std::size_t k, std::uint32_t n) {
+            const double w = std::min(limit_w, watts_of(floors_->draw[model * floors_->kinds.size() + k]));
+            most = std::max(most, w);
+            sum += (w - std::min(limit_w, watts_of(g.draw[static_cast<std::size_t>(floors_->kinds[k].what)]))) * n;
+        });
     }
     if (held != of.gpus) most = std::max(most, of.gpu.power.idle_w);
     if (!of.modules) return most;
@@ -189,7 +244,12 @@ double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
 void plant::refresh_node(std::size_t node, std::uint32_t unit) {
     if (heat_ && heat_->keeps(unit)) heat_->put_draw(now_, unit, node, hottest_gpu_w(node, unit));
     const bool is_off = units_[unit].absent || (heat_ && heat_->is_off(unit, node));
-    const microwatts input = is_off ? 0 : node_power(node, unit);
+    const bool lifts = floors_ && floors_->any(node);
+    const microwatts input = is_off ? 0 : node_power(node, unit, lifts);
+    if (floors_) {
+        const microwatts added = is_off || !lifts ? 0 : input - node_power(node, unit, false);
+        floors_->nodes[unit] += added - std::exchange(floors_->node[node], added);
+    }
     units_[unit].nodes += input - input_[node];
     input_[node] = input;
 }
@@ -198,10 +258,17 @@ void plant::refresh_unit(std::uint32_t unit) {
     unit_state& u = units_[unit];
     const powered_unit& at = tree_.units()[unit];
     const unit_model& m = tree_.models()[at.model];
-    microwatts input = u.nodes;
-    if (m.rack && !u.absent) {
+    const auto at_input = [&](microwatts nodes) {
+        if (!m.rack || u.absent) return nodes;
         const double gpus = static_cast<double>(at.nodes) * m.node.gpus;
-        input = microwatts_of(rack_power_w(*m.rack, watts_of(u.nodes), static_cast<double>(u.held) / gpus));
+        return microwatts_of(rack_power_w(*m.rack, watts_of(nodes), static_cast<double>(u.held) / gpus));
+    };
+    const microwatts input = at_input(u.nodes);
+    if (floors_) {
+        const microwatts lift = floors_->nodes[unit];
+        const microwatts added = lift == 0 ? 0 : input - at_input(u.nodes - lift);
+        const microwatts before = std::exchange(floors_->units[unit], added);
+        if (u.live) floors_->sites[tree_.site_of(unit)] += added - before;
     }
     if (u.live) it_[tree_.site_of(unit)] += input - u.input;
     u.input = input;
@@ -226,6 +293,13 @@ void plant::change_load(instant now, const load& l, bool starts) {
         AMPACITY_ASSERT(starts || held >= gpus);
         held = static_cast<std::uint8_t>(starts ? held + gpus : held - gpus);
         of_row += starts ? gpus : 0U - gpus;
+        if (l.floor != no_floor) {
+            AMPACITY_ASSERT(floors_ && floors_->kinds[l.floor].what == l.what);
+            auto& floored = floors_->held[floors_->row_of(node, c) + l.floor];
+            auto& in_row = floors_->of_row[floors_->row_of(tree_.row_of(unit), c) + l.floor];
+            floored = static_cast<std::uint8_t>(starts ? floored + gpus : floored - gpus);
+            in_row += starts ? gpus : 0U - gpus;
+        }
         units_[unit].held += starts ? gpus : std::uint64_t{0} - gpus;
         refresh_node(node, unit);
     }
@@ -273,6 +347,12 @@ double plant::pace(const load& l) const {
         slowest = std::min(slowest, g.response[what] ? g.response[what]->performance(share) : share);
     }
     return slowest;
+}
+
+microwatts plant::lifted(std::size_t site) const noexcept { return floors_ ? floors_->sites[site] : 0; }
+
+std::span<const power_floor> plant::floors() const noexcept {
+    return floors_ ? std::span<const power_floor>{floors_->kinds} : std::span<const power_floor>{};
 }
 
 // --- feeds ---------------------------------------------------------------------------------------------------
@@ -379,6 +459,10 @@ void plant::take_change(device_id changed, bool live) {
     u.live = live;
     if (!u.absent) live ? --dark_ : ++dark_;
     it_[tree_.site_of(p.number)] += live ? u.input : -u.input;
+    if (floors_) {
+        const microwatts added = floors_->units[p.number];
+        floors_->sites[tree_.site_of(p.number)] += live ? added : -added;
+    }
     const powered_unit& at = tree_.units()[p.number];
     if (heat_ && heat_->keeps(p.number)) {
         heat_->put_power(now_, p.number, live ? watts_of(u.input) : 0);
@@ -451,7 +535,7 @@ void plant::follow_heat(const std::vector<std::optional<coolant_plan>>& coolant)
         AMPACITY_ASSERT(units.has_value());
         for (std::uint32_t u = units->first; u != units->last; ++u) disturbed[u] = true;
     }
-    heat_ = std::make_unique<heat>(tree_, coolant, disturbed, boot_);
+    heat_ = std::make_unique<heat>(tree_, coolant, disturbed, boot_, floors());
 }
 
 /// Nodes that are too hot switch themselves off.
@@ -553,13 +637,15 @@ void plant::look(instant now, std::uint32_t number) {
         if (f.pending) continue;
         const microwatts carried = d.output(f.device);
         const microwatts rest = headroom(f.device);
-        if (rest == std::numeric_limits<microwatts>::max()) continue;  // it has no limit
-        list_gpus(f);
-        const class_limits next = c.policy->decide({.number = i - s.first_feed,
-                                                    .load_w = watts_of(carried),
-                                                    .limit_w = watts_of(carried + rest),
-                                                    .now = f.limits,
-                                                    .gpus = gpu_loads_});
+        class_limits next{no_limit, no_limit};
+        if (rest != std::numeric_limits<microwatts>::max()) {  // it has a limit, of its own or by an event
+            list_gpus(f);
+            next = c.policy->decide({.number = i - s.first_feed,
+                                     .load_w = watts_of(carried),
+                                     .limit_w = watts_of(carried + rest),
+                                     .now = f.limits,
+                                     .gpus = gpu_loads_});
+        }
         AMPACITY_ASSERT(next[0] != 0 && next[0] <= no_limit && next[1] != 0 && next[1] <= no_limit);
         if (next == f.limits) continue;
         f.pending = true;
@@ -575,24 +661,37 @@ void plant::look(instant now, std::uint32_t number) {
 /// GPUs behind a feed, those of a row that hangs on several with the share that this one carries.
 void plant::list_gpus(const feed& f) {
     gpu_loads_.clear();
-    const auto add = [this](std::uint32_t model, std::size_t c, std::size_t what, double gpus, class_limits limits) {
+    const auto add = [this](std::uint32_t model, std::size_t c, double draw_w, double gpus, class_limits limits) {
         const gpu_model& g = gpus_[model];
         gpu_load l{.of = static_cast<priority_class>(c),
                    .gpus = gpus,
-                   .draw_w = g.bound_w[what],
+                   .draw_w = draw_w,
                    .limit_w = g.limit_w,
                    .lowest_w = g.lowest_w};
         l.now_w = l.under_w(limits[c]);
         gpu_loads_.push_back(l);
     };
-    const power_tree::place& p = tree_.place_of(f.device);
-    const auto add_row = [&](std::uint32_t row, double share) {
+    using class_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
+    // `floored(c, kind)`: GPUs of `held` that have this floor.
+    const auto add_all = [&](std::uint32_t model, class_counts held, double share, class_limits limits, auto floored) {
         for (std::size_t c = 0; c != num_classes; ++c) {
+            const std::size_t kinds = floors_ ? floors_->kinds.size() : 0;
+            for (std::size_t k = 0; k != kinds; ++k) {
+                const std::uint32_t n = floored(c, k);
+                if (n == 0) continue;
+                held[c][static_cast<std::size_t>(floors_->kinds[k].what)] -= n;
+                add(model, c, floors_->bound_w[model * kinds + k], n * share, limits);
+            }
             for (std::size_t i = 0; i != num_phases; ++i) {
-                if (const std::uint32_t n = rows_[row].held[c][i]; n != 0)
-                    add(tree_.rows()[row].model, c, i, n * share, rows_[row].limits);
+                if (const std::uint32_t n = held[c][i]; n != 0)
+                    add(model, c, gpus_[model].bound_w[i], n * share, limits);
             }
         }
+    };
+    const power_tree::place& p = tree_.place_of(f.device);
+    const auto add_row = [&](std::uint32_t row, double share) {
+        add_all(tree_.rows()[row].model, rows_[row].held, share, rows_[row].limits,
+                [&](std::size_t c, std::size_t k) { return floors_->of_row[floors_->row_of(row, c) + k]; });
     };
     switch (p.at) {
         case power_tree::level::site:
@@ -615,20 +714,27 @@ void plant::list_gpus(const feed& f) {
         case power_tree::level::row: add_row(p.number, 1); break;
         case power_tree::level::unit: {
             const powered_unit& at = tree_.units()[p.number];
-            std::array<std::array<std::uint32_t, num_phases>, num_classes> sum{};
-            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
-                for (std::size_t c = 0; c != num_classes; ++c) {
-                    for (std::size_t i = 0; i != num_phases; ++i) sum[c][i] += held_[n][c][i];
-                }
-            }
-            for (std::size_t c = 0; c != num_classes; ++c) {
-                for (std::size_t i = 0; i != num_phases; ++i) {
-                    if (sum[c][i] != 0) add(at.model, c, i, sum[c][i], units_[p.number].limits);
-                }
-            }
+            const gpu_counts sum = held_by(p.number);
+            add_all(at.model, sum, 1, units_[p.number].limits, [&](std::size_t c, std::size_t k) {
+                std::uint32_t n = 0;
+                for (std::uint32_t i = at.first_node; i != at.first_node + at.nodes; ++i)
+                    n += floors_->held[floors_->row_of(i, c) + k];
+                return n;
+            });
             break;
         }
     }
+}
+
+plant::gpu_counts plant::held_by(std::uint32_t unit) const {
+    const powered_unit& at = tree_.units()[unit];
+    gpu_counts sum{};
+    for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+        for (std::size_t c = 0; c != num_classes; ++c) {
+            for (std::size_t i = 0; i != num_phases; ++i) sum[c][i] += held_[n][c][i];
+        }
+    }
+    return sum;
 }
 
 void plant::apply(const pending_limits& p) {
@@ -721,6 +827,62 @@ const plant::outcome& plant::cap_units(instant now, std::uint32_t first, std::ui
         limit_unit(u, limits_above(u));
     }
     return end_caps();
+}
+
+class_limits plant::cap_of(device_id d) const noexcept {
+    if (!caps_) return {no_limit, no_limit};
+    const power_tree::place& p = tree_.place_of(d);
+    switch (p.at) {
+        case power_tree::level::site: return caps_->sites[p.number];
+        case power_tree::level::source: return caps_->sources[p.number][p.source];
+        case power_tree::level::row: return caps_->rows[p.number];
+        case power_tree::level::unit: break;
+    }
+    return caps_->units[p.number];
+}
+
+plant::draw_change plant::if_row_capped(power_tree::row_number row, class_limits from, class_limits to) const {
+    const power_tree::row& r = tree_.rows()[row];
+    return change_of(r.model, rows_[row].held, r.units, from, to);
+}
+
+plant::draw_change plant::if_unit_capped(std::uint32_t unit, class_limits from, class_limits to) const {
+    return change_of(tree_.units()[unit].model, held_by(unit), {unit, unit + 1}, from, to);
+}
+
+/// Other limits only make both changes smaller: for what is saved the lowest of the units holds of all. Where modules
+/// bind, only what lies below their limit is saved.
+plant::draw_change plant::change_of(std::uint32_t model, const gpu_counts& held, power_tree::range units,
+                                    class_limits from, class_limits to) const {
+    draw_change out;
+    const gpu_model& g = gpus_[model];
+    const auto most = [&g](permille limit) {
+        return limit == no_limit ? std::numeric_limits<microwatts>::max()
+                                 : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
+    };
+    for (std::size_t c = 0; c != num_classes; ++c) {
+        if (to[c] == from[c]) continue;
+        permille now = no_limit;
+        for (std::uint32_t u = units.first; u != units.last && to[c] < from[c]; ++u) {
+            now = std::min(now, units_[u].limits[c]);
+            if (!heat_ || !heat_->keeps(u)) continue;
+            const powered_unit& at = tree_.units()[u];
+            for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n)
+                now = std::min(now, heat_->limit_of(u, n));
+        }
+        const microwatts before = most(from[c]), after = most(to[c]), held_now = most(now);
+        for (std::size_t i = 0; i != num_phases; ++i) {
+            const auto n = static_cast<microwatts>(held[c][i]);
+            if (n == 0) continue;
+            if (to[c] > from[c]) {
+                out.more += n * (std::min(after, g.draw[i]) - std::min(before, g.draw[i]));
+            } else {
+                const microwatts drawn = std::min({held_now, g.draw[i], microwatts_of(g.bound_w[i])});
+                out.less += n * std::max<microwatts>(0, drawn - after);
+            }
+        }
+    }
+    return out;
 }
 
 void plant::limit_unit(std::uint32_t unit, class_limits limits) {

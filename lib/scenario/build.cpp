@@ -213,7 +213,8 @@ policy::policy_options make_options(const scheduler& s) {
                            .max_delay = s.price_aware.max_delay,
                            .below_priority = below(s.price_aware.below_priority)};
     options.power_aware = {.skip = s.power_aware.skip,
-                           .reserve = static_cast<std::uint32_t>(millionths(s.power_aware.reserve))};
+                           .reserve = static_cast<std::uint32_t>(millionths(s.power_aware.reserve)),
+                           .cap = static_cast<std::uint32_t>(millionths(s.power_aware.cap))};
     return options;
 }
 

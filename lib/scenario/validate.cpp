@@ -440,6 +440,16 @@ void check_changes(const scenario& s, const reporter& report) {
     }
 }
 
+/// What caps save and take back is reckoned by phases alone.
+void check_caps(const scenario& s, const reporter& report) {
+    if (s.scheduler.power_aware.cap == 1) return;
+    for (std::size_t i = 0; i != s.workload.size(); ++i) {
+        if (s.workload[i].swing && s.workload[i].swing->floor)
+            report.fail("workload." + std::to_string(i) + ".swing.floor",
+                        "not together with scheduler.power-aware.cap yet", {}, "remove one of them");
+    }
+}
+
 /// Weights are kept in millionths, so that sums and ties are exact.
 void check_weights(const scenario& s, const reporter& report) {
     const auto& w = s.scheduler.topology.weights;
@@ -553,6 +563,7 @@ void check(const scenario& s, const locator& locate) {
     check_racks(s.fleet, report);
     check_gpu_types(s, report);
     check_weights(s, report);
+    check_caps(s, report);
     check_thresholds(s.scheduler.las, report);
     check_explained(s.scheduler.explain, report);
     check_groups(s.scheduler.fair_share.groups, report);

@@ -57,15 +57,33 @@ void add_stores(energy_result& r, const power::site_books& one) {
     plus(r.generators_usd, one.generators_usd);
 }
 
+/// Tells the plant of the floors of all sources; which one each has.
+std::vector<std::uint32_t> add_floors(energy_model& m) {
+    std::vector<std::uint32_t> of;
+    auto& all = m.plant.floors;
+    for (std::size_t i = 0; i != m.swings.size(); ++i) {
+        const auto& s = m.swings[i];
+        if (!s || !(s->floor_w > 0)) continue;
+        const power::power_floor f{
+            .what = m.phases.at(i), .low = s->low, .floor_w = s->floor_w, .low_share = s->low_share};
+        const auto found = std::find(all.begin(), all.end(), f);
+        of.resize(m.swings.size(), power::plant::no_floor);
+        of[i] = static_cast<std::uint32_t>(found - all.begin());
+        if (found == all.end()) all.push_back(f);
+    }
+    return of;
+}
+
 }  // namespace
 
 bool energy_meter::acts_on_jobs(const power::plant_plan& p) {
-    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() ||
+    return !p.controls.empty() || !p.events.empty() || !p.coolant.empty() || p.caps_by_scheduler ||
            std::any_of(p.sites.begin(), p.sites.end(), [](const power::site_plan& s) { return s.halls.trips; });
 }
 
 energy_meter::energy_meter(energy_model m)
-    : phases_(std::move(m.phases)),
+    : floors_(add_floors(m)),
+      phases_(std::move(m.phases)),
       swings_(std::move(m.swings)),
       acts_(acts_on_jobs(m.plant)),
       shows_headroom_(m.shows_headroom),
@@ -95,12 +113,15 @@ void energy_meter::advance(instant now) {
     running_ += power::energy{ticks(now - since_)} * plant_.running_generators();
     for (std::size_t i = 0; i != accounts_.size(); ++i)
         accounts_[i].advance(now, plant_.it(i), plant_.drawn(i), plant_.stored(i));
+    for (std::size_t i = 0; !floors_.empty() && i != accounts_.size(); ++i)
+        lifted_ += power::energy{ticks(now - since_)} * plant_.lifted(i);
     since_ = now;
 }
 
 void energy_meter::change(const job_event& e, bool starts) {
     advance(e.at);
-    const power::plant::load l{.what = phases_.at(e.source), .priority = e.priority, .where = e.where};
+    const power::plant::load l{
+        .what = phases_.at(e.source), .priority = e.priority, .where = e.where, .floor = floor_of(e.source)};
     starts ? plant_.start(e.at, l) : plant_.stop(e.at, l);
     if (swing_ && e.source < swings_.size() && swings_[e.source]) {
         const power::swing_pattern& p = *swings_[e.source];
@@ -198,6 +219,7 @@ energy_result energy_meter::results(instant end) {
         r.lost_rack_s = static_cast<double>(dark_) * 1e-9;
     }
     if (swing_) r.swing = most_swing_;
+    if (!floors_.empty()) r.floors_j = static_cast<double>(lifted_) * 1e-15;
     if (const auto heat = plant_.heat_events()) {
         r.throttles = heat->throttles;
         r.shutdowns = heat->shutdowns;

@@ -20,7 +20,7 @@
 
 namespace ampacity::sim {
 
-class headroom final : public policy::feed_facts, public policy::capping {
+class headroom final : public policy::feed_facts, public policy::cap_facts, public policy::capping {
 public:
     /// Both outlive it. \pre `meter` shows its head-room
     headroom(const energy_meter& meter, const live_jobs& jobs);
@@ -34,6 +34,13 @@ public:
     [[nodiscard]] std::string name(std::uint32_t feed) const override;
     [[nodiscard]] instant limited_until(std::uint32_t feed) const override;
 
+    [[nodiscard]] std::uint32_t stands_for(std::uint32_t feed) const override { return stands_for_[feed]; }
+    [[nodiscard]] std::span<const std::uint32_t> above(std::uint32_t group) const override;
+    [[nodiscard]] std::uint16_t limit(std::uint32_t feed) const override;
+    [[nodiscard]] change if_limited(std::uint32_t group, std::uint16_t to) const override;
+    [[nodiscard]] std::int64_t added(std::uint32_t kind, std::uint32_t group, std::uint32_t count,
+                                     std::uint16_t limit) const override;
+
     [[nodiscard]] std::string why_not(std::uint32_t feed) const override;
     [[nodiscard]] std::string why_not(node_id first, node_id last) const override;
     [[nodiscard]] power::device_id device_of(std::uint32_t feed) const noexcept { return feeds_[feed]; }
@@ -41,9 +48,17 @@ public:
 private:
     void find_feeds();
     void find_groups();
+    void find_caps();
+    [[nodiscard]] std::int64_t added_uw(std::size_t kind, std::uint32_t model, std::uint32_t count,
+                                        std::uint16_t limit) const;
     void find_added();
     void find_shares();
     void read_room();
+
+    /// How much of what the GPUs of a model draw arrives at the input of its rack, or of a node by itself.
+    struct slopes {
+        double least = 1, most = 1;
+    };
 
     const energy_meter& meter_;
     const live_jobs& jobs_;
@@ -61,6 +76,11 @@ private:
     std::vector<policy::headroom_view::feed_share> shares_;
     std::vector<std::int64_t> added_;
     std::uint32_t gpus_ = 0;
+    std::vector<slopes> slopes_;                          // (models)
+    std::vector<char> split_;                             // (groups) is it a rack of a row?
+    std::vector<std::uint32_t> stands_for_;               // (feeds) the first that has the same limit
+    std::vector<std::uint32_t> first_cap_;                // (groups + 1)
+    std::vector<std::uint32_t> caps_;                     // by group: feeds that stand for its limits
     std::vector<std::vector<std::uint32_t>> own_groups_;  // (partitions) of their nodes; empty: as the fleet
 };
 

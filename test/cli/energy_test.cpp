@@ -303,3 +303,31 @@ TEST_CASE("swings of synchronous jobs are told, and change no energy") {
     here.run_well({"--set", "workload.0.swing={ frequency: 1 Hz, floor: 2 kW }"});
     CHECK(here.summary().number("swing.coherent_w") == 0);
 }
+
+TEST_CASE("what floors cost is part of the energy, and told") {
+    const workspace here{with_energy, header + "a,0,72,3600\n"};
+    const std::string common = "workload.0.swing={ frequency: 1 Hz, low: idle, low_share: 0.25";
+    const auto run = [&](const std::string& floor) {
+        const auto r = here.run_well({"--set", "energy.phase=gemm-fp4", "--set", common + floor + " }"});
+        CHECK(contains(r.out, "power floors added") == !floor.empty());
+        return here.summary();
+    };
+    const document bare = run("");
+    CHECK(!contains(here.read("out/summary.json"), "\"floor\""));
+    const document s = run(", floor: 600 W");
+    // 72 GPUs draw 105.5 W more; a tenth is lost on the way at most.
+    const double added = s.number("energy_kwh.floor");
+    CHECK(added > 72 * 0.1055);
+    CHECK(added < 72 * 0.1055 / 0.9);
+    CHECK(s.number("energy_kwh.it") == Approx(bare.number("energy_kwh.it") + added));
+    CHECK(s.number("energy_kwh.losses") > bare.number("energy_kwh.losses"));
+    CHECK(s.number("energy_kwh.facility") ==
+          Approx(s.number("energy_kwh.it") + s.number("energy_kwh.losses") + s.number("energy_kwh.overhead")));
+    CHECK(s.number("swing.coherent_w") < bare.number("swing.coherent_w"));
+    CHECK(contains(here.read("out/resolved.yaml"), "low_share: 0.25"));
+    // One below what they draw in between: the account is empty.
+    const document low = run(", floor: 170 W");
+    CHECK(low.number("energy_kwh.floor") == 0);
+    for (const char* const key : {"energy_kwh.it", "energy_kwh.facility", "power_w.peak", "swing.coherent_w"})
+        CHECK(low.number(key) == bare.number(key));
+}

@@ -111,3 +111,51 @@ TEST_CASE("every policy runs the scenario of mixed fleets") {
     const auto explained = here.call({"why", "s.yaml", "--job", "200", "--set", "workload.0.synthetic.jobs=300"});
     CHECK(explained.status == 0);
 }
+
+TEST_CASE("feeds act on fleets of several GPU types, whose racks count type by type") {
+    const auto finish_of = [](const std::string& events) {
+        const workspace here{
+            "ampacity: 1\nname: mixed\nseed: 1\n"
+            "fleet: { sites: [ { name: a, racks: [ { model: gb200-nvl72, count: 1 }, { model: gb300-nvl72, count: 1 } "
+            "] "
+            "}, { name: b, racks: [ { model: gb200-nvl72, count: 1 } ] } ] }\n"
+            "workload:\n  - trace: { path: jobs.csv }\n    speeds: { default: { gb200: 1 } }\n"
+            "scheduler: { policy: fifo }\n"
+            "power: { boot: 10 min, control: { level: rack, policy: uniform }, events: [ " +
+                events + " ] }\n",
+            header + "a,0,72,7200\n"};
+        here.run_well();
+        const auto fields = lines_of(here.read("out/jobs.csv"))[1];
+        CHECK(contains(fields, "finished"));
+        return fields;
+    };
+    // The job is on rack 0; rack 1 is that of site b, rack 2 the other type.
+    CHECK(finish_of("") == "a,0,0,7200,72,finished,0,0,518400,0");
+    CHECK(finish_of("{ kind: loss, feed: rack-1, start: 1 h, duration: 1 min }, "
+                    "{ kind: loss, feed: rack-2, start: 1 h, duration: 1 min }") == finish_of(""));
+    // Without its rack it goes on at site b, from its last checkpoint, which is none.
+    CHECK(finish_of("{ kind: loss, feed: rack-0, start: 1 h, duration: 1 min }") ==
+          "a,0,0,10800,72,finished,0,1,518400,259200");
+    CHECK(finish_of("{ kind: limit, feed: rack-1, power: 60 kW, start: 1 h, duration: 1 h }") == finish_of(""));
+    CHECK(finish_of("{ kind: limit, feed: rack-0, power: 60 kW, start: 1 h, duration: 1 h }")
+              .starts_with("a,0,0,9720.8"));  // 30 % of its speed for an hour, and then again all of it
+}
+
+TEST_CASE("nodes of a fleet of several GPU types fail, are slow and come later") {
+    const std::string base =
+        "ampacity: 1\nname: mixed\nseed: 1\n"
+        "fleet: { nodes: [ { gpu: x, gpus: 2, count: 1 }, { gpu: y, gpus: 4, count: 2 } ]SLOW }\n"
+        "workload:\n  - trace: { path: jobs.csv }\n    speeds: { default: { x: 1, y: 1 } }\n"
+        "scheduler: { policy: fifo }\nFAULTS";
+    const auto row = [&](const std::string& slow, const std::string& faults, int number) {
+        const workspace here{with(with(base, "SLOW", slow), "FAULTS", faults), header + "a,0,4,100\nb,0,4,100\n"};
+        here.run_well();
+        return lines_of(here.read("out/jobs.csv"))[static_cast<std::size_t>(number)];
+    };
+    CHECK(row("", "", 2) == "b,0,0,100,4,finished,0,0,400,0");
+    CHECK(row("", "faults: { outages: [ { nodes: \"2\", start: 50 s, duration: 10 s } ] }\n", 2) ==
+          "b,0,0,160,4,finished,0,1,400,200");
+    CHECK(row(", slowdowns: [ { nodes: \"2\", start: 50 s, duration: 10 s, speed: 0.5 } ]", "", 2) ==
+          "b,0,0,105,4,finished,0,0,420,0");
+    CHECK(row(", deliveries: [ { nodes: \"2\", at: 30 s } ]", "", 2) == "b,0,30,130,4,finished,0,0,400,0");
+}

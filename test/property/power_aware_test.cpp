@@ -1,5 +1,6 @@
 // power-aware against its base policies where there is power enough, and against a plant of its own where there is not.
 
+#include "support/cap_recorder.hpp"
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/powered_run.hpp"
@@ -7,9 +8,12 @@
 
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,24 +23,33 @@ namespace {
 using namespace ampacity;
 using std::chrono::seconds;
 
-/// A plant that is told of the jobs of a run, and looked at after each start.
+/// A plant that is told of the jobs and the limits of a run, and looked at after each plan.
 class second_plant final : public sim::observer {
 public:
     second_plant(power::plant_plan plan, std::vector<power::phase> phases)
         : plant_(std::move(plan)), phases_(std::move(phases)) {}
 
+    /// What is to be committed now: so many starts, then limits.
+    void expect(instant now, std::size_t of_starts, const std::vector<test::planned_cap>& caps) {
+        follow(now);
+        to_start_ = of_starts;
+        caps_ = caps;
+        before_ = rooms();
+        if (of_starts == 0) end_plan(now);
+    }
     void on_start(const sim::job_start& e) override {
         follow(e.at);
         plant_.start(e.at, load_of(e));
         ++starts;
-        for (const power::device_id d : above(e)) {
-            if (plant_.headroom(d) < 0) ++overloaded;
-        }
+        ++running;
+        for (const power::device_id d : above(e)) started_.insert(d);
+        if (--to_start_ == 0) end_plan(e.at);
     }
     void on_stop(const sim::job_event& e, sim::run_end how) override {
         // Jobs end before feeds change.
         follow(how == sim::run_end::failed ? e.at : e.at - duration{1});
         plant_.stop(e.at, load_of(e));
+        --running;
     }
     [[nodiscard]] bool any_overload() const {
         const auto& devices = plant_.tree().devices();
@@ -45,7 +58,16 @@ public:
         }
         return false;
     }
-    std::size_t starts = 0, overloaded = 0;
+    [[nodiscard]] bool any_cap() const {
+        const auto& devices = plant_.tree().devices();
+        for (std::uint32_t d = 0; d != devices.size(); ++d) {
+            if (plant_.cap_of(power::device_id{d}) != power::class_limits{power::no_limit, power::no_limit})
+                return true;
+        }
+        return false;
+    }
+    std::size_t starts = 0, running = 0, capped = 0, raised = 0;
+    std::size_t overloaded = 0;  ///< feeds above a start, or to which a plan has added, with too much
 
 private:
     [[nodiscard]] power::plant::load load_of(const sim::job_event& e) const {
@@ -53,6 +75,24 @@ private:
     }
     void follow(instant to) {
         while (plant_.next_change() <= to) plant_.change(plant_.next_change());
+    }
+    [[nodiscard]] std::vector<power::microwatts> rooms() const {
+        std::vector<power::microwatts> out;
+        for (std::uint32_t d = 0; d != plant_.tree().devices().size(); ++d)
+            out.push_back(plant_.headroom(power::device_id{d}));
+        return out;
+    }
+    void end_plan(instant now) {
+        for (const test::planned_cap& c : caps_) {
+            const power::device_id d = *plant_.tree().find(c.feed);
+            ++(c.to.low > plant_.cap_of(d)[0] ? raised : capped);
+            plant_.cap(now, d, {c.to.low, c.to.high});
+        }
+        const auto after = rooms();
+        for (std::uint32_t d = 0; d != after.size(); ++d) {
+            if (after[d] < 0 && (after[d] < before_[d] || started_.contains(power::device_id{d}))) ++overloaded;
+        }
+        started_.clear();
     }
     [[nodiscard]] std::set<power::device_id> above(const sim::job_event& e) const {
         const power::power_tree& tree = plant_.tree();
@@ -67,6 +107,10 @@ private:
 
     power::plant plant_;
     std::vector<power::phase> phases_;
+    std::size_t to_start_ = 0;
+    std::vector<test::planned_cap> caps_;
+    std::vector<power::microwatts> before_;  // (devices)
+    std::set<power::device_id> started_;     // above what the plan starts
 };
 
 struct random_case {
@@ -122,11 +166,24 @@ random_case make_case(std::uint64_t seed, const std::vector<std::string>& known,
     return c;
 }
 
-sim::parts parts_of(random_case c, const std::string& name, double reserve = 0) {
+sim::parts parts_of(random_case c, const std::string& name, double reserve = 0, double cap = 1,
+                    second_plant* watch = nullptr) {
     policy::policy_options o;
-    o.power_aware = {.skip = c.skip, .reserve = static_cast<std::uint32_t>(reserve * 1e6)};
-    return test::powered_parts(std::move(c.plan), std::move(c.entries), std::move(c.phases),
-                               policy::make_policy(name, o), c.placer);
+    o.power_aware = {.skip = c.skip,
+                     .reserve = static_cast<std::uint32_t>(reserve * 1e6),
+                     .cap = static_cast<std::uint32_t>(std::lround(cap * 1e6))};
+    c.plan.caps_by_scheduler = cap < 1;
+    auto by = policy::make_policy(name, o);
+    if (watch != nullptr) {
+        by = std::make_unique<test::cap_recorder>(std::move(by), [watch](const policy::view& v, const policy::plan& p,
+                                                                         const std::vector<test::planned_cap>& caps) {
+            watch->expect(v.now, p.actions().size() - caps.size(), caps);
+        });
+    }
+    sim::parts out =
+        test::powered_parts(std::move(c.plan), std::move(c.entries), std::move(c.phases), std::move(by), c.placer);
+    if (watch != nullptr) out.observers = {watch};
+    return out;
 }
 
 }  // namespace
@@ -137,7 +194,7 @@ TEST_CASE("with power enough power-aware decides as its base") {
         CAPTURE(seed);
         const auto make = [&] { return make_case(seed, {"single", "2n", "4n3"}, 0.2, false, true); };
         const auto run = [&](const std::string& name) {
-            sim::parts p = parts_of(make(), name);
+            sim::parts p = parts_of(make(), name, 0, seed % 2 == 0 ? 0.5 : 1);
             if (seed % 3 == 0) {
                 // Nodes that are to close: what a job could get depends on its estimate.
                 std::vector<node_id> nodes;
@@ -167,26 +224,52 @@ TEST_CASE("with power enough power-aware decides as its base") {
     CHECK(jobs > 100);
 }
 
-TEST_CASE("no start of power-aware overloads a feed above it, whatever is limited or lost") {
-    std::size_t starts = 0, waited = 0;
+TEST_CASE("no plan of power-aware overloads a feed above it, whatever is limited or lost") {
+    std::size_t starts = 0, waited = 0, capped = 0, raised = 0, slowed = 0, ended = 0, ended_before = 0;
     for (std::uint64_t seed = 0; seed != test::random_cases(300); ++seed) {
         CAPTURE(seed);
         const double oversubscription = 1 + 0.1 * static_cast<double>(seed % 12);
         const auto make = [&] { return make_case(seed, {"single", "2n", "4n3"}, oversubscription, true, true); };
-        second_plant watch{make().plan, make().phases};
-        sim::parts p = parts_of(make(), "power-aware");
-        p.observers = {&watch};
-        sim::simulation s{std::move(p)};
-        s.run();
-        s.results();
-        CHECK(watch.overloaded == 0);
-        starts += watch.starts;
-        for (std::size_t k = 0; k != 3; ++k) {
-            for (const sim::job_record& r : s.records(k)) waited += r.state == sim::outcome::unfinished ? 1U : 0U;
+        for (const bool caps : {false, true}) {
+            CAPTURE(caps);
+            const double cap = caps ? 0.3 + 0.05 * static_cast<double>(seed % 13) : 1;
+            second_plant watch{make().plan, make().phases};
+            sim::simulation s{parts_of(make(), "power-aware", 0.01 * static_cast<double>(seed % 3), cap, &watch)};
+            s.run();
+            s.results();
+            CHECK(watch.overloaded == 0);
+            starts += watch.starts;
+            if (!caps) CHECK(watch.capped == 0);
+            capped += watch.capped;
+            raised += watch.raised;
+            if (watch.running == 0) CHECK_FALSE(watch.any_cap());
+            // The pace of each phase at the lowest limit.
+            power::plant floor{make().plan};
+            floor.cap(start_of_time, floor.tree().sites()[0].meter,
+                      {static_cast<power::permille>(std::ceil(cap * 100 - 1e-9) * 10), power::no_limit});
+            const fleet::gpu_share here{node_id{0}, 1};
+            for (std::size_t k = 0; k != 3; ++k) {
+                const double pace = floor.pace({.what = make().phases[k], .where = std::span{&here, 1}});
+                for (const sim::job_record& r : s.records(k)) {
+                    waited += r.state == sim::outcome::unfinished ? 1U : 0U;
+                    if (r.state != sim::outcome::finished) continue;
+                    ++(caps ? ended : ended_before);
+                    if (r.restarts != 0) continue;
+                    const double ran_s = to_seconds(r.finish - r.first_start);
+                    const double work_s =
+                        to_seconds(make().entries[k][static_cast<std::size_t>(&r - s.records(k).data())].work);
+                    CHECK(ran_s <= work_s / pace + 1e-6);
+                    slowed += ran_s > work_s + 1e-6 ? 1U : 0U;
+                }
+            }
         }
     }
-    CHECK(starts > 500);
+    CHECK(starts > 1000);
     CHECK(waited > 0);
+    CHECK(capped > 100);
+    CHECK(raised > 100);
+    CHECK(slowed > 100);
+    CHECK(ended >= ended_before);
 }
 
 TEST_CASE("without events no feed is ever overloaded, which the base policies do not keep") {
@@ -209,7 +292,7 @@ TEST_CASE("without events no feed is ever overloaded, which the base policies do
             };
             second_plant plant{make().plan, make().phases};
             watcher look{plant};
-            sim::parts p = parts_of(make(), name);
+            sim::parts p = parts_of(make(), name, 0, 1, &plant);
             p.observers = {&plant, &look};
             sim::simulation s{std::move(p)};
             s.run();

@@ -226,11 +226,12 @@ constexpr abi_text make_abi() {
         << sizeof(policy::job_view) << ", request " << sizeof(workload::job_request) << ", action "
         << sizeof(policy::action) << ", fleet " << sizeof(fleet::free_index) << ", layout "
         << layout_of<policy::view, policy::capacity_view, policy::headroom_view, policy::headroom_view::feed_share,
-                     policy::feed_facts, policy::health_view, policy::oracle_view, policy::plan, policy::policy,
-                     policy::placer, policy::job_view, policy::elastic_job, policy::changed_run, run_costs,
-                     policy::action, fleet::free_index, fleet::node_set, fleet::allocation_arena, fleet::allocation,
-                     fleet::gpu_share, fleet::demand, fleet::node_state, workload::job_request, workload::job_source,
-                     failure, setup_data, option, part, table, std::vector<int>, std::optional<double>>();
+                     policy::feed_facts, policy::cap_facts, policy::cap_facts::change, policy::health_view,
+                     policy::oracle_view, policy::plan, policy::policy, policy::placer, policy::job_view,
+                     policy::elastic_job, policy::changed_run, run_costs, policy::action, fleet::free_index,
+                     fleet::node_set, fleet::allocation_arena, fleet::allocation, fleet::gpu_share, fleet::demand,
+                     fleet::node_state, workload::job_request, workload::job_source, failure, setup_data, option, part,
+                     table, std::vector<int>, std::optional<double>>();
     return out;
 }
 

@@ -95,6 +95,7 @@ struct power_aware_options {
 
     bool skip = false;          ///< jobs behind one that does not fit, or lacks power, may start
     std::uint32_t reserve = 0;  ///< kept free of every limit, of `whole`
+    std::uint32_t cap = whole;  ///< GPUs are limited down to this, of `whole`, so that jobs can start
 };
 
 /// Settings of the built-in policies.

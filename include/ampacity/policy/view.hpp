@@ -59,6 +59,32 @@ public:
     [[nodiscard]] virtual instant limited_until(std::uint32_t feed) const = 0;
 };
 
+/// What it does to feeds if a plan limits GPUs, by `plan::set_cap`, both classes alike. A feed stands for all that have
+/// one limit: devices in series. Limits are thousandths of the GPUs' own.
+class cap_facts {
+public:
+    cap_facts() = default;
+    cap_facts(const cap_facts&) = delete;
+    cap_facts& operator=(const cap_facts&) = delete;
+    virtual ~cap_facts() = default;
+    /// That stands for this one.
+    [[nodiscard]] virtual std::uint32_t stands_for(std::uint32_t feed) const = 0;
+    /// Those that stand for limits of the GPUs of a group; they stay the same over the run.
+    [[nodiscard]] virtual std::span<const std::uint32_t> above(std::uint32_t group) const = 0;
+    /// By plans, of a feed that stands for others, now: the higher of the two classes.
+    [[nodiscard]] virtual std::uint16_t limit(std::uint32_t feed) const = 0;
+    /// Bounds of what the jobs that run there change at the inputs of the racks of a group if the lowest limit of those
+    /// above it goes to `to`, while those of controllers, of nodes and by heat stay. [uW]
+    struct change {
+        std::int64_t more = 0;  ///< at most
+        std::int64_t less = 0;  ///< at least
+    };
+    [[nodiscard]] virtual change if_limited(std::uint32_t group, std::uint16_t to) const = 0;
+    /// `headroom_view::added` under a limit.
+    [[nodiscard]] virtual std::int64_t added(std::uint32_t kind, std::uint32_t group, std::uint32_t count,
+                                             std::uint16_t limit) const = 0;
+};
+
 /// Power that feeds could still give: of those that have a rating, or that an event limits at some time. All of it is
 /// as of now, without the plan that is being made: see `power_budget` (power_budget.hpp). Empty where no power acts.
 struct headroom_view {
@@ -68,6 +94,7 @@ struct headroom_view {
         /// Of what is added at the inputs of racks (or nodes by themselves) behind it, losses in between included: an
         /// upper bound. [1e-9]
         std::int64_t billionths = 0;
+        std::int64_t least_billionths = 0;  ///< the same as a lower bound
     };
     static constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
 
@@ -83,6 +110,7 @@ struct headroom_view {
     std::uint32_t models = 0;
     std::uint32_t gpus = 0;             ///< most of a node
     const feed_facts* facts = nullptr;  ///< null: no power acts
+    const cap_facts* caps = nullptr;    ///< null: plans cannot limit GPUs
 
     [[nodiscard]] bool any() const noexcept { return facts != nullptr; }
     [[nodiscard]] std::span<const feed_share> above(std::uint32_t of_group) const noexcept {

@@ -33,6 +33,20 @@ inline constexpr std::size_t num_phases = 10;
 /// Power of a GPU in a phase, without a cap [W]. Hardware without 4-bit floats runs them as 8-bit ones.
 [[nodiscard]] double gpu_power_w(const hardware::gpu_power& gpu, phase p) noexcept;
 
+/// How GPUs that go up and down are kept from falling below a power.
+struct power_floor {
+    phase what = phase::gemm_bf16;     ///< of which the draw is their mean
+    phase low = phase::communication;  ///< what they do in between
+    double floor_w = 0;                ///< [W]
+    double low_share = 0.5;            ///< of the time that they do the latter
+    friend bool operator==(const power_floor&, const power_floor&) = default;
+};
+
+/// Power of such a GPU on average, not above its limit, without a cap [W].
+[[nodiscard]] double gpu_power_w(const hardware::gpu_power& gpu, const power_floor& f) noexcept;
+/// What a GPU draws at most under a limit of so many thousandths of its own [W].
+[[nodiscard]] double limited_w(const hardware::gpu_power& gpu, std::uint16_t limit) noexcept;
+
 /// What GPUs of a node that jobs hold add up to.
 struct held_gpus {
     std::uint32_t count = 0;

@@ -77,6 +77,8 @@ struct plant_plan {
     duration boot = std::chrono::minutes{10};
     std::optional<duration> reclose{};                   ///< after a trip; none: the device stays open
     std::vector<std::optional<coolant_plan>> coolant{};  ///< (sites) empty: temperatures act on nothing
+    std::vector<power_floor> floors{};                   ///< of jobs, see `plant::load`
+    bool caps_by_scheduler = false;                      ///< a policy may limit GPUs
 };
 
 /// A device that opened under too much load.
@@ -111,10 +113,13 @@ public:
         phase what = phase::gemm_bf16;
         std::int32_t priority = 0;
         std::span<const fleet::gpu_share> where{};
+        std::uint32_t floor = no_floor;  ///< that lifts its draw: one of the plan. \pre of `what`
     };
+    static constexpr std::uint32_t no_floor = ~std::uint32_t{0};
     void start(instant now, const load& l) { change_load(now, l, true); }
     void stop(instant now, const load& l) { change_load(now, l, false); }
-    /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. 0 < it <= 1
+    /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. What a floor adds gives way
+    /// first: it makes nothing slower. 0 < it <= 1
     [[nodiscard]] double pace(const load& l) const;
     /// What is changed from now on comes from a scheduling pass, behind the controllers of this instant; or not.
     void in_pass(bool yes) noexcept { in_pass_ = yes; }
@@ -148,10 +153,26 @@ public:
     /// The same of units [first, last), in place of that of each.
     const outcome& cap_units(instant now, std::uint32_t first, std::uint32_t last, class_limits limits);
 
+    /// The limit by a scheduler of the GPUs behind a device.
+    [[nodiscard]] class_limits cap_of(device_id d) const noexcept;
+    /// Bounds of what GPUs that jobs hold would draw more, and less, if a limit by a scheduler went from `from`, which
+    /// holds now, to `to`, and all others stayed.
+    struct draw_change {
+        microwatts more = 0;  ///< at most
+        microwatts less = 0;  ///< at least
+    };
+    /// Of a row: O(its units), or nodes where temperatures are followed.
+    [[nodiscard]] draw_change if_row_capped(power_tree::row_number row, class_limits from, class_limits to) const;
+    /// Of a unit: O(its nodes).
+    [[nodiscard]] draw_change if_unit_capped(std::uint32_t unit, class_limits from, class_limits to) const;
+
     // --- readings --------------------------------------------------------------------------------------
 
     /// At the inputs of all units of a site, those without power left out.
     [[nodiscard]] microwatts it(std::size_t site) const noexcept { return it_[site]; }
+    /// What floors add to that: the difference to the same GPUs under the same limits without them.
+    [[nodiscard]] microwatts lifted(std::size_t site) const noexcept;
+    [[nodiscard]] std::span<const power_floor> floors() const noexcept;
     /// At the meter of the utility.
     [[nodiscard]] microwatts drawn(std::size_t site) const noexcept {
         return tree_.devices().input(tree_.sites()[site].meter);
@@ -181,6 +202,7 @@ public:
 
 private:
     using counts = std::array<std::uint8_t, num_phases>;
+    using gpu_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
     struct unit_state {
         std::uint64_t held = 0;  // GPUs
         microwatts nodes = 0;    // their inputs
@@ -190,7 +212,7 @@ private:
         std::uint32_t losses = 0;  // so far: tells boots apart
     };
     struct row_state {
-        std::array<std::array<std::uint32_t, num_phases>, num_classes> held{};  // GPUs
+        gpu_counts held{};
         class_limits limits{no_limit, no_limit};
         std::vector<std::uint32_t> feeds{};  // that limit it
     };
@@ -218,6 +240,7 @@ private:
         std::vector<class_limits> sites, rows, units;
         std::vector<std::vector<class_limits>> sources;  // (halls)
     };
+    struct floors_state;
     struct control_state {
         bool dirty = true;
         instant tick = start_of_time;  // the next, if dirty
@@ -248,7 +271,7 @@ private:
     }
     void change_load(instant now, const load& l, bool starts);
     void mark_dirty(instant now);
-    [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit) const;
+    [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit, bool lifts) const;
     [[nodiscard]] permille limit_of(std::size_t node, std::uint32_t unit, std::size_t c) const;
     [[nodiscard]] double hottest_gpu_w(std::size_t node, std::uint32_t unit) const;
     void refresh_node(std::size_t node, std::uint32_t unit);
@@ -268,6 +291,9 @@ private:
     const outcome& end_caps();
     void look(instant now, std::uint32_t number);
     [[nodiscard]] class_limits limits_above(std::uint32_t unit) const;
+    [[nodiscard]] gpu_counts held_by(std::uint32_t unit) const;
+    [[nodiscard]] draw_change change_of(std::uint32_t model, const gpu_counts& held, power_tree::range units,
+                                        class_limits from, class_limits to) const;
     void list_gpus(const feed& f);
     void begin_outcome();
 
@@ -296,8 +322,9 @@ private:
 
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;
-    std::unique_ptr<heat> heat_;  // none: temperatures act on nothing
-    std::unique_ptr<caps> caps_;  // none so far
+    std::unique_ptr<heat> heat_;            // none: temperatures act on nothing
+    std::unique_ptr<caps> caps_;            // none so far
+    std::unique_ptr<floors_state> floors_;  // none: no job has one
     std::deque<boot> boots_;
     std::deque<closing> closings_;
     std::vector<generator_state> generators_;  // of the tree

@@ -34,6 +34,13 @@ struct swing {
     }
 };
 
+/// [W] on average of a load of `mean_w` that falls to `low_w` for this share of the time, with a floor below which it
+/// does not fall: its valleys are lifted, and all of it where its peaks, too, are below the floor.
+[[nodiscard]] constexpr double mean_with_floor_w(double mean_w, double low_w, double share_low,
+                                                 double floor_w) noexcept {
+    return floor_w > low_w ? std::max(floor_w, mean_w + share_low * (floor_w - low_w)) : mean_w;
+}
+
 /// The most that swings on one feed can add up to [W].
 [[nodiscard]] inline double coherent_w(std::span<const double> swings_w) noexcept {
     double sum = 0;

@@ -27,6 +27,7 @@ struct swing_pattern {
     phase low = phase::communication;  ///< what its GPUs do meanwhile
     double floor_w = 0;                ///< below which a GPU is kept from falling [W]
     double transition_s = 0.02;        ///< from high to low [s]
+    double low_share = 0.5;            ///< of the time that they do it: what a floor costs
 };
 
 /// What the swings on one feed add up to.

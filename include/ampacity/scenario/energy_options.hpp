@@ -38,6 +38,7 @@ struct job_swing {
     quantity<dimension::frequency> hz{};
     power::phase low = power::phase::communication;
     std::optional<quantity<dimension::power>> floor{};
+    double low_share = 0.5;
     duration transition = std::chrono::milliseconds{20};
 
     template <class Visitor>
@@ -51,8 +52,14 @@ struct job_swing {
         visit(&job_swing::low, {.key = "low", .doc = "what its GPUs do between stretches of `phase`"});
         visit(&job_swing::floor,
               {.key = "floor",
-               .doc = "power below which a GPU is kept from falling; the energy of that is not counted",
-               .example = "\"700 W\""});
+               .doc = "power below which a GPU is kept from falling; its energy counts, and is `energy_kwh.floor`",
+               .example = "\"900 W\""});
+        visit(
+            &job_swing::low_share,
+            {.key = "low_share",
+             .doc = "share of the time that its GPUs do `low`, for the energy of `floor`: half of it is an assumption",
+             .min = 0.0,
+             .max = 1.0});
         visit(&job_swing::transition,
               {.key = "transition", .doc = "time from high to low", .min = duration{1}, .max = longest_input});
     }

@@ -68,8 +68,12 @@ public:
     [[nodiscard]] bool acts() const noexcept { return acts_; }
     [[nodiscard]] static bool acts_on_jobs(const power::plant_plan& p);
     [[nodiscard]] bool shows_headroom() const noexcept { return shows_headroom_; }
-    /// What GPUs of jobs of this source do.
-    [[nodiscard]] power::phase phase_of(std::uint16_t source) const { return phases_.at(source); }
+    /// What GPUs of jobs of this source do: a phase, or, behind all of those, a floor of the plant.
+    [[nodiscard]] std::uint32_t kind_of(std::uint16_t source) const {
+        const std::uint32_t floor = floor_of(source);
+        return floor == power::plant::no_floor ? static_cast<std::uint32_t>(phases_.at(source))
+                                               : static_cast<std::uint32_t>(power::num_phases) + floor;
+    }
     /// How often loads or limits of feeds may have changed; how often feeds have come or gone.
     [[nodiscard]] std::uint64_t load_changes() const noexcept { return load_changes_; }
     [[nodiscard]] std::uint64_t feed_changes() const noexcept { return feed_changes_; }
@@ -93,7 +97,11 @@ private:
     void sum_up();
     [[nodiscard]] power::standing standing_at(std::size_t site) const;
     void change(const job_event& e, bool starts);
+    [[nodiscard]] std::uint32_t floor_of(std::uint16_t source) const noexcept {
+        return source < floors_.size() ? floors_[source] : power::plant::no_floor;
+    }
 
+    std::vector<std::uint32_t> floors_;  // by source, of the plant; empty: none has one
     std::vector<power::phase> phases_;
     std::vector<std::optional<power::swing_pattern>> swings_;
     bool acts_, shows_headroom_;
@@ -104,8 +112,9 @@ private:
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
     power::microwatts it_ = 0, peak_ = 0;
-    int128 dark_ = 0;     // units without power x time [ns]
-    int128 running_ = 0;  // generators x time [ns]
+    int128 dark_ = 0;           // units without power x time [ns]
+    int128 running_ = 0;        // generators x time [ns]
+    power::energy lifted_ = 0;  // by floors
     instant since_ = start_of_time;
 };
 

@@ -129,6 +129,8 @@ struct energy_result {
     std::optional<double> water_m3{};            ///< [m3]
     /// The largest swings of a site; only where jobs say how they swing.
     std::optional<power::swing_envelope> swing{};
+    /// Of `it_j`, what power floors added, at the inputs of the racks; only where jobs have one [J].
+    std::optional<double> floors_j{};
     // Only where power acts on the run.
     std::optional<std::uint64_t> trips{};   ///< devices that opened under too much load
     std::optional<std::uint64_t> limits{};  ///< times that the limits of a rack's GPUs changed

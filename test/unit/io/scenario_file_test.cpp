@@ -691,7 +691,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.carbon_aware.below_priority = upto(1'000'000);
     s.scheduler.price_aware = {.base = some_text(), .max_delay = some_duration()};
     if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
-    s.scheduler.power_aware = {.skip = upto(2) != 0, .reserve = static_cast<double>(upto(990)) / 1000};
+    s.scheduler.power_aware = {.skip = upto(2) != 0,
+                               .reserve = static_cast<double>(upto(990)) / 1000,
+                               .cap = static_cast<double>(10 + upto(990)) / 1000};
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
@@ -699,7 +701,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) s.energy->demand_charge = {{static_cast<double>(upto(1000)) / 7}};
         if (upto(2) != 0) s.energy->gpu_price = {{static_cast<double>(upto(1000)) / 7}};
         s.energy->life = std::chrono::hours{24 + upto(100'000)};
-        if (upto(2) != 0) s.energy->signals = some_signals();
+        if (upto(2) != 0)
+            s.energy->signals = some_signals();
+        else if (upto(2) != 0)
+            s.energy->daily = {static_cast<scenario::daily_signal>(upto(3))};
     }
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
@@ -714,6 +719,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                            .low = static_cast<power::phase>(upto(10)),
                            .transition = some_duration()};
             if (upto(2) != 0) entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
+            entry.swing->low_share = static_cast<double>(upto(8)) / 7;
         }
         if (upto(4) == 0) {
             entry.plugin = {.name = some_text(), .options = some_options()};
@@ -855,6 +861,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             c.policy = std::array{"none", "uniform", "priority", "two-threshold"}.at(upto(4));
             if (upto(2) != 0) c.period = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
             if (upto(2) != 0) c.latency = some_duration();
+            if (upto(2) != 0) {
+                c.policy = "of-a-plugin";
+                c.options = some_options();
+            }
             c.actuator = some_text();
             c.trigger = 1 + fraction();
             c.target = 0.5 + fraction() / 2;
@@ -888,8 +898,32 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 f.feed = some_text();
             f.mtbf = std::max<duration>(some_duration(), std::chrono::seconds{1});
             f.shape = 0.5 + fraction();
-            f.repair.exponential = some_duration();
+            switch (upto(5)) {
+                case 0: f.repair.constant = some_duration(); break;
+                case 1: f.repair.exponential = some_duration(); break;
+                case 2: f.repair.lognormal = {some_duration(), fraction()}; break;
+                case 3: f.repair.weibull = {some_duration(), 0.5 + fraction()}; break;
+                default: {
+                    const duration least = some_duration();
+                    f.repair.uniform = {least, least + std::chrono::seconds{1}};
+                }
+            }
+            f.kind = static_cast<scenario::power_event_kind>(upto(4));
+            if (f.kind == scenario::power_event_kind::limit) f.power = {{static_cast<double>(upto(1000)) / 7}};
+            if (f.kind == scenario::power_event_kind::demand_response) f.cut = 0.001 + fraction() / 2;
         }
+        if (s.until && upto(2) != 0) {
+            scenario::feed_failures& f = p.failures.emplace_back();
+            f.kind = scenario::power_event_kind::price_spike;
+            f.level = scenario::failing_level::site;
+            f.mtbf = std::max<duration>(some_duration(), std::chrono::seconds{1});
+            f.repair.exponential = some_duration();
+            if (upto(2) != 0)
+                f.price = {{static_cast<double>(upto(1000)) / 7}};
+            else
+                f.factor = 0.5 + fraction();
+        }
+        if (s.until && upto(2) != 0) p.reliability = some_text();
     }
     s.scheduler.drf.by = upto(2) != 0 ? scenario::share_owner::user : scenario::share_owner::group;
     s.scheduler.drf.skip = upto(2) != 0;
@@ -906,6 +940,10 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.output.telemetry = std::max<duration>(some_duration(), std::chrono::milliseconds{1});
     if (s.is_powered() && s.output.telemetry && upto(2) != 0)
         s.output.feeds = static_cast<power::power_tree::level>(upto(4));
+    if (s.output.telemetry && upto(2) != 0)
+        s.output.telemetry_columns = {scenario::telemetry_column::queued, scenario::telemetry_column::time};
+    if (s.output.feeds && upto(2) != 0)
+        s.output.feeds_columns = {scenario::feeds_column::charge, scenario::feeds_column::feed};
     return s;
 }
 
@@ -974,6 +1012,9 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (path.find("swing.") != std::string::npos) sets.insert(sets.begin(), "workload.0.swing={ frequency: 1 Hz }");
         if (path.starts_with("power.control."))
             sets.insert(sets.begin(), "power.control={ level: site, policy: uniform }");
+        if (path.starts_with("power.failures."))
+            sets.insert(sets.begin(),
+                        {"until=1 d", "power.failures=[{ level: row, mtbf: 1 d, repair: { constant: 1 h } }]"});
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");

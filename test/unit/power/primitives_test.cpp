@@ -151,6 +151,9 @@ TEST_CASE("what storage leaves of a swing", "[power]") {
     const swing lifted = s.with_floor(70e3);
     CHECK(lifted.height_w() == Approx(50e3));
     CHECK(lifted.mean_w() - s.mean_w() == Approx(0.25 * 30e3));
+    // The same from the mean alone, with a floor between valleys and peaks, below and above them.
+    for (const double floor_w : {10e3, 40e3, 70e3, 119e3, 120e3, 150e3})
+        CHECK(mean_with_floor_w(s.mean_w(), s.low_w, s.share_low, floor_w) == Approx(s.with_floor(floor_w).mean_w()));
     const std::vector<double> swings{3e3, 4e3};
     CHECK(coherent_w(swings) == Approx(7e3));
     CHECK(incoherent_w(swings) == Approx(5e3));

@@ -1,4 +1,5 @@
 // Jobs that wait for power: what policies see of feeds, and what power-aware makes of it, against hand arithmetic.
+#include "support/cap_recorder.hpp"
 #include "support/catch.hpp"
 #include "support/powered_run.hpp"
 
@@ -6,7 +7,9 @@
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/sim/wait_recorder.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -55,6 +58,53 @@ std::vector<double> starts(power::plant_plan plan, std::vector<workload::job_req
                            double reserve = 0) {
     return starts(
         test::powered_parts(std::move(plan), {std::move(jobs)}, {power::phase::gemm_bf16}, power_aware(skip, reserve)));
+}
+
+/// A rack whose GPUs multiply under a limit of so many thousandths [W]; how fast they do.
+double capped_w(int permille) {
+    const hardware::rack& r = test::gb300();
+    const hardware::gpu_power& g = r.node.gpu.power;
+    const double gpu_w =
+        std::min(power::gpu_power_w(g, power::phase::gemm_bf16), std::floor(g.limit_w * permille / 1000));
+    return power::rack_power_w(r, r.nodes * power::node_power_w(r.node, {.count = 4, .power_w = 4 * gpu_w}), 1);
+}
+double pace_at(int permille) {
+    const hardware::node& n = test::gb300().node;
+    const hardware::gpu_power& g = n.gpu.power;
+    double bound_w = power::gpu_power_w(g, power::phase::gemm_bf16);
+    if (n.modules) bound_w = std::min(bound_w, (n.modules->count * n.modules->limit_w - n.power.cpus_w) / n.gpus);
+    const double p = std::floor(g.limit_w * permille / 1000) / bound_w;
+    return p >= 1 ? 1 : 1 - g.compute_bound.loss * std::pow(1 - p, g.compute_bound.exponent);
+}
+
+struct capped_run {
+    std::vector<double> starts_h, ends_h;
+    std::vector<std::string> caps;  ///< hour, feed, limit
+    sim::summary all;
+};
+capped_run run_capped(power::plant_plan plan, std::vector<workload::job_request> jobs, double cap, bool skip = false) {
+    capped_run out;
+    policy::policy_options o;
+    o.power_aware = {.skip = skip, .cap = static_cast<std::uint32_t>(std::lround(cap * 1e6))};
+    plan.caps_by_scheduler = true;
+    sim::simulation s{test::powered_parts(
+        std::move(plan), {std::move(jobs)}, {power::phase::gemm_bf16},
+        std::make_unique<test::cap_recorder>(
+            policy::make_policy("power-aware", o),
+            [&out](const policy::view& v, const policy::plan&, const std::vector<test::planned_cap>& caps) {
+                for (const test::planned_cap& c : caps) {
+                    CHECK(c.to.low == c.to.high);
+                    out.caps.push_back(std::to_string((v.now - start_of_time) / hours{1}) + " " + c.feed + " " +
+                                       std::to_string(c.to.low));
+                }
+            }))};
+    s.run();
+    out.all = s.results();
+    for (const sim::job_record& r : s.records(0)) {
+        out.starts_h.push_back(r.first_start == sim::unset ? -1 : to_seconds(r.first_start - start_of_time) / 3600);
+        out.ends_h.push_back(r.finish == sim::unset ? -1 : to_seconds(r.finish - start_of_time) / 3600);
+    }
+    return out;
 }
 
 /// fifo, which keeps what it saw.
@@ -268,6 +318,119 @@ TEST_CASE("a job that no feed could ever carry waits until the end", "[power][si
     REQUIRE(stretches.size() == 1);
     CHECK(stretches[0].why.what == policy::obstacle::power);
     CHECK(stretches[0].why.until == never);
+}
+
+TEST_CASE("GPUs are capped so that one job more has power, and no longer than that", "[power][sim]") {
+    // Three racks at 80 % of their GPUs' limit, or two at full power.
+    const double limit_w = 3 * capped_w(810) - 1;
+    REQUIRE(limit_w > watts(3, 2));
+    REQUIRE(limit_w < watts(3, 2.9));
+    const auto plan = [limit_w](duration until = duration::max()) {
+        power::plant_plan p = plant_of(3, "single", 3);
+        p.events.push_back(limit_of("iad/hall-0/row-0", limit_w, {}, until));
+        return p;
+    };
+    const std::vector<workload::job_request> jobs{gpu_job(72, hours{4}), gpu_job(72, hours{10}),
+                                                  gpu_job(72, hours{10})};
+    const double p = pace_at(800);
+    REQUIRE(p < 0.97);
+    for (const double cap : {0.8, 0.3}) {
+        CAPTURE(cap);
+        const capped_run r = run_capped(plan(), jobs, cap);
+        CHECK(r.starts_h == std::vector<double>{0, 0, 0});
+        CHECK(r.ends_h[0] == Approx(4 / p).epsilon(1e-9));
+        CHECK(r.ends_h[1] == Approx(4 / p + 6).epsilon(1e-9));
+        CHECK(r.ends_h[2] == r.ends_h[1]);
+        CHECK(r.caps == std::vector<std::string>{"0 iad/hall-0/row-0 800", "4 iad/hall-0/row-0 1000"});
+    }
+    // Over with the event.
+    const capped_run event = run_capped(plan(hours{2}), jobs, 0.8);
+    CHECK(event.ends_h[0] == Approx(2 + 4 - 2 * p).epsilon(1e-9));
+    CHECK(event.caps == std::vector<std::string>{"0 iad/hall-0/row-0 800", "2 iad/hall-0/row-0 1000"});
+    // The lowest limit that may be set is not enough, or there is none.
+    for (const double cap : {0.801, 0.9, 1.0}) {
+        CAPTURE(cap);
+        const capped_run r = run_capped(plan(), jobs, cap);
+        CHECK(r.starts_h == std::vector<double>{0, 0, 4});
+        CHECK(r.ends_h == std::vector<double>{4, 10, 14});
+        CHECK(r.caps.empty());
+        CHECK(*r.all.energy->limits == 0);
+    }
+}
+
+TEST_CASE("a cap falls with each job that needs it, and is raised in part", "[power][sim]") {
+    // Four racks at 65 %.
+    power::plant_plan p = plant_of(4, "single", 4);
+    p.events.push_back(limit_of("iad/hall-0/row-0", 4 * capped_w(660) - 1));
+    REQUIRE(4 * capped_w(660) < watts(4, 3));
+    std::vector<workload::job_request> jobs(3, gpu_job(72, hours{10}));
+    jobs.push_back(gpu_job(72, hours{2}, hours{1}));
+    const capped_run r = run_capped(std::move(p), jobs, 0.5);
+    CHECK(r.starts_h == std::vector<double>{0, 0, 0, 1});
+    // The highest that three racks can have.
+    int third = 1000;
+    while (3 * capped_w(third) + idle_w() > 4 * capped_w(660) - 1) third -= 10;
+    REQUIRE(r.caps.size() == 4);
+    const int at_first = std::stoi(r.caps[0].substr(r.caps[0].rfind(' ')));
+    // A step of what bounds are worth may be left.
+    CHECK(at_first <= third);
+    CHECK(at_first >= third - 10);
+    CHECK(r.caps[1] == "1 iad/hall-0/row-0 650");
+    const int raised = std::stoi(r.caps[2].substr(r.caps[2].rfind(' ')));
+    CHECK(r.caps[2].starts_with("3 "));
+    CHECK(raised <= third);
+    CHECK(raised >= third - 10);
+    CHECK(r.ends_h[3] == Approx(1 + 2 / pace_at(650)).epsilon(1e-9));
+    const double before = pace_at(at_first) + (r.ends_h[3] - 1) * pace_at(650);
+    CHECK(r.ends_h[0] == Approx(r.ends_h[3] + (10 - before) / pace_at(raised)).epsilon(1e-9));
+    // Two end at once before the third: all have.
+    CHECK(r.caps[3].ends_with(" 1000"));
+}
+
+TEST_CASE("each feed that is short gets the limit that it needs", "[power][sim]") {
+    // Two rows of two racks: row 1 at 80 %, then all at 70 %.
+    power::plant_plan p = plant_of(4, "single", 2);
+    p.events.push_back(limit_of("iad/hall-0/row-1", 2 * capped_w(810) - 1));
+    p.events.push_back(limit_of("iad/hall-0/source-0", 1.02 * (2 * full_w() + 2 * capped_w(810)), hours{2}, hours{3}));
+    std::vector<workload::job_request> jobs(4, gpu_job(72, hours{4}));
+    const capped_run r = run_capped(std::move(p), jobs, 0.5);
+    CHECK(r.starts_h == std::vector<double>{0, 0, 0, 0});
+    CHECK(r.ends_h[0] == 4);
+    CHECK(r.ends_h[3] == Approx(4 / pace_at(800)).epsilon(1e-9));
+    CHECK(r.caps.front() == "0 iad/hall-0/row-1 800");
+    CHECK(r.caps.back() == "4 iad/hall-0/row-1 1000");
+    power::plant_plan q = plant_of(4, "single", 2);
+    q.events.push_back(limit_of("iad/hall-0/row-1", 2 * capped_w(810) - 1));
+    q.events.push_back(limit_of("iad/hall-0/source-0", 4 * capped_w(700)));
+    const capped_run both = run_capped(std::move(q), jobs, 0.5);
+    CHECK(both.starts_h == std::vector<double>{0, 0, 0, 0});
+    // The source needs the lower limit; then that of its row is none any more.
+    REQUIRE(both.caps.size() == 2);
+    CHECK(both.caps[0].starts_with("0 iad/hall-0/source-0 6"));
+    CHECK(both.caps[1].ends_with("iad/hall-0/source-0 1000"));
+}
+
+TEST_CASE("of the limits of power-aware and of controllers the lowest holds", "[power][sim]") {
+    class constant final : public power::cap_policy {
+    public:
+        explicit constant(power::permille to) : to_(to) {}
+        power::class_limits decide(const power::capped_feed&) override { return {to_, to_}; }
+
+    private:
+        power::permille to_;
+    };
+    for (const int permille : {900, 750}) {
+        CAPTURE(permille);
+        power::plant_plan p = plant_of(3, "single", 3);
+        p.events.push_back(limit_of("iad/hall-0/row-0", 3 * capped_w(810) - 1));
+        p.controls.push_back({.at = power::power_tree::level::row,
+                              .policy = std::make_unique<constant>(static_cast<power::permille>(permille)),
+                              .period = std::chrono::seconds{1},
+                              .latency = duration::zero()});
+        const capped_run r = run_capped(std::move(p), std::vector(3, gpu_job(72, hours{10})), 0.5);
+        CHECK(r.starts_h == std::vector<double>{0, 0, 0});
+        CHECK(r.ends_h[2] == Approx(10 / pace_at(std::min(permille, 800))).epsilon(1e-4));
+    }
 }
 
 TEST_CASE("events of coolant are no events of feeds", "[power][sim]") {
