@@ -52,3 +52,33 @@ TEST_CASE("parts fail at the same times whatever is looked at, and with another 
     here.run_well({"--seed", "99"});
     CHECK(here.read("out/jobs.csv") != here.read("plain/jobs.csv"));
 }
+
+TEST_CASE("parts fail on fleets whose feeds fail, too, and on mixed ones") {
+    const workspace here{failing +
+                             "power:\n"
+                             "  hall: 4n3-hall\n"
+                             "  racks_per_row: 2\n"
+                             "  reliability: facility\n"
+                             "  failures: [ { level: rack, mtbf: \"9 d\", repair: { constant: \"5 h\" } } ]\n"
+                             "energy: { region: us-east-1 }\n",
+                         jobs()};
+    here.run_well({}, "plain");
+    CHECK(here.summary("plain").number("feeds.lost_rack_hours") > 10);
+    CHECK(here.summary("plain").number("jobs.restarts") > here.summary("plain").number("failures.jobs_stopped"));
+    here.run_well({"--set", "output.telemetry=\"7 min\"", "--set", "output.feeds=rack"});
+    CHECK(here.read("out/summary.json") == here.read("plain/summary.json"));
+    CHECK(here.read("out/jobs.csv") == here.read("plain/jobs.csv"));
+
+    const workspace mixed{
+        with(small_scenario, "{ pool_gpus: 4 }",
+             "{ nodes: [ { model: dgx-h100, count: 9 }, { gpu: a100, gpus: 4, count: 9 } ], deliveries: [ { at: \"2 "
+             "d\", nodes: \"0-3\" } ] }") +
+            "until: \"20 d\"\n"
+            "faults: { model: llama3-h100, scale: 50, processes: [ { cause: fan, part: node, shape: 0.7, mtbf: "
+            "\"50 d\", repair: { constant: \"2 h\" } } ] }\n",
+        header + "a,0,8,1000000\nb,7,16,2000000\n"};
+    mixed.run_well({});
+    CHECK(mixed.summary().number("failures.by_cause.fan.count") > 2);
+    CHECK(mixed.summary().number("failures.total") > 10);
+    CHECK(mixed.summary().number("jobs.restarts") > 0);
+}

@@ -751,6 +751,20 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         }
     }
     const bool nodes_may_leave = !is_mixed && !s.fleet.pool_gpus && s.fleet.pools.empty();
+    const auto some_law = [&] {
+        scenario::time_law law;
+        switch (upto(5)) {
+            case 0: law.constant = some_duration(); break;
+            case 1: law.exponential = some_duration(); break;
+            case 2: law.lognormal = {some_duration(), fraction()}; break;
+            case 3: law.weibull = {some_duration(), 0.5 + fraction()}; break;
+            default: {
+                const duration least = some_duration();
+                law.uniform = {least, least + std::chrono::seconds{1}};
+            }
+        }
+        return law;
+    };
     s.scheduler.policy = some_text();
     s.scheduler.placer = some_text();
     s.scheduler.las.thresholds.clear();
@@ -792,22 +806,16 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
     if (nodes_may_leave && upto(2) != 0) {
-        const auto some_law = [&] {
-            scenario::time_law law;
-            switch (upto(3)) {
-                case 0: law.constant = std::max<duration>(some_duration(), duration{1}); break;
-                case 1:
-                    law.lognormal = {.median = std::max<duration>(some_duration(), duration{1}), .sigma = 0.5};
-                    break;
-                default: law.weibull = {.scale = std::max<duration>(some_duration(), duration{1}), .shape = 1.5}; break;
-            }
-            return law;
-        };
         scenario::faults& f = s.faults;
         if (upto(2) != 0) {
             f.model = some_text();
             if (upto(2) != 0) f.scale = 10 * fraction();
-            if (upto(2) != 0) f.repairs = scenario::class_repairs{.host = some_law(), .silent = some_law()};
+            if (upto(2) != 0)
+                f.repairs = scenario::class_repairs{.hard_gpu = some_law(),
+                                                    .resettable_gpu = some_law(),
+                                                    .host = some_law(),
+                                                    .network = some_law(),
+                                                    .silent = some_law()};
             for (std::uint64_t i = upto(3); i != 0; --i) {
                 auto& c = f.causes.emplace_back();
                 c.name = "cause " + std::to_string(i);
@@ -898,16 +906,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 f.feed = some_text();
             f.mtbf = std::max<duration>(some_duration(), std::chrono::seconds{1});
             f.shape = 0.5 + fraction();
-            switch (upto(5)) {
-                case 0: f.repair.constant = some_duration(); break;
-                case 1: f.repair.exponential = some_duration(); break;
-                case 2: f.repair.lognormal = {some_duration(), fraction()}; break;
-                case 3: f.repair.weibull = {some_duration(), 0.5 + fraction()}; break;
-                default: {
-                    const duration least = some_duration();
-                    f.repair.uniform = {least, least + std::chrono::seconds{1}};
-                }
-            }
+            f.repair = some_law();
             f.kind = static_cast<scenario::power_event_kind>(upto(4));
             if (f.kind == scenario::power_event_kind::limit) f.power = {{static_cast<double>(upto(1000)) / 7}};
             if (f.kind == scenario::power_event_kind::demand_response) f.cut = 0.001 + fraction() / 2;
@@ -1015,6 +1014,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (path.starts_with("power.failures."))
             sets.insert(sets.begin(),
                         {"until=1 d", "power.failures=[{ level: row, mtbf: 1 d, repair: { constant: 1 h } }]"});
+        if (path.starts_with("faults.processes.0."))
+            sets.insert(sets.begin(), "faults.processes=[{ cause: a, mtbf: 1 d }]");
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");
