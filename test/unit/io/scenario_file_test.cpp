@@ -693,7 +693,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     if (upto(2) != 0) s.scheduler.price_aware.below_priority = upto(1'000'000);
     s.scheduler.power_aware = {.skip = upto(2) != 0,
                                .reserve = static_cast<double>(upto(990)) / 1000,
-                               .cap = static_cast<double>(10 + upto(990)) / 1000};
+                               .cap = upto(2) != 0 ? 1 : static_cast<double>(10 + upto(990)) / 1000};
     if (upto(4) == 0) {
         s.energy = {.topology = some_text(), .phase = static_cast<power::phase>(upto(10))};
         if (upto(2) != 0) s.energy->region = some_text();
@@ -718,7 +718,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             entry.swing = {.hz = {1 + static_cast<double>(upto(100)) / 7},
                            .low = static_cast<power::phase>(upto(10)),
                            .transition = some_duration()};
-            if (upto(2) != 0) entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
+            if (upto(2) != 0 && s.scheduler.power_aware.cap == 1)
+                entry.swing->floor = {{static_cast<double>(upto(1000)) / 7}};
             entry.swing->low_share = static_cast<double>(upto(8)) / 7;
         }
         if (upto(4) == 0) {
