@@ -67,7 +67,8 @@ TEST_CASE("bash completes commands, options and names") {
     CHECK(offered(here, {"ampacity", "run", "--policy", "="}) == listed("policies"));
     CHECK(offered(here, {"ampacity", "trace", "--format", ""}) == listed("formats"));
     CHECK(offered(here, {"ampacity", "run", "--until", ""}) == words{"drained"});
-    CHECK(offered(here, {"ampacity", "run", "--set", "output.tel"}) == words{"output.telemetry="});
+    CHECK(offered(here, {"ampacity", "run", "--set", "output.tel"}) ==
+          words{"output.telemetry=", "output.telemetry_columns="});
     CHECK(offered(here, {"ampacity", "run", "--set", "workload.0.trace.p"}) == words{"workload.0.trace.path="});
     CHECK(offered(here, {"ampacity", "run", "--set", "scheduler.policy", "=", "sj"}) == words{"sjf"});
     CHECK(offered(here, {"ampacity", "run", "--set", "scheduler.placer", "="}) == listed("placers"));

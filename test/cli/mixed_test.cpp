@@ -130,13 +130,14 @@ TEST_CASE("feeds act on fleets of several GPU types, whose racks count type by t
         return fields;
     };
     // The job is on rack 0; rack 1 is that of site b, rack 2 the other type.
-    CHECK(finish_of("") == "a,0,0,7200,72,finished,0,0,518400,0");
+    const std::string never = "{ kind: loss, feed: rack-2, start: 90 d, duration: 1 min }";
+    CHECK(finish_of(never) == "a,0,0,7200,72,finished,0,0,518400,0");
     CHECK(finish_of("{ kind: loss, feed: rack-1, start: 1 h, duration: 1 min }, "
-                    "{ kind: loss, feed: rack-2, start: 1 h, duration: 1 min }") == finish_of(""));
+                    "{ kind: loss, feed: rack-2, start: 1 h, duration: 1 min }") == finish_of(never));
     // Without its rack it goes on at site b, from its last checkpoint, which is none.
     CHECK(finish_of("{ kind: loss, feed: rack-0, start: 1 h, duration: 1 min }") ==
           "a,0,0,10800,72,finished,0,1,518400,259200");
-    CHECK(finish_of("{ kind: limit, feed: rack-1, power: 60 kW, start: 1 h, duration: 1 h }") == finish_of(""));
+    CHECK(finish_of("{ kind: limit, feed: rack-1, power: 60 kW, start: 1 h, duration: 1 h }") == finish_of(never));
     CHECK(finish_of("{ kind: limit, feed: rack-0, power: 60 kW, start: 1 h, duration: 1 h }")
               .starts_with("a,0,0,9720.8"));  // 30 % of its speed for an hour, and then again all of it
 }

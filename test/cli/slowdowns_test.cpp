@@ -58,8 +58,4 @@ TEST_CASE("slowdowns of racks, and those that cannot be") {
     refused(with(slow(good), "speed: 0.5", "speed: 1.5"), first + ".speed", "1.5", "1");
     refused(with(slow(good), ", speed: 0.5", ""), first + ".speed", "", "speed: 0.5");
     refused(with(slow(good), "duration: \"40 s\"", "duration: \"0 s\""), first + ".duration", "0 s", "");
-    refused(with(slow(good), "{ gpus: 1, count: 2 }",
-                 "[ { gpu: h100, gpus: 1, count: 1 }, { gpu: a100, gpus: 1, count: "
-                 "1 } ]"),
-            first, "", "one `gpu`");
 }
