@@ -6,6 +6,7 @@
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/distributions.hpp>
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/core/huge_pages.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/math.hpp>
@@ -37,6 +38,7 @@ namespace {
 void time_is_an_integer() {
     const instant end = start_of_time + 90min;
     require(to_seconds(end) == 5400, "an instant counts from the start");
+    require(fnv_1a("a") == 0xAF63DC4C8601EC8C, "a name has the same number everywhere");
     require(add_saturating(end, duration::max()) == never, "later than all there is, is never");
 
     // Decimals become nanoseconds exactly, half to even.

@@ -11,6 +11,7 @@
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/node_state.hpp>
 #include <ampacity/fleet/rack_counts.hpp>
+#include <ampacity/fleet/rack_ranges.hpp>
 #include <ampacity/fleet/topology.hpp>
 #include <ampacity/fleet/typed_parts.hpp>
 #include <ampacity/policy/registry.hpp>
@@ -18,6 +19,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace ampacity;
@@ -46,6 +48,13 @@ void nodes_leave_as_planned() {
     fleet.plan_closings({upgrade});
     require(fleet.horizons()[0].free->free_gpus() == 16 && fleet.horizons()[1].free->free_gpus() == 8,
             "jobs of more than an hour get the other node");
+}
+
+void racks_are_ranges_of_nodes() {
+    fleet::topology where;
+    where.add({.count = 2, .nodes = 18});
+    const auto racks = fleet::rack_ranges(fleet::fleet_state::racks(std::move(where), 4).empty());
+    require(racks.size() == 2 && racks[1].first == 18 && racks[1].last == 36, "the second of two racks of 18 nodes");
 }
 
 void free_gpus_are_found() {
@@ -114,6 +123,7 @@ void work_is_done_at_a_speed() {
 void fleet_example() {
     a_fleet_keeps_books();
     nodes_leave_as_planned();
+    racks_are_ranges_of_nodes();
     free_gpus_are_found();
     racks_hold_segments();
     a_fleet_has_types();

@@ -68,13 +68,13 @@ void add_plan_options(CLI::App& command, cli::plan_options& options) {
         ->check(given_text());
     command.add_option("--attention", options.attention, "how FLOP of attention count: causal (default) or full")
         ->check(CLI::IsMember({"causal", "full"}));
-    command.add_option("--tp", options.tp, "fix the tensor parallel size")->check(size);
-    command.add_option("--pp", options.pp, "fix the number of pipeline stages")->check(size);
-    command.add_option("--vp", options.vp, "fix the chunks of layers per stage")->check(size);
-    command.add_option("--cp", options.cp, "fix the context parallel size")->check(size);
-    command.add_option("--ep", options.ep, "fix the expert parallel size")->check(size);
-    command.add_option("--micro-batch", options.micro_batch, "fix the sequences of a micro-batch")->check(size);
-    command.add_option("--zero", options.zero, "fix what data parallel ranks share: 0 to 3 of ZeRO")
+    command.add_option("--tp", options.fixed.tp, "fix the tensor parallel size")->check(size);
+    command.add_option("--pp", options.fixed.pp, "fix the number of pipeline stages")->check(size);
+    command.add_option("--vp", options.fixed.vp, "fix the chunks of layers per stage")->check(size);
+    command.add_option("--cp", options.fixed.cp, "fix the context parallel size")->check(size);
+    command.add_option("--ep", options.fixed.ep, "fix the expert parallel size")->check(size);
+    command.add_option("--micro-batch", options.fixed.micro_batch, "fix the sequences of a micro-batch")->check(size);
+    command.add_option("--zero", options.fixed.zero, "fix what data parallel ranks share: 0 to 3 of ZeRO")
         ->check(CLI::Range(0, 3));
     command.add_option("--recipe", options.recipe, "suite whose tuning is taken over, such as mlperf-v5.1")
         ->check(given_text());

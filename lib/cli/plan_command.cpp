@@ -218,13 +218,7 @@ int plan(const plan_options& o) {
                         .precision = precision_called(o.precision, s),
                         .count = o.attention == "full" ? llm::attention_count::full : llm::attention_count::causal,
                         .with_mtp = o.mtp,
-                        .tp = o.tp,
-                        .pp = o.pp,
-                        .vp = o.vp,
-                        .cp = o.cp,
-                        .ep = o.ep,
-                        .micro_batch = o.micro_batch,
-                        .zero = o.zero,
+                        .fixed = o.fixed,
                         .top = o.top};
     if (!o.recipe.empty()) {
         r.recipe = e.find_recipe(o.recipe, s.accelerator, r.precision);

@@ -2,6 +2,8 @@
 /// \file
 /// The command `plan`: the fastest parallel plans of a training job.
 
+#include <ampacity/llm/planner.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,13 +20,7 @@ struct plan_options {
     std::string attention = "causal";      ///< convention of FLOP
     std::string recipe{};                  ///< suite whose tuning is taken over
     std::string coefficients = "training";
-    std::optional<std::uint32_t> tp{};
-    std::optional<std::uint32_t> pp{};
-    std::optional<std::uint32_t> vp{};
-    std::optional<std::uint32_t> cp{};
-    std::optional<std::uint32_t> ep{};
-    std::optional<std::uint32_t> micro_batch{};
-    std::optional<std::uint32_t> zero{};
+    llm::fixed_sizes fixed{};
     std::uint32_t top = 5;
     bool mtp = false;
     bool json = false;

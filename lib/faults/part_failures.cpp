@@ -1,4 +1,5 @@
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/faults/part_failures.hpp>
 
 #include <algorithm>
@@ -16,15 +17,8 @@ constexpr auto is_repaired_later = [](const auto& a, const auto& b) {
     return std::tuple(a.at, a.number) > std::tuple(b.at, b.number);
 };
 
-/// FNV-1a, so that a name has the same streams everywhere.
-std::uint64_t entity_of(std::string_view cause) noexcept {
-    std::uint64_t hash = 0xCBF2'9CE4'8422'2325U;
-    for (const char c : cause) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01B3U;
-    return hash;
-}
 std::uint64_t entity_of(std::uint64_t cause, std::uint32_t part) noexcept {
-    for (std::uint64_t left = std::uint64_t{part} + 1; left != 0; left >>= 8U)
-        cause = (cause ^ (left & 0xFFU)) * 0x100'0000'01B3U;
+    for (std::uint64_t left = std::uint64_t{part} + 1; left != 0; left >>= 8U) cause = fnv_1a(left & 0xFFU, cause);
     return cause;
 }
 
@@ -39,21 +33,7 @@ fleet_layout fleet_layout::of(const fleet::free_index& nodes) {
     out.first_gpu.push_back(0);
     for (std::uint32_t n = 0; n != nodes.num_nodes(); ++n)
         out.first_gpu.push_back(out.first_gpu.back() + nodes.gpus_of(node_id{n}));
-    const auto add = [&out](const fleet::free_index& part, std::uint32_t first) {
-        if (!part.has_racks()) return;
-        for (std::uint32_t r = 0; r != part.where().num_racks(); ++r) {
-            const auto& rack = part.where().rack_at(r);
-            out.racks.push_back({first + rack.first_node, first + rack.first_node + rack.nodes});
-        }
-    };
-    if (!nodes.is_mixed()) {
-        add(nodes, 0);
-        return out;
-    }
-    for (std::size_t t = 0; t != nodes.types()->size(); ++t) {
-        const auto type = static_cast<fleet::gpu_type>(t);
-        add(nodes.of(type), nodes.first_node(type));
-    }
+    out.racks = fleet::rack_ranges(nodes);
     return out;
 }
 
@@ -64,7 +44,7 @@ part_failures::part_failures(failure_plan plan, fleet_layout where, std::span<co
         const failure_process& p = plan_.processes[i];
         const std::uint64_t parts = parts_of(p.part);
         AMPACITY_ASSERT(parts >= 1 && p.mean_s > 0);
-        const std::uint64_t entity = entity_of(p.cause);
+        const std::uint64_t entity = fnv_1a(p.cause);
         process_state& s =
             states_.emplace_back(process_state{.law = {},
                                                .failures = random_stream{plan_.seed, purpose::failures, entity},

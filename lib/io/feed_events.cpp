@@ -2,6 +2,7 @@
 
 #include <ampacity/core/distributions.hpp>
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/core/stream.hpp>
 
 namespace ampacity::io {
@@ -16,14 +17,7 @@ faults::duration_law law_of(const scenario::time_law& t) {
 }
 
 std::uint64_t feed_entity(std::string_view process, std::string_view feed) noexcept {
-    std::uint64_t hash = 0xCBF2'9CE4'8422'2325U;
-    const auto add = [&hash](std::string_view text) {
-        for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01B3U;
-    };
-    add(process);
-    add(" ");
-    add(feed);
-    return hash;
+    return fnv_1a(feed, fnv_1a(" ", fnv_1a(process)));
 }
 
 std::vector<feed_outage> draw_outages(duration mtbf, double shape, const scenario::time_law& repair, std::uint64_t seed,

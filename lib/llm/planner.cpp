@@ -82,8 +82,8 @@ private:
         p.with_mtp = r_.with_mtp;
         for (const std::uint32_t vp : chunks_to_try(m_, r_, p.pp)) {
             p.vp = vp;
-            if (r_.zero) {
-                p.zero = *r_.zero;
+            if (r_.fixed.zero) {
+                p.zero = *r_.fixed.zero;
                 try_plan(p);
                 continue;
             }
@@ -136,9 +136,9 @@ plan_sizes sizes_to_try(const model& m, const system& s, const plan_request& r) 
         return out;
     };
     plan_sizes out;
-    out.tp = one_or(r.tp, powers(std::min<std::uint32_t>(r.within_domain ? s.domain_gpus : 64, 64)));
+    out.tp = one_or(r.fixed.tp, powers(std::min<std::uint32_t>(r.within_domain ? s.domain_gpus : 64, 64)));
     // A context rank keeps at least 4096 tokens.
-    out.cp = one_or(r.cp, powers(std::max<std::uint32_t>(1, r.batch.length / 4096)));
+    out.cp = one_or(r.fixed.cp, powers(std::max<std::uint32_t>(1, r.batch.length / 4096)));
     std::set<std::uint32_t> stages;
     const std::uint32_t layers = m.num_layers();
     for (std::uint32_t pp = 1; pp <= std::min<std::uint32_t>(layers, 128); ++pp) {
@@ -146,20 +146,20 @@ plan_sizes sizes_to_try(const model& m, const system& s, const plan_request& r) 
         if (layers % pp == 0 || (layers + 1) % pp == 0 || (layers + 2) % pp == 0 || (pp & (pp - 1)) == 0)
             stages.insert(pp);
     }
-    out.pp = one_or(r.pp, {stages.begin(), stages.end()});
+    out.pp = one_or(r.fixed.pp, {stages.begin(), stages.end()});
     std::uint32_t experts = 0;
     for (const layer& l : m.layers) experts = std::max(experts, l.experts.value_or(0));
     std::vector<std::uint32_t> groups{1};
     for (std::uint32_t ep = 2; ep <= experts && ep <= 1024; ++ep) {
         if (experts % ep == 0) groups.push_back(ep);
     }
-    out.ep = one_or(r.ep, groups);
-    out.micro_batch = one_or(r.micro_batch, powers(8));
+    out.ep = one_or(r.fixed.ep, groups);
+    out.micro_batch = one_or(r.fixed.micro_batch, powers(8));
     return out;
 }
 
 std::vector<std::uint32_t> chunks_to_try(const model& m, const plan_request& r, std::uint32_t pp) {
-    if (r.vp) return {*r.vp};
+    if (r.fixed.vp) return {*r.fixed.vp};
     std::vector<std::uint32_t> out{1};
     const std::uint32_t layers = m.num_layers();
     for (std::uint32_t vp = 2; pp > 1 && pp <= layers && vp <= most_chunks; ++vp) {

@@ -161,7 +161,6 @@ plant::plant(plant_plan p)
         const feed_event& e = events_[i];
         AMPACITY_ASSERT(is_of_coolant(e) ? heat_ && tree_.units_of(e.device) : tree_.find(e.device).has_value());
         event_device_.push_back(is_of_coolant(e) ? no_device : *tree_.find(e.device));
-        event_w_.push_back(no_limit_w);
         schedule_.push_back({.at = events_[i].start, .begins = true, .event = i});
         if (events_[i].end != never) schedule_.push_back({.at = events_[i].end, .begins = false, .event = i});
     }
@@ -184,7 +183,7 @@ microwatts plant::node_power(std::size_t node, std::uint32_t unit, bool lifts) c
         const permille limit = limit_of(node, unit, c);
         const microwatts most = limit == no_limit
                                     ? std::numeric_limits<microwatts>::max()
-                                    : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
+                                    : microwatts_of(limited_w(tree_.models()[model].node.gpu.power, limit));
         for (std::size_t i = 0; i != num_phases; ++i) {
             const std::uint32_t n = held_[node][c][i];
             held.count += n;
@@ -216,7 +215,7 @@ double plant::hottest_gpu_w(std::size_t node, std::uint32_t unit) const {
     for (std::size_t c = 0; c != num_classes; ++c) {
         const permille limit = units_[unit].limits[c];
         const double limit_w = limit == no_limit ? std::numeric_limits<double>::infinity()
-                                                 : std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit));
+                                                 : limited_w(tree_.models()[model].node.gpu.power, limit);
         for (std::size_t i = 0; i != num_phases; ++i) {
             const std::uint32_t n = held_[node][c][i];
             if (n == 0) continue;
@@ -341,7 +340,7 @@ double plant::pace(const load& l) const {
         lowest = limit;
         of_model = model;
         const gpu_model& g = gpus_[model];
-        const double most = std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit));
+        const double most = limited_w(tree_.models()[model].node.gpu.power, limit);
         const double share = most / g.bound_w[what];
         // Without a fit work goes with the power.
         slowest = std::min(slowest, g.response[what] ? g.response[what]->performance(share) : share);
@@ -395,19 +394,10 @@ const plant::outcome& plant::change(instant now) {
         }
         const device_id d = event_device_[s.event];
         switch (e.what) {
-            case feed_event::kind::limit: event_w_[s.event] = s.begins ? e.limit_w : no_limit_w; break;
-            case feed_event::kind::cut:
-                event_w_[s.event] = s.begins ? watts_of(tree_.devices().output(d)) * (1 - e.share) : no_limit_w;
-                break;
-            default: set_failed(now, d, s.begins); continue;
+            case feed_event::kind::limit: limit_feed(s, e.limit_w); break;
+            case feed_event::kind::cut: limit_feed(s, watts_of(tree_.devices().output(d)) * (1 - e.share)); break;
+            default: set_failed(now, d, s.begins);
         }
-        // Of several events of one feed the lowest limit holds.
-        double& limit = event_limit_w_[index(d)];
-        limit = no_limit_w;
-        for (std::size_t i = 0; i != event_w_.size(); ++i) {
-            if (event_device_[i] == d) limit = std::min(limit, event_w_[i]);
-        }
-        mark_dirty(now);
     }
     follow_generators();
     while (true) {
@@ -439,6 +429,21 @@ const plant::outcome& plant::change(instant now) {
     std::sort(outcome_.lost.begin(), outcome_.lost.end());
     std::sort(outcome_.back.begin(), outcome_.back.end());
     return outcome_;
+}
+
+/// An event leaves its feed so much, or no longer. Of several of one feed the lowest limit holds.
+void plant::limit_feed(const scheduled& s, double w) {
+    if (s.begins)
+        limiting_.push_back({s.event, w});
+    else
+        std::erase_if(limiting_, [&s](const limiting_event& l) { return l.event == s.event; });
+    const device_id d = event_device_[s.event];
+    double& limit = event_limit_w_[index(d)];
+    limit = no_limit_w;
+    for (const limiting_event& l : limiting_) {
+        if (event_device_[l.event] == d) limit = std::min(limit, l.w);
+    }
+    mark_dirty(now_);
 }
 
 /// A device fails for one more reason, or one less. `touched_`: units whose power goes.
@@ -856,9 +861,9 @@ plant::draw_change plant::change_of(std::uint32_t model, const gpu_counts& held,
                                     class_limits from, class_limits to) const {
     draw_change out;
     const gpu_model& g = gpus_[model];
-    const auto most = [&g](permille limit) {
+    const auto most = [&](permille limit) {
         return limit == no_limit ? std::numeric_limits<microwatts>::max()
-                                 : microwatts_of(std::max(g.lowest_w, std::floor(g.limit_w * limit / no_limit)));
+                                 : microwatts_of(limited_w(tree_.models()[model].node.gpu.power, limit));
     };
     for (std::size_t c = 0; c != num_classes; ++c) {
         if (to[c] == from[c]) continue;

@@ -3,6 +3,7 @@
 #include "row_list.hpp"
 
 #include <ampacity/core/suggest.hpp>
+#include <ampacity/fleet/rack_ranges.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/scenario/build.hpp>
@@ -35,31 +36,6 @@ bool has(const descriptions& table, std::string_view name) {
 /// The nearest. \pre 0 to 1e6
 std::uint64_t millionths(double share) { return static_cast<std::uint64_t>(std::llround(share * 1e6)); }
 
-struct node_range {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-};
-/// All racks, in the order of their nodes: on a mixed fleet type by type.
-std::vector<node_range> racks_of(const ampacity::fleet::free_index& f) {
-    std::vector<node_range> out;
-    const auto add = [&out](const ampacity::fleet::free_index& part, std::uint32_t first) {
-        if (!part.has_racks()) return;
-        for (std::uint32_t r = 0; r != part.where().num_racks(); ++r) {
-            const auto& rack = part.where().rack_at(r);
-            out.push_back({first + rack.first_node, first + rack.first_node + rack.nodes});
-        }
-    };
-    if (!f.is_mixed()) {
-        add(f, 0);
-        return out;
-    }
-    for (std::size_t t = 0; t != f.types()->size(); ++t) {
-        const auto type = static_cast<ampacity::fleet::gpu_type>(t);
-        add(f.of(type), f.first_node(type));
-    }
-    return out;
-}
-
 /// \pre valid
 template <class T>
 std::vector<node_id> nodes_of(const T& what, const ampacity::fleet::fleet_state& f) {
@@ -68,7 +44,7 @@ std::vector<node_id> nodes_of(const T& what, const ampacity::fleet::fleet_state&
         for (const std::uint32_t n : parse_rows(*what.nodes, f.free().num_nodes())) out.push_back(node_id{n});
     }
     if (what.racks) {
-        const std::vector<node_range> racks = racks_of(f.free());
+        const auto racks = ampacity::fleet::rack_ranges(f.free());
         for (const std::uint32_t r : parse_rows(*what.racks, racks.size())) {
             for (std::uint32_t n = racks[r].first; n != racks[r].last; ++n) out.push_back(node_id{n});
         }

@@ -53,7 +53,7 @@ struct partition {
           pace(*this, all, pacers),
           plan(fleet, jobs, allocations, *placer, costs, &all.elastic(), &all.changed(),
                pacers.empty() ? nullptr : &pace),
-          on_nodes(pacers.empty() ? 0 : fleet.free().num_nodes()),
+          on_nodes(pacers.empty() && !planned.any ? 0 : fleet.free().num_nodes()),
           view(first_view(*this, std::move(planned), costs, owners, sizeof(live_job))) {}
     partition(const partition&) = delete;
     partition& operator=(const partition&) = delete;
@@ -107,7 +107,7 @@ struct partition {
     fleet::allocation_arena allocations;
     gang_pace pace;
     policy::checked_plan plan;
-    jobs_on_nodes on_nodes;  ///< only where nodes may be slow
+    jobs_on_nodes on_nodes;  ///< only where nodes may be slow, or leave
     policy::view view;
     bool changed = false;  ///< since the last pass
     decision deciding = decision::none;

@@ -786,8 +786,7 @@ private:
         for (const auto& p : partitions_) {
             if (p->is_over) continue;
             p->on_nodes.find(p->own(nodes), on_these_nodes_);
-            std::sort(on_these_nodes_.begin(), on_these_nodes_.end(),
-                      [&jobs = p->jobs](job_id a, job_id b) { return jobs[index(a)].order < jobs[index(b)].order; });
+            by_arrival(*p, on_these_nodes_);
             for (const job_id job : on_these_nodes_) repace(*p, job);
         }
     }
@@ -953,21 +952,28 @@ private:
         for (std::uint32_t i = 0; i != p.jobs.size(); ++i) {
             if (is_meant(p.jobs[i])) out.push_back(job_id{i});
         }
-        std::sort(out.begin(), out.end(),
-                  [&p](job_id a, job_id b) { return p.jobs[index(a)].order < p.jobs[index(b)].order; });
+        by_arrival(p, out);
         return out;
+    }
+    static void by_arrival(const partition& p, std::vector<job_id>& jobs) {
+        std::sort(jobs.begin(), jobs.end(),
+                  [&p](job_id a, job_id b) { return p.jobs[index(a)].order < p.jobs[index(b)].order; });
     }
 
     /// Stops the jobs that hold GPUs of these nodes, of each any of `gpus`, in the order of their arrival; how many.
     std::uint64_t stop_jobs(partition& p, std::span<const node_id> nodes, run_end how,
                             std::uint64_t gpus = ~std::uint64_t{0}) {
-        const std::vector<job_id> hit = in_order(p, [&p, nodes, gpus](const policy::job_view& j) {
-            if (j.state != policy::job_state::running) return false;
-            const auto held = p.allocations.shares(j.held);
-            return std::any_of(held.begin(), held.end(), [nodes, gpus](const fleet::gpu_share& s) {
-                return (s.gpus & gpus) != 0 && std::binary_search(nodes.begin(), nodes.end(), s.node);
+        std::vector<job_id> hit;
+        p.on_nodes.find(nodes, hit);
+        if (~gpus != 0) {
+            std::erase_if(hit, [&](job_id job) {
+                const auto held = p.allocations.shares(p.jobs[index(job)].held);
+                return std::none_of(held.begin(), held.end(), [&](const fleet::gpu_share& s) {
+                    return (s.gpus & gpus) != 0 && std::binary_search(nodes.begin(), nodes.end(), s.node);
+                });
             });
-        });
+        }
+        by_arrival(p, hit);
         for (const job_id job : hit) stop(p, job, how);
         return hit.size();
     }

@@ -143,31 +143,20 @@ TEST_CASE("a rack drains when enough of its nodes have failed, and takes jobs ag
 }
 
 TEST_CASE("outages and reservations that cannot be are refused with their place") {
-    const auto refused = [](const std::string& text, const std::string& key, const std::string& value,
-                            const std::string& remedy) {
-        INFO(text);
-        const workspace here{text, small_trace};
-        const auto m = check_refused(here.run(), 2);
-        CHECK(m.file == "s.yaml");
-        CHECK(m.line != 0);
-        CHECK(m.key == key);
-        CHECK(m.value == value);
-        CHECK(contains(m.remedy, remedy));
-    };
     const std::string r = "scheduler.reservations.0";
-    refused(with(reserved, "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), r, "", "nodes or racks");
-    refused(with(reserved, "nodes: \"0\"", "racks: \"0\""), r + ".racks", "0", "");
-    refused(with(reserved, "nodes: \"0\"", "nodes: \"0-2\""), r + ".nodes", "0-2", "0-1");
+    check_key_refused(with(reserved, "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), r, "", "nodes or racks");
+    check_key_refused(with(reserved, "nodes: \"0\"", "racks: \"0\""), r + ".racks", "0", "");
+    check_key_refused(with(reserved, "nodes: \"0\"", "nodes: \"0-2\""), r + ".nodes", "0-2", "0-1");
     for (const std::string text : {"1-0", "0,", "x", "0-", "-1", "0 1"})
-        refused(with(reserved, "nodes: \"0\"", "nodes: \"" + text + "\""), r + ".nodes", text, "0-1");
-    refused(with(reserved, "nodes: \"0\"", "gpus: 3"), r + ".gpus", "3", "at most 2");
-    refused(with(reserved, ", nodes: \"0\"", ", gpus: 1, nodes: \"0\""), r, "", "one");
-    refused(with(reserved, ", nodes: \"0\"", ""), r, "", "one");
-    refused(with(reserved, "duration: \"50 s\"", "duration: \"0 s\""), r + ".duration", "0 s", "");
-    refused(with(reserved, "start: \"100 s\"", "start: \"-1 s\""), r + ".start", "-1 s", "");
-    refused(two_nodes + "faults: { drain_rack_at: 0.5 }\n", "faults.drain_rack_at", "0.5", "remove");
-    refused(two_nodes + "faults: { outages: [ { nodes: \"2\", start: \"1 s\", duration: \"1 s\" } ] }\n",
-            "faults.outages.0.nodes", "2", "0-1");
+        check_key_refused(with(reserved, "nodes: \"0\"", "nodes: \"" + text + "\""), r + ".nodes", text, "0-1");
+    check_key_refused(with(reserved, "nodes: \"0\"", "gpus: 3"), r + ".gpus", "3", "at most 2");
+    check_key_refused(with(reserved, ", nodes: \"0\"", ", gpus: 1, nodes: \"0\""), r, "", "one");
+    check_key_refused(with(reserved, ", nodes: \"0\"", ""), r, "", "one");
+    check_key_refused(with(reserved, "duration: \"50 s\"", "duration: \"0 s\""), r + ".duration", "0 s", "");
+    check_key_refused(with(reserved, "start: \"100 s\"", "start: \"-1 s\""), r + ".start", "-1 s", "");
+    check_key_refused(two_nodes + "faults: { drain_rack_at: 0.5 }\n", "faults.drain_rack_at", "0.5", "remove");
+    check_key_refused(two_nodes + "faults: { outages: [ { nodes: \"2\", start: \"1 s\", duration: \"1 s\" } ] }\n",
+                      "faults.outages.0.nodes", "2", "0-1");
 }
 
 TEST_CASE("reservations by GPUs take the last nodes, and the resolved scenario says the same") {

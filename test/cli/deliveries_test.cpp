@@ -38,23 +38,13 @@ TEST_CASE("deliveries of racks, and those that cannot be") {
     CHECK(jobs[2] == "b,0,100,200,2,finished,0,0,200,0");
     CHECK(jobs[3] == "c,3550,3550,3650,2,finished,0,0,200,0");
 
-    const auto refused = [](const std::string& text, const std::string& key, const std::string& value,
-                            const std::string& remedy) {
-        INFO(text);
-        const workspace there{text, small_trace};
-        const auto m = check_refused(there.run(), 2);
-        CHECK(m.file == "s.yaml");
-        CHECK(m.line != 0);
-        CHECK(m.key == key);
-        CHECK(m.value == value);
-        CHECK(contains(m.remedy, remedy));
-    };
     const std::string first = "fleet.deliveries.0";
     const std::string good = R"({ nodes: "1", at: "100 s" })";
-    refused(with(delivered(good), "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), first, "", "nodes or racks");
-    refused(with(delivered(good), "nodes: \"1\"", "nodes: \"1-2\""), first + ".nodes", "1-2", "0-1");
-    refused(with(delivered(good), "nodes: \"1\", ", ""), first, "", "one");
-    refused(with(delivered(good), "100 s", "0 s"), first + ".at", "0 s", "");
-    refused(delivered(good + ", " + good), "fleet.deliveries.1", "", "one delivery");
-    refused(with(racks, "racks: \"1\"", "nodes: \"1\""), first + ".nodes", "1", "racks");
+    check_key_refused(with(delivered(good), "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), first, "",
+                      "nodes or racks");
+    check_key_refused(with(delivered(good), "nodes: \"1\"", "nodes: \"1-2\""), first + ".nodes", "1-2", "0-1");
+    check_key_refused(with(delivered(good), "nodes: \"1\", ", ""), first, "", "one");
+    check_key_refused(with(delivered(good), "100 s", "0 s"), first + ".at", "0 s", "");
+    check_key_refused(delivered(good + ", " + good), "fleet.deliveries.1", "", "one delivery");
+    check_key_refused(with(racks, "racks: \"1\"", "nodes: \"1\""), first + ".nodes", "1", "racks");
 }

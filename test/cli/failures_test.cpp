@@ -21,16 +21,12 @@ const std::string failing =
     "    - { cause: switch_tray, part: rack, mtbf: \"30 d\", repair: { uniform: { min: \"1 h\", max: \"4 h\" } } }\n"
     "    - { cause: fan, part: node, shape: 0.7, mtbf: \"200 d\", repair: { exponential: \"3 h\" } }\n";
 
-std::string jobs() {
-    std::string out = header;
-    for (int i = 0; i != 60; ++i) out += "job" + std::to_string(i) + ',' + std::to_string(i * 7200) + ",72,200000\n";
-    return out;
-}
+const std::string jobs = equal_jobs(60, 7200, 72, 200000);
 
 }  // namespace
 
 TEST_CASE("parts fail at the same times whatever is looked at, and with another seed at others") {
-    const workspace here{failing, jobs()};
+    const workspace here{failing, jobs};
     here.run_well({}, "plain");
     const auto plain = here.summary("plain");
     CHECK(plain.number("failures.total") > 20);
@@ -61,7 +57,7 @@ TEST_CASE("parts fail on fleets whose feeds fail, too, and on mixed ones") {
                              "  reliability: facility\n"
                              "  failures: [ { level: rack, mtbf: \"9 d\", repair: { constant: \"5 h\" } } ]\n"
                              "energy: { region: us-east-1 }\n",
-                         jobs()};
+                         jobs};
     here.run_well({}, "plain");
     CHECK(here.summary("plain").number("feeds.lost_rack_hours") > 10);
     CHECK(here.summary("plain").number("jobs.restarts") > here.summary("plain").number("failures.jobs_stopped"));

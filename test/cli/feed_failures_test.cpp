@@ -22,16 +22,12 @@ const std::string random_feeds =
     "    - { kind: price-spike, level: site, price: \"900 USD/MWh\", mtbf: \"2 d\", repair: { exponential: \"1 h\" } "
     "}\n";
 
-std::string jobs() {
-    std::string out = header;
-    for (int i = 0; i != 30; ++i) out += "job" + std::to_string(i) + ',' + std::to_string(i * 3600) + ",72,100000\n";
-    return out;
-}
+const std::string jobs = equal_jobs(30, 3600, 72, 100000);
 
 }  // namespace
 
 TEST_CASE("feeds fail at the same times whatever is looked at, and with another seed at others") {
-    const workspace here{random_feeds, jobs()};
+    const workspace here{random_feeds, jobs};
     here.run_well({}, "plain");
     CHECK(here.summary("plain").number("jobs.restarts") > 0);
     CHECK(here.summary("plain").number("feeds.lost_rack_hours") > 10);

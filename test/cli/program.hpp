@@ -147,6 +147,15 @@ inline process_result ampacity(std::vector<std::string> arguments, const process
     return result;
 }
 
+/// A trace of jobs that are alike, one every so many seconds.
+inline std::string equal_jobs(int count, int every_s, int gpus, int duration_s) {
+    std::string out = header;
+    for (int i = 0; i != count; ++i)
+        out += "job" + std::to_string(i) + ',' + std::to_string(i * every_s) + ',' + std::to_string(gpus) + ',' +
+               std::to_string(duration_s) + '\n';
+    return out;
+}
+
 /// A folder of its own with `s.yaml` and `jobs.csv`.
 class workspace {
 public:
@@ -217,6 +226,19 @@ inline message check_refused(const process_result& result, int status) {
     const auto parsed = parse_message(result.err);
     REQUIRE(parsed.has_value());
     return *parsed;
+}
+
+/// The scenario is refused at this key, for this value, with such a remedy.
+inline void check_key_refused(const std::string& scenario, const std::string& key, const std::string& value,
+                              const std::string& remedy) {
+    INFO(scenario);
+    const workspace here{scenario, small_trace};
+    const auto m = check_refused(here.run(), 2);
+    CHECK(m.file == "s.yaml");
+    CHECK(m.line != 0);
+    CHECK(m.key == key);
+    CHECK(m.value == value);
+    CHECK(contains(m.remedy, remedy));
 }
 
 /// A refusal at a place in a file.

@@ -37,25 +37,14 @@ TEST_CASE("slowdowns of racks, and those that cannot be") {
     CHECK(jobs[1] == "a,0,0,400,2,finished,0,0,800,0");
     CHECK(jobs[2] == "b,0,0,100,2,finished,0,0,200,0");
 
-    const auto refused = [](const std::string& text, const std::string& key, const std::string& value,
-                            const std::string& remedy) {
-        INFO(text);
-        const workspace there{text, small_trace};
-        const auto m = check_refused(there.run(), 2);
-        CHECK(m.file == "s.yaml");
-        CHECK(m.line != 0);
-        CHECK(m.key == key);
-        CHECK(m.value == value);
-        CHECK(contains(m.remedy, remedy));
-    };
     const std::string first = "fleet.slowdowns.0";
     const std::string good = R"({ nodes: "1", start: "40 s", duration: "40 s", speed: 0.5 })";
-    refused(with(slow(good), "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), first, "", "nodes or racks");
-    refused(with(slow(good), "nodes: \"1\"", "nodes: \"1-2\""), first + ".nodes", "1-2", "0-1");
-    refused(with(slow(good), "nodes: \"1\"", "racks: \"1\""), first + ".racks", "1", "racks");
-    refused(with(slow(good), "nodes: \"1\", ", ""), first, "", "one");
-    refused(with(slow(good), "speed: 0.5", "speed: 0"), first + ".speed", "0", "0.001");
-    refused(with(slow(good), "speed: 0.5", "speed: 1.5"), first + ".speed", "1.5", "1");
-    refused(with(slow(good), ", speed: 0.5", ""), first + ".speed", "", "speed: 0.5");
-    refused(with(slow(good), "duration: \"40 s\"", "duration: \"0 s\""), first + ".duration", "0 s", "");
+    check_key_refused(with(slow(good), "nodes: { gpus: 1, count: 2 }", "pool_gpus: 2"), first, "", "nodes or racks");
+    check_key_refused(with(slow(good), "nodes: \"1\"", "nodes: \"1-2\""), first + ".nodes", "1-2", "0-1");
+    check_key_refused(with(slow(good), "nodes: \"1\"", "racks: \"1\""), first + ".racks", "1", "racks");
+    check_key_refused(with(slow(good), "nodes: \"1\", ", ""), first, "", "one");
+    check_key_refused(with(slow(good), "speed: 0.5", "speed: 0"), first + ".speed", "0", "0.001");
+    check_key_refused(with(slow(good), "speed: 0.5", "speed: 1.5"), first + ".speed", "1.5", "1");
+    check_key_refused(with(slow(good), ", speed: 0.5", ""), first + ".speed", "", "speed: 0.5");
+    check_key_refused(with(slow(good), "duration: \"40 s\"", "duration: \"0 s\""), first + ".duration", "0 s", "");
 }

@@ -16,6 +16,7 @@
 #include <ampacity/faults/duration_law.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/node_state.hpp>
+#include <ampacity/fleet/rack_ranges.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,11 +53,8 @@ struct failure_plan {
 
 /// Where nodes stand; what no longer changes of a fleet.
 struct fleet_layout {
-    struct node_range {
-        std::uint32_t first = 0, last = 0;
-    };
     std::vector<std::uint64_t> first_gpu{};  ///< (nodes + 1)
-    std::vector<node_range> racks{};         ///< in the order of their nodes
+    std::vector<fleet::node_range> racks{};  ///< in the order of their nodes
 
     /// \pre of nodes
     [[nodiscard]] static fleet_layout of(const fleet::free_index& nodes);

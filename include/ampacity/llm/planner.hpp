@@ -16,6 +16,17 @@
 
 namespace ampacity::llm {
 
+/// Those that are not searched for.
+struct fixed_sizes {
+    std::optional<std::uint32_t> tp{};
+    std::optional<std::uint32_t> pp{};
+    std::optional<std::uint32_t> vp{};
+    std::optional<std::uint32_t> cp{};
+    std::optional<std::uint32_t> ep{};
+    std::optional<std::uint32_t> micro_batch{};
+    std::optional<std::uint32_t> zero{};
+};
+
 /// What is looked for. Empty sizes are free.
 struct plan_request {
     std::uint64_t gpus = 0;  ///< that there are
@@ -26,13 +37,7 @@ struct plan_request {
     double memory_share = 0.95;  ///< of the memory that may be used: the rest is for fragments [1]
     bool within_domain = true;   ///< tensor parallel groups may not leave their NVLink domain
     std::optional<recipe_efficiency> recipe{};
-    std::optional<std::uint32_t> tp{};
-    std::optional<std::uint32_t> pp{};
-    std::optional<std::uint32_t> vp{};
-    std::optional<std::uint32_t> cp{};
-    std::optional<std::uint32_t> ep{};
-    std::optional<std::uint32_t> micro_batch{};
-    std::optional<std::uint32_t> zero{};
+    fixed_sizes fixed{};
     std::uint32_t top = 10;  ///< plans to keep
 };
 

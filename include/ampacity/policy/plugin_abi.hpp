@@ -6,6 +6,7 @@
 /// Every function of the table returns false after it has caught an exception, with the failure filled in; none throws.
 /// C++ types cross as they are, which is why the text names the compiler and the layout of each. Constants only.
 
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/core/version.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/policy/policy.hpp>
@@ -169,8 +170,8 @@ namespace detail {
 
 template <class... T>
 constexpr std::uint64_t layout_of() {
-    std::uint64_t hash = 0xCBF2'9CE4'8422'2325U;
-    const auto add = [&hash](std::uint64_t x) { hash = (hash ^ x) * 0x100'0000'01B3U; };
+    std::uint64_t hash = fnv_start;
+    const auto add = [&hash](std::uint64_t x) { hash = fnv_1a(x, hash); };
     (..., (add(sizeof(T)), add(alignof(T))));
     for (const std::size_t offset : {offsetof(policy::job_view, estimate),
                                      offsetof(policy::job_view, progress),

@@ -252,6 +252,11 @@ private:
         bool begins = false;
         std::uint32_t event = 0;
     };
+    /// An event that leaves its feed so much.
+    struct limiting_event {
+        std::uint32_t event = 0;
+        double w = 0;
+    };
     struct boot {
         instant at{};
         std::uint32_t unit = 0;
@@ -280,6 +285,7 @@ private:
     bool limit_by_heat();
     void refresh_unit(std::uint32_t unit);
     void set_failed(instant now, device_id d, bool failed);
+    void limit_feed(const scheduled& s, double w);
     void take_change(device_id changed, bool live);
     void trip(device_id d);
     void pass_store(device_id d);
@@ -318,7 +324,7 @@ private:
     std::vector<std::uint16_t> causes_;        // (devices) for which it has failed
     std::vector<double> event_limit_w_;        // (devices) infinite without an event
     std::vector<device_id> event_device_;      // (events) none: it is of coolant
-    std::vector<double> event_w_;              // (events) what it leaves of its feed now
+    std::vector<limiting_event> limiting_;     // that go on
 
     std::vector<scheduled> schedule_;
     std::size_t next_scheduled_ = 0;

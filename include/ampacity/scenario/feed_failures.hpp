@@ -37,6 +37,24 @@ struct names<power_event_kind> {
                                       named<kind>{kind::price_spike, "price-spike"}};
 };
 
+/// How much of it: members of an event, or of what happens again and again.
+template <class Event, class Visitor>
+constexpr void visit_effect(Visitor& visit) {
+    visit(&Event::power, {.key = "power", .doc = "of a limit: the largest load", .example = "\"0.8 MW\""});
+    visit(&Event::cut, {.key = "cut",
+                        .doc = "of a demand response: how much lower, as a share of the load at its start",
+                        .example = "0.2",
+                        .min = 0.001,
+                        .max = 0.999});
+    visit(&Event::price,
+          {.key = "price", .doc = "of a price spike: the price of energy", .example = "\"900 USD/MWh\""});
+    visit(&Event::factor, {.key = "factor",
+                           .doc = "of a price spike: times what energy would cost without it",
+                           .example = "5",
+                           .min = 0.0,
+                           .max = 1e6});
+}
+
 /// Parts of the fleet that something happens to, each by itself.
 enum class failing_level : std::uint8_t { site, hall, source, row, rack };
 
@@ -114,19 +132,7 @@ struct feed_failures {
                                       .max = 100.0});
         visit(&feed_failures::repair,
               {.key = "repair", .doc = "how long it lasts", .required = true, .example = "{ exponential: \"8 h\" }"});
-        visit(&feed_failures::power, {.key = "power", .doc = "of a limit: the largest load", .example = "\"0.8 MW\""});
-        visit(&feed_failures::cut, {.key = "cut",
-                                    .doc = "of a demand response: how much lower, as a share of the load at its start",
-                                    .example = "0.2",
-                                    .min = 0.001,
-                                    .max = 0.999});
-        visit(&feed_failures::price,
-              {.key = "price", .doc = "of a price spike: the price of energy", .example = "\"900 USD/MWh\""});
-        visit(&feed_failures::factor, {.key = "factor",
-                                       .doc = "of a price spike: times what energy would cost without it",
-                                       .example = "5",
-                                       .min = 0.0,
-                                       .max = 1e6});
+        visit_effect<feed_failures>(visit);
     }
     friend bool operator==(const feed_failures&, const feed_failures&) = default;
 };

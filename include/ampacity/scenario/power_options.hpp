@@ -131,19 +131,7 @@ struct power_event {
                                      .example = "\"2 h\"",
                                      .min = duration{1},
                                      .max = longest_input});
-        visit(&power_event::power, {.key = "power", .doc = "of a limit: the largest load", .example = "\"0.8 MW\""});
-        visit(&power_event::cut, {.key = "cut",
-                                  .doc = "of a demand response: how much lower, as a share of the load at its start",
-                                  .example = "0.2",
-                                  .min = 0.001,
-                                  .max = 0.999});
-        visit(&power_event::price,
-              {.key = "price", .doc = "of a price spike: the price of energy", .example = "\"900 USD/MWh\""});
-        visit(&power_event::factor, {.key = "factor",
-                                     .doc = "of a price spike: times what energy would cost without it",
-                                     .example = "5",
-                                     .min = 0.0,
-                                     .max = 1e6});
+        visit_effect<power_event>(visit);
     }
     friend bool operator==(const power_event&, const power_event&) = default;
 };

@@ -10,6 +10,7 @@
 /// inline: the plug-in links nothing. A controller has a policy of its own, which may keep state by
 /// `capped_feed::number`. What it throws, or a limit that cannot be, ends the run with exit status 5.
 
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/policy/plugin.hpp>
 #include <ampacity/power/cap_policy.hpp>
 
@@ -29,14 +30,14 @@ struct cap_calls {
 namespace detail {
 
 constexpr std::uint64_t cap_layout() {
-    std::uint64_t hash = 0xCBF2'9CE4'8422'2325U;
+    std::uint64_t hash = fnv_start;
     for (const std::size_t x :
          {sizeof(power::capped_feed), alignof(power::capped_feed), offsetof(power::capped_feed, load_w),
           offsetof(power::capped_feed, limit_w), offsetof(power::capped_feed, now), offsetof(power::capped_feed, gpus),
           sizeof(power::gpu_load), offsetof(power::gpu_load, gpus), offsetof(power::gpu_load, draw_w),
           offsetof(power::gpu_load, limit_w), offsetof(power::gpu_load, lowest_w), offsetof(power::gpu_load, now_w),
           sizeof(power::class_limits), sizeof(power::cap_policy)})
-        hash = (hash ^ x) * 0x100'0000'01B3U;
+        hash = fnv_1a(x, hash);
     return hash;
 }
 

@@ -128,20 +128,21 @@ TEST_CASE("a plan is found in under a second for any model and number of GPUs", 
 TEST_CASE("fixed sizes are kept, and what cannot be says why", "[llm]") {
     const llm::model m = read("llama-3.1-405b");
     const llm::system s = system_called("gb200-nvl72");
-    llm::plan_request r{.gpus = 2048, .batch = {1280, 8192}, .tp = 4, .pp = 8, .vp = 8, .cp = 2, .micro_batch = 1};
+    llm::plan_request r{
+        .gpus = 2048, .batch = {1280, 8192}, .fixed = {.tp = 4, .pp = 8, .vp = 8, .cp = 2, .micro_batch = 1}};
     const auto found = llm::find_plans(m, s, shipped(), r);
     REQUIRE(found.plans.size() == 1);
     CHECK(found.plans[0].plan.dp == 32);
     CHECK(llm::text_of(found.plans[0].plan) == "tp 4, pp 8 x 8, cp 2, dp 32, micro-batch 1, ZeRO 1, recompute none");
-    r.tp = 3;
+    r.fixed.tp = 3;
     CHECK(llm::find_plans(m, s, shipped(), r).fault == "the heads 128 is no multiple of tp 3");
     r.gpus = 4;
-    r.tp = r.pp = r.vp = r.cp = 1;
+    r.fixed.tp = r.fixed.pp = r.fixed.vp = r.fixed.cp = 1;
     const auto little = llm::find_plans(m, s, shipped(), r);
     CHECK(little.plans.empty());
     CHECK(little.fault.find("GB too much") != std::string::npos);
     r.batch.sequences = 1;
-    r.micro_batch = 2;
+    r.fixed.micro_batch = 2;
     CHECK(llm::find_plans(m, s, shipped(), r).fault == "no sizes divide a batch of 1 over 4 GPUs");
     // Tensor groups may leave a domain only if they are let.
     r = {.gpus = 64, .batch = {64, 8192}};
