@@ -1,8 +1,12 @@
-// Modules fleet and execution: nodes, free GPUs and allocations; the work of one running job.
+// Modules fleet and execution: nodes, free GPUs and allocations; the work of one running job, its checkpoints and its
+// network.
 #include "example.hpp"
 
 #include <ampacity/core/scope.hpp>
 #include <ampacity/execution/run.hpp>
+#include <ampacity/execution/shared_fabric.hpp>
+#include <ampacity/execution/shared_store.hpp>
+#include <ampacity/execution/training.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
@@ -118,6 +122,23 @@ void work_is_done_at_a_speed() {
     require(r.ran == 40s && !r.ends_killed(), "run time so far");
 }
 
+void training_jobs_share() {
+    const execution::training_terms t{.steps = 1000, .step = 2s, .evaluation_every = 100, .evaluation = 60s};
+    require(execution::work_of(t) == 2600s && execution::progress_of(t, 230s).steps == 100, "steps and evaluations");
+    require(execution::young_interval_s(50, 3600) == 600, "an interval of checkpoints");
+
+    execution::shared_store store{100e9};  // 100 GB/s
+    store.begin(start_of_time, 1, 1e12, 80e9);
+    store.begin(start_of_time, 2, 1e12, 80e9);
+    require(store.next() == start_of_time + 20s, "two writers get half each");
+
+    execution::shared_fabric network{{8.0, 8.0}, false};
+    const std::vector<execution::shared_fabric::use> both{{0, 8}, {1, 8}};
+    network.add(1, 1.4, 0.4, both);
+    network.add(2, 1.4, 0.4, both);
+    require(std::abs(network.step_s(1) - 1.8) < 1e-12, "traffic takes twice as long");
+}
+
 }  // namespace
 
 void fleet_example() {
@@ -128,4 +149,5 @@ void fleet_example() {
     racks_hold_segments();
     a_fleet_has_types();
     work_is_done_at_a_speed();
+    training_jobs_share();
 }

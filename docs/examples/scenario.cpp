@@ -23,9 +23,11 @@
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/scenario/topology_options.hpp>
+#include <ampacity/scenario/training_jobs.hpp>
 #include <ampacity/scenario/units.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/scenario/values.hpp>
+#include <ampacity/scenario/workload_entry.hpp>
 #include <ampacity/scenario/workload_model.hpp>
 
 #include <algorithm>

@@ -114,6 +114,39 @@ void print_failures(const sim::summary& s) {
     fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
 }
 
+void print_trainings(const std::vector<sim::training_result>& list) {
+    for (const sim::training_result& t : list) {
+        if (t.elapsed_s == 0) continue;
+        const auto share = [&t](double s) { return fmt::format("{:.2f} %", 100 * s / t.elapsed_s); };
+        fmt::print("\n{:<18}{:>16} steps on {} GPUs", t.name, grouped(static_cast<double>(t.steps), 0), t.gpus);
+        if (t.jobs > 1) fmt::print(" by {} jobs", t.jobs);
+        if (t.step_s) fmt::print(", {:.4g} s each", t.step_s->mean);
+        if (t.mfu) fmt::print(", MFU {:.1f} %", 100 * *t.mfu);
+        if (t.tokens > 0) fmt::print("; {:.4g} T tokens, {} /s", t.tokens * 1e-12, grouped(t.tokens / t.elapsed_s, 0));
+        fmt::print("\n{:<18}{:>16} effective training time of {} days", "", share(t.training_s),
+                   grouped(t.elapsed_s / 86400, 2));
+        for (const auto& [name, s] : {std::pair{"evaluations", t.evaluating_s},
+                                      {"lost", t.lost_s},
+                                      {"checkpoints", t.checkpoint_s},
+                                      {"restarts", t.restart_s},
+                                      {"stalled", t.stalled_s},
+                                      {"waiting", t.waiting_s}}) {
+            if (s > 0) fmt::print(", {} {}", share(s), name);
+        }
+        fmt::print("; {} failures", t.failures);
+        if (t.preemptions != 0) fmt::print(", {} preemptions", t.preemptions);
+        if (t.checkpoints) fmt::print(", {} checkpoints", *t.checkpoints);
+        fmt::print("\n");
+        if (!t.post) continue;
+        const auto part = [&t](duration d) { return 100 * to_seconds(d) / to_seconds(t.post->total); };
+        fmt::print(
+            "{:<18}{:>16} of its steps rollouts ({:.1f} % waiting for the longest), {:.1f} % training, {:.1f} % new "
+            "weights; {} T tokens rolled out\n",
+            "", fmt::format("{:.1f} %", part(t.post->rollout)), part(t.post->longest_bubble), part(t.post->train),
+            part(t.post->sync), grouped(static_cast<double>(t.post->tokens) * 1e-12, 4));
+    }
+}
+
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -128,6 +161,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         fmt::print("no job finished: there is nothing to average\n");
         print_failures(s);
         if (s.energy) print_energy(*s.energy);
+        print_trainings(s.trainings);
         return;
     }
     text_table table{18, {16, 16, 16, 16, 16}};
@@ -167,6 +201,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
                    "", r.jobs->submitted, r.jobs->finished, r.jobs->killed, r.jobs->rejected,
                    grouped(to_gpu_hours(r.jobs->held), 1), grouped(to_gpu_hours(r.jobs->idle), 1));
     }
+    print_trainings(s.trainings);
 }
 
 /// Of the terminal that stdout is, else 80.

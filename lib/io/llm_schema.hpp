@@ -7,6 +7,7 @@
 
 #include <ampacity/llm/efficiency.hpp>
 #include <ampacity/llm/model.hpp>
+#include <ampacity/scenario/training_jobs.hpp>
 
 #include <string>
 #include <vector>
@@ -26,12 +27,6 @@ struct names<llm::feed_forward_kind> {
                                       named<E>{E::none, "none"}};
 };
 
-template <>
-struct names<llm::precision_kind> {
-    using E = llm::precision_kind;
-    static constexpr std::array known{named<E>{E::bf16, "bf16"}, named<E>{E::fp8, "fp8"}, named<E>{E::mxfp8, "mxfp8"},
-                                      named<E>{E::nvfp4, "nvfp4"}};
-};
 template <>
 struct names<llm::collective_kind> {
     using E = llm::collective_kind;

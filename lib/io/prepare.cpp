@@ -1,11 +1,14 @@
 #include "energy_models.hpp"
 #include "fault_models.hpp"
+#include "training_models.hpp"
 
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/fields.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace ampacity::io {
@@ -31,13 +34,19 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
     };
     const auto locate = [&](std::string_view key) { return loaded.locate(key); };
     try {
-        sim::parts parts = scenario::build(loaded.value, open, locate, more);
         std::vector<model_file> models = loaded.models;
+        std::optional<training_reader> training;
+        const auto train = [&](const scenario::single_or_list<scenario::training_job>& jobs, std::uint16_t entry) {
+            if (!training) training.emplace(loaded, models);
+            return training->open(jobs, entry);
+        };
+        sim::parts parts = scenario::build(loaded.value, open, locate, more, train);
         energy_parts energy = read_energy(loaded, models, more);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, models);
+        if (training) parts.trainings = training->finish(parts.failures);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;

@@ -173,6 +173,40 @@ void add_energy(json& out, const sim::energy_result& e) {
     if (e.throttles) out["heat"] = {{"throttles", *e.throttles}, {"shutdowns", *e.shutdowns}};
 }
 
+json to_json(const sim::training_result& t) {
+    json out{{"jobs", t.jobs}, {"finished", t.finished}, {"gpus", t.gpus}, {"steps", t.steps}};
+    if (t.tokens > 0) out["tokens"] = t.tokens;
+    if (t.tokens > 0 && t.elapsed_s > 0) out["tokens_per_s"] = t.tokens / t.elapsed_s;
+    if (t.step_s) out["step_s"] = to_json(*t.step_s);
+    if (t.mfu) out["mfu"] = *t.mfu;
+    if (t.elapsed_s > 0) out["effective_training_time_ratio"] = t.training_s / t.elapsed_s;
+    out["failures"] = t.failures;
+    out["preemptions"] = t.preemptions;
+    if (t.checkpoints) out["checkpoints"] = *t.checkpoints;
+    json& hours = out["hours"];
+    for (const auto& [name, s] : {std::pair{"elapsed", t.elapsed_s},
+                                  {"training", t.training_s},
+                                  {"evaluating", t.evaluating_s},
+                                  {"lost", t.lost_s},
+                                  {"checkpoint", t.checkpoint_s},
+                                  {"restart", t.restart_s},
+                                  {"stalled", t.stalled_s},
+                                  {"waiting", t.waiting_s}})
+        hours[name] = s / 3600;
+    if (t.post) {
+        const execution::post_training_result& p = *t.post;
+        const auto share = [&p](duration d) { return to_seconds(d) / to_seconds(p.total); };
+        out["rl"] = {{"rollout", share(p.rollout)},
+                     {"train", share(p.train)},
+                     {"sync", share(p.sync)},
+                     {"longest_bubble", share(p.longest_bubble)},
+                     {"rollouts_wait", share(p.rollouts_wait)},
+                     {"trainer_waits", share(p.trainer_waits)},
+                     {"rollout_tokens", p.tokens}};
+    }
+    return out;
+}
+
 std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
                          std::span<const workload::skipped_records> skipped) {
     json out{{"schema", 1},
@@ -211,9 +245,13 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     };
     // The other accounts belong to models that this version does not have.
     for (const auto a : {account::useful, account::lost, account::idle}) show(a);
-    if (sc.scheduler.preemption.checkpoint != duration::zero()) show(account::checkpoint);
     const auto& costs = sc.scheduler.preemption;
-    if (costs.restart != duration::zero() || costs.resize != duration::zero()) show(account::restart);
+    const bool keeps = std::any_of(sc.workload.begin(), sc.workload.end(), [](const scenario::workload_entry& w) {
+        return std::any_of(w.training.begin(), w.training.end(),
+                           [](const auto& t) { return t.checkpoint.has_value(); });
+    });
+    if (costs.checkpoint != duration::zero() || keeps) show(account::checkpoint);
+    if (costs.restart != duration::zero() || costs.resize != duration::zero() || keeps) show(account::restart);
     if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
     if (may_fail || !s.reservations.empty()) show(account::down);
     if (!sc.fleet.deliveries.empty()) show(account::uncommissioned);
@@ -245,6 +283,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
         failures["total"] = total;
         failures["jobs_stopped"] = stopped;
     }
+    for (const sim::training_result& t : s.trainings) out["training"][t.name] = to_json(t);
     if (s.energy) add_energy(out, *s.energy);
     return out.dump(2) + '\n';
 }

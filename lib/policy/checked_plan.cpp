@@ -136,6 +136,7 @@ void checked_plan::leave_type(job_view& j) const {
 }
 
 void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::gpu_share> where) {
+    actions_.push_back({.kind = action_kind::start, .job = job, .speed = j.speed});
     fleet_.take(j.demand, where);
     run_on(j, where);
     if (pacing_ != nullptr) slow_down(job, j, where, costs_of(job, j));
@@ -143,20 +144,20 @@ void checked_plan::commit_start(job_id job, job_view& j, std::span<const fleet::
     j.state = job_state::running;
     j.run_start = now_;
     ++j.attempt;
-    actions_.push_back({.kind = action_kind::start, .job = job});
 }
 
 void checked_plan::slow_down(job_id job, job_view& j, std::span<const fleet::gpu_share> where, const run_costs& costs) {
-    const double pace = pacing_->pace(job, where);
-    if (pace == 1.0) return;
-    change(job) = {.costs = costs, .began = now_, .full_speed = j.speed, .any = true};
-    j.speed *= pace;
+    const double placed = pacing_->full_speed(job, where, j.speed);
+    const double speed = placed * pacing_->pace(job, where);
+    if (speed == j.speed) return;
+    change(job) = {.costs = costs, .began = now_, .full_speed = j.speed, .queued_speed = placed, .any = true};
+    j.speed = speed;
 }
 
 void checked_plan::forget_change(job_id job, job_view& j) {
     changed_run* const c = changed(job);
     if (c == nullptr) return;
-    j.speed = c->full_speed;
+    j.speed = c->queued_speed;
     c->any = false;
 }
 
@@ -186,7 +187,7 @@ bool checked_plan::resize(job_id job, std::uint32_t gpus) {
     fleet::demand wanted = j.demand;
     wanted.gpus = gpus;
     const duration progress = j.progress + work_in(costs.spend(elapsed).worked, j.speed);
-    const run_costs next = costs_ == nullptr ? run_costs{} : costs_->after_resize(costs, elapsed);
+    const run_costs next = costs_ == nullptr ? run_costs{} : costs_[j.costs_row].after_resize(costs, elapsed);
     if (!find_place(job, room(job, j, progress, e.speed_on(gpus), &next), wanted)) {
         undo(actions_.back());
         actions_.pop_back();
@@ -198,7 +199,7 @@ bool checked_plan::resize(job_id job, std::uint32_t gpus) {
     j.progress = progress;
     j.run_start = now_;
     j.speed = e.speed_on(gpus);
-    change(job) = {.costs = next, .began = now_, .full_speed = j.speed, .any = true};
+    change(job) = {.costs = next, .began = now_, .full_speed = j.speed, .queued_speed = j.speed, .any = true};
     if (pacing_ != nullptr) slow_down(job, j, scratch_, next);
     return true;
 }
@@ -258,7 +259,7 @@ void checked_plan::undo(const action& a) {
             allocations_.release(j.held);
             j.held = {};
             forget_change(a.job, j);
-            leave_type(j);
+            j.speed = a.speed;
             j.state = job_state::queued;
             --j.attempt;
             if (e != nullptr) {
@@ -335,7 +336,7 @@ const run_costs& checked_plan::costs_of(job_id job, const job_view& j) {
     static constexpr run_costs none{};
     if (costs_ == nullptr) return none;
     const changed_run* const c = changed(job);
-    return c == nullptr ? j.costs(*costs_) : c->costs;
+    return c == nullptr ? j.costs(costs_) : c->costs;
 }
 
 void checked_plan::refuse_twice(job_id job, const job_view& j) {

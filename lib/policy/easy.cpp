@@ -105,7 +105,7 @@ private:
     }
     /// Was that bound too wide for it?
     [[nodiscard]] bool is_too_long(const view& v, job_id job) const {
-        if (v.costs == nullptr || !v.capacity.free.is_mixed()) return false;
+        if (v.costs.empty() || !v.capacity.free.is_mixed()) return false;
         const std::uint64_t ns = shadow_ns_ - ticks_of(v.now);
         if (ns >= ticks_of(instant{longest})) return false;
         return v.time_at(job, v.speed_now(v[job].demand)) > duration{static_cast<std::int64_t>(ns)};

@@ -84,7 +84,7 @@ private:
                                          : ns(v.now - j.submit) + ns(v.time_at(job, speed));
         // Alone it would not be preempted, but it would pause for checkpoints.
         duration whole = time_for(j.estimate, speed);
-        if (v.costs != nullptr) whole = v.costs->of(false).length(whole);
+        if (!v.costs.empty()) whole = v.costs[v[job].costs_row].of(false).length(whole);
         const std::uint64_t alone = std::max<std::uint64_t>(1, ns(whole));
         const std::uint64_t gpus = std::max(v.capacity.usable_gpus(), j.demand.gpus * active);
         return {.shared = shared, .alone = uint128{alone} * gpus, .order = j.order, .job = job};

@@ -44,7 +44,7 @@ public:
     [[nodiscard]] std::size_t running_stage(job_id job) const { return stage_[index(job)]; }
 
     void begin_run(const view& v, job_id job) {
-        if (v.costs != nullptr && !v[job].was_preempted) {
+        if (!v.costs.empty() && !v[job].was_preempted) {
             served_.grow_to(index(job) + 1, {});
             served_[index(job)] = {};
         }
@@ -59,7 +59,7 @@ public:
     /// Before the job is preempted or changes its speed, or when it has ended.
     void end_run(const view& v, job_id job) {
         forget_crossing(v, job);
-        if (v.costs != nullptr) served_[index(job)] += work_in(v.now - v[job].run_start, v[job].speed);
+        if (!v.costs.empty()) served_[index(job)] += work_in(v.now - v[job].run_start, v[job].speed);
     }
 
     /// The wake-up that was asked for has come.
@@ -92,7 +92,7 @@ private:
 
     /// What the runs before the current one, or its last change of speed, count for, per GPU.
     [[nodiscard]] duration served(const view& v, job_id job) const {
-        if (v.costs == nullptr) return v[job].progress;
+        if (v.costs.empty()) return v[job].progress;
         const bool has_run = v[job].was_preempted || v[job].state == job_state::running;
         return has_run ? served_[index(job)] : duration::zero();
     }

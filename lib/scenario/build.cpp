@@ -129,6 +129,16 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }
 
+/// What training jobs share.
+void add_shared(const fleet& f, sim::parts& parts) {
+    if (f.storage && f.storage->bandwidth) parts.store_b_s = f.storage->bandwidth->value;
+    if (!f.network) return;
+    const scope part = f.network->part == network_part::rack    ? scope::rack
+                       : f.network->part == network_part::block ? scope::block
+                                                                : scope::site;
+    parts.fabric = {.part = part, .oversubscription = f.network->oversubscription, .interleave = f.network->interleave};
+}
+
 policy::gpu_steps steps_of(gpu_steps s) {
     switch (s) {
         case gpu_steps::any: return policy::gpu_steps::any;
@@ -261,7 +271,8 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
     }
 }
 
-sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more) {
+sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more,
+                 const training_opener& open_training) {
     validate(s, locate, more);
     made_fleet made = make_fleet(s);
     sim::parts parts{.fleet = std::move(made.fleet),
@@ -277,6 +288,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .observers = {},
                      .speeds = std::move(made.speeds)};
     add_changes(s, parts, locate);
+    add_shared(s.fleet, parts);
     const scheduler_parts scheduling{s, more};
     parts.policy = scheduling.make_policy();
     parts.placer = scheduling.make_placer();
@@ -301,14 +313,17 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                                                        .entry = number}));
             continue;
         }
-        const std::string key = "workload." + std::to_string(i) + ".trace";
-        if (!open_trace) {
-            throw scenario_error({.where = locate ? locate(key) : source_position{},
-                                  .key = key,
-                                  .what = "no way to open traces was given",
-                                  .value = entry.trace->path,
-                                  .remedy = "pass a trace_opener to build, or use the library of files"});
+        const std::string key = "workload." + std::to_string(i);
+        if (entry.training) {
+            if (!open_training)
+                reporter{locate}.fail(key + ".training", "no way to make training jobs was given", {},
+                                      "pass a training_opener to build, or use the library of files");
+            parts.sources.push_back(open_training(entry.training, number));
+            continue;
         }
+        if (!open_trace)
+            reporter{locate}.fail(key + ".trace", "no way to open traces was given", entry.trace->path,
+                                  "pass a trace_opener to build, or use the library of files");
         parts.sources.push_back(open_trace(*entry.trace, number));
     }
     return parts;

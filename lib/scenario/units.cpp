@@ -101,6 +101,10 @@ constexpr std::array table{
     unit{"USD/s", dimension::money_rate, 1, 1},
     unit{"USD/kW", dimension::money_per_power, 1, 1'000},
     unit{"USD/W", dimension::money_per_power, 1, 1},
+    unit{"token", dimension::tokens, 1, 1},
+    unit{"M", dimension::tokens, 1'000'000, 1},
+    unit{"G", dimension::tokens, 1'000'000'000, 1},
+    unit{"T", dimension::tokens, 1'000'000'000'000, 1},
 };
 
 /// What messages say of a dimension.
@@ -140,6 +144,7 @@ constexpr std::array dimensions{
     dimension_row{dimension::money, "a sum of money", "\"3e6 USD\"", "USD"},
     dimension_row{dimension::money_rate, "a rent", "\"12.5 USD/h\"", "USD/s"},
     dimension_row{dimension::money_per_power, "a price of power", "\"12 USD/kW\"", "USD/W"},
+    dimension_row{dimension::tokens, "a number of tokens", "\"15.6 T\"", "token"},
 };
 
 const dimension_row& row_of(dimension of) {

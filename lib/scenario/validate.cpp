@@ -1,4 +1,5 @@
 #include "check_synthetic.hpp"
+#include "check_training.hpp"
 #include "gpu_fleet.hpp"
 #include "reporter.hpp"
 #include "row_list.hpp"
@@ -254,6 +255,7 @@ void check_mixed(const scenario& s, const reporter& report) {
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
+        if (s.workload[i].training) refuse("workload." + std::to_string(i) + ".training", "no training jobs");
         if (!s.workload[i].synthetic) continue;
         const auto& sizes = s.workload[i].synthetic->gpus;
         for (std::size_t k = 0; k != sizes.size(); ++k) {
@@ -558,6 +560,7 @@ void check(const scenario& s, const locator& locate) {
     scenario::fields(ranges);
     check_name(s.name, report);
     check_workload(s.workload, report);
+    check_training(s, report);
     check_count(s.fleet.nodes, "fleet.nodes", "nodes", max_nodes, report);
     check_count(s.fleet.pools, "fleet.pools", "GPUs", max_fleet_gpus, report);
     check_racks(s.fleet, report);

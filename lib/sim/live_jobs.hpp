@@ -29,11 +29,12 @@ namespace ampacity::sim {
 
 /// What only the simulation knows of a live job. Half a cache line: most live jobs may be waiting.
 struct alignas(32) live_job {
-    duration work{};         ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
-    duration ran{};          ///< run time of the runs that have ended
-    holds::key key = 0;      ///< its source and row
-    std::uint32_t run = 0;   ///< while it runs: the row of its run; of a free row: the next one
-    std::uint16_t part = 0;  ///< its partition
+    duration work{};             ///< the truth: the whole work at speed 1; stands first, for `oracle_view`
+    duration ran{};              ///< run time of the runs that have ended
+    holds::key key = 0;          ///< its source and row
+    std::uint32_t run = 0;       ///< while it runs: the row of its run; of a free row: the next one
+    std::uint16_t part = 0;      ///< its partition
+    std::uint16_t training = 0;  ///< as in its request
 
     [[nodiscard]] std::uint16_t source() const noexcept { return static_cast<std::uint16_t>(key >> holds::row_bits); }
 };
@@ -94,7 +95,7 @@ public:
             rows_.push_back({});
         }
         const std::size_t i = index(job);
-        rows_[i] = {.work = r.work, .key = key, .part = part};
+        rows_[i] = {.work = r.work, .key = key, .part = part, .training = r.training};
         if (costs_ != nullptr) {
             waste_.grow_to(i + 1, {});
             waste_[i] = {};
@@ -147,7 +148,7 @@ public:
         }
         execution::run& run = runs_[l.run].run;
         run = {.remaining = l.work - j.progress, .ran = l.ran, .speed = j.speed};
-        if (costs_ != nullptr) run.costs = &j.costs(*costs_);
+        if (costs_ != nullptr) run.costs = &j.costs(costs_);
         // Until the job leaves, its record counts as lost what a policy threw away.
         if (enforce_estimate_ && allowance_[i] != duration::max())
             run.allowance = allowance_[i] - l.ran - record_of(i).lost;
@@ -186,6 +187,13 @@ public:
         books_[account::lost] += lost;
         if (is_elastic(i)) elastic_record_of(i).lost += lost;
     }
+
+    /// Run time of a live job that was not useful, where preemption has costs.
+    struct waste {
+        duration lost{}, checkpoint{}, restart{};
+    };
+    /// \pre it does
+    [[nodiscard]] const waste& waste_of(std::size_t i) const noexcept { return waste_[i]; }
 
     /// Completes the job's record and books its time. A killed job has no result, nor has a rejected one that ran
     /// before: its time is lost.
@@ -237,10 +245,6 @@ private:
     };
     static_assert(sizeof(running_job) == 64);
 
-    /// Run time of a live job that was not useful, where preemption has costs.
-    struct waste {
-        duration lost{}, checkpoint{}, restart{};
-    };
     /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
     struct elastic_books {
         gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;

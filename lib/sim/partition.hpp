@@ -10,6 +10,7 @@
 #include "jobs_on_nodes.hpp"
 #include "live_jobs.hpp"
 #include "pacer.hpp"
+#include "training_runs.hpp"
 
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/kernel/event.hpp>
@@ -40,19 +41,20 @@ struct reserved_for_jobs {
 };
 
 struct partition {
-    /// `costs`, `all`, `pacers` and `owners` outlive it.
+    /// `costs`, `all`, `pacers`, `trainings` and `owners` outlive it. Without `trainings` there are none.
     partition(fleet::fleet_state nodes, capacity_plan planned, std::unique_ptr<policy::policy> who,
-              std::unique_ptr<policy::placer> where, const preemption_costs* costs, live_jobs& all,
-              const std::vector<const pacer*>& pacers, const policy::owner_names& owners)
+              std::unique_ptr<policy::placer> where, std::span<const preemption_costs> costs, live_jobs& all,
+              const std::vector<const pacer*>& pacers, const training_runs* trainings,
+              const policy::owner_names& owners)
         : fleet(std::move(nodes)),
           scheduler(std::move(who)),
           into_closings(scheduler->runs_into_closings()),
           placer(std::move(where)),
           // A plan holds what it takes beside what it gives back.
           allocations(fleet.is_pool() ? 0 : 2 * fleet.installed_gpus()),
-          pace(*this, all, pacers),
-          plan(fleet, jobs, allocations, *placer, costs, &all.elastic(), &all.changed(),
-               pacers.empty() ? nullptr : &pace),
+          pace(*this, all, pacers, trainings),
+          plan(fleet, jobs, allocations, *placer, costs.empty() ? nullptr : costs.data(), &all.elastic(),
+               &all.changed(), pacers.empty() && trainings == nullptr ? nullptr : &pace),
           on_nodes(pacers.empty() && !planned.any ? 0 : fleet.free().num_nodes()),
           view(first_view(*this, std::move(planned), costs, owners, sizeof(live_job))) {}
     partition(const partition&) = delete;
@@ -72,28 +74,45 @@ struct partition {
         return out;
     }
 
+    /// GPUs by the fleet's numbers of their nodes.
+    [[nodiscard]] std::vector<fleet::gpu_share> in_fleet(std::span<const fleet::gpu_share> where) const {
+        std::vector<fleet::gpu_share> out(where.begin(), where.end());
+        for (fleet::gpu_share& s : out) s.node = row_in_fleet(s.node);
+        return out;
+    }
+
     /// How fast its jobs run on its nodes.
     class gang_pace final : public policy::pacing {
     public:
-        gang_pace(const partition& of, const live_jobs& all, const std::vector<const pacer*>& pacers)
-            : of_(of), all_(all), pacers_(pacers) {}
+        gang_pace(const partition& of, const live_jobs& all, const std::vector<const pacer*>& pacers,
+                  const training_runs* trainings)
+            : of_(of), all_(all), pacers_(pacers), trainings_(trainings) {}
+        [[nodiscard]] double full_speed(job_id job, std::span<const fleet::gpu_share> where,
+                                        double usual) const override {
+            const std::uint16_t training = all_[index(job)].training;
+            if (training == 0) return usual;
+            return of_.rows.empty() ? trainings_->speed(index(job), training, where)
+                                    : trainings_->speed(index(job), training, of_.in_fleet(where));
+        }
         [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
+            if (pacers_.empty()) return 1.0;
             const std::uint16_t source = all_[index(job)].source();
             const std::int32_t priority = of_.jobs[index(job)].priority;
-            double slowest = 1.0;
+            double least = 1.0;
             for (fleet::gpu_share s : where) {
                 s.node = of_.row_in_fleet(s.node);
                 double here = 1.0;
                 for (const pacer* by : pacers_) here *= by->pace(source, priority, s);
-                slowest = std::min(slowest, here);
+                least = std::min(least, here);
             }
-            return slowest;
+            return least;
         }
 
     private:
         const partition& of_;
         const live_jobs& all_;
         const std::vector<const pacer*>& pacers_;
+        const training_runs* trainings_;
     };
 
     /// What of a plan comes later than it is asked for.
@@ -121,7 +140,7 @@ struct partition {
     bool is_over = false;
 
 private:
-    static policy::view first_view(partition& p, capacity_plan planned, const preemption_costs* costs,
+    static policy::view first_view(partition& p, capacity_plan planned, std::span<const preemption_costs> costs,
                                    const policy::owner_names& owners, std::size_t stride) {
         if (planned.any) p.fleet.plan_closings(std::move(planned.closings), planned.drain_racks_at);
         return {.capacity = {.free = p.fleet.free(),

@@ -9,6 +9,7 @@
 #include "partition.hpp"
 #include "power_pacer.hpp"
 #include "slowdowns.hpp"
+#include "training_runs.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -49,7 +50,9 @@ enum kind : std::uint8_t {
     feeds_are_controlled,
     nodes_slow_down,
     held_enter,
-    parts_fail
+    parts_fail,
+    training_pauses,
+    store_has_written
 };
 
 }  // namespace
@@ -67,11 +70,12 @@ public:
           limits_(energy_.get()),
           pacers_(all_pacers()),
           until_(p.until ? start_of_time + *p.until : never),
-          costs_table_(p.preemption),
-          costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() && !p.failures.any()
-                     ? nullptr
-                     : &costs_table_),
-          jobs_(feed_.num_sources(), costs_, p.enforce_estimate, !pacers_.empty()),
+          trainings_(p.trainings.empty() ? nullptr
+                                         : std::make_unique<training_runs>(std::move(p.trainings), p.store_b_s,
+                                                                           p.fabric, p.fleet.empty())),
+          costs_table_(costs_of(p)),
+          costs_(costs_table_.empty() ? nullptr : costs_table_.data()),
+          jobs_(feed_.num_sources(), costs_, p.enforce_estimate, !pacers_.empty() || trainings_),
           decision_time_(p.decision_time),
           sample_every_(p.sample_every),
           tell_(with(energy_.get(), std::move(p.observers)), jobs_),
@@ -85,7 +89,8 @@ public:
         capacity_plan planned = changes_.planned(p.drain_racks_at);
         planned.any = planned.any || feeds_act() || p.failures.any();
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
-                                                          std::move(p.placer), costs_, jobs_, pacers_, names_));
+                                                          std::move(p.placer), costs_table_, jobs_, pacers_,
+                                                          trainings_.get(), names_));
         if (energy_ != nullptr && energy_->shows_headroom()) {
             headroom_ = std::make_unique<headroom>(*energy_, jobs_);
             headroom_->add_partition({});
@@ -135,9 +140,11 @@ public:
             case feeds_are_controlled: control_feeds(); break;
             case nodes_slow_down: change_speeds(); break;
             case parts_fail: change_parts(); break;
+            case training_pauses: pass_boundary(job_id{e.entity}); break;
+            case store_has_written: end_writes(); break;
             default: AMPACITY_ASSERT(false);
         }
-        follow_feeds();
+        settle();
     }
 
     void pass(kernel_type&) {
@@ -149,7 +156,7 @@ public:
             pass(*partitions_[number]);
         }
         passing_.clear();
-        follow_feeds();
+        settle();
         peak_queue_ = std::max(peak_queue_, waiting());
     }
 
@@ -168,15 +175,19 @@ public:
         const instant end = ended_ && until_ != never ? until_ : reached_;
         meter_.finish(end);
         advance(end);
+        reached_ = end;
         for (std::size_t i = 0; i != jobs_.size(); ++i) {
             partition& p = part_of(i);
             if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
+            duration done = p.jobs[i].progress;
             if (p.jobs[i].state == policy::job_state::running) {
+                leave_training(i, end);
+                if (jobs_[i].training != 0) done = done_by(p, i, end);
                 jobs_.end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
                 count_type(stretch_now(p, i), end);
                 tell_.stop(p, i, stretch_now(p, i), end, run_end::unfinished);
             }
-            close(p, i, outcome::unfinished, unset);
+            close(p, i, outcome::unfinished, unset, done);
         }
         std::vector<source_records> records;
         for (std::size_t i = 0; i != jobs_.num_sources(); ++i) records.push_back(jobs_.all_records(i));
@@ -196,6 +207,7 @@ public:
                                          .node_s = static_cast<double>(what.node_ns) / 1e9});
         }
         if (held_.any()) summary_.held = held_.size();
+        if (trainings_) summary_.trainings = trainings_->results();
         summary_.books = jobs_.books();
         for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
             const auto type = static_cast<fleet::gpu_type>(t);
@@ -241,8 +253,9 @@ private:
     std::unique_ptr<faults::part_failures> failures_;  // none: nothing fails at random
     std::vector<const pacer*> pacers_;                 // none: all nodes run at full speed
     instant until_;
-    preemption_costs costs_table_;
-    const preemption_costs* costs_;  // none: preemption is free
+    std::unique_ptr<training_runs> trainings_;   // none: there are no training jobs
+    std::vector<preemption_costs> costs_table_;  // by job_view::costs_row
+    const preemption_costs* costs_;              // the same; none: preemption is free
     live_jobs jobs_;
     decision_time decision_time_;
     std::optional<duration> sample_every_;
@@ -265,6 +278,13 @@ private:
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
     decision_meter meter_;
+
+    /// Empty: preemption is free.
+    [[nodiscard]] std::vector<preemption_costs> costs_of(const parts& p) const {
+        if (trainings_) return trainings_->costs(p.preemption);
+        if (p.preemption.free() && changes_.outages().empty() && !feeds_act() && !p.failures.any()) return {};
+        return {preemption_costs{p.preemption}};
+    }
 
     [[nodiscard]] std::vector<const pacer*> all_pacers() const {
         std::vector<const pacer*> out;
@@ -315,8 +335,9 @@ private:
         if (is_later) planned.closings.push_back({.start = start_of_time, .end = r.what.start, .nodes = all});
         if (r.kind == reservation_kind::advance)
             planned.closings.push_back({.start = r.what.end, .end = never, .nodes = all});
-        auto p = std::make_unique<partition>(std::move(nodes), std::move(planned), std::move(r.policy),
-                                             std::move(r.placer), costs_, jobs_, pacers_, names_);
+        auto p =
+            std::make_unique<partition>(std::move(nodes), std::move(planned), std::move(r.policy), std::move(r.placer),
+                                        costs_table_, jobs_, pacers_, trainings_.get(), names_);
         p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
         p->rows = r.what.nodes;
         p->number = static_cast<std::uint16_t>(partitions_.size());
@@ -528,7 +549,7 @@ private:
         if (p.is_over || now >= of.end) return "its reservation " + of.name + " is over";
         if (of.kind != reservation_kind::advance || p.into_closings || r.gpus_min != r.gpus_max) return {};
         const duration work = time_for(planned_work(r), r.accelerator.speed);
-        const duration length = costs_ == nullptr ? work : costs_->of(false).length(work);
+        const duration length = costs_ == nullptr ? work : costs_[r.training].of(false).length(work);
         if (add_saturating(std::max(now, of.start), length) <= of.end) return {};
         return "it is planned to run beyond the end of its reservation " + of.name;
     }
@@ -566,7 +587,8 @@ private:
                 .submit = r.submit,
                 .priority = r.priority,
                 .user = r.user,
-                .group = r.group};
+                .group = r.group,
+                .costs_row = r.training};
         ++p.live;
         ++live_;
         tell_.submit(p, r, source, job, wanted, kernel_.now());
@@ -602,6 +624,12 @@ private:
         if (r.kind == workload::job_kind::service) refuse("services are not supported yet", "give another kind of job");
         if (const char* const remedy = workload::wrong_gpus(r))
             refuse("the numbers of GPUs of a job do not go together", remedy);
+        if (r.training != 0) {
+            if (!trainings_ || r.training > trainings_->size())
+                refuse("a training job has no terms", "give its row of parts::trainings, from 1");
+            if (r.gpus_min != r.gpus_max || fleet().free().is_mixed())
+                refuse("training jobs need a number of GPUs, on a fleet of one type", "give both one");
+        }
         if (!(r.serial_fraction >= 0 && r.serial_fraction <= 1))
             refuse("the serial fraction of a job is out of range", "write 0 to 1");
         if (r.gpus_min != r.gpus_max && fleet().free().is_mixed())
@@ -629,6 +657,8 @@ private:
         const std::size_t i = index(job);
         const policy::job_view& j = p.jobs[i];
         const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
+        leave_training(i, kernel_.now());
+        const duration done = jobs_[i].training != 0 ? done_by(p, i, kernel_.now()) : duration::zero();
         jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, job, j.held);
@@ -636,7 +666,7 @@ private:
         --running_;
         count_type(stretch_now(p, i), kernel_.now());
         tell_.stop(p, i, stretch_now(p, i), kernel_.now(), ends);
-        close(p, i, how, kernel_.now());
+        close(p, i, how, kernel_.now(), done);
     }
 
     /// It has left the system.
@@ -649,6 +679,84 @@ private:
         --p.live;
         --live_;
         if (held_.any() || how == outcome::rejected) leave(key, how);
+    }
+
+    // --- training jobs ---------------------------------------------------------------------------------
+
+    /// Its run has begun.
+    void start_training(const partition& p, std::size_t i) {
+        const std::uint16_t row = jobs_[i].training;
+        const auto held = p.allocations.shares(p.jobs[i].held);
+        if (p.rows.empty())
+            trainings_->begin(i, row, held);
+        else
+            trainings_->begin(i, row, p.in_fleet(held));
+        if (trainings_->is_driven(row)) jobs_.changed()[i] = changed_run_of(p, i);
+        schedule_boundary(p, i);
+    }
+    /// Its run is over, with what it did by `until`.
+    void leave_training(std::size_t i, instant until) {
+        if (jobs_[i].training == 0) return;
+        const execution::run& run = jobs_.run_of(i);
+        const duration work = std::min(run.remaining, work_in(run.spent(until).worked, run.speed));
+        trainings_->count_steps(jobs_[i].training, jobs_[i].work - run.remaining, work, run.speed);
+        kernel_.cancel(trainings_->leave(i, kernel_.now()));
+    }
+    /// Work done by then, kept or not. \pre it runs
+    [[nodiscard]] duration done_by(const partition& p, std::size_t i, instant until) const {
+        const execution::run& run = jobs_.run_of(i);
+        return p.jobs[i].progress + std::min(run.remaining, work_in(run.spent(until).worked, run.speed));
+    }
+    /// It has left, or the run ends.
+    void close_training(std::size_t i, duration done) {
+        const job_record& r = jobs_.record_of(i);
+        const instant end = r.finish == unset ? reached_ : r.finish;
+        const duration elapsed = r.first_start == unset ? duration::zero() : end - r.first_start;
+        trainings_->close(jobs_[i].training, done, r, jobs_.waste_of(i), elapsed);
+    }
+
+    void schedule_boundary(const partition& p, std::size_t i) {
+        const std::uint16_t row = jobs_[i].training;
+        if (!trainings_->is_driven(row)) return;
+        kernel::event_handle& event = trainings_->boundary_event(i);
+        kernel_.cancel(event);
+        const instant at = trainings_->boundary(i, jobs_.changed()[i].costs, p.jobs[i].run_start);
+        // None begins as the run ends.
+        event =
+            at >= jobs_.run_of(i).end()
+                ? kernel::no_event
+                : kernel_.schedule(at, completions, {.kind = training_pauses, .entity = static_cast<std::uint32_t>(i)});
+    }
+    /// The pause for a checkpoint begins, or its nodes have a copy.
+    void pass_boundary(job_id job) {
+        const std::size_t i = index(job);
+        partition& p = part_of(i);
+        trainings_->boundary_event(i) = kernel::no_event;
+        go_on(p, job, [&](run_costs& c) { trainings_->pass_boundary(i, jobs_[i].training, kernel_.now(), c); });
+    }
+    /// What the store has written by now.
+    void end_writes() {
+        store_writes_ = {};
+        for (const std::uint32_t i : trainings_->store().complete(kernel_.now())) {
+            go_on(part_of(i), job_id{i},
+                  [&](run_costs& c) { trainings_->written(i, jobs_[i].training, kernel_.now(), c); });
+        }
+    }
+    /// Whoever shares the network or the store with jobs that have come, left or begun to write goes on otherwise.
+    void settle_training() {
+        for (const std::uint32_t i : trainings_->repaced()) repace(part_of(i), job_id{i});
+        // What one writes changes when others are through.
+        for (const auto& w : trainings_->store().writes()) {
+            const std::uint32_t i = w.owner;
+            if (!trainings_->pause_moved(i)) continue;
+            go_on(part_of(i), job_id{i}, [&](run_costs& c) { trainings_->move_pause(i, kernel_.now(), c); });
+        }
+        follow(store_writes_, trainings_->store().next(), completions, store_has_written);
+    }
+    /// Whatever has happened may have moved what is due next.
+    void settle() {
+        if (trainings_) settle_training();
+        follow_feeds();
     }
 
     // --- nodes that leave and come back ----------------------------------------------------------------
@@ -685,7 +793,6 @@ private:
         kernel_.cancel(f.event);
         f = {.at = due, .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what})};
     }
-    /// Whatever has happened may have moved what is due next.
     void follow_feeds() {
         if (failures_) follow(parts_change_, is_drained() ? never : failures_->next(), changes, parts_fail);
         if (!feeds_act()) return;
@@ -794,21 +901,45 @@ private:
     /// on over the change.
     void repace(partition& p, job_id job) {
         const std::size_t i = index(job);
+        const policy::job_view& j = p.jobs[i];
+        const auto held = p.allocations.shares(j.held);
+        const double placed = p.pace.full_speed(job, held, changed_run_of(p, i).full_speed);
+        const double speed = placed * p.pace.pace(job, held);
+        if (speed != j.speed) go_on(p, job, speed, placed, [](run_costs&) {});
+    }
+    /// The same at the speed that it has; `change(costs)` says what it costs from now on.
+    template <class F>
+    void go_on(partition& p, job_id job, F change) {
+        const std::size_t i = index(job);
+        go_on(p, job, p.jobs[i].speed, changed_run_of(p, i).queued_speed, change);
+    }
+    /// Another stretch of its run, at this speed, begins; `change(costs)` says what it costs otherwise.
+    template <class F>
+    void go_on(partition& p, job_id job, double speed, double queued_speed, F change) {
+        const std::size_t i = index(job);
         policy::job_view& j = p.jobs[i];
         policy::changed_run now = changed_run_of(p, i);
-        const double speed = now.full_speed * p.pace.pace(job, p.allocations.shares(j.held));
-        if (speed == j.speed) return;
         p.scheduler->on_speed_changing(picture(p), job);
         const duration elapsed = kernel_.now() - j.run_start;
         const duration worked = costs_ == nullptr ? elapsed : now.costs.spend(elapsed).worked;
-        if (costs_ != nullptr) now.costs = now.costs.rest(elapsed, j.speed);
-        j.progress += work_in(worked, j.speed);
+        const std::uint16_t training = jobs_[i].training;
+        if (trainings_ && trainings_->is_driven(training)) {
+            now.costs = now.costs.driven_rest(elapsed, j.speed);
+        } else if (costs_ != nullptr) {
+            now.costs = now.costs.rest(elapsed, j.speed);
+        }
+        change(now.costs);
+        now.queued_speed = queued_speed;
+        const duration work = work_in(worked, j.speed);
+        if (training != 0) trainings_->count_steps(training, j.progress, work, j.speed);
+        j.progress += work;
         j.run_start = kernel_.now();
         j.speed = speed;
         jobs_.changed()[i] = now;
         jobs_.change_run(i, j, kernel_.now(), j.demand.gpus);
         kernel_.cancel(jobs_.end_event(i));
         schedule_end(p, i);
+        if (training != 0) schedule_boundary(p, i);
         p.scheduler->on_speed_changed(picture(p), job);
         touch(p);
     }
@@ -816,9 +947,10 @@ private:
     [[nodiscard]] policy::changed_run changed_run_of(const partition& p, std::size_t i) const {
         if (jobs_.changed()[i].any) return jobs_.changed()[i];
         const policy::job_view& j = p.jobs[i];
-        return {.costs = costs_ == nullptr ? run_costs{} : j.costs(*costs_),
+        return {.costs = costs_ == nullptr ? run_costs{} : j.costs(costs_),
                 .began = j.run_start,
                 .full_speed = j.speed,
+                .queued_speed = j.speed,
                 .any = true};
     }
     /// When a running job began its run, or was resized last.
@@ -984,6 +1116,7 @@ private:
         policy::job_view& j = p.jobs[i];
         const instant now = kernel_.now();
         p.scheduler->on_fail(picture(p), job);
+        leave_training(i, now);
         j.progress += jobs_.gain_if_stopped(i, now, how);
         jobs_.end_run(i, now, j.demand.gpus, how);
         tell_.stop(p, i, stretch_now(p, i), now, how);
@@ -1001,7 +1134,7 @@ private:
         j.was_preempted = true;
         j.has_failed = how == run_end::failed;
         if (i < jobs_.changed().size() && std::exchange(jobs_.changed()[i].any, false))
-            j.speed = jobs_.changed()[i].full_speed;
+            j.speed = jobs_.changed()[i].queued_speed;
         if (jobs_.is_elastic(i)) {
             j.demand.gpus = jobs_.elastic()[i].gpus;
             j.speed = jobs_.elastic()[i].speed;
@@ -1016,9 +1149,11 @@ private:
     }
     void tell_hold(partition& p, job_id job) { p.on_nodes.add(job, p.allocations.shares(p.jobs[index(job)].held)); }
 
-    void close(const partition& p, std::size_t i, outcome how, instant finish) {
+    /// `done`: work, kept or not; of a training job that is not rejected.
+    void close(const partition& p, std::size_t i, outcome how, instant finish, duration done = {}) {
         if (p.jobs[i].state == policy::job_state::running) jobs_.started_at(i, began(p, i));
         jobs_.close(i, how, finish);
+        if (jobs_[i].training != 0) close_training(i, done);
         if (how == outcome::finished) ++finished_;
         count_end(p, how);
     }
@@ -1048,6 +1183,7 @@ private:
         ++p.running;
         ++running_;
         __builtin_prefetch(&jobs_.record_of(i), 1);
+        if (jobs_[i].training != 0) start_training(p, i);
         schedule_end(p, i);
         tell_hold(p, job);
         tell_.start(p, i, now);
@@ -1056,6 +1192,7 @@ private:
 
     void preempt(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
+        leave_training(i, now - a.lost);
         jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
         count_type(stretch_before(a), now);
         tell_.stop(p, i, stretch_before(a), now, run_end::preempted);
@@ -1176,7 +1313,7 @@ private:
     std::vector<capacity_step> came_;               // since then
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
-    followed feeds_change_, feeds_control_, parts_change_;
+    followed feeds_change_, feeds_control_, parts_change_, store_writes_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail
     std::vector<job_id> on_these_nodes_;     // while runs are re-paced

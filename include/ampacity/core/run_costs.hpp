@@ -37,7 +37,8 @@ struct run_costs {
     // Of a stretch that is not the first of its run:
     duration pause_left{};   ///< of a pause that is going on
     duration since_pause{};  ///< worked since the last pause was over, or in all stretches before without an interval
-    duration unkept{};       ///< the work of that, at speed 1
+    duration at_risk{};      ///< worked before that and not kept yet: a checkpoint of it is being written
+    duration unkept{};       ///< the work of both, at speed 1
 
     /// How long a stretch lasts that works so long and then ends the run; `duration::max()` beyond the range.
     /// \pre work >= 0
@@ -108,6 +109,7 @@ struct run_costs {
         paused -= pause_left;
         next.pause_left = {};
         if (spent.saved) {
+            next.at_risk = {};
             next.since_pause = spent.worked - spent.kept;
             next.unkept = work_in(spent.worked, speed) - work_in(spent.kept, speed);
         } else {
@@ -115,6 +117,19 @@ struct run_costs {
             next.unkept += work_in(spent.worked, speed);
         }
         if (next.since_pause == interval) next.pause_left = pause - paused % pause;
+        return next;
+    }
+
+    /// The same where whoever drives the run says when a pause is over and what is kept: it ends no pause by itself.
+    [[nodiscard]] run_costs driven_rest(duration elapsed, double speed) const {
+        const run_time spent = spend(elapsed);
+        run_costs next = *this;
+        const duration reloaded = std::min(elapsed, reload);
+        next.reload -= reloaded;
+        next.restart -= spent.restart;
+        next.pause_left -= std::min(pause_left, spent.checkpoint - reloaded);
+        next.since_pause += spent.worked;
+        next.unkept += work_in(spent.worked, speed);
         return next;
     }
 
@@ -129,7 +144,7 @@ struct run_costs {
         const run_time spent = spend(elapsed);
         if (interval == duration::max() && !fails) return {.gained = work_in(spent.worked, speed)};
         if (spent.saved) return {.lost = spent.worked - spent.kept, .gained = work_in(spent.kept, speed)};
-        return {.lost = since_pause + spent.worked, .gained = -unkept};
+        return {.lost = at_risk + since_pause + spent.worked, .gained = -unkept};
     }
 
 private:

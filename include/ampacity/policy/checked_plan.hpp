@@ -27,6 +27,13 @@ public:
     pacing(const pacing&) = delete;
     pacing& operator=(const pacing&) = delete;
     virtual ~pacing() = default;
+    /// Its speed on these GPUs if none of their nodes were slow, where that depends on where they are; else what it is
+    /// anyway, `usual`. A job that waits again is expected to run as fast as last.
+    [[nodiscard]] virtual double full_speed(job_id job, std::span<const fleet::gpu_share> where, double usual) const {
+        static_cast<void>(job);
+        static_cast<void>(where);
+        return usual;
+    }
     /// How fast the job runs on these GPUs now, of its full speed: as fast as its slowest node. In (0, 1].
     [[nodiscard]] virtual double pace(job_id job, std::span<const fleet::gpu_share> where) const = 0;
 };

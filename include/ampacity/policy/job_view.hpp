@@ -37,14 +37,15 @@ struct job_view {
     fleet::allocation held{};   ///< what it holds while running (empty on a pool)
     std::uint32_t attempt = 0;  ///< runs begun so far
     job_state state = job_state::absent;
-    bool was_preempted = false;  ///< before its current run, or before its next if queued
-    bool has_failed = false;     ///< that run follows a failure, not a preemption
-    fleet::gpu_type type = 0;    ///< on a mixed fleet: of the GPUs that it holds while running
-    std::uint64_t order = 0;     ///< rank by (submit, workload entry, file order); unique and rising
-    instant submit{};            ///< when it arrived
-    std::int32_t priority = 0;   ///< larger is more urgent
-    std::uint32_t user = 0;      ///< text index of its source, 0 = not given; `view::owners` knows the name
-    std::uint32_t group = 0;     ///< the same
+    bool was_preempted = false;   ///< before its current run, or before its next if queued
+    bool has_failed = false;      ///< that run follows a failure, not a preemption
+    fleet::gpu_type type = 0;     ///< on a mixed fleet: of the GPUs that it holds while running
+    std::uint64_t order = 0;      ///< rank by (submit, workload entry, file order); unique and rising
+    instant submit{};             ///< when it arrived
+    std::int32_t priority = 0;    ///< larger is more urgent
+    std::uint32_t user = 0;       ///< text index of its source, 0 = not given; `view::owners` knows the name
+    std::uint32_t group = 0;      ///< the same
+    std::uint16_t costs_row = 0;  ///< of `view::costs`
 
     static constexpr std::size_t busy_bytes = 56;  ///< up to and with `type`
 
@@ -52,8 +53,8 @@ struct job_view {
     /// takes is a question to the view, which knows what preemption costs.
     [[nodiscard]] duration remaining_estimate() const noexcept { return estimate - progress; }
     /// Of its next run if queued, or its current one as long as it has not changed; `view::costs_of` knows all.
-    [[nodiscard]] const run_costs& costs(const preemption_costs& c) const noexcept {
-        return c.of(was_preempted, has_failed);
+    [[nodiscard]] const run_costs& costs(const preemption_costs* rows) const noexcept {
+        return rows[costs_row].of(was_preempted, has_failed);
     }
 };
 
@@ -81,10 +82,11 @@ using elastic_table = pod_vector<elastic_job>;
 
 /// A run that does not go on as it began, or that began on slow nodes.
 struct changed_run {
-    run_costs costs{};        ///< since `job_view::run_start`
-    instant began{};          ///< start of the run, or its last resize, whatever its speed has been since
-    double full_speed = 1.0;  ///< what its speed would be if none of its nodes were slow
-    bool any = false;         ///< false: the run is as it began, at full speed
+    run_costs costs{};          ///< since `job_view::run_start`
+    instant began{};            ///< start of the run, or its last resize, whatever its speed has been since
+    double full_speed = 1.0;    ///< what its speed would be if none of its nodes were slow, as far as its start knew
+    double queued_speed = 1.0;  ///< what its speed is once it waits again: the same, or what it has learned
+    bool any = false;           ///< false: the run is as it began, at full speed
 };
 
 /// Such runs, by `job_id`; ends behind the last job that may be one.

@@ -24,7 +24,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 4;
+inline constexpr std::uint32_t interface_version = 5;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";

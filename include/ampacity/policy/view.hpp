@@ -181,9 +181,10 @@ struct view {
         __builtin_prefetch(row + job_view::busy_bytes - 1);
         __builtin_prefetch(more_rows + index(job) * more_stride, 1);
     }
-    const char* more_rows = nullptr;              ///< what the simulation keeps of each job, for `expect`
-    std::size_t more_stride = 0;                  ///< [B]
-    const preemption_costs* costs = nullptr;      ///< none: preemption is free
+    const char* more_rows = nullptr;  ///< what the simulation keeps of each job, for `expect`
+    std::size_t more_stride = 0;      ///< [B]
+    /// By `job_view::costs_row`: 0 is that of the scenario, others are of training jobs; empty: preemption is free.
+    std::span<const preemption_costs> costs{};
     const owner_names* owners = nullptr;          ///< none: nobody knows them
     std::span<const elastic_job> elastic_jobs{};  ///< by `job_id`; those behind its end are rigid
     const known_signals* signals = nullptr;       ///< none: nothing is known
@@ -220,12 +221,12 @@ struct view {
     /// \pre preemption is not free
     [[nodiscard]] const run_costs& costs_of(job_id job) const noexcept {
         const changed_run* const c = changed(job);
-        return c == nullptr ? jobs[index(job)].costs(*costs) : c->costs;
+        return c == nullptr ? jobs[index(job)].costs(costs.data()) : c->costs;
     }
     /// How long the current run of a job lasts in all since `run_start`, or the next one if it is queued, given the
     /// time that it works.
     [[nodiscard]] duration run_length(job_id job, duration work) const noexcept {
-        return costs == nullptr ? work : costs_of(job).length(work);
+        return costs.empty() ? work : costs_of(job).length(work);
     }
     /// The same by the planning estimate.
     [[nodiscard]] duration remaining_time(job_id job) const {
@@ -245,10 +246,12 @@ struct view {
     /// On a mixed fleet: a bound of the `queued_time` of jobs that, at `speed`, are over within `time`. With costs some
     /// that are not stay below it, too.
     [[nodiscard]] duration longest_within(duration time, double speed) const {
-        if (costs == nullptr) return work_in(time, speed);
+        if (costs.empty()) return work_in(time, speed);
         duration longest{};
-        for (const run_costs* c : {&costs->first, &costs->resumed, &costs->repeated})
-            longest = std::max(longest, c->length(work_in(c->spend(time).worked, speed)));
+        for (const preemption_costs& row : costs) {
+            for (const run_costs* c : {&row.first, &row.resumed, &row.repeated})
+                longest = std::max(longest, c->length(work_in(c->spend(time).worked, speed)));
+        }
         return longest;
     }
     /// End of the current run if the planning estimate is right and its speed stays; `never` beyond the range.
@@ -294,7 +297,7 @@ struct view {
         const job_view& j = jobs[index(job)];
         if (j.state != job_state::running) return j.progress;
         const duration elapsed = now - j.run_start;
-        const duration worked = costs == nullptr ? elapsed : costs_of(job).spend(elapsed).worked;
+        const duration worked = costs.empty() ? elapsed : costs_of(job).spend(elapsed).worked;
         return j.progress + work_in(worked, j.speed);
     }
 

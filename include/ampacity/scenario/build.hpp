@@ -22,6 +22,11 @@ namespace ampacity::scenario {
 /// Makes the source of entry number `entry` of the workload.
 using trace_opener = std::function<std::unique_ptr<workload::job_source>(const job_trace&, std::uint16_t entry)>;
 
+/// Makes the source of the training jobs of entry number `entry` of the workload; their terms go into
+/// `sim::parts::trainings` behind those of earlier entries.
+using training_opener =
+    std::function<std::unique_ptr<workload::job_source>(const single_or_list<training_job>&, std::uint16_t entry)>;
+
 /// Policies, placers, sources of jobs and cap policies beside those of this library, such as those of plug-ins. Each
 /// maker gets the key path of the part's options, for messages, and returns null for a name that it does not have.
 class more_parts {
@@ -59,6 +64,6 @@ void validate(const scenario& s, const locator& locate = {}, const more_parts* m
 /// Checks the description and makes the parts of its simulation. Observers are left to the caller.
 /// \throws scenario_error, and whatever `open_trace` and the makers of `more` throw
 [[nodiscard]] sim::parts build(const scenario& s, const trace_opener& open_trace = {}, const locator& locate = {},
-                               const more_parts* more = nullptr);
+                               const more_parts* more = nullptr, const training_opener& open_training = {});
 
 }  // namespace ampacity::scenario

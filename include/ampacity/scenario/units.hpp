@@ -48,6 +48,7 @@ enum class dimension : std::uint8_t {
     money,               ///< USD
     money_rate,          ///< USD/s
     money_per_power,     ///< USD/W
+    tokens,              ///< 1
 };
 
 /// One row of the table: 1 `symbol` = `num`/`den` of the base.

@@ -7,6 +7,7 @@
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/execution/post_training.hpp>
 #include <ampacity/power/swing_meter.hpp>
 
 #include <cstdint>
@@ -93,6 +94,26 @@ struct cause_result {
     double node_s = 0;  ///< nodes x time for which it kept them out of service [s]
 };
 
+/// What has become of the training jobs of one kind. Times are sums over its jobs.
+struct training_result {
+    std::string name;
+    std::uint64_t jobs = 0, finished = 0;
+    std::uint64_t gpus = 0;   ///< of one job
+    std::uint64_t steps = 0;  ///< whole ones that were kept, or may still be
+    double tokens = 0;        ///< of these; 0: not told
+    double elapsed_s = 0;     ///< from the first start to the end, or that of the run [s]
+    double waiting_s = 0;     ///< of it, without GPUs [s]
+    double training_s = 0;    ///< of it, in steps that were kept, or may still be [s]
+    double evaluating_s = 0;  ///< the same in evaluations [s]
+    double lost_s = 0, checkpoint_s = 0, restart_s = 0, stalled_s = 0;  ///< the rest of it, by account [s]
+    std::uint64_t failures = 0, preemptions = 0;
+    std::optional<std::uint64_t> checkpoints{};    ///< that were completed; none: not by a rule of its own
+    std::optional<distribution_summary> step_s{};  ///< over the steps that were done, kept or not [s]
+    std::optional<double> mfu{};                   ///< over `training_s` [1]
+    /// What the steps of one job consist of, at full speed, without their list; only of reinforcement learning.
+    std::optional<execution::post_training_result> post{};
+};
+
 /// What the jobs of a reservation made of it.
 struct reserved_jobs {
     std::uint64_t submitted = 0, finished = 0, killed = 0, rejected = 0;
@@ -169,6 +190,7 @@ struct summary {
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     std::vector<reservation_result> reservations;          ///< by start
     std::vector<cause_result> failures{};                  ///< at random; empty where nothing fails so
+    std::vector<training_result> trainings{};              ///< as `parts::trainings`
     ledger books;
     std::vector<type_summary> types{};      ///< empty without GPU types
     std::optional<energy_result> energy{};  ///< none: nobody asked

@@ -9,6 +9,7 @@
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/execution/training.hpp>
 #include <ampacity/faults/part_failures.hpp>
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
@@ -94,6 +95,13 @@ struct known_price {
     std::shared_ptr<const exact_series> price{};
 };
 
+/// A tier of the network whose uplinks training jobs share.
+struct fabric_options {
+    scope part = scope::block;    ///< has an uplink each; not the fleet
+    double oversubscription = 1;  ///< GPUs of a part for each that can send out of it at its full rate; > 0
+    bool interleave = false;      ///< jobs shift their steps against each other
+};
+
 /// Everything that a simulation needs; it takes ownership.
 struct parts {
     fleet::fleet_state fleet;
@@ -117,6 +125,9 @@ struct parts {
     policy::known_signals signals{};          ///< that policies see
     std::vector<known_price> price_news{};    ///< by instant: takes the place of `signals.price`
     faults::failure_plan failures{};          ///< at random; \pre a fleet of nodes
+    std::vector<execution::training_terms> trainings{};  ///< of training jobs; \pre a fleet of one GPU type
+    std::optional<double> store_b_s{};       ///< that checkpoints are written to [B/s]; none: as fast as jobs write
+    std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
 };
 
 /// How a call that drives the simulation ended.

@@ -65,6 +65,7 @@ struct job_request {
     std::uint32_t reservation = 0;  ///< index into the source's `names`: where alone it runs; 0 = that of its source
     double serial_fraction = 0;     ///< of an elastic job's work on one GPU; see scaling.hpp
     accelerator_speed accelerator{};
+    std::uint16_t training = 0;        ///< of a training job: row of `sim::parts::trainings` + 1
     const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };
 

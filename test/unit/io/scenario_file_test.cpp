@@ -193,11 +193,12 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
           "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
-    CHECK(
-        refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
-                     "- service: {}")) ==
-        "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, speeds, "
-        "reservation, phase, swing");
+    CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
+                       "- service: {}")) ==
+          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, "
+          "training, "
+          "speeds, "
+          "reservation, phase, swing");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
 }
@@ -745,6 +746,69 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     const bool is_mixed = named.size() > 1 || (named.size() == 1 &&
                                                std::any_of(s.workload.begin(), s.workload.end(),
                                                            [](const auto& entry) { return entry.speeds.has_value(); }));
+    if (!is_mixed && upto(3) == 0) {
+        auto& list = s.workload.emplace_back().training;
+        if (upto(2) != 0)
+            s.fleet.storage = scenario::storage_options{
+                .bandwidth = scenario::quantity<scenario::dimension::data_rate>{1 + 1e12 * fraction()},
+                .node = scenario::quantity<scenario::dimension::data_rate>{1 + 1e9 * fraction()}};
+        if ((s.fleet.racks || !s.fleet.sites.empty()) && upto(2) != 0)
+            s.fleet.network = scenario::network_options{.part = static_cast<scenario::network_part>(upto(3)),
+                                                        .oversubscription = 1 + 10 * fraction(),
+                                                        .interleave = upto(2) != 0};
+        for (std::uint64_t k = 1 + upto(3); k > 0; --k) {
+            scenario::training_job job{.name = "training " + std::to_string(k), .gpus = 1 + upto(1U << 20U)};
+            job.count = 1 + upto(1000);
+            job.submit = some_duration();
+            if (!list.empty()) job.after = {list.front().name};
+            if (upto(2) != 0)
+                job.tokens = scenario::quantity<scenario::dimension::tokens>{1 + 1e12 * fraction()};
+            else
+                job.steps = 1 + upto(1'000'000);
+            job.sequence = 1 + upto(100'000);
+            job.batch = 1 + upto(100'000);
+            if (upto(2) != 0) {
+                job.model = some_text();
+                if (upto(2) != 0) job.precision = static_cast<llm::precision_kind>(upto(4));
+                if (upto(2) != 0)
+                    job.parallel = scenario::parallel_sizes{1 + upto(8), 1 + upto(8), 1 + upto(8), 1 + upto(8),
+                                                            1 + upto(8), 1 + upto(8), upto(4)};
+            } else {
+                job.step = scenario::given_step{some_duration(), some_duration()};
+            }
+            if (upto(2) != 0) job.evaluation = scenario::evaluation_options{1 + upto(1000), some_duration()};
+            if (job.steps && !job.evaluation && upto(2) != 0) {
+                auto& rl = job.rl.emplace();
+                rl = {.rollouts = 1 + upto(1000),
+                      .slots = 1 + upto(1000),
+                      .median = {1 + static_cast<double>(upto(1000))},
+                      .sigma = 10 * fraction(),
+                      .most = {1 + static_cast<double>(upto(1000))},
+                      .per_token = duration{1 + static_cast<std::int64_t>(upto(1'000'000'000))},
+                      .sync = duration{static_cast<std::int64_t>(upto(1'000'000'000))}};
+                if (job.gpus > 1 && upto(2) != 0) {
+                    rl.gpus = 1 + upto(job.gpus - 1);
+                    rl.staleness = upto(10);
+                }
+            }
+            if (upto(2) != 0) {
+                auto& c = job.checkpoint.emplace();
+                c.rule = static_cast<scenario::interval_rule>(upto(3));
+                if (c.rule == scenario::interval_rule::given)
+                    c.interval = some_duration();
+                else
+                    c.mtbf = some_duration();
+                c.blocking = some_duration();
+                c.asynchronous = upto(2) != 0;
+                if (s.fleet.storage) c.size = scenario::quantity<scenario::dimension::data_size>{1e12 * fraction()};
+                job.restart = some_duration();
+            }
+            job.priority = upto(1000);
+            job.user = some_text();
+            job.group = some_text();
+            list.push_back(std::move(job));
+        }
+    }
     if (is_mixed) {
         for (auto& entry : s.workload) {
             if (!entry.synthetic) continue;
@@ -954,7 +1018,8 @@ void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::str
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     // Lists that may be one map are documented as such.
-    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks" || path == "power.control";
+    const bool may_be_single =
+        path == "fleet.nodes" || path == "fleet.racks" || path == "power.control" || path == "workload.N.training";
     for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
@@ -1015,6 +1080,20 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         if (path.starts_with("power.failures."))
             sets.insert(sets.begin(),
                         {"until=1 d", "power.failures=[{ level: row, mtbf: 1 d, repair: { constant: 1 h } }]"});
+        if (path.find("training.") != std::string::npos) {
+            sets.insert(sets.begin(),
+                        "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]");
+            if (path.find("checkpoint.") != std::string::npos)
+                sets.insert(sets.begin() + 1, "workload.0.training.checkpoint={ interval: 1 h }");
+            if (path.find(".rl.") != std::string::npos)
+                sets.insert(sets.begin() + 1,
+                            "workload.0.training.rl={ rollouts: 1, slots: 1, median: 1 token, most: 9 token, "
+                            "per_token: 1 ms }");
+            if (path.ends_with("restart")) sets.push_back("workload.0.training.checkpoint={ interval: 1 h }");
+        }
+        if (path.starts_with("fleet.network."))
+            sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
+                    "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
         if (path.starts_with("faults.processes.0."))
             sets.insert(sets.begin(), "faults.processes=[{ cause: a, mtbf: 1 d }]");
         if (path.find("reservations.0.") != std::string::npos)
