@@ -3,6 +3,7 @@
 #include <ampacity/faults/part_failures.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 #include <utility>
 
@@ -25,6 +26,11 @@ std::uint64_t entity_of(std::uint64_t cause, std::uint32_t part) noexcept {
 bool in_service(fleet::node_state s) noexcept {
     return s != fleet::node_state::down && s != fleet::node_state::uncommissioned;
 }
+bool any_in_service(const part_change& at, std::span<const fleet::node_state> states) {
+    return std::any_of(states.begin() + at.first_node, states.begin() + at.last_node, in_service);
+}
+
+duration times(duration d, double by) { return by == 1 ? d : round_to_duration(to_seconds(d) * by); }
 
 }  // namespace
 
@@ -40,30 +46,61 @@ fleet_layout fleet_layout::of(const fleet::free_index& nodes) {
 part_failures::part_failures(failure_plan plan, fleet_layout where, std::span<const fleet::node_state> states)
     : plan_(std::move(plan)), where_(std::move(where)) {
     AMPACITY_ASSERT(states.size() == where_.num_nodes());
-    for (std::uint32_t i = 0; i != plan_.processes.size(); ++i) {
-        const failure_process& p = plan_.processes[i];
-        const std::uint64_t parts = parts_of(p.part);
-        AMPACITY_ASSERT(parts >= 1 && p.mean_s > 0);
-        const std::uint64_t entity = fnv_1a(p.cause);
-        process_state& s =
-            states_.emplace_back(process_state{.law = {},
-                                               .failures = random_stream{plan_.seed, purpose::failures, entity},
-                                               .repairs = random_stream{plan_.seed, purpose::repairs, entity},
-                                               .parts = parts});
-        if (p.shape == 1) {
-            s.law = law_of_mean(p.mean_s / static_cast<double>(parts), 1);
-            draw_next(s, start_of_time);
-            continue;
-        }
-        s.law = law_of_mean(p.mean_s, p.shape);
-        AMPACITY_ASSERT(parts <= ~std::uint32_t{0});
-        s.draws.assign(parts, 0);
-        for (std::uint32_t part = 0; part != parts; ++part) {
-            if (states[place(i, part).first_node] != fleet::node_state::uncommissioned)
-                start_clock(s, start_of_time, part);
-        }
+    came_.assign(states.size(), start_of_time);
+    for (std::size_t n = 0; n != states.size(); ++n) {
+        if (states[n] == fleet::node_state::uncommissioned) came_[n] = never;
     }
+    draw_lemons();
+    for (std::uint32_t i = 0; i != plan_.processes.size(); ++i) begin_process(i);
+    AMPACITY_ASSERT(std::is_sorted(plan_.log.begin(), plan_.log.end(),
+                                   [](const logged_failure& a, const logged_failure& b) { return a.at < b.at; }));
     find_next();
+}
+
+/// Each by a stream of its own: with a larger share there are others besides, and all that there were.
+void part_failures::draw_lemons() {
+    if (!plan_.lemons || plan_.lemons->factor == 1) return;
+    AMPACITY_ASSERT(plan_.lemons->factor > 1);
+    std::vector<bool> all(where_.num_nodes(), false);
+    bool any = false;
+    for (std::size_t n = 0; n != all.size(); ++n) {
+        random_stream stream{plan_.seed, purpose::lemons, n};
+        all[n] = stream.uniform01() < plan_.lemons->share;
+        any = any || all[n];
+    }
+    if (any) lemons_ = std::move(all);
+}
+
+void part_failures::begin_process(std::uint32_t process) {
+    const failure_process& p = plan_.processes[process];
+    const std::uint64_t entity = fnv_1a(p.cause);
+    process_state& s =
+        states_.emplace_back(process_state{.law = {},
+                                           .failures = random_stream{plan_.seed, purpose::failures, entity},
+                                           .repairs = random_stream{plan_.seed, purpose::repairs, entity}});
+    if (std::isinf(p.mean_s)) return;
+    s.parts = parts_of(p.part);
+    AMPACITY_ASSERT(s.parts >= 1 && p.mean_s > 0);
+    if (p.shape == 1) {
+        const double mean_s = p.mean_s / static_cast<double>(s.parts);
+        s.law = law_of_mean(mean_s, 1);
+        draw_next(s, start_of_time);
+        const double early = plan_.infant ? plan_.infant->multiplier : 1;
+        const double lemon = plan_.lemons && p.part != part_kind::rack ? plan_.lemons->factor : 1;
+        if (early == 1 && (lemon == 1 || lemons_.empty())) return;
+        s.beyond.emplace(excess{.law = {mean_s / (lemon * early - 1)},
+                                .failures = random_stream{plan_.seed, purpose::excess_failures, entity},
+                                .repairs = random_stream{plan_.seed, purpose::excess_repairs, entity},
+                                .most = lemon * early});
+        draw_beyond(process, start_of_time);
+        return;
+    }
+    s.law = law_of_mean(p.mean_s, p.shape);
+    AMPACITY_ASSERT(s.parts <= ~std::uint32_t{0});
+    s.draws.assign(s.parts, 0);
+    for (std::uint32_t part = 0; part != s.parts; ++part) {
+        if (came_[place(process, p.part, part).first_node] != never) start_clock(process, start_of_time, part);
+    }
 }
 
 std::uint64_t part_failures::parts_of(part_kind kind) const noexcept {
@@ -76,9 +113,9 @@ std::uint64_t part_failures::parts_of(part_kind kind) const noexcept {
 }
 
 /// Where a part stands.
-part_change part_failures::place(std::uint32_t process, std::uint64_t part) const {
+part_change part_failures::place(std::uint32_t process, part_kind kind, std::uint64_t part) const {
     part_change out{.process = process};
-    switch (plan_.processes[process].part) {
+    switch (kind) {
         case part_kind::gpu: {
             const auto& first = where_.first_gpu;
             const auto after = std::upper_bound(first.begin(), first.end(), part);
@@ -99,11 +136,37 @@ part_change part_failures::place(std::uint32_t process, std::uint64_t part) cons
     return out;
 }
 
+/// Of a part there, times the usual one, however old it is.
+double part_failures::lemon_factor(const part_change& at, part_kind kind) const noexcept {
+    return kind != part_kind::rack && !lemons_.empty() && lemons_[at.first_node] ? plan_.lemons->factor : 1;
+}
+/// When a part there is no longer new.
+instant part_failures::ripe_at(const part_change& at) const noexcept {
+    if (!plan_.infant || came_[at.first_node] == never) return start_of_time;
+    return add_saturating(came_[at.first_node], plan_.infant->horizon);
+}
+
+/// When a part that has so long to live at the usual hazard, from `now` on, fails.
+instant part_failures::end_of_life(const part_change& at, part_kind kind, instant now, duration life) const {
+    const double factor = lemon_factor(at, kind);
+    const instant ripe = ripe_at(at);
+    if (now < ripe) {
+        const double early = factor * plan_.infant->multiplier;
+        const duration lived = times(ripe - now, early);
+        if (life <= lived) return add_saturating(now, std::max(duration{1}, times(life, 1 / early)));
+        now = ripe;
+        life -= lived;
+    }
+    return add_saturating(now, std::max(duration{1}, times(life, 1 / factor)));
+}
+
 /// Its next failure, from now on.
-void part_failures::start_clock(process_state& of, instant now, std::uint32_t part) {
+void part_failures::start_clock(std::uint32_t process, instant now, std::uint32_t part) {
+    process_state& of = states_[process];
+    const part_kind kind = plan_.processes[process].part;
     random_stream stream{plan_.seed, purpose::failures, entity_of(of.failures.name().entity, part)};
     stream.seek(of.draws[part]++);
-    of.clocks.push_back({add_saturating(now, draw(of.law, stream)), part});
+    of.clocks.push_back({end_of_life(place(process, kind, part), kind, now, draw(of.law, stream)), part});
     std::push_heap(of.clocks.begin(), of.clocks.end(), fails_later);
     of.at = of.clocks.front().at;
 }
@@ -114,27 +177,57 @@ void part_failures::draw_next(process_state& of, instant now) {
     of.at = add_saturating(now, draw(of.law, of.failures));
 }
 
+/// Candidate k takes draws 3 k, when, 3 k + 1, which part, and 3 k + 2, its mark. Those that cannot happen however new
+/// their part is are passed over.
+void part_failures::draw_beyond(std::uint32_t process, instant now) {
+    excess& of = *states_[process].beyond;
+    const part_kind kind = plan_.processes[process].part;
+    const double early = plan_.infant ? plan_.infant->multiplier : 1;
+    of.at = now;
+    while (true) {
+        of.failures.seek(3 * of.drawn++);
+        of.at = add_saturating(of.at, faults::draw(of.law, of.failures));
+        of.part = of.failures.below(states_[process].parts);
+        of.failures.seek(3 * of.drawn - 1);
+        of.mark = (of.most - 1) * of.failures.uniform01();
+        const double most = early * lemon_factor(place(process, kind, of.part), kind);
+        if (of.mark < most - 1 || of.at == never) return;
+    }
+}
+
 instant part_failures::next() const noexcept {
     return repairs_.empty() ? fails_at_ : std::min(fails_at_, repairs_.front().at);
 }
 
 void part_failures::find_next() noexcept {
     fails_at_ = never;
+    const auto consider = [this](instant at, std::uint32_t process, origin from) {
+        if (at >= fails_at_) return;
+        fails_at_ = at;
+        first_ = process;
+        first_from_ = from;
+    };
     for (std::uint32_t i = 0; i != states_.size(); ++i) {
-        if (states_[i].at >= fails_at_) continue;
-        fails_at_ = states_[i].at;
-        first_ = i;
+        consider(states_[i].at, i, origin::usual);
+        if (states_[i].beyond) consider(states_[i].beyond->at, i, origin::beyond);
     }
+    if (next_logged_ != plan_.log.size()) consider(plan_.log[next_logged_].at, 0, origin::log);
 }
 
 std::optional<part_change> part_failures::advance(std::span<const fleet::node_state> states) {
     AMPACITY_ASSERT(next() != never);
     if (!repairs_.empty() && repairs_.front().at <= fails_at_) return end_repair();
+    switch (first_from_) {
+        case origin::usual: break;
+        case origin::beyond: return fail_beyond(first_, states);
+        case origin::log: return replay();
+    }
     return fail(first_, states);
 }
 
 std::optional<part_change> part_failures::fail(std::uint32_t process, std::span<const fleet::node_state> states) {
     process_state& s = states_[process];
+    const failure_process& p = plan_.processes[process];
     const instant now = s.at;
     std::uint64_t part = 0;
     if (s.draws.empty()) {
@@ -147,33 +240,66 @@ std::optional<part_change> part_failures::fail(std::uint32_t process, std::span<
         s.clocks.pop_back();
         s.at = s.clocks.empty() ? never : s.clocks.front().at;
     }
-    part_change out = place(process, part);
-    const auto* const first = states.data() + out.first_node;
-    const bool happens = std::any_of(first, states.data() + out.last_node, in_service);
-    const failure_process& p = plan_.processes[process];
-    const bool is_repaired = happens && p.repair;
-    if (!s.draws.empty() && !is_repaired) start_clock(s, now, static_cast<std::uint32_t>(part));
+    const part_change at = place(process, p.part, part);
+    const bool happens = any_in_service(at, states);
+    if (!s.draws.empty() && !(happens && p.repair)) start_clock(process, now, static_cast<std::uint32_t>(part));
     find_next();
     if (!happens) return std::nullopt;
-    ++s.tally.failures;
-    out.what = p.repair ? part_change::kind::fails : part_change::kind::stops;
-    if (is_repaired)
-        begin_repair({.number = failures_++,
-                      .failed_at = now,
-                      .takes = draw(*p.repair, s.repairs),
-                      .process = process,
-                      .part = static_cast<std::uint32_t>(part),
-                      .first_node = out.first_node,
-                      .last_node = out.last_node},
-                     now);
-    return out;
+    return happen(
+        at, now,
+        p.repair ? std::optional{repair{.takes = draw(*p.repair, s.repairs), .part = static_cast<std::uint32_t>(part)}}
+                 : std::nullopt);
 }
 
-/// As soon as there is a crew.
+std::optional<part_change> part_failures::fail_beyond(std::uint32_t process,
+                                                      std::span<const fleet::node_state> states) {
+    excess& x = *states_[process].beyond;
+    const failure_process& p = plan_.processes[process];
+    const instant now = x.at;
+    const part_change at = place(process, p.part, x.part);
+    const double early = now < ripe_at(at) ? plan_.infant->multiplier : 1;
+    const bool happens = x.mark < early * lemon_factor(at, p.part) - 1 && any_in_service(at, states);
+    std::optional<repair> needs;
+    if (happens && p.repair) {
+        x.repairs.seek(x.drawn - 1);
+        needs = repair{.takes = draw(*p.repair, x.repairs)};
+    }
+    draw_beyond(process, now);
+    find_next();
+    if (!happens) return std::nullopt;
+    return happen(at, now, needs);
+}
+
+std::optional<part_change> part_failures::replay() {
+    const logged_failure& l = plan_.log[next_logged_++];
+    find_next();
+    const part_change at = place(l.process, l.part, l.index);
+    if (came_[at.first_node] == never) return std::nullopt;
+    return happen(at, l.at, l.repair ? std::optional{repair{.takes = *l.repair, .logged = true}} : std::nullopt);
+}
+
+part_change part_failures::happen(part_change what, instant now, std::optional<repair> needs) {
+    ++states_[what.process].tally.failures;
+    what.what = needs ? part_change::kind::fails : part_change::kind::stops;
+    if (needs) {
+        needs->number = failures_++;
+        needs->failed_at = now;
+        needs->process = what.process;
+        needs->first_node = what.first_node;
+        needs->last_node = what.last_node;
+        begin_repair(*needs, now);
+    }
+    return what;
+}
+
+/// As soon as there is a crew, if it needs one.
 void part_failures::begin_repair(repair what, instant now) {
-    if (plan_.crews && repairs_.size() >= *plan_.crews) {
-        waiting_.push_back(what);
-        return;
+    if (plan_.crews && !what.logged) {
+        if (busy_ == *plan_.crews) {
+            waiting_.push_back(what);
+            return;
+        }
+        ++busy_;
     }
     what.at = add_saturating(now, what.takes);
     repairs_.push_back(what);
@@ -186,11 +312,12 @@ part_change part_failures::end_repair() {
     repairs_.pop_back();
     process_state& s = states_[done.process];
     s.tally.node_ns += int128{ticks(done.at - done.failed_at)} * (done.last_node - done.first_node);
-    if (!s.draws.empty()) {
-        start_clock(s, done.at, done.part);
+    if (!done.logged && !s.draws.empty()) {
+        start_clock(done.process, done.at, done.part);
         find_next();
     }
-    if (!waiting_.empty()) {
+    if (plan_.crews && !done.logged) --busy_;
+    if (!waiting_.empty() && busy_ != *plan_.crews) {
         const repair waited = waiting_.front();
         waiting_.pop_front();
         begin_repair(waited, done.at);
@@ -202,9 +329,9 @@ part_change part_failures::end_repair() {
 }
 
 void part_failures::commission(instant now, std::span<const node_id> nodes) {
+    for (const node_id n : nodes) came_[index(n)] = now;
     for (std::uint32_t i = 0; i != states_.size(); ++i) {
-        process_state& s = states_[i];
-        if (s.draws.empty()) continue;
+        if (states_[i].draws.empty()) continue;
         // Racks come as a whole: the first node stands for its rack.
         const auto& racks = where_.racks;
         for (const node_id n : nodes) {
@@ -219,7 +346,7 @@ void part_failures::commission(instant now, std::span<const node_id> nodes) {
                 first = static_cast<std::uint64_t>(at - racks.begin());
                 last = first + 1;
             }
-            for (; first != last; ++first) start_clock(s, now, static_cast<std::uint32_t>(first));
+            for (; first != last; ++first) start_clock(i, now, static_cast<std::uint32_t>(first));
         }
     }
     find_next();

@@ -27,7 +27,7 @@ public:
         : value_{value}, prefix_{std::move(prefix)}, report_{report} {}
 
     template <class M>
-    void operator()(M S::* member, const field<value_of_t<M>>& f) {
+    void operator()(M S::*member, const field<value_of_t<M>>& f) {
         const M& m = value_.*member;
         std::string path = prefix_;
         path += f.key;
@@ -343,20 +343,42 @@ void check_power(const power_delivery& p, bool has_end, const reporter& report) 
                     "write `until`, such as until: \"30 d\"");
 }
 
-/// Parts that fail at random.
+/// What bears on random failures of all causes, and failures of a log.
+void check_hazards(const faults& f, const reporter& report) {
+    const auto needs_failures = [&](bool given, const std::string& key, std::string value) {
+        if (given && !f.at_random())
+            report.fail(key, "nothing fails at random", std::move(value),
+                        "write faults.model or faults.processes, or remove it");
+    };
+    needs_failures(f.crews.has_value(), "faults.crews", f.crews ? std::to_string(*f.crews) : "");
+    needs_failures(f.lemon_nodes.has_value(), "faults.lemons", {});
+    needs_failures(f.infant.has_value(), "faults.infant", {});
+    const auto needs_model = [&](bool given, const std::string& key, const char* remedy) {
+        if (!given && !f.model) report.fail(key, "is missing, and there is no model that has it", {}, remedy);
+    };
+    if (f.lemon_nodes)
+        needs_model(f.lemon_nodes->share.has_value(), "faults.lemons.share", "write it, such as share: 0.01");
+    if (f.infant) {
+        needs_model(f.infant->multiplier.has_value(), "faults.infant.multiplier", "write it, such as multiplier: 3");
+        needs_model(f.infant->horizon.has_value(), "faults.infant.horizon", "write it, such as horizon: \"90 d\"");
+    }
+    if (f.log && f.log->path.empty()) report.fail("faults.log.path", "is empty", {}, "write the name of a file");
+}
+
+/// Parts that fail.
 void check_part_failures(const faults& f, const fleet& where, const reporter& report) {
     const extent e = extent_of(where);
-    if (f.at_random() && e.nodes == 0)
-        report.fail(f.model ? "faults.model" : "faults.processes", "a pool has no parts that fail", {},
-                    "describe the fleet by nodes or racks");
+    if ((f.at_random() || f.log) && e.nodes == 0)
+        report.fail(f.model ? "faults.model"
+                    : f.log ? "faults.log"
+                            : "faults.processes",
+                    "a pool has no parts that fail", {}, "describe the fleet by nodes or racks");
+    check_hazards(f, report);
     for (const auto& [given, key] : {std::pair{f.scale.has_value(), "faults.scale"},
                                      {!f.causes.empty(), "faults.causes"},
                                      {f.repairs.has_value(), "faults.repairs"}}) {
         if (given && !f.model) report.fail(key, "is about a model", {}, "write faults.model, or remove it");
     }
-    if (f.crews && !f.at_random())
-        report.fail("faults.crews", "nothing fails at random", std::to_string(*f.crews),
-                    "write faults.model or faults.processes, or remove it");
     check_names(f.causes, "faults.causes", report);
     for (std::size_t i = 0; i != f.causes.size(); ++i) {
         const changed_cause& c = f.causes[i];

@@ -15,6 +15,7 @@
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/execution/run.hpp>
+#include <ampacity/faults/part_failures.hpp>
 #include <ampacity/kernel/kernel.hpp>
 #include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/sim/simulation.hpp>

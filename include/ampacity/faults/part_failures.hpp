@@ -1,19 +1,26 @@
 #pragma once
 /// \file
-/// Parts of the fleet that fail at random and are repaired: each cause a process of its own over all parts of its kind.
+/// Parts of the fleet that fail at random or as a log has it, and are repaired: each cause a process of its own over
+/// all parts of its kind.
 ///
 /// `next()` says when something happens next, `advance` what. A part fails only while it is in
-/// service: what is drawn for one that is down or has not been delivered does not happen. An exponential cause costs
-/// O(1) for each failure, however many parts there are; one of another shape keeps a clock for each part.
+/// service: what is drawn for one that is down or has not been delivered does not happen. What a log has happens to
+/// all that has been delivered. An exponential cause costs O(1) for each failure, however many parts there are; one of
+/// another shape keeps a clock for each part.
+///
+/// Lemons and early failures multiply hazards. Of an exponential cause the failures beyond the usual rate are a process
+/// of their own: candidates at the highest rate there may be, each with a part and a mark, of which those above the
+/// hazard of their part do not happen (thinning). Other clocks run so much faster.
 ///
 /// Draws of a cause come from streams that its name, the seed and, with a clock for each part, the part make: no other
-/// cause, job or policy moves them. The k-th failure that happens takes the k-th repair time. Not thread-safe.
+/// cause, job or policy moves them, nor does another share of lemons. The k-th failure that happens takes the k-th
+/// repair time, one beyond the usual rate that of its candidate. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
-#include <ampacity/faults/duration_law.hpp>
+#include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/node_state.hpp>
 #include <ampacity/fleet/rack_ranges.hpp>
@@ -23,33 +30,9 @@
 #include <deque>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace ampacity::faults {
-
-/// What fails.
-enum class part_kind : std::uint8_t { gpu, node, rack };
-
-/// One cause of failures.
-struct failure_process {
-    std::string cause{};  ///< names its streams; each once
-    part_kind part = part_kind::gpu;
-    double mean_s = 0;  ///< time to failure of one part in service [s]; > 0
-    double shape = 1;   ///< of its Weibull law; 1: exponential
-    /// How long the nodes of the part are out of service, those of a GPU all of its node; none: what it runs stops, and
-    /// it goes on.
-    std::optional<duration_law> repair{};
-};
-
-struct failure_plan {
-    std::vector<failure_process> processes{};
-    std::optional<std::uint64_t> crews{};  ///< repairs that go on at a time; none: all
-    std::uint64_t seed = 0;
-
-    [[nodiscard]] bool any() const noexcept { return !processes.empty(); }
-};
 
 /// Where nodes stand; what no longer changes of a fleet.
 struct fleet_layout {
@@ -103,6 +86,16 @@ private:
         instant at{};
         std::uint32_t part = 0;
     };
+    /// Candidates for failures beyond the usual rate.
+    struct excess {
+        exponential_distribution law{};
+        random_stream failures, repairs;
+        double most = 1;     ///< the highest hazard, of the usual one
+        instant at = never;  ///< the next one
+        std::uint64_t part = 0;
+        double mark = 0;  ///< in [0, most - 1)
+        std::uint64_t drawn = 0;
+    };
     struct process_state {
         duration_law law{};  ///< exponential: of the first of all parts
         random_stream failures, repairs;
@@ -111,6 +104,7 @@ private:
         std::uint64_t drawn = 0;             ///< exponential: failures
         std::vector<clock> clocks{};         ///< others: a heap, the earliest first
         std::vector<std::uint32_t> draws{};  ///< (parts) taken
+        std::optional<excess> beyond{};      ///< exponential
         cause_tally tally{};
     };
     /// A failure that is being repaired, or waits for a crew.
@@ -122,23 +116,42 @@ private:
         std::uint32_t process = 0;
         std::uint32_t part = 0;  ///< of those with clocks
         std::uint32_t first_node = 0, last_node = 0;
+        bool logged = false;  ///< needs no crew
     };
 
+    /// From where the next failure comes.
+    enum class origin : std::uint8_t { usual, beyond, log };
+
     [[nodiscard]] std::uint64_t parts_of(part_kind kind) const noexcept;
-    [[nodiscard]] part_change place(std::uint32_t process, std::uint64_t part) const;
-    void start_clock(process_state& of, instant now, std::uint32_t part);
-    void draw_next(process_state& of, instant now);
+    [[nodiscard]] part_change place(std::uint32_t process, part_kind kind, std::uint64_t part) const;
+    void draw_lemons();
+    void begin_process(std::uint32_t process);
+    [[nodiscard]] double lemon_factor(const part_change& at, part_kind kind) const noexcept;
+    [[nodiscard]] instant ripe_at(const part_change& at) const noexcept;
+    [[nodiscard]] instant end_of_life(const part_change& at, part_kind kind, instant now, duration life) const;
+    void start_clock(std::uint32_t process, instant now, std::uint32_t part);
+    static void draw_next(process_state& of, instant now);
+    void draw_beyond(std::uint32_t process, instant now);
     void begin_repair(repair what, instant now);
     [[nodiscard]] part_change end_repair();
     [[nodiscard]] std::optional<part_change> fail(std::uint32_t process, std::span<const fleet::node_state> states);
+    [[nodiscard]] std::optional<part_change> fail_beyond(std::uint32_t process,
+                                                         std::span<const fleet::node_state> states);
+    [[nodiscard]] std::optional<part_change> replay();
+    [[nodiscard]] part_change happen(part_change what, instant now, std::optional<repair> needs);
     void find_next() noexcept;
 
     failure_plan plan_;
     fleet_layout where_;
     std::vector<process_state> states_;  // (processes)
-    std::uint32_t first_ = 0;            // the process that fails first
+    std::vector<instant> came_;          // (nodes) into service; never: not yet
+    std::vector<bool> lemons_;           // (nodes); empty: none
+    std::size_t next_logged_ = 0;
+    std::uint32_t first_ = 0;  // the process that fails first
+    origin first_from_{};
     instant fails_at_ = never;
     std::vector<repair> repairs_;  // a heap, the earliest first
+    std::uint64_t busy_ = 0;       // of these, of crews
     std::deque<repair> waiting_;   // for a crew, by failure
     std::uint64_t failures_ = 0;
 };

@@ -112,6 +112,9 @@ struct faults {
     std::vector<changed_cause> causes{};
     std::optional<class_repairs> repairs{};
     std::vector<failing_parts> processes{};
+    std::optional<failure_log> log{};
+    std::optional<lemons> lemon_nodes{};
+    std::optional<infant_failures> infant{};
     std::optional<std::uint64_t> crews{};
     double drain_rack_at = 0;
 
@@ -138,6 +141,15 @@ struct faults {
               {.key = "processes",
                .doc = "further causes, or all",
                .example = "[ { cause: switch_tray, part: rack, mtbf: \"900 d\", repair: { constant: \"2 h\" } } ]"});
+        visit(
+            &faults::log,
+            {.key = "log", .doc = "failures that have happened, at their times", .example = "{ path: failures.csv }"});
+        visit(&faults::lemon_nodes, {.key = "lemons",
+                                     .doc = "nodes that fail far more often than the others",
+                                     .example = "{ share: 0.01, factor: 10 }"});
+        visit(&faults::infant, {.key = "infant",
+                                .doc = "parts fail more often at first; {}: as the model says",
+                                .example = "{ multiplier: 3, horizon: \"90 d\" }"});
         visit(&faults::crews, {.key = "crews",
                                .doc = "repairs at random failures that go on at a time, first come first served; none: "
                                       "as many as there are",

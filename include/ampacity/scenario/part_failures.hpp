@@ -1,11 +1,11 @@
 #pragma once
 /// \file
-/// The description of parts of the fleet that fail at random: rates of the catalogue, or processes of one's own, and
-/// who repairs them.
+/// The description of parts of the fleet that fail: at the rates of the catalogue, by processes of one's own, or as a
+/// log has it; lemons, early failures, and who repairs them.
 ///
 /// Part of `capacity_changes.hpp`. Plain values.
 
-#include <ampacity/faults/part_failures.hpp>
+#include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 
@@ -104,6 +104,68 @@ struct failing_parts {
                .example = "{ uniform: { min: \"1 h\", max: \"4 h\" } }"});
     }
     friend bool operator==(const failing_parts&, const failing_parts&) = default;
+};
+
+/// Nodes that fail far more often.
+struct lemons {
+    std::optional<double> share{};
+    double factor = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&lemons::share, {.key = "share",
+                               .doc = "of all nodes, each drawn by itself; none: that of the model",
+                               .example = "0.01",
+                               .min = 0.0,
+                               .max = 1.0});
+        visit(&lemons::factor, {.key = "factor",
+                                .doc = "times the rates of all causes of their GPUs and of them",
+                                .required = true,
+                                .example = "10",
+                                .min = 1.0,
+                                .max = 1000.0});
+    }
+    friend bool operator==(const lemons&, const lemons&) = default;
+};
+
+/// New parts fail more often; what is not given is that of the model.
+struct infant_failures {
+    std::optional<double> multiplier{};
+    std::optional<duration> horizon{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&infant_failures::multiplier, {.key = "multiplier",
+                                             .doc = "times the rates of all causes; none: that of the model",
+                                             .example = "3",
+                                             .min = 1.0,
+                                             .max = 1000.0});
+        visit(&infant_failures::horizon,
+              {.key = "horizon",
+               .doc = "for so long from the start, or from when the nodes are delivered; none: that of the model",
+               .example = "\"90 d\"",
+               .min = duration{1},
+               .max = longest_input});
+    }
+    friend bool operator==(const infant_failures&, const infant_failures&) = default;
+};
+
+/// Failures that have happened.
+struct failure_log {
+    std::string path;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(
+            &failure_log::path,
+            {.key = "path",
+             .doc = "a CSV file, plain or compressed, with the columns time_s, part (gpu, node or rack), index (of the "
+                    "part among all of its kind, from 0), cause and repair_s (empty: the jobs stop, and nothing else), "
+                    "by time",
+             .required = true,
+             .example = "failures.csv"});
+    }
+    friend bool operator==(const failure_log&, const failure_log&) = default;
 };
 
 }  // namespace ampacity::scenario

@@ -2,6 +2,8 @@
 // days of 16,384 GPUs against what was published of them.
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/gzip.hpp"
+#include "support/zstd.hpp"
 
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -142,6 +144,118 @@ TEST_CASE("failures that make no sense are refused", "[faults]") {
           "faults.processes.0.repair.uniform.max: not above min (1 h); write more than 2 h");
     CHECK(here.refusal(scenario_of("{ model: llama3-h100 }", "{ pool_gpus: 64 }")) ==
           "faults.model: a pool has no parts that fail; describe the fleet by nodes or racks");
+}
+
+TEST_CASE("lemons and early failures are those of the scenario, else of the model", "[faults]") {
+    const folder here;
+    const auto plan = [&here](const std::string& faults) { return here.prepare(scenario_of(faults)).parts.failures; };
+    const auto own =
+        plan("{ model: llama3-h100, lemons: { share: 0.25, factor: 4 }, infant: { multiplier: 2, horizon: \"9 d\" } }");
+    CHECK(own.lemons->share == 0.25);
+    CHECK(own.lemons->factor == 4);
+    CHECK(own.infant->multiplier == 2);
+    CHECK(own.infant->horizon == std::chrono::hours{24 * 9});
+    const auto of_model = plan("{ model: llama3-h100, lemons: { factor: 10 } }");
+    CHECK(of_model.lemons->share == Approx(0.012));
+    CHECK_FALSE(of_model.infant);
+    const auto early = plan("{ model: gb200-nvl72-2025, infant: {} }").infant;
+    CHECK(early->multiplier == 3);
+    CHECK(early->horizon == std::chrono::hours{24 * 90});
+    CHECK(plan("{ model: gb200-nvl72-2025, infant: { multiplier: 5 } }").infant->horizon ==
+          std::chrono::hours{24 * 90});
+
+    const auto refusal = [&here](const std::string& faults) { return here.refusal(scenario_of(faults)); };
+    CHECK(refusal("{ lemons: { share: 0.1, factor: 2 } }") ==
+          "faults.lemons: nothing fails at random; write faults.model or faults.processes, or remove it");
+    CHECK(refusal("{ infant: {} }") ==
+          "faults.infant: nothing fails at random; write faults.model or faults.processes, or remove it");
+    CHECK(refusal("{ processes: [ { cause: a, mtbf: \"9 d\" } ], lemons: { factor: 2 } }") ==
+          "faults.lemons.share: is missing, and there is no model that has it; write it, such as share: 0.01");
+    CHECK(refusal("{ processes: [ { cause: a, mtbf: \"9 d\" } ], infant: { multiplier: 2 } }") ==
+          "faults.infant.horizon: is missing, and there is no model that has it; write it, such as horizon: \"90 d\"");
+    CHECK(
+        refusal("{ model: gb200-nvl72-2025, lemons: { factor: 2 } }") ==
+        "faults.lemons.share: is missing, and the model does not have it (gb200-nvl72-2025); write it, such as share: "
+        "0.01");
+    CHECK(
+        refusal("{ model: llama3-h100, infant: { multiplier: 2 } }") ==
+        "faults.infant.horizon: is missing, and the model does not have it (llama3-h100); write infant: { multiplier: "
+        "3, horizon: \"90 d\" }");
+    CHECK(refusal("{ model: llama3-h100, lemons: { share: 0.1, factor: 0.5 } }") ==
+          "faults.lemons.factor: too small (0.5); write at least 1");
+    CHECK(refusal("{ model: llama3-h100, lemon: { share: 0.1, factor: 2 } }") ==
+          "faults.lemon: unknown key (lemon); did you mean `lemons`?");
+}
+
+TEST_CASE("a log of failures is replayed from its file, whatever it is packed in", "[faults]") {
+    const std::string log =
+        "time_s,part,index,cause,repair_s\n"
+        "10.5,gpu,63,xid79,3600\n"
+        "10.5,node,7,fan,\n"
+        "86400,rack,1,nic,60.25\n";
+    const std::string fleet = "{ racks: { nodes_per_rack: 4, gpus_per_node: 8, count: 2 } }";
+    test::temporary_directory home;
+    const auto plan_of = [&](const std::string& bytes, const std::string& of = "{ log: { path: f.csv } }") {
+        test::write_file(home.path() / "f.csv", bytes);
+        test::write_file(home.path() / "s.yaml", scenario_of(of, fleet));
+        return io::prepare(io::read_scenario(home.path() / "s.yaml"));
+    };
+    for (const std::string& bytes : {log, test::gzip(log), test::zstd(log)}) {
+        const auto run = plan_of(bytes);
+        const faults::failure_plan& plan = run.parts.failures;
+        REQUIRE(plan.processes.size() == 3);
+        CHECK(plan.processes[0].cause == "xid79");
+        CHECK(std::isinf(plan.processes[0].mean_s));
+        REQUIRE(plan.log.size() == 3);
+        CHECK(plan.log[0].at == start_of_time + std::chrono::milliseconds{10'500});
+        CHECK(plan.log[0].part == faults::part_kind::gpu);
+        CHECK(plan.log[0].index == 63);
+        CHECK(plan.log[0].repair == std::chrono::hours{1});
+        CHECK_FALSE(plan.log[1].repair);
+        CHECK(plan.log[2].part == faults::part_kind::rack);
+        CHECK(plan.log[2].process == 2);
+        CHECK(plan.log[2].repair == std::chrono::milliseconds{60'250});
+        CHECK(run.models.back().path.ends_with("f.csv"));
+    }
+    // Causes of a model that the log has, too, are one.
+    const auto both = plan_of(log, "{ model: llama3-h100, log: { path: f.csv } }").parts.failures;
+    CHECK(both.processes.size() == 20);
+    CHECK(both.processes[both.log[2].process].cause == "nic");
+    CHECK(std::isfinite(both.processes[both.log[2].process].mean_s));
+
+    const auto refusal = [&](const std::string& bytes) {
+        try {
+            static_cast<void>(plan_of(bytes));
+        } catch (const data_error& e) {
+            std::string all = e.what();
+            all.erase(0, all.find("f.csv:"));
+            // The byte repeats the line and the column.
+            const std::size_t byte = all.find(", at byte ");
+            if (byte != std::string::npos) all.erase(byte, all.find_first_not_of("0123456789", byte + 10) - byte);
+            return all;
+        }
+        return std::string{"accepted"};
+    };
+    const std::string head = "time_s,part,index,cause,repair_s\n";
+    CHECK(refusal("time_s,part,index,cause\n1,gpu,0,a\n") ==
+          "f.csv:1:24: error: repair_s: column missing from the header; add it: a log of failures needs time_s, part, "
+          "index, cause, repair_s");
+    CHECK(refusal("time_s,part,index,cause,repair_s,nods\n") ==
+          "f.csv:1:34: error: nods: unknown column; known: time_s, part, index, cause, repair_s");
+    CHECK(refusal(head + "1,gpus,0,a,\n") == "f.csv:2:3: error: part: unknown part (gpus); did you mean `gpu`?");
+    CHECK(refusal(head + "1,gpu,64,a,\n") ==
+          "f.csv:2:7: error: index: the fleet has no such part (64); write a whole number below 64");
+    CHECK(refusal(head + "1,rack,2,a,\n") ==
+          "f.csv:2:8: error: index: the fleet has no such part (2); write a whole number below 2");
+    CHECK(refusal(head + "2,node,0,a,\n1,node,0,a,\n") ==
+          "f.csv:3:1: error: time_s: before the row above (1); sort the rows by time");
+    CHECK(refusal(head + "-1,node,0,a,\n") ==
+          "f.csv:2:1: error: time_s: not a time (-1); give seconds from 0 to 200 years");
+    CHECK(refusal(head + "1,node,0,a,0\n") ==
+          "f.csv:2:12: error: repair_s: takes no time (0); leave it empty where nothing is repaired");
+    CHECK(refusal(head + "1,node,0,,\n") == "f.csv:2:10: error: cause: value missing; name the cause");
+    CHECK(folder{}.refusal(scenario_of("{ log: { path: f.csv } }", "{ pool_gpus: 64 }")) ==
+          "faults.log: a pool has no parts that fail; describe the fleet by nodes or racks");
 }
 
 TEST_CASE("Llama 3: 54 days of 16,384 GPUs are as they were published", "[faults][llama3]") {

@@ -835,7 +835,15 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             p.shape = 0.1 + 5 * fraction();
             if (upto(2) != 0) p.repair = some_law();
         }
-        if (f.at_random() && upto(2) != 0) f.crews = 1 + upto(100);
+        if (upto(2) != 0) f.log = scenario::failure_log{.path = some_text()};
+        if (f.at_random() && upto(2) != 0) {
+            f.crews = 1 + upto(100);
+            f.lemon_nodes = scenario::lemons{.factor = 1 + 10 * fraction()};
+            if (!f.model || upto(2) != 0) f.lemon_nodes->share = fraction();
+            f.infant.emplace();
+            if (!f.model || upto(2) != 0) f.infant->multiplier = 1 + 10 * fraction();
+            if (!f.model || upto(2) != 0) f.infant->horizon = some_duration();
+        }
     }
     if (nodes_may_leave && upto(2) != 0) {
         scenario::power_delivery& p = s.power.emplace();
