@@ -14,7 +14,7 @@ namespace {
 constexpr auto fails_later = [](const auto& a, const auto& b) {
     return std::tuple(a.at, a.part) > std::tuple(b.at, b.part);
 };
-constexpr auto is_repaired_later = [](const auto& a, const auto& b) {
+constexpr auto goes_on_longer = [](const auto& a, const auto& b) {
     return std::tuple(a.at, a.number) > std::tuple(b.at, b.number);
 };
 
@@ -29,6 +29,12 @@ bool in_service(fleet::node_state s) noexcept {
 bool any_in_service(const part_change& at, std::span<const fleet::node_state> states) {
     return std::any_of(states.begin() + at.first_node, states.begin() + at.last_node, in_service);
 }
+
+std::optional<duration> draw_if(const std::optional<duration_law>& law, random_stream& stream) {
+    return law ? std::optional{draw(*law, stream)} : std::nullopt;
+}
+/// Until a failure is noticed, or its part is swapped.
+const std::optional<duration_law>& delay_of(const failure_process& p) { return p.speed ? p.swap_after : p.detection; }
 
 duration times(duration d, double by) { return by == 1 ? d : round_to_duration(to_seconds(d) * by); }
 
@@ -77,20 +83,24 @@ void part_failures::begin_process(std::uint32_t process) {
     process_state& s =
         states_.emplace_back(process_state{.law = {},
                                            .failures = random_stream{plan_.seed, purpose::failures, entity},
-                                           .repairs = random_stream{plan_.seed, purpose::repairs, entity}});
+                                           .repairs = random_stream{plan_.seed, purpose::repairs, entity},
+                                           .delays = random_stream{plan_.seed, purpose::delays, entity}});
+    AMPACITY_ASSERT(p.each >= 1 && (p.each == 1 || p.part == part_kind::switch_tray || p.part == part_kind::nic));
+    AMPACITY_ASSERT(!p.speed || (*p.speed > 0 && *p.speed < 1 && p.repair && !p.detection));
     if (std::isinf(p.mean_s)) return;
-    s.parts = parts_of(p.part);
+    s.parts = parts_of(p.part) * p.each;
     AMPACITY_ASSERT(s.parts >= 1 && p.mean_s > 0);
     if (p.shape == 1) {
         const double mean_s = p.mean_s / static_cast<double>(s.parts);
         s.law = law_of_mean(mean_s, 1);
         draw_next(s, start_of_time);
         const double early = plan_.infant ? plan_.infant->multiplier : 1;
-        const double lemon = plan_.lemons && p.part != part_kind::rack ? plan_.lemons->factor : 1;
+        const double lemon = plan_.lemons && !is_of_rack(p.part) ? plan_.lemons->factor : 1;
         if (early == 1 && (lemon == 1 || lemons_.empty())) return;
         s.beyond.emplace(excess{.law = {mean_s / (lemon * early - 1)},
                                 .failures = random_stream{plan_.seed, purpose::excess_failures, entity},
                                 .repairs = random_stream{plan_.seed, purpose::excess_repairs, entity},
+                                .delays = random_stream{plan_.seed, purpose::excess_delays, entity},
                                 .most = lemon * early});
         draw_beyond(process, start_of_time);
         return;
@@ -106,8 +116,10 @@ void part_failures::begin_process(std::uint32_t process) {
 std::uint64_t part_failures::parts_of(part_kind kind) const noexcept {
     switch (kind) {
         case part_kind::gpu: return where_.first_gpu.back();
-        case part_kind::node: return where_.num_nodes();
-        case part_kind::rack: break;
+        case part_kind::node:
+        case part_kind::nic: return where_.num_nodes();
+        case part_kind::rack:
+        case part_kind::switch_tray: break;
     }
     return where_.racks.size();
 }
@@ -115,6 +127,7 @@ std::uint64_t part_failures::parts_of(part_kind kind) const noexcept {
 /// Where a part stands.
 part_change part_failures::place(std::uint32_t process, part_kind kind, std::uint64_t part) const {
     part_change out{.process = process};
+    if (kind == part_kind::nic || kind == part_kind::switch_tray) part /= plan_.processes[process].each;
     switch (kind) {
         case part_kind::gpu: {
             const auto& first = where_.first_gpu;
@@ -125,10 +138,12 @@ part_change part_failures::place(std::uint32_t process, part_kind kind, std::uin
             break;
         }
         case part_kind::node:
+        case part_kind::nic:
             out.first_node = static_cast<std::uint32_t>(part);
             out.last_node = out.first_node + 1;
             break;
         case part_kind::rack:
+        case part_kind::switch_tray:
             out.first_node = where_.racks[part].first;
             out.last_node = where_.racks[part].last;
             break;
@@ -138,7 +153,7 @@ part_change part_failures::place(std::uint32_t process, part_kind kind, std::uin
 
 /// Of a part there, times the usual one, however old it is.
 double part_failures::lemon_factor(const part_change& at, part_kind kind) const noexcept {
-    return kind != part_kind::rack && !lemons_.empty() && lemons_[at.first_node] ? plan_.lemons->factor : 1;
+    return !is_of_rack(kind) && !lemons_.empty() && lemons_[at.first_node] ? plan_.lemons->factor : 1;
 }
 /// When a part there is no longer new.
 instant part_failures::ripe_at(const part_change& at) const noexcept {
@@ -196,7 +211,7 @@ void part_failures::draw_beyond(std::uint32_t process, instant now) {
 }
 
 instant part_failures::next() const noexcept {
-    return repairs_.empty() ? fails_at_ : std::min(fails_at_, repairs_.front().at);
+    return going_on_.empty() ? fails_at_ : std::min(fails_at_, going_on_.front().at);
 }
 
 void part_failures::find_next() noexcept {
@@ -216,7 +231,7 @@ void part_failures::find_next() noexcept {
 
 std::optional<part_change> part_failures::advance(std::span<const fleet::node_state> states) {
     AMPACITY_ASSERT(next() != never);
-    if (!repairs_.empty() && repairs_.front().at <= fails_at_) return end_repair();
+    if (!going_on_.empty() && going_on_.front().at <= fails_at_) return end_stage();
     switch (first_from_) {
         case origin::usual: break;
         case origin::beyond: return fail_beyond(first_, states);
@@ -241,14 +256,14 @@ std::optional<part_change> part_failures::fail(std::uint32_t process, std::span<
         s.at = s.clocks.empty() ? never : s.clocks.front().at;
     }
     const part_change at = place(process, p.part, part);
-    const bool happens = any_in_service(at, states);
-    if (!s.draws.empty() && !(happens && p.repair)) start_clock(process, now, static_cast<std::uint32_t>(part));
+    const bool happens = may_fail(at, part, states);
+    const bool goes_on = happens && (p.repair || p.detection);
+    if (!s.draws.empty() && !goes_on) start_clock(process, now, static_cast<std::uint32_t>(part));
     find_next();
     if (!happens) return std::nullopt;
     return happen(
-        at, now,
-        p.repair ? std::optional{repair{.takes = draw(*p.repair, s.repairs), .part = static_cast<std::uint32_t>(part)}}
-                 : std::nullopt);
+        at, part, now,
+        {.delay = draw_if(delay_of(p), s.delays).value_or(duration{}), .takes = draw_if(p.repair, s.repairs)});
 }
 
 std::optional<part_change> part_failures::fail_beyond(std::uint32_t process,
@@ -258,16 +273,18 @@ std::optional<part_change> part_failures::fail_beyond(std::uint32_t process,
     const instant now = x.at;
     const part_change at = place(process, p.part, x.part);
     const double early = now < ripe_at(at) ? plan_.infant->multiplier : 1;
-    const bool happens = x.mark < early * lemon_factor(at, p.part) - 1 && any_in_service(at, states);
-    std::optional<repair> needs;
-    if (happens && p.repair) {
+    const std::uint64_t part = x.part;
+    const bool happens = x.mark < early * lemon_factor(at, p.part) - 1 && may_fail(at, part, states);
+    course takes;
+    if (happens) {
         x.repairs.seek(x.drawn - 1);
-        needs = repair{.takes = draw(*p.repair, x.repairs)};
+        x.delays.seek(x.drawn - 1);
+        takes = {.delay = draw_if(delay_of(p), x.delays).value_or(duration{}), .takes = draw_if(p.repair, x.repairs)};
     }
     draw_beyond(process, now);
     find_next();
     if (!happens) return std::nullopt;
-    return happen(at, now, needs);
+    return happen(at, part, now, takes);
 }
 
 std::optional<part_change> part_failures::replay() {
@@ -275,78 +292,182 @@ std::optional<part_change> part_failures::replay() {
     find_next();
     const part_change at = place(l.process, l.part, l.index);
     if (came_[at.first_node] == never) return std::nullopt;
-    return happen(at, l.at, l.repair ? std::optional{repair{.takes = *l.repair, .logged = true}} : std::nullopt);
+    return happen(at, l.index, l.at, {.takes = l.repair, .logged = true});
 }
 
-part_change part_failures::happen(part_change what, instant now, std::optional<repair> needs) {
-    ++states_[what.process].tally.failures;
-    what.what = needs ? part_change::kind::fails : part_change::kind::stops;
-    if (needs) {
-        needs->number = failures_++;
-        needs->failed_at = now;
-        needs->process = what.process;
-        needs->first_node = what.first_node;
-        needs->last_node = what.last_node;
-        begin_repair(*needs, now);
+/// A part that has failed already, which shows not by its nodes being down, does not fail.
+bool part_failures::may_fail(const part_change& at, std::uint64_t part,
+                             std::span<const fleet::node_state> states) const {
+    if (!any_in_service(at, states)) return false;
+    const failure_process& p = plan_.processes[at.process];
+    if (!p.speed && !p.detection) return true;
+    const auto is_this = [&](const episode& e) {
+        return e.where.process == at.process && e.part == part && !e.takes.logged;
+    };
+    return std::none_of(going_on_.begin(), going_on_.end(), is_this) &&
+           std::none_of(waiting_.begin(), waiting_.end(), is_this);
+}
+
+std::optional<part_change> part_failures::happen(const part_change& at, std::uint64_t part, instant now, course takes) {
+    const failure_process& p = plan_.processes[at.process];
+    ++states_[at.process].tally.failures;
+    const episode of{.number = failures_++, .since = now, .failed_at = now, .takes = takes, .part = part, .where = at};
+    if (!p.detection || takes.logged) return show(of, now);
+    episode unnoticed = of;
+    unnoticed.now = stage::unnoticed;
+    unnoticed.at = add_saturating(now, takes.delay);
+    go_on(unnoticed);
+    if (p.silent) return std::nullopt;
+    add_effect(of, 0);
+    part_change out = at;
+    out.what = part_change::kind::hangs;
+    return out;
+}
+
+/// What follows as soon as it is noticed.
+part_change part_failures::show(episode of, instant now) {
+    const failure_process& p = plan_.processes[of.where.process];
+    part_change out = of.where;
+    out.since = of.failed_at;
+    of.since = now;
+    if (p.speed && !of.takes.logged) {
+        out.what = part_change::kind::slows;
+        add_effect(of, *p.speed);
+        of.now = p.swap_after ? stage::slow : stage::slow_in_repair;
+        if (p.swap_after) {
+            of.at = add_saturating(now, of.takes.delay);
+            go_on(of);
+            return out;
+        }
+    } else {
+        out.what = of.takes.takes ? part_change::kind::fails : part_change::kind::stops;
+        of.now = stage::in_repair;
     }
-    return what;
+    if (of.takes.takes) begin_repair(of, now);
+    return out;
+}
+
+void part_failures::go_on(const episode& with) {
+    going_on_.push_back(with);
+    std::push_heap(going_on_.begin(), going_on_.end(), goes_on_longer);
+}
+
+/// Nodes x time since its stage began.
+int128 part_failures::node_time(const episode& of, instant now) noexcept {
+    return int128{ticks(now - of.since)} * (of.where.last_node - of.where.first_node);
 }
 
 /// As soon as there is a crew, if it needs one.
-void part_failures::begin_repair(repair what, instant now) {
-    if (plan_.crews && !what.logged) {
+void part_failures::begin_repair(episode of, instant now) {
+    if (plan_.crews && !of.takes.logged) {
         if (busy_ == *plan_.crews) {
-            waiting_.push_back(what);
+            waiting_.push_back(of);
             return;
         }
         ++busy_;
     }
-    what.at = add_saturating(now, what.takes);
-    repairs_.push_back(what);
-    std::push_heap(repairs_.begin(), repairs_.end(), is_repaired_later);
+    of.at = add_saturating(now, *of.takes.takes);
+    go_on(of);
 }
 
-part_change part_failures::end_repair() {
-    const repair done = repairs_.front();
-    std::pop_heap(repairs_.begin(), repairs_.end(), is_repaired_later);
-    repairs_.pop_back();
-    process_state& s = states_[done.process];
-    s.tally.node_ns += int128{ticks(done.at - done.failed_at)} * (done.last_node - done.first_node);
-    if (!done.logged && !s.draws.empty()) {
-        start_clock(done.process, done.at, done.part);
-        find_next();
+std::optional<part_change> part_failures::end_stage() {
+    episode of = going_on_.front();
+    std::pop_heap(going_on_.begin(), going_on_.end(), goes_on_longer);
+    going_on_.pop_back();
+    switch (of.now) {
+        case stage::unnoticed: {
+            end_effect(of);
+            const part_change out = show(of, of.at);
+            if (out.what == part_change::kind::stops) restart_clock(of);
+            return out;
+        }
+        case stage::slow: {
+            end_effect(of);
+            states_[of.where.process].tally.slow_ns += node_time(of, of.at);
+            part_change out = of.where;
+            out.what = part_change::kind::fails;
+            out.since = of.failed_at;
+            of.since = of.at;
+            of.now = stage::in_repair;
+            begin_repair(of, of.at);
+            return out;
+        }
+        case stage::in_repair:
+        case stage::slow_in_repair: break;
     }
-    if (plan_.crews && !done.logged) --busy_;
+    return end_repair(of);
+}
+
+part_change part_failures::end_repair(const episode& of) {
+    const bool was_slow = of.now == stage::slow_in_repair;
+    cause_tally& tally = states_[of.where.process].tally;
+    (was_slow ? tally.slow_ns : tally.node_ns) += node_time(of, of.at);
+    if (was_slow) end_effect(of);
+    restart_clock(of);
+    if (plan_.crews && !of.takes.logged) --busy_;
     if (!waiting_.empty() && busy_ != *plan_.crews) {
-        const repair waited = waiting_.front();
+        const episode waited = waiting_.front();
         waiting_.pop_front();
-        begin_repair(waited, done.at);
+        begin_repair(waited, of.at);
     }
-    return {.what = part_change::kind::repaired,
-            .process = done.process,
-            .first_node = done.first_node,
-            .last_node = done.last_node};
+    part_change out = of.where;
+    out.what = was_slow ? part_change::kind::recovers : part_change::kind::repaired;
+    if (!was_slow) out.gpus = ~std::uint64_t{0};
+    return out;
+}
+
+/// The part is as good as new.
+void part_failures::restart_clock(const episode& of) {
+    if (of.takes.logged || states_[of.where.process].draws.empty()) return;
+    start_clock(of.where.process, of.at, static_cast<std::uint32_t>(of.part));
+    find_next();
+}
+
+void part_failures::add_effect(const episode& of, double speed) {
+    const effect what{of.number, of.where.first_node, of.where.last_node, of.where.gpus, speed};
+    const auto later = std::upper_bound(effects_.begin(), effects_.end(), of.number,
+                                        [](std::uint64_t number, const effect& e) { return number < e.number; });
+    effects_.insert(later, what);
+}
+void part_failures::end_effect(const episode& of) {
+    std::erase_if(effects_, [&of](const effect& e) { return e.number == of.number; });
+}
+
+double part_failures::speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept {
+    double speed = 1;
+    for (const effect& e : effects_) {
+        if (e.speed != 0 && e.first_node <= node && node < e.last_node && (e.gpus & gpus) != 0) speed *= e.speed;
+    }
+    return std::max(speed, 0x1p-60);
+}
+
+bool part_failures::hangs(std::uint32_t node, std::uint64_t gpus) const noexcept {
+    return std::any_of(effects_.begin(), effects_.end(), [&](const effect& e) {
+        return e.speed == 0 && e.first_node <= node && node < e.last_node && (e.gpus & gpus) != 0;
+    });
 }
 
 void part_failures::commission(instant now, std::span<const node_id> nodes) {
     for (const node_id n : nodes) came_[index(n)] = now;
     for (std::uint32_t i = 0; i != states_.size(); ++i) {
         if (states_[i].draws.empty()) continue;
+        const failure_process& p = plan_.processes[i];
         // Racks come as a whole: the first node stands for its rack.
         const auto& racks = where_.racks;
         for (const node_id n : nodes) {
             std::uint64_t first = index(n), last = first + 1;
-            if (plan_.processes[i].part == part_kind::gpu) {
+            if (p.part == part_kind::gpu) {
                 last = where_.first_gpu[last];
                 first = where_.first_gpu[first];
-            } else if (plan_.processes[i].part == part_kind::rack) {
+            } else if (is_of_rack(p.part)) {
                 const auto at = std::lower_bound(racks.begin(), racks.end(), first,
                                                  [](const auto& r, std::uint64_t node) { return r.first < node; });
                 if (at == racks.end() || at->first != first) continue;
                 first = static_cast<std::uint64_t>(at - racks.begin());
                 last = first + 1;
             }
-            for (; first != last; ++first) start_clock(i, now, static_cast<std::uint32_t>(first));
+            for (first *= p.each, last *= p.each; first != last; ++first)
+                start_clock(i, now, static_cast<std::uint32_t>(first));
         }
     }
     find_next();
@@ -354,11 +475,12 @@ void part_failures::commission(instant now, std::span<const node_id> nodes) {
 
 cause_tally part_failures::tally(std::size_t process, instant now) const {
     cause_tally out = states_[process].tally;
-    const auto add = [&](const repair& r) {
-        if (r.process == process) out.node_ns += int128{ticks(now - r.failed_at)} * (r.last_node - r.first_node);
+    const auto add = [&](const episode& e) {
+        if (e.where.process != process || e.now == stage::unnoticed) return;
+        (e.now == stage::in_repair ? out.node_ns : out.slow_ns) += node_time(e, now);
     };
-    for (const repair& r : repairs_) add(r);
-    for (const repair& r : waiting_) add(r);
+    for (const episode& e : going_on_) add(e);
+    for (const episode& e : waiting_) add(e);
     return out;
 }
 

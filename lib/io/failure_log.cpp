@@ -95,6 +95,7 @@ private:
     [[nodiscard]] faults::part_kind kind() const {
         std::vector<std::string_view> known;
         for (const auto& k : scenario::names<faults::part_kind>::known) {
+            if (static_cast<std::size_t>(k.value) >= count_.size()) continue;
             if (k.name == field(part)) return k.value;
             known.push_back(k.name);
         }
@@ -113,7 +114,7 @@ private:
     csv_reader rows_;
     faults::failure_plan& plan_;
     std::array<std::size_t, column_names.size()> at_{};
-    std::array<std::uint64_t, 3> count_{};  // parts by kind
+    std::array<std::uint64_t, 3> count_{};  // of GPUs, nodes and racks
     std::unordered_map<std::string, std::uint32_t> processes_;
 };
 

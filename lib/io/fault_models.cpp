@@ -37,9 +37,13 @@ public:
                        "give it another one", p.name);
             out_.processes.push_back({.cause = p.name,
                                       .part = p.part,
+                                      .each = static_cast<std::uint32_t>(p.count.value_or(1)),
                                       .mean_s = to_seconds(p.mtbf),
                                       .shape = p.shape,
-                                      .repair = p.repair ? std::optional{law_of(*p.repair)} : std::nullopt});
+                                      .repair = law_if(p.repair),
+                                      .speed = p.speed,
+                                      .swap_after = law_if(p.swap_after),
+                                      .detection = law_if(p.detection)});
         }
         if (given_.log) add_files(files_, {read_failure_log(loaded_.resolve(given_.log->path), nodes_, out_)});
         return std::move(out_);
@@ -70,7 +74,8 @@ private:
                 {.cause = c.name,
                  .part = faults::part_kind::gpu,
                  .mean_s = 1 / per_s,
-                 .repair = change && change->repair ? law_of(*change->repair) : repair_of(c.kind, r)});
+                 .repair = change && change->repair ? law_of(*change->repair) : repair_of(c.kind, r),
+                 .detection = detection_of(c.kind)});
         }
     }
 
@@ -108,6 +113,24 @@ private:
                 refuse("faults.causes." + std::to_string(i) + ".name", "the model has no such cause",
                        suggestion(name, names), name);
         }
+    }
+
+    [[nodiscard]] static std::optional<faults::duration_law> law_if(const std::optional<scenario::time_law>& given) {
+        return given ? std::optional{law_of(*given)} : std::nullopt;
+    }
+
+    /// None: at once.
+    [[nodiscard]] std::optional<faults::duration_law> detection_of(failure_class kind) const {
+        const scenario::class_detections given = given_.detection.value_or(scenario::class_detections{});
+        switch (kind) {
+            case failure_class::hard_gpu: return law_if(given.hard_gpu);
+            case failure_class::resettable_gpu: return law_if(given.resettable_gpu);
+            case failure_class::host: return law_if(given.host);
+            case failure_class::network: return law_if(given.network);
+            case failure_class::soft: return law_if(given.soft);
+            case failure_class::silent: break;
+        }
+        return std::nullopt;
     }
 
     /// None: nothing needs one.
@@ -162,7 +185,7 @@ private:
 
 faults::failure_plan read_faults(const loaded_scenario& loaded, const fleet::free_index& nodes,
                                  std::vector<model_file>& files) {
-    if (!loaded.value.faults.at_random() && !loaded.value.faults.log) return {};
+    if (!loaded.value.faults.parts_fail()) return {};
     return fault_reader{loaded, nodes, files}.read();
 }
 

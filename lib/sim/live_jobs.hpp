@@ -207,18 +207,20 @@ public:
         } else {
             const waste& w = waste_[i];
             r.lost += w.lost;
-            r.useful = ran - w.lost - w.checkpoint - w.restart;
+            r.useful = ran - w.lost - w.checkpoint - w.restart - w.stalled;
             if (!is_elastic(i)) {
                 used.lost = gpu_time{ticks(w.lost)} * r.gpus;
                 used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
                 used.restart = gpu_time{ticks(w.restart)} * r.gpus;
+                used.stalled = gpu_time{ticks(w.stalled)} * r.gpus;
             }
         }
-        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart;
+        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart - used.stalled;
         books_[account::useful] += useful;
         books_[account::lost] += used.lost;
         books_[account::checkpoint] += used.checkpoint;
         books_[account::restart] += used.restart;
+        books_[account::stalled] += used.stalled;
         if (is_elastic(i)) {
             elastic_record& e = elastic_record_of(i);
             e.useful = useful;
@@ -239,11 +241,11 @@ private:
 
     /// Run time of a live job that was not useful, where preemption has costs.
     struct waste {
-        duration lost{}, checkpoint{}, restart{};
+        duration lost{}, checkpoint{}, restart{}, stalled{};
     };
     /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
     struct elastic_books {
-        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;
+        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0, stalled = 0;
     };
 
     static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
@@ -273,6 +275,7 @@ private:
                 w.lost += lost;
                 w.checkpoint += t.checkpoint;
                 w.restart += t.restart;
+                w.stalled += t.stalled;
             }
             if (is_elastic(i)) {
                 elastic_books& b = elastic_books_[i];
@@ -280,6 +283,7 @@ private:
                 b.lost += gpu_time{ticks(lost)} * gpus;
                 b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
                 b.restart += gpu_time{ticks(t.restart)} * gpus;
+                b.stalled += gpu_time{ticks(t.stalled)} * gpus;
             }
         }
         run.advance(until);

@@ -1,6 +1,7 @@
 #include "announcer.hpp"
 #include "capacity_changes.hpp"
 #include "decision_meter.hpp"
+#include "failing_slow.hpp"
 #include "feed.hpp"
 #include "headroom.hpp"
 #include "held_jobs.hpp"
@@ -66,7 +67,8 @@ public:
           slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
           energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
           limits_(energy_.get()),
-          pacers_(all_pacers()),
+          failing_slow_(failures_),
+          pacers_(all_pacers(p.failures)),
           until_(p.until ? start_of_time + *p.until : never),
           costs_table_(p.preemption),
           costs_(p.preemption.free() && changes_.outages().empty() && !feeds_act() && !p.failures.any()
@@ -195,6 +197,8 @@ public:
                                          .failures = what.failures,
                                          .jobs_stopped = stopped_by_[i],
                                          .node_s = static_cast<double>(what.node_ns) / 1e9});
+            if (failures_->processes()[i].speed)
+                summary_.failures.back().slow_s = static_cast<double>(what.slow_ns) / 1e9;
         }
         if (held_.any()) summary_.held = held_.size();
         summary_.books = jobs_.books();
@@ -240,7 +244,8 @@ private:
     std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     power_pacer limits_;
     std::unique_ptr<faults::part_failures> failures_;  // none: nothing fails at random
-    std::vector<const pacer*> pacers_;                 // none: all nodes run at full speed
+    failing_slow failing_slow_;
+    std::vector<const pacer*> pacers_;  // none: all nodes run at full speed
     instant until_;
     preemption_costs costs_table_;
     const preemption_costs* costs_;  // none: preemption is free
@@ -267,10 +272,11 @@ private:
     bool ended_ = false;
     decision_meter meter_;
 
-    [[nodiscard]] std::vector<const pacer*> all_pacers() const {
+    [[nodiscard]] std::vector<const pacer*> all_pacers(const faults::failure_plan& failures) const {
         std::vector<const pacer*> out;
         if (slowdowns_.any()) out.push_back(&slowdowns_);
         if (feeds_act()) out.push_back(&limits_);
+        if (failures.changes_runs()) out.push_back(&failing_slow_);
         return out;
     }
 
@@ -747,6 +753,9 @@ private:
             failed_nodes_.clear();
             for (std::uint32_t n = change->first_node; n != change->last_node; ++n) failed_nodes_.push_back(node_id{n});
             switch (change->what) {
+                case faults::part_change::kind::slows:
+                case faults::part_change::kind::recovers: repace(failed_nodes_); continue;
+                case faults::part_change::kind::hangs: hang(failed_nodes_); continue;
                 case faults::part_change::kind::fails: stopped_by_[change->process] += lose(failed_nodes_); break;
                 case faults::part_change::kind::stops:
                     stopped_by_[change->process] += interrupt(failed_nodes_, change->gpus);
@@ -767,6 +776,38 @@ private:
             stopped += here;
         }
         return stopped;
+    }
+
+    /// Jobs that hold failed GPUs of these nodes get no further.
+    void hang(std::span<const node_id> nodes) {
+        for (const auto& p : partitions_) {
+            if (p->is_over) continue;
+            p->on_nodes.find(p->own(nodes), on_these_nodes_);
+            by_arrival(*p, on_these_nodes_);
+            for (const job_id job : on_these_nodes_) hang_if_held(*p, job);
+        }
+    }
+    /// Does the job hold a part that has failed, and nobody knows? Then it hangs until it is stopped or leaves the
+    /// part.
+    void hang_if_held(partition& p, job_id job) {
+        policy::changed_run now = changed_run_of(p, index(job));
+        const auto held = p.allocations.shares(p.jobs[index(job)].held);
+        if (now.costs.hangs || std::none_of(held.begin(), held.end(), [&](const fleet::gpu_share& s) {
+                return failures_->hangs(static_cast<std::uint32_t>(index(p.row_in_fleet(s.node))), s.gpus);
+            }))
+            return;
+        const duration elapsed = kernel_.now() - p.jobs[index(job)].run_start;
+        const duration worked = now.costs.spend(elapsed).worked;
+        now.costs = now.costs.rest(elapsed, p.jobs[index(job)].speed);
+        now.costs.hangs = true;
+        go_on(p, job, now, worked, p.jobs[index(job)].speed);
+    }
+
+    /// Behind all else of the plan.
+    void hang_started(partition& p) {
+        for (const policy::action& a : p.plan.actions()) {
+            if (a.kind == policy::action_kind::start || a.kind == policy::action_kind::resize) hang_if_held(p, a.job);
+        }
     }
 
     void schedule_slowdowns() {
@@ -799,14 +840,20 @@ private:
         policy::changed_run now = changed_run_of(p, i);
         const double speed = now.full_speed * p.pace.pace(job, p.allocations.shares(j.held));
         if (speed == j.speed) return;
-        p.scheduler->on_speed_changing(picture(p), job);
         const duration elapsed = kernel_.now() - j.run_start;
         const duration worked = costs_ == nullptr ? elapsed : now.costs.spend(elapsed).worked;
         if (costs_ != nullptr) now.costs = now.costs.rest(elapsed, j.speed);
+        go_on(p, job, now, worked, speed);
+    }
+    /// The next stretch of a run begins, after one that has worked so long.
+    void go_on(partition& p, job_id job, const policy::changed_run& with, duration worked, double speed) {
+        const std::size_t i = index(job);
+        policy::job_view& j = p.jobs[i];
+        p.scheduler->on_speed_changing(picture(p), job);
         j.progress += work_in(worked, j.speed);
         j.run_start = kernel_.now();
         j.speed = speed;
-        jobs_.changed()[i] = now;
+        jobs_.changed()[i] = with;
         jobs_.change_run(i, j, kernel_.now(), j.demand.gpus);
         kernel_.cancel(jobs_.end_event(i));
         schedule_end(p, i);
@@ -1111,6 +1158,7 @@ private:
                 default: AMPACITY_ASSERT(false);
             }
         }
+        if (failures_ && failures_->any_effect()) hang_started(p);
         if (any_cap) set_caps(p);
         if (const auto when = p.plan.wake_up()) {
             kernel_.cancel(p.wake);

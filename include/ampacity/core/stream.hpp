@@ -48,6 +48,8 @@ enum class purpose : std::uint32_t {
     lemons = 12,           ///< which nodes fail far more often
     excess_failures = 13,  ///< times to failures beyond the usual rate
     excess_repairs = 14,   ///< times to repair of these
+    delays = 15,           ///< until a failure is noticed, or its part swapped
+    excess_delays = 16,    ///< the same, of failures beyond the usual rate
     test = 1000,           ///< tests and benchmarks
 };
 

@@ -6,7 +6,8 @@
 /// `next()` says when something happens next, `advance` what. A part fails only while it is in
 /// service: what is drawn for one that is down or has not been delivered does not happen. What a log has happens to
 /// all that has been delivered. An exponential cause costs O(1) for each failure, however many parts there are; one of
-/// another shape keeps a clock for each part.
+/// another shape keeps a clock for each part. Where a failure does not show at once by nodes being down, what is going
+/// on is looked through.
 ///
 /// Lemons and early failures multiply hazards. Of an exponential cause the failures beyond the usual rate are a process
 /// of their own: candidates at the highest rate there may be, each with a part and a mark, of which those above the
@@ -47,20 +48,25 @@ struct fleet_layout {
 /// What happens.
 struct part_change {
     enum class kind : std::uint8_t {
+        hangs,     ///< what it runs gets no further, and nobody knows
         fails,     ///< its nodes leave
         stops,     ///< what it runs stops
+        slows,     ///< what it runs goes on slower, see `speed_of`
+        recovers,  ///< as before `slows`
         repaired,  ///< its nodes come back
     };
     kind what{};
     std::uint32_t process = 0;
     std::uint32_t first_node = 0, last_node = 0;
     std::uint64_t gpus = ~std::uint64_t{0};  ///< of each node, those that are meant
+    instant since{};                         ///< of `fails` and `stops`: when the part failed, noticed now
 };
 
 /// What has become of a cause.
 struct cause_tally {
-    std::uint64_t failures = 0;
-    int128 node_ns = 0;  ///< nodes x time for which they waited for their repair, and were repaired [ns]
+    std::uint64_t failures = 0;  ///< those that are not noticed yet, too
+    int128 node_ns = 0;          ///< nodes x time for which they waited for their repair, and were repaired [ns]
+    int128 slow_ns = 0;          ///< nodes x time for which they were slow [ns]
 };
 
 class part_failures {
@@ -70,11 +76,19 @@ public:
 
     /// `never` where nothing fails any more.
     [[nodiscard]] instant next() const noexcept;
-    /// One step of `next()`: repairs first, then causes in their order. Nothing where what was drawn does not happen.
-    /// \pre next() is not `never`; `states` are those of now
+    /// One step of `next()`: what is going on first, by failure, then causes in their order, then the log. Nothing
+    /// where what was drawn does not happen, or nobody can tell. \pre next() is not `never`; `states` are those of now
     [[nodiscard]] std::optional<part_change> advance(std::span<const fleet::node_state> states);
     /// These nodes have been delivered: the clocks of their parts begin.
     void commission(instant now, std::span<const node_id> nodes);
+
+    /// How fast these GPUs of a node are, of their full speed: that of all failures going on, multiplied, down to
+    /// 2^-60.
+    [[nodiscard]] double speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept;
+    /// Does anything hang, or is slow?
+    [[nodiscard]] bool any_effect() const noexcept { return !effects_.empty(); }
+    /// Has any of these GPUs of a node failed so that what it runs hangs?
+    [[nodiscard]] bool hangs(std::uint32_t node, std::uint64_t gpus) const noexcept;
 
     [[nodiscard]] const std::vector<failure_process>& processes() const noexcept { return plan_.processes; }
     /// As of now.
@@ -89,7 +103,7 @@ private:
     /// Candidates for failures beyond the usual rate.
     struct excess {
         exponential_distribution law{};
-        random_stream failures, repairs;
+        random_stream failures, repairs, delays;
         double most = 1;     ///< the highest hazard, of the usual one
         instant at = never;  ///< the next one
         std::uint64_t part = 0;
@@ -98,7 +112,7 @@ private:
     };
     struct process_state {
         duration_law law{};  ///< exponential: of the first of all parts
-        random_stream failures, repairs;
+        random_stream failures, repairs, delays;
         std::uint64_t parts = 0;
         instant at = never;                  ///< the next failure
         std::uint64_t drawn = 0;             ///< exponential: failures
@@ -107,16 +121,30 @@ private:
         std::optional<excess> beyond{};      ///< exponential
         cause_tally tally{};
     };
-    /// A failure that is being repaired, or waits for a crew.
-    struct repair {
-        instant at{};  ///< its end
+    /// What a failure takes.
+    struct course {
+        duration delay{};                 ///< until it is noticed, or its part swapped
+        std::optional<duration> takes{};  ///< its repair
+        bool logged = false;              ///< it needs no crew
+    };
+    enum class stage : std::uint8_t { unnoticed, slow, in_repair, slow_in_repair };
+    /// A failure that is going on, or waits for a crew.
+    struct episode {
+        instant at{};  ///< end of its stage
         std::uint64_t number = 0;
+        instant since{};  ///< of its nodes being out of service, or slow
         instant failed_at{};
-        duration takes{};
-        std::uint32_t process = 0;
-        std::uint32_t part = 0;  ///< of those with clocks
+        course takes{};
+        stage now{};
+        std::uint64_t part = 0;
+        part_change where{};
+    };
+    /// Nodes that are slow or hang for now.
+    struct effect {
+        std::uint64_t number = 0;  ///< of the failure
         std::uint32_t first_node = 0, last_node = 0;
-        bool logged = false;  ///< needs no crew
+        std::uint64_t gpus = 0;
+        double speed = 0;  ///< 0: hangs
     };
 
     /// From where the next failure comes.
@@ -132,13 +160,23 @@ private:
     void start_clock(std::uint32_t process, instant now, std::uint32_t part);
     static void draw_next(process_state& of, instant now);
     void draw_beyond(std::uint32_t process, instant now);
-    void begin_repair(repair what, instant now);
-    [[nodiscard]] part_change end_repair();
     [[nodiscard]] std::optional<part_change> fail(std::uint32_t process, std::span<const fleet::node_state> states);
     [[nodiscard]] std::optional<part_change> fail_beyond(std::uint32_t process,
                                                          std::span<const fleet::node_state> states);
     [[nodiscard]] std::optional<part_change> replay();
-    [[nodiscard]] part_change happen(part_change what, instant now, std::optional<repair> needs);
+    [[nodiscard]] bool may_fail(const part_change& at, std::uint64_t part,
+                                std::span<const fleet::node_state> states) const;
+    [[nodiscard]] std::optional<part_change> happen(const part_change& at, std::uint64_t part, instant now,
+                                                    course takes);
+    [[nodiscard]] part_change show(episode of, instant now);
+    void go_on(const episode& with);
+    void begin_repair(episode of, instant now);
+    [[nodiscard]] std::optional<part_change> end_stage();
+    [[nodiscard]] part_change end_repair(const episode& of);
+    void restart_clock(const episode& of);
+    [[nodiscard]] static int128 node_time(const episode& of, instant now) noexcept;
+    void add_effect(const episode& of, double speed);
+    void end_effect(const episode& of);
     void find_next() noexcept;
 
     failure_plan plan_;
@@ -150,9 +188,10 @@ private:
     std::uint32_t first_ = 0;  // the process that fails first
     origin first_from_{};
     instant fails_at_ = never;
-    std::vector<repair> repairs_;  // a heap, the earliest first
-    std::uint64_t busy_ = 0;       // of these, of crews
-    std::deque<repair> waiting_;   // for a crew, by failure
+    std::vector<episode> going_on_;  // a heap, the earliest end of a stage first
+    std::deque<episode> waiting_;    // for a crew, in the order of their need
+    std::uint64_t busy_ = 0;         // crews
+    std::vector<effect> effects_;    // by failure
     std::uint64_t failures_ = 0;
 };
 

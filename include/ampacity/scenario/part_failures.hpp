@@ -20,7 +20,8 @@ template <>
 struct names<ampacity::faults::part_kind> {
     using kind = ampacity::faults::part_kind;
     static constexpr std::array known{named<kind>{kind::gpu, "gpu"}, named<kind>{kind::node, "node"},
-                                      named<kind>{kind::rack, "rack"}};
+                                      named<kind>{kind::rack, "rack"}, named<kind>{kind::switch_tray, "switch-tray"},
+                                      named<kind>{kind::nic, "nic"}};
 };
 
 /// A cause of a model, changed.
@@ -71,13 +72,38 @@ struct class_repairs {
     friend bool operator==(const class_repairs&, const class_repairs&) = default;
 };
 
+/// How long failures are not noticed, by class of the cause.
+struct class_detections {
+    std::optional<time_law> hard_gpu{};
+    std::optional<time_law> resettable_gpu{};
+    std::optional<time_law> host{};
+    std::optional<time_law> network{};
+    std::optional<time_law> soft{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        constexpr const char* example = "{ exponential: \"10 min\" }";
+        visit(&class_detections::hard_gpu, {.key = "hard-gpu", .doc = "of a GPU to repair", .example = example});
+        visit(&class_detections::resettable_gpu,
+              {.key = "resettable-gpu", .doc = "of a GPU to reset", .example = example});
+        visit(&class_detections::host, {.key = "host", .doc = "of the rest of a node", .example = example});
+        visit(&class_detections::network, {.key = "network", .doc = "of a NIC, cable or switch", .example = example});
+        visit(&class_detections::soft, {.key = "soft", .doc = "of software", .example = example});
+    }
+    friend bool operator==(const class_detections&, const class_detections&) = default;
+};
+
 /// A cause of failures of one's own.
 struct failing_parts {
     std::string name;
     ampacity::faults::part_kind part = ampacity::faults::part_kind::node;
     duration mtbf{};
     double shape = 1;
+    std::optional<std::uint64_t> count{};
     std::optional<time_law> repair{};
+    std::optional<double> speed{};
+    std::optional<time_law> swap_after{};
+    std::optional<time_law> detection{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -85,8 +111,12 @@ struct failing_parts {
                                      .doc = "names it in summary.json, and its random numbers",
                                      .required = true,
                                      .example = "switch_tray"});
-        visit(&failing_parts::part,
-              {.key = "part", .doc = "what fails: the node of a GPU, and all of a rack, is out of service"});
+        visit(
+            &failing_parts::part,
+            {.key = "part",
+             .doc =
+                 "what fails: the node of a GPU or NIC, and all of a rack or of that of a tray of NVLink switches, is "
+                 "out of service"});
         visit(&failing_parts::mtbf, {.key = "mtbf",
                                      .doc = "mean time to failure of one such part in service",
                                      .required = true,
@@ -98,10 +128,32 @@ struct failing_parts {
                                              "failures; 1 is exponential",
                                       .min = 0.1,
                                       .max = 100.0});
+        visit(&failing_parts::count, {.key = "count",
+                                      .doc = "of a switch-tray or a nic: how many its rack or node has",
+                                      .example = "9",
+                                      .min = std::uint64_t{1},
+                                      .max = std::uint64_t{1024}});
         visit(&failing_parts::repair,
               {.key = "repair",
                .doc = "how long its nodes are out of service; none: the jobs that hold it stop, and nothing else",
                .example = "{ uniform: { min: \"1 h\", max: \"4 h\" } }"});
+        visit(
+            &failing_parts::speed,
+            {.key = "speed",
+             .doc =
+                 "the jobs on its nodes, or on the GPU, go on so fast, of their full speed, until the repair is over; "
+                 "none: they stop",
+             .example = "0.85",
+             .min = 0.001,
+             .max = 0.999});
+        visit(&failing_parts::swap_after,
+              {.key = "swap_after",
+               .doc = "with a speed: for so long, and then its nodes are out of service for the repair",
+               .example = "{ exponential: \"12 h\" }"});
+        visit(&failing_parts::detection,
+              {.key = "detection",
+               .doc = "from the failure until it is noticed; the jobs that hold the part hang meanwhile; none: at once",
+               .example = "{ exponential: \"10 min\" }"});
     }
     friend bool operator==(const failing_parts&, const failing_parts&) = default;
 };
