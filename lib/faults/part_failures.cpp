@@ -308,7 +308,7 @@ bool part_failures::may_fail(const part_change& at, std::uint64_t part,
            std::none_of(waiting_.begin(), waiting_.end(), is_this);
 }
 
-std::optional<part_change> part_failures::happen(const part_change& at, std::uint64_t part, instant now, course takes) {
+part_change part_failures::happen(const part_change& at, std::uint64_t part, instant now, course takes) {
     const failure_process& p = plan_.processes[at.process];
     ++states_[at.process].tally.failures;
     const episode of{.number = failures_++, .since = now, .failed_at = now, .takes = takes, .part = part, .where = at};
@@ -317,10 +317,9 @@ std::optional<part_change> part_failures::happen(const part_change& at, std::uin
     unnoticed.now = stage::unnoticed;
     unnoticed.at = add_saturating(now, takes.delay);
     go_on(unnoticed);
-    if (p.silent) return std::nullopt;
-    add_effect(of, 0);
+    add_effect(of, p.silent ? effect_kind::corrupts : effect_kind::hangs);
     part_change out = at;
-    out.what = part_change::kind::hangs;
+    out.what = p.silent ? part_change::kind::corrupts : part_change::kind::hangs;
     return out;
 }
 
@@ -332,7 +331,7 @@ part_change part_failures::show(episode of, instant now) {
     of.since = now;
     if (p.speed && !of.takes.logged) {
         out.what = part_change::kind::slows;
-        add_effect(of, *p.speed);
+        add_effect(of, effect_kind::slow, *p.speed);
         of.now = p.swap_after ? stage::slow : stage::slow_in_repair;
         if (p.swap_after) {
             of.at = add_saturating(now, of.takes.delay);
@@ -423,8 +422,8 @@ void part_failures::restart_clock(const episode& of) {
     find_next();
 }
 
-void part_failures::add_effect(const episode& of, double speed) {
-    const effect what{of.number, of.where.first_node, of.where.last_node, of.where.gpus, speed};
+void part_failures::add_effect(const episode& of, effect_kind kind, double speed) {
+    const effect what{of.number, of.where.first_node, of.where.last_node, of.where.gpus, kind, speed};
     const auto later = std::upper_bound(effects_.begin(), effects_.end(), of.number,
                                         [](std::uint64_t number, const effect& e) { return number < e.number; });
     effects_.insert(later, what);
@@ -436,15 +435,14 @@ void part_failures::end_effect(const episode& of) {
 double part_failures::speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept {
     double speed = 1;
     for (const effect& e : effects_) {
-        if (e.speed != 0 && e.first_node <= node && node < e.last_node && (e.gpus & gpus) != 0) speed *= e.speed;
+        if (e.is_on(node, gpus)) speed *= e.speed;
     }
     return std::max(speed, 0x1p-60);
 }
 
-bool part_failures::hangs(std::uint32_t node, std::uint64_t gpus) const noexcept {
-    return std::any_of(effects_.begin(), effects_.end(), [&](const effect& e) {
-        return e.speed == 0 && e.first_node <= node && node < e.last_node && (e.gpus & gpus) != 0;
-    });
+bool part_failures::has(effect_kind kind, std::uint32_t node, std::uint64_t gpus) const noexcept {
+    return std::any_of(effects_.begin(), effects_.end(),
+                       [&](const effect& e) { return e.kind == kind && e.is_on(node, gpus); });
 }
 
 void part_failures::commission(instant now, std::span<const node_id> nodes) {

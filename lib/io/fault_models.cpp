@@ -43,7 +43,8 @@ public:
                                       .repair = law_if(p.repair),
                                       .speed = p.speed,
                                       .swap_after = law_if(p.swap_after),
-                                      .detection = law_if(p.detection)});
+                                      .detection = law_if(p.detection),
+                                      .silent = p.silent});
         }
         if (given_.log) add_files(files_, {read_failure_log(loaded_.resolve(given_.log->path), nodes_, out_)});
         return std::move(out_);
@@ -75,7 +76,8 @@ private:
                  .part = faults::part_kind::gpu,
                  .mean_s = 1 / per_s,
                  .repair = change && change->repair ? law_of(*change->repair) : repair_of(c.kind, r),
-                 .detection = detection_of(c.kind)});
+                 .detection = detection_of(c.kind),
+                 .silent = c.kind == failure_class::silent});
         }
     }
 
@@ -130,7 +132,7 @@ private:
             case failure_class::soft: return law_if(given.soft);
             case failure_class::silent: break;
         }
-        return std::nullopt;
+        return law_if(given.silent);
     }
 
     /// None: nothing needs one.

@@ -386,6 +386,8 @@ void check_process(const failing_parts& p, const std::string& path, const extent
         report.fail(path + ".swap_after", "is for what goes on at a lower speed", {}, "give a speed, or remove it");
     if (p.detection && p.speed)
         report.fail(path + ".detection", "is for what stops jobs", {}, "remove it, or the speed");
+    if (p.silent && !p.detection)
+        report.fail(path + ".silent", "is noticed at once", "true", "give a detection, or remove it");
     for (const auto& [law, key] :
          {std::pair{&p.repair, ".repair"}, {&p.swap_after, ".swap_after"}, {&p.detection, ".detection"}}) {
         if (*law) check_law(**law, path + key, report);
@@ -431,7 +433,8 @@ void check_part_failures(const faults& f, const fleet& where, const reporter& re
                                        {&d.resettable_gpu, "resettable-gpu"},
                                        {&d.host, "host"},
                                        {&d.network, "network"},
-                                       {&d.soft, "soft"}}) {
+                                       {&d.soft, "soft"},
+                                       {&d.silent, "silent"}}) {
             if (*law) check_law(**law, std::string{"faults.detection."} + key, report);
         }
     }

@@ -167,6 +167,28 @@ public:
         return run.costs->stopped(now - run.since, run.speed, how == run_end::failed).gained;
     }
 
+    /// What of the run time of a job is useful, and of the GPU-time of an elastic one.
+    struct useful_time {
+        duration time{};
+        gpu_time gpus = 0;
+    };
+    /// The same if its run fails now. \pre preemption has costs
+    [[nodiscard]] useful_time useful_if_failed(std::size_t i, instant now, std::uint32_t gpus) const {
+        const execution::run& run = run_of(i);
+        const run_time t = run.spent(now);
+        const duration lost = run.costs->stopped(now - run.since, run.speed, true).lost;
+        useful_time out = useful(i, run.ran);
+        out.time += t.worked - lost;
+        if (is_elastic(i)) out.gpus += gpu_time{ticks(t.worked - lost)} * gpus;
+        return out;
+    }
+    /// What has been useful beyond that is lost. \pre it does not run; preemption has costs
+    void fall_back(std::size_t i, const useful_time& to) {
+        const useful_time now = useful(i, rows_[i].ran);
+        waste_[i].lost += std::max(now.time - to.time, duration::zero());
+        if (is_elastic(i)) elastic_books_[i].lost += std::max<gpu_time>(now.gpus - to.gpus, 0);
+    }
+
     /// The run goes on with other GPUs or at another speed, as the policy sees it.
     void change_run(std::size_t i, const job_view& j, instant now, std::uint32_t gpus_before) {
         end_stretch(i, now, gpus_before, run_end::unfinished);
@@ -255,6 +277,16 @@ private:
                 .gpus_max = r.gpus_max,
                 .serial_fraction = r.serial_fraction,
                 .speed = r.accelerator.speed};
+    }
+
+    /// Of the stretches that are over.
+    [[nodiscard]] useful_time useful(std::size_t i, duration ran) const {
+        const waste& w = waste_[i];
+        useful_time out{.time = ran - w.lost - w.checkpoint - w.restart - w.stalled};
+        if (!is_elastic(i)) return out;
+        const elastic_books& b = elastic_books_[i];
+        out.gpus = b.held - b.lost - b.checkpoint - b.restart - b.stalled;
+        return out;
     }
 
     [[nodiscard]] elastic_record& elastic_record_of(std::size_t i) noexcept {

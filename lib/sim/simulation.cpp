@@ -637,6 +637,7 @@ private:
         const policy::job_view& j = p.jobs[i];
         const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
         jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
+        forget_spoilt(p, i);
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, job, j.held);
         --p.running;
@@ -750,12 +751,14 @@ private:
         while (failures_->next() == kernel_.now()) {
             const auto change = failures_->advance(fleet().states());
             if (!change) continue;
+            falls_back_ = failures_->processes()[change->process].silent;
             failed_nodes_.clear();
             for (std::uint32_t n = change->first_node; n != change->last_node; ++n) failed_nodes_.push_back(node_id{n});
             switch (change->what) {
                 case faults::part_change::kind::slows:
                 case faults::part_change::kind::recovers: repace(failed_nodes_); continue;
-                case faults::part_change::kind::hangs: hang(failed_nodes_); continue;
+                case faults::part_change::kind::hangs:
+                case faults::part_change::kind::corrupts: befall(failed_nodes_); continue;
                 case faults::part_change::kind::fails: stopped_by_[change->process] += lose(failed_nodes_); break;
                 case faults::part_change::kind::stops:
                     stopped_by_[change->process] += interrupt(failed_nodes_, change->gpus);
@@ -764,6 +767,7 @@ private:
             }
             any = true;
         }
+        falls_back_ = false;
         if (any) tell_capacity(main());
     }
     /// Jobs that hold any of these GPUs of these nodes stop, and the nodes go on; how many.
@@ -778,36 +782,59 @@ private:
         return stopped;
     }
 
-    /// Jobs that hold failed GPUs of these nodes get no further.
-    void hang(std::span<const node_id> nodes) {
+    /// Jobs that hold GPUs of these nodes that have failed, which nobody knows.
+    void befall(std::span<const node_id> nodes) {
         for (const auto& p : partitions_) {
             if (p->is_over) continue;
             p->on_nodes.find(p->own(nodes), on_these_nodes_);
             by_arrival(*p, on_these_nodes_);
-            for (const job_id job : on_these_nodes_) hang_if_held(*p, job);
+            for (const job_id job : on_these_nodes_) befall(*p, job);
         }
     }
-    /// Does the job hold a part that has failed, and nobody knows? Then it hangs until it is stopped or leaves the
-    /// part.
-    void hang_if_held(partition& p, job_id job) {
-        policy::changed_run now = changed_run_of(p, index(job));
-        const auto held = p.allocations.shares(p.jobs[index(job)].held);
-        if (now.costs.hangs || std::none_of(held.begin(), held.end(), [&](const fleet::gpu_share& s) {
-                return failures_->hangs(static_cast<std::uint32_t>(index(p.row_in_fleet(s.node))), s.gpus);
-            }))
-            return;
-        const duration elapsed = kernel_.now() - p.jobs[index(job)].run_start;
-        const duration worked = now.costs.spend(elapsed).worked;
-        now.costs = now.costs.rest(elapsed, p.jobs[index(job)].speed);
-        now.costs.hangs = true;
-        go_on(p, job, now, worked, p.jobs[index(job)].speed);
-    }
-
-    /// Behind all else of the plan.
-    void hang_started(partition& p) {
+    /// Behind all else of a plan, those that it has started or resized.
+    void befall_started(partition& p) {
         for (const policy::action& a : p.plan.actions()) {
-            if (a.kind == policy::action_kind::start || a.kind == policy::action_kind::resize) hang_if_held(p, a.job);
+            if (a.kind == policy::action_kind::start || a.kind == policy::action_kind::resize) befall(p, a.job);
         }
+    }
+    void befall(partition& p, job_id job) {
+        bool hangs = false, corrupts = false;
+        for (const fleet::gpu_share& s : p.allocations.shares(p.jobs[index(job)].held)) {
+            const auto node = static_cast<std::uint32_t>(index(p.row_in_fleet(s.node)));
+            hangs = hangs || failures_->hangs(node, s.gpus);
+            corrupts = corrupts || failures_->corrupts(node, s.gpus);
+        }
+        if (corrupts) spoil(p, index(job));
+        if (hangs) hang(p, job);
+    }
+    /// From now on it computes wrong results, which it keeps.
+    void spoil(const partition& p, std::size_t i) {
+        const policy::job_view& j = p.jobs[i];
+        if (spoilt_at(i) != spoilt_.end()) return;
+        spoilt_.push_back({.job = i,
+                           .progress = j.progress + jobs_.gain_if_stopped(i, kernel_.now(), run_end::failed),
+                           .useful = jobs_.useful_if_failed(i, kernel_.now(), j.demand.gpus)});
+    }
+    /// Its run is over; where that is because its results are found to be wrong, it goes back to before they were.
+    void forget_spoilt(partition& p, std::size_t i) {
+        const auto at = spoilt_at(i);
+        if (at == spoilt_.end()) return;
+        if (falls_back_) {
+            p.jobs[i].progress = std::min(p.jobs[i].progress, at->progress);
+            jobs_.fall_back(i, at->useful);
+        }
+        spoilt_.erase(at);
+    }
+    /// It gets no further until it is stopped, or leaves the part.
+    void hang(partition& p, job_id job) {
+        policy::changed_run now = changed_run_of(p, index(job));
+        if (now.costs.hangs) return;
+        const policy::job_view& j = p.jobs[index(job)];
+        const duration elapsed = kernel_.now() - j.run_start;
+        const duration worked = now.costs.spend(elapsed).worked;
+        now.costs = now.costs.rest(elapsed, j.speed);
+        now.costs.hangs = true;
+        go_on(p, job, now, worked, j.speed);
     }
 
     void schedule_slowdowns() {
@@ -1034,6 +1061,7 @@ private:
         p.scheduler->on_fail(picture(p), job);
         j.progress += jobs_.gain_if_stopped(i, now, how);
         jobs_.end_run(i, now, j.demand.gpus, how);
+        forget_spoilt(p, i);
         tell_.stop(p, i, stretch_now(p, i), now, how);
         job_record& r = jobs_.record_of(i);
         jobs_.started_at(i, began(p, i));
@@ -1105,6 +1133,7 @@ private:
     void preempt(partition& p, const policy::action& a, instant now) {
         const std::size_t i = index(a.job);
         jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
+        forget_spoilt(p, i);
         count_type(stretch_before(a), now);
         tell_.stop(p, i, stretch_before(a), now, run_end::preempted);
         jobs_.lose(i, a.lost, a.gpus);
@@ -1158,7 +1187,7 @@ private:
                 default: AMPACITY_ASSERT(false);
             }
         }
-        if (failures_ && failures_->any_effect()) hang_started(p);
+        if (failures_ && failures_->any_effect()) befall_started(p);
         if (any_cap) set_caps(p);
         if (const auto when = p.plan.wake_up()) {
             kernel_.cancel(p.wake);
@@ -1228,8 +1257,19 @@ private:
     followed feeds_change_, feeds_control_, parts_change_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail
-    std::vector<job_id> on_these_nodes_;     // while runs are re-paced
-    std::vector<node_id> repaced_;           // by the caps of a plan
+    /// A run that computes wrong results, and what it would be without.
+    struct spoilt_run {
+        std::size_t job = 0;
+        duration progress{};
+        live_jobs::useful_time useful{};
+    };
+    [[nodiscard]] std::vector<spoilt_run>::iterator spoilt_at(std::size_t job) {
+        return std::find_if(spoilt_.begin(), spoilt_.end(), [job](const spoilt_run& r) { return r.job == job; });
+    }
+    std::vector<spoilt_run> spoilt_;
+    bool falls_back_ = false;             // while wrong results are found
+    std::vector<job_id> on_these_nodes_;  // while runs are re-paced
+    std::vector<node_id> repaced_;        // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

@@ -49,6 +49,7 @@ struct fleet_layout {
 struct part_change {
     enum class kind : std::uint8_t {
         hangs,     ///< what it runs gets no further, and nobody knows
+        corrupts,  ///< what it runs goes on with wrong results, and nobody knows
         fails,     ///< its nodes leave
         stops,     ///< what it runs stops
         slows,     ///< what it runs goes on slower, see `speed_of`
@@ -85,10 +86,16 @@ public:
     /// How fast these GPUs of a node are, of their full speed: that of all failures going on, multiplied, down to
     /// 2^-60.
     [[nodiscard]] double speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept;
-    /// Does anything hang, or is slow?
+    /// Does anything hang or compute wrong results, or is it slow?
     [[nodiscard]] bool any_effect() const noexcept { return !effects_.empty(); }
     /// Has any of these GPUs of a node failed so that what it runs hangs?
-    [[nodiscard]] bool hangs(std::uint32_t node, std::uint64_t gpus) const noexcept;
+    [[nodiscard]] bool hangs(std::uint32_t node, std::uint64_t gpus) const noexcept {
+        return has(effect_kind::hangs, node, gpus);
+    }
+    /// The same, so that what it runs is wrong?
+    [[nodiscard]] bool corrupts(std::uint32_t node, std::uint64_t gpus) const noexcept {
+        return has(effect_kind::corrupts, node, gpus);
+    }
 
     [[nodiscard]] const std::vector<failure_process>& processes() const noexcept { return plan_.processes; }
     /// As of now.
@@ -139,12 +146,18 @@ private:
         std::uint64_t part = 0;
         part_change where{};
     };
-    /// Nodes that are slow or hang for now.
+    enum class effect_kind : std::uint8_t { slow, hangs, corrupts };
+    /// What a failure does to nodes that are in service, for now.
     struct effect {
         std::uint64_t number = 0;  ///< of the failure
         std::uint32_t first_node = 0, last_node = 0;
         std::uint64_t gpus = 0;
-        double speed = 0;  ///< 0: hangs
+        effect_kind kind{};
+        double speed = 1;  ///< where slow
+
+        [[nodiscard]] bool is_on(std::uint32_t node, std::uint64_t of) const noexcept {
+            return first_node <= node && node < last_node && (gpus & of) != 0;
+        }
     };
 
     /// From where the next failure comes.
@@ -166,8 +179,7 @@ private:
     [[nodiscard]] std::optional<part_change> replay();
     [[nodiscard]] bool may_fail(const part_change& at, std::uint64_t part,
                                 std::span<const fleet::node_state> states) const;
-    [[nodiscard]] std::optional<part_change> happen(const part_change& at, std::uint64_t part, instant now,
-                                                    course takes);
+    [[nodiscard]] part_change happen(const part_change& at, std::uint64_t part, instant now, course takes);
     [[nodiscard]] part_change show(episode of, instant now);
     void go_on(const episode& with);
     void begin_repair(episode of, instant now);
@@ -175,7 +187,8 @@ private:
     [[nodiscard]] part_change end_repair(const episode& of);
     void restart_clock(const episode& of);
     [[nodiscard]] static int128 node_time(const episode& of, instant now) noexcept;
-    void add_effect(const episode& of, double speed);
+    void add_effect(const episode& of, effect_kind kind, double speed = 1);
+    [[nodiscard]] bool has(effect_kind kind, std::uint32_t node, std::uint64_t gpus) const noexcept;
     void end_effect(const episode& of);
     void find_next() noexcept;
 

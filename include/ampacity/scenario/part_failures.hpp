@@ -79,6 +79,7 @@ struct class_detections {
     std::optional<time_law> host{};
     std::optional<time_law> network{};
     std::optional<time_law> soft{};
+    std::optional<time_law> silent{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -89,6 +90,10 @@ struct class_detections {
         visit(&class_detections::host, {.key = "host", .doc = "of the rest of a node", .example = example});
         visit(&class_detections::network, {.key = "network", .doc = "of a NIC, cable or switch", .example = example});
         visit(&class_detections::soft, {.key = "soft", .doc = "of software", .example = example});
+        visit(&class_detections::silent,
+              {.key = "silent",
+               .doc = "of a GPU that computes wrong results; its jobs go on, and fall back to before the failure",
+               .example = "{ exponential: \"2 h\" }"});
     }
     friend bool operator==(const class_detections&, const class_detections&) = default;
 };
@@ -104,6 +109,7 @@ struct failing_parts {
     std::optional<double> speed{};
     std::optional<time_law> swap_after{};
     std::optional<time_law> detection{};
+    bool silent = false;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -154,6 +160,11 @@ struct failing_parts {
               {.key = "detection",
                .doc = "from the failure until it is noticed; the jobs that hold the part hang meanwhile; none: at once",
                .example = "{ exponential: \"10 min\" }"});
+        visit(
+            &failing_parts::silent,
+            {.key = "silent",
+             .doc = "with a detection: until then jobs do not hang, but compute wrong results, and fall back to before "
+                    "the failure"});
     }
     friend bool operator==(const failing_parts&, const failing_parts&) = default;
 };

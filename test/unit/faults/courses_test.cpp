@@ -136,7 +136,7 @@ std::vector<happened> events_of(const failure_plan& plan, const std::vector<fail
             if (at <= end) out.push_back({at, what, f.process, f.first, f.last, mask, since});
         };
         const bool leaves = p.repair && (!p.speed || p.swap_after);
-        if (p.detection && !p.silent) add(f.at, kind::hangs, f.mask, start_of_time);
+        if (p.detection) add(f.at, p.silent ? kind::corrupts : kind::hangs, f.mask, start_of_time);
         if (p.speed) add(f.at, kind::slows, f.mask, f.at);
         if (leaves) add(f.swapped, kind::fails, f.mask, f.at);
         if (!p.repair) add(f.noticed, kind::stops, f.mask, f.at);
@@ -173,15 +173,16 @@ void check_effects(const faults::part_failures& machine, const failure_plan& pla
         for (std::uint64_t g = 0; g != gpus; ++g) {
             const std::uint64_t mask = std::uint64_t{1} << g;
             double speed = 1;
-            bool hangs = false;
+            bool hangs = false, corrupts = false;
             for (const failure& f : all) {
                 const failure_process& p = plan.processes[f.process];
                 if (n < f.first || n >= f.last || (f.mask & mask) == 0 || f.at > now) continue;
                 if (p.speed && now < f.swapped) speed *= *p.speed;
-                hangs = hangs || (p.detection && !p.silent && now < f.noticed);
+                if (p.detection && now < f.noticed) (p.silent ? corrupts : hangs) = true;
             }
             REQUIRE(machine.speed_of(n, mask) == speed);
             REQUIRE(machine.hangs(n, mask) == hangs);
+            REQUIRE(machine.corrupts(n, mask) == corrupts);
         }
     }
 }

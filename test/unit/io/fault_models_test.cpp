@@ -303,6 +303,12 @@ TEST_CASE("parts of more kinds, at lower speed, swapped or noticed later", "[fau
           "faults.processes.0.speed: too large (1.5); write at most 0.999");
     CHECK(refusal("detection: { uniform: { min: \"2 h\", max: \"1 h\" } }") ==
           "faults.processes.0.detection.uniform.max: not above min (1 h); write more than 2 h");
+    CHECK(refusal("silent: true") ==
+          "faults.processes.0.silent: is noticed at once (true); give a detection, or remove it");
+    const auto silent = here.causes("{ model: llama3-h100, detection: { silent: { constant: \"6 h\" } } }");
+    CHECK(named(silent, "silent_data_corruption").silent);
+    CHECK(std::get<constant_distribution>(*named(silent, "silent_data_corruption").detection).value == 6 * 3600);
+    CHECK_FALSE(named(silent, "faulty_gpu").silent);
     CHECK(here.refusal(scenario_of("{ detection: { host: { constant: \"1 h\" } } }")) ==
           "faults.detection: is about a model; write faults.model, or remove it");
     CHECK(here.refusal(scenario_of("{ model: llama3-h100, detection: { hrd-gpu: { constant: \"1 h\" } } }")) ==

@@ -822,7 +822,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                                                          .resettable_gpu = some_law(),
                                                          .host = some_law(),
                                                          .network = some_law(),
-                                                         .soft = some_law()};
+                                                         .soft = some_law(),
+                                                         .silent = some_law()};
             for (std::uint64_t i = upto(3); i != 0; --i) {
                 auto& c = f.causes.emplace_back();
                 c.name = "cause " + std::to_string(i);
@@ -846,6 +847,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 if (upto(2) != 0) p.swap_after = some_law();
             } else if (upto(2) != 0) {
                 p.detection = some_law();
+                p.silent = upto(2) != 0;
             }
         }
         for (std::uint64_t i = upto(3); i != 0; --i) {

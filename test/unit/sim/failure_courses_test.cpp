@@ -281,6 +281,108 @@ TEST_CASE("jobs hang from the failure until it is noticed", "[faults][sim]") {
     CHECK(all.books[account::idle] == 0);
 }
 
+TEST_CASE("jobs fall back to before the failure when wrong results are found", "[faults][sim]") {
+    // Two jobs share each node.
+    std::vector<workload::job_request> jobs;
+    for (std::size_t i = 0; i != 4; ++i) {
+        jobs.push_back(gpu_job(2, hours{900}));
+        jobs.back().row = i;
+        jobs.back().name = static_cast<std::int64_t>(i);
+    }
+    const faults::failure_plan plan{.processes = {{.cause = "sdc",
+                                                   .part = part_kind::gpu,
+                                                   .mean_s = 8 * 9 * hour_s,
+                                                   .detection = exponential_distribution{6 * hour_s},
+                                                   .silent = true},
+                                                  {.cause = "soft", .part = part_kind::gpu, .mean_s = 8 * 40 * hour_s}},
+                                    .seed = 9};
+    sim::parts p = parts_of(jobs, "fifo", fleet::fleet_state::flat_nodes(2, 4));
+    p.failures = plan;
+    p.until = hours{800};
+    sim::simulation s{std::move(p)};
+    s.run();
+    const sim::summary& all = s.results();
+    // By hand: job i always holds the GPUs 2 i and 2 i + 1, as it starts again at once where it was.
+    const std::vector<fleet::node_state> up(2, fleet::node_state::up);
+    faults::part_failures machine{plan, faults::fleet_layout::of(fleet::fleet_state::flat_nodes(2, 4).empty()), up};
+    struct run {
+        instant since = start_of_time;
+        std::optional<duration> sound{};  // what was useful of this run when the first of its GPUs failed
+        int bad = 0;
+        std::uint32_t stops = 0;
+        duration lost{}, useful{};
+    };
+    std::array<run, 4> runs;
+    struct spent {
+        duration kept{}, rest{};
+    };
+    const auto spent_of = [](const run& r, instant now) {
+        duration left = now - r.since;
+        if (r.stops != 0) left -= std::min<duration>(left, minutes{7});
+        const std::int64_t whole = left / minutes{61};
+        return spent{whole * duration{hours{1}}, std::min<duration>(left - whole * minutes{61}, hours{1})};
+    };
+    std::uint64_t undone = 0;
+    while (machine.next() <= start_of_time + hours{800}) {
+        const instant now = machine.next();
+        const auto what = machine.advance(up);
+        if (!what) continue;
+        run& r = runs[what->first_node * 2 + (what->gpus >= 4 ? 1 : 0)];
+        if (what->what == part_change::kind::corrupts) {
+            ++r.bad;
+            if (!r.sound) r.sound = spent_of(r, now).kept;
+            continue;
+        }
+        CHECK(what->what == part_change::kind::stops);
+        const spent t = spent_of(r, now);
+        const bool found = what->process == 0;
+        r.bad -= found ? 1 : 0;
+        const duration kept = found ? std::min(t.kept, *r.sound) : t.kept;
+        undone += kept != t.kept ? 1U : 0U;
+        r.useful += kept;
+        r.lost += t.kept - kept + t.rest;
+        ++r.stops;
+        r.since = now;
+        r.sound.reset();
+        if (r.bad != 0) r.sound = duration::zero();
+    }
+    CHECK(undone > 50);
+    for (std::size_t i = 0; i != 4; ++i) {
+        INFO(i);
+        const spent t = spent_of(runs[i], start_of_time + hours{800});
+        CHECK(s.records(0)[i].restarts == runs[i].stops);
+        CHECK(s.records(0)[i].lost == runs[i].lost);
+        CHECK(s.records(0)[i].useful == runs[i].useful + t.kept + t.rest);
+    }
+    CHECK(all.books[account::stalled] == 0);
+    CHECK(all.books[account::idle] == 0);
+}
+
+TEST_CASE("a job that has fallen back does its work again", "[faults][sim]") {
+    std::uint32_t restarts = 0;
+    for (std::uint64_t seed = 1; seed != 20; ++seed) {
+        workload::job_request job = gpu_job(4, hours{100});
+        job.name = 0;
+        sim::parts p = parts_of({job}, "fifo", fleet::fleet_state::flat_nodes(1, 4));
+        p.failures = {.processes = {{.cause = "sdc",
+                                     .part = part_kind::node,
+                                     .mean_s = 60 * hour_s,
+                                     .detection = constant_distribution{5 * hour_s},
+                                     .silent = true}},
+                      .seed = seed};
+        sim::simulation s{std::move(p)};
+        s.run();
+        CHECK(s.results().finished == 1);
+        const sim::job_record& r = s.records(0)[0];
+        CHECK(r.useful == duration{hours{100}});
+        // What it has done in five hours, but for a restart and pauses, and since the checkpoint before.
+        CHECK(r.lost >= r.restarts * duration{minutes{5 * 60 - 7 - 5}});
+        CHECK(r.lost <= r.restarts * duration{hours{6}});
+        restarts += r.restarts;
+    }
+    CHECK(restarts > 20);
+}
+
 TEST_CASE("whatever failures do, the books balance and the stops add up", "[faults][sim]") {
     gpu_time stalled = 0;
     std::uint64_t restarts = 0;
@@ -309,6 +411,12 @@ TEST_CASE("whatever failures do, the books balance and the stops add up", "[faul
                                                 .repair = uniform_distribution{hour_s, 4 * hour_s},
                                                 .speed = 0.8,
                                                 .swap_after = exponential_distribution{12 * hour_s}});
+                p.failures.processes.push_back({.cause = "silent",
+                                                .part = part_kind::gpu,
+                                                .mean_s = 120 * 12 * hour_s,
+                                                .repair = lognormal_distribution{4 * hour_s, 1},
+                                                .detection = exponential_distribution{4 * hour_s},
+                                                .silent = true});
                 p.failures.lemons = faults::lemon_nodes{0.1, 5};
                 p.failures.infant = faults::early_failures{3, hours{48}};
                 p.until = hours{24 * 12};
