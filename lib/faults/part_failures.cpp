@@ -56,6 +56,7 @@ part_failures::part_failures(failure_plan plan, fleet_layout where, std::span<co
     for (std::size_t n = 0; n != states.size(); ++n) {
         if (states[n] == fleet::node_state::uncommissioned) came_[n] = never;
     }
+    if (plan_.changes_runs()) effects_on_.assign(states.size(), 0);
     draw_lemons();
     for (std::uint32_t i = 0; i != plan_.processes.size(); ++i) begin_process(i);
     AMPACITY_ASSERT(std::is_sorted(plan_.log.begin(), plan_.log.end(),
@@ -427,12 +428,14 @@ void part_failures::add_effect(const episode& of, effect_kind kind, double speed
     const auto later = std::upper_bound(effects_.begin(), effects_.end(), of.number,
                                         [](std::uint64_t number, const effect& e) { return number < e.number; });
     effects_.insert(later, what);
+    for (std::uint32_t n = what.first_node; n != what.last_node; ++n) ++effects_on_[n];
 }
 void part_failures::end_effect(const episode& of) {
     std::erase_if(effects_, [&of](const effect& e) { return e.number == of.number; });
+    for (std::uint32_t n = of.where.first_node; n != of.where.last_node; ++n) --effects_on_[n];
 }
 
-double part_failures::speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept {
+double part_failures::slowest(std::uint32_t node, std::uint64_t gpus) const noexcept {
     double speed = 1;
     for (const effect& e : effects_) {
         if (e.is_on(node, gpus)) speed *= e.speed;

@@ -85,16 +85,18 @@ public:
 
     /// How fast these GPUs of a node are, of their full speed: that of all failures going on, multiplied, down to
     /// 2^-60.
-    [[nodiscard]] double speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept;
+    [[nodiscard]] double speed_of(std::uint32_t node, std::uint64_t gpus) const noexcept {
+        return is_affected(node) ? slowest(node, gpus) : 1;
+    }
     /// Does anything hang or compute wrong results, or is it slow?
     [[nodiscard]] bool any_effect() const noexcept { return !effects_.empty(); }
     /// Has any of these GPUs of a node failed so that what it runs hangs?
     [[nodiscard]] bool hangs(std::uint32_t node, std::uint64_t gpus) const noexcept {
-        return has(effect_kind::hangs, node, gpus);
+        return is_affected(node) && has(effect_kind::hangs, node, gpus);
     }
     /// The same, so that what it runs is wrong?
     [[nodiscard]] bool corrupts(std::uint32_t node, std::uint64_t gpus) const noexcept {
-        return has(effect_kind::corrupts, node, gpus);
+        return is_affected(node) && has(effect_kind::corrupts, node, gpus);
     }
 
     [[nodiscard]] const std::vector<failure_process>& processes() const noexcept { return plan_.processes; }
@@ -188,6 +190,10 @@ private:
     void restart_clock(const episode& of);
     [[nodiscard]] static int128 node_time(const episode& of, instant now) noexcept;
     void add_effect(const episode& of, effect_kind kind, double speed = 1);
+    [[nodiscard]] bool is_affected(std::uint32_t node) const noexcept {
+        return !effects_.empty() && effects_on_[node] != 0;
+    }
+    [[nodiscard]] double slowest(std::uint32_t node, std::uint64_t gpus) const noexcept;
     [[nodiscard]] bool has(effect_kind kind, std::uint32_t node, std::uint64_t gpus) const noexcept;
     void end_effect(const episode& of);
     void find_next() noexcept;
@@ -201,10 +207,11 @@ private:
     std::uint32_t first_ = 0;  // the process that fails first
     origin first_from_{};
     instant fails_at_ = never;
-    std::vector<episode> going_on_;  // a heap, the earliest end of a stage first
-    std::deque<episode> waiting_;    // for a crew, in the order of their need
-    std::uint64_t busy_ = 0;         // crews
-    std::vector<effect> effects_;    // by failure
+    std::vector<episode> going_on_;          // a heap, the earliest end of a stage first
+    std::deque<episode> waiting_;            // for a crew, in the order of their need
+    std::uint64_t busy_ = 0;                 // crews
+    std::vector<effect> effects_;            // by failure
+    std::vector<std::uint32_t> effects_on_;  // (nodes) of these; empty: there are none
     std::uint64_t failures_ = 0;
 };
 
