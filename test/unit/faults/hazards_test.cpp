@@ -68,7 +68,7 @@ std::vector<happened> run(const failure_plan& plan, duration length, late_nodes 
         if (!what) continue;
         const bool back = what->what == part_change::kind::repaired;
         out.push_back({now, what->first_node, what->gpus, back});
-        if (what->what == part_change::kind::stops) continue;
+        if (what->what == part_change::kind::stops || what->what == part_change::kind::hangs) continue;
         down[what->first_node] += back ? -1 : 1;
         states[what->first_node] = down[what->first_node] != 0 ? fleet::node_state::down : fleet::node_state::up;
     }
@@ -115,18 +115,35 @@ std::vector<happened> by_hand(const failure_plan& plan, duration length, late_no
     random_stream repairs{plan.seed, purpose::repairs, fnv_1a(p.cause)};
     random_stream more_repairs{plan.seed, purpose::excess_repairs, fnv_1a(p.cause)};
     std::vector<happened> out;
-    std::vector<instant> up_at(num_nodes, start_of_time);
+    random_stream delays{plan.seed, purpose::delays, fnv_1a(p.cause)};
+    random_stream more_delays{plan.seed, purpose::excess_delays, fnv_1a(p.cause)};
+    std::vector<std::vector<std::pair<instant, instant>>> down(num_nodes);
+    std::vector<instant> noticed(parts, start_of_time);
     for (const candidate& c : all) {
         if (c.at > start_of_time + length) break;
         const auto node = static_cast<std::uint32_t>(c.part / gpus);
         if (node >= late.first && c.at < late.at) continue;
-        if (c.at < up_at[node]) continue;
+        const bool is_down = std::any_of(down[node].begin(), down[node].end(),
+                                         [&](const auto& d) { return d.first <= c.at && c.at < d.second; });
+        if (is_down || c.at < noticed[c.part]) continue;
         if (c.beyond != 0 && c.mark >= hazard(plan, node, c.at, late) - 1) continue;
-        out.push_back({c.at, node, std::uint64_t{1} << c.part % gpus, false});
+        const auto add = [&](instant at, std::uint64_t mask, bool back) {
+            if (at <= start_of_time + length) out.push_back({at, node, mask, back});
+        };
+        const std::uint64_t mask = std::uint64_t{1} << c.part % gpus;
+        add(c.at, mask, false);
+        instant now = c.at;
+        if (p.detection) {
+            more_delays.seek(c.number);
+            now += faults::draw(*p.detection, c.beyond != 0 ? more_delays : delays);
+            noticed[c.part] = now;
+            add(now, mask, false);
+        }
         if (!p.repair) continue;
-        if (c.beyond != 0) more_repairs.seek(c.number);
-        up_at[node] = c.at + faults::draw(*p.repair, c.beyond != 0 ? more_repairs : repairs);
-        if (up_at[node] <= start_of_time + length) out.push_back({up_at[node], node, ~std::uint64_t{0}, true});
+        more_repairs.seek(c.number);
+        const instant back = now + faults::draw(*p.repair, c.beyond != 0 ? more_repairs : repairs);
+        down[node].emplace_back(now, back);
+        add(back, ~std::uint64_t{0}, true);
     }
     std::sort(out.begin(), out.end());
     return out;
@@ -139,6 +156,7 @@ failure_plan random_plan(std::uint64_t seed) {
                                      .mean_s = day_s * static_cast<double>(5 + draw.below(60))}},
                       .seed = seed};
     if (draw.below(3) != 0) plan.processes[0].repair = lognormal_distribution{9 * hour_s, 0.8};
+    if (draw.below(3) == 0) plan.processes[0].detection = exponential_distribution{5 * hour_s};
     if (draw.below(4) != 0) plan.lemons = {0.3 * draw.uniform01(), 1 + static_cast<double>(draw.below(20))};
     if (draw.below(4) != 0) plan.infant = {1 + 4 * draw.uniform01(), hours{1 + draw.below(900)}};
     return plan;
