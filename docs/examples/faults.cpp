@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/faults/duration_law.hpp>
+#include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/faults/part_failures.hpp>
 
 using namespace ampacity;
@@ -28,6 +29,20 @@ void nodes_fail_and_are_repaired() {
     require(failures.tally(0, start_of_time + 24h * 100).failures == failed && repaired <= failed, "and is repaired");
 }
 
+void failures_of_a_log_happen_as_it_says() {
+    const fleet::fleet_state fleet = fleet::fleet_state::flat_nodes(100, 8);
+    faults::failure_plan plan{
+        .processes = {{.cause = "xid79"}},
+        .log = {{.at = start_of_time + 5h, .part = faults::part_kind::gpu, .index = 17, .repair = 24h}}};
+    faults::part_failures failures{std::move(plan), faults::fleet_layout::of(fleet.empty()), fleet.states()};
+    require(failures.next() == start_of_time + 5h, "at its time");
+    require(failures.advance(fleet.states())->first_node == 2, "GPU 17 is of node 2");
+    require(failures.next() == start_of_time + 29h, "for as long as it says");
+}
+
 }  // namespace
 
-void faults_example() { nodes_fail_and_are_repaired(); }
+void faults_example() {
+    nodes_fail_and_are_repaired();
+    failures_of_a_log_happen_as_it_says();
+}

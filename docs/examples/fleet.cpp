@@ -3,6 +3,7 @@
 #include "example.hpp"
 
 #include <ampacity/core/scope.hpp>
+#include <ampacity/execution/post_training.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/execution/shared_fabric.hpp>
 #include <ampacity/execution/shared_store.hpp>
@@ -126,6 +127,16 @@ void training_jobs_share() {
     const execution::training_terms t{.steps = 1000, .step = 2s, .evaluation_every = 100, .evaluation = 60s};
     require(execution::work_of(t) == 2600s && execution::progress_of(t, 230s).steps == 100, "steps and evaluations");
     require(execution::young_interval_s(50, 3600) == 600, "an interval of checkpoints");
+
+    const execution::post_training_terms rl{.steps = 10,
+                                            .rollouts = 8,
+                                            .slots = 8,
+                                            .median_tokens = 1000,
+                                            .most_tokens = 1000,
+                                            .per_token = 20ms,
+                                            .train = 10s,
+                                            .sync = 2s};
+    require(execution::run_post_training(rl, 1, 0).total == 10 * (20s + 10s + 2s), "rollouts, training, new weights");
 
     execution::shared_store store{100e9};  // 100 GB/s
     store.begin(start_of_time, 1, 1e12, 80e9);

@@ -43,7 +43,7 @@ extern "C" void on_interrupt(int signal) {
 }
 
 void catch_interrupts() {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_interrupt;
     action.sa_flags = SA_RESTART;  // a slow reader of our output is no failed write
     sigemptyset(&action.sa_mask);
@@ -178,7 +178,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     if (s.utilisation) fmt::print("{:<18}{:>16}\n", "utilisation", fmt::format("{:.4f}", *s.utilisation));
     const auto hours = [&s](account a) { return grouped(to_gpu_hours(s.books[a]), 1); };
     std::string overhead;
-    for (const account a : {account::checkpoint, account::restart}) {
+    for (const account a : {account::checkpoint, account::restart, account::stalled}) {
         if (s.books[a] != 0)
             overhead += hours(a) + ' ' + std::string{account_names[static_cast<std::size_t>(a)]} + " + ";
     }

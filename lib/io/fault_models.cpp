@@ -1,5 +1,6 @@
 #include "fault_models.hpp"
 
+#include "failure_log.hpp"
 #include "feed_events.hpp"
 
 #include <ampacity/core/suggest.hpp>
@@ -20,13 +21,14 @@ using hardware::failure_class;
 
 class fault_reader {
 public:
-    fault_reader(const loaded_scenario& loaded, std::vector<model_file>& files)
-        : loaded_(loaded), given_(loaded.value.faults), files_(files) {}
+    fault_reader(const loaded_scenario& loaded, const fleet::free_index& nodes, std::vector<model_file>& files)
+        : loaded_(loaded), given_(loaded.value.faults), nodes_(nodes), files_(files) {}
 
     [[nodiscard]] faults::failure_plan read() {
         out_.crews = given_.crews;
         out_.seed = loaded_.value.seed;
         if (given_.model) add_model(*given_.model);
+        add_hazards();
         for (std::size_t i = 0; i != given_.processes.size(); ++i) {
             const scenario::failing_parts& p = given_.processes[i];
             const auto same = [&p](const faults::failure_process& q) { return q.cause == p.name; };
@@ -35,10 +37,16 @@ public:
                        "give it another one", p.name);
             out_.processes.push_back({.cause = p.name,
                                       .part = p.part,
+                                      .each = static_cast<std::uint32_t>(p.count.value_or(1)),
                                       .mean_s = to_seconds(p.mtbf),
                                       .shape = p.shape,
-                                      .repair = p.repair ? std::optional{law_of(*p.repair)} : std::nullopt});
+                                      .repair = law_if(p.repair),
+                                      .speed = p.speed,
+                                      .swap_after = law_if(p.swap_after),
+                                      .detection = law_if(p.detection),
+                                      .silent = p.silent});
         }
+        if (given_.log) add_files(files_, {read_failure_log(loaded_.resolve(given_.log->path), nodes_, out_)});
         return std::move(out_);
     }
 
@@ -55,6 +63,8 @@ private:
             refuse("faults.model", "does not say how often GPUs fail",
                    "name one with `per_gpu` or `causes`, such as llama3-h100", name);
         check_changes(causes);
+        lemon_share_ = r.lemon_share;
+        infant_ = r.infant;
         for (const hardware::failure_cause& c : causes) {
             const scenario::changed_cause* const change = change_of(c.name);
             double per_s = c.per_gpu_s * given_.scale.value_or(1);
@@ -65,8 +75,30 @@ private:
                 {.cause = c.name,
                  .part = faults::part_kind::gpu,
                  .mean_s = 1 / per_s,
-                 .repair = change && change->repair ? law_of(*change->repair) : repair_of(c.kind, r)});
+                 .repair = change && change->repair ? law_of(*change->repair) : repair_of(c.kind, r),
+                 .detection = detection_of(c.kind),
+                 .silent = c.kind == failure_class::silent});
         }
+    }
+
+    /// \throws scenario_error where neither the scenario nor its model has them
+    void add_hazards() {
+        const auto lacks = [this](const std::string& key, const std::string& remedy) {
+            refuse(key, "is missing, and the model does not have it", remedy, given_.model.value_or(""));
+        };
+        if (given_.lemon_nodes) {
+            if (!given_.lemon_nodes->share && !lemon_share_)
+                lacks("faults.lemons.share", "write it, such as share: 0.01");
+            out_.lemons = {given_.lemon_nodes->share ? *given_.lemon_nodes->share : *lemon_share_,
+                           given_.lemon_nodes->factor};
+        }
+        if (!given_.infant) return;
+        const scenario::infant_failures& early = *given_.infant;
+        if (!infant_ && !(early.multiplier && early.horizon))
+            lacks(early.multiplier ? "faults.infant.horizon" : "faults.infant.multiplier",
+                  "write infant: { multiplier: 3, horizon: \"90 d\" }");
+        out_.infant = {early.multiplier ? *early.multiplier : infant_->multiplier,
+                       early.horizon ? *early.horizon : infant_->horizon};
     }
 
     [[nodiscard]] const scenario::changed_cause* change_of(std::string_view cause) const {
@@ -83,6 +115,24 @@ private:
                 refuse("faults.causes." + std::to_string(i) + ".name", "the model has no such cause",
                        suggestion(name, names), name);
         }
+    }
+
+    [[nodiscard]] static std::optional<faults::duration_law> law_if(const std::optional<scenario::time_law>& given) {
+        return given ? std::optional{law_of(*given)} : std::nullopt;
+    }
+
+    /// None: at once.
+    [[nodiscard]] std::optional<faults::duration_law> detection_of(failure_class kind) const {
+        const scenario::class_detections given = given_.detection.value_or(scenario::class_detections{});
+        switch (kind) {
+            case failure_class::hard_gpu: return law_if(given.hard_gpu);
+            case failure_class::resettable_gpu: return law_if(given.resettable_gpu);
+            case failure_class::host: return law_if(given.host);
+            case failure_class::network: return law_if(given.network);
+            case failure_class::soft: return law_if(given.soft);
+            case failure_class::silent: break;
+        }
+        return law_if(given.silent);
     }
 
     /// None: nothing needs one.
@@ -126,15 +176,19 @@ private:
 
     const loaded_scenario& loaded_;
     const scenario::faults& given_;
+    const fleet::free_index& nodes_;
     std::vector<model_file>& files_;
     faults::failure_plan out_{};
+    std::optional<double> lemon_share_{};                 // of the model
+    std::optional<hardware::infant_mortality> infant_{};  // of the model
 };
 
 }  // namespace
 
-faults::failure_plan read_faults(const loaded_scenario& loaded, std::vector<model_file>& files) {
-    if (!loaded.value.faults.at_random()) return {};
-    return fault_reader{loaded, files}.read();
+faults::failure_plan read_faults(const loaded_scenario& loaded, const fleet::free_index& nodes,
+                                 std::vector<model_file>& files) {
+    if (!loaded.value.faults.parts_fail()) return {};
+    return fault_reader{loaded, nodes, files}.read();
 }
 
 }  // namespace ampacity::io

@@ -46,6 +46,7 @@ constexpr std::array table{
     metric{"gpu_hours.lost", "GPU-h", "time of work that was thrown away"},
     metric{"gpu_hours.checkpoint", "GPU-h", "time of writing checkpoints; absent where that takes none"},
     metric{"gpu_hours.restart", "GPU-h", "time of restarts after preemptions and resizes; absent where they take none"},
+    metric{"gpu_hours.stalled", "GPU-h", "time in which jobs hung on what had failed; absent where none can"},
     metric{"gpu_hours.draining", "GPU-h", "time of idle GPUs in draining racks; absent where none drain"},
     metric{"gpu_hours.down", "GPU-h", "time of nodes that have failed or are reserved; absent where there are none"},
     metric{"reservations.NAME.gpus", "", "GPUs of a reservation"},
@@ -64,14 +65,17 @@ constexpr std::array table{
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
     metric{"gpu_hours.uncommissioned", "GPU-h",
            "time before deliveries, no part of the capacity; absent where there are none"},
-    metric{"failures.total", "",
-           "parts of the fleet that failed at random; this and those below only with `faults.model` or "
-           "`faults.processes`"},
+    metric{
+        "failures.total", "",
+        "parts of the fleet that failed, at random or as a log has it; this and those below only with `faults.model`, "
+        "`faults.processes` or `faults.log`"},
     metric{"failures.jobs_stopped", "", "jobs that these stopped"},
     metric{"failures.by_cause.NAME.count", "", "failures of the cause NAME"},
     metric{"failures.by_cause.NAME.jobs_stopped", "", "jobs that it stopped"},
     metric{"failures.by_cause.NAME.down_node_hours", "h",
            "nodes times how long it kept them out of service, waiting for a crew included"},
+    metric{"failures.by_cause.NAME.slow_node_hours", "h",
+           "nodes times how long it kept them slow; absent where it takes them away"},
     metric{"training.NAME.jobs", "", "training jobs called NAME; this and those below only with `workload.N.training`"},
     metric{"training.NAME.finished", "", "of these, finished"},
     metric{"training.NAME.gpus", "", "GPUs of one"},

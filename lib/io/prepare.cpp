@@ -45,7 +45,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
-        parts.failures = read_faults(loaded, models);
+        parts.failures = read_faults(loaded, parts.fleet.free(), models);
         if (training) parts.trainings = training->finish(parts.failures);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet

@@ -217,7 +217,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     if (interrupted) out["interrupted"] = true;
     out["jobs"] = {{"submitted", s.submitted}, {"finished", s.finished},     {"rejected", s.rejected},
                    {"killed", s.killed},       {"unfinished", s.unfinished}, {"preemptions", s.preemptions}};
-    const bool may_fail = !sc.faults.outages.empty() || sc.faults.at_random() || sc.power;
+    const bool may_fail = !sc.faults.outages.empty() || sc.faults.parts_fail() || sc.power;
     if (may_fail) out["jobs"]["restarts"] = s.restarts;
     if (s.held) out["jobs"]["held"] = *s.held;
     if (s.resizes) out["jobs"]["resizes"] = *s.resizes;
@@ -252,6 +252,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     });
     if (costs.checkpoint != duration::zero() || keeps) show(account::checkpoint);
     if (costs.restart != duration::zero() || costs.resize != duration::zero() || keeps) show(account::restart);
+    if (sc.faults.may_hang()) show(account::stalled);
     if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
     if (may_fail || !s.reservations.empty()) show(account::down);
     if (!sc.fleet.deliveries.empty()) show(account::uncommissioned);
@@ -270,7 +271,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
         of["idle_gpu_hours"] = to_gpu_hours(r.jobs->idle);
         of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
     }
-    if (sc.faults.at_random()) {
+    if (sc.faults.parts_fail()) {
         json& failures = out["failures"];
         std::uint64_t total = 0, stopped = 0;
         failures = {{"total", 0}, {"jobs_stopped", 0}, {"by_cause", json::object()}};
@@ -279,6 +280,7 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
             stopped += c.jobs_stopped;
             failures["by_cause"][c.name] = {
                 {"count", c.failures}, {"jobs_stopped", c.jobs_stopped}, {"down_node_hours", c.node_s / 3600}};
+            if (c.slow_s) failures["by_cause"][c.name]["slow_node_hours"] = *c.slow_s / 3600;
         }
         failures["total"] = total;
         failures["jobs_stopped"] = stopped;

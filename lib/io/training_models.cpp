@@ -73,14 +73,22 @@ part_sizes sizes_of(const scenario::fleet& f) {
     return out;
 }
 
-/// Of any of so many GPUs, their nodes and racks [1/s].
+/// Of any of so many GPUs, their nodes and racks, lemons and early failures apart [1/s].
 double failure_rate(const faults::failure_plan& failures, std::uint64_t gpus, const part_sizes& sizes) {
     double rate = 0;
     for (const faults::failure_process& p : failures.processes) {
-        const std::uint64_t of_part = p.part == faults::part_kind::gpu    ? 1
-                                      : p.part == faults::part_kind::node ? sizes.node
-                                                                          : sizes.rack;
-        rate += static_cast<double>(gpus) / static_cast<double>(of_part) / p.mean_s;
+        if (p.speed) continue;  // it goes on
+        double parts = static_cast<double>(gpus);
+        switch (p.part) {
+            case faults::part_kind::gpu: break;
+            case faults::part_kind::node:
+            case faults::part_kind::nic: parts *= static_cast<double>(p.each) / static_cast<double>(sizes.node); break;
+            case faults::part_kind::rack:
+            case faults::part_kind::switch_tray:
+                parts *= static_cast<double>(p.each) / static_cast<double>(sizes.rack);
+                break;
+        }
+        rate += parts / p.mean_s;
     }
     return rate;
 }

@@ -3,7 +3,7 @@
 /// Training jobs of a scenario: the catalogue's models under their parallel plans, and the jobs themselves.
 
 #include <ampacity/execution/training.hpp>
-#include <ampacity/faults/part_failures.hpp>
+#include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/llm/efficiency.hpp>

@@ -68,8 +68,9 @@ sim::reservation_kind kind_of(reservation_kind kind) {
     return sim::reservation_kind::maintenance;
 }
 
-/// Nodes that serve jobs of a reservation are in no other at the same time.
-void check_overlaps(const std::vector<sim::reservation>& list, const locator& locate) {
+/// Nodes that serve jobs of a reservation are in no other at the same time. `keys` name them.
+void check_overlaps(const std::vector<sim::reservation>& list, const std::vector<std::string>& keys,
+                    const locator& locate) {
     for (std::size_t i = 0; i < list.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {
             const auto& a = list[i];
@@ -81,9 +82,8 @@ void check_overlaps(const std::vector<sim::reservation>& list, const locator& lo
             });
             if (shared == a.what.nodes.end()) continue;
             reporter{locate}.fail(
-                "scheduler.reservations." + std::to_string(i),
-                "reserves node " + std::to_string(index(*shared)) + " at a time when " + b.name + " has it", a.name,
-                "give it other nodes, or another time");
+                keys[i], "reserves node " + std::to_string(index(*shared)) + " at a time when " + b.name + " has it",
+                a.name, "give it other nodes, or another time");
         }
     }
 }
@@ -101,6 +101,55 @@ void check_delivered_once(const std::vector<sim::delivery>& list, std::uint32_t 
     }
 }
 
+/// What is worked on, one after the other. \pre valid
+std::vector<ampacity::fleet::node_range> worked_on(const maintenance& m, const ampacity::fleet::fleet_state& f) {
+    std::vector<ampacity::fleet::node_range> all = ampacity::fleet::rack_ranges(f.free());
+    if (m.nodes || all.empty()) {
+        all.clear();
+        for (std::uint32_t n = 0; n != f.free().num_nodes(); ++n) all.push_back({n, n + 1});
+    }
+    const auto& given = m.nodes ? m.nodes : m.racks;
+    if (!given) return all;
+    std::vector<ampacity::fleet::node_range> out;
+    for (const std::uint32_t i : parse_rows(*given, all.size())) out.push_back(all[i]);
+    return out;
+}
+
+instant after_turns(instant start, duration each, std::size_t turns) {
+    const auto n = static_cast<std::int64_t>(turns);
+    return n != 0 && each > duration::max() / n ? never : add_saturating(start, each * n);
+}
+
+/// Rounds of maintenance, a reservation for all that is worked on at a time. `keys` name them.
+void add_maintenance(const scenario& s, const maintenance& m, const std::string& key, sim::parts& parts,
+                     std::vector<std::string>& keys, const locator& locate) {
+    constexpr std::size_t most = 1000;
+    const auto units = worked_on(m, parts.fleet);
+    const std::size_t turns = (units.size() + m.at_a_time - 1) / m.at_a_time;
+    if (m.every && after_turns(start_of_time, m.length, turns) > start_of_time + *m.every)
+        reporter{locate}.fail(key + ".every", "a round is not over by then", format(*m.every),
+                              "write more, or work on more at a time: a round is " + std::to_string(turns) + " times " +
+                                  format(m.length));
+    const instant until = s.until ? start_of_time + *s.until : never;
+    instant round = start_of_time + (m.start ? *m.start : *m.every);
+    for (std::size_t number = 0; round < until; ++number) {
+        const std::size_t turn = number % turns;
+        const instant start = after_turns(round, m.length, turn);
+        if (start >= until) break;
+        if (parts.reservations.size() == most)
+            reporter{locate}.fail(key, "too many reservations, with all others", m.name,
+                                  "plan at most 1000: work on more at a time, or less often");
+        sim::reservation& r = parts.reservations.emplace_back();
+        r.name = m.name + ' ' + std::to_string(number + 1);
+        r.what = {.start = start, .end = add_saturating(start, m.length), .nodes = {}};
+        for (std::size_t u = turn * m.at_a_time; u != units.size() && u != (turn + 1) * m.at_a_time; ++u) {
+            for (std::uint32_t n = units[u].first; n != units[u].last; ++n) r.what.nodes.push_back(node_id{n});
+        }
+        keys.push_back(key);
+        if (turn + 1 == turns) round = m.every ? add_saturating(round, *m.every) : never;
+    }
+}
+
 /// Nodes that leave and come, or are slow for a while.
 void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
@@ -115,6 +164,7 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const delivery& d : s.fleet.deliveries)
         parts.deliveries.push_back({.at = start_of_time + d.at, .nodes = nodes_of(d, parts.fleet)});
     check_delivered_once(parts.deliveries, parts.fleet.free().num_nodes(), locate);
+    std::vector<std::string> keys;
     for (const reservation& r : s.scheduler.reservations) {
         const instant start = start_of_time + r.start;
         parts.reservations.push_back(
@@ -123,8 +173,11 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
                       .end = start + r.length,
                       .nodes = r.gpus ? last_nodes(*r.gpus, parts.fleet) : nodes_of(r, parts.fleet)},
              .kind = kind_of(r.kind)});
+        keys.push_back("scheduler.reservations." + std::to_string(keys.size()));
     }
-    check_overlaps(parts.reservations, locate);
+    for (std::size_t i = 0; i != s.faults.planned.size(); ++i)
+        add_maintenance(s, s.faults.planned[i], "faults.maintenance." + std::to_string(i), parts, keys, locate);
+    check_overlaps(parts.reservations, keys, locate);
     for (const workload_entry& entry : s.workload) parts.reserved_for.push_back(entry.reservation.value_or(""));
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }

@@ -254,6 +254,7 @@ void check_mixed(const scenario& s, const reporter& report) {
     };
     if (s.faults.drain_rack_at != 0) refuse("faults.drain_rack_at", "racks cannot drain");
     if (!s.scheduler.reservations.empty()) refuse("scheduler.reservations.0", "nodes cannot be reserved");
+    if (!s.faults.planned.empty()) refuse("faults.maintenance.0", "nodes cannot be reserved");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (s.workload[i].training) refuse("workload." + std::to_string(i) + ".training", "no training jobs");
         if (!s.workload[i].synthetic) continue;
@@ -345,20 +346,71 @@ void check_power(const power_delivery& p, bool has_end, const reporter& report) 
                     "write `until`, such as until: \"30 d\"");
 }
 
-/// Parts that fail at random.
+/// What bears on random failures of all causes, and failures of a log.
+void check_hazards(const faults& f, const reporter& report) {
+    const auto needs_failures = [&](bool given, const std::string& key, std::string value) {
+        if (given && !f.at_random())
+            report.fail(key, "nothing fails at random", std::move(value),
+                        "write faults.model or faults.processes, or remove it");
+    };
+    needs_failures(f.crews.has_value(), "faults.crews", f.crews ? std::to_string(*f.crews) : "");
+    needs_failures(f.lemon_nodes.has_value(), "faults.lemons", {});
+    needs_failures(f.infant.has_value(), "faults.infant", {});
+    const auto needs_model = [&](bool given, const std::string& key, const char* remedy) {
+        if (!given && !f.model) report.fail(key, "is missing, and there is no model that has it", {}, remedy);
+    };
+    if (f.lemon_nodes)
+        needs_model(f.lemon_nodes->share.has_value(), "faults.lemons.share", "write it, such as share: 0.01");
+    if (f.infant) {
+        needs_model(f.infant->multiplier.has_value(), "faults.infant.multiplier", "write it, such as multiplier: 3");
+        needs_model(f.infant->horizon.has_value(), "faults.infant.horizon", "write it, such as horizon: \"90 d\"");
+    }
+    if (f.log && f.log->path.empty()) report.fail("faults.log.path", "is empty", {}, "write the name of a file");
+}
+
+/// A cause of one's own.
+void check_process(const failing_parts& p, const std::string& path, const extent& e, const reporter& report) {
+    using kind = ampacity::faults::part_kind;
+    const std::string part{name_of_value(p.part)};
+    if (ampacity::faults::is_of_rack(p.part) && e.racks == 0)
+        report.fail(path + ".part", "the fleet has no racks", part, "write gpu or node, or give the fleet racks");
+    const bool counts = p.part == kind::switch_tray || p.part == kind::nic;
+    if (counts && !p.count)
+        report.fail(path + ".count", "does not say how many of them there are", part,
+                    p.part == kind::nic ? "write those of a node, such as count: 8"
+                                        : "write those of a rack, such as count: 9");
+    if (!counts && p.count)
+        report.fail(path + ".count", "is for switch-tray and nic", std::to_string(*p.count), "remove it");
+    if (p.speed && !p.repair)
+        report.fail(path + ".speed", "is for as long as a repair takes", format(*p.speed),
+                    "give a repair, or remove it");
+    if (p.swap_after && !p.speed)
+        report.fail(path + ".swap_after", "is for what goes on at a lower speed", {}, "give a speed, or remove it");
+    if (p.detection && p.speed)
+        report.fail(path + ".detection", "is for what stops jobs", {}, "remove it, or the speed");
+    if (p.silent && !p.detection)
+        report.fail(path + ".silent", "is noticed at once", "true", "give a detection, or remove it");
+    for (const auto& [law, key] :
+         {std::pair{&p.repair, ".repair"}, {&p.swap_after, ".swap_after"}, {&p.detection, ".detection"}}) {
+        if (*law) check_law(**law, path + key, report);
+    }
+}
+
+/// Parts that fail.
 void check_part_failures(const faults& f, const fleet& where, const reporter& report) {
     const extent e = extent_of(where);
-    if (f.at_random() && e.nodes == 0)
-        report.fail(f.model ? "faults.model" : "faults.processes", "a pool has no parts that fail", {},
-                    "describe the fleet by nodes or racks");
+    if (f.parts_fail() && e.nodes == 0)
+        report.fail(f.model ? "faults.model"
+                    : f.log ? "faults.log"
+                            : "faults.processes",
+                    "a pool has no parts that fail", {}, "describe the fleet by nodes or racks");
+    check_hazards(f, report);
     for (const auto& [given, key] : {std::pair{f.scale.has_value(), "faults.scale"},
                                      {!f.causes.empty(), "faults.causes"},
-                                     {f.repairs.has_value(), "faults.repairs"}}) {
+                                     {f.repairs.has_value(), "faults.repairs"},
+                                     {f.detection.has_value(), "faults.detection"}}) {
         if (given && !f.model) report.fail(key, "is about a model", {}, "write faults.model, or remove it");
     }
-    if (f.crews && !f.at_random())
-        report.fail("faults.crews", "nothing fails at random", std::to_string(*f.crews),
-                    "write faults.model or faults.processes, or remove it");
     check_names(f.causes, "faults.causes", report);
     for (std::size_t i = 0; i != f.causes.size(); ++i) {
         const changed_cause& c = f.causes[i];
@@ -377,6 +429,17 @@ void check_part_failures(const faults& f, const fleet& where, const reporter& re
             if (*law) check_law(**law, std::string{"faults.repairs."} + key, report);
         }
     }
+    if (f.detection) {
+        const class_detections& d = *f.detection;
+        for (const auto& [law, key] : {std::pair{&d.hard_gpu, "hard-gpu"},
+                                       {&d.resettable_gpu, "resettable-gpu"},
+                                       {&d.host, "host"},
+                                       {&d.network, "network"},
+                                       {&d.soft, "soft"},
+                                       {&d.silent, "silent"}}) {
+            if (*law) check_law(**law, std::string{"faults.detection."} + key, report);
+        }
+    }
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i != f.processes.size(); ++i) {
         const failing_parts& p = f.processes[i];
@@ -384,16 +447,31 @@ void check_part_failures(const faults& f, const fleet& where, const reporter& re
         if (p.name.empty()) report.fail(path + ".cause", "is empty", {}, "write a name");
         if (!seen.insert(p.name).second)
             report.fail(path + ".cause", "another one has this name", p.name, "name each once");
-        if (p.part == ampacity::faults::part_kind::rack && e.racks == 0)
-            report.fail(path + ".part", "the fleet has no racks", "rack", "write gpu or node, or give the fleet racks");
-        if (p.repair) check_law(*p.repair, path + ".repair", report);
+        check_process(p, path, e, report);
     }
     if (f.processes.size() > 1000)
         report.fail("faults.processes", "too many causes", std::to_string(f.processes.size()), "write at most 1000");
 }
 
+/// Work that is planned.
+void check_maintenance(const scenario& s, const reporter& report) {
+    const auto& list = s.faults.planned;
+    check_names(list, "faults.maintenance", report);
+    for (std::size_t i = 0; i != list.size(); ++i) {
+        const maintenance& m = list[i];
+        const std::string path = "faults.maintenance." + std::to_string(i);
+        const std::size_t given = std::size_t{m.nodes.has_value()} + std::size_t{m.racks.has_value()};
+        check_nodes(m, std::max<std::size_t>(given, 1), path, s.fleet, report);
+        if (!m.start && !m.every)
+            report.fail(path + ".start", "does not say when", {}, "give `start` or `every`, such as every: \"30 d\"");
+        if (m.every && !s.until)
+            report.fail(path + ".every", "has no end", format(*m.every), "write `until`, such as until: \"90 d\"");
+    }
+}
+
 void check_changes(const scenario& s, const reporter& report) {
     check_part_failures(s.faults, s.fleet, report);
+    check_maintenance(s, report);
     for (std::size_t i = 0; i < s.faults.outages.size(); ++i) {
         const outage& o = s.faults.outages[i];
         const std::size_t given = std::size_t{o.nodes.has_value()} + std::size_t{o.racks.has_value()};

@@ -168,6 +168,28 @@ public:
         return run.costs->stopped(now - run.since, run.speed, how == run_end::failed).gained;
     }
 
+    /// What of the run time of a job is useful, and of the GPU-time of an elastic one.
+    struct useful_time {
+        duration time{};
+        gpu_time gpus = 0;
+    };
+    /// The same if its run fails now. \pre preemption has costs
+    [[nodiscard]] useful_time useful_if_failed(std::size_t i, instant now, std::uint32_t gpus) const {
+        const execution::run& run = run_of(i);
+        const run_time t = run.spent(now);
+        const duration lost = run.costs->stopped(now - run.since, run.speed, true).lost;
+        useful_time out = useful(i, run.ran);
+        out.time += t.worked - lost;
+        if (is_elastic(i)) out.gpus += gpu_time{ticks(t.worked - lost)} * gpus;
+        return out;
+    }
+    /// What has been useful beyond that is lost. \pre it does not run; preemption has costs
+    void fall_back(std::size_t i, const useful_time& to) {
+        const useful_time now = useful(i, rows_[i].ran);
+        waste_[i].lost += std::max(now.time - to.time, duration::zero());
+        if (is_elastic(i)) elastic_books_[i].lost += std::max<gpu_time>(now.gpus - to.gpus, 0);
+    }
+
     /// The run goes on with other GPUs or at another speed, as the policy sees it.
     void change_run(std::size_t i, const job_view& j, instant now, std::uint32_t gpus_before) {
         end_stretch(i, now, gpus_before, run_end::unfinished);
@@ -190,7 +212,7 @@ public:
 
     /// Run time of a live job that was not useful, where preemption has costs.
     struct waste {
-        duration lost{}, checkpoint{}, restart{};
+        duration lost{}, checkpoint{}, restart{}, stalled{};
     };
     /// \pre it does
     [[nodiscard]] const waste& waste_of(std::size_t i) const noexcept { return waste_[i]; }
@@ -215,18 +237,20 @@ public:
         } else {
             const waste& w = waste_[i];
             r.lost += w.lost;
-            r.useful = ran - w.lost - w.checkpoint - w.restart;
+            r.useful = ran - w.lost - w.checkpoint - w.restart - w.stalled;
             if (!is_elastic(i)) {
                 used.lost = gpu_time{ticks(w.lost)} * r.gpus;
                 used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
                 used.restart = gpu_time{ticks(w.restart)} * r.gpus;
+                used.stalled = gpu_time{ticks(w.stalled)} * r.gpus;
             }
         }
-        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart;
+        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart - used.stalled;
         books_[account::useful] += useful;
         books_[account::lost] += used.lost;
         books_[account::checkpoint] += used.checkpoint;
         books_[account::restart] += used.restart;
+        books_[account::stalled] += used.stalled;
         if (is_elastic(i)) {
             elastic_record& e = elastic_record_of(i);
             e.useful = useful;
@@ -247,7 +271,7 @@ private:
 
     /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
     struct elastic_books {
-        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0;
+        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0, stalled = 0;
     };
 
     static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
@@ -257,6 +281,16 @@ private:
                 .gpus_max = r.gpus_max,
                 .serial_fraction = r.serial_fraction,
                 .speed = r.accelerator.speed};
+    }
+
+    /// Of the stretches that are over.
+    [[nodiscard]] useful_time useful(std::size_t i, duration ran) const {
+        const waste& w = waste_[i];
+        useful_time out{.time = ran - w.lost - w.checkpoint - w.restart - w.stalled};
+        if (!is_elastic(i)) return out;
+        const elastic_books& b = elastic_books_[i];
+        out.gpus = b.held - b.lost - b.checkpoint - b.restart - b.stalled;
+        return out;
     }
 
     [[nodiscard]] elastic_record& elastic_record_of(std::size_t i) noexcept {
@@ -277,6 +311,7 @@ private:
                 w.lost += lost;
                 w.checkpoint += t.checkpoint;
                 w.restart += t.restart;
+                w.stalled += t.stalled;
             }
             if (is_elastic(i)) {
                 elastic_books& b = elastic_books_[i];
@@ -284,6 +319,7 @@ private:
                 b.lost += gpu_time{ticks(lost)} * gpus;
                 b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
                 b.restart += gpu_time{ticks(t.restart)} * gpus;
+                b.stalled += gpu_time{ticks(t.stalled)} * gpus;
             }
         }
         run.advance(until);

@@ -1,6 +1,7 @@
 #include "announcer.hpp"
 #include "capacity_changes.hpp"
 #include "decision_meter.hpp"
+#include "failing_slow.hpp"
 #include "feed.hpp"
 #include "headroom.hpp"
 #include "held_jobs.hpp"
@@ -16,6 +17,7 @@
 #include <ampacity/core/pod_vector.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/execution/run.hpp>
+#include <ampacity/faults/part_failures.hpp>
 #include <ampacity/kernel/kernel.hpp>
 #include <ampacity/policy/checked_plan.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -68,7 +70,8 @@ public:
           slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
           energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
           limits_(energy_.get()),
-          pacers_(all_pacers()),
+          failing_slow_(failures_),
+          pacers_(all_pacers(p.failures)),
           until_(p.until ? start_of_time + *p.until : never),
           trainings_(p.trainings.empty() ? nullptr
                                          : std::make_unique<training_runs>(std::move(p.trainings), p.store_b_s,
@@ -205,6 +208,8 @@ public:
                                          .failures = what.failures,
                                          .jobs_stopped = stopped_by_[i],
                                          .node_s = static_cast<double>(what.node_ns) / 1e9});
+            if (failures_->processes()[i].speed)
+                summary_.failures.back().slow_s = static_cast<double>(what.slow_ns) / 1e9;
         }
         if (held_.any()) summary_.held = held_.size();
         if (trainings_) summary_.trainings = trainings_->results();
@@ -251,7 +256,8 @@ private:
     std::unique_ptr<energy_meter> energy_;  // none: nobody asked
     power_pacer limits_;
     std::unique_ptr<faults::part_failures> failures_;  // none: nothing fails at random
-    std::vector<const pacer*> pacers_;                 // none: all nodes run at full speed
+    failing_slow failing_slow_;
+    std::vector<const pacer*> pacers_;  // none: all nodes run at full speed
     instant until_;
     std::unique_ptr<training_runs> trainings_;   // none: there are no training jobs
     std::vector<preemption_costs> costs_table_;  // by job_view::costs_row
@@ -286,10 +292,11 @@ private:
         return {preemption_costs{p.preemption}};
     }
 
-    [[nodiscard]] std::vector<const pacer*> all_pacers() const {
+    [[nodiscard]] std::vector<const pacer*> all_pacers(const faults::failure_plan& failures) const {
         std::vector<const pacer*> out;
         if (slowdowns_.any()) out.push_back(&slowdowns_);
         if (feeds_act()) out.push_back(&limits_);
+        if (failures.changes_runs()) out.push_back(&failing_slow_);
         return out;
     }
 
@@ -660,6 +667,7 @@ private:
         leave_training(i, kernel_.now());
         const duration done = jobs_[i].training != 0 ? done_by(p, i, kernel_.now()) : duration::zero();
         jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
+        forget_spoilt(p, i);
         p.fleet.give(j.demand, p.allocations.shares(j.held));
         tell_release(p, job, j.held);
         --p.running;
@@ -850,9 +858,14 @@ private:
         while (failures_->next() == kernel_.now()) {
             const auto change = failures_->advance(fleet().states());
             if (!change) continue;
+            falls_back_ = failures_->processes()[change->process].silent;
             failed_nodes_.clear();
             for (std::uint32_t n = change->first_node; n != change->last_node; ++n) failed_nodes_.push_back(node_id{n});
             switch (change->what) {
+                case faults::part_change::kind::slows:
+                case faults::part_change::kind::recovers: repace(failed_nodes_); continue;
+                case faults::part_change::kind::hangs:
+                case faults::part_change::kind::corrupts: befall(failed_nodes_); continue;
                 case faults::part_change::kind::fails: stopped_by_[change->process] += lose(failed_nodes_); break;
                 case faults::part_change::kind::stops:
                     stopped_by_[change->process] += interrupt(failed_nodes_, change->gpus);
@@ -861,6 +874,7 @@ private:
             }
             any = true;
         }
+        falls_back_ = false;
         if (any) tell_capacity(main());
     }
     /// Jobs that hold any of these GPUs of these nodes stop, and the nodes go on; how many.
@@ -873,6 +887,55 @@ private:
             stopped += here;
         }
         return stopped;
+    }
+
+    /// Jobs that hold GPUs of these nodes that have failed, which nobody knows.
+    void befall(std::span<const node_id> nodes) {
+        for (const auto& p : partitions_) {
+            if (p->is_over) continue;
+            p->on_nodes.find(p->own(nodes), on_these_nodes_);
+            by_arrival(*p, on_these_nodes_);
+            for (const job_id job : on_these_nodes_) befall(*p, job);
+        }
+    }
+    /// Behind all else of a plan, those that it has started or resized.
+    void befall_started(partition& p) {
+        for (const policy::action& a : p.plan.actions()) {
+            if (a.kind == policy::action_kind::start || a.kind == policy::action_kind::resize) befall(p, a.job);
+        }
+    }
+    void befall(partition& p, job_id job) {
+        bool hangs = false, corrupts = false;
+        for (const fleet::gpu_share& s : p.allocations.shares(p.jobs[index(job)].held)) {
+            const auto node = static_cast<std::uint32_t>(index(p.row_in_fleet(s.node)));
+            hangs = hangs || failures_->hangs(node, s.gpus);
+            corrupts = corrupts || failures_->corrupts(node, s.gpus);
+        }
+        if (corrupts) spoil(p, index(job));
+        if (hangs) hang(p, job);
+    }
+    /// From now on it computes wrong results, which it keeps.
+    void spoil(const partition& p, std::size_t i) {
+        const policy::job_view& j = p.jobs[i];
+        if (spoilt_at(i) != spoilt_.end()) return;
+        spoilt_.push_back({.job = i,
+                           .progress = j.progress + jobs_.gain_if_stopped(i, kernel_.now(), run_end::failed),
+                           .useful = jobs_.useful_if_failed(i, kernel_.now(), j.demand.gpus)});
+    }
+    /// Its run is over; where that is because its results are found to be wrong, it goes back to before they were.
+    void forget_spoilt(partition& p, std::size_t i) {
+        const auto at = spoilt_at(i);
+        if (at == spoilt_.end()) return;
+        if (falls_back_) {
+            p.jobs[i].progress = std::min(p.jobs[i].progress, at->progress);
+            jobs_.fall_back(i, at->useful);
+        }
+        spoilt_.erase(at);
+    }
+    /// It gets no further until it is stopped, or leaves the part.
+    void hang(partition& p, job_id job) {
+        if (changed_run_of(p, index(job)).costs.hangs) return;
+        go_on(p, job, [](run_costs& c) { c.hangs = true; });
     }
 
     void schedule_slowdowns() {
@@ -1119,6 +1182,7 @@ private:
         leave_training(i, now);
         j.progress += jobs_.gain_if_stopped(i, now, how);
         jobs_.end_run(i, now, j.demand.gpus, how);
+        forget_spoilt(p, i);
         tell_.stop(p, i, stretch_now(p, i), now, how);
         job_record& r = jobs_.record_of(i);
         jobs_.started_at(i, began(p, i));
@@ -1194,6 +1258,7 @@ private:
         const std::size_t i = index(a.job);
         leave_training(i, now - a.lost);
         jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
+        forget_spoilt(p, i);
         count_type(stretch_before(a), now);
         tell_.stop(p, i, stretch_before(a), now, run_end::preempted);
         jobs_.lose(i, a.lost, a.gpus);
@@ -1247,6 +1312,7 @@ private:
                 default: AMPACITY_ASSERT(false);
             }
         }
+        if (failures_ && failures_->any_effect()) befall_started(p);
         if (any_cap) set_caps(p);
         if (const auto when = p.plan.wake_up()) {
             kernel_.cancel(p.wake);
@@ -1316,8 +1382,19 @@ private:
     followed feeds_change_, feeds_control_, parts_change_, store_writes_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail
-    std::vector<job_id> on_these_nodes_;     // while runs are re-paced
-    std::vector<node_id> repaced_;           // by the caps of a plan
+    /// A run that computes wrong results, and what it would be without.
+    struct spoilt_run {
+        std::size_t job = 0;
+        duration progress{};
+        live_jobs::useful_time useful{};
+    };
+    [[nodiscard]] std::vector<spoilt_run>::iterator spoilt_at(std::size_t job) {
+        return std::find_if(spoilt_.begin(), spoilt_.end(), [job](const spoilt_run& r) { return r.job == job; });
+    }
+    std::vector<spoilt_run> spoilt_;
+    bool falls_back_ = false;             // while wrong results are found
+    std::vector<job_id> on_these_nodes_;  // while runs are re-paced
+    std::vector<node_id> repaced_;        // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

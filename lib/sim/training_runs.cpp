@@ -164,8 +164,8 @@ void training_runs::count_steps(std::uint16_t row, duration from, duration work,
 
 instant training_runs::boundary(std::size_t job, const run_costs& costs, instant since) const {
     const run& r = runs_[job];
-    if (r.now == phase::blocking) return r.blocked_until;
-    if (r.now != phase::working || costs.interval == duration::max()) return never;
+    if (r.now == phase::blocking) return costs.hangs ? never : r.blocked_until;
+    if (r.now != phase::working || costs.interval == duration::max() || costs.hangs) return never;
     return add_saturating(since, costs.reload + costs.restart + (costs.interval - costs.since_pause));
 }
 
@@ -215,7 +215,7 @@ void training_runs::written(std::size_t job, std::uint16_t row, instant now, run
     r.in_flight = false;
     costs.at_risk -= r.flight_time;
     costs.unkept -= r.flight_work;
-    if (r.now == phase::waiting) block(job, row, now, costs);
+    if (r.now == phase::waiting && !costs.hangs) block(job, row, now, costs);
 }
 
 void training_runs::keep_all(run& r, std::uint16_t row, run_costs& costs) {
@@ -250,7 +250,8 @@ void training_runs::close(std::uint16_t row, duration done, const job_record& re
     r.lost_s += to_seconds(record.lost);
     r.checkpoint_s += to_seconds(waste.checkpoint);
     r.restart_s += to_seconds(waste.restart);
-    r.waiting_s += to_seconds(elapsed - record.useful - record.lost - waste.checkpoint - waste.restart);
+    r.stalled_s += to_seconds(waste.stalled);
+    r.waiting_s += to_seconds(elapsed - record.useful - record.lost - waste.checkpoint - waste.restart - waste.stalled);
     if (record.state == outcome::killed || record.state == outcome::rejected) return;
     if (record.state == outcome::finished) ++r.finished;
     const execution::training_progress p = execution::progress_of(t, done);

@@ -21,6 +21,20 @@ const std::string failing =
     "    - { cause: switch_tray, part: rack, mtbf: \"30 d\", repair: { uniform: { min: \"1 h\", max: \"4 h\" } } }\n"
     "    - { cause: fan, part: node, shape: 0.7, mtbf: \"200 d\", repair: { exponential: \"3 h\" } }\n";
 
+/// What else failures may do, in place of `crews`.
+const std::string more =
+    "  crews: 4\n"
+    "  lemons: { factor: 10 }\n"
+    "  infant: { multiplier: 3, horizon: \"5 d\" }\n"
+    "  detection: { hard-gpu: { exponential: \"30 min\" }, silent: { exponential: \"9 h\" } }\n"
+    "  maintenance: [ { name: firmware, start: \"9 d\", duration: \"3 h\", at_a_time: 4 } ]\n"
+    "  log: { path: failures.csv }\n";
+const std::string slow_parts =
+    "    - { cause: rail, part: nic, count: 4, mtbf: \"90 d\", speed: 0.75, repair: { exponential: \"2 h\" } }\n"
+    "    - { cause: tray, part: switch-tray, count: 9, mtbf: \"900 d\", speed: 0.9, swap_after: { exponential: \"12 "
+    "h\" }, "
+    "repair: { constant: \"2 h\" } }\n";
+
 const std::string jobs = equal_jobs(60, 7200, 72, 200000);
 
 }  // namespace
@@ -77,4 +91,25 @@ TEST_CASE("parts fail on fleets whose feeds fail, too, and on mixed ones") {
     CHECK(mixed.summary().number("failures.by_cause.fan.count") > 2);
     CHECK(mixed.summary().number("failures.total") > 10);
     CHECK(mixed.summary().number("jobs.restarts") > 0);
+}
+
+TEST_CASE("lemons, slow parts, jobs that hang, maintenance and a log go from file to file") {
+    const workspace here{with(failing, "  crews: 3\n", more) + slow_parts, jobs};
+    here.write("failures.csv", "time_s,part,index,cause,repair_s\n86400,rack,3,busbar,7200\n90000,gpu,5,xid79,\n");
+    here.run_well({}, "plain");
+    const auto plain = here.summary("plain");
+    CHECK(plain.number("failures.by_cause.busbar.count") == 1);
+    CHECK(plain.number("failures.by_cause.busbar.down_node_hours") == 36);
+    CHECK(plain.number("failures.by_cause.xid79.count") == 1);
+    CHECK(plain.number("failures.by_cause.rail.slow_node_hours") > 10);
+    CHECK(plain.number("failures.by_cause.rail.down_node_hours") == 0);
+    CHECK(plain.number("failures.by_cause.rail.jobs_stopped") == 0);
+    CHECK(plain.number("gpu_hours.stalled") > 1);
+    CHECK(plain.number("reservations.firmware 3.closed_gpu_hours") == 4 * 72 * 3);
+    CHECK(plain.number("failures.jobs_stopped") == plain.number("jobs.restarts"));
+    const auto again = here.call({"run", "plain/resolved.yaml", "-o", "again", "--set",
+                                  "workload.0.trace.path=../jobs.csv", "--set", "faults.log.path=../failures.csv"});
+    CHECK(again.status == 0);
+    CHECK(here.read("again/summary.json") == here.read("plain/summary.json"));
+    CHECK(here.read("again/jobs.csv") == here.read("plain/jobs.csv"));
 }

@@ -6,7 +6,8 @@
 /// The time of a run, from its start: `reload` (the checkpoint of the preemption before), `restart`, then work. With an
 /// `interval` the job pauses for `pause` whenever it has worked so long since the last pause, except at its end;
 /// progress is kept when the pause is over. Without one all progress is kept. Where the speed of a run changes another
-/// stretch of it begins, which carries over what is going on and what is not kept yet. Integers; pure functions, O(1).
+/// stretch of it begins, which carries over what is going on and what is not kept yet; one that hangs adds nothing to
+/// it. Integers; pure functions, O(1).
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
@@ -17,11 +18,12 @@
 
 namespace ampacity {
 
-/// What a part of a run was spent on. The first three add up to the time of the run.
+/// What a part of a run was spent on. All but `kept` add up to the time of the run.
 struct run_time {
     duration worked{};
     duration checkpoint{};  ///< in pauses, and writing what the preemption before had left
     duration restart{};
+    duration stalled{};
     duration kept{};     ///< of `worked`: what a preemption at its end does not lose
     bool saved = false;  ///< a pause was over in it: what the stretches before have worked is kept, too
 
@@ -39,10 +41,12 @@ struct run_costs {
     duration since_pause{};  ///< worked since the last pause was over, or in all stretches before without an interval
     duration at_risk{};      ///< worked before that and not kept yet: a checkpoint of it is being written
     duration unkept{};       ///< the work of both, at speed 1
+    bool hangs = false;      ///< nothing goes on
 
     /// How long a stretch lasts that works so long and then ends the run; `duration::max()` beyond the range.
     /// \pre work >= 0
     [[nodiscard]] constexpr duration length(duration work) const noexcept {
+        if (hangs) return duration::max();
         int128 ns = int128{ticks(work)} + ticks(reload) + ticks(restart) + ticks(pause_left);
         if (interval != duration::max() && work > duration::zero()) {
             const duration before = worked_before();
@@ -58,6 +62,10 @@ struct run_costs {
     /// What the first `elapsed` of a stretch in which the run has not finished went on. \pre elapsed >= 0
     [[nodiscard]] constexpr run_time spend(duration elapsed) const noexcept {
         run_time out;
+        if (hangs) {
+            out.stalled = elapsed;
+            return out;
+        }
         out.checkpoint = std::min(elapsed, reload);
         elapsed -= out.checkpoint;
         out.restart = std::min(elapsed, restart);
@@ -91,6 +99,7 @@ struct run_costs {
 
     /// Of the next stretch of the run, if this one has lasted `elapsed` at this speed.
     [[nodiscard]] run_costs rest(duration elapsed, double speed) const {
+        if (hangs) return *this;
         const run_time spent = spend(elapsed);
         run_costs next = *this;
         const duration reloaded = std::min(elapsed, reload);
@@ -122,6 +131,7 @@ struct run_costs {
 
     /// The same where whoever drives the run says when a pause is over and what is kept: it ends no pause by itself.
     [[nodiscard]] run_costs driven_rest(duration elapsed, double speed) const {
+        if (hangs) return *this;
         const run_time spent = spend(elapsed);
         run_costs next = *this;
         const duration reloaded = std::min(elapsed, reload);
@@ -200,7 +210,7 @@ struct preemption_costs {
     /// resize: the longer of what is left of it and of the resize counts.
     [[nodiscard]] constexpr run_costs after_resize(const run_costs& now, duration elapsed) const noexcept {
         const run_time spent = now.spend(elapsed);
-        const duration reloaded = std::min(elapsed, now.reload);
+        const duration reloaded = now.hangs ? duration::zero() : std::min(elapsed, now.reload);
         return after_resize(now.reload - reloaded, std::max(now.restart - spent.restart, resize));
     }
 };

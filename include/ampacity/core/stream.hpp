@@ -34,18 +34,23 @@ namespace ampacity {
 /// reused, also not after a purpose has gone. New purposes take the next free number below 2^31;
 /// numbers from 2^31 on belong to plug-ins and to programs that link the library.
 enum class purpose : std::uint32_t {
-    arrivals = 1,     ///< instants at which jobs, requests or sessions come
-    sizes = 2,        ///< GPUs of a job, tokens of a request
-    durations = 3,    ///< how long a job runs
-    estimates = 4,    ///< what its user believes about it
-    placement = 5,    ///< random choices of placers and routers
-    failures = 6,     ///< times to failure
-    repairs = 7,      ///< times to repair
-    batches = 8,      ///< how many jobs come at one arrival
-    users = 9,        ///< whose job it is
-    priorities = 10,  ///< how urgent a job is
-    models = 11,      ///< what a job computes
-    test = 1000,      ///< tests and benchmarks
+    arrivals = 1,          ///< instants at which jobs, requests or sessions come
+    sizes = 2,             ///< GPUs of a job, tokens of a request
+    durations = 3,         ///< how long a job runs
+    estimates = 4,         ///< what its user believes about it
+    placement = 5,         ///< random choices of placers and routers
+    failures = 6,          ///< times to failure
+    repairs = 7,           ///< times to repair
+    batches = 8,           ///< how many jobs come at one arrival
+    users = 9,             ///< whose job it is
+    priorities = 10,       ///< how urgent a job is
+    models = 11,           ///< what a job computes
+    lemons = 12,           ///< which nodes fail far more often
+    excess_failures = 13,  ///< times to failures beyond the usual rate
+    excess_repairs = 14,   ///< times to repair of these
+    delays = 15,           ///< until a failure is noticed, or its part swapped
+    excess_delays = 16,    ///< the same, of failures beyond the usual rate
+    test = 1000,           ///< tests and benchmarks
 };
 
 /// The name of a stream.

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/part_failures.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -104,6 +105,55 @@ struct delivery {
     friend bool operator==(const delivery&, const delivery&) = default;
 };
 
+/// Work on all of some racks or nodes, a few at a time.
+struct maintenance {
+    std::string name;
+    std::optional<duration> start{};
+    std::optional<duration> every{};
+    duration length{};
+    std::optional<std::string> nodes{};
+    std::optional<std::string> racks{};
+    std::uint64_t at_a_time = 1;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&maintenance::name, {.key = "name",
+                                   .doc = "names its reservations in summary.json, with their number from 1",
+                                   .required = true,
+                                   .example = "firmware"});
+        visit(&maintenance::start,
+              {.key = "start",
+               .doc = "when the first ones leave, from the start of the scenario; none: after `every`",
+               .example = "\"10 d\"",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&maintenance::every,
+              {.key = "every",
+               .doc = "from a round over all of them to the next, until the end of the run; none: once",
+               .example = "\"30 d\"",
+               .min = duration{1},
+               .max = longest_input});
+        visit(&maintenance::length, {.key = "duration",
+                                     .doc = "how long it takes on each",
+                                     .required = true,
+                                     .example = "\"4 h\"",
+                                     .min = duration{1},
+                                     .max = longest_input});
+        visit(&maintenance::nodes,
+              {.key = "nodes",
+               .doc = "which nodes, by number from 0; or `racks`; neither: all racks, or all nodes of "
+                      "a fleet without",
+               .example = "\"0-3,7\""});
+        visit(&maintenance::racks, {.key = "racks", .doc = "which racks, by number from 0", .example = "\"0-7\""});
+        visit(&maintenance::at_a_time, {.key = "at_a_time",
+                                        .doc = "so many racks, or nodes, at a time, the next when these are back",
+                                        .example = "2",
+                                        .min = std::uint64_t{1},
+                                        .max = std::uint64_t{1} << 32U});
+    }
+    friend bool operator==(const maintenance&, const maintenance&) = default;
+};
+
 /// What fails.
 struct faults {
     std::vector<outage> outages;
@@ -111,12 +161,24 @@ struct faults {
     std::optional<double> scale{};
     std::vector<changed_cause> causes{};
     std::optional<class_repairs> repairs{};
+    std::optional<class_detections> detection{};
     std::vector<failing_parts> processes{};
+    std::vector<maintenance> planned{};
+    std::optional<failure_log> log{};
+    std::optional<lemons> lemon_nodes{};
+    std::optional<infant_failures> infant{};
     std::optional<std::uint64_t> crews{};
     double drain_rack_at = 0;
 
     /// Does anything fail at random?
     [[nodiscard]] bool at_random() const noexcept { return model.has_value() || !processes.empty(); }
+    /// Does anything, or has it?
+    [[nodiscard]] bool parts_fail() const noexcept { return at_random() || log.has_value(); }
+    /// May jobs hang on what has failed?
+    [[nodiscard]] bool may_hang() const noexcept {
+        return detection.has_value() ||
+               std::any_of(processes.begin(), processes.end(), [](const failing_parts& p) { return p.detection; });
+    }
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -134,10 +196,30 @@ struct faults {
         visit(&faults::repairs, {.key = "repairs",
                                  .doc = "how long repairs take, by class of the cause",
                                  .example = "{ host: { exponential: \"4 h\" } }"});
+        visit(&faults::detection,
+              {.key = "detection",
+               .doc =
+                   "how long failures of the model are not noticed, by class of the cause; the jobs that hold the part "
+                   "hang meanwhile; none: not at all",
+               .example = "{ hard-gpu: { exponential: \"10 min\" } }"});
         visit(&faults::processes,
               {.key = "processes",
                .doc = "further causes, or all",
                .example = "[ { cause: switch_tray, part: rack, mtbf: \"900 d\", repair: { constant: \"2 h\" } } ]"});
+        visit(&faults::planned,
+              {.key = "maintenance",
+               .doc = "work that takes racks or nodes out of service by turns, known beforehand: reservations of kind "
+                      "maintenance",
+               .example = "[ { name: firmware, start: \"10 d\", duration: \"4 h\", at_a_time: 2 } ]"});
+        visit(
+            &faults::log,
+            {.key = "log", .doc = "failures that have happened, at their times", .example = "{ path: failures.csv }"});
+        visit(&faults::lemon_nodes, {.key = "lemons",
+                                     .doc = "nodes that fail far more often than the others",
+                                     .example = "{ share: 0.01, factor: 10 }"});
+        visit(&faults::infant, {.key = "infant",
+                                .doc = "parts fail more often at first; {}: as the model says",
+                                .example = "{ multiplier: 3, horizon: \"90 d\" }"});
         visit(&faults::crews, {.key = "crews",
                                .doc = "repairs at random failures that go on at a time, first come first served; none: "
                                       "as many as there are",

@@ -91,7 +91,8 @@ struct cause_result {
     std::string name;
     std::uint64_t failures = 0;
     std::uint64_t jobs_stopped = 0;
-    double node_s = 0;  ///< nodes x time for which it kept them out of service [s]
+    double node_s = 0;               ///< nodes x time for which it kept them out of service [s]
+    std::optional<double> slow_s{};  ///< the same for which it slowed them [s]; none: it does not
 };
 
 /// What has become of the training jobs of one kind. Times are sums over its jobs.

@@ -10,7 +10,7 @@
 #include <ampacity/core/run_costs.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/execution/training.hpp>
-#include <ampacity/faults/part_failures.hpp>
+#include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/policy/placer.hpp>

@@ -47,15 +47,18 @@ public:
     struct stretch {
         double speed = 1;
         std::int64_t worked = 0, kept = 0;  ///< [ns]
-        std::int64_t checkpoint = 0, restart = 0;
+        std::int64_t checkpoint = 0, restart = 0, stalled = 0;
         bool saved = false;
+        bool hangs = false;
     };
 
-    void begin_stretch(double speed) { stretches_.push_back({.speed = speed}); }
+    void begin_stretch(double speed, bool hangs) { stretches_.push_back({.speed = speed, .hangs = hangs}); }
     /// One nanosecond of a run that does not end in it.
     void step() {
         stretch& now = stretches_.back();
-        if (reloaded_ != ticks(c_.reload)) {
+        if (now.hangs) {
+            ++now.stalled;
+        } else if (reloaded_ != ticks(c_.reload)) {
             ++reloaded_;
             ++now.checkpoint;
         } else if (restarted_ != ticks(c_.restart)) {
@@ -153,11 +156,15 @@ TEST_CASE("a run goes on over changes of its speed as a machine does that knows 
         duration progress{};  // as a policy sees it
         for (std::int64_t stretches = 1 + upto(5); stretches != 0; --stretches) {
             const double speed = speeds[static_cast<std::size_t>(upto(6))];
-            m.begin_stretch(speed);
+            costs.hangs = upto(4) == 0;
+            m.begin_stretch(speed, costs.hangs);
             const std::int64_t work = 1 + upto(20);
             CAPTURE(trial, stretches, ticks(costs.reload), ticks(costs.restart), ticks(costs.interval),
                     ticks(costs.pause), ticks(costs.pause_left), ticks(costs.since_pause), work);
-            REQUIRE(ticks(costs.length(ns(work))) == m.until_worked(work));
+            if (costs.hangs)
+                REQUIRE(costs.length(ns(work)) == duration::max());
+            else
+                REQUIRE(ticks(costs.length(ns(work))) == m.until_worked(work));
             const std::int64_t lasts = upto(20);
             for (std::int64_t t = 0;; ++t) {
                 const run_time spent = costs.spend(ns(t));
@@ -165,6 +172,7 @@ TEST_CASE("a run goes on over changes of its speed as a machine does that knows 
                         run_time{.worked = ns(m.now().worked),
                                  .checkpoint = ns(m.now().checkpoint),
                                  .restart = ns(m.now().restart),
+                                 .stalled = ns(m.now().stalled),
                                  .kept = costs.interval == duration::max() ? ns(m.now().worked) : ns(m.now().kept),
                                  .saved = m.now().saved});
                 REQUIRE(progress + work_in(spent.worked, speed) == m.work(false));

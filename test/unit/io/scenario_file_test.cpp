@@ -881,6 +881,13 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                                                     .host = some_law(),
                                                     .network = some_law(),
                                                     .silent = some_law()};
+            if (upto(2) != 0)
+                f.detection = scenario::class_detections{.hard_gpu = some_law(),
+                                                         .resettable_gpu = some_law(),
+                                                         .host = some_law(),
+                                                         .network = some_law(),
+                                                         .soft = some_law(),
+                                                         .silent = some_law()};
             for (std::uint64_t i = upto(3); i != 0; --i) {
                 auto& c = f.causes.emplace_back();
                 c.name = "cause " + std::to_string(i);
@@ -894,12 +901,37 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         for (std::uint64_t i = upto(3); i != 0; --i) {
             auto& p = f.processes.emplace_back();
             p.name = "process " + std::to_string(i);
-            p.part = static_cast<faults::part_kind>(upto(s.fleet.nodes ? 2 : 3));
+            p.part = static_cast<faults::part_kind>(upto(s.fleet.nodes ? 2 : 5));
+            if (p.part >= faults::part_kind::switch_tray) p.count = 1 + upto(100);
             p.mtbf = std::chrono::hours{1 + upto(1000)};
             p.shape = 0.1 + 5 * fraction();
             if (upto(2) != 0) p.repair = some_law();
+            if (p.repair && upto(2) != 0) {
+                p.speed = 0.001 + 0.9 * fraction();
+                if (upto(2) != 0) p.swap_after = some_law();
+            } else if (upto(2) != 0) {
+                p.detection = some_law();
+                p.silent = upto(2) != 0;
+            }
         }
-        if (f.at_random() && upto(2) != 0) f.crews = 1 + upto(100);
+        for (std::uint64_t i = upto(3); i != 0; --i) {
+            auto& m = f.planned.emplace_back();
+            m.name = "work " + std::to_string(i);
+            m.length = some_duration();
+            m.at_a_time = 1 + upto(100);
+            if (!s.until || upto(2) != 0) m.start = some_duration();
+            if (!m.start || (s.until && upto(2) != 0)) m.every = some_duration();
+            if (upto(2) != 0) (s.fleet.nodes || upto(2) != 0 ? m.nodes : m.racks) = "0";
+        }
+        if (upto(2) != 0) f.log = scenario::failure_log{.path = some_text()};
+        if (f.at_random() && upto(2) != 0) {
+            f.crews = 1 + upto(100);
+            f.lemon_nodes = scenario::lemons{.factor = 1 + 10 * fraction()};
+            if (!f.model || upto(2) != 0) f.lemon_nodes->share = fraction();
+            f.infant.emplace();
+            if (!f.model || upto(2) != 0) f.infant->multiplier = 1 + 10 * fraction();
+            if (!f.model || upto(2) != 0) f.infant->horizon = some_duration();
+        }
     }
     if (nodes_may_leave && upto(2) != 0) {
         scenario::power_delivery& p = s.power.emplace();
@@ -1096,6 +1128,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
         if (path.starts_with("faults.processes.0."))
             sets.insert(sets.begin(), "faults.processes=[{ cause: a, mtbf: 1 d }]");
+        if (path.starts_with("faults.maintenance.0."))
+            sets.insert(sets.begin(), "faults.maintenance=[{ name: a, start: 1 h, duration: 1 h }]");
         if (path.find("reservations.0.") != std::string::npos)
             sets.insert(sets.begin(), "scheduler.reservations=[{ name: a, start: 1 h, duration: 1 h, nodes: 0 }]");
         CHECK(refusal(text, sets) == "accepted");

@@ -274,3 +274,45 @@ TEST_CASE("nodes that have not come do not fail", "[faults][sim]") {
         if (shape != 1) CHECK(failures == static_cast<double>(b.results().failures.front().failures));
     }
 }
+
+TEST_CASE("a log of failures is outages at its times, to every policy", "[faults][sim]") {
+    std::uint64_t restarts = 0;
+    for (const std::string policy : {"fifo", "easy", "conservative", "srtf", "elastic"}) {
+        for (std::uint64_t seed = 1; seed != 4; ++seed) {
+            INFO(policy << ' ' << seed);
+            random_stream draw{seed, purpose::test, 7};
+            sim::parts logged = parts_of(random_jobs(seed, 300), policy);
+            sim::parts given = parts_of(random_jobs(seed, 300), policy);
+            logged.failures.processes = {{.cause = "log"}};
+            logged.failures.crews = 1;  // says nothing of repairs that have been
+            instant now = start_of_time;
+            for (std::size_t i = 0; i != 120; ++i) {
+                now += minutes{1 + draw.below(280)};
+                faults::logged_failure l{.at = now, .part = static_cast<part_kind>(draw.below(3))};
+                l.index = draw.below(l.part == part_kind::gpu ? 120 : l.part == part_kind::node ? 30 : 5);
+                l.repair = minutes{1 + draw.below(900)};
+                logged.failures.log.push_back(l);
+                auto& o = given.outages.emplace_back();
+                o.start = l.at;
+                o.end = l.at + *l.repair;
+                const auto first = static_cast<std::uint32_t>(l.part == part_kind::gpu    ? l.index / 4
+                                                              : l.part == part_kind::rack ? l.index * 6
+                                                                                          : l.index);
+                for (std::uint32_t n = first; n != first + (l.part == part_kind::rack ? 6 : 1); ++n)
+                    o.nodes.push_back(node_id{n});
+            }
+            logged.until = given.until = hours{24 * 12};
+            const auto within = std::count_if(logged.failures.log.begin(), logged.failures.log.end(),
+                                              [](const auto& l) { return l.at <= start_of_time + hours{24 * 12}; });
+            sim::simulation a{std::move(logged)}, b{std::move(given)};
+            a.run();
+            b.run();
+            CHECK(a.results().books == b.results().books);
+            for (std::size_t i = 0; i != a.records(0).size(); ++i) check_same(a.records(0)[i], b.records(0)[i]);
+            CHECK(a.results().failures.front().jobs_stopped == a.results().restarts);
+            CHECK(a.results().failures.front().failures == static_cast<std::uint64_t>(within));
+            restarts += a.results().restarts;
+        }
+    }
+    CHECK(restarts > 300);
+}
