@@ -10,22 +10,23 @@
 
 namespace ampacity::io {
 
-prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
+prepared_run prepare(const loaded_scenario& loaded, const plugins* more, trace_cache* cache) {
     std::vector<trace_source*> traces;
     std::vector<std::string> with_jobs;
     for (const scenario::reservation& r : loaded.value.scheduler.reservations) {
         if (r.kind != scenario::reservation_kind::maintenance) with_jobs.push_back(r.name);
     }
     const auto open = [&](const scenario::job_trace& t, std::uint16_t entry) -> std::unique_ptr<workload::job_source> {
-        auto source = open_job_trace({.path = loaded.resolve(t.path),
-                                      .format = std::string{scenario::name_of_value(t.format)},
-                                      .reorder = t.reorder,
-                                      .align = t.align,
-                                      .source = entry,
-                                      .dependencies = t.dependencies,
-                                      .unix_start_ns = loaded.value.start.time_since_epoch().count(),
-                                      .models = loaded.value.workload[entry].speeds.has_value(),
-                                      .reservations = with_jobs});
+        const job_trace_options options{.path = loaded.resolve(t.path),
+                                        .format = std::string{scenario::name_of_value(t.format)},
+                                        .reorder = t.reorder,
+                                        .align = t.align,
+                                        .source = entry,
+                                        .dependencies = t.dependencies,
+                                        .unix_start_ns = loaded.value.start.time_since_epoch().count(),
+                                        .models = loaded.value.workload[entry].speeds.has_value(),
+                                        .reservations = with_jobs};
+        auto source = cache != nullptr ? cache->open(options) : open_job_trace(options);
         traces.push_back(source.get());
         return source;
     };
