@@ -94,7 +94,7 @@ std::vector<histogram> histograms_of(std::span<const sim::source_records> source
 }
 
 trial_runner::trial_runner(const sweep& of, const io::plugins* more, std::uint64_t max_trace_bytes)
-    : sweep_(of), more_(more), traces_(max_trace_bytes), loaded_(std::min(of.variants.size(), kept_variants)) {}
+    : sweep_(of), more_(more), inputs_(max_trace_bytes), loaded_(std::min(of.variants.size(), kept_variants)) {}
 
 trial_runner::~trial_runner() = default;
 
@@ -114,7 +114,7 @@ void trial_runner::read_variant(std::size_t i, std::vector<input_digest>& inputs
     auto loaded = std::make_shared<const io::loaded_scenario>(load({i, 0}));
     std::vector<io::model_file> models = loaded->models;
     try {
-        io::add_files(models, with_places(*loaded, [&] { return io::prepare(*loaded, more_, &traces_); }).models);
+        io::add_files(models, with_places(*loaded, [&] { return io::prepare(*loaded, more_, &inputs_); }).models);
     } catch (const data_error&) {
         // The trials will say so.
     }
@@ -152,7 +152,7 @@ trial_result trial_runner::run(const trial& which, const std::atomic<bool>& stop
     try {
         const auto loaded = load(which);
         with_places(loaded, [&] {
-            auto prepared = io::prepare(loaded, more_, &traces_);
+            auto prepared = io::prepare(loaded, more_, &inputs_);
             sim::simulation s(std::move(prepared.parts));
             while (s.run_rounds(events_at_a_time) == sim::status::paused) {
                 if (!stop.load(std::memory_order_relaxed)) continue;
@@ -183,7 +183,7 @@ std::optional<double> trial_runner::time_of(const trial& which, double limit_s) 
     const auto begin = steady::now();
     try {
         const auto loaded = load(which);
-        auto prepared = io::prepare(loaded, more_, &traces_);
+        auto prepared = io::prepare(loaded, more_, &inputs_);
         sim::simulation s(std::move(prepared.parts));
         const double before = seconds_since(begin);
         while (s.run_rounds(events_at_a_time) == sim::status::paused) {

@@ -20,8 +20,8 @@ using hardware::failure_class;
 
 class fault_reader {
 public:
-    fault_reader(const loaded_scenario& loaded, std::vector<model_file>& files)
-        : loaded_(loaded), given_(loaded.value.faults), files_(files) {}
+    fault_reader(const loaded_scenario& loaded, std::vector<model_file>& files, shared_inputs* shared)
+        : loaded_(loaded), given_(loaded.value.faults), files_(files), shared_(shared) {}
 
     [[nodiscard]] faults::failure_plan read() {
         out_.crews = given_.crews;
@@ -44,10 +44,13 @@ public:
 
 private:
     void add_model(const std::string& name) {
-        auto m =
-            read_model<hardware::reliability>(name, loaded_.directory, loaded_.locate("faults.model"), "faults.model");
-        add_files(files_, m.text.files);
-        const hardware::reliability& r = m.value;
+        using reliability = model<hardware::reliability>;
+        const auto m = shared_or_new<reliability>(shared_, (loaded_.directory / "").string() + '\n' + name, [&] {
+            return read_model<hardware::reliability>(name, loaded_.directory, loaded_.locate("faults.model"),
+                                                     "faults.model");
+        });
+        add_files(files_, m->text.files);
+        const hardware::reliability& r = m->value;
         std::vector<hardware::failure_cause> causes = r.causes;
         if (causes.empty() && r.per_gpu_s)
             causes.push_back({.name = "interruption", .kind = failure_class::hard_gpu, .per_gpu_s = *r.per_gpu_s});
@@ -127,14 +130,15 @@ private:
     const loaded_scenario& loaded_;
     const scenario::faults& given_;
     std::vector<model_file>& files_;
+    shared_inputs* shared_;
     faults::failure_plan out_{};
 };
 
 }  // namespace
 
-faults::failure_plan read_faults(const loaded_scenario& loaded, std::vector<model_file>& files) {
+faults::failure_plan read_faults(const loaded_scenario& loaded, std::vector<model_file>& files, shared_inputs* shared) {
     if (!loaded.value.faults.at_random()) return {};
-    return fault_reader{loaded, files}.read();
+    return fault_reader{loaded, files, shared}.read();
 }
 
 }  // namespace ampacity::io

@@ -10,7 +10,7 @@
 
 namespace ampacity::io {
 
-prepared_run prepare(const loaded_scenario& loaded, const plugins* more, trace_cache* cache) {
+prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_inputs* shared) {
     std::vector<trace_source*> traces;
     std::vector<std::string> with_jobs;
     for (const scenario::reservation& r : loaded.value.scheduler.reservations) {
@@ -26,7 +26,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, trace_c
                                         .unix_start_ns = loaded.value.start.time_since_epoch().count(),
                                         .models = loaded.value.workload[entry].speeds.has_value(),
                                         .reservations = with_jobs};
-        auto source = cache != nullptr ? cache->open(options) : open_job_trace(options);
+        auto source = shared != nullptr ? shared->traces().open(options) : open_job_trace(options);
         traces.push_back(source.get());
         return source;
     };
@@ -34,11 +34,11 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, trace_c
     try {
         sim::parts parts = scenario::build(loaded.value, open, locate, more);
         std::vector<model_file> models = loaded.models;
-        energy_parts energy = read_energy(loaded, models, more);
+        energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
-        parts.failures = read_faults(loaded, models);
+        parts.failures = read_faults(loaded, models, shared);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;

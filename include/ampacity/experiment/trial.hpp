@@ -3,13 +3,13 @@
 /// One trial: from a variant and a seed to named numbers.
 ///
 /// The numbers are those of summary.json of `ampacity run` with the same scenario and seed, bit for bit. What trials
-/// share - the base scenario, what became of it in each variant, parsed traces - is read once and never changes, so
-/// that any number of threads may run trials at once, and results depend on neither their number nor the order. With
-/// plug-ins it is one thread at a time.
+/// share - the base scenario, what became of it in each variant, models, parsed traces - is read once and never
+/// changes, so that any number of threads may run trials at once, and results depend on neither their number nor the
+/// order. With plug-ins it is one thread at a time.
 
 #include <ampacity/experiment/sweep.hpp>
 #include <ampacity/io/plugins.hpp>
-#include <ampacity/io/trace_cache.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/simulation.hpp>
 
@@ -97,7 +97,7 @@ private:
 
     const sweep& sweep_;
     const io::plugins* more_;
-    mutable io::trace_cache traces_;
+    mutable io::shared_inputs inputs_;
     std::mutex mutex_;  // of inputs that are found
     std::vector<std::shared_ptr<const io::loaded_scenario>> loaded_;
 };

@@ -6,7 +6,7 @@
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/io/scenario_file.hpp>
-#include <ampacity/io/trace_cache.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/sim/simulation.hpp>
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct prepared_run {
 /// With what plug-ins add, if there are any. \throws scenario_error,
 /// data_error, plugin_error
 [[nodiscard]] prepared_run prepare(const loaded_scenario& loaded, const plugins* more = nullptr,
-                                   trace_cache* cache = nullptr);
+                                   shared_inputs* shared = nullptr);
 
 /// Records of a trace that are no jobs.
 struct skipped_in_trace {
