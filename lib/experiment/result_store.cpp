@@ -247,13 +247,14 @@ result_store result_store::resume(const fs::path& file, const provenance& of) {
     if (file.has_parent_path()) fs::create_directories(file.parent_path(), status);
     if (status) writer_lock::refuse(file, "cannot be written", status.message(), "choose another file with -o");
     if (fs::is_directory(file, status)) writer_lock::refuse(file, "is a folder", {}, "choose another file with -o");
-    auto d = std::make_unique<database>(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, true);
+    std::unique_ptr<database> d;
     bool is_new = false;
     try {
+        d = std::make_unique<database>(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, true);
         is_new = !d->has_schema();
-        if (is_new && !d->is_empty()) throw data_error({});
-    } catch (const data_error&) {
-        writer_lock::refuse(file, "is no store of a sweep", {}, "choose another file with -o");
+        if (is_new && !d->is_empty()) throw data_error({{}, {}, {}, "it has other tables", {}});
+    } catch (const data_error& e) {
+        writer_lock::refuse(file, "is no store of a sweep", e.details().value, "choose another file with -o");
     }
     if (is_new) d->make_schema(of);
     result_store out(std::move(d));
@@ -277,9 +278,10 @@ result_store result_store::open(const fs::path& file) {
     };
     if (!fs::is_regular_file(file, status)) refuse("cannot be read", status ? status.message() : "not a file");
     // Whoever may not write cannot remove the log that SQLite makes for any reader.
-    auto d = std::make_unique<database>(file, SQLITE_OPEN_READWRITE, false);
+    std::unique_ptr<database> d;
     bool good = false;
     try {
+        d = std::make_unique<database>(file, SQLITE_OPEN_READWRITE, false);
         good = d->has_schema();
     } catch (const data_error& e) {
         refuse("is no store of a sweep", e.details().value);

@@ -131,8 +131,11 @@ private:
         for (bool more = true; more;) {
             auto [results, still] = box.take();
             more = still;
-            for (const trial_result& r : results) take(r);
-            if (!watch()) stop = outcome_.interrupted = true;
+            for (const trial_result& r : results) {
+                take(r);
+                if (!watch()) stop = outcome_.interrupted = true;
+            }
+            if (results.empty() && !watch()) stop = outcome_.interrupted = true;
         }
         for (auto& t : threads) t.join();
         // Whoever stops too late has stopped nothing.

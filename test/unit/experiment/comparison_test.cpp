@@ -43,7 +43,7 @@ coverage cover(double truth, std::uint64_t first_entity, DrawPair draw_pair) {
 
 }  // namespace
 
-TEST_CASE("comparison: mean, error, interval and p value of a sample by hand") {
+TEST_CASE("comparison: mean and error and interval and p value of a sample by hand") {
     const std::array values{1.0, 2.0, 3.0, 4.0, 5.0};
     const auto m = mean_of(values);
     CHECK(m.count == 5);
@@ -216,7 +216,7 @@ TEST_CASE("comparison: Pareto front against its definition") {
     CHECK(pareto_front({}, two).empty());
 }
 
-TEST_CASE("comparison: what is better, and tails that are too thin") {
+TEST_CASE("comparison: what is better and which tails are too thin") {
     CHECK(better_of("jct_s.mean") == direction::lower);
     CHECK(better_of("utilisation") == direction::higher);
     CHECK(better_of("gpu_hours.useful") == direction::higher);

@@ -51,7 +51,7 @@ std::optional<std::size_t> naive_warm_up(const std::vector<double>& values) {
 
 }  // namespace
 
-TEST_CASE("steady state: MSER-5 against its definition, and where it cannot tell") {
+TEST_CASE("steady state: MSER-5 against its definition and where it cannot tell") {
     for (std::uint64_t e = 0; e != 50; ++e) {
         const auto values = autoregressive(e, 50 + 7 * e, e % 3 == 0 ? 40.0 : 0.0);
         CHECK(warm_up(values) == naive_warm_up(values));
@@ -124,7 +124,7 @@ TEST_CASE("steady state: stopping when the interval is narrow keeps its coverage
     }
 }
 
-TEST_CASE("steady state: the rule never stops below ten, and is looked at ever more rarely") {
+TEST_CASE("steady state: the rule never stops below ten and is looked at ever more rarely") {
     const stopping_rule rule{.metric = "x"};
     CHECK_FALSE(rule.met_by(std::vector<double>(9, 1.0)));
     CHECK(rule.met_by(std::vector<double>(10, 1.0)));

@@ -58,7 +58,7 @@ void check_refused(const std::string& more, const std::string& begin, const std:
 
 }  // namespace
 
-TEST_CASE("sweep: lists combine with each other, the first slowest") {
+TEST_CASE("sweep: lists combine with each other and the first is slowest") {
     const auto s = expand_text(R"(axes:
   scheduler.policy: [fifo, easy]
   workload.0.synthetic.rate: ["10 /h", "20 /h"]
@@ -83,7 +83,7 @@ TEST_CASE("sweep: without axes the base alone") {
     CHECK(s.load(0, 1).value.scheduler.policy == "fifo");
 }
 
-TEST_CASE("sweep: ranges are linear or logarithmic, keep their unit and hit their ends") {
+TEST_CASE("sweep: ranges are linear or logarithmic and keep their unit and hit their ends") {
     CHECK(keys_of(expand_text("axes:\n  fleet.pool_gpus: { from: 4, to: 10, steps: 3 }\n")) ==
           texts{"fleet.pool_gpus=4", "fleet.pool_gpus=7", "fleet.pool_gpus=10"});
     CHECK(keys_of(expand_text(
@@ -108,7 +108,7 @@ TEST_CASE("sweep: zipped keys move together") {
                               "fleet.pool_gpus=8, workload.0.synthetic.jobs=20, scheduler.policy=easy"});
 }
 
-TEST_CASE("sweep: named variants set several keys, whole maps too, or none") {
+TEST_CASE("sweep: named variants set several keys or whole maps or none") {
     const auto s = expand_text(R"(axes:
   size:
     variants:
