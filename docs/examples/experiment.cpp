@@ -2,13 +2,21 @@
 #include "example.hpp"
 
 #include <ampacity/core/distributions.hpp>
+#include <ampacity/experiment/compare.hpp>
 #include <ampacity/experiment/comparison.hpp>
 #include <ampacity/experiment/design.hpp>
+#include <ampacity/experiment/result_store.hpp>
+#include <ampacity/experiment/run_sweep.hpp>
 #include <ampacity/experiment/steady_state.hpp>
 #include <ampacity/experiment/sweep.hpp>
+#include <ampacity/experiment/trial.hpp>
+#include <ampacity/io/prepare.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/io/sweep_file.hpp>
+#include <ampacity/io/trace_cache.hpp>
 
 #include <array>
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -84,12 +92,52 @@ metrics: [jct_s.mean, utilisation]
     require(points.size() == 16 && experiment::value_at(load, 0.5) == 10, "samples over intervals");
 }
 
+void a_sweep_runs_and_is_compared(const fs::path& folder) {
+    const auto sweep = experiment::expand(io::read_sweep(folder / "sweep.yaml"));
+    experiment::trial_runner runner(sweep);
+    const auto about = experiment::provenance_of(sweep, runner.check(2));
+    fs::remove(folder / "sweep.db");
+    auto store = experiment::result_store::create(folder / "sweep.db", about);
+    // The first dozen trials, then the rest: killed or not, resumed or not, the store is the same in the end.
+    const auto few = [](const experiment::sweep_state& s) { return s.ended < 12; };
+    static_cast<void>(experiment::run_sweep(sweep, runner, store, {.threads = 1, .watch = few}));
+    const auto outcome = experiment::run_sweep(sweep, runner, store, {.threads = 2});
+    require(outcome.state.ended == 72 && outcome.state.failed == 0, "all trials are there");
+    require(store.values("jct_s.mean").size() == 6, "their numbers can be looked at");
+
+    const auto c = experiment::compare(store, {.baseline = "fifo", .metrics = {"jct_s.mean"}});
+    const auto& easy = c.metrics[0].groups[2].variants[1];
+    require(easy.name == "easy" && easy.difference->mean < 0, "policies side by side under each load");
+
+    const experiment::trial first{.variant = 0, .replication = 0};
+    const std::atomic<bool> stop{false};
+    require(runner.run(first, stop).seed == experiment::seed_of(7, 0), "a trial alone");
+}
+
+void runs_share_what_they_read(const fs::path& folder) {
+    std::ofstream(folder / "jobs.csv") << "job_id,submit_s,gpus,duration_s\na,0,2,10\nb,1.5,4,5\n";
+    io::trace_cache traces;
+    const auto a = traces.open({.path = folder / "jobs.csv"}), b = traces.open({.path = folder / "jobs.csv"});
+    std::array<workload::job_request, 8> jobs;
+    require(a->next(jobs) == 2 && b->next(jobs) == 2 && traces.parsed() == 1, "two sources, one reading");
+
+    io::shared_inputs shared;
+    const auto loaded = io::read_scenario(folder / "base.yaml", std::array{io::parse_override("seed=1")});
+    for (int i = 0; i != 2; ++i) {
+        sim::simulation s(io::prepare(loaded, nullptr, &shared).parts);
+        s.run();
+        require(s.results().finished == 50, "models and signals are read for the first run");
+    }
+}
+
 }  // namespace
 
 void experiment_example() {
     const fs::path folder = fs::temp_directory_path() / "ampacity-example-experiment";
     fs::create_directories(folder);
     a_sweep_is_expanded(folder);
+    a_sweep_runs_and_is_compared(folder);
+    runs_share_what_they_read(folder);
     fs::remove_all(folder);
     variants_are_compared();
     long_runs_are_averaged();
