@@ -323,7 +323,8 @@ private:
     sweep_setting setting(const std::string& key, yaml_index at, const std::string& path) {
         const yaml_node& node = tree_.at(at);
         if (++values_ > max_values) fail(at, path, "more than 1000000 values", {}, "use fewer");
-        std::string text = node.kind == yaml_kind::null ? "null" : flow(at);
+        const bool bare = node.kind == yaml_kind::scalar && !node.quoted;
+        std::string text = bare ? node.text : flow(at);
         const bool plain = node.kind == yaml_kind::scalar;
         return {key, text, plain ? node.text : text, position(node)};
     }
@@ -334,7 +335,7 @@ private:
         if (++values_ > max_values) fail(at, {}, "more than 1000000 values", {}, "use fewer aliases");
         switch (node.kind) {
             case yaml_kind::null: return "null";
-            case yaml_kind::scalar: return node.quoted ? quoted(node.text) : node.text;
+            case yaml_kind::scalar: return node.quoted || !is_bare_in_flow(node.text) ? quoted(node.text) : node.text;
             case yaml_kind::list: {
                 std::string out;
                 for (const yaml_index item : node.items) out += (out.empty() ? "" : ", ") + flow(item);
@@ -350,12 +351,18 @@ private:
         return {};
     }
 
+    /// Text that means the same inside brackets; numbers and names do.
+    static bool is_bare_in_flow(std::string_view text) {
+        return !text.empty() && text.find_first_of(",[]{}:#&*!|>'\"%@`?\n") == std::string_view::npos;
+    }
+
     static std::string quoted(std::string_view text) {
         std::string out = "\"";
         for (const char c : text) {
             if (c == '"' || c == '\\') out += '\\';
-            if (c == '\n')
-                out += "\\n";
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte < 0x20 || byte == 0x7F)
+                out += fmt::format("\\x{:02X}", byte);
             else
                 out += c;
         }

@@ -104,6 +104,17 @@ TEST_CASE("run_sweep: results depend on neither threads nor parts nor interrupti
     }
 }
 
+TEST_CASE("run_sweep: more replications are added to a store") {
+    const sweep_folder here;
+    const std::string axes = "axes: { scheduler.policy: [fifo, easy] }\n";
+    run_into(here, "a.db", here.sweep(axes + "replications: 3\n"), {.threads = 1});
+    const auto more = here.sweep(axes + "replications: 5\n");
+    trial_runner runner(more);
+    auto store = result_store::resume(here.path("a.db"), provenance_of(more, runner.check(1)));
+    CHECK(run_sweep(more, runner, store, {.threads = 1}).state.ended_here == 4);
+    CHECK(content_of(store) == run_into(here, "b.db", more, {.threads = 1}).second);
+}
+
 TEST_CASE("run_sweep: every trial is in one part") {
     const sweep_folder here;
     const auto s = here.sweep(small_sweep);

@@ -2,6 +2,7 @@
 #include "support/files.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/stream.hpp>
 #include <ampacity/experiment/sweep.hpp>
 #include <ampacity/io/xxh64.hpp>
 
@@ -224,6 +225,69 @@ TEST_CASE("sweep: faults name their place in the sweep file and what to do") {
     check_refused("until: ci(jct_s.mean) < 1 %\nreplications: 9\n", "sweep.yaml:5:8: error: until: ", "100");
     check_refused("until: ci(jct_s.mean) < 1 %\nreplications: 99\nmetrics: [utilisation]\n",
                   "sweep.yaml:5:8: error: until: ", "add it to `metrics`");
+}
+
+TEST_CASE("sweep: values arrive as they are written") {
+    const auto s = expand_text(R"(axes:
+  workload:
+    - - trace: { path: "a, b.csv" }
+    - - synthetic:
+          jobs: 5
+          rate: 3 /h
+          duration: { median: 1 h, sigma: 0.5 }
+          gpus: [ { gpus: 2, weight: 1 } ]
+    - - trace:
+          path: c, d] e.csv
+  name: ["tab\tand \"quotes\"", plain words]
+)");
+    REQUIRE(s.variants.size() == 6);
+    CHECK(s.load(1, 1).value.workload[0].trace->path == "a, b.csv");
+    CHECK(s.load(3, 1).value.workload[0].synthetic->jobs == 5);
+    CHECK(s.load(5, 1).value.workload[0].trace->path == "c, d] e.csv");
+    CHECK(s.load(5, 1).value.name == "plain words");
+    CHECK(s.described.axes[1].points[0].settings[0].yaml == R"("tab\x09and \"quotes\"")");
+}
+
+TEST_CASE("sweep: damaged files are read or refused and nothing else") {
+    const std::string whole = R"(axes:
+  scheduler.policy: [fifo, easy]
+  workload.0.synthetic.rate: { from: "1 /h", to: "9 /h", steps: 3, scale: log }
+  zip: [ { fleet.pool_gpus: [4, 8], workload.0.synthetic.jobs: [1, 2] } ]
+  costs: { variants: { free: {}, dear: { scheduler.preemption.restart: "5 min" } } }
+  sample: { method: sobol, points: 4, over: { workload.0.synthetic.cv: { from: 1, to: 4 } } }
+exclude: [ { scheduler.policy: fifo, fleet.pool_gpus: 8 } ]
+only: [ { workload.0.synthetic.cv: "< 3" } ]
+replications: 20
+until: ci(jct_s.mean) < 1 %
+metrics: [jct_s.mean, utilisation]
+)";
+    CHECK(expand_text(whole).variants.size() > 10);
+    int read = 0, refused = 0;
+    for (std::uint64_t e = 0; e != 3000; ++e) {
+        random_stream stream{51, purpose::test, e};
+        std::string text = whole;
+        for (std::uint64_t k = 0; k <= stream.below(3); ++k) {
+            const std::size_t at = stream.below(text.size());
+            static const std::string bytes = "{}[]:,\"' \n-0x#<%";
+            switch (stream.below(3)) {
+                case 0: text.erase(at, 1 + stream.below(4)); break;
+                case 1: text.insert(at, 1, bytes[stream.below(bytes.size())]); break;
+                default: text[at] = bytes[stream.below(bytes.size())];
+            }
+        }
+        try {
+            static_cast<void>(expand_text(text));
+            ++read;
+        } catch (const scenario_error& error) {
+            ++refused;
+            CHECK(error.details().where.file == "sweep.yaml");
+            CHECK(error.details().where.line >= 1);
+            CHECK_FALSE(error.details().remedy.empty());
+        }
+    }
+    INFO(read << ' ' << refused);
+    CHECK(read > 100);
+    CHECK(refused > 1000);
 }
 
 TEST_CASE("sweep: a base that cannot be read is named at its key") {
