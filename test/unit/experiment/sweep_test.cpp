@@ -29,8 +29,9 @@ scheduler: { policy: fifo }
 
 /// A sweep over it with these lines; line 1 of `more` is line 5 of the file.
 sweep expand_text(const std::string& more) {
-    const test::temporary_directory folder;
-    test::write_file(folder.path() / "s.yaml", scenario_text);
+    static const test::temporary_directory folder;
+    static const bool written = (test::write_file(folder.path() / "s.yaml", scenario_text), true);
+    static_cast<void>(written);
     return expand(
         io::read_sweep_text("sweep.yaml", "ampacity-sweep: 1\nname: x\nbase: s.yaml\nseed: 7\n" + more, folder.path()));
 }
@@ -288,6 +289,13 @@ metrics: [jct_s.mean, utilisation]
     INFO(read << ' ' << refused);
     CHECK(read > 100);
     CHECK(refused > 1000);
+}
+
+TEST_CASE("sweep: that of the repository is seven policies under five loads") {
+    const auto s = expand(io::read_sweep(test::source_directory() / "scenarios/sweeps/policies-by-load.yaml"));
+    CHECK(s.variants.size() == 35);
+    CHECK(s.num_trials() == 700);
+    for (std::size_t i = 0; i != s.variants.size(); ++i) CHECK(s.load(i, 1).value.name == "busy-pool");
 }
 
 TEST_CASE("sweep: a base that cannot be read is named at its key") {
