@@ -7,8 +7,8 @@
 #include <ampacity/experiment/result_store.hpp>
 #include <ampacity/experiment/sweep.hpp>
 
-#include <fmt/format.h>
-
+#include <array>
+#include <charconv>
 #include <filesystem>
 #include <string>
 
@@ -42,13 +42,19 @@ private:
     temporary_directory folder_;
 };
 
+/// Shortest text that gives the number again.
+inline std::string text_of(double x) {
+    std::array<char, 32> text{};
+    return {text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr};
+}
+
 /// All that must be the same in two stores of one sweep.
 inline std::string content_of(const experiment::result_store& store) {
     std::string out;
     store.write_csv([&](std::string_view text) { out += text; });
     for (const auto& t : store.trials()) {
         for (const auto& [path, value] : store.parameters(t.id)) out += path + '=' + value + '\n';
-        for (const auto& [name, value] : store.metrics(t.id)) out += fmt::format("{}={}\n", name, value);
+        for (const auto& [name, value] : store.metrics(t.id)) out += name + '=' + text_of(value) + '\n';
     }
     return out;
 }
