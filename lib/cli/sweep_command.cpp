@@ -125,8 +125,9 @@ void announce(const experiment::sweep& s, const experiment::shard& part, const e
         auto each_s = store.mean_wall_s();
         if (!each_s) each_s = time_of_some(s, runner, first->replication);
         if (each_s)
-            fmt::print(stderr, "; about {} on {} thread{}", clock_text(*each_s * static_cast<double>(open) / threads),
-                       threads, threads == 1 ? "" : "s");
+            fmt::print(stderr, "; about {} on {} thread{}",
+                       clock_text(std::max(1.0, *each_s * static_cast<double>(open) / threads)), threads,
+                       threads == 1 ? "" : "s");
     }
     fmt::print(stderr, "\n");
 }

@@ -11,7 +11,6 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
-#include <map>
 #include <thread>
 
 namespace ampacity::experiment {
@@ -58,16 +57,18 @@ bool wants(const std::vector<std::string>& metrics, std::string_view name) {
 class binner {
 public:
     void add(double value) { ++counts_[order_key(value) >> shift]; }
-    [[nodiscard]] histogram take(const char* name) {
+    [[nodiscard]] histogram take(const char* name) const {
         histogram out{.name = name};
-        for (const auto& [bin, count] : counts_)
-            out.bins.push_back({bin == 0 ? 0.0 : from_order_key((bin + 1) << shift), count});
+        for (std::uint64_t bin = 0; bin != counts_.size(); ++bin) {
+            if (counts_[bin] != 0)
+                out.bins.push_back({bin == 0 ? 0.0 : from_order_key((bin + 1) << shift), counts_[bin]});
+        }
         return out;
     }
 
 private:
     static constexpr unsigned shift = 50;
-    std::map<std::uint64_t, std::uint64_t> counts_;
+    std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(std::size_t{1} << (63 - shift));
 };
 
 }  // namespace
