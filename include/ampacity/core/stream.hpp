@@ -45,9 +45,9 @@ enum class purpose : std::uint32_t {
     users = 9,        ///< whose job it is
     priorities = 10,  ///< how urgent a job is
     models = 11,      ///< what a job computes
+    test = 1000,      ///< tests and benchmarks
     designs = 40,     ///< points at which an experiment samples its parameters
     resampling = 41,  ///< samples that statistics draw from themselves
-    test = 1000,      ///< tests and benchmarks
 };
 
 /// The name of a stream.
