@@ -22,4 +22,5 @@ void policy_example();
 void simulation_example();
 void scenario_example();
 void io_example();
+void experiment_example();
 void report_example();

@@ -18,6 +18,7 @@ int main() {
         simulation_example();
         scenario_example();
         io_example();
+        experiment_example();
         report_example();
     } catch (const std::exception& e) {
         std::printf("%s\n", e.what());

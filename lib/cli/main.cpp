@@ -1,11 +1,13 @@
 // The program: thin over the library. Results go to stdout, progress and diagnostics to stderr.
 
 #include "calibrate_command.hpp"
+#include "compare_command.hpp"
 #include "completion_command.hpp"
 #include "exit_codes.hpp"
 #include "list_command.hpp"
 #include "plan_command.hpp"
 #include "run_command.hpp"
+#include "sweep_command.hpp"
 #include "trace_command.hpp"
 #include "why_command.hpp"
 
@@ -87,6 +89,38 @@ void add_plan_options(CLI::App& command, cli::plan_options& options) {
     command.add_flag("--json", options.json, "all of it as JSON");
 }
 
+void add_sweep_options(CLI::App& command, cli::sweep_options& options) {
+    command.add_option("SWEEP", options.sweep, "sweep file")->required();
+    command.add_option("-o,--output", options.output, "SQLite file for the results (default: out/NAME.db)")
+        ->check(given_text());
+    command.add_option("-j,--threads", options.threads, "trials that run at once (default: all processors)")
+        ->check(CLI::Range(1, 4096));
+    command.add_flag("--resume", options.resume, "go on with the trials that the file lacks");
+    command.add_option("--shard", options.shard, "K/N: every N-th trial, from the K-th; `merge` joins the files")
+        ->check(given_text());
+    command.add_flag("--dry-run", options.dry_run, "check everything and print the trials: replication, seed, variant");
+    command.add_flag_callback(
+        "--progress", [&options] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
+    command.add_flag_callback("--no-progress", [&options] { options.progress = false; }, "show no progress");
+    add_plugin_option(command, options.plugins);
+}
+
+void add_compare_options(CLI::App& command, cli::compare_options& options) {
+    command.add_option("DB", options.store, "the file that `sweep` wrote")->required();
+    command
+        .add_option("--by", options.by,
+                    "the key or axis whose values are compared (default: scheduler.policy, else the first that varies)")
+        ->check(given_text());
+    command
+        .add_option("--baseline", options.baseline, "the value that the others are compared with (default: the first)")
+        ->check(given_text());
+    command
+        .add_option("--metric", options.metrics, "a number of summary.json; may be repeated (default: the usual ones)")
+        ->allow_extra_args(false)
+        ->check(given_text());
+    command.add_flag("--pareto", options.pareto, "show which variants no other one beats in all these metrics");
+}
+
 std::string joined(int argc, char** argv) {
     std::string out;
     for (int i = 0; i < argc; ++i) {
@@ -141,6 +175,24 @@ int run_program(int argc, char** argv) {
     add_scenario_options(why, asked.of);
     why.add_option("--job", asked.job, "its job_id, as in jobs.csv")->required();
     why.add_flag("--all", asked.all, "show every stretch of waiting, however many there are");
+
+    cli::sweep_options swept;
+    CLI::App& sweep = *app.add_subcommand("sweep", "run a scenario over all values of its axes and many seeds");
+    add_sweep_options(sweep, swept);
+    cli::compare_options compared;
+    CLI::App& compare =
+        *app.add_subcommand("compare", "variants of a sweep side by side: which is better, how sure is it");
+    add_compare_options(compare, compared);
+    std::string merged;
+    std::vector<std::string> parts;
+    CLI::App& merge = *app.add_subcommand("merge", "join the results of parts of a sweep");
+    merge.add_option("OUT", merged, "SQLite file to make")->required();
+    merge.add_option("IN", parts, "files that `sweep` wrote")->required();
+    std::string exported;
+    std::string table;
+    CLI::App& export_csv = *app.add_subcommand("export", "the trials of a sweep as CSV: parameters and metrics");
+    export_csv.add_option("DB", exported, "the file that `sweep` wrote")->required();
+    export_csv.add_option("-o,--output", table, "the file to write (default: stdout)")->check(given_text());
 
     std::string directory;
     std::string page;
@@ -239,6 +291,10 @@ int run_program(int argc, char** argv) {
     if (run) return cli::run(options);
     if (validate) return cli::validate(options.of);
     if (why) return cli::why(asked);
+    if (sweep) return cli::sweep(swept);
+    if (compare) return cli::compare(compared);
+    if (merge) return cli::merge(merged, parts);
+    if (export_csv) return cli::export_csv(exported, table);
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
     if (plan) return cli::plan(planned);

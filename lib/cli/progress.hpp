@@ -6,8 +6,12 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 namespace ampacity::cli {
+
+/// `42 s`, `3:05 min`, `1:30 h`.
+[[nodiscard]] std::string clock_text(double seconds);
 
 class progress_line {
 public:
@@ -22,8 +26,6 @@ public:
 
 private:
     using clock = std::chrono::steady_clock;
-
-    [[nodiscard]] double share_done(const sim::simulation& s) const;
 
     bool shown_;
     bool drawn_ = false;

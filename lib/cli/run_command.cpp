@@ -1,5 +1,6 @@
 #include "run_command.hpp"
 
+#include "interrupts.hpp"
 #include "loading.hpp"
 #include "progress.hpp"
 #include "skipped_text.hpp"
@@ -23,7 +24,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <span>
@@ -32,24 +32,6 @@
 
 namespace ampacity::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-/// The first Ctrl-C ends the run in order, the second one at once: what is not yet complete stays NAME.partial.
-/// `timeout` may send SIGTERM twice in a row, so that a second one of these says nothing new.
-extern "C" void on_interrupt(int signal) {
-    if (interrupted != 0 && signal == SIGINT) _exit(4);
-    interrupted = 1;
-}
-
-void catch_interrupts() {
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    action.sa_flags = SA_RESTART;  // a slow reader of our output is no failed write
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
 
 /// 1234567.8 as "1,234,567.80".
 std::string grouped(double x, int decimals) {
@@ -245,7 +227,7 @@ double seconds_since(std::chrono::steady_clock::time_point t) {
 /// Runs to the end or to an interrupt. The pieces are small: a pass over a long queue can take a tenth of a second.
 void run_in_pieces(sim::simulation& s, progress_line& progress) {
     constexpr std::uint64_t events = 16;
-    while (interrupted == 0 && s.run_rounds(events) == sim::status::paused) progress.update(s);
+    while (!interrupted() && s.run_rounds(events) == sim::status::paused) progress.update(s);
 }
 
 }  // namespace
@@ -296,7 +278,7 @@ int run(const run_options& options) {
     const double reading_s = s.reading_s() - read_before;
     facts.wall_s = std::max(0.0, seconds_since(start) - reading_s - files.writing_s());
     facts.load_s += reading_s;
-    const bool cut_short = interrupted != 0;
+    const bool cut_short = interrupted();
     facts.inputs.emplace_back(loaded.file, io::digest_text(loaded.digest));
     for (const auto& model : prepared.models) facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
     for (auto* trace : prepared.traces) {

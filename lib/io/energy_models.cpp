@@ -42,10 +42,27 @@ bool looks_at_headroom(const scenario::scheduler& s) {
     return std::none_of(known.begin(), known.end(), [name](const policy::description& d) { return d.name == name; });
 }
 
+/// All that a signal depends on.
+std::string text_of(const signal_request& r) {
+    const scenario::signal_file& f = r.of;
+    const auto ns = [](const auto& optional) {
+        return optional ? std::to_string(optional->count()) : std::string{"-"};
+    };
+    std::string out =
+        r.key + '\n' + r.file.string() + '\n' + f.column + '\n' + f.unit + '\n' + f.time.value_or("") + '\n';
+    out += std::to_string(static_cast<int>(r.what)) + ' ' + std::to_string(r.start.time_since_epoch().count()) + ' ' +
+           ns(r.until) + ' ' + std::to_string(f.utc_offset.count()) + ' ' + ns(f.step) + ' ' +
+           std::to_string(static_cast<int>(f.gaps)) + ' ' + std::to_string(f.most_gap.count()) + ' ' +
+           std::to_string(static_cast<int>(f.beyond)) + ' ' +
+           (f.from ? std::to_string(f.from->time_since_epoch().count()) : "-") + ' ';
+    return out + (f.usd ? scenario::format(*f.usd) : "-");
+}
+
 class energy_reader {
 public:
-    energy_reader(const loaded_scenario& loaded, std::vector<model_file>& files, const scenario::more_parts* more)
-        : loaded_(loaded), files_(files), more_(more) {}
+    energy_reader(const loaded_scenario& loaded, std::vector<model_file>& files, const scenario::more_parts* more,
+                  shared_inputs* shared)
+        : loaded_(loaded), files_(files), more_(more), shared_(shared) {}
 
     [[nodiscard]] energy_parts read() {
         const scenario::scenario& s = loaded_.value;
@@ -194,17 +211,19 @@ private:
                              std::optional<power::signal>& to) -> std::shared_ptr<const step_series<double>> {
             if (!f) return nullptr;
             const std::string key = path + '.' + name;
-            const signal_data read = read_signal({.key = key,
-                                                  .of = *f,
-                                                  .file = loaded_.resolve(f->path),
-                                                  .what = what,
-                                                  .start = loaded_.value.start,
-                                                  .until = loaded_.value.until},
-                                                 [this](std::string_view at) { return loaded_.locate(at); });
-            add_files(files_, {read.file});
-            if (read.filled != 0) filled.emplace_back(key, read.filled);
-            to.emplace(read.series, read.ends);
-            return read.series;
+            const signal_request request{.key = key,
+                                         .of = *f,
+                                         .file = loaded_.resolve(f->path),
+                                         .what = what,
+                                         .start = loaded_.value.start,
+                                         .until = loaded_.value.until};
+            const auto read = shared_or_new<signal_data>(shared_, text_of(request), [&] {
+                return read_signal(request, [this](std::string_view at) { return loaded_.locate(at); });
+            });
+            add_files(files_, {read->file});
+            if (read->filled != 0) filled.emplace_back(key, read->filled);
+            to.emplace(read->series, read->ends);
+            return read->series;
         };
         const auto carbon = one(of.carbon, "carbon", dimension::carbon_intensity, out.carbon);
         const auto marginal = one(of.marginal, "marginal", dimension::carbon_intensity, out.marginal);
@@ -684,9 +703,11 @@ private:
     }
     template <class T>
     [[nodiscard]] T part(const std::string& name, const std::string& key) {
-        auto m = read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
-        add_files(files_, m.text.files);
-        return std::move(m.value);
+        const auto m = shared_or_new<model<T>>(shared_, (loaded_.directory / "").string() + '\n' + name, [&] {
+            return read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
+        });
+        add_files(files_, m->text.files);
+        return m->value;
     }
     [[noreturn]] void refuse(const std::string& key, std::string what, std::string remedy,
                              std::string value = {}) const {
@@ -700,6 +721,7 @@ private:
     const loaded_scenario& loaded_;
     std::vector<model_file>& files_;
     const scenario::more_parts* more_;
+    shared_inputs* shared_;
     sim::energy_model out_{};
     std::map<std::string, std::uint32_t, std::less<>> next_node_{};  // by GPU type
 
@@ -717,9 +739,9 @@ private:
 }  // namespace
 
 energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files,
-                         const scenario::more_parts* more) {
+                         const scenario::more_parts* more, shared_inputs* shared) {
     if (!loaded.value.is_powered()) return {};
-    return energy_reader{loaded, files, more}.read();
+    return energy_reader{loaded, files, more, shared}.read();
 }
 
 }  // namespace ampacity::io

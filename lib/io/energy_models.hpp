@@ -4,6 +4,7 @@
 
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/policy/view.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/sim/energy.hpp>
@@ -28,6 +29,6 @@ struct energy_parts {
 /// The files that are read are added to `files`; `more` has cap policies of plug-ins.
 /// \throws scenario_error, data_error, plugin_error
 [[nodiscard]] energy_parts read_energy(const loaded_scenario& loaded, std::vector<model_file>& files,
-                                       const scenario::more_parts* more = nullptr);
+                                       const scenario::more_parts* more = nullptr, shared_inputs* shared = nullptr);
 
 }  // namespace ampacity::io

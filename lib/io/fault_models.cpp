@@ -21,8 +21,9 @@ using hardware::failure_class;
 
 class fault_reader {
 public:
-    fault_reader(const loaded_scenario& loaded, const fleet::free_index& nodes, std::vector<model_file>& files)
-        : loaded_(loaded), given_(loaded.value.faults), nodes_(nodes), files_(files) {}
+    fault_reader(const loaded_scenario& loaded, const fleet::free_index& nodes, std::vector<model_file>& files,
+                 shared_inputs* shared)
+        : loaded_(loaded), given_(loaded.value.faults), nodes_(nodes), files_(files), shared_(shared) {}
 
     [[nodiscard]] faults::failure_plan read() {
         out_.crews = given_.crews;
@@ -52,10 +53,13 @@ public:
 
 private:
     void add_model(const std::string& name) {
-        auto m =
-            read_model<hardware::reliability>(name, loaded_.directory, loaded_.locate("faults.model"), "faults.model");
-        add_files(files_, m.text.files);
-        const hardware::reliability& r = m.value;
+        using reliability = model<hardware::reliability>;
+        const auto m = shared_or_new<reliability>(shared_, (loaded_.directory / "").string() + '\n' + name, [&] {
+            return read_model<hardware::reliability>(name, loaded_.directory, loaded_.locate("faults.model"),
+                                                     "faults.model");
+        });
+        add_files(files_, m->text.files);
+        const hardware::reliability& r = m->value;
         std::vector<hardware::failure_cause> causes = r.causes;
         if (causes.empty() && r.per_gpu_s)
             causes.push_back({.name = "interruption", .kind = failure_class::hard_gpu, .per_gpu_s = *r.per_gpu_s});
@@ -178,6 +182,7 @@ private:
     const scenario::faults& given_;
     const fleet::free_index& nodes_;
     std::vector<model_file>& files_;
+    shared_inputs* shared_;
     faults::failure_plan out_{};
     std::optional<double> lemon_share_{};                 // of the model
     std::optional<hardware::infant_mortality> infant_{};  // of the model
@@ -186,9 +191,9 @@ private:
 }  // namespace
 
 faults::failure_plan read_faults(const loaded_scenario& loaded, const fleet::free_index& nodes,
-                                 std::vector<model_file>& files) {
+                                 std::vector<model_file>& files, shared_inputs* shared) {
     if (!loaded.value.faults.parts_fail()) return {};
-    return fault_reader{loaded, nodes, files}.read();
+    return fault_reader{loaded, nodes, files, shared}.read();
 }
 
 }  // namespace ampacity::io

@@ -13,22 +13,23 @@
 
 namespace ampacity::io {
 
-prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
+prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_inputs* shared) {
     std::vector<trace_source*> traces;
     std::vector<std::string> with_jobs;
     for (const scenario::reservation& r : loaded.value.scheduler.reservations) {
         if (r.kind != scenario::reservation_kind::maintenance) with_jobs.push_back(r.name);
     }
     const auto open = [&](const scenario::job_trace& t, std::uint16_t entry) -> std::unique_ptr<workload::job_source> {
-        auto source = open_job_trace({.path = loaded.resolve(t.path),
-                                      .format = std::string{scenario::name_of_value(t.format)},
-                                      .reorder = t.reorder,
-                                      .align = t.align,
-                                      .source = entry,
-                                      .dependencies = t.dependencies,
-                                      .unix_start_ns = loaded.value.start.time_since_epoch().count(),
-                                      .models = loaded.value.workload[entry].speeds.has_value(),
-                                      .reservations = with_jobs});
+        const job_trace_options options{.path = loaded.resolve(t.path),
+                                        .format = std::string{scenario::name_of_value(t.format)},
+                                        .reorder = t.reorder,
+                                        .align = t.align,
+                                        .source = entry,
+                                        .dependencies = t.dependencies,
+                                        .unix_start_ns = loaded.value.start.time_since_epoch().count(),
+                                        .models = loaded.value.workload[entry].speeds.has_value(),
+                                        .reservations = with_jobs};
+        auto source = shared != nullptr ? shared->traces().open(options) : open_job_trace(options);
         traces.push_back(source.get());
         return source;
     };
@@ -37,15 +38,15 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more) {
         std::vector<model_file> models = loaded.models;
         std::optional<training_reader> training;
         const auto train = [&](const scenario::single_or_list<scenario::training_job>& jobs, std::uint16_t entry) {
-            if (!training) training.emplace(loaded, models);
+            if (!training) training.emplace(loaded, models, shared);
             return training->open(jobs, entry);
         };
         sim::parts parts = scenario::build(loaded.value, open, locate, more, train);
-        energy_parts energy = read_energy(loaded, models, more);
+        energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
-        parts.failures = read_faults(loaded, parts.fleet.free(), models);
+        parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);
         if (training) parts.trainings = training->finish(parts.failures);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet

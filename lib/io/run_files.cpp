@@ -207,8 +207,8 @@ json to_json(const sim::training_result& t) {
     return out;
 }
 
-std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
-                         std::span<const workload::skipped_records> skipped) {
+json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
+                std::span<const workload::skipped_records> skipped) {
     json out{{"schema", 1},
              {"scenario", sc.name},
              {"seed", sc.seed},
@@ -287,7 +287,13 @@ std::string summary_text(const scenario::scenario& sc, const sim::summary& s, bo
     }
     for (const sim::training_result& t : s.trainings) out["training"][t.name] = to_json(t);
     if (s.energy) add_energy(out, *s.energy);
-    return out.dump(2) + '\n';
+    return out;
+}
+
+void add_numbers(const json& from, const std::string& name, std::vector<std::pair<std::string, double>>& out) {
+    if (from.is_number()) out.emplace_back(name, from.get<double>());
+    if (!from.is_object()) return;
+    for (const auto& [key, value] : from.items()) add_numbers(value, name.empty() ? key : name + '.' + key, out);
 }
 
 json host_facts() {
@@ -406,6 +412,13 @@ std::vector<workload::skipped_records> skipped_in(const sim::simulation& s, cons
     }
     std::vector<workload::skipped_records> out;
     for (const auto& [reason, count] : counts) out.push_back({reason, count});
+    return out;
+}
+
+std::vector<std::pair<std::string, double>> summary_numbers(const scenario::scenario& described, const sim::summary& s,
+                                                            std::span<const workload::skipped_records> skipped) {
+    std::vector<std::pair<std::string, double>> out;
+    add_numbers(summary_of(described, s, false, skipped), {}, out);
     return out;
 }
 
@@ -682,7 +695,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     }
     write_file(folder_ / "run.json", run_text(s, facts, described_.scheduler.policy, writing_s()));
     write_file(folder_ / "summary.json",
-               summary_text(described_, summary, interrupted, skipped_in(s, described_, interrupted)));
+               summary_of(described_, summary, interrupted, skipped_in(s, described_, interrupted)).dump(2) + '\n');
 }
 
 }  // namespace ampacity::io

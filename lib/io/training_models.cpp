@@ -108,8 +108,17 @@ double crossing_s(const llm::training_step& step, const llm::group_map& map) {
 
 }  // namespace
 
-training_reader::training_reader(const loaded_scenario& loaded, std::vector<model_file>& files)
-    : loaded_(loaded), files_(files) {}
+training_reader::training_reader(const loaded_scenario& loaded, std::vector<model_file>& files, shared_inputs* shared)
+    : loaded_(loaded), files_(files), shared_(shared) {}
+
+template <class T>
+T training_reader::model_of(const std::string& name, const std::string& key) {
+    const auto m = shared_or_new<model<T>>(shared_, (loaded_.directory / "").string() + '\n' + name, [&] {
+        return read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
+    });
+    add_files(files_, m->text.files);
+    return m->value;
+}
 
 void training_reader::refuse(const std::string& key, std::string what, std::string value, std::string remedy) const {
     throw scenario_error({.where = loaded_.locate(key),
@@ -188,11 +197,9 @@ execution::training_terms training_reader::terms_of(const scenario::training_job
         t.by_share = {{}, {to_seconds(t.step), to_seconds(job.step->exchange)}};
         t.timed_alone = true;
     } else {
-        auto m =
-            read_model<llm::model>(*job.model, loaded_.directory, loaded_.locate(path + ".model"), path + ".model");
-        add_files(files_, m.text.files);
-        parameters = m.value.parameters();
-        plan_steps(t, job, m.value, path);
+        const llm::model m = model_of<llm::model>(*job.model, path + ".model");
+        parameters = m.parameters();
+        plan_steps(t, job, m, path);
     }
     if (job.rl) add_rollouts(t, job, path + ".rl");
     if (job.checkpoint) add_checkpoints(t, job, parameters, path + ".checkpoint");
@@ -202,11 +209,7 @@ execution::training_terms training_reader::terms_of(const scenario::training_job
 void training_reader::plan_steps(execution::training_terms& t, const scenario::training_job& job, const llm::model& m,
                                  const std::string& path) {
     const llm::system& s = system(path);
-    if (!efficiency_) {
-        auto e = read_model<llm::training_efficiency>("training", loaded_.directory, loaded_.locate(path), path);
-        add_files(files_, e.text.files);
-        efficiency_ = std::move(e.value);
-    }
+    if (!efficiency_) efficiency_ = model_of<llm::training_efficiency>("training", path);
     if (efficiency_->find(s.accelerator) == nullptr)
         refuse(path + ".model", "no training was measured on the GPUs of the fleet", s.accelerator,
                "give `step` in place of the model, or another fleet");
@@ -286,11 +289,9 @@ const llm::system& training_reader::system(const std::string& path) {
         refuse(path + ".model", "a pool does not say what its GPUs are", {},
                "describe the fleet by racks or nodes with a `model`, or give this job `step`");
     if (racks.empty()) {
-        auto m = read_model<hardware::node>(*name, loaded_.directory, loaded_.locate(path), path);
-        system_ = llm::system_of(m.value);
+        system_ = llm::system_of(model_of<hardware::node>(*name, path));
     } else {
-        auto m = read_model<hardware::rack>(*name, loaded_.directory, loaded_.locate(path), path);
-        system_ = llm::system_of(m.value);
+        system_ = llm::system_of(model_of<hardware::rack>(*name, path));
         std::uint64_t usable = 0;
         for (const auto* g : racks)
             usable = std::max(usable, g->usable_per_rack.value_or(g->nodes_per_rack) * g->gpus_per_node);

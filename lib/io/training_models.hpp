@@ -6,6 +6,7 @@
 #include <ampacity/faults/failure_plan.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/llm/efficiency.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/llm/system.hpp>
@@ -22,8 +23,8 @@ namespace ampacity::io {
 
 class training_reader {
 public:
-    /// The files that are read are added to `files`. Both outlive this.
-    training_reader(const loaded_scenario& loaded, std::vector<model_file>& files);
+    /// The files that are read are added to `files`. All outlive this.
+    training_reader(const loaded_scenario& loaded, std::vector<model_file>& files, shared_inputs* shared);
 
     /// The jobs of an entry of the workload. \pre valid \throws scenario_error
     [[nodiscard]] std::unique_ptr<workload::job_source> open(
@@ -47,10 +48,14 @@ private:
                          const std::string& path);
     void add_rollouts(execution::training_terms& t, const scenario::training_job& job, const std::string& path);
     [[nodiscard]] const llm::system& system(const std::string& path);
+    /// Of the catalogue or a file.
+    template <class T>
+    [[nodiscard]] T model_of(const std::string& name, const std::string& key);
     [[noreturn]] void refuse(const std::string& key, std::string what, std::string value, std::string remedy) const;
 
     const loaded_scenario& loaded_;
     std::vector<model_file>& files_;
+    shared_inputs* shared_;
     std::optional<llm::system> system_{};
     std::optional<llm::training_efficiency> efficiency_{};
     std::vector<execution::training_terms> terms_;

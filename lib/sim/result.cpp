@@ -20,11 +20,6 @@ void for_finished(std::span<const source_records> sources, F f) {
 
 std::uint64_t completion_ns(const job_record& r) { return static_cast<std::uint64_t>(ticks(r.finish - r.submit)); }
 std::uint64_t wait_ns(const job_record& r) { return static_cast<std::uint64_t>(ticks(r.first_start - r.submit)); }
-double slowdown(const source_records& of, std::size_t row) {
-    const auto bound = static_cast<double>(ticks(std::max(of.alone(row), slowdown_bound)));
-    return std::max(1.0, static_cast<double>(completion_ns(of.jobs[row])) / bound);
-}
-
 double seconds(std::uint64_t ns) { return to_seconds(duration{static_cast<std::int64_t>(ns)}); }
 
 /// Mean from the sum, percentiles from a selector that has p50, p90, p99 and the largest value.
@@ -98,6 +93,11 @@ struct selectors {
 
 }  // namespace
 
+double bounded_slowdown(const source_records& of, std::size_t row) noexcept {
+    const auto bound = static_cast<double>(ticks(std::max(of.alone(row), slowdown_bound)));
+    return std::max(1.0, static_cast<double>(completion_ns(of.jobs[row])) / bound);
+}
+
 summary summarise(std::span<const source_records> sources, std::uint64_t gpus, std::span<const capacity_step> came) {
     summary s;
     totals sum;
@@ -107,15 +107,16 @@ summary summarise(std::span<const source_records> sources, std::uint64_t gpus, s
             const job_record& r = of.jobs[row];
             count(r, s);
             if (r.state != outcome::finished) continue;
-            const double x = slowdown(of, row);
+            const double x = bounded_slowdown(of, row);
             sum.add(of, row, x);
             select.add(r, x);
         }
     }
     if (s.finished == 0) return s;
     while (select.end_pass()) {
-        for_finished(sources,
-                     [&](const source_records& of, std::size_t row) { select.add(of.jobs[row], slowdown(of, row)); });
+        for_finished(sources, [&](const source_records& of, std::size_t row) {
+            select.add(of.jobs[row], bounded_slowdown(of, row));
+        });
     }
     const int128 n = s.finished;
     s.jct_s = describe(ratio(sum.jct_ns, n * 1'000'000'000), select.jct, seconds);

@@ -5,7 +5,8 @@
 # A page's blocks are taken in order, in one folder below WORK that looks like a clone of ROOT built in BUILD; the program is
 # found as `ampacity`. What is done with a block depends on its language:
 #   sh      is run and must succeed
-#   yaml    a whole scenario must be accepted by `ampacity validate`; a part of one replaces that part of base.yaml first
+#   yaml    a whole scenario must be accepted by `ampacity validate`; a part of one replaces that part of base.yaml first;
+#           a sweep must be accepted by `ampacity sweep --dry-run`
 #   cpp     must compile, with warnings as errors
 #   python  is run, if python3 has what it imports
 #   others  need a marker
@@ -148,11 +149,18 @@ check_block() {
             ;;
         yaml)
             whole=${file:-block.yaml}
-            grep -q '^ampacity:' "$body" && cp "$body" "$whole" || complete "$body" >"$whole"
+            check=validate
+            if grep -q '^ampacity-sweep:' "$body"; then
+                check='sweep --dry-run'
+                cp "$body" "$whole"
+            else
+                grep -q '^ampacity:' "$body" && cp "$body" "$whole" || complete "$body" >"$whole"
+            fi
             got=0
-            ampacity validate "$whole" >"$last" 2>"$last.err" || got=$?
+            # shellcheck disable=SC2086
+            ampacity $check "$whole" >"$last" 2>"$last.err" || got=$?
             rm -f block.yaml
-            [ "$got" -eq "$status" ] || { fault "validate ended with status $got"; cat "$last.err"; }
+            [ "$got" -eq "$status" ] || { fault "$check ended with status $got"; cat "$last.err"; }
             ;;
         cpp)
             "$compiler" -std=c++20 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ -I . -I "$root/include" \

@@ -6,6 +6,7 @@
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/io/scenario_file.hpp>
+#include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/sim/simulation.hpp>
 
 #include <cstdint>
@@ -23,8 +24,10 @@ struct prepared_run {
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
 };
 
-/// With what plug-ins add, if there are any. \throws scenario_error, data_error, plugin_error
-[[nodiscard]] prepared_run prepare(const loaded_scenario& loaded, const plugins* more = nullptr);
+/// With what plug-ins add, if there are any. \throws scenario_error,
+/// data_error, plugin_error
+[[nodiscard]] prepared_run prepare(const loaded_scenario& loaded, const plugins* more = nullptr,
+                                   shared_inputs* shared = nullptr);
 
 /// Records of a trace that are no jobs.
 struct skipped_in_trace {

@@ -32,6 +32,10 @@ void write_file(const std::filesystem::path& file, const std::string& text);
 [[nodiscard]] std::vector<workload::skipped_records> skipped_in(const sim::simulation& s,
                                                                 const scenario::scenario& described, bool interrupted);
 
+/// The numbers of summary.json by their dotted names, in its order.
+[[nodiscard]] std::vector<std::pair<std::string, double>> summary_numbers(
+    const scenario::scenario& described, const sim::summary& s, std::span<const workload::skipped_records> skipped);
+
 /// What is true of this execution only: for run.json.
 struct run_facts {
     double wall_s = 0;                                            ///< simulation alone [s]

@@ -197,6 +197,9 @@ struct summary {
     std::optional<energy_result> energy{};  ///< none: nobody asked
 };
 
+/// max(1, JCT / max(time alone, 10 s)). \pre finished
+[[nodiscard]] double bounded_slowdown(const source_records& of, std::size_t row) noexcept;
+
 /// Summary over the records of each source. `gpus`: in service at the start; `came`: since then.
 [[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus,
                                 std::span<const capacity_step> came = {});
