@@ -3,7 +3,7 @@
 // One replica with explicit coefficients (64 seats, 2048 tokens per step, 16-token blocks), Poisson arrivals, prompts
 // and answers lognormal with means of 500 and 200 tokens, at 50, 80, 90 and 110 % of the rate that it can just serve;
 // and at 80 % with answers eight times as long, at an eighth of the rate. Baseline: the same rules in a plain loop that
-// goes through every running request in every step, in C++; a loop in Python is some 30 times slower still (see
+// goes through every running request in every step, in C++; a loop in Python is some 50 times slower still (see
 // docs/serving.md). The answer that a fast wrong engine fails: the sums of all first and last token times are the
 // loop's to the nanosecond, and so is the number of steps.
 

@@ -79,6 +79,10 @@ replica::replica(const replica_options& options, iteration_time time)
         std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
     time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens,
                       static_cast<double>(options.max_batched_tokens) * most);
+    const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
+    finishing_.reserve(seats, 0);
+    chunks_.reserve(seats);
+    records_.reserve(seats);
 }
 
 std::size_t replica::bytes_per_request() noexcept { return sizeof(live) + sizeof(finish_queue::entry) + sizeof(slot); }
@@ -88,6 +92,7 @@ replica::slot replica::take_slot(const workload::request& r) {
     if (s == nobody) {
         s = static_cast<slot>(live_.size());
         live_.emplace_back();
+        finishing_.reserve(0, live_.capacity());
     } else {
         free_slots_ = live_[s].after;
     }

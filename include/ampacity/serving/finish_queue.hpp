@@ -23,6 +23,12 @@ public:
     /// The earliest. \pre not empty.
     [[nodiscard]] const entry& front() const noexcept { return heap_.front(); }
 
+    /// Room for so many entries, of slots below `slots`: until it is exceeded, nothing is allocated.
+    void reserve(std::size_t entries, std::size_t slots) {
+        heap_.reserve(entries);
+        if (place_.size() < slots) place_.resize(slots);
+    }
+
     void push(const entry& e) {
         if (place_.size() <= e.slot) place_.resize(std::size_t{e.slot} + 1);
         heap_.push_back(e);
