@@ -11,6 +11,7 @@
 #include <ampacity/workload/scaling.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
+#include <ampacity/workload/synthetic_requests.hpp>
 
 #include <array>
 #include <cmath>
@@ -65,4 +66,14 @@ void workload_example() {
     std::array<workload::request, 4> requests;
     require(asked.next(requests) == 2 && requests[0].prompt_tokens == 80 && requests[0].row == 1,
             "in order of arrival");
+
+    // Lengths of prompts and answers are mixtures of laws, drawn apart from the arrivals.
+    workload::synthetic_requests generated(
+        {.seed = 1,
+         .requests = 2,
+         .arrivals = {.seed = 1, .entity = 0, .rate_per_s = 4, .cv = 0},
+         .prompt = workload::token_lengths({{.law = constant_distribution{99.5}}}),
+         .output = workload::token_lengths({{.law = lognormal_distribution{130, 1}}})});
+    require(generated.next(requests) == 2 && requests[1].arrival == start_of_time + 500ms, "a fixed beat");
+    require(requests[0].prompt_tokens == 100 && requests[0].output_tokens >= 1, "rounded, and never empty");
 }

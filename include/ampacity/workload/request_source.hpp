@@ -34,8 +34,12 @@ public:
     /// Share of the input consumed so far, in [0, 1], where it is known; for progress only.
     [[nodiscard]] virtual std::optional<double> progress() const { return std::nullopt; }
 
-    /// Records read so far that are no requests, by reason in alphabetical order, none with a count of 0.
-    [[nodiscard]] virtual std::vector<skipped_records> skipped() const { return {}; }
+    /// Records read so far that are no requests, by reason in alphabetical order, none with a count of 0; only those
+    /// that would have arrived by `through`.
+    [[nodiscard]] virtual std::vector<skipped_records> skipped(instant through = never) const {
+        static_cast<void>(through);
+        return {};
+    }
 
     /// The text behind `request::tenant` and `request::session`; empty for 0 and for what is none.
     [[nodiscard]] virtual std::string_view text(std::uint32_t index) const {
