@@ -12,6 +12,8 @@
 #include "table.hpp"
 
 #include <ampacity/serving/replica.hpp>
+#include <ampacity/serving/service.hpp>
+#include <ampacity/workload/request_source.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -225,6 +227,49 @@ void ask(table& t, double load, double answer, double rate_per_s, std::size_t n)
     t.note(what);
 }
 
+/// Eight replicas that keep the prefixes of sessions of ten requests each; half of every prompt is the session's.
+void ask_with_prefixes(table& t, const char* router, double rate_per_s, std::size_t n) {
+    std::vector<request> requests = draw_requests(n, 8 * 0.8 * rate_per_s, 200);
+    std::uint64_t asked = 0;
+    for (std::size_t i = 0; i != n; ++i) {
+        requests[i].session = static_cast<std::uint32_t>(1 + i / 1000 * 100 + i % 100);
+        requests[i].prefix_tokens = requests[i].prompt_tokens / 2;
+        asked += requests[i].output_tokens;
+    }
+    const auto ns = [](std::int64_t x) { return serving::exact_time{x, 0}; };
+    const serving::iteration_time step(
+        serving::linear_step{ns(base), ns(per_token), ns(per_kv_token), ns(per_attention)});
+    std::vector<double> times;
+    serving::replica_counts counts;
+    std::uint64_t finished = 0;
+    for (int i = 0; i != 3; ++i) {
+        workload::vector_request_source source(requests);
+        serving::service s({.replicas = 8,
+                            .engine = {.max_seqs = max_seqs,
+                                       .max_batched_tokens = max_batched_tokens,
+                                       .kv_capacity_tokens = kv_tokens,
+                                       .kv_block_tokens = block_tokens,
+                                       .prefix_cache = true},
+                            .router = router,
+                            .random = {.seed = 1}},
+                           step);
+        finished = 0;
+        const stopwatch watch;
+        serving::serve(source, s, never, [&](const serving::request_record& r) {
+            finished += r.state == serving::request_state::finished ? 1 : 0;
+        });
+        times.push_back(watch.ns());
+        counts = s.counts();
+    }
+    const std::string what = std::string{"prefix cache, 8 replicas, "} + router + ", requests per second";
+    t.row(what, {}, {static_cast<double>(n) / median(times) * 1e9, "/s"}, at_least(100'000));
+    t.expect(finished == n && counts.produced_tokens == static_cast<std::int64_t>(asked), what + ": answers");
+    t.expect(counts.cached_tokens > 0, what + ": hits");
+    t.note(std::to_string(counts.steps) + " steps, " + std::to_string(counts.cached_tokens) + " of " +
+           std::to_string(counts.cached_tokens + counts.prefill_tokens) + " tokens of prompts from the cache, " +
+           std::to_string(counts.preemptions) + " preemptions");
+}
+
 }  // namespace
 
 int main() {
@@ -232,6 +277,7 @@ int main() {
     const double rate = capacity(200);
     for (const double load : {0.5, 0.8, 0.9, 1.1}) ask(t, load, 200, rate, 100'000);
     ask(t, 0.8, 1600, capacity(1600), 20'000);
+    for (const char* const router : {"session", "least-kv"}) ask_with_prefixes(t, router, rate, 100'000);
     const auto bytes = static_cast<double>(serving::replica::bytes_per_request());
     t.row("state of a live request", {}, {bytes, "B"}, at_most(256));
     return t.exit_status();

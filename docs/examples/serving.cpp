@@ -5,6 +5,7 @@
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/router.hpp>
@@ -78,6 +79,10 @@ void one_replica() {
     queue.push({.step = 7, .admission = 1, .slot = 2});
     queue.erase(4);
     require(queue.front().slot == 2, "by step");
+    serving::prefix_cache cache;
+    require(cache.insert(8, 0, 1) && cache.insert(8, 1, 1), "two blocks of session 8");
+    cache.let_go(8, 1);
+    require(cache.matching(8, 5) == 2 && cache.evictable() == 1, "known as long as there is room");
 }
 
 void whole_service() {

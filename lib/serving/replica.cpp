@@ -104,6 +104,9 @@ replica::slot replica::take_slot(const workload::request& r) {
                 .finish = 0,
                 .num_produced = 0,
                 .preemptions = 0,
+                .shared_blocks = 0,
+                .known_blocks = 0,
+                .cached_tokens = 0,
                 .before = nobody,
                 .after = nobody,
                 .older = nobody,
@@ -158,6 +161,7 @@ void replica::record(const live& r, request_state state, instant end) {
                         .output_tokens = r.request.output_tokens,
                         .produced = produced(r),
                         .preemptions = r.preemptions,
+                        .cached_tokens = r.cached_tokens,
                         .replica = 0,
                         .tenant = r.request.tenant,
                         .priority = r.request.priority,
@@ -172,6 +176,9 @@ void replica::leave(slot s, request_state state) {
     r.after = free_slots_;
     free_slots_ = s;
 }
+
+/// Tokens that it knows. \pre it does not decode.
+std::int64_t replica::known(const live& r) noexcept { return std::int64_t{r.request.prompt_tokens} + r.num_produced; }
 
 std::uint32_t replica::produced(const live& r) const noexcept {
     if (r.where != phase::decoding) return r.num_produced;
@@ -228,6 +235,7 @@ void replica::plan() {
         admits = false;
     }
     while (kv_.needed(decode_steps_) > kv_.free()) {
+        cache_.evict(cache_.evictable());  // whoever lacks a block comes after others who took all that were free
         preempt_last();
         preempted = true;
     }
@@ -241,34 +249,47 @@ void replica::plan() {
 
 /// True where the partly prefilled request found no blocks and was preempted.
 bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
+    evict(reserved);
     if (partial_ != nobody) {
         const live& r = live_[partial_];
-        const std::int64_t n = std::min(std::int64_t{r.request.prompt_tokens} + r.num_produced - r.computed, budget);
+        const std::int64_t n = std::min(known(r) - r.computed, budget);
         if (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
             preempt_last();
             return true;
         }
         add_chunk(partial_, n);
+        evict(reserved);
         budget -= n;
     }
     while (num_waiting_ != 0 && budget > 0 && static_cast<std::int64_t>(num_running_) < options_.max_seqs) {
         const slot s = head();
-        const std::int64_t n = std::min(std::int64_t{live_[s].request.prompt_tokens} + live_[s].num_produced, budget);
-        if (kv_.holding(n) > kv_.free() - reserved) break;
-        admit(s);
+        const live& r = live_[s];
+        const std::uint32_t matching = matching_blocks(r);
+        const std::int64_t computed = matching * kv_.block_tokens();
+        const std::int64_t n = std::min(known(r) - computed, budget);
+        const std::int64_t revived = matching == 0 ? 0 : cache_.unheld(r.request.session, matching);
+        if (kv_.holding(computed + n) - matching + revived > kv_.free() - reserved) break;
+        kv_.take(revived);
+        admit(s, matching);
         add_chunk(s, n);
+        evict(reserved);
         budget -= n;
     }
     return false;
 }
 
-void replica::admit(slot s) {
+void replica::admit(slot s, std::uint32_t matching) {
     dequeue(s);
     live& r = live_[s];
     if (r.first_start == never) {
         r.first_start = boundary_;
         if (options_.max_wait) unlink<unseen_links>(unseen_, s);
     }
+    for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
+    r.shared_blocks = r.known_blocks = matching;
+    r.computed = matching * kv_.block_tokens();
+    r.cached_tokens += static_cast<std::uint32_t>(r.computed);
+    counts_.cached_tokens += r.computed;
     r.admission = admissions_++;
     r.where = phase::prefilling;
     link_back<order_links>(running_, s);
@@ -276,11 +297,16 @@ void replica::admit(slot s) {
 }
 
 void replica::add_chunk(slot s, std::int64_t tokens) {
-    const std::int64_t computed = live_[s].computed;
-    kv_.take(kv_.holding(computed + tokens) - kv_.holding(computed));
+    const live& r = live_[s];
+    kv_.take(kv_.holding(r.computed + tokens) - kv_.holding(r.computed));
+    const bool is_decode = tokens == 1 && r.num_produced != 0 && r.computed == known(r) - 1;
     batch_.tokens += tokens;
-    batch_.prefill_attention += static_cast<int128>(tokens) * computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
-    chunks_.push_back({s, tokens});
+    if (is_decode)
+        batch_.kv_tokens += r.computed;
+    else
+        batch_.prefill_attention +=
+            static_cast<int128>(tokens) * r.computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
+    chunks_.push_back({s, tokens, is_decode});
 }
 
 void replica::preempt_last() {
@@ -300,7 +326,7 @@ void replica::begin_step(bool with_decodes) {
     if (with_decodes) {
         run_.decodes = static_cast<std::int64_t>(finishing_.size());
         batch_.tokens += run_.decodes;
-        batch_.kv_tokens = decode_tokens_;
+        batch_.kv_tokens += decode_tokens_;
     }
     run_.total = time_(batch_);
     set_end();
@@ -353,6 +379,7 @@ void replica::count_steps(std::int64_t steps) noexcept {
     counts_.steps += steps;
     if (run_.decodes == 0) return;
     kv_.take(kv_.needed(decode_steps_, steps));
+    evict(0);
     decode_steps_ += steps;
     decode_tokens_ += steps * run_.decodes;
     counts_.decode_tokens += steps * run_.decodes;
@@ -373,21 +400,23 @@ void replica::complete() {
         leave(s, request_state::finished);
     }
     if (!chunks_.empty()) partial_ = nobody;
-    for (const chunk& c : chunks_) finish_chunk(c.request, c.tokens);
+    for (const chunk& c : chunks_) finish_chunk(c);
     chunks_.clear();
 }
 
-void replica::finish_chunk(slot s, std::int64_t tokens) {
-    live& r = live_[s];
-    r.computed += tokens;
-    counts_.prefill_tokens += tokens;
-    const std::int64_t left = std::int64_t{r.request.prompt_tokens} + r.num_produced - r.computed;
-    if (left == 0)
-        gain_token(s);
-    else if (left == 1 && r.num_produced != 0)
-        begin_decoding(s);  // what is left of a recomputation is a decode by definition
-    else
-        partial_ = s;
+void replica::finish_chunk(const chunk& c) {
+    live& r = live_[c.request];
+    r.computed += c.tokens;
+    counts_.prefill_tokens += c.tokens;
+    const std::int64_t left = known(r) - r.computed;
+    if (left == 0) {
+        if (!c.is_decode) offer_blocks(r);
+        gain_token(c.request);
+    } else if (left == 1 && r.num_produced != 0) {
+        begin_decoding(c.request);  // what is left of a recomputation is a decode by definition
+    } else {
+        partial_ = c.request;
+    }
 }
 
 void replica::gain_token(slot s) {
@@ -420,12 +449,48 @@ void replica::stop_decoding(slot s) noexcept {
 }
 
 /// Takes its blocks and its seat. \pre it does not decode.
-void replica::stop_running(slot s) noexcept {
+void replica::stop_running(slot s) {
     live& r = live_[s];
-    kv_.give_back(kv_.holding(r.computed));
+    release_blocks(r);
     r.computed = 0;
     unlink<order_links>(running_, s);
     --num_running_;
+}
+
+// ---- The prefix cache
+
+/// Lets the cache forget what `reserved` blocks, besides those that are taken, have no other room for.
+void replica::evict(std::int64_t reserved) noexcept {
+    const std::int64_t surplus = cache_.evictable() - (kv_.free() - reserved);
+    if (surplus > 0) cache_.evict(surplus);
+}
+
+/// Leading blocks of its prefix that are known, short of the last token that it knows.
+std::uint32_t replica::matching_blocks(const live& r) const noexcept {
+    if (!options_.prefix_cache || r.request.session == 0) return 0;
+    const std::int64_t tokens = std::min<std::int64_t>(r.request.prefix_tokens, known(r) - 1);
+    return cache_.matching(r.request.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+}
+
+/// Makes its full blocks known; those of which others are known stay its own.
+void replica::offer_blocks(live& r) {
+    if (!options_.prefix_cache || r.request.session == 0) return;
+    const auto full = static_cast<std::uint32_t>(r.computed / kv_.block_tokens());
+    for (std::uint32_t block = r.shared_blocks; block < full; ++block)
+        cache_.insert(r.request.session, block, r.admission);
+    r.known_blocks = full;
+}
+
+/// The last block first, so that it is evicted first.
+void replica::release_blocks(live& r) {
+    offer_blocks(r);
+    std::int64_t freed = kv_.holding(r.computed);
+    for (std::uint32_t block = r.known_blocks; block-- != 0;) {
+        const bool is_known = block < r.shared_blocks || cache_.inserted_by(r.request.session, block, r.admission);
+        if (is_known && !cache_.let_go(r.request.session, block)) --freed;
+    }
+    r.shared_blocks = r.known_blocks = 0;
+    kv_.give_back(freed);
 }
 
 // ---- Time-outs, the end of a run

@@ -88,6 +88,7 @@ replica_counts service::counts() const noexcept {
         sum.decode_tokens += c.decode_tokens;
         sum.produced_tokens += c.produced_tokens;
         sum.preemptions += c.preemptions;
+        sum.cached_tokens += c.cached_tokens;
         sum.busy += c.busy;
     }
     return sum;

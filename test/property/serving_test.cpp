@@ -33,7 +33,8 @@ struct serving_case {
         std::ostringstream out;
         out << "max_seqs " << options.max_seqs << ", max_batched_tokens " << options.max_batched_tokens
             << ", kv_capacity_tokens " << options.kv_capacity_tokens << ", kv_block_tokens " << options.kv_block_tokens
-            << ", order " << static_cast<int>(options.order) << ", priorities " << options.priorities << ", timeout "
+            << ", order " << static_cast<int>(options.order) << ", priorities " << options.priorities
+            << ", prefix_cache " << options.prefix_cache << ", timeout "
             << (options.timeout ? ticks(*options.timeout) : 0) << ", max_wait "
             << (options.max_wait ? ticks(*options.max_wait) : 0) << ", until " << ticks(until) << '\n';
         for (const linear_step& p : pieces) {
@@ -42,8 +43,8 @@ struct serving_case {
             out << '\n';
         }
         for (const request& r : requests)
-            out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority}
-                << '\n';
+            out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
+                << r.session << ' ' << r.prefix_tokens << '\n';
         return out.str();
     }
 };
@@ -101,6 +102,8 @@ serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     if (d.one_in(4)) o.timeout = duration{d.spread(1, step * longest * 4)};
     if (d.one_in(4)) o.max_wait = duration{d.spread(1, step * longest * 2)};
     std::int64_t now = d.between(0, 3) * 1'000'000;
+    o.prefix_cache = d.one_in(2);
+    const std::int64_t sessions = d.between(0, 6);
     const std::int64_t gap = d.spread(1, step * longest);
     const bool answers = short_of_blocks || d.one_in(2);
     for (std::size_t i = 0; i != num_requests; ++i) {
@@ -113,6 +116,8 @@ serving_case random_case(std::uint64_t number, std::size_t num_requests) {
                               .arrival = instant{duration{now}},
                               .prompt_tokens = static_cast<std::uint32_t>(prompt),
                               .output_tokens = static_cast<std::uint32_t>(output),
+                              .prefix_tokens = static_cast<std::uint32_t>(d.between(0, prompt)),
+                              .session = static_cast<std::uint32_t>(d.between(0, sessions)),
                               .priority = static_cast<std::uint8_t>(d.between(0, 7))});
     }
     if (d.one_in(4)) c.until = c.requests.front().arrival + duration{d.between(0, now - ticks(c.requests[0].arrival))};
@@ -163,7 +168,8 @@ bool same(const engine_result& e, const test::naive_serving_result& n) {
 
 /// What went through a series of cases, so that no kind of event is left out.
 struct seen {
-    std::int64_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, steps = 0, requests = 0;
+    std::int64_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, steps = 0, requests = 0,
+                 cached = 0;
 };
 
 test::naive_serving_result naively(const serving_case& c) {
@@ -206,6 +212,7 @@ void compare(const serving_case& given, seen& s) {
     s.steps += naive.steps;
     s.preemptions += naive.preemptions;
     for (const serving::request_record& r : engine.records) {
+        s.cached += r.cached_tokens;
         switch (r.state) {
             case serving::request_state::finished: ++s.finished; break;
             case serving::request_state::rejected: ++s.rejected; break;
@@ -219,13 +226,14 @@ void compare(const serving_case& given, seen& s) {
 
 TEST_CASE("serving: every request is served as the rules say, done literally") {
     seen s;
-    const std::size_t cases = test::random_cases(60000);
+    const std::size_t cases = test::random_cases(20000);
     for (std::size_t i = 0; i != cases; ++i) compare(random_case(i, 5 + i % 60), s);
     CHECK(s.finished > s.requests / 2);
     CHECK(s.rejected > s.requests / 100);
     CHECK(s.cancelled > s.requests / 100);
     CHECK(s.unfinished > s.requests / 100);
     CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.cached > s.requests / 8);
 }
 
 TEST_CASE("serving: long answers are jumped over exactly") {

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
+#include <utility>
 
 namespace ampacity::test {
 namespace {
@@ -32,7 +36,7 @@ struct one {
     serving::request_record out;
     std::int64_t computed = 0;
     std::int64_t produced = 0;
-    std::int64_t blocks = 0;
+    std::vector<std::size_t> blocks;
     std::int64_t scheduled = 0;  // in this step
     bool is_decode = false;      // in this step
 
@@ -43,7 +47,11 @@ struct one {
 class naive_replica {
 public:
     naive_replica(const serving::replica_options& o, const std::vector<serving::linear_step>& pieces)
-        : o_(o), free_(o.kv_capacity_tokens / o.kv_block_tokens), num_blocks_(free_) {
+        : o_(o),
+          free_(o.kv_capacity_tokens / o.kv_block_tokens),
+          num_blocks_(free_),
+          blocks_(static_cast<std::size_t>(num_blocks_)) {
+        for (std::size_t b = 0; b != blocks_.size(); ++b) unheld_.insert({0, b});
         for (const serving::linear_step& p : pieces)
             pieces_.push_back(
                 {units(p.base), units(p.per_token), units(p.per_kv_token), units(p.per_prefill_attention)});
@@ -132,29 +140,85 @@ private:
             return (o_.timeout && age >= ticks(*o_.timeout)) ||
                    (o_.max_wait && x->out.first_start == never && age >= ticks(*o_.max_wait));
         };
-        const auto drop = [&](auto& from) {
-            for (auto at = from.begin(); at != from.end();) {
-                if (!expired(*at)) {
-                    ++at;
-                    continue;
-                }
-                free_ += (*at)->blocks;
-                (*at)->blocks = 0;
-                (*at)->out.state = request_state::cancelled;
-                (*at)->out.end = instant{duration{now}};
-                at = from.erase(at);
-            }
-        };
-        drop(running_);
-        drop(waiting_);
+        std::vector<one*> gone;
+        for (auto* const from : {&running_, &waiting_}) {
+            std::copy_if(from->begin(), from->end(), std::back_inserter(gone), expired);
+            from->erase(std::remove_if(from->begin(), from->end(), expired), from->end());
+        }
+        std::sort(gone.begin(), gone.end(), [](const one* x, const one* y) { return x->r.row < y->r.row; });
+        // Those that ran out of time come before those that waited too long.
+        if (o_.timeout) {
+            std::stable_partition(gone.begin(), gone.end(),
+                                  [&](const one* x) { return now - ticks(x->r.arrival) >= ticks(*o_.timeout); });
+        }
+        for (one* x : gone) {
+            release(*x);
+            x->out.state = request_state::cancelled;
+            x->out.end = instant{duration{now}};
+        }
+    }
+
+    [[nodiscard]] bool caches(const one& x) const { return o_.prefix_cache && x.r.session != 0; }
+
+    // A block that nobody holds: one that nothing is known of, else the one that was let go longest ago.
+    std::size_t take_block() {
+        const std::size_t best = unheld_.begin()->second;
+        if (blocks_[best].is_known) {
+            known_blocks_.erase(blocks_[best].key);
+            blocks_[best].is_known = false;
+        }
+        hold(best);
+        return best;
+    }
+    void hold(std::size_t b) {
+        if (blocks_[b].holders++ != 0) return;
+        --free_;
+        unheld_.erase({blocks_[b].let_go, b});
+    }
+
+    // Its full blocks become known, unless others of that name are.
+    void make_known(one& x) {
+        if (!caches(x)) return;
+        for (std::int64_t j = 0; (j + 1) * o_.kv_block_tokens <= x.computed; ++j) {
+            const std::size_t b = x.blocks[static_cast<std::size_t>(j)];
+            const std::pair key{x.r.session, j};
+            if (!known_blocks_.emplace(key, b).second) continue;
+            blocks_[b].is_known = true;
+            blocks_[b].key = key;
+        }
+    }
+
+    void release(one& x) {
+        if (!x.blocks.empty()) make_known(x);
+        for (; !x.blocks.empty(); x.blocks.pop_back()) {
+            const std::size_t at = x.blocks.back();
+            block& b = blocks_[at];
+            if (--b.holders != 0) continue;
+            ++free_;
+            b.let_go = b.is_known ? ++clock_ : 0;
+            unheld_.insert({b.let_go, at});
+        }
+        x.computed = 0;
+    }
+
+    // Known blocks at the front of its prefix, short of its last token.
+    [[nodiscard]] std::vector<std::size_t> matching(const one& x) const {
+        std::vector<std::size_t> out;
+        if (!caches(x)) return out;
+        const std::int64_t tokens = std::min<std::int64_t>(x.r.prefix_tokens, x.known() - 1);
+        for (std::int64_t j = 0; (j + 1) * o_.kv_block_tokens <= tokens; ++j) {
+            const auto at = known_blocks_.find({x.r.session, j});
+            if (at == known_blocks_.end()) break;
+            out.push_back(at->second);
+        }
+        return out;
     }
 
     // Takes the blocks for n more tokens; false where they are lacking.
     bool take(one& x, std::int64_t n) {
-        const std::int64_t more = blocks_for(x.computed + n) - x.blocks;
+        std::int64_t more = blocks_for(x.computed + n) - static_cast<std::int64_t>(x.blocks.size());
         if (more > free_) return false;
-        free_ -= more;
-        x.blocks += more;
+        for (; more != 0; --more) x.blocks.push_back(take_block());
         return true;
     }
 
@@ -170,9 +234,7 @@ private:
             while (!itself && !take(x, n)) {
                 one& victim = *running_.back();
                 running_.pop_back();
-                free_ += victim.blocks;
-                victim.blocks = 0;
-                victim.computed = 0;
+                release(victim);
                 ++victim.out.preemptions;
                 ++result.preemptions;
                 to_front(victim);
@@ -194,8 +256,18 @@ private:
     void admit(std::int64_t& budget, std::int64_t now) {
         while (!waiting_.empty() && budget > 0 && static_cast<std::int64_t>(running_.size()) < o_.max_seqs) {
             one& x = *waiting_.front();
-            const std::int64_t n = std::min(x.known() - x.computed, budget);
-            if (!take(x, n)) break;
+            const std::vector<std::size_t> cached = matching(x);
+            const auto hits = static_cast<std::int64_t>(cached.size());
+            const std::int64_t computed = hits * o_.kv_block_tokens;
+            const std::int64_t n = std::min(x.known() - computed, budget);
+            const std::int64_t unheld =
+                std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
+            if (blocks_for(computed + n) - hits > free_ - unheld) break;
+            for (const std::size_t b : cached) hold(b);
+            x.blocks = cached;
+            x.computed = computed;
+            x.out.cached_tokens += static_cast<std::uint32_t>(computed);
+            take(x, n);
             waiting_.pop_front();
             running_.push_back(&x);
             if (x.out.first_start == never) x.out.first_start = instant{duration{now}};
@@ -239,22 +311,23 @@ private:
     }
 
     void end_step(std::int64_t end) {
-        std::vector<one*> stay;
+        std::deque<one*> stay;
         for (one* x : running_) {
+            const bool was_chunk = x->scheduled > 0 && !x->is_decode;
             x->computed += x->scheduled;
             result.computed_tokens += x->scheduled;
             const bool gains = x->scheduled > 0 && x->computed == x->known();
             x->scheduled = 0;
             x->is_decode = false;
             if (gains) {
+                if (was_chunk) make_known(*x);
                 ++x->produced;
                 ++result.produced_tokens;
                 if (x->produced == 1) x->out.first_token = instant{duration{end}};
                 if (x->produced == x->r.output_tokens) {
                     x->out.state = request_state::finished;
                     x->out.end = instant{duration{end}};
-                    free_ += x->blocks;
-                    x->blocks = 0;
+                    release(*x);
                     continue;
                 }
             }
@@ -265,10 +338,21 @@ private:
 
     const serving::replica_options& o_;
     std::vector<std::array<int128, 4>> pieces_;
-    std::int64_t free_;
+    struct block {
+        std::int64_t holders = 0;
+        bool is_known = false;
+        std::pair<std::uint32_t, std::int64_t> key{};
+        std::int64_t let_go = 0;
+    };
+
+    std::int64_t free_;  // held by nobody, known or not
     std::int64_t num_blocks_;
+    std::vector<block> blocks_;
+    std::map<std::pair<std::uint32_t, std::int64_t>, std::size_t> known_blocks_;
+    std::set<std::pair<std::int64_t, std::size_t>> unheld_;  // by when they were let go, 0 if nothing is known of them
+    std::int64_t clock_ = 0;
     std::deque<one*> waiting_;
-    std::vector<one*> running_;
+    std::deque<one*> running_;
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ public:
 
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return num_blocks_; }
     [[nodiscard]] std::int64_t free() const noexcept { return free_; }
+    [[nodiscard]] std::int64_t block_tokens() const noexcept { return block_tokens_; }
     /// Blocks that hold so many tokens.
     [[nodiscard]] std::int64_t holding(std::int64_t tokens) const noexcept {
         return (tokens + block_tokens_ - 1) / block_tokens_;

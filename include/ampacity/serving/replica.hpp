@@ -22,6 +22,7 @@
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/workload/request.hpp>
 
@@ -51,6 +52,8 @@ struct replica_options {
     std::int64_t kv_block_tokens = 16;        ///< 1 .. `kv_blocks::max_block_tokens`
     step_order order = step_order::mixed;     ///< `prefill_first` requires max_batched_tokens >= max_seqs
     bool priorities = false;                  ///< the queue is by priority; else nobody looks at it
+    /// Full blocks of sessions stay known after their requests, see docs/serving.md; else nobody looks at sessions.
+    bool prefix_cache = false;
     /// A request that is not finished so long after its arrival is cancelled, at the first end of a step from then on.
     std::optional<duration> timeout{};
     /// The same for one that no step has worked on.
@@ -64,7 +67,8 @@ struct replica_counts {
     std::int64_t decode_tokens = 0;    ///< computed in decodes
     std::int64_t produced_tokens = 0;  ///< given to requests
     std::int64_t preemptions = 0;
-    duration busy{};  ///< in steps that have ended, as their rounded ends tell it
+    std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
+    duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
 };
 
 class replica {
@@ -114,6 +118,9 @@ private:
         std::int64_t finish;         // while it decodes: the decode step that gives its last token
         std::uint32_t num_produced;  // while it does not decode
         std::uint32_t preemptions;
+        std::uint32_t shared_blocks;  // the first ones, found in the prefix cache
+        std::uint32_t known_blocks;   // the first ones, found there or offered to it
+        std::uint32_t cached_tokens;
         slot before, after;                 // in the queue or among the running
         slot older, younger;                // of all
         slot older_unseen, younger_unseen;  // of those that were never admitted
@@ -122,6 +129,11 @@ private:
     struct list {
         slot first = nobody;
         slot last = nobody;
+    };
+    struct chunk {
+        slot request;
+        std::int64_t tokens;
+        bool is_decode;  // what is left beside the prefix cache may be
     };
     /// What is in progress.
     struct run {
@@ -155,13 +167,18 @@ private:
     [[nodiscard]] slot head() const noexcept;
     void enqueue(slot s, bool at_front) noexcept;
     void dequeue(slot s) noexcept;
+    [[nodiscard]] static std::int64_t known(const live& r) noexcept;
     [[nodiscard]] std::uint32_t produced(const live& r) const noexcept;
     [[nodiscard]] bool may_admit() const noexcept;
 
     void plan();
     void preempt_last();
+    void evict(std::int64_t reserved) noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept;
+    void offer_blocks(live& r);
+    void release_blocks(live& r);
     bool take_chunks(std::int64_t budget, std::int64_t reserved);
-    void admit(slot s);
+    void admit(slot s, std::uint32_t matching);
     void add_chunk(slot s, std::int64_t tokens);
     void begin_series();
     void begin_step(bool with_decodes);
@@ -172,11 +189,11 @@ private:
     void count_steps(std::int64_t steps) noexcept;
 
     void complete();
-    void finish_chunk(slot s, std::int64_t tokens);
+    void finish_chunk(const chunk& c);
     void gain_token(slot s);
     void begin_decoding(slot s);
     void stop_decoding(slot s) noexcept;
-    void stop_running(slot s) noexcept;
+    void stop_running(slot s);
     [[nodiscard]] instant first_deadline() const noexcept;
     void cancel_expired();
     void cancel(slot s);
@@ -184,6 +201,7 @@ private:
     replica_options options_;
     iteration_time time_;
     kv_blocks kv_;
+    prefix_cache cache_;  // its blocks that nobody holds count as free in `kv_`
     finish_queue finishing_;
 
     std::vector<live> live_;
@@ -198,10 +216,6 @@ private:
     slot partial_ = nobody;  // runs and has prompt left: always the last of the running
     std::uint64_t admissions_ = 0;
 
-    struct chunk {
-        slot request;
-        std::int64_t tokens;
-    };
     std::vector<chunk> chunks_;  // of the step in progress
     batch batch_{};              // of the step being planned
     run run_;

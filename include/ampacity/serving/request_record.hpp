@@ -28,7 +28,8 @@ struct request_record {
     std::uint32_t output_tokens = 0;  ///< asked for
     std::uint32_t produced = 0;       ///< tokens of the answer
     std::uint32_t preemptions = 0;
-    std::uint32_t replica = 0;  ///< the one that it was sent to
+    std::uint32_t cached_tokens = 0;  ///< found in the prefix cache, of all its admissions
+    std::uint32_t replica = 0;        ///< the one that it was sent to
     std::uint32_t tenant = 0;
     std::uint8_t priority = 0;
     request_state state = request_state::unfinished;

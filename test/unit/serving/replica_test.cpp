@@ -169,6 +169,37 @@ TEST_CASE("replica: waiting has an end of its own") {
     CHECK(r[2].end == at(100));
 }
 
+TEST_CASE("replica: what a session has computed is not computed again") {
+    // 40 tokens and an answer of 9, then a prompt that begins with these 49 tokens: 48 of them have been computed and
+    // fill 12 blocks of four.
+    request first = asks(0, 40, 9);
+    request second = asks(5000, 60, 1);
+    first.session = second.session = 3;
+    second.prefix_tokens = 49;
+    const replica_options options{
+        .max_batched_tokens = 100, .kv_capacity_tokens = 80, .kv_block_tokens = 4, .prefix_cache = true};
+    const linear_step step{.base = {100, 0}, .per_token = {1, 0}, .per_prefill_attention = {1, 0}};
+    const auto r = serve(options, step, {first, second});
+    CHECK(r[0].cached_tokens == 0);
+    CHECK(r[1].cached_tokens == 48);
+    CHECK(r[1].end == at(5000 + 100 + 12 + 12 * 48 + 78));
+    // While the first one still runs, its prompt alone is known.
+    second.arrival = at(1000);
+    CHECK(serve(options, step, {first, second})[1].cached_tokens == 40);
+    second.arrival = at(5000);
+    // A stranger needs 15 of the 20 blocks: the session's last ones give way, its first ones stay known.
+    request stranger = asks(4000, 58, 1);
+    const auto after = serve(options, step, {first, stranger, second});
+    CHECK(after[2].cached_tokens == 4 * (20 - 15));
+    // Others' sessions, and servers without a cache, have nothing.
+    second.session = 4;
+    CHECK(serve(options, step, {first, second})[1].cached_tokens == 0);
+    replica_options without = options;
+    without.prefix_cache = false;
+    second.session = 3;
+    CHECK(serve(without, step, {first, second})[1].cached_tokens == 0);
+}
+
 TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({}) == "none");
     CHECK(refused({.max_seqs = 0}) == "max_seqs");
