@@ -45,11 +45,11 @@ std::int64_t kv_blocks::needed(std::int64_t step, std::int64_t steps) const noex
     return rounds * members_ + in_classes(from, first) + in_classes(0, rest - first);
 }
 
-std::int64_t kv_blocks::steps_with_blocks(std::int64_t step, std::int64_t limit) const noexcept {
+std::int64_t kv_blocks::steps_with(std::int64_t blocks, std::int64_t step, std::int64_t limit) const noexcept {
     // In `limit` steps no request takes more than ceil(limit / block) blocks.
-    if (members_ == 0 || free_ / members_ >= (limit - 1) / block_tokens_ + 1) return limit;
-    std::int64_t steps = free_ / members_ * block_tokens_;
-    std::int64_t left = free_ % members_;
+    if (members_ == 0 || blocks / members_ >= (limit - 1) / block_tokens_ + 1) return limit;
+    std::int64_t steps = blocks / members_ * block_tokens_;
+    std::int64_t left = blocks % members_;
     std::int64_t at = step % block_tokens_;
     // Within one round more than `left` blocks are taken: this ends.
     while (steps < limit) {

@@ -334,6 +334,12 @@ void replica::begin_step(bool with_decodes) {
 
 void replica::begin_series() {
     run_.steps = kv_.steps_with_blocks(decode_steps_, finishing_.front().step - decode_steps_);
+    if (num_waiting_ != 0 && may_admit() && matching_blocks(live_[head()]) != 0) {
+        // Its chunk begins behind what it finds in the cache: it may fit once a block of that has been forgotten, as
+        // the first step does that takes more than the nameless blocks.
+        const std::int64_t nameless = kv_.free() - cache_.evictable();
+        run_.steps = std::max<std::int64_t>(1, kv_.steps_with(nameless, decode_steps_, run_.steps));
+    }
     run_.decodes = static_cast<std::int64_t>(finishing_.size());
     run_.is_series = true;
     run_.total = series().total(run_.steps);

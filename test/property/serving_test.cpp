@@ -197,7 +197,17 @@ void compare(const serving_case& given, seen& s) {
         naive = naively(c);
         for (std::size_t i = 0; i != std::min(engine.records.size(), naive.records.size()); ++i) {
             if (engine.records[i] == naive.records[i]) continue;
+            const auto shown = [](const serving::request_record& r) {
+                std::ostringstream out;
+                out << serving::request_state_names[static_cast<std::size_t>(r.state)] << ", first start "
+                    << ticks(r.first_start) << ", first token " << ticks(r.first_token) << ", end " << ticks(r.end)
+                    << ", produced " << r.produced << ", preemptions " << r.preemptions << ", cached "
+                    << r.cached_tokens;
+                return out.str();
+            };
             INFO(c.text());
+            INFO("request " << i << ": " << shown(engine.records[i]) << "; rather: " << shown(naive.records[i]));
+            FAIL("a request differs");
         }
         INFO(c.text());
         CHECK(engine.records.size() == naive.records.size());
@@ -226,7 +236,7 @@ void compare(const serving_case& given, seen& s) {
 
 TEST_CASE("serving: every request is served as the rules say, done literally") {
     seen s;
-    const std::size_t cases = test::random_cases(20000);
+    const std::size_t cases = test::random_cases(60000);
     for (std::size_t i = 0; i != cases; ++i) compare(random_case(i, 5 + i % 60), s);
     CHECK(s.finished > s.requests / 2);
     CHECK(s.rejected > s.requests / 100);

@@ -42,7 +42,11 @@ public:
     /// Blocks that the `steps` steps from `step` on take.
     [[nodiscard]] std::int64_t needed(std::int64_t step, std::int64_t steps) const noexcept;
     /// The most steps from `step` on, up to `limit`, for which there are free blocks.
-    [[nodiscard]] std::int64_t steps_with_blocks(std::int64_t step, std::int64_t limit) const noexcept;
+    [[nodiscard]] std::int64_t steps_with_blocks(std::int64_t step, std::int64_t limit) const noexcept {
+        return steps_with(free_, step, limit);
+    }
+    /// The same, that take at most so many blocks.
+    [[nodiscard]] std::int64_t steps_with(std::int64_t blocks, std::int64_t step, std::int64_t limit) const noexcept;
 
 private:
     static constexpr std::int64_t group = 64;  ///< classes in one partial sum
