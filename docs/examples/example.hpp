@@ -18,6 +18,7 @@ void power_example();
 void faults_example();
 void llm_example();
 void workload_example();
+void serving_example();
 void policy_example();
 void simulation_example();
 void scenario_example();

@@ -11,6 +11,7 @@
 #include <ampacity/io/output_files.hpp>
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/io/prepare.hpp>
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/signal_files.hpp>
@@ -34,6 +35,16 @@ std::string read(const fs::path& file) {
     std::ostringstream text;
     text << std::ifstream(file).rdbuf();
     return text.str();
+}
+
+void requests_are_read(const fs::path& directory) {
+    const fs::path file = directory / "requests.csv";
+    std::ofstream(file) << "arrival_s,prompt_tokens,output_tokens,session\n0.5,300,40,a\n2,1200,7,b\n";
+    const auto source = io::open_request_trace({.path = file});
+    std::array<workload::request, 8> requests;
+    require(source->next(requests) == 2 && requests[1].prompt_tokens == 1200, "as requests");
+    require(source->text(requests[1].session) == "b", "names behind numbers");
+    require(io::request_trace_formats()[0].name == "requests-csv", "formats by name");
 }
 
 void files_are_read(const fs::path& trace) {
@@ -159,6 +170,7 @@ void io_example() {
                    "workload: [{ trace: { path: jobs.csv } }]\nscheduler: { policy: fifo }\n"
                    "output: { telemetry: \"1 s\" }\n");
     files_are_read(folder / "jobs.csv");
+    requests_are_read(folder);
     models_are_data(folder / "models");
     hardware_is_data_too(folder / "models");
     measured_steps_are_rows(folder / "measured");

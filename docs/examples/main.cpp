@@ -14,6 +14,7 @@ int main() {
         faults_example();
         llm_example();
         workload_example();
+        serving_example();
         policy_example();
         simulation_example();
         scenario_example();

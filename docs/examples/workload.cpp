@@ -6,9 +6,12 @@
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/links.hpp>
 #include <ampacity/workload/rate_profile.hpp>
+#include <ampacity/workload/request.hpp>
+#include <ampacity/workload/request_source.hpp>
 #include <ampacity/workload/scaling.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
+#include <ampacity/workload/synthetic_requests.hpp>
 
 #include <array>
 #include <cmath>
@@ -56,4 +59,21 @@ void workload_example() {
     const workload::duration_mixture lengths({{.weight = 1, .law = constant_distribution{60}}}, 10min);
     random_stream stream(1, purpose::durations, 0);
     require(lengths(stream) == 1min && lengths(stream, 100.0) == 10min, "durations, cut to the longest");
+
+    // Requests to a service come the same way.
+    workload::vector_request_source asked({{.arrival = start_of_time + 2s, .prompt_tokens = 500, .output_tokens = 20},
+                                           {.arrival = start_of_time + 1s, .prompt_tokens = 80, .output_tokens = 9}});
+    std::array<workload::request, 4> requests;
+    require(asked.next(requests) == 2 && requests[0].prompt_tokens == 80 && requests[0].row == 1,
+            "in order of arrival");
+
+    // Lengths of prompts and answers are mixtures of laws, drawn apart from the arrivals.
+    workload::synthetic_requests generated(
+        {.seed = 1,
+         .requests = 2,
+         .arrivals = {.seed = 1, .entity = 0, .rate_per_s = 4, .cv = 0},
+         .prompt = workload::token_lengths({{.law = constant_distribution{99.5}}}),
+         .output = workload::token_lengths({{.law = lognormal_distribution{130, 1}}})});
+    require(generated.next(requests) == 2 && requests[1].arrival == start_of_time + 500ms, "a fixed beat");
+    require(requests[0].prompt_tokens == 100 && requests[0].output_tokens >= 1, "rounded, and never empty");
 }

@@ -1,46 +1,13 @@
 #include "csv_trace.hpp"
 
-#include <ampacity/core/suggest.hpp>
-
-#include <algorithm>
-
 namespace ampacity::io {
 
 csv_trace::csv_trace(const job_trace_options& options, const job_trace_format& format, std::size_t submit_column,
                      time_origin origin)
-    : ordered_trace(options, origin, format.skips), rows_(input_stream{options.path}), submit_column_(submit_column) {
-    bind(format);
-}
-
-void csv_trace::bind(const job_trace_format& format) {
-    const std::span<const trace_column> columns = format.columns;
-    std::vector<std::string_view> known;
-    for (const trace_column& column : columns) known.push_back(column.name);
-    for (std::size_t i = 0; i < rows_.columns().size(); ++i) {
-        const std::string& name = rows_.columns()[i];
-        if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-        throw data_error({rows_.where_named(i),
-                          printable(name),
-                          "unknown column",
-                          {},
-                          suggestion(name, known) + ", or remove the column"});
-    }
-    for (const trace_column& column : columns) {
-        const auto at = rows_.find(column.name);
-        if (!at && column.use == column_use::required) {
-            std::string needed;
-            for (const trace_column& other : columns) {
-                if (other.use == column_use::required) needed += (needed.empty() ? "" : ", ") + std::string{other.name};
-            }
-            throw data_error({rows_.where_named(rows_.columns().size()),
-                              std::string{column.name},
-                              "column missing from the header",
-                              {},
-                              "add it: " + std::string{format.name} + " needs " + needed});
-        }
-        at_.push_back(at.value_or(absent));
-    }
-}
+    : ordered_trace(options, origin, format.skips),
+      rows_(input_stream{options.path}),
+      at_(find_columns(rows_, format.columns, format.name)),
+      submit_column_(submit_column) {}
 
 bool csv_trace::read_record(workload::job_request& job, record_facts& facts) {
     while (rows_.next()) {

@@ -3,13 +3,13 @@
 /// What job traces in CSV have in common: columns by name, field errors. A format derives from `csv_trace` and reads
 /// one row.
 
+#include "csv_columns.hpp"
 #include "ordered_trace.hpp"
 
 #include <ampacity/io/csv_reader.hpp>
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,7 +28,7 @@ protected:
     virtual bool read_row(workload::job_request& job, record_facts& facts) = 0;
 
     // A column here is a place in the format's list.
-    [[nodiscard]] bool has(std::size_t column) const noexcept { return at_[column] != absent; }
+    [[nodiscard]] bool has(std::size_t column) const noexcept { return at_[column] != no_column; }
     /// The field's text; empty where the file has no such column.
     [[nodiscard]] std::string_view field(std::size_t column) const noexcept {
         return has(column) ? rows_[at_[column]] : std::string_view{};
@@ -47,15 +47,12 @@ protected:
     [[nodiscard]] std::uint32_t name(std::size_t column);
 
 private:
-    static constexpr std::size_t absent = std::numeric_limits<std::size_t>::max();
-
     bool read_record(workload::job_request& job, record_facts& facts) final;
     [[noreturn]] void fail_submit(std::string what, std::string remedy) const final {
         fail(submit_column_, std::move(what), std::move(remedy));
     }
     [[nodiscard]] const input_stream& stream() const final { return rows_.stream(); }
     [[nodiscard]] input_stream& stream() final { return rows_.stream(); }
-    void bind(const job_trace_format& format);
     void check_length(std::size_t column) const;
 
     csv_reader rows_;

@@ -64,7 +64,7 @@ private:
     bool take_record();
 
     name_table names_;
-    reorder_window window_;
+    reorder_window<workload::job_request, &workload::job_request::submit> window_;
     std::span<const skip_reason> skips_;
     std::vector<skipped_record> skipped_;
     record_observer* observer_;

@@ -1,11 +1,11 @@
 #pragma once
 /// \file
-/// Rows that wait for earlier ones: takes requests in file order, gives them by (submit, row).
+/// Rows that wait for earlier ones: takes rows of a trace in file order, gives them by (time, row).
 ///
 /// Rows that do not step back below the latest so far stay in a ring, which is sorted by construction;
 /// the others go to a heap. The earlier of the two fronts is next: O(1) for rows in order, O(log n) else.
 
-#include <ampacity/workload/job.hpp>
+#include <ampacity/core/time.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -14,9 +14,11 @@
 
 namespace ampacity::io {
 
+/// `Row` has a number `row` and the time `Time`.
+template <class Row, instant Row::* Time>
 class reorder_window {
 public:
-    void push(const workload::job_request& job) {
+    void push(const Row& job) {
         if (num_ != 0 && before(job, ring_[slot(num_ - 1)])) {
             late_.push_back(job);
             std::push_heap(late_.begin(), late_.end(), after);
@@ -29,10 +31,8 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return num_ == 0 && late_.empty(); }
 
-    /// The next request. \pre not empty.
-    [[nodiscard]] const workload::job_request& front() const noexcept {
-        return late_is_next() ? late_.front() : ring_[head_];
-    }
+    /// The next row. \pre not empty.
+    [[nodiscard]] const Row& front() const noexcept { return late_is_next() ? late_.front() : ring_[head_]; }
 
     void pop() {
         if (late_is_next()) {
@@ -45,10 +45,10 @@ public:
     }
 
 private:
-    static bool before(const workload::job_request& a, const workload::job_request& b) noexcept {
-        return a.submit != b.submit ? a.submit < b.submit : a.row < b.row;
+    static bool before(const Row& a, const Row& b) noexcept {
+        return a.*Time != b.*Time ? a.*Time < b.*Time : a.row < b.row;
     }
-    static bool after(const workload::job_request& a, const workload::job_request& b) noexcept { return before(b, a); }
+    static bool after(const Row& a, const Row& b) noexcept { return before(b, a); }
 
     [[nodiscard]] std::size_t slot(std::size_t i) const noexcept { return (head_ + i) & (ring_.size() - 1); }
     [[nodiscard]] bool late_is_next() const noexcept {
@@ -56,16 +56,16 @@ private:
     }
 
     void grow() {
-        std::vector<workload::job_request> larger(2 * ring_.size());
+        std::vector<Row> larger(2 * ring_.size());
         for (std::size_t i = 0; i < num_; ++i) larger[i] = ring_[slot(i)];
         ring_ = std::move(larger);
         head_ = 0;
     }
 
-    std::vector<workload::job_request> ring_ = std::vector<workload::job_request>(64);  ///< size is a power of two
+    std::vector<Row> ring_ = std::vector<Row>(64);  ///< size is a power of two
     std::size_t head_ = 0;
     std::size_t num_ = 0;
-    std::vector<workload::job_request> late_;  ///< heap, earliest first
+    std::vector<Row> late_;  ///< heap, earliest first
 };
 
 }  // namespace ampacity::io

@@ -4,7 +4,7 @@
 /// closed forms, and confidence intervals by batch means.
 ///
 /// Every statistical check is two-sided at `alpha` = 1e-4: a correct program fails one with this probability for a seed
-/// chosen at random, so that the 37 checks together raise a false alarm for 1 choice of seeds in 270. The seeds are
+/// chosen at random, so that the 40 checks together raise a false alarm for 1 choice of seeds in 250. The seeds are
 /// fixed: what passed once passes for good. Each check also bounds its interval, so that it is known what error it can
 /// see.
 

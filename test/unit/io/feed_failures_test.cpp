@@ -173,7 +173,8 @@ TEST_CASE("as many failures as the closed form of an alternating renewal process
 TEST_CASE("scheduled and random losses of a feed nest: it is back when the last one ends", "[feed-failures]") {
     const folder here;
     const std::string text = scenario_of(
-        "boot: 0 s, batteries: { ride_through: 0 s }, generators: { share: 0 }, events: [ { kind: loss, feed: site, start: \"2 d\", duration: \"9 d\" }, { kind: maintenance, "
+        "boot: 0 s, batteries: { ride_through: 0 s }, generators: { share: 0 }, events: [ { kind: loss, feed: site, "
+        "start: \"2 d\", duration: \"9 d\" }, { kind: maintenance, "
         "feed: "
         "site, start: \"10 d\", duration: \"30 h\" } ], failures: [ { level: site, mtbf: \"3 d\", repair: { "
         "exponential: \"2 d\" } }, { level: site, mtbf: \"5 d\", repair: { constant: \"6 h\" } } ]");

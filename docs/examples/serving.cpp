@@ -1,0 +1,109 @@
+// Module serving: replicas with continuous batching, routers, what a service comes to.
+#include "example.hpp"
+
+#include <ampacity/serving/exact_time.hpp>
+#include <ampacity/serving/finish_queue.hpp>
+#include <ampacity/serving/iteration_time.hpp>
+#include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
+#include <ampacity/serving/replica.hpp>
+#include <ampacity/serving/request_record.hpp>
+#include <ampacity/serving/router.hpp>
+#include <ampacity/serving/service.hpp>
+#include <ampacity/serving/service_metrics.hpp>
+
+#include <array>
+#include <chrono>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// 5 ms, 20 us per token, 30 ns per token in the cache, 1.5 ns per pair of tokens in a prompt.
+serving::iteration_time step_time() {
+    return serving::iteration_time(serving::linear_step{.base = serving::to_exact(5ms),
+                                                        .per_token = serving::to_exact(20us),
+                                                        .per_kv_token = serving::to_exact(30ns),
+                                                        .per_prefill_attention = {15, 1}});
+}
+
+void step_times() {
+    const auto half = serving::parse_exact_time("20.5", 1000);
+    require(half && half.value == serving::exact_time{20'500, 0}, "20.5 us");
+    require(serving::parse_exact_time("0.0305", 1).value == serving::exact_time{305, 4}, "decimals are kept");
+
+    const serving::iteration_time time = step_time();
+    require(time.units_per_ns() == 10, "one decimal of a nanosecond is the finest");
+    const serving::batch prompt{.tokens = 100, .kv_tokens = 0, .prefill_attention = 5050};
+    require(time.round_to_ns(time(prompt)) == 5'000'000 + 2'000'000 + 7'575, "one step");
+
+    // Two requests decode, with 300 tokens in their caches: 1000 steps at once.
+    const serving::decode_run run(time, 2, 300);
+    const serving::time_units all = run.total(1000);
+    require(time.round_to_ns(all) == 5'049'000'000 + 29'970'000, "a series of steps");
+    require(run.first_reaching(all, 5000) == 1000, "the step that an instant falls into");
+
+    // A roofline: the larger of two lines in each step.
+    const std::array<serving::linear_step, 2> lines{
+        serving::linear_step{.base = serving::to_exact(8ms)},
+        serving::linear_step{.base = serving::to_exact(1ms), .per_kv_token = serving::to_exact(10us)}};
+    const serving::iteration_time roofline(lines);
+    require(roofline({.tokens = 1, .kv_tokens = 100}) == 8'000'000, "below the ridge");
+    require(roofline({.tokens = 1, .kv_tokens = 1000}) == 11'000'000, "above it");
+}
+
+void one_replica() {
+    serving::replica replica({.max_seqs = 8, .max_batched_tokens = 512, .kv_capacity_tokens = 4096}, step_time());
+    replica.submit({.row = 0, .arrival = start_of_time, .prompt_tokens = 100, .output_tokens = 11}, start_of_time);
+    replica.start(start_of_time);
+    const instant first_token = replica.next();
+    require(first_token == start_of_time + 7'007'575ns, "the step that computes the prompt");
+    replica.advance(first_token);
+    replica.start(first_token);
+    replica.advance(replica.next());  // ten more tokens, one event
+    require(replica.records().size() == 1 && replica.counts().steps == 11, "finished");
+    const serving::request_record& r = replica.records()[0];
+    require(r.state == serving::request_state::finished && serving::ttft(r) == 7'007'575ns, "time to first token");
+    require(serving::tpot_ns(r) == 5'020'000 + 30 * 104.5, "time per token after it");
+    require(serving::e2e(r) == r.end - r.arrival && serving::queueing(r) == 0ns, "the whole, and the wait");
+
+    // Its parts: blocks by the step in which requests take them, requests by the step that ends them.
+    serving::kv_blocks blocks(10, 16);
+    blocks.take(blocks.holding(100));
+    blocks.join(0, 100);
+    require(blocks.free() == 3 && blocks.needed(0) == 0 && blocks.needed(12) == 1, "12 tokens fit the seventh block");
+    require(blocks.steps_with_blocks(0, 100) == 60, "three blocks more");
+    serving::finish_queue queue;
+    queue.push({.step = 9, .admission = 0, .slot = 4});
+    queue.push({.step = 7, .admission = 1, .slot = 2});
+    queue.erase(4);
+    require(queue.front().slot == 2, "by step");
+    serving::prefix_cache cache;
+    require(cache.insert(8, 0, 1) && cache.insert(8, 1, 1), "two blocks of session 8");
+    cache.let_go(8, 1);
+    require(cache.matching(8, 5) == 2 && cache.evictable() == 1, "known as long as there is room");
+}
+
+void whole_service() {
+    std::vector<workload::request> requests;
+    for (int i = 0; i != 100; ++i)
+        requests.push_back({.arrival = start_of_time + i * 20ms, .prompt_tokens = 200, .output_tokens = 50});
+    workload::vector_request_source source(requests);
+    serving::service service(
+        {.replicas = 4, .engine = {.max_seqs = 8}, .router = "least-requests", .random = {.seed = 1}}, step_time());
+    serving::service_metrics metrics({.ttft = 100ms, .tpot = 20ms});
+    serving::serve(source, service, never, [&](const serving::request_record& r) { metrics.add(r); });
+    require(metrics.finished == 100 && metrics.output_tokens == 5000, "all are answered");
+    require(service.counts().produced_tokens == 5000, "token by token");
+    require(*metrics.ttft.percentile_s(p99) < 0.1 && metrics.attainment() == 1.0, "in time");
+    require(serving::make_router("power-of-two", {.seed = 1}) != nullptr, "routers by name");
+}
+
+}  // namespace
+
+void serving_example() {
+    step_times();
+    one_replica();
+    whole_service();
+}

@@ -1,0 +1,115 @@
+#pragma once
+/// \file
+/// How long one step of a replica lasts: linear in its batch, or the largest of several linear functions (a roofline).
+///
+///     d = max over pieces of (base + per_token x tokens + per_kv_token x kv_tokens
+///                             + per_prefill_attention x prefill_attention)
+///
+/// Exact: coefficients are decimals of a nanosecond, brought to one common denominator; times are integers in *units*
+/// of 10^-s ns, s being the most decimals that a coefficient has. Nothing is rounded but sums of a whole busy period,
+/// by `round_to_ns`. Immutable: any number of threads.
+
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/wide.hpp>
+#include <ampacity/serving/exact_time.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ampacity::serving {
+
+/// The coefficients of one linear function, all >= 0.
+struct linear_step {
+    exact_time base{};                   ///< of every step
+    exact_time per_token{};              ///< of each token that is scheduled
+    exact_time per_kv_token{};           ///< of each token in the caches of the requests that decode
+    exact_time per_prefill_attention{};  ///< of each pair of a prefilled token and one before it, itself included
+};
+
+/// What a step works on.
+struct batch {
+    std::int64_t tokens = 0;     ///< scheduled, of all requests
+    std::int64_t kv_tokens = 0;  ///< sum over decodes of the tokens computed before
+    /// Sum over the other chunks, of n tokens after c computed ones, of n c + n (n + 1) / 2.
+    int128 prefill_attention = 0;
+};
+
+/// An exact time as an integer number of units, see above.
+using time_units = int128;
+
+/// The duration of steps.
+class iteration_time {
+public:
+    /// The most pieces.
+    static constexpr std::size_t max_pieces = 16;
+
+    /// \throws scenario_error unless there are 1 to `max_pieces` pieces with coefficients >= 0.
+    explicit iteration_time(std::span<const linear_step> pieces);
+    explicit iteration_time(const linear_step& linear) : iteration_time(std::span{&linear, 1}) {}
+
+    /// Of one step.
+    [[nodiscard]] time_units operator()(const batch& b) const noexcept;
+
+    [[nodiscard]] std::int64_t units_per_ns() const noexcept { return units_per_ns_; }
+
+    /// Whether steps are so long that no two of a busy period can end at one instant.
+    [[nodiscard]] bool ends_differ() const noexcept { return ends_differ_; }
+
+    /// Half to even. \pre 0 <= t, and the result has at most 63 bits.
+    [[nodiscard]] std::int64_t round_to_ns(time_units t) const noexcept;
+    /// The least time that `round_to_ns` makes `ns` or more. \pre ns >= 0.
+    [[nodiscard]] time_units first_rounded_to(std::int64_t ns) const noexcept;
+
+    /// Refuses what could leave 126 bits within 2^32 steps of at most so large a batch.
+    /// \throws scenario_error
+    void check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention) const;
+
+private:
+    friend class decode_run;
+
+    struct piece {
+        time_units base, per_token, per_kv_token, per_prefill_attention;
+    };
+
+    std::vector<piece> pieces_;
+    std::int64_t units_per_ns_ = 1;
+    bool ends_differ_ = false;
+};
+
+/// A series of steps in which the same requests decode: every step schedules one token of each, so that the tokens in
+/// their caches grow by their number. Closed form between changes of the active piece; O(pieces) per call where the
+/// time is linear, O(pieces^2) else.
+class decode_run {
+public:
+    /// `kv_tokens` before the first step. \pre decodes >= 1. `time` must outlive it.
+    decode_run(const iteration_time& time, std::int64_t decodes, std::int64_t kv_tokens) noexcept
+        : time_(&time), decodes_(decodes), kv_tokens_(kv_tokens) {}
+
+    /// The exact time of the first `steps` steps. \pre 0 <= steps <= 2^32.
+    [[nodiscard]] time_units total(std::int64_t steps) const noexcept;
+
+    /// The least number of steps, of 1 .. `limit`, whose time is `wanted` or more; `limit` where none is.
+    [[nodiscard]] std::int64_t first_reaching(time_units wanted, std::int64_t limit) const noexcept;
+
+private:
+    /// Steps with one active piece: step i of them, from 0, lasts first + slope x i.
+    struct segment {
+        time_units first = 0;
+        time_units slope = 0;
+        std::int64_t steps = 0;
+
+        [[nodiscard]] time_units total(std::int64_t n) const noexcept;
+        [[nodiscard]] std::int64_t first_reaching(time_units wanted) const noexcept;
+    };
+
+    /// The segment that begins after `done` steps, at most `limit` long.
+    [[nodiscard]] segment next_segment(std::int64_t done, std::int64_t limit) const noexcept;
+
+    const iteration_time* time_;
+    std::int64_t decodes_;
+    std::int64_t kv_tokens_;
+};
+
+}  // namespace ampacity::serving

@@ -1,0 +1,234 @@
+#pragma once
+/// \file
+/// One replica of an inference server with continuous batching, exact at every step, and yet without a step's cost for
+/// steps in which nothing changes.
+///
+/// What a step does, in this order (docs/serving.md tells it in full):
+///
+///     running requests, in order of admission, take tokens of the budget and blocks for them; while blocks are
+///         lacking, the last running request is preempted: it loses its blocks and goes to the front of the queue
+///     if none was preempted: the head of the queue is admitted while there is budget, a seat and blocks
+///     at its end: who has computed all its known tokens gets one more; the last one finishes it
+///
+/// Step k of a busy period ends at t0 + (the exact sum of k step times, rounded half to even). A series of decode steps
+/// is one *run*: its end, the blocks that it takes and the step that an arrival meets are found in closed form.
+///
+/// A state machine for one thread: `next()` is the instant of its one pending event. At any instant call, in this
+/// order, `advance` (completions), `submit` (arrivals), `start` (begin of a step); an event at the current instant
+/// opens a further round. Cost: O(log running) per request and per preemption, O(1) per step that prefills, independent
+/// of the number of output tokens. No allocation once it has held as many requests as it will.
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/serving/finish_queue.hpp>
+#include <ampacity/serving/iteration_time.hpp>
+#include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
+#include <ampacity/serving/request_record.hpp>
+#include <ampacity/workload/request.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ampacity::serving {
+
+/// What shares a step.
+enum class step_order : std::uint8_t {
+    mixed,          ///< decodes, then chunks of prompts
+    prefill_first,  ///< chunks of prompts alone where there are any, else decodes
+    decode_first,   ///< decodes alone where there are any, else chunks of prompts
+};
+
+/// Their names in scenarios, by value.
+inline constexpr std::array<std::string_view, 3> step_order_names{"mixed", "prefill-first", "decode-first"};
+
+struct replica_options {
+    std::int64_t max_seqs = 64;               ///< requests that run at a time, 1 .. 2^20
+    std::int64_t max_batched_tokens = 2048;   ///< of one step, 1 .. 2^31
+    std::int64_t kv_capacity_tokens = 60000;  ///< 0 .. 2^48; whole blocks count
+    std::int64_t kv_block_tokens = 16;        ///< 1 .. `kv_blocks::max_block_tokens`
+    step_order order = step_order::mixed;     ///< `prefill_first` requires max_batched_tokens >= max_seqs
+    bool priorities = false;                  ///< the queue is by priority; else nobody looks at it
+    /// Full blocks of sessions stay known after their requests, see docs/serving.md; else nobody looks at sessions.
+    bool prefix_cache = false;
+    /// A request that is not finished so long after its arrival is cancelled, at the first end of a step from then on.
+    std::optional<duration> timeout{};
+    /// The same for one that no step has worked on.
+    std::optional<duration> max_wait{};
+};
+
+/// What a replica has done, in whole numbers.
+struct replica_counts {
+    std::int64_t steps = 0;            ///< ended
+    std::int64_t prefill_tokens = 0;   ///< computed in chunks, recomputed ones included
+    std::int64_t decode_tokens = 0;    ///< computed in decodes
+    std::int64_t produced_tokens = 0;  ///< given to requests
+    std::int64_t preemptions = 0;
+    std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
+    duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
+};
+
+class replica {
+public:
+    /// \throws scenario_error for options outside their ranges; the key is their name.
+    replica(const replica_options& options, iteration_time time);
+
+    /// A request arrives. It is rejected at once if the cache can never hold it. \pre `advance(now)` was called;
+    /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
+    void submit(const workload::request& r, instant now);
+    /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
+    void start(instant now);
+    /// The end of what is in progress; never: nothing is.
+    [[nodiscard]] instant next() const noexcept { return end_; }
+    /// Does what ends at `to`. \pre to <= next().
+    void advance(instant to);
+    /// The run is over: writes records of the requests that are left, and counts the steps that have ended. \pre
+    /// advance(at) was called; nothing is called after it.
+    void close(instant at);
+
+    /// Records of requests that have left since `clear_records`, in order of leaving.
+    [[nodiscard]] std::span<const request_record> records() const noexcept { return records_; }
+    void clear_records() noexcept { records_.clear(); }
+
+    [[nodiscard]] std::size_t num_live() const noexcept { return num_waiting_ + num_running_; }
+    [[nodiscard]] std::size_t num_waiting() const noexcept { return num_waiting_; }
+    [[nodiscard]] std::size_t num_running() const noexcept { return num_running_; }
+    /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
+    [[nodiscard]] std::int64_t blocks_in_use(instant now) const noexcept;
+    [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
+    [[nodiscard]] const replica_counts& counts() const noexcept { return counts_; }
+    /// Size of the state of one live request [B].
+    [[nodiscard]] static std::size_t bytes_per_request() noexcept;
+
+private:
+    using slot = std::uint32_t;
+    static constexpr slot nobody = 0xFFFF'FFFFU;
+
+    enum class phase : std::uint8_t { waiting, prefilling, decoding };
+
+    struct live {
+        workload::request request;
+        instant first_start;
+        instant first_token;
+        std::uint64_t admission;     // order of the last one
+        std::int64_t computed;       // while it decodes: less the number of decode steps done
+        std::int64_t finish;         // while it decodes: the decode step that gives its last token
+        std::uint32_t num_produced;  // while it does not decode
+        std::uint32_t preemptions;
+        std::uint32_t shared_blocks;  // the first ones, found in the prefix cache
+        std::uint32_t known_blocks;   // the first ones, found there or offered to it
+        std::uint32_t cached_tokens;
+        slot before, after;                 // in the queue or among the running
+        slot older, younger;                // of all
+        slot older_unseen, younger_unseen;  // of those that were never admitted
+        phase where;
+    };
+    struct list {
+        slot first = nobody;
+        slot last = nobody;
+    };
+    struct chunk {
+        slot request;
+        std::int64_t tokens;
+        bool is_decode;  // what is left beside the prefix cache may be
+    };
+    /// What is in progress.
+    struct run {
+        std::int64_t steps = 0;    // 0: nothing is
+        std::int64_t decodes = 0;  // tokens of decodes in each step
+        time_units total = 0;      // exact time of all
+        bool is_series = false;    // of decodes only; else one step with chunks, or after a preemption
+    };
+
+    /// The names of the links that make a list.
+    struct links {
+        slot live::* before;
+        slot live::* after;
+    };
+    static constexpr links order_links{&live::before, &live::after};
+    static constexpr links age_links{&live::older, &live::younger};
+    static constexpr links unseen_links{&live::older_unseen, &live::younger_unseen};
+
+    template <links L>
+    void link_back(list& l, slot s) noexcept;
+    template <links L>
+    void link_front(list& l, slot s) noexcept;
+    template <links L>
+    void unlink(list& l, slot s) noexcept;
+
+    [[nodiscard]] slot take_slot(const workload::request& r);
+    void leave(slot s, request_state state);
+    void record(const live& r, request_state state, instant end);
+
+    [[nodiscard]] list& queue_of(slot s) noexcept;
+    [[nodiscard]] slot head() const noexcept;
+    void enqueue(slot s, bool at_front) noexcept;
+    void dequeue(slot s) noexcept;
+    [[nodiscard]] static std::int64_t known(const live& r) noexcept;
+    [[nodiscard]] std::uint32_t produced(const live& r) const noexcept;
+    [[nodiscard]] bool may_admit() const noexcept;
+
+    void plan();
+    void preempt_last();
+    void evict(std::int64_t reserved) noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept;
+    void offer_blocks(live& r);
+    void release_blocks(live& r);
+    bool take_chunks(std::int64_t budget, std::int64_t reserved);
+    void admit(slot s, std::uint32_t matching);
+    void add_chunk(slot s, std::int64_t tokens);
+    void begin_series();
+    void begin_step(bool with_decodes);
+    void set_end() noexcept;
+    void cut(instant at) noexcept;
+    [[nodiscard]] decode_run series() const noexcept;
+    [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
+    void count_steps(std::int64_t steps) noexcept;
+
+    void complete();
+    void finish_chunk(const chunk& c);
+    void gain_token(slot s);
+    void begin_decoding(slot s);
+    void stop_decoding(slot s) noexcept;
+    void stop_running(slot s);
+    [[nodiscard]] instant first_deadline() const noexcept;
+    void cancel_expired();
+    void cancel(slot s);
+
+    replica_options options_;
+    iteration_time time_;
+    kv_blocks kv_;
+    prefix_cache cache_;  // its blocks that nobody holds count as free in `kv_`
+    finish_queue finishing_;
+
+    std::vector<live> live_;
+    slot free_slots_ = nobody;  // chained by `after`
+    std::array<list, workload::num_request_priorities> waiting_{};
+    std::uint32_t waiting_classes_ = 0;  // bit p: some of priority p wait
+    list running_;                       // in order of admission
+    list all_;                           // in order of arrival; kept for `timeout` only
+    list unseen_;                        // in order of arrival; kept for `max_wait` only
+    std::size_t num_waiting_ = 0;
+    std::size_t num_running_ = 0;
+    slot partial_ = nobody;  // runs and has prompt left: always the last of the running
+    std::uint64_t admissions_ = 0;
+
+    std::vector<chunk> chunks_;  // of the step in progress
+    batch batch_{};              // of the step being planned
+    run run_;
+
+    instant busy_since_ = start_of_time;  // t0
+    time_units busy_time_ = 0;            // exact time from it to the last end of a step
+    instant boundary_ = never;            // the last end of a step, or the arrival that began the busy period
+    instant end_ = never;                 // of the run in progress
+    std::int64_t decode_steps_ = 0;       // done so far
+    std::int64_t decode_tokens_ = 0;      // computed by those that decode, of all their tokens
+
+    replica_counts counts_;
+    std::vector<request_record> records_;
+};
+
+}  // namespace ampacity::serving

@@ -1,0 +1,65 @@
+#pragma once
+/// \file
+/// Which replica a request goes to. A router sees a `replica_view`, never an engine; it decides once per request, at
+/// its arrival, when everything that completes at that instant has been done and nothing that begins then.
+///
+/// O(1) per request but for `least-requests` and `least-kv`, which look at every replica. One router belongs to one
+/// service.
+
+#include <ampacity/serving/replica.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace ampacity::serving {
+
+/// What a router may know of the replicas.
+class replica_view {
+public:
+    replica_view(std::span<const replica> replicas, instant now) noexcept : replicas_(replicas), now_(now) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return replicas_.size(); }
+    [[nodiscard]] instant now() const noexcept { return now_; }
+    /// Requests that wait or run there.
+    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return replicas_[i].num_live(); }
+    /// KV blocks that are taken there, those of the step in progress included.
+    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_in_use(now_); }
+
+private:
+    std::span<const replica> replicas_;
+    instant now_;
+};
+
+class router {
+public:
+    router() = default;
+    router(const router&) = delete;
+    router& operator=(const router&) = delete;
+    virtual ~router() = default;
+
+    /// The number of the replica that gets it. \pre the view is not empty.
+    virtual std::size_t route(const workload::request& r, const replica_view& view) = 0;
+};
+
+/// The name of a random choice; see `random_stream`.
+struct router_options {
+    std::uint64_t seed;        ///< of the run
+    std::uint64_t entity = 0;  ///< of the service: a number that does not depend on the order of construction
+};
+
+/// A router and what it does.
+struct router_description {
+    std::string_view name;
+    std::string_view doc;
+};
+
+/// All routers.
+[[nodiscard]] std::span<const router_description> router_descriptions() noexcept;
+
+/// A router by its name. \throws scenario_error for an unknown one.
+[[nodiscard]] std::unique_ptr<router> make_router(std::string_view name, const router_options& options);
+
+}  // namespace ampacity::serving

@@ -1,0 +1,120 @@
+#include <ampacity/serving/prefix_cache.hpp>
+
+#include <bit>
+
+namespace ampacity::serving {
+
+std::size_t prefix_cache::home(std::uint64_t key) const noexcept {
+    // Fibonacci hashing: the high bits of the product.
+    return static_cast<std::size_t>((key * 0x9E37'79B9'7F4A'7C15U) >> shift_);
+}
+
+prefix_cache::place prefix_cache::find(std::uint64_t key) const noexcept {
+    if (table_.empty()) return nowhere;
+    for (std::size_t at = home(key);; at = (at + 1) & (table_.size() - 1)) {
+        const place p = table_[at];
+        if (p == nowhere || entries_[p].key == key) return p;
+    }
+}
+
+std::uint32_t prefix_cache::matching(std::uint32_t session, std::uint32_t limit) const noexcept {
+    std::uint32_t n = 0;
+    while (n != limit && find(key_of(session, n)) != nowhere) ++n;
+    return n;
+}
+
+std::uint32_t prefix_cache::unheld(std::uint32_t session, std::uint32_t count) const noexcept {
+    std::uint32_t n = 0;
+    for (std::uint32_t block = 0; block != count; ++block) {
+        if (entries_[find(key_of(session, block))].holders == 0) ++n;
+    }
+    return n;
+}
+
+void prefix_cache::hold(std::uint32_t session, std::uint32_t block) noexcept {
+    const place p = find(key_of(session, block));
+    if (entries_[p].holders++ != 0) return;
+    unlink(p);
+    --evictable_;
+}
+
+bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder) {
+    const std::uint64_t key = key_of(session, block);
+    if (find(key) != nowhere) return false;
+    if (2 * (size_ + 1) > table_.size()) grow();
+    place p = free_;
+    if (p == nowhere) {
+        p = static_cast<place>(entries_.size());
+        entries_.emplace_back();
+    } else {
+        free_ = entries_[p].after;
+    }
+    entries_[p] = {key, holder, 1, nowhere, nowhere};
+    std::size_t at = home(key);
+    while (table_[at] != nowhere) at = (at + 1) & (table_.size() - 1);
+    table_[at] = p;
+    ++size_;
+    return true;
+}
+
+bool prefix_cache::inserted_by(std::uint32_t session, std::uint32_t block, std::uint64_t holder) const noexcept {
+    const place p = find(key_of(session, block));
+    return p != nowhere && entries_[p].inserter == holder;
+}
+
+bool prefix_cache::let_go(std::uint32_t session, std::uint32_t block) noexcept {
+    const place p = find(key_of(session, block));
+    if (--entries_[p].holders != 0) return false;
+    entries_[p].before = last_;
+    entries_[p].after = nowhere;
+    (last_ == nowhere ? first_ : entries_[last_].after) = p;
+    last_ = p;
+    ++evictable_;
+    return true;
+}
+
+void prefix_cache::evict(std::int64_t count) noexcept {
+    for (; count != 0; --count) {
+        const place p = first_;
+        unlink(p);
+        --evictable_;
+        erase(entries_[p].key);
+        entries_[p].after = free_;
+        free_ = p;
+        --size_;
+    }
+}
+
+void prefix_cache::unlink(place p) noexcept {
+    const entry& e = entries_[p];
+    (e.before == nowhere ? first_ : entries_[e.before].after) = e.after;
+    (e.after == nowhere ? last_ : entries_[e.after].before) = e.before;
+}
+
+/// Takes a key out of the table and moves those behind it up, so that no search ends early.
+void prefix_cache::erase(std::uint64_t key) noexcept {
+    const std::size_t mask = table_.size() - 1;
+    std::size_t hole = home(key);
+    while (entries_[table_[hole]].key != key) hole = (hole + 1) & mask;
+    for (std::size_t at = (hole + 1) & mask; table_[at] != nowhere; at = (at + 1) & mask) {
+        const std::size_t wanted = home(entries_[table_[at]].key);
+        if (((at - wanted) & mask) < ((at - hole) & mask)) continue;
+        table_[hole] = table_[at];
+        hole = at;
+    }
+    table_[hole] = nowhere;
+}
+
+void prefix_cache::grow() {
+    const std::vector<place> old = std::move(table_);
+    table_.assign(old.empty() ? 64 : 2 * old.size(), nowhere);
+    shift_ = 64U - static_cast<unsigned>(std::countr_zero(table_.size()));
+    for (const place p : old) {
+        if (p == nowhere) continue;
+        std::size_t at = home(entries_[p].key);
+        while (table_[at] != nowhere) at = (at + 1) & (table_.size() - 1);
+        table_[at] = p;
+    }
+}
+
+}  // namespace ampacity::serving

@@ -1,0 +1,560 @@
+#include <ampacity/core/error.hpp>
+#include <ampacity/serving/replica.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <utility>
+
+namespace ampacity::serving {
+namespace {
+
+void check(const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
+    if (least <= value && value <= most) return;
+    throw scenario_error({{},
+                          key,
+                          value < least ? "too small" : "too large",
+                          std::to_string(value),
+                          "give a whole number from " + std::to_string(least) + " to " + std::to_string(most)});
+}
+
+void check(const char* key, const std::optional<duration>& value) {
+    if (!value || (*value > duration::zero() && *value <= longest_input)) return;
+    throw scenario_error(
+        {{}, key, "out of range", std::to_string(ticks(*value)) + " ns", "give a time above 0, of at most 200 years"});
+}
+
+replica_options checked(const replica_options& o) {
+    check("max_seqs", o.max_seqs, 1, std::int64_t{1} << 20U);
+    check("max_batched_tokens", o.max_batched_tokens, 1, std::int64_t{1} << 31U);
+    check("kv_capacity_tokens", o.kv_capacity_tokens, 0, std::int64_t{1} << 48U);
+    check("kv_block_tokens", o.kv_block_tokens, 1, kv_blocks::max_block_tokens);
+    check("timeout", o.timeout);
+    check("max_wait", o.max_wait);
+    if (o.order == step_order::prefill_first && o.max_batched_tokens < o.max_seqs) {
+        throw scenario_error({{},
+                              "max_batched_tokens",
+                              "below max_seqs, with prefill-first",
+                              std::to_string(o.max_batched_tokens),
+                              "give at least " + std::to_string(o.max_seqs)});
+    }
+    return o;
+}
+
+}  // namespace
+
+// ---- Lists
+
+template <replica::links L>
+void replica::link_back(list& l, slot s) noexcept {
+    live_[s].*L.before = l.last;
+    live_[s].*L.after = nobody;
+    (l.last == nobody ? l.first : live_[l.last].*L.after) = s;
+    l.last = s;
+}
+
+template <replica::links L>
+void replica::link_front(list& l, slot s) noexcept {
+    live_[s].*L.before = nobody;
+    live_[s].*L.after = l.first;
+    (l.first == nobody ? l.last : live_[l.first].*L.before) = s;
+    l.first = s;
+}
+
+template <replica::links L>
+void replica::unlink(list& l, slot s) noexcept {
+    const slot before = live_[s].*L.before;
+    const slot after = live_[s].*L.after;
+    (before == nobody ? l.first : live_[before].*L.after) = after;
+    (after == nobody ? l.last : live_[after].*L.before) = before;
+}
+
+// ---- Arrivals and departures
+
+replica::replica(const replica_options& options, iteration_time time)
+    : options_(checked(options)),
+      time_(std::move(time)),
+      kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens) {
+    const auto most = static_cast<double>(
+        std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
+    time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens,
+                      static_cast<double>(options.max_batched_tokens) * most);
+    const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
+    finishing_.reserve(seats, 0);
+    chunks_.reserve(seats);
+    records_.reserve(seats);
+}
+
+std::size_t replica::bytes_per_request() noexcept { return sizeof(live) + sizeof(finish_queue::entry) + sizeof(slot); }
+
+replica::slot replica::take_slot(const workload::request& r) {
+    slot s = free_slots_;
+    if (s == nobody) {
+        s = static_cast<slot>(live_.size());
+        live_.emplace_back();
+        finishing_.reserve(0, live_.capacity());
+    } else {
+        free_slots_ = live_[s].after;
+    }
+    live_[s] = {.request = r,
+                .first_start = never,
+                .first_token = never,
+                .admission = 0,
+                .computed = 0,
+                .finish = 0,
+                .num_produced = 0,
+                .preemptions = 0,
+                .shared_blocks = 0,
+                .known_blocks = 0,
+                .cached_tokens = 0,
+                .before = nobody,
+                .after = nobody,
+                .older = nobody,
+                .younger = nobody,
+                .older_unseen = nobody,
+                .younger_unseen = nobody,
+                .where = phase::waiting};
+    return s;
+}
+
+void replica::submit(const workload::request& r, instant now) {
+    AMPACITY_ASSERT(r.prompt_tokens >= 1 && r.prompt_tokens <= workload::max_tokens_per_request);
+    AMPACITY_ASSERT(r.output_tokens >= 1 && r.output_tokens <= workload::max_tokens_per_request);
+    AMPACITY_ASSERT(r.priority < workload::num_request_priorities && end_ >= now);
+    const std::int64_t most = std::int64_t{r.prompt_tokens} + r.output_tokens;
+    if (kv_.holding(most) > kv_.num_blocks()) {
+        live rejected{};
+        rejected.request = r;
+        rejected.first_start = rejected.first_token = never;
+        return record(rejected, request_state::rejected, now);
+    }
+    if (num_live() == 0 && boundary_ != now) {
+        busy_since_ = boundary_ = now;
+        busy_time_ = 0;
+    }
+    const slot s = take_slot(r);
+    enqueue(s, false);
+    if (options_.timeout) link_back<age_links>(all_, s);
+    if (options_.max_wait) link_back<unseen_links>(unseen_, s);
+    if (!run_.is_series) return;
+    if (head() == s && may_admit()) cut(now);
+    if (options_.max_wait) cut(add_saturating(now, *options_.max_wait));
+}
+
+bool replica::may_admit() const noexcept {
+    if (static_cast<std::int64_t>(num_running_) >= options_.max_seqs) return false;
+    switch (options_.order) {
+        case step_order::mixed: return static_cast<std::int64_t>(finishing_.size()) < options_.max_batched_tokens;
+        case step_order::prefill_first: return true;
+        case step_order::decode_first: return finishing_.empty();
+    }
+    return true;
+}
+
+void replica::record(const live& r, request_state state, instant end) {
+    records_.push_back({.row = r.request.row,
+                        .arrival = r.request.arrival,
+                        .first_start = r.first_start,
+                        .first_token = r.first_token,
+                        .end = end,
+                        .prompt_tokens = r.request.prompt_tokens,
+                        .output_tokens = r.request.output_tokens,
+                        .produced = produced(r),
+                        .preemptions = r.preemptions,
+                        .cached_tokens = r.cached_tokens,
+                        .replica = 0,
+                        .tenant = r.request.tenant,
+                        .priority = r.request.priority,
+                        .state = state});
+}
+
+void replica::leave(slot s, request_state state) {
+    live& r = live_[s];
+    record(r, state, boundary_);
+    if (options_.timeout) unlink<age_links>(all_, s);
+    if (options_.max_wait && r.first_start == never) unlink<unseen_links>(unseen_, s);
+    r.after = free_slots_;
+    free_slots_ = s;
+}
+
+/// Tokens that it knows. \pre it does not decode.
+std::int64_t replica::known(const live& r) noexcept { return std::int64_t{r.request.prompt_tokens} + r.num_produced; }
+
+std::uint32_t replica::produced(const live& r) const noexcept {
+    if (r.where != phase::decoding) return r.num_produced;
+    return r.request.output_tokens - static_cast<std::uint32_t>(r.finish - decode_steps_);
+}
+
+// ---- The queue
+
+replica::list& replica::queue_of(slot s) noexcept {
+    return waiting_[options_.priorities ? live_[s].request.priority : std::size_t{0}];
+}
+
+replica::slot replica::head() const noexcept {
+    if (waiting_classes_ == 0) return nobody;
+    return waiting_[static_cast<std::size_t>(std::bit_width(waiting_classes_) - 1)].first;
+}
+
+void replica::enqueue(slot s, bool at_front) noexcept {
+    list& queue = queue_of(s);
+    if (at_front)
+        link_front<order_links>(queue, s);
+    else
+        link_back<order_links>(queue, s);
+    waiting_classes_ |= 1U << (&queue - waiting_.data());
+    ++num_waiting_;
+}
+
+void replica::dequeue(slot s) noexcept {
+    list& queue = queue_of(s);
+    unlink<order_links>(queue, s);
+    if (queue.first == nobody) waiting_classes_ &= ~(1U << (&queue - waiting_.data()));
+    --num_waiting_;
+}
+
+// ---- The begin of a step
+
+void replica::start(instant now) {
+    if (run_.steps != 0 || num_live() == 0) return;
+    AMPACITY_ASSERT(boundary_ == now);
+    if (options_.timeout || options_.max_wait) {
+        cancel_expired();
+        if (num_live() == 0) return;
+    }
+    plan();
+}
+
+void replica::plan() {
+    batch_ = {};
+    bool preempted = false;
+    bool admits = true;
+    if (options_.order == step_order::prefill_first) {
+        preempted = take_chunks(options_.max_batched_tokens, 0);
+        if (!chunks_.empty()) return begin_step(false);
+        admits = false;
+    }
+    while (kv_.needed(decode_steps_) > kv_.free()) {
+        cache_.evict(cache_.evictable());  // whoever lacks a block comes after others who took all that were free
+        preempt_last();
+        preempted = true;
+    }
+    const auto decodes = static_cast<std::int64_t>(finishing_.size());
+    if (options_.order == step_order::decode_first && decodes != 0) admits = false;
+    if (admits && !preempted) preempted = take_chunks(options_.max_batched_tokens - decodes, kv_.needed(decode_steps_));
+    AMPACITY_ASSERT(decodes != 0 || !chunks_.empty());
+    if (chunks_.empty() && !preempted) return begin_series();
+    begin_step(true);
+}
+
+/// True where the partly prefilled request found no blocks and was preempted.
+bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
+    evict(reserved);
+    if (partial_ != nobody) {
+        const live& r = live_[partial_];
+        const std::int64_t n = std::min(known(r) - r.computed, budget);
+        if (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
+            preempt_last();
+            return true;
+        }
+        add_chunk(partial_, n);
+        evict(reserved);
+        budget -= n;
+    }
+    while (num_waiting_ != 0 && budget > 0 && static_cast<std::int64_t>(num_running_) < options_.max_seqs) {
+        const slot s = head();
+        const live& r = live_[s];
+        const std::uint32_t matching = matching_blocks(r);
+        const std::int64_t computed = matching * kv_.block_tokens();
+        const std::int64_t n = std::min(known(r) - computed, budget);
+        const std::int64_t revived = matching == 0 ? 0 : cache_.unheld(r.request.session, matching);
+        if (kv_.holding(computed + n) - matching + revived > kv_.free() - reserved) break;
+        kv_.take(revived);
+        admit(s, matching);
+        add_chunk(s, n);
+        evict(reserved);
+        budget -= n;
+    }
+    return false;
+}
+
+void replica::admit(slot s, std::uint32_t matching) {
+    dequeue(s);
+    live& r = live_[s];
+    if (r.first_start == never) {
+        r.first_start = boundary_;
+        if (options_.max_wait) unlink<unseen_links>(unseen_, s);
+    }
+    for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
+    r.shared_blocks = r.known_blocks = matching;
+    r.computed = matching * kv_.block_tokens();
+    r.cached_tokens += static_cast<std::uint32_t>(r.computed);
+    counts_.cached_tokens += r.computed;
+    r.admission = admissions_++;
+    r.where = phase::prefilling;
+    link_back<order_links>(running_, s);
+    ++num_running_;
+}
+
+void replica::add_chunk(slot s, std::int64_t tokens) {
+    const live& r = live_[s];
+    kv_.take(kv_.holding(r.computed + tokens) - kv_.holding(r.computed));
+    const bool is_decode = tokens == 1 && r.num_produced != 0 && r.computed == known(r) - 1;
+    batch_.tokens += tokens;
+    if (is_decode)
+        batch_.kv_tokens += r.computed;
+    else
+        batch_.prefill_attention +=
+            static_cast<int128>(tokens) * r.computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
+    chunks_.push_back({s, tokens, is_decode});
+}
+
+void replica::preempt_last() {
+    const slot s = running_.last;
+    live& r = live_[s];
+    if (r.where == phase::decoding) stop_decoding(s);
+    if (s == partial_) partial_ = nobody;
+    stop_running(s);
+    ++r.preemptions;
+    ++counts_.preemptions;
+    r.where = phase::waiting;
+    enqueue(s, true);
+}
+
+void replica::begin_step(bool with_decodes) {
+    run_ = {.steps = 1, .decodes = 0, .total = 0, .is_series = false};
+    if (with_decodes) {
+        run_.decodes = static_cast<std::int64_t>(finishing_.size());
+        batch_.tokens += run_.decodes;
+        batch_.kv_tokens += decode_tokens_;
+    }
+    run_.total = time_(batch_);
+    set_end();
+}
+
+void replica::begin_series() {
+    run_.steps = kv_.steps_with_blocks(decode_steps_, finishing_.front().step - decode_steps_);
+    if (num_waiting_ != 0 && may_admit() && matching_blocks(live_[head()]) != 0) {
+        // Its chunk begins behind what it finds in the cache: it may fit once a block of that has been forgotten, as
+        // the first step does that takes more than the nameless blocks.
+        const std::int64_t nameless = kv_.free() - cache_.evictable();
+        run_.steps = std::max<std::int64_t>(1, kv_.steps_with(nameless, decode_steps_, run_.steps));
+    }
+    run_.decodes = static_cast<std::int64_t>(finishing_.size());
+    run_.is_series = true;
+    run_.total = series().total(run_.steps);
+    set_end();
+    if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
+    if (options_.timeout || options_.max_wait) cut(first_deadline());
+}
+
+decode_run replica::series() const noexcept { return {time_, run_.decodes, decode_tokens_}; }
+
+void replica::set_end() noexcept {
+    const time_units since = busy_time_ + run_.total;
+    const auto longest = static_cast<time_units>(ticks(never - busy_since_)) * time_.units_per_ns();
+    end_ = since < longest ? busy_since_ + duration{time_.round_to_ns(since)} : never;
+}
+
+/// The steps of the series that begin before `at`: the first does.
+std::int64_t replica::steps_begun(instant at) const noexcept {
+    if (run_.steps <= 1) return run_.steps;
+    if (at <= boundary_) return 1;
+    const time_units wanted = time_.first_rounded_to(ticks(at - busy_since_)) - busy_time_;
+    return series().first_reaching(wanted, run_.steps);
+}
+
+/// Ends the series at the first end of a step at or after `at`.
+void replica::cut(instant at) noexcept {
+    if (at > end_) return;
+    const std::int64_t steps = steps_begun(at);
+    if (steps == run_.steps) return;
+    run_.steps = steps;
+    run_.total = series().total(steps);
+    set_end();
+}
+
+// ---- The end of a step
+
+void replica::advance(instant to) {
+    AMPACITY_ASSERT(to <= end_);
+    if (to == end_ && run_.steps != 0) complete();
+}
+
+void replica::count_steps(std::int64_t steps) noexcept {
+    counts_.steps += steps;
+    if (run_.decodes == 0) return;
+    kv_.take(kv_.needed(decode_steps_, steps));
+    evict(0);
+    decode_steps_ += steps;
+    decode_tokens_ += steps * run_.decodes;
+    counts_.decode_tokens += steps * run_.decodes;
+    counts_.produced_tokens += steps * run_.decodes;
+}
+
+void replica::complete() {
+    count_steps(run_.steps);
+    counts_.busy += end_ - boundary_;
+    busy_time_ += run_.total;
+    boundary_ = end_;
+    end_ = never;
+    run_ = {};
+    while (!finishing_.empty() && finishing_.front().step == decode_steps_) {
+        const slot s = finishing_.front().slot;
+        stop_decoding(s);
+        stop_running(s);
+        leave(s, request_state::finished);
+    }
+    if (!chunks_.empty()) partial_ = nobody;
+    for (const chunk& c : chunks_) finish_chunk(c);
+    chunks_.clear();
+}
+
+void replica::finish_chunk(const chunk& c) {
+    live& r = live_[c.request];
+    r.computed += c.tokens;
+    counts_.prefill_tokens += c.tokens;
+    const std::int64_t left = known(r) - r.computed;
+    if (left == 0) {
+        if (!c.is_decode) offer_blocks(r);
+        gain_token(c.request);
+    } else if (left == 1 && r.num_produced != 0) {
+        begin_decoding(c.request);  // what is left of a recomputation is a decode by definition
+    } else {
+        partial_ = c.request;
+    }
+}
+
+void replica::gain_token(slot s) {
+    live& r = live_[s];
+    ++counts_.produced_tokens;
+    if (++r.num_produced == 1) r.first_token = boundary_;
+    if (r.num_produced != r.request.output_tokens) return begin_decoding(s);
+    stop_running(s);
+    leave(s, request_state::finished);
+}
+
+void replica::begin_decoding(slot s) {
+    live& r = live_[s];
+    kv_.join(decode_steps_, r.computed);
+    decode_tokens_ += r.computed;
+    r.computed -= decode_steps_;
+    r.finish = decode_steps_ + (r.request.output_tokens - r.num_produced);
+    r.where = phase::decoding;
+    finishing_.push({r.finish, r.admission, s});
+}
+
+void replica::stop_decoding(slot s) noexcept {
+    live& r = live_[s];
+    r.num_produced = produced(r);
+    r.computed += decode_steps_;
+    kv_.leave(decode_steps_, r.computed);
+    decode_tokens_ -= r.computed;
+    r.where = phase::prefilling;
+    finishing_.erase(s);
+}
+
+/// Takes its blocks and its seat. \pre it does not decode.
+void replica::stop_running(slot s) {
+    live& r = live_[s];
+    release_blocks(r);
+    r.computed = 0;
+    unlink<order_links>(running_, s);
+    --num_running_;
+}
+
+// ---- The prefix cache
+
+/// Lets the cache forget what `reserved` blocks, besides those that are taken, have no other room for.
+void replica::evict(std::int64_t reserved) noexcept {
+    const std::int64_t surplus = cache_.evictable() - (kv_.free() - reserved);
+    if (surplus > 0) cache_.evict(surplus);
+}
+
+/// Leading blocks of its prefix that are known, short of the last token that it knows.
+std::uint32_t replica::matching_blocks(const live& r) const noexcept {
+    if (!options_.prefix_cache || r.request.session == 0) return 0;
+    const std::int64_t tokens = std::min<std::int64_t>(r.request.prefix_tokens, known(r) - 1);
+    return cache_.matching(r.request.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+}
+
+/// Makes its full blocks known; those of which others are known stay its own.
+void replica::offer_blocks(live& r) {
+    if (!options_.prefix_cache || r.request.session == 0) return;
+    const auto full = static_cast<std::uint32_t>(r.computed / kv_.block_tokens());
+    for (std::uint32_t block = r.shared_blocks; block < full; ++block)
+        cache_.insert(r.request.session, block, r.admission);
+    r.known_blocks = full;
+}
+
+/// The last block first, so that it is evicted first.
+void replica::release_blocks(live& r) {
+    offer_blocks(r);
+    std::int64_t freed = kv_.holding(r.computed);
+    for (std::uint32_t block = r.known_blocks; block-- != 0;) {
+        const bool is_known = block < r.shared_blocks || cache_.inserted_by(r.request.session, block, r.admission);
+        if (is_known && !cache_.let_go(r.request.session, block)) --freed;
+    }
+    r.shared_blocks = r.known_blocks = 0;
+    kv_.give_back(freed);
+}
+
+// ---- Time-outs, the end of a run
+
+instant replica::first_deadline() const noexcept {
+    instant first = never;
+    const auto consider = [&](slot s, const std::optional<duration>& after) {
+        if (s != nobody) first = std::min(first, add_saturating(live_[s].request.arrival, *after));
+    };
+    consider(all_.first, options_.timeout);
+    consider(unseen_.first, options_.max_wait);
+    return first;
+}
+
+void replica::cancel_expired() {
+    const auto expired = [&](slot s, const std::optional<duration>& after) {
+        return s != nobody && add_saturating(live_[s].request.arrival, *after) <= boundary_;
+    };
+    while (expired(all_.first, options_.timeout)) cancel(all_.first);
+    while (expired(unseen_.first, options_.max_wait)) cancel(unseen_.first);
+}
+
+void replica::cancel(slot s) {
+    if (live_[s].where == phase::waiting) {
+        dequeue(s);
+    } else {
+        if (live_[s].where == phase::decoding) stop_decoding(s);
+        if (s == partial_) partial_ = nobody;
+        stop_running(s);
+    }
+    leave(s, request_state::cancelled);
+}
+
+std::int64_t replica::blocks_in_use(instant now) const noexcept {
+    const std::int64_t taken = run_.decodes == 0 ? 0 : kv_.needed(decode_steps_, steps_begun(now));
+    return kv_.num_blocks() - kv_.free() + taken;
+}
+
+void replica::close(instant at) {
+    if (run_.is_series && at < never) {
+        // Those that end by `at` are those that begin before the next instant, but the one in progress.
+        const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+        const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
+        counts_.busy += last - boundary_;
+        count_steps(ended);
+    }
+    std::vector<slot> left;
+    std::vector<bool> is_free(live_.size(), false);
+    for (slot s = free_slots_; s != nobody; s = live_[s].after) is_free[s] = true;
+    for (slot s = 0; s != live_.size(); ++s) {
+        if (!is_free[s]) left.push_back(s);
+    }
+    std::sort(left.begin(), left.end(), [&](slot a, slot b) {
+        const workload::request& x = live_[a].request;
+        const workload::request& y = live_[b].request;
+        return x.arrival != y.arrival ? x.arrival < y.arrival : x.row < y.row;
+    });
+    for (const slot s : left) record(live_[s], request_state::unfinished, never);
+}
+
+}  // namespace ampacity::serving

@@ -1,0 +1,133 @@
+#include <ampacity/core/error.hpp>
+#include <ampacity/core/fnv.hpp>
+#include <ampacity/core/stream.hpp>
+#include <ampacity/core/suggest.hpp>
+#include <ampacity/serving/router.hpp>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace ampacity::serving {
+namespace {
+
+template <class Load>
+std::size_t least(const replica_view& view, Load load) {
+    std::size_t best = 0;
+    auto best_load = load(std::size_t{0});
+    for (std::size_t i = 1; i != view.size(); ++i) {
+        const auto other = load(i);
+        if (other >= best_load) continue;
+        best = i;
+        best_load = other;
+    }
+    return best;
+}
+
+std::size_t least_requests(const replica_view& view) {
+    return least(view, [&](std::size_t i) { return view.requests(i); });
+}
+
+class round_robin_router final : public router {
+public:
+    explicit round_robin_router(const router_options&) {}
+    std::size_t route(const workload::request&, const replica_view& view) override {
+        return num_routed_++ % view.size();
+    }
+
+private:
+    std::uint64_t num_routed_ = 0;
+};
+
+/// Draws of request k begin at number 4 k of the stream, so that no request shifts another's.
+class random_base : public router {
+protected:
+    explicit random_base(const router_options& o) : stream_(o.seed, purpose::placement, o.entity) {}
+    random_stream& stream_of(const workload::request& r) {
+        stream_.seek(4 * r.row);
+        return stream_;
+    }
+
+private:
+    random_stream stream_;
+};
+
+class random_router final : public random_base {
+public:
+    explicit random_router(const router_options& o) : random_base(o) {}
+    std::size_t route(const workload::request& r, const replica_view& view) override {
+        return stream_of(r).below(view.size());
+    }
+};
+
+class power_of_two_router final : public random_base {
+public:
+    explicit power_of_two_router(const router_options& o) : random_base(o) {}
+    std::size_t route(const workload::request& r, const replica_view& view) override {
+        if (view.size() == 1) return 0;
+        random_stream& stream = stream_of(r);
+        const std::size_t first = stream.below(view.size());
+        std::size_t second = stream.below(view.size() - 1);
+        if (second >= first) ++second;
+        return view.requests(second) < view.requests(first) ? second : first;
+    }
+};
+
+class least_requests_router final : public router {
+public:
+    explicit least_requests_router(const router_options&) {}
+    std::size_t route(const workload::request&, const replica_view& view) override { return least_requests(view); }
+};
+
+class least_kv_router final : public router {
+public:
+    explicit least_kv_router(const router_options&) {}
+    std::size_t route(const workload::request&, const replica_view& view) override {
+        return least(view, [&](std::size_t i) { return view.kv_blocks(i); });
+    }
+};
+
+class session_router final : public router {
+public:
+    explicit session_router(const router_options&) {}
+    std::size_t route(const workload::request& r, const replica_view& view) override {
+        if (r.session == 0) return least_requests(view);
+        std::uint64_t hash = fnv_start;
+        for (unsigned shift = 0; shift != 32; shift += 8) hash = fnv_1a(r.session >> shift & 0xFFU, hash);
+        return hash % view.size();
+    }
+};
+
+template <class Router>
+std::unique_ptr<router> make(const router_options& o) {
+    return std::make_unique<Router>(o);
+}
+
+constexpr std::array descriptions{
+    router_description{"round-robin", "each in turn"},
+    router_description{"random", "any, all alike"},
+    router_description{"least-requests", "that with the fewest requests, waiting or running; the first of several"},
+    router_description{"least-kv", "that with the fewest KV blocks taken; the first of several"},
+    router_description{"power-of-two", "of two at random that with fewer requests; the one drawn first if equal"},
+    router_description{"session", "all requests of a session to one, by a hash; those of none as `least-requests`"},
+};
+
+using maker = std::unique_ptr<router> (*)(const router_options&);
+constexpr std::array<maker, descriptions.size()> makers{make<round_robin_router>,    make<random_router>,
+                                                        make<least_requests_router>, make<least_kv_router>,
+                                                        make<power_of_two_router>,   make<session_router>};
+
+}  // namespace
+
+std::span<const router_description> router_descriptions() noexcept { return descriptions; }
+
+std::unique_ptr<router> make_router(std::string_view name, const router_options& options) {
+    std::vector<std::string_view> names;
+    for (std::size_t i = 0; i != descriptions.size(); ++i) {
+        if (descriptions[i].name == name) return makers[i](options);
+        names.push_back(descriptions[i].name);
+    }
+    throw scenario_error({{}, "router", "unknown router", std::string{name}, suggestion(name, names)});
+}
+
+}  // namespace ampacity::serving

@@ -1,0 +1,192 @@
+// Services of several replicas: each replica serves what it was sent as the rules say, and every router's choice
+// follows from what can be recounted.
+#include "support/cases.hpp"
+#include "support/catch.hpp"
+#include "support/naive_serving.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/serving/service.hpp>
+#include <ampacity/workload/request_source.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using serving::request_record;
+using workload::request;
+
+struct load {
+    serving::service_options options;
+    std::vector<serving::linear_step> pieces;
+    std::vector<request> requests;
+};
+
+load random_load(std::uint64_t number, const std::string& router) {
+    random_stream d(22, purpose::test, number);
+    const auto between = [&d](std::int64_t low, std::int64_t high) {
+        return low + static_cast<std::int64_t>(d.below(static_cast<std::uint64_t>(high - low + 1)));
+    };
+    load l;
+    l.options.replicas = static_cast<std::uint32_t>(between(1, 9));
+    l.options.engine = {.max_seqs = between(1, 8),
+                        .max_batched_tokens = between(8, 100),
+                        .kv_capacity_tokens = between(60, 200),
+                        .kv_block_tokens = between(1, 16)};
+    if (number % 3 == 0) l.options.engine.timeout = duration{between(1, 20'000)};
+    l.options.router = router;
+    l.options.random = {.seed = number, .entity = 5};
+    l.pieces = {{.base = {between(2, 100), 0},
+                 .per_token = {between(0, 200), 1},
+                 .per_kv_token = {between(0, 300), 2},
+                 .per_prefill_attention = {between(0, 10), 2}}};
+    std::int64_t now = 0;
+    for (std::uint64_t row = 0; row != 120; ++row) {
+        if (between(0, 3) != 0) now += between(0, 300);
+        l.requests.push_back({.row = row,
+                              .arrival = instant{duration{now}},
+                              .prompt_tokens = static_cast<std::uint32_t>(between(1, 60)),
+                              .output_tokens = static_cast<std::uint32_t>(between(1, 40)),
+                              .session = static_cast<std::uint32_t>(between(0, 6))});
+    }
+    return l;
+}
+
+std::vector<request_record> serve(const load& l) {
+    serving::service service(l.options, serving::iteration_time{l.pieces});
+    workload::vector_request_source source(l.requests);
+    std::vector<request_record> records;
+    serving::serve(source, service, never, [&](const request_record& r) { records.push_back(r); });
+    std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    return records;
+}
+
+/// The requests that went to one replica, of the first `count`.
+std::vector<request> sent_to(const load& l, const std::vector<request_record>& records, std::size_t replica,
+                             std::size_t count) {
+    std::vector<request> out;
+    for (std::size_t i = 0; i != count; ++i) {
+        if (records[i].replica == replica) out.push_back(l.requests[i]);
+    }
+    return out;
+}
+
+/// Requests at each replica when request `i` arrives: those before it that have not left.
+std::vector<std::size_t> recount(const load& l, const std::vector<request_record>& records, std::size_t i) {
+    std::vector<std::size_t> live(l.options.replicas, 0);
+    for (std::size_t j = 0; j != i; ++j) {
+        const request_record& r = records[j];
+        // Cancellations come after the arrivals of their instant, completions before.
+        const bool left =
+            r.state == serving::request_state::cancelled ? r.end < records[i].arrival : r.end <= records[i].arrival;
+        if (!left) ++live[r.replica];
+    }
+    return live;
+}
+
+template <class Choice>
+void check_choices(const std::string& router, Choice choice) {
+    const std::size_t cases = test::random_cases(150);
+    for (std::size_t number = 0; number != cases; ++number) {
+        const load l = random_load(number, router);
+        const std::vector<request_record> records = serve(l);
+        REQUIRE(records.size() == l.requests.size());
+        for (std::size_t i = 0; i != records.size(); ++i) {
+            INFO("case " << number << ", request " << i);
+            REQUIRE(records[i].replica == choice(l, records, i));
+        }
+    }
+}
+
+std::size_t first_least(const std::vector<std::size_t>& values) {
+    return static_cast<std::size_t>(std::min_element(values.begin(), values.end()) - values.begin());
+}
+
+}  // namespace
+
+TEST_CASE("services: each replica serves what it was sent as if alone") {
+    for (const serving::router_description& router : serving::router_descriptions()) {
+        const std::size_t cases = test::random_cases(150);
+        for (std::size_t number = 0; number != cases; ++number) {
+            const load l = random_load(number, std::string{router.name});
+            const std::vector<request_record> records = serve(l);
+            for (std::size_t replica = 0; replica != l.options.replicas; ++replica) {
+                const auto alone =
+                    test::serve_naively(sent_to(l, records, replica, records.size()), l.options.engine, l.pieces);
+                for (request_record expected : alone.records) {
+                    expected.replica = static_cast<std::uint32_t>(replica);
+                    INFO(router.name << ", case " << number << ", request " << expected.row);
+                    REQUIRE(records[expected.row] == expected);
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("services: round-robin takes replicas in turn") {
+    check_choices("round-robin", [](const load& l, const auto&, std::size_t i) { return i % l.options.replicas; });
+}
+
+TEST_CASE("services: least-requests takes the first with the fewest") {
+    check_choices("least-requests", [](const load& l, const auto& records, std::size_t i) {
+        return first_least(recount(l, records, i));
+    });
+}
+
+TEST_CASE("services: least-kv takes the first with the fewest blocks") {
+    check_choices("least-kv", [](const load& l, const auto& records, std::size_t i) {
+        std::vector<std::size_t> blocks;
+        for (std::size_t replica = 0; replica != l.options.replicas; ++replica) {
+            const auto alone =
+                test::serve_naively(sent_to(l, records, replica, i), l.options.engine, l.pieces, l.requests[i].arrival);
+            blocks.push_back(static_cast<std::size_t>(alone.blocks_at_until));
+        }
+        return first_least(blocks);
+    });
+}
+
+TEST_CASE("services: power-of-two takes the emptier of two that the request's own draws name") {
+    check_choices("power-of-two", [](const load& l, const auto& records, std::size_t i) -> std::size_t {
+        const std::uint64_t n = l.options.replicas;
+        if (n == 1) return 0;
+        random_stream stream(l.options.random.seed, purpose::placement, 5);
+        stream.seek(4 * i);
+        const std::size_t first = stream.below(n);
+        std::size_t second = stream.below(n - 1);
+        if (second >= first) ++second;
+        const auto live = recount(l, records, i);
+        return live[second] < live[first] ? second : first;
+    });
+}
+
+TEST_CASE("services: random takes every replica about as often") {
+    load l = random_load(1, "random");
+    l.options.replicas = 4;
+    l.requests.clear();
+    for (std::uint64_t row = 0; row != 8000; ++row)
+        l.requests.push_back({.row = row, .arrival = instant{duration{static_cast<std::int64_t>(row)}}});
+    std::map<std::uint32_t, int> counts;
+    for (const request_record& r : serve(l)) ++counts[r.replica];
+    REQUIRE(counts.size() == 4);
+    // Five standard deviations of a binomial count.
+    for (const auto& [replica, count] : counts) CHECK(std::abs(count - 2000) < 194);
+}
+
+TEST_CASE("services: session keeps a session at one replica, others go to the fewest requests") {
+    std::map<std::uint32_t, std::uint32_t> home;
+    std::size_t last_case = 0;
+    check_choices("session", [&](const load& l, const auto& records, std::size_t i) -> std::size_t {
+        if (i == 0) {
+            home.clear();
+            ++last_case;
+        }
+        const std::uint32_t session = l.requests[i].session;
+        if (session == 0) return first_least(recount(l, records, i));
+        return home.try_emplace(session, records[i].replica).first->second;
+    });
+    CHECK(last_case > 0);
+}

@@ -1,0 +1,273 @@
+// One replica against the rules of a step done literally, on random requests and random parameters.
+#include "support/cases.hpp"
+#include "support/catch.hpp"
+#include "support/naive_serving.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/serving/replica.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using serving::exact_time;
+using serving::linear_step;
+using serving::replica_options;
+using serving::step_order;
+using workload::request;
+
+struct serving_case {
+    replica_options options;
+    std::vector<linear_step> pieces;
+    std::vector<request> requests;
+    instant until = never;
+
+    [[nodiscard]] std::string text() const {
+        std::ostringstream out;
+        out << "max_seqs " << options.max_seqs << ", max_batched_tokens " << options.max_batched_tokens
+            << ", kv_capacity_tokens " << options.kv_capacity_tokens << ", kv_block_tokens " << options.kv_block_tokens
+            << ", order " << static_cast<int>(options.order) << ", priorities " << options.priorities
+            << ", prefix_cache " << options.prefix_cache << ", timeout "
+            << (options.timeout ? ticks(*options.timeout) : 0) << ", max_wait "
+            << (options.max_wait ? ticks(*options.max_wait) : 0) << ", until " << ticks(until) << '\n';
+        for (const linear_step& p : pieces) {
+            for (const exact_time& t : {p.base, p.per_token, p.per_kv_token, p.per_prefill_attention})
+                out << t.mantissa << "e-" << t.scale << ' ';
+            out << '\n';
+        }
+        for (const request& r : requests)
+            out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
+                << r.session << ' ' << r.prefix_tokens << '\n';
+        return out.str();
+    }
+};
+
+class drawer {
+public:
+    explicit drawer(std::uint64_t seed, std::uint64_t entity) : stream_(seed, purpose::test, entity) {}
+
+    std::int64_t between(std::int64_t low, std::int64_t high) {
+        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
+    }
+    bool one_in(std::int64_t n) { return between(1, n) == 1; }
+    /// Of every magnitude up to `high`.
+    std::int64_t spread(std::int64_t low, std::int64_t high) {
+        std::int64_t x = between(low, high);
+        for (std::int64_t halvings = between(0, 12); halvings != 0 && x / 2 >= low; --halvings) x /= 2;
+        return x;
+    }
+    exact_time time(std::int64_t most) {
+        const auto scale = static_cast<int>(one_in(2) ? 0 : between(0, 9));
+        std::int64_t power = 1;
+        for (int i = 0; i != scale; ++i) power *= 10;
+        if (one_in(4)) return {0, 0};
+        if (one_in(4)) return {spread(1, 2 * most + 1) * (power > 1 ? power / 2 : 1), scale};  // halves: ties
+        return {spread(0, most * power), scale};
+    }
+
+private:
+    random_stream stream_;
+};
+
+serving_case random_case(std::uint64_t number, std::size_t num_requests) {
+    drawer d(20, number);
+    serving_case c;
+    replica_options& o = c.options;
+    o.kv_block_tokens = d.one_in(3) ? 1 : d.one_in(8) ? d.between(33, 300) : d.between(1, 32);
+    const std::int64_t longest = d.spread(2, 400);
+    o.kv_capacity_tokens = o.kv_block_tokens * d.between(1, 40) + d.spread(longest / 2, 8 * longest);
+    o.max_seqs = d.spread(1, 40);
+    o.max_batched_tokens = d.spread(1, 2 * longest);
+    o.order = d.one_in(2) ? step_order::mixed : static_cast<step_order>(d.between(0, 2));
+    if (o.order == step_order::prefill_first) o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs);
+    o.priorities = d.one_in(3);
+    // Half of the cases are short of blocks but not of seats and tokens, with answers longer than prompts.
+    const bool short_of_blocks = d.one_in(2);
+    if (short_of_blocks) {
+        o.kv_capacity_tokens = longest * d.between(2, 5) + o.kv_block_tokens * 2;
+        o.max_seqs = d.between(2, 30);
+        o.max_batched_tokens = std::max(o.max_seqs, o.max_batched_tokens);
+    }
+    const std::int64_t base = d.spread(0, 5000);
+    for (std::int64_t pieces = d.one_in(2) ? 1 : d.between(2, 4); pieces != 0; --pieces)
+        c.pieces.push_back({d.time(base), d.time(base / 10 + 1), d.time(base / 50 + 1), d.time(base / 200 + 1)});
+    const std::int64_t step = base * 2 + 1;
+    if (d.one_in(4)) o.timeout = duration{d.spread(1, step * longest * 4)};
+    if (d.one_in(4)) o.max_wait = duration{d.spread(1, step * longest * 2)};
+    std::int64_t now = d.between(0, 3) * 1'000'000;
+    o.prefix_cache = d.one_in(2);
+    const std::int64_t sessions = d.between(0, 6);
+    const std::int64_t gap = d.spread(1, step * longest);
+    const bool answers = short_of_blocks || d.one_in(2);
+    for (std::size_t i = 0; i != num_requests; ++i) {
+        if (!d.one_in(4)) now += d.one_in(10) ? d.between(0, 20 * gap) : d.between(0, gap);
+        const std::int64_t prompt = d.one_in(30) ? d.between(1, 20 * longest) : d.spread(1, longest);
+        const std::int64_t output = d.one_in(10)      ? 1
+                                    : short_of_blocks ? d.between(1, longest)
+                                                      : d.spread(1, answers ? longest : longest / 8 + 1);
+        c.requests.push_back({.row = i,
+                              .arrival = instant{duration{now}},
+                              .prompt_tokens = static_cast<std::uint32_t>(prompt),
+                              .output_tokens = static_cast<std::uint32_t>(output),
+                              .prefix_tokens = static_cast<std::uint32_t>(d.between(0, prompt)),
+                              .session = static_cast<std::uint32_t>(d.between(0, sessions)),
+                              .priority = static_cast<std::uint8_t>(d.between(0, 7))});
+    }
+    if (d.one_in(4)) c.until = c.requests.front().arrival + duration{d.between(0, now - ticks(c.requests[0].arrival))};
+    return c;
+}
+
+struct engine_result {
+    std::vector<serving::request_record> records;
+    serving::replica_counts counts;
+    std::optional<std::int64_t> blocks_at_until{};
+};
+
+/// Drives a replica as a kernel would: completions, arrivals, starts, round by round.
+engine_result serve(const serving_case& c) {
+    const serving::iteration_time time{c.pieces};
+    serving::replica replica(c.options, time);
+    std::size_t next = 0;
+    std::optional<std::int64_t> blocks;
+    for (;;) {
+        const instant arrival = next == c.requests.size() ? never : c.requests[next].arrival;
+        const instant now = std::min(arrival, replica.next());
+        if (now == never || now > c.until) break;
+        if (replica.next() == now) replica.advance(now);
+        for (; next != c.requests.size() && c.requests[next].arrival == now; ++next)
+            replica.submit(c.requests[next], now);
+        if (now == c.until && !blocks) blocks = replica.blocks_in_use(now);
+        replica.start(now);
+    }
+    if (c.until != never && !blocks) blocks = replica.blocks_in_use(c.until);
+    // Where several steps end at one instant, "before a step that begins then" says nothing.
+    if (!time.ends_differ()) blocks.reset();
+    replica.close(c.until);
+    engine_result out{{replica.records().begin(), replica.records().end()}, replica.counts(), blocks};
+    if (c.until == never) {
+        CHECK(replica.num_live() == 0);
+        CHECK(replica.blocks_in_use(c.requests.back().arrival) == 0);
+    }
+    std::sort(out.records.begin(), out.records.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    return out;
+}
+
+bool same(const engine_result& e, const test::naive_serving_result& n) {
+    return e.records == n.records && e.counts.steps == n.steps && e.counts.preemptions == n.preemptions &&
+           e.counts.prefill_tokens + e.counts.decode_tokens == n.computed_tokens &&
+           e.counts.produced_tokens == n.produced_tokens &&
+           e.blocks_at_until.value_or(n.blocks_at_until) == n.blocks_at_until;
+}
+
+/// What went through a series of cases, so that no kind of event is left out.
+struct seen {
+    std::int64_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, steps = 0, requests = 0,
+                 cached = 0;
+};
+
+test::naive_serving_result naively(const serving_case& c) {
+    return test::serve_naively(c.requests, c.options, c.pieces, c.until);
+}
+
+/// The case without the requests that do not matter to the difference.
+serving_case shrunk(serving_case c) {
+    for (std::size_t i = c.requests.size(); i-- != 0;) {
+        serving_case less = c;
+        less.requests.erase(less.requests.begin() + static_cast<std::ptrdiff_t>(i));
+        for (std::size_t row = 0; row != less.requests.size(); ++row) less.requests[row].row = row;
+        if (!less.requests.empty() && !same(serve(less), naively(less))) c = less;
+    }
+    return c;
+}
+
+void compare(const serving_case& given, seen& s) {
+    serving_case c = given;
+    engine_result engine = serve(c);
+    test::naive_serving_result naive = naively(c);
+    if (!same(engine, naive)) {
+        c = shrunk(c);
+        engine = serve(c);
+        naive = naively(c);
+        for (std::size_t i = 0; i != std::min(engine.records.size(), naive.records.size()); ++i) {
+            if (engine.records[i] == naive.records[i]) continue;
+            const auto shown = [](const serving::request_record& r) {
+                std::ostringstream out;
+                out << serving::request_state_names[static_cast<std::size_t>(r.state)] << ", first start "
+                    << ticks(r.first_start) << ", first token " << ticks(r.first_token) << ", end " << ticks(r.end)
+                    << ", produced " << r.produced << ", preemptions " << r.preemptions << ", cached "
+                    << r.cached_tokens;
+                return out.str();
+            };
+            INFO(c.text());
+            INFO("request " << i << ": " << shown(engine.records[i]) << "; rather: " << shown(naive.records[i]));
+            FAIL("a request differs");
+        }
+        INFO(c.text());
+        CHECK(engine.records.size() == naive.records.size());
+        CHECK(engine.counts.steps == naive.steps);
+        CHECK(engine.counts.preemptions == naive.preemptions);
+        CHECK(engine.counts.prefill_tokens + engine.counts.decode_tokens == naive.computed_tokens);
+        CHECK(engine.counts.produced_tokens == naive.produced_tokens);
+        CHECK(engine.blocks_at_until.value_or(naive.blocks_at_until) == naive.blocks_at_until);
+        FAIL("the counts differ");
+    }
+    s.requests += static_cast<std::int64_t>(engine.records.size());
+    s.steps += naive.steps;
+    s.preemptions += naive.preemptions;
+    for (const serving::request_record& r : engine.records) {
+        s.cached += r.cached_tokens;
+        switch (r.state) {
+            case serving::request_state::finished: ++s.finished; break;
+            case serving::request_state::rejected: ++s.rejected; break;
+            case serving::request_state::cancelled: ++s.cancelled; break;
+            case serving::request_state::unfinished: ++s.unfinished; break;
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("serving: every request is served as the rules say, done literally") {
+    seen s;
+    const std::size_t cases = test::random_cases(60000);
+    for (std::size_t i = 0; i != cases; ++i) compare(random_case(i, 5 + i % 60), s);
+    CHECK(s.finished > s.requests / 2);
+    CHECK(s.rejected > s.requests / 100);
+    CHECK(s.cancelled > s.requests / 100);
+    CHECK(s.unfinished > s.requests / 100);
+    CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.cached > s.requests / 8);
+}
+
+TEST_CASE("serving: long answers are jumped over exactly") {
+    seen s;
+    const std::size_t cases = test::random_cases(300);
+    for (std::size_t i = 0; i != cases; ++i) {
+        drawer d(21, i);
+        serving_case c;
+        c.options = {.max_seqs = d.between(1, 40),
+                     .max_batched_tokens = d.between(40, 3000),
+                     .kv_capacity_tokens = d.between(10'000, 30'000),
+                     .kv_block_tokens = d.one_in(4) ? d.between(65, 2000) : d.between(1, 32)};
+        for (std::int64_t pieces = d.between(1, 4); pieces != 0; --pieces)
+            c.pieces.push_back({d.time(5'000'000), d.time(20'000), d.time(30), d.time(1)});
+        std::int64_t now = 0;
+        for (std::size_t row = 0; row != 40; ++row) {
+            now += d.spread(0, 10'000'000'000);
+            c.requests.push_back({.row = row,
+                                  .arrival = instant{duration{now}},
+                                  .prompt_tokens = static_cast<std::uint32_t>(d.spread(1, 5000)),
+                                  .output_tokens = static_cast<std::uint32_t>(d.between(1, 5000))});
+        }
+        compare(c, s);
+    }
+    CHECK(s.steps > 50 * s.requests);
+    CHECK(s.preemptions > 0);
+}

@@ -1,0 +1,368 @@
+#include "support/naive_serving.hpp"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+namespace ampacity::test {
+namespace {
+
+using serving::request_state;
+using serving::step_order;
+
+constexpr int128 one_ns = 1'000'000'000'000'000'000;  // in units of 1e-18 ns
+
+int128 units(const serving::exact_time& t) {
+    int128 u = t.mantissa;
+    for (int i = t.scale; i < 18; ++i) u *= 10;
+    return u;
+}
+
+std::int64_t half_even(int128 u) {
+    const int128 floor = u / one_ns;
+    const int128 rest = u % one_ns;
+    const bool up = 2 * rest > one_ns || (2 * rest == one_ns && floor % 2 != 0);
+    return static_cast<std::int64_t>(up ? floor + 1 : floor);
+}
+
+struct one {
+    workload::request r;
+    serving::request_record out;
+    std::int64_t computed = 0;
+    std::int64_t produced = 0;
+    std::vector<std::size_t> blocks;
+    std::int64_t scheduled = 0;  // in this step
+    bool is_decode = false;      // in this step
+
+    [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
+    [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
+};
+
+class naive_replica {
+public:
+    naive_replica(const serving::replica_options& o, const std::vector<serving::linear_step>& pieces)
+        : o_(o),
+          free_(o.kv_capacity_tokens / o.kv_block_tokens),
+          num_blocks_(free_),
+          blocks_(static_cast<std::size_t>(num_blocks_)) {
+        for (std::size_t b = 0; b != blocks_.size(); ++b) unheld_.insert({0, b});
+        for (const serving::linear_step& p : pieces)
+            pieces_.push_back(
+                {units(p.base), units(p.per_token), units(p.per_kv_token), units(p.per_prefill_attention)});
+    }
+
+    naive_serving_result result;
+
+    void serve(const std::vector<workload::request>& requests, instant until) {
+        std::vector<one> all(requests.size());
+        std::size_t next = 0;
+        std::int64_t now = 0;
+        std::optional<std::int64_t> last_end;
+        std::int64_t t0 = 0;
+        int128 sum = 0;
+        for (;;) {
+            if (running_.empty() && waiting_.empty()) {
+                if (next == requests.size()) break;
+                const std::int64_t arrival = ticks(requests[next].arrival);
+                if (!last_end || arrival > *last_end) {
+                    now = t0 = arrival;
+                    sum = 0;
+                }
+            }
+            if (now > ticks(until)) break;
+            for (; next != requests.size() && ticks(requests[next].arrival) <= now; ++next) {
+                all[next].r = requests[next];
+                arrive(all[next]);
+            }
+            if (now == ticks(until)) result.blocks_at_until = num_blocks_ - free_;
+            cancel(now);
+            if (running_.empty() && waiting_.empty()) continue;
+            const int128 d = begin_step(now);
+            const std::int64_t end = t0 + half_even(sum + d);
+            if (end > ticks(until)) {
+                if (now != ticks(until)) result.blocks_at_until = num_blocks_ - free_;
+                break;
+            }
+            sum += d;
+            end_step(end);
+            ++result.steps;
+            last_end = now = end;
+        }
+        for (; next != requests.size() && requests[next].arrival <= until; ++next) {
+            all[next].r = requests[next];
+            arrive(all[next]);
+        }
+        for (std::size_t i = 0; i != next; ++i) {
+            all[i].out.produced = static_cast<std::uint32_t>(all[i].produced);
+            result.records.push_back(all[i].out);
+        }
+        if (until == never && free_ != num_blocks_) throw std::logic_error("blocks leak");
+    }
+
+private:
+    [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
+        return tokens / o_.kv_block_tokens + (tokens % o_.kv_block_tokens != 0 ? 1 : 0);
+    }
+
+    void arrive(one& x) {
+        x.out.row = x.r.row;
+        x.out.arrival = x.r.arrival;
+        x.out.prompt_tokens = x.r.prompt_tokens;
+        x.out.output_tokens = x.r.output_tokens;
+        x.out.priority = x.r.priority;
+        x.out.tenant = x.r.tenant;
+        if (blocks_for(std::int64_t{x.r.prompt_tokens} + x.r.output_tokens) > num_blocks_) {
+            x.out.state = request_state::rejected;
+            x.out.end = x.r.arrival;
+            return;
+        }
+        // Behind all of its priority and above.
+        auto at = waiting_.end();
+        while (o_.priorities && at != waiting_.begin() && (*(at - 1))->r.priority < x.r.priority) --at;
+        waiting_.insert(at, &x);
+    }
+
+    void to_front(one& x) {
+        auto at = waiting_.begin();
+        while (o_.priorities && at != waiting_.end() && (*at)->r.priority > x.r.priority) ++at;
+        waiting_.insert(at, &x);
+    }
+
+    void cancel(std::int64_t now) {
+        const auto expired = [&](const one* x) {
+            const std::int64_t age = now - ticks(x->r.arrival);
+            return (o_.timeout && age >= ticks(*o_.timeout)) ||
+                   (o_.max_wait && x->out.first_start == never && age >= ticks(*o_.max_wait));
+        };
+        std::vector<one*> gone;
+        for (auto* const from : {&running_, &waiting_}) {
+            std::copy_if(from->begin(), from->end(), std::back_inserter(gone), expired);
+            from->erase(std::remove_if(from->begin(), from->end(), expired), from->end());
+        }
+        std::sort(gone.begin(), gone.end(), [](const one* x, const one* y) { return x->r.row < y->r.row; });
+        // Those that ran out of time come before those that waited too long.
+        if (o_.timeout) {
+            std::stable_partition(gone.begin(), gone.end(),
+                                  [&](const one* x) { return now - ticks(x->r.arrival) >= ticks(*o_.timeout); });
+        }
+        for (one* x : gone) {
+            release(*x);
+            x->out.state = request_state::cancelled;
+            x->out.end = instant{duration{now}};
+        }
+    }
+
+    [[nodiscard]] bool caches(const one& x) const { return o_.prefix_cache && x.r.session != 0; }
+
+    // A block that nobody holds: one that nothing is known of, else the one that was let go longest ago.
+    std::size_t take_block() {
+        const std::size_t best = unheld_.begin()->second;
+        if (blocks_[best].is_known) {
+            known_blocks_.erase(blocks_[best].key);
+            blocks_[best].is_known = false;
+        }
+        hold(best);
+        return best;
+    }
+    void hold(std::size_t b) {
+        if (blocks_[b].holders++ != 0) return;
+        --free_;
+        unheld_.erase({blocks_[b].let_go, b});
+    }
+
+    // Its full blocks become known, unless others of that name are.
+    void make_known(one& x) {
+        if (!caches(x)) return;
+        for (std::int64_t j = 0; (j + 1) * o_.kv_block_tokens <= x.computed; ++j) {
+            const std::size_t b = x.blocks[static_cast<std::size_t>(j)];
+            const std::pair key{x.r.session, j};
+            if (!known_blocks_.emplace(key, b).second) continue;
+            blocks_[b].is_known = true;
+            blocks_[b].key = key;
+        }
+    }
+
+    void release(one& x) {
+        if (!x.blocks.empty()) make_known(x);
+        for (; !x.blocks.empty(); x.blocks.pop_back()) {
+            const std::size_t at = x.blocks.back();
+            block& b = blocks_[at];
+            if (--b.holders != 0) continue;
+            ++free_;
+            b.let_go = b.is_known ? ++clock_ : 0;
+            unheld_.insert({b.let_go, at});
+        }
+        x.computed = 0;
+    }
+
+    // Known blocks at the front of its prefix, short of its last token.
+    [[nodiscard]] std::vector<std::size_t> matching(const one& x) const {
+        std::vector<std::size_t> out;
+        if (!caches(x)) return out;
+        const std::int64_t tokens = std::min<std::int64_t>(x.r.prefix_tokens, x.known() - 1);
+        for (std::int64_t j = 0; (j + 1) * o_.kv_block_tokens <= tokens; ++j) {
+            const auto at = known_blocks_.find({x.r.session, j});
+            if (at == known_blocks_.end()) break;
+            out.push_back(at->second);
+        }
+        return out;
+    }
+
+    // Takes the blocks for n more tokens; false where they are lacking.
+    bool take(one& x, std::int64_t n) {
+        std::int64_t more = blocks_for(x.computed + n) - static_cast<std::int64_t>(x.blocks.size());
+        if (more > free_) return false;
+        for (; more != 0; --more) x.blocks.push_back(take_block());
+        return true;
+    }
+
+    // Rule 2 for those running requests that `wanted` names; true where one was preempted.
+    template <class Wanted>
+    bool walk(std::int64_t& budget, Wanted wanted) {
+        bool preempted = false;
+        for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
+            one& x = *running_[i];
+            if (!wanted(x)) continue;
+            const std::int64_t n = std::min(x.known() - x.computed, budget);
+            bool itself = false;
+            while (!itself && !take(x, n)) {
+                one& victim = *running_.back();
+                running_.pop_back();
+                release(victim);
+                ++victim.out.preemptions;
+                ++result.preemptions;
+                to_front(victim);
+                preempted = true;
+                itself = &victim == &x;
+            }
+            if (itself) break;
+            schedule(x, n, budget);
+        }
+        return preempted;
+    }
+
+    void schedule(one& x, std::int64_t n, std::int64_t& budget) {
+        x.scheduled = n;
+        x.is_decode = n == 1 && x.decodes_next();
+        budget -= n;
+    }
+
+    void admit(std::int64_t& budget, std::int64_t now) {
+        while (!waiting_.empty() && budget > 0 && static_cast<std::int64_t>(running_.size()) < o_.max_seqs) {
+            one& x = *waiting_.front();
+            const std::vector<std::size_t> cached = matching(x);
+            const auto hits = static_cast<std::int64_t>(cached.size());
+            const std::int64_t computed = hits * o_.kv_block_tokens;
+            const std::int64_t n = std::min(x.known() - computed, budget);
+            const std::int64_t unheld =
+                std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
+            if (blocks_for(computed + n) - hits > free_ - unheld) break;
+            for (const std::size_t b : cached) hold(b);
+            x.blocks = cached;
+            x.computed = computed;
+            x.out.cached_tokens += static_cast<std::uint32_t>(computed);
+            take(x, n);
+            waiting_.pop_front();
+            running_.push_back(&x);
+            if (x.out.first_start == never) x.out.first_start = instant{duration{now}};
+            schedule(x, n, budget);
+        }
+    }
+
+    int128 begin_step(std::int64_t now) {
+        std::int64_t budget = o_.max_batched_tokens;
+        const auto all = [](const one&) { return true; };
+        const auto decodes = [](const one& x) { return x.decodes_next(); };
+        const auto chunks = [](const one& x) { return !x.decodes_next(); };
+        const bool any_decode = std::any_of(running_.begin(), running_.end(), [&](one* x) { return decodes(*x); });
+        if (o_.order == step_order::mixed || (o_.order == step_order::decode_first && !any_decode)) {
+            if (!walk(budget, all)) admit(budget, now);
+        } else if (o_.order == step_order::decode_first) {
+            walk(budget, decodes);
+        } else {
+            if (!walk(budget, chunks)) admit(budget, now);
+            if (budget == o_.max_batched_tokens) walk(budget, decodes);
+        }
+        return length();
+    }
+
+    [[nodiscard]] int128 length() const {
+        int128 tokens = 0;
+        int128 kv = 0;
+        int128 attention = 0;
+        for (const one* x : running_) {
+            const int128 n = x->scheduled;
+            tokens += n;
+            if (x->is_decode)
+                kv += x->computed;
+            else
+                attention += n * x->computed + n * (n + 1) / 2;
+        }
+        int128 longest = 0;
+        for (const auto& [base, per_token, per_kv, per_attention] : pieces_)
+            longest = std::max(longest, base + per_token * tokens + per_kv * kv + per_attention * attention);
+        return longest;
+    }
+
+    void end_step(std::int64_t end) {
+        std::deque<one*> stay;
+        for (one* x : running_) {
+            const bool was_chunk = x->scheduled > 0 && !x->is_decode;
+            x->computed += x->scheduled;
+            result.computed_tokens += x->scheduled;
+            const bool gains = x->scheduled > 0 && x->computed == x->known();
+            x->scheduled = 0;
+            x->is_decode = false;
+            if (gains) {
+                if (was_chunk) make_known(*x);
+                ++x->produced;
+                ++result.produced_tokens;
+                if (x->produced == 1) x->out.first_token = instant{duration{end}};
+                if (x->produced == x->r.output_tokens) {
+                    x->out.state = request_state::finished;
+                    x->out.end = instant{duration{end}};
+                    release(*x);
+                    continue;
+                }
+            }
+            stay.push_back(x);
+        }
+        running_ = std::move(stay);
+    }
+
+    const serving::replica_options& o_;
+    std::vector<std::array<int128, 4>> pieces_;
+    struct block {
+        std::int64_t holders = 0;
+        bool is_known = false;
+        std::pair<std::uint32_t, std::int64_t> key{};
+        std::int64_t let_go = 0;
+    };
+
+    std::int64_t free_;  // held by nobody, known or not
+    std::int64_t num_blocks_;
+    std::vector<block> blocks_;
+    std::map<std::pair<std::uint32_t, std::int64_t>, std::size_t> known_blocks_;
+    std::set<std::pair<std::int64_t, std::size_t>> unheld_;  // by when they were let go, 0 if nothing is known of them
+    std::int64_t clock_ = 0;
+    std::deque<one*> waiting_;
+    std::deque<one*> running_;
+};
+
+}  // namespace
+
+naive_serving_result serve_naively(const std::vector<workload::request>& requests,
+                                   const serving::replica_options& options,
+                                   const std::vector<serving::linear_step>& pieces, instant until) {
+    naive_replica replica(options, pieces);
+    replica.serve(requests, until);
+    return std::move(replica.result);
+}
+
+}  // namespace ampacity::test

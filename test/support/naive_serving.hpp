@@ -1,0 +1,31 @@
+#pragma once
+/// \file
+/// The rules of a serving step, done literally: one step after the other, every request looked at in each, blocks
+/// counted one by one, times as exact sums. Shares nothing with the engine but the structs of its inputs.
+
+#include <ampacity/core/wide.hpp>
+#include <ampacity/serving/iteration_time.hpp>
+#include <ampacity/serving/replica.hpp>
+#include <ampacity/serving/request_record.hpp>
+
+#include <cstdint>
+#include <vector>
+
+namespace ampacity::test {
+
+struct naive_serving_result {
+    std::vector<serving::request_record> records;  ///< by row
+    std::int64_t steps = 0;
+    std::int64_t preemptions = 0;
+    std::int64_t computed_tokens = 0;  ///< over all steps
+    std::int64_t produced_tokens = 0;
+    std::int64_t blocks_at_until = 0;  ///< taken at `until`, before a step that begins then
+};
+
+/// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished.
+[[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
+                                                 const serving::replica_options& options,
+                                                 const std::vector<serving::linear_step>& pieces,
+                                                 instant until = never);
+
+}  // namespace ampacity::test

@@ -1,0 +1,76 @@
+#include "support/catch.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <utility>
+
+using namespace ampacity;
+using serving::prefix_cache;
+
+TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") {
+    random_stream d(37, purpose::test, 0);
+    using key = std::pair<std::uint32_t, std::uint32_t>;
+    struct plain {
+        std::int64_t holders;
+        std::uint64_t inserter;
+    };
+    prefix_cache cache;
+    std::map<key, plain> all;
+    std::list<key> unheld;
+    for (std::uint64_t i = 0; i != 60'000; ++i) {
+        const key k{static_cast<std::uint32_t>(1 + d.below(9)),
+                    static_cast<std::uint32_t>(d.below(i < 30'000 ? 8 : 60))};
+        const auto at = all.find(k);
+        switch (d.below(4)) {
+            case 0:
+                REQUIRE(cache.insert(k.first, k.second, i) == (at == all.end()));
+                all.emplace(k, plain{1, i});
+                break;
+            case 1:
+                if (at == all.end()) break;
+                cache.hold(k.first, k.second);
+                if (at->second.holders++ == 0) unheld.remove(k);
+                break;
+            case 2:
+                if (at == all.end() || at->second.holders == 0) break;
+                REQUIRE(cache.let_go(k.first, k.second) == (at->second.holders == 1));
+                if (--at->second.holders == 0) unheld.push_back(k);
+                break;
+            case 3:
+                if (d.below(10) != 0) break;
+                const std::uint64_t count = d.below(unheld.size() + 1);
+                cache.evict(static_cast<std::int64_t>(count));
+                for (std::uint64_t n = 0; n != count; ++n) {
+                    all.erase(unheld.front());
+                    unheld.pop_front();
+                }
+                break;
+        }
+        REQUIRE(cache.size() == all.size());
+        REQUIRE(cache.evictable() == static_cast<std::int64_t>(unheld.size()));
+        const auto now = all.find(k);
+        REQUIRE(cache.inserted_by(k.first, k.second, 7) == (now != all.end() && now->second.inserter == 7));
+        std::uint32_t matching = 0;
+        std::uint32_t free = 0;
+        while (matching != 5) {
+            const auto next = all.find({k.first, matching});
+            if (next == all.end()) break;
+            if (next->second.holders == 0) ++free;
+            ++matching;
+        }
+        REQUIRE(cache.matching(k.first, 5) == matching);
+        REQUIRE(cache.unheld(k.first, matching) == free);
+    }
+}
+
+TEST_CASE("prefix_cache: an empty one matches nothing") {
+    const prefix_cache cache;
+    CHECK(cache.matching(1, 5) == 0);
+    CHECK_FALSE(cache.inserted_by(1, 0, 0));
+    CHECK(cache.evictable() == 0);
+}
