@@ -23,6 +23,7 @@
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/scenario/topology_options.hpp>
+#include <ampacity/scenario/trained_jobs.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
 #include <ampacity/scenario/units.hpp>
 #include <ampacity/scenario/validate.hpp>

@@ -47,6 +47,11 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);
+        for (std::size_t i = 0; i != parts.sources.size(); ++i) {
+            if (loaded.value.workload[i].trains.empty()) continue;
+            if (!training) training.emplace(loaded, models, shared);
+            parts.sources[i] = training->train(std::move(parts.sources[i]), static_cast<std::uint16_t>(i));
+        }
         if (training) parts.trainings = training->finish(parts.failures);
         return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet

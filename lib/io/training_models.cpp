@@ -39,6 +39,30 @@ private:
     workload::vector_source jobs_;
 };
 
+/// Jobs of another source, which train.
+class trained_source final : public workload::job_source {
+public:
+    /// `rows`: by their GPUs.
+    trained_source(std::unique_ptr<workload::job_source> jobs, std::map<std::uint32_t, std::uint16_t> rows)
+        : jobs_(std::move(jobs)), rows_(std::move(rows)) {}
+    std::size_t next(std::span<workload::job_request> out) override {
+        const std::size_t n = jobs_->next(out);
+        for (workload::job_request& r : out.first(n)) {
+            if (const auto at = rows_.find(r.gpus); at != rows_.end()) r.training = at->second;
+        }
+        return n;
+    }
+    [[nodiscard]] std::optional<double> progress() const override { return jobs_->progress(); }
+    [[nodiscard]] std::vector<workload::skipped_records> skipped(instant through) const override {
+        return jobs_->skipped(through);
+    }
+    [[nodiscard]] std::string_view text(std::int64_t index) const override { return jobs_->text(index); }
+
+private:
+    std::unique_ptr<workload::job_source> jobs_;
+    std::map<std::uint32_t, std::uint16_t> rows_;
+};
+
 std::optional<std::uint32_t> narrow(const std::optional<std::uint64_t>& v) {
     return v ? std::optional{static_cast<std::uint32_t>(*v)} : std::nullopt;
 }
@@ -181,6 +205,24 @@ std::unique_ptr<workload::job_source> training_reader::open(
         }
     }
     return std::make_unique<training_source>(std::move(out), std::move(texts), std::move(after), std::move(links));
+}
+
+std::unique_ptr<workload::job_source> training_reader::train(std::unique_ptr<workload::job_source> source,
+                                                             std::uint16_t entry) {
+    const scenario::workload_entry& of = loaded_.value.workload[entry];
+    std::map<std::uint32_t, std::uint16_t> rows;
+    for (const auto& size : of.synthetic->gpus) {
+        const auto gpus = static_cast<std::uint32_t>(size.gpus);
+        const auto above = std::find_if(of.trains.begin(), of.trains.end(),
+                                        [gpus](const scenario::trained_jobs& t) { return t.gpus > gpus; });
+        if (above == of.trains.begin() || rows.contains(gpus)) continue;
+        const auto number = static_cast<std::size_t>(above - of.trains.begin()) - 1;
+        const std::string path = "workload." + std::to_string(entry) + ".trains." + std::to_string(number);
+        terms_.push_back(terms_of(of.trains[number].of(gpus), path));
+        terms_.back().steps = 0;
+        rows.emplace(gpus, static_cast<std::uint16_t>(terms_.size()));
+    }
+    return std::make_unique<trained_source>(std::move(source), std::move(rows));
 }
 
 execution::training_terms training_reader::terms_of(const scenario::training_job& job, const std::string& path) {

@@ -29,6 +29,9 @@ public:
     /// The jobs of an entry of the workload. \pre valid \throws scenario_error
     [[nodiscard]] std::unique_ptr<workload::job_source> open(
         const scenario::single_or_list<scenario::training_job>& jobs, std::uint16_t entry);
+    /// The jobs of `source`, which are those of entry number `entry`, train what it says. \pre valid
+    [[nodiscard]] std::unique_ptr<workload::job_source> train(std::unique_ptr<workload::job_source> source,
+                                                              std::uint16_t entry);
     /// Terms of all of them: the intervals of checkpoints follow from what fails. \throws scenario_error
     [[nodiscard]] std::vector<execution::training_terms> finish(const faults::failure_plan& failures);
 

@@ -60,16 +60,44 @@ void check_job(const training_job& job, const std::string& path, bool has_store,
                     "write `checkpoint`, or scheduler.preemption.restart");
 }
 
+/// What synthetic jobs train.
+void check_trained(const workload_entry& entry, const std::string& path, bool has_store, const reporter& report) {
+    if (!entry.synthetic)
+        report.fail(path, "is for synthetic jobs", {}, "remove it, or write `training` in place of this entry");
+    for (std::size_t k = 0; k != entry.synthetic->gpus.size(); ++k) {
+        if (entry.synthetic->gpus[k].elastic)
+            report.fail(path, "elastic jobs cannot train yet", {}, "remove it, or `elastic` of the sizes");
+    }
+    std::uint64_t before = 0;
+    for (std::size_t k = 0; k != entry.trains.size(); ++k) {
+        const trained_jobs& job = entry.trains[k];
+        const std::string at = path + '.' + std::to_string(k);
+        if (job.gpus <= before)
+            report.fail(at + ".gpus", "not above those of the entry before it", std::to_string(job.gpus),
+                        "write rising numbers");
+        before = job.gpus;
+        check_job(job.of(job.gpus), at, has_store, report);
+    }
+}
+
 }  // namespace
 
 void check_training(const scenario& s, const reporter& report) {
     std::set<std::string_view> names;
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const auto& list = s.workload[i].training;
+        const std::string entry = "workload." + std::to_string(i);
+        if (!s.workload[i].trains.empty())
+            check_trained(s.workload[i], entry + ".trains", s.fleet.storage.has_value(), report);
+        for (std::size_t k = 0; k != s.workload[i].trains.size(); ++k) {
+            const std::string at = entry + ".trains." + std::to_string(k) + ".name";
+            const std::string& name = s.workload[i].trains[k].name;
+            if (name.empty()) report.fail(at, "is empty", {}, "write a name");
+            if (!names.insert(name).second) report.fail(at, "another one has this name", name, "name each once");
+        }
         std::vector<std::string_view> before;
         for (std::size_t k = 0; k != list.size(); ++k) {
-            const std::string path =
-                "workload." + std::to_string(i) + ".training" + (list.size() == 1 ? "" : '.' + std::to_string(k));
+            const std::string path = entry + ".training" + (list.size() == 1 ? "" : '.' + std::to_string(k));
             const training_job& job = list[k];
             if (job.name.empty()) report.fail(path + ".name", "is empty", {}, "write a name");
             if (!names.insert(job.name).second)

@@ -257,6 +257,7 @@ void check_mixed(const scenario& s, const reporter& report) {
     if (!s.faults.planned.empty()) refuse("faults.maintenance.0", "nodes cannot be reserved");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (s.workload[i].training) refuse("workload." + std::to_string(i) + ".training", "no training jobs");
+        if (!s.workload[i].trains.empty()) refuse("workload." + std::to_string(i) + ".trains", "no training jobs");
         if (!s.workload[i].synthetic) continue;
         const auto& sizes = s.workload[i].synthetic->gpus;
         for (std::size_t k = 0; k != sizes.size(); ++k) {

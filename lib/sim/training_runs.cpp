@@ -258,10 +258,12 @@ void training_runs::close(std::uint16_t row, duration done, const job_record& re
     r.steps += p.steps;
     r.tokens += t.tokens_per_step * static_cast<double>(p.steps);
     if (done == duration::zero()) return;
-    const double in_steps = to_seconds(record.useful) * to_seconds(p.training) / to_seconds(done);
+    const double useful_s = to_seconds(record.useful);
+    const double in_steps =
+        p.evaluating == duration::zero() ? useful_s : useful_s * to_seconds(p.training) / to_seconds(done);
     r.training_s += in_steps;
     kept_[row - 1U] += to_seconds(p.training) / to_seconds(t.step);
-    r.evaluating_s += to_seconds(record.useful) - in_steps;
+    r.evaluating_s += useful_s - in_steps;
 }
 
 std::vector<training_result> training_runs::results() const {

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
+#include <ampacity/scenario/trained_jobs.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ampacity::scenario {
 
@@ -98,6 +100,7 @@ struct workload_entry {
     std::optional<synthetic_jobs> synthetic{};
     std::optional<plugin_jobs> plugin{};
     single_or_list<training_job> training{};
+    std::vector<trained_jobs> trains{};
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
     std::optional<power::phase> phase{};
@@ -114,6 +117,11 @@ struct workload_entry {
                .doc = "jobs that train a model; a list of them may follow each other",
                .example = "{ name: pretrain, model: llama-3.1-405b, gpus: 16384, tokens: \"15.6 T\", batch: 2048 }",
                .never_empty = true});
+        visit(&workload_entry::trains, {.key = "trains",
+                                        .doc = "what synthetic jobs train, by their size",
+                                        .example = "[ { name: tune, gpus: 8, model: llama-3.1-8b, batch: 128 } ]",
+                                        .never_empty = true,
+                                        .beside = true});
         visit(
             &workload_entry::speeds,
             {.key = "speeds",

@@ -196,7 +196,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: {}")) ==
           "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, "
-          "training, "
+          "training, trains, "
           "speeds, "
           "reservation, phase, swing");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
@@ -310,7 +310,8 @@ TEST_CASE("exactly one of several keys", "[scenario_file]") {
           "s.yaml:5:8: error: fleet: expected exactly one key, found 0; give one of: pool_gpus, pools, nodes, racks, "
           "sites");
     CHECK(refusal(with("- synthetic", "  synthetic")) ==
-          "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin");
+          "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin, "
+          "training");
 }
 
 TEST_CASE("wrong types", "[scenario_file]") {
@@ -742,6 +743,42 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             jobs.gpus.push_back({1 + upto(1U << 31U), 1e-6 + std::ldexp(fraction(), static_cast<int>(upto(29)))});
         if (upto(2) != 0) jobs.estimate_factor = scenario::factor_range{fraction(), 1 + fraction() * 99};
         test::random_synthetic{random}.enrich(jobs);
+        const bool is_elastic =
+            std::any_of(jobs.gpus.begin(), jobs.gpus.end(), [](const auto& size) { return size.elastic.has_value(); });
+        if (named.empty() && !is_elastic && upto(3) == 0) {
+            for (std::uint64_t k = 1 + upto(2); k > 0; --k) {
+                scenario::trained_jobs t{
+                    .name = "trains " + std::to_string(s.workload.size()) + ' ' + std::to_string(k),
+                    .gpus = 10 * (3 - k)};
+                if (upto(2) != 0) {
+                    t.step = scenario::given_step{.compute = some_duration(), .exchange = some_duration()};
+                    if (upto(2) != 0) t.batch = 1 + upto(1000);
+                } else {
+                    t.model = some_text();
+                    t.batch = 1 + upto(1000);
+                    t.sequence = 1 + upto(10'000);
+                    if (upto(2) != 0) t.precision = static_cast<llm::precision_kind>(upto(4));
+                    if (upto(2) != 0)
+                        t.parallel = scenario::parallel_sizes{1 + upto(8), 1 + upto(8), 1 + upto(8), 1 + upto(8),
+                                                              1 + upto(8), 1 + upto(8), upto(4)};
+                }
+                if (upto(2) != 0) {
+                    auto& c = t.checkpoint.emplace();
+                    c.rule = static_cast<scenario::interval_rule>(upto(3));
+                    if (c.rule == scenario::interval_rule::given)
+                        c.interval = some_duration();
+                    else
+                        c.mtbf = some_duration();
+                    c.blocking = some_duration();
+                    c.asynchronous = upto(2) != 0;
+                    if (upto(2) != 0) c.size = scenario::quantity<scenario::dimension::data_size>{1e9 * fraction()};
+                    s.fleet.storage = scenario::storage_options{
+                        .bandwidth = scenario::quantity<scenario::dimension::data_rate>{1 + 1e12 * fraction()}};
+                    t.restart = some_duration();
+                }
+                entry.trains.push_back(std::move(t));
+            }
+        }
     }
     const bool is_mixed = named.size() > 1 || (named.size() == 1 &&
                                                std::any_of(s.workload.begin(), s.workload.end(),
@@ -1122,6 +1159,15 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                             "workload.0.training.rl={ rollouts: 1, slots: 1, median: 1 token, most: 9 token, "
                             "per_token: 1 ms }");
             if (path.ends_with("restart")) sets.push_back("workload.0.training.checkpoint={ interval: 1 h }");
+        }
+        if (path.find(".trains.") != std::string::npos) {
+            sets.insert(
+                sets.begin(),
+                "workload=[{ synthetic: { jobs: 1, rate: 1 /s, duration: { median: 1 s, sigma: 0 }, gpus: [{ gpus: 8, "
+                "weight: 1 }] }, trains: [{ name: a, gpus: 8, step: { compute: 1 s } }] }]");
+            if (path.find("checkpoint.") != std::string::npos)
+                sets.insert(sets.begin() + 1, "workload.0.trains.0.checkpoint={ interval: 1 h }");
+            if (path.ends_with("restart")) sets.push_back("workload.0.trains.0.checkpoint={ interval: 1 h }");
         }
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
