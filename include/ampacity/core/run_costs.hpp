@@ -101,16 +101,13 @@ struct run_costs {
     [[nodiscard]] run_costs rest(duration elapsed, double speed) const {
         if (hangs) return *this;
         const run_time spent = spend(elapsed);
-        run_costs next = *this;
-        const duration reloaded = std::min(elapsed, reload);
-        next.reload -= reloaded;
-        next.restart -= spent.restart;
+        run_costs next = begun(elapsed, spent);
         if (interval == duration::max()) {
             next.since_pause += spent.worked;
             next.unkept += work_in(spent.worked, speed);
             return next;
         }
-        duration paused = spent.checkpoint - reloaded;
+        duration paused = spent.checkpoint - (reload - next.reload);
         if (paused < pause_left) {
             next.pause_left -= paused;
             return next;
@@ -133,11 +130,8 @@ struct run_costs {
     [[nodiscard]] run_costs driven_rest(duration elapsed, double speed) const {
         if (hangs) return *this;
         const run_time spent = spend(elapsed);
-        run_costs next = *this;
-        const duration reloaded = std::min(elapsed, reload);
-        next.reload -= reloaded;
-        next.restart -= spent.restart;
-        next.pause_left -= std::min(pause_left, spent.checkpoint - reloaded);
+        run_costs next = begun(elapsed, spent);
+        next.pause_left -= std::min(pause_left, spent.checkpoint - (reload - next.reload));
         next.since_pause += spent.worked;
         next.unkept += work_in(spent.worked, speed);
         return next;
@@ -158,6 +152,13 @@ struct run_costs {
     }
 
 private:
+    /// What is left of its beginning.
+    [[nodiscard]] run_costs begun(duration elapsed, const run_time& spent) const {
+        run_costs next = *this;
+        next.reload -= std::min(elapsed, reload);
+        next.restart -= spent.restart;
+        return next;
+    }
     /// Of the interval that goes on, or follows the pause that goes on.
     [[nodiscard]] constexpr duration worked_before() const noexcept {
         return pause_left == duration::zero() ? since_pause : duration::zero();

@@ -712,6 +712,14 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
         s.scheduler.topology.weights = {some_weight(), some_weight(), some_weight(), some_weight(), some_weight()};
     }
+    const auto some_checkpoint = [&](bool has_store) {
+        scenario::checkpoint_options c{.rule = static_cast<scenario::interval_rule>(upto(3))};
+        (c.rule == scenario::interval_rule::given ? c.interval : c.mtbf) = some_duration();
+        c.blocking = some_duration();
+        c.asynchronous = upto(2) != 0;
+        if (has_store && upto(2) != 0) c.size = scenario::quantity<scenario::dimension::data_size>{1e12 * fraction()};
+        return c;
+    };
     for (std::uint64_t i = upto(4); i > 0; --i) {
         auto& entry = s.workload.emplace_back();
         if (!named.empty() && upto(2) != 0) entry.speeds = some_speeds();
@@ -763,15 +771,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                                                               1 + upto(8), 1 + upto(8), upto(4)};
                 }
                 if (upto(2) != 0) {
-                    auto& c = t.checkpoint.emplace();
-                    c.rule = static_cast<scenario::interval_rule>(upto(3));
-                    if (c.rule == scenario::interval_rule::given)
-                        c.interval = some_duration();
-                    else
-                        c.mtbf = some_duration();
-                    c.blocking = some_duration();
-                    c.asynchronous = upto(2) != 0;
-                    if (upto(2) != 0) c.size = scenario::quantity<scenario::dimension::data_size>{1e9 * fraction()};
+                    t.checkpoint = some_checkpoint(true);
                     s.fleet.storage = scenario::storage_options{
                         .bandwidth = scenario::quantity<scenario::dimension::data_rate>{1 + 1e12 * fraction()}};
                     t.restart = some_duration();
@@ -829,15 +829,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 }
             }
             if (upto(2) != 0) {
-                auto& c = job.checkpoint.emplace();
-                c.rule = static_cast<scenario::interval_rule>(upto(3));
-                if (c.rule == scenario::interval_rule::given)
-                    c.interval = some_duration();
-                else
-                    c.mtbf = some_duration();
-                c.blocking = some_duration();
-                c.asynchronous = upto(2) != 0;
-                if (s.fleet.storage) c.size = scenario::quantity<scenario::dimension::data_size>{1e12 * fraction()};
+                job.checkpoint = some_checkpoint(s.fleet.storage.has_value());
                 job.restart = some_duration();
             }
             job.priority = upto(1000);
