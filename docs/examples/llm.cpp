@@ -8,6 +8,7 @@
 #include <ampacity/llm/inference_calibration.hpp>
 #include <ampacity/llm/inference_efficiency.hpp>
 #include <ampacity/llm/inference_load.hpp>
+#include <ampacity/llm/inference_planner.hpp>
 #include <ampacity/llm/inference_step.hpp>
 #include <ampacity/llm/linear_pieces.hpp>
 #include <ampacity/llm/model.hpp>
@@ -115,6 +116,9 @@ void a_deployment_is_estimated() {
     const llm::load_estimate light = llm::estimate(a_model(), d, {1000, 200, 16}, a_system(), inference());
     const llm::load_estimate heavy = llm::estimate(a_model(), d, {1000, 200, 160}, a_system(), inference());
     require(heavy.tokens_s_gpu > light.tokens_s_gpu && heavy.tpot_s > light.tpot_s, "throughput against latency");
+    const llm::serving_goal goal{.prompt = 1000, .output = 200, .most_ttft_s = 1, .most_tpot_s = 0.05};
+    const llm::planned_serving best = llm::best_replicas(a_model(), 8, d, goal, a_system(), inference());
+    require(best.as.gpus() == 8 && best.most.tpot_s <= 0.05, "the replicas that serve most within the limits");
     require(llm::compare(llm::inference_set{}, inference()).empty(), "nothing measured, nothing compared");
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -85,6 +86,48 @@ void print_rows(const llm::inference_set& set, const comparisons& c) {
     table.print();
 }
 
+/// Benchmark runs, none of them fitted, by suite and system.
+void print_servers(const llm::inference_set& set, const llm::inference_efficiency& e, bool all) {
+    const auto compared = llm::compare_servers(set, e);
+    if (compared.empty()) return;
+    std::map<std::string, std::vector<const llm::compared_server*>> groups;
+    for (const llm::compared_server& c : compared) {
+        const llm::measured_server& m = set.servers[c.row];
+        for (const std::string& key :
+             {m.suite, m.suite + ' ' + set.models[m.model].name, m.suite + ' ' + set.systems[m.system].accelerator})
+            groups[key].push_back(&c);
+    }
+    const auto median = [](std::vector<double> of) {
+        for (double& v : of) v = std::abs(v);
+        std::sort(of.begin(), of.end());
+        return percent(of[of.size() / 2]);
+    };
+    text_table table{36, {6, 8, 8, 8}};
+    table.row({"benchmarks, best replicas", "rows", "tok/s", "TPOT", "TTFT"});
+    for (const auto& [key, rows_of] : groups) {
+        std::vector<double> rate;
+        std::vector<double> tpot;
+        std::vector<double> ttft;
+        for (const llm::compared_server* c : rows_of) {
+            rate.push_back(c->throughput_error);
+            if (set.servers[c->row].tpot_s > 0) tpot.push_back(c->tpot_error);
+            if (set.servers[c->row].ttft_s > 0) ttft.push_back(c->ttft_error);
+        }
+        table.row({key, fmt::to_string(rows_of.size()), median(rate), tpot.empty() ? "" : median(tpot),
+                   ttft.empty() ? "" : median(ttft)});
+    }
+    fmt::print("\n");
+    table.print();
+    if (!all) return;
+    for (const llm::compared_server& c : compared) {
+        const llm::measured_server& m = set.servers[c.row];
+        const llm::inference_plan& p = c.best.as.decode;
+        fmt::print("  {} {} {} x{}, tp{} dp{} ep{}: {:.2f}/s, modelled at most {:.2f}; TPOT {:.1f} ms, {:.1f}\n",
+                   m.suite, set.models[m.model].name, set.systems[m.system].accelerator, m.gpus, p.tp, p.attention_dp,
+                   p.ep, m.requests_s, c.best.most.requests_s, 1e3 * m.tpot_s, 1e3 * c.modelled.tpot_s);
+    }
+}
+
 /// Reasons of rows that are left out, with how many of each.
 void print_left_out(const llm::inference_set& set, bool all) {
     std::map<std::string, std::size_t> reasons;
@@ -121,6 +164,7 @@ void print_text(const llm::inference_set& set, const llm::inference_efficiency& 
                  [](const measured& m, const compared&) { return pools_of(m) + ' ' + m.as.software; });
     print_groups(set, c, "family", [](const measured& m, const compared&) { return pools_of(m) + ' ' + m.family; });
     if (o.rows) print_rows(set, c);
+    print_servers(set, e, o.rows);
     print_left_out(set, o.rows);
 }
 

@@ -297,6 +297,69 @@ void read_expert_row(const named_row& row, inference_collector& to) {
                               .time_s = row.number("latency_ms") * 1e-3});
 }
 
+/// Benchmarks of MLPerf and the mean lengths of their requests.
+struct benchmark {
+    std::string_view in_table;
+    std::string_view model;
+    double prompt;  ///< mean of the data set, usual values: no reference checked [token]
+    double output;  ///< [token]
+};
+constexpr std::array benchmarks{
+    benchmark{"llama2-70b-99", "llama-2-70b", 294, 281}, benchmark{"llama3.1-405b", "llama-3.1-405b", 9428, 656},
+    benchmark{"llama3.1-8b", "llama-3.1-8b", 870, 129}, benchmark{"deepseek-r1", "deepseek-r1", 800, 3710}};
+
+const benchmark* find_benchmark(const named_row& row, inference_collector& to) {
+    const std::string name = row.text("model");
+    const auto at =
+        std::find_if(benchmarks.begin(), benchmarks.end(), [&](const benchmark& b) { return b.in_table == name; });
+    if (at != benchmarks.end()) return &*at;
+    to.leave_out(row, "no lengths are known of " + name);
+    return nullptr;
+}
+
+llm::measured_server server_of(const named_row& row, const benchmark& b, inference_collector& to) {
+    llm::measured_server out{.suite = "mlperf " + lower(row.text("scenario")),
+                             .where = row.place(),
+                             .model = to.model(std::string{b.model}),
+                             .system = to.system(lower(row.text("gpu"))),
+                             .gpus = row.count("gpus"),
+                             .goal = {.prompt = b.prompt, .output = b.output}};
+    llm::inference_plan& p = out.like.decode;
+    p.precision = row.text("weight_dtype") == "fp4" ? llm::precision_kind::nvfp4 : llm::precision_kind::fp8;
+    p.mixers = p.precision;
+    p.cache_bytes = 1;
+    return out;
+}
+
+void read_server_row(const named_row& row, inference_collector& to) {
+    const benchmark* const b = find_benchmark(row, to);
+    if (b == nullptr) return;
+    if (row.empty("completed_samples_per_s") || row.number("completed_samples_per_s") <= 0) {
+        to.leave_out(row, "no rate was published");
+        return;
+    }
+    llm::measured_server m = server_of(row, *b, to);
+    m.requests_s = row.number("completed_samples_per_s");
+    m.goal.output = row.number("completed_tokens_per_s") / m.requests_s;
+    m.goal.most_ttft_s = row.number("ttft_limit_ms") * 1e-3;
+    m.goal.most_tpot_s = row.number("tpot_limit_ms") * 1e-3;
+    m.ttft_s = row.number("ttft_p50_ms") * 1e-3;
+    m.tpot_s = row.number("tpot_p50_ms") * 1e-3;
+    to.set.servers.push_back(std::move(m));
+}
+
+void read_offline_row(const named_row& row, inference_collector& to) {
+    const benchmark* const b = find_benchmark(row, to);
+    if (b == nullptr) return;
+    if (row.text("scenario") != "Offline") {
+        to.leave_out(row, "runs within limits of latency are read with their latencies");
+        return;
+    }
+    llm::measured_server m = server_of(row, *b, to);
+    m.requests_s = row.number("result") / (row.text("unit") == "Tokens/s" ? m.goal.output : 1);
+    to.set.servers.push_back(std::move(m));
+}
+
 struct inference_table {
     std::string_view ending;
     void (*read)(const named_row&, inference_collector&);
@@ -304,7 +367,9 @@ struct inference_table {
 constexpr std::array inference_tables{inference_table{"inference_e2e_aic_silicon.csv", read_serving_row},
                                       inference_table{"moe_alltoall_gb200.csv", read_exchange_row},
                                       inference_table{"moe_deepep_ll.csv", read_deepep_row},
-                                      inference_table{"moe_expert_gemm_gb200_gb300.csv", read_expert_row}};
+                                      inference_table{"moe_expert_gemm_gb200_gb300.csv", read_expert_row},
+                                      inference_table{"mlperf_inference_server_latency.csv", read_server_row},
+                                      inference_table{"mlperf_inference_v51.csv", read_offline_row}};
 
 }  // namespace
 

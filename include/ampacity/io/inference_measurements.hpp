@@ -3,7 +3,8 @@
 /// Measured deployments of language models from CSV files, for `llm::fit_inference`.
 ///
 /// In a folder every file is read whose name ends in one of `inference_e2e_aic_silicon.csv`,
-/// `moe_alltoall_gb200.csv`, `moe_deepep_ll.csv`, `moe_expert_gemm_gb200_gb300.csv`; columns are found by their names.
+/// `moe_alltoall_gb200.csv`, `moe_deepep_ll.csv`, `moe_expert_gemm_gb200_gb300.csv`,
+/// `mlperf_inference_server_latency.csv`, `mlperf_inference_v51.csv`; columns are found by their names.
 /// A measurement that stands there under several plans counts once, under the one that tells the number of its workers;
 /// measurements of one deployment under one load that disagree by more than 5 % are left out, as is all that does not
 /// tell the batch of a replica. Models and systems come from the catalogue.

@@ -7,7 +7,7 @@
 /// not mixed with what it tells of a queue. Judged is `estimate`, which knows of a row its plan and its load alone.
 /// Deterministic; seconds for 500 rows.
 
-#include <ampacity/llm/inference_load.hpp>
+#include <ampacity/llm/inference_planner.hpp>
 
 #include <cstdint>
 #include <span>
@@ -58,6 +58,20 @@ struct measured_experts {
     double time_s = 0;  ///< [s]
 };
 
+/// A run of a benchmark whose plan is not known: never fitted.
+struct measured_server {
+    std::string suite{};  ///< such as "mlperf server"
+    std::string where{};  ///< file and line
+    std::uint32_t model = 0;
+    std::uint32_t system = 0;
+    std::uint32_t gpus = 0;
+    inference_deployment like{};  ///< its formats
+    serving_goal goal{};
+    double requests_s = 0;  ///< [1/s]
+    double ttft_s = 0;      ///< median; 0: not measured [s]
+    double tpot_s = 0;      ///< median; 0: not measured [s]
+};
+
 /// Measurements with what they are about.
 struct inference_set {
     std::vector<model> models{};
@@ -65,6 +79,7 @@ struct inference_set {
     std::vector<measured_serving> rows{};
     std::vector<measured_exchange> exchanges{};
     std::vector<measured_experts> experts{};
+    std::vector<measured_server> servers{};
     std::vector<std::string> left_out{};  ///< rows that are not used, each with the reason
 
     [[nodiscard]] const model& model_of(const measured_serving& r) const { return models[r.model]; }
@@ -104,6 +119,18 @@ struct compared_serving {
 [[nodiscard]] std::vector<compared_serving> leave_one_deployment_out(const inference_set& set);
 /// Every fitted row with coefficients that were fitted without its family of models.
 [[nodiscard]] std::vector<compared_serving> leave_one_family_out(const inference_set& set);
+
+/// A run of a benchmark beside the best replicas that the model finds.
+struct compared_server {
+    std::uint32_t row = 0;
+    planned_serving best{};
+    load_estimate modelled{};     ///< under the measured rate, or the best's largest where that is less
+    double throughput_error = 0;  ///< largest rate within the limits / measured - 1 [1]
+    double tpot_error = 0;        ///< under the measured rate; 0: not measured [1]
+    double ttft_error = 0;        ///< [1]
+};
+/// Every benchmark run: by a program with the steps of TensorRT-LLM and nothing outside of them.
+[[nodiscard]] std::vector<compared_server> compare_servers(const inference_set& set, const inference_efficiency& e);
 
 /// Mean of |modelled / measured - 1| of the all-to-alls and of the products of experts; 0 of none. [1]
 [[nodiscard]] double exchange_error(const inference_set& set, const inference_efficiency& e);

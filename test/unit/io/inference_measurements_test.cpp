@@ -6,6 +6,7 @@
 #include <ampacity/io/inference_measurements.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 using namespace ampacity;
@@ -101,6 +102,45 @@ TEST_CASE("bad rows are refused with their place") {
     const test::temporary_directory here;
     CHECK_THROWS_AS(io::read_inference_measurements(here.path()), data_error);
     CHECK_THROWS_AS(io::read_inference_measurements(here.path() / "nowhere"), data_error);
+}
+
+TEST_CASE("benchmark runs and kernels are read") {
+    const test::temporary_directory here;
+    test::write_file(
+        here.path() / "x_mlperf_inference_server_latency.csv",
+        "gpu,gpus,model,scenario,weight_dtype,completed_tokens_per_s,completed_samples_per_s,ttft_limit_ms,"
+        "tpot_limit_ms,ttft_p50_ms,tpot_p50_ms\n"
+        "B200,8,llama3.1-405b,Server,fp4,1200,2,6000,175,1391.5,103.4\n"
+        "B200,8,whisper,Server,fp4,1200,2,6000,175,1391.5,103.4\n");
+    test::write_file(here.path() / "x_mlperf_inference_v51.csv",
+                     "gpu,gpus,model,scenario,weight_dtype,result,unit\n"
+                     "H200,8,llama3.1-8b,Offline,fp8,645,Tokens/s\n"
+                     "H200,8,llama3.1-8b,Server,fp8,645,Tokens/s\n");
+    test::write_file(here.path() / "x_moe_alltoall_gb200.csv",
+                     "op_name,moe_dtype,num_tokens,hidden_size,topk,moe_ep_size,distribution,latency_ms,system\n"
+                     "alltoall_dispatch,nvfp4,64,7168,8,32,balanced,0.02,gb200\n"
+                     "alltoall_combine,nvfp4,64,7168,8,32,balanced,0.03,gb200\n"
+                     "alltoall_prepare,nvfp4,64,7168,8,32,balanced,0.03,gb200\n");
+    const auto set = io::read_inference_measurements(here.path());
+    REQUIRE(set.servers.size() == 2);
+    CHECK(set.servers[0].requests_s == 2);
+    CHECK(set.servers[0].goal.output == 600);
+    CHECK(set.servers[0].goal.most_tpot_s == Approx(0.175));
+    CHECK(set.servers[0].tpot_s == Approx(0.1034));
+    CHECK(set.servers[0].like.decode.precision == llm::precision_kind::nvfp4);
+    CHECK(set.servers[1].requests_s == Approx(5));
+    CHECK(set.servers[1].goal.most_tpot_s == 0);
+    REQUIRE(set.exchanges.size() == 2);
+    CHECK(set.exchanges[0].token_bytes == Approx(7168 * 0.5625));
+    CHECK(set.exchanges[1].token_bytes == Approx(7168 * 2));
+    CHECK(set.exchanges[0].link_b_s == 900e9);
+    CHECK(set.left_out.size() == 3);
+    const auto e = io::read_model<llm::inference_efficiency>("inference").value;
+    const auto compared = llm::compare_servers(set, e);
+    REQUIRE(compared.size() == 2);
+    CHECK(compared[0].best.most.tpot_s <= 0.175);
+    CHECK(std::abs(compared[0].throughput_error) < 0.5);
+    CHECK(compared[1].tpot_error == 0);
 }
 
 TEST_CASE("coefficients of inference are written as a model") {
