@@ -194,6 +194,11 @@ void choose_rows(inference_collector& to) {
             to.leave_out(c.row.where, fault.empty() ? "its tensor group is the sum of several workers" : fault);
             continue;
         }
+        const double length = c.row.load.prompt + c.row.load.output;
+        if (llm::cache_tokens(to.set.model_of(c.row), c.row.as.decode, to.set.system_of(c.row), length) < length) {
+            to.leave_out(c.row.where, "its weights leave no memory for a request: not the plan that ran");
+            continue;
+        }
         kept.push_back(i);
     }
     std::map<std::tuple<std::string, double, double, double>, std::vector<std::size_t>> keys;
