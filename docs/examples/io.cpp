@@ -4,6 +4,7 @@
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/convert_trace.hpp>
 #include <ampacity/io/csv_reader.hpp>
+#include <ampacity/io/inference_measurements.hpp>
 #include <ampacity/io/input_stream.hpp>
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
@@ -159,6 +160,19 @@ void measured_steps_are_rows(const fs::path& folder) {
     require(!io::calibration_file("ours", e, set).empty(), "coefficients as a file");
 }
 
+void measured_deployments_are_rows(const fs::path& folder) {
+    fs::create_directories(folder);
+    io::write_file(folder / "our_inference_e2e_aic_silicon.csv",
+                   "system,backend,backend_version,model_path,precision,mode,isl,osl,concurrency,gemm_quant_mode,"
+                   "moe_quant_mode,batch_size,tp_size,pp_size,attention_dp_size,moe_ep_size,silicon_ttft_ms,"
+                   "silicon_tpot_ms\n"
+                   "h100_sxm,vllm,0.12.0,Qwen/Qwen3-32B,,agg,1024,256,16,,,16,2,1,,,200,17\n");
+    const auto set = io::read_inference_measurements(folder);
+    require(set.rows.size() == 1 && set.rows[0].load.concurrency == 16, "a row is a deployment under a load");
+    const auto e = io::read_model<llm::inference_efficiency>("inference").value;
+    require(std::abs(llm::compare(set, e).front().tpot_error) < 0.3, "coefficients of the catalogue");
+}
+
 }  // namespace
 
 void io_example() {
@@ -174,6 +188,7 @@ void io_example() {
     models_are_data(folder / "models");
     hardware_is_data_too(folder / "models");
     measured_steps_are_rows(folder / "measured");
+    measured_deployments_are_rows(folder / "served");
     signals_are_steps(folder / "prices.csv");
     plugins_are_checked(folder / "mine.so");
     a_scenario_runs_and_is_written(folder / "s.yaml", folder / "out");

@@ -1,10 +1,16 @@
-// Module llm: language models, parallel plans, the training step. Plain structs and pure functions; the catalogue fills
-// models, systems and coefficients from files.
+// Module llm: language models, parallel plans, the training step, iterations of inference. Plain structs and pure
+// functions; the catalogue fills models, systems and coefficients from files.
 #include "example.hpp"
 
 #include <ampacity/llm/calibration.hpp>
 #include <ampacity/llm/collectives.hpp>
 #include <ampacity/llm/efficiency.hpp>
+#include <ampacity/llm/inference_calibration.hpp>
+#include <ampacity/llm/inference_efficiency.hpp>
+#include <ampacity/llm/inference_load.hpp>
+#include <ampacity/llm/inference_planner.hpp>
+#include <ampacity/llm/inference_step.hpp>
+#include <ampacity/llm/linear_pieces.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/llm/plan.hpp>
 #include <ampacity/llm/planner.hpp>
@@ -85,6 +91,37 @@ void coefficients_are_fitted() {
     require(llm::compare(set, coefficients()).empty(), "nothing measured, nothing compared");
 }
 
+llm::inference_efficiency inference() {
+    return {.gpus = {{.name = "g", .bf16 = 0.6, .fp8 = 0.5, .memory = 0.8}},
+            .software = {{.name = "vllm", .step_s = 1e-3}}};
+}
+
+void an_iteration_is_timed() {
+    const llm::model m = a_model();
+    const llm::system s = a_system();
+    const llm::inference_plan p{.tp = 2};
+    require(llm::fault_of(m, p, s).empty(), "a plan that can be");
+    const llm::inference_efficiency e = inference();
+    const llm::inference_iteration t =
+        llm::iteration_of(m, p, {.decodes = 32, .context = 1000}, s, e, e.find_software("vllm"));
+    require(t.cache_b == 32 * 1000 * 131072.0 / 2, "keys and values of 32 requests, on each of two GPUs");
+    require(t.time_s() > t.weight_b / s.memory_b_s, "no faster than its weights are read");
+    const llm::piecewise_time pieces =
+        llm::linear_pieces(m, p, s, e, e.find_software("vllm"), {.decodes = 64, .context = 4096});
+    require(pieces.most_error < 0.05, "a maximum of linear functions for exact engines");
+}
+
+void a_deployment_is_estimated() {
+    llm::inference_deployment d{.software = "vllm", .decode_workers = 4};
+    const llm::load_estimate light = llm::estimate(a_model(), d, {1000, 200, 16}, a_system(), inference());
+    const llm::load_estimate heavy = llm::estimate(a_model(), d, {1000, 200, 160}, a_system(), inference());
+    require(heavy.tokens_s_gpu > light.tokens_s_gpu && heavy.tpot_s > light.tpot_s, "throughput against latency");
+    const llm::serving_goal goal{.prompt = 1000, .output = 200, .most_ttft_s = 1, .most_tpot_s = 0.05};
+    const llm::planned_serving best = llm::best_replicas(a_model(), 8, d, goal, a_system(), inference());
+    require(best.as.gpus() == 8 && best.most.tpot_s <= 0.05, "the replicas that serve most within the limits");
+    require(llm::compare(llm::inference_set{}, inference()).empty(), "nothing measured, nothing compared");
+}
+
 }  // namespace
 
 void llm_example() {
@@ -92,4 +129,6 @@ void llm_example() {
     a_plan_is_checked_and_timed();
     the_planner_ranks_plans();
     coefficients_are_fitted();
+    an_iteration_is_timed();
+    a_deployment_is_estimated();
 }

@@ -16,5 +16,7 @@ struct calibrate_options {
 
 /// Training steps. Returns the exit status. \throws ampacity::error
 int calibrate_training(const calibrate_options& options);
+/// Iterations of inference. Returns the exit status. \throws ampacity::error
+int calibrate_inference(const calibrate_options& options);
 
 }  // namespace ampacity::cli

@@ -228,18 +228,21 @@ int run_program(int argc, char** argv) {
     CLI::App& calibrate = *app.add_subcommand(
         "calibrate", "fit coefficients of models to measurements, and tell how near the models are to them");
     std::string calibrate_what;
-    calibrate.add_option("WHAT", calibrate_what, "training: of the training step")
+    calibrate
+        .add_option("WHAT", calibrate_what, "training: of the training step; inference: of an iteration of a server")
         ->required()
-        ->check(CLI::IsMember({"training"}));
+        ->check(CLI::IsMember({"training", "inference"}));
     calibrate
         .add_option("--data", calibrated.data,
                     "folder with CSV files of measurements, found by the ends of their names")
         ->required();
-    calibrate.add_option("-o,--output", calibrated.output, "file for the coefficients, a model of the kind efficiency")
+    calibrate
+        .add_option("-o,--output", calibrated.output,
+                    "file for the coefficients, a model of the kind efficiency or inference-efficiency")
         ->check(given_text());
     calibrate
         .add_option("--coefficients", calibrated.coefficients,
-                    "judge these, a model of the kind efficiency or its .yaml file, and fit nothing")
+                    "judge these, a model of that kind or its .yaml file, and fit nothing")
         ->check(given_text());
     calibrate.add_flag("--rows", calibrated.rows, "show every row, and those that are left out");
     calibrate.add_flag("--json", calibrated.json, "rows as JSON");
@@ -298,6 +301,7 @@ int run_program(int argc, char** argv) {
     if (report) return cli::report(directory, page);
     if (trace) return cli::trace(traced);
     if (plan) return cli::plan(planned);
+    if (calibrate && calibrate_what == "inference") return cli::calibrate_inference(calibrated);
     if (calibrate) return cli::calibrate_training(calibrated);
     if (list) return cli::list(what, markdown, plugins);
     if (completion) return cli::completion(app, shell, script);

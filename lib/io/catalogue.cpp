@@ -44,6 +44,9 @@ constexpr std::array kinds{
     model_kind_description{model_kind::llm, "llm", "llms", "llms", "a language model"},
     model_kind_description{model_kind::efficiency, "efficiency", "efficiencies", "calibration",
                            "what training reaches of peaks, as fitted to measured steps"},
+    model_kind_description{model_kind::inference_efficiency, "inference-efficiency", "inference-efficiencies",
+                           "calibration/inference",
+                           "what inference reaches of peaks, as fitted to measured deployments"},
 };
 
 constexpr std::array<std::string_view, 4> header_keys{"name", "doc", "based_on", "sources"};
@@ -362,9 +365,10 @@ auto with_struct(model_kind kind, F f) {
         case model_kind::region: return f(static_cast<hardware::region*>(nullptr));
         case model_kind::reliability: return f(static_cast<hardware::reliability*>(nullptr));
         case model_kind::llm: return f(static_cast<llm::model*>(nullptr));
-        case model_kind::efficiency: break;
+        case model_kind::efficiency: return f(static_cast<llm::training_efficiency*>(nullptr));
+        case model_kind::inference_efficiency: break;
     }
-    return f(static_cast<llm::training_efficiency*>(nullptr));
+    return f(static_cast<llm::inference_efficiency*>(nullptr));
 }
 
 }  // namespace
@@ -467,6 +471,7 @@ AMPACITY_MODEL(hardware::region)
 AMPACITY_MODEL(hardware::reliability)
 AMPACITY_MODEL(llm::model)
 AMPACITY_MODEL(llm::training_efficiency)
+AMPACITY_MODEL(llm::inference_efficiency)
 #undef AMPACITY_MODEL
 
 }  // namespace ampacity::io

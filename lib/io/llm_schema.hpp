@@ -6,6 +6,7 @@
 #include "model_totals.hpp"
 
 #include <ampacity/llm/efficiency.hpp>
+#include <ampacity/llm/inference_efficiency.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
 
@@ -162,6 +163,58 @@ struct schema<llm::training_efficiency> {
         v.record(&T::gpus, {.key = "gpus", .doc = "kinds of GPUs"});
         v.record(&T::collectives, {.key = "collectives", .doc = "curves inside NVLink domains"});
         v.record(&T::recipes, {.key = "recipes", .doc = "suites whose runs are tuned in their own way"});
+    }
+};
+
+template <>
+struct schema<llm::inference_gpu> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::inference_gpu;
+        v.word(&T::name, {.key = "name", .doc = "of the accelerator"});
+        v.number(&T::bf16, {.key = "bf16", .doc = "share of the dense peak that large products reach", .max = 1});
+        v.number(&T::fp8, {.key = "fp8", .doc = "the same in fp8", .max = 1});
+        v.number(&T::nvfp4, {.key = "nvfp4", .doc = "the same in fp4; 0: it has none", .max = 1});
+        v.number(&T::memory, {.key = "memory", .doc = "of HBM that products of few rows reach", .max = 1});
+    }
+};
+
+template <>
+struct schema<llm::inference_software> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::inference_software;
+        v.word(&T::name, {.key = "name", .doc = "of the server program"});
+        v.number(&T::step_s, {.key = "step", .doc = "of every iteration: the host", .of = dimension::time});
+        v.number(&T::request_s,
+                 {.key = "request", .doc = "of every request outside of iterations", .of = dimension::time});
+        v.number(&T::handover_s,
+                 {.key = "handover", .doc = "further, from one pool to another", .of = dimension::time});
+        v.number(&T::burst, {.key = "burst", .doc = "of measured requests, those that came at once", .max = 1});
+    }
+};
+
+template <>
+struct schema<llm::inference_efficiency> {
+    template <class V>
+    static constexpr void walk(V& v) {
+        using T = llm::inference_efficiency;
+        v.number(&T::attention, {.key = "attention", .doc = "of the bf16 peak: scores and sums", .max = 1});
+        v.number(&T::cache, {.key = "cache", .doc = "of HBM at which keys and values are read", .max = 1});
+        v.number(&T::experts, {.key = "experts", .doc = "of the shares of products, those of experts", .max = 2});
+        v.number(&T::imbalance, {.key = "imbalance", .doc = "busiest rank of experts / mean", .min = 1, .max = 100});
+        v.number(&T::traffic, {.key = "traffic", .doc = "times the least HBM traffic of norms", .max = 100});
+        v.number(&T::layer_s, {.key = "layer", .doc = "of every layer: small kernels", .of = dimension::time});
+        v.number(&T::expert_layer_s,
+                 {.key = "expert_layer", .doc = "further, of a layer of experts", .of = dimension::time});
+        v.number(&T::reduce_s, {.key = "reduce", .doc = "an all-reduce of two ranks", .of = dimension::time});
+        v.number(&T::reduce_share, {.key = "reduce_share", .doc = "of NVLink that it reaches", .max = 1});
+        v.number(&T::exchange_s, {.key = "exchange", .doc = "an all-to-all of few tokens", .of = dimension::time});
+        v.number(&T::exchange_share, {.key = "exchange_share", .doc = "of NVLink that it reaches", .max = 1});
+        v.number(&T::rail_s, {.key = "rail", .doc = "a step of a collective on rails", .of = dimension::time});
+        v.number(&T::rail_share, {.key = "rail_share", .doc = "of rails that collectives reach", .max = 1});
+        v.record(&T::gpus, {.key = "gpus", .doc = "kinds of GPUs"});
+        v.record(&T::software, {.key = "software", .doc = "server programs"});
     }
 };
 

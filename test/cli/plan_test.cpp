@@ -107,3 +107,31 @@ TEST_CASE("calibrate fits, tells its errors and writes coefficients that plan re
     check_refused(here.call({"calibrate", "training", "--data", "nowhere"}), 3);
     CHECK(here.call({"calibrate"}).status == 2);
 }
+
+TEST_CASE("calibrate fits iterations of inference and judges coefficients") {
+    const workspace here;
+    const std::string header =
+        "system,backend,backend_version,model_path,precision,mode,isl,osl,concurrency,gemm_quant_mode,moe_quant_mode,"
+        "batch_size,tp_size,pp_size,attention_dp_size,moe_ep_size,silicon_ttft_ms,silicon_tpot_ms\n";
+    const auto row = [](int concurrency, double tpot_ms) {
+        const std::string c = std::to_string(concurrency);
+        return "h100_sxm,vllm,0.12.0,Qwen/Qwen3-32B,,agg,1024,256," + c + ",,," + c + ",2,1,,0,200," +
+               std::to_string(tpot_ms) + '\n';
+    };
+    here.write("ours_inference_e2e_aic_silicon.csv", header + row(8, 16.5) + row(32, 25) + row(32, 50));
+    const auto told = here.call({"calibrate", "inference", "--data", ".", "-o", "ours.yaml", "--rows"});
+    INFO(told.out << told.err);
+    CHECK(told.status == 0);
+    CHECK(contains(told.out, "1 rows of ., 2 rows left out"));
+    CHECK(contains(told.out, "qwen3-32b h100 vllm 0.12.0 bf16 tp2 dp1 pp1 ep1"));
+    CHECK(contains(told.out, "measurements of this deployment under this load disagree"));
+    CHECK(here.read("ours.yaml").starts_with("# Written by `ampacity calibrate inference`"));
+    CHECK(here.call({"describe", "ours.yaml"}).status == 0);
+    const auto judged = here.call({"calibrate", "inference", "--data", ".", "--coefficients", "inference", "--json"});
+    const auto json = nlohmann::json::parse(judged.out);
+    REQUIRE(json["compared"].size() == 1);
+    CHECK(json["compared"][0]["tpot_s"]["modelled"].get<double>() == Approx(0.0165).epsilon(0.25));
+    CHECK(json["without_deployment"].empty());
+    check_refused(here.call({"calibrate", "inference", "--data", "nowhere"}), 3);
+    CHECK(here.call({"calibrate", "fun", "--data", "."}).status == 2);
+}

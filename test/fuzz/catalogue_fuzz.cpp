@@ -42,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case io::model_kind::reliability: read<hardware::reliability>(in.rest()); break;
         case io::model_kind::llm: read<llm::model>(in.rest()); break;
         case io::model_kind::efficiency: read<llm::training_efficiency>(in.rest()); break;
+        case io::model_kind::inference_efficiency: read<llm::inference_efficiency>(in.rest()); break;
     }
     return 0;
 }

@@ -18,6 +18,7 @@
 #include <ampacity/hardware/reliability.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/llm/efficiency.hpp>
+#include <ampacity/llm/inference_efficiency.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/scenario/units.hpp>
 
@@ -48,6 +49,7 @@ enum class model_kind : std::uint8_t {
     reliability,
     llm,
     efficiency,
+    inference_efficiency,
 };
 
 /// What is said of a kind.
@@ -179,6 +181,8 @@ template <>
 inline constexpr model_kind kind_of<llm::model> = model_kind::llm;
 template <>
 inline constexpr model_kind kind_of<llm::training_efficiency> = model_kind::efficiency;
+template <>
+inline constexpr model_kind kind_of<llm::inference_efficiency> = model_kind::inference_efficiency;
 
 /// The model of this name, or of this file if the name ends in `.yaml`; a relative path starts at `directory`. A name
 /// that nothing has is a fault of `key` at `where`, if they are given. \throws scenario_error
