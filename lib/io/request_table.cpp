@@ -13,9 +13,7 @@
 
 namespace ampacity::io {
 
-request_table::request_table(const std::filesystem::path& file) : file_(file), ring_(1024) {
-    file_.text() += "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n";
-}
+request_table::request_table(const std::filesystem::path& file) : file_(file), ring_(1024) { file_.text() += header; }
 
 void request_table::add(const serving::request_record& r) {
     AMPACITY_ASSERT(r.row >= first_);

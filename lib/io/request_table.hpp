@@ -12,12 +12,17 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 namespace ampacity::io {
 
 class request_table {
 public:
+    /// The first line.
+    static constexpr std::string_view header =
+        "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n";
+
     /// \throws scenario_error if the file cannot be made
     explicit request_table(const std::filesystem::path& file);
 

@@ -66,18 +66,27 @@ private:
     int number_;
 };
 
-/// One of the files of requests of several services?
-bool is_of_service(const fs::path& file) {
-    const std::string name = file.filename().string();
-    return name.starts_with("requests-") && (name.ends_with(".csv") || name.ends_with(".csv.partial"));
+/// The names of the files of requests that the run writes, by service.
+std::vector<std::string> request_files_of(const scenario::scenario& sc) {
+    std::vector<std::string> out;
+    if (!sc.output.requests) return out;
+    for (const scenario::workload_entry& w : sc.workload) {
+        if (w.service) out.push_back("requests-" + w.service->name + ".csv");
+    }
+    if (out.size() == 1) out = {"requests.csv"};
+    return out;
 }
 
-/// Those in the folder.
+/// Files of requests of services, whatever they were called. Others of such a name are not ours.
 std::vector<fs::path> files_of_services(const fs::path& folder) {
     std::vector<fs::path> out;
     std::error_code status;
     for (const auto& entry : fs::directory_iterator(folder, status)) {
-        if (is_of_service(entry.path()) && !fs::is_directory(entry.path(), status)) out.push_back(entry.path());
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with("requests-") || !(name.ends_with(".csv") || name.ends_with(".csv.partial"))) continue;
+        std::ifstream file(entry.path());
+        std::string first;
+        if (std::getline(file, first) && first + '\n' == request_table::header) out.push_back(entry.path());
     }
     return out;
 }
@@ -112,9 +121,10 @@ std::unique_ptr<folder_lock> make_folder(const fs::path& folder) {
 }
 
 /// Refuses to write over what the run reads.
-void keep_input(const fs::path& folder, const fs::path& input) {
-    std::vector<fs::path> ours = files_of_services(folder);
+void keep_input(const fs::path& folder, const fs::path& input, std::span<const std::string> more) {
+    std::vector<fs::path> ours;
     for (const char* name : our_files) ours.push_back(folder / name);
+    for (const std::string& name : more) ours.push_back(folder / name);
     for (const fs::path& file : ours) {
         std::error_code absent;
         if (!fs::equivalent(file, input, absent) || absent) continue;
@@ -481,7 +491,8 @@ void write_file(const fs::path& path, const std::string& text) {
 
 run_files::run_files(fs::path folder, const scenario::scenario& described, std::span<const fs::path> inputs)
     : folder_(std::move(folder)), described_(described), streams_(std::make_unique<streams>()) {
-    for (const fs::path& input : inputs) keep_input(folder_, input);
+    const std::vector<std::string> tables = request_files_of(described_);
+    for (const fs::path& input : inputs) keep_input(folder_, input, tables);
     streams_->lock = make_folder(folder_);
     if (described_.output.placement) {
         if (const auto types = scenario::gpu_types_of(described_.fleet); types.size() > 1) gpu_types_ = types;
@@ -506,21 +517,12 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->waits.emplace([this](const sim::job_event& e) { return is_explained(e); },
                                 [this](const sim::wait_stretch& w) { write_stretch(w); });
     }
-    if (described_.output.requests) open_requests();
+    for (const std::string& name : tables)
+        streams_->requests.push_back(std::make_unique<request_table>(folder_ / name));
     if (described_.output.events) streams_->events.emplace(folder_ / "events.json", described_.workload.size());
 }
 
 run_files::~run_files() = default;
-
-void run_files::open_requests() {
-    std::vector<std::string> names;
-    for (const scenario::workload_entry& w : described_.workload) {
-        if (w.service) names.push_back(w.service->name);
-    }
-    for (const std::string& name : names)
-        streams_->requests.push_back(std::make_unique<request_table>(
-            folder_ / (names.size() == 1 ? "requests.csv" : "requests-" + name + ".csv")));
-}
 
 void run_files::on_requests(std::size_t service, std::span<const serving::request_record> records) {
     if (streams_->requests.empty()) return;

@@ -74,7 +74,6 @@ public:
 
 private:
     struct streams;
-    void open_requests();
     void write_jobs(const sim::simulation& s) const;
     [[nodiscard]] bool is_explained(const sim::job_event& e) const;
     void write_place(const sim::job_event& s);
