@@ -18,6 +18,7 @@
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/scheduler.hpp>
+#include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
@@ -55,9 +56,31 @@ scenario::scenario described() {
     return s;
 }
 
+/// A service that has the fleet for itself.
+void a_service() {
+    scenario::scenario s;
+    s.name = "served";
+    s.seed = 42;
+    s.fleet.pool_gpus = 8;
+    s.scheduler.policy = "fifo";
+    scenario::inference_service chat{.name = "chat", .gpus_per_replica = 8};
+    scenario::step_terms step;
+    require(!scenario::parse("5 ms", step.base) && !scenario::parse("30.5 ns", step.per_kv_token), "exact times");
+    chat.engine.kv_capacity_tokens = 60'000;
+    chat.engine.step = step;
+    chat.synthetic = scenario::synthetic_requests{
+        .requests = 100, .rate = {3}, .prompt = {.median = {1000}}, .output = {.median = {100}}};
+    s.workload.emplace_back().service = chat;
+    sim::simulation run{scenario::build(s)};
+    run.run();
+    const sim::service_result& result = run.results().services.front();
+    require(result.finished == 100 && result.output_tokens == 10'000, "all requests are answered");
+}
+
 }  // namespace
 
 void scenario_example() {
+    a_service();
     scenario::scenario s = described();
     scenario::validate(s);
     sim::simulation simulation(scenario::build(s));

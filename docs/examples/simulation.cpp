@@ -8,6 +8,7 @@
 #include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
+#include <ampacity/sim/service_parts.hpp>
 #include <ampacity/sim/simulation.hpp>
 #include <ampacity/sim/wait_recorder.hpp>
 
@@ -57,6 +58,27 @@ void a_wait_is_explained() {
             "and for GPUs, until the round after minute twenty");
 }
 
+/// A replica that works 1 ms for each of three tokens of an answer.
+void a_service_answers() {
+    sim::parts parts{.fleet = fleet::fleet_state::pool(8),
+                     .policy = policy::make_policy("easy", {}),
+                     .placer = policy::make_first_fit()};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{}));
+    sim::service_parts chat{
+        .name = "chat",
+        .options = {.random = {.seed = 1}},
+        .time = serving::iteration_time{serving::linear_step{.base = serving::to_exact(1ms)}},
+        .requests = std::make_unique<workload::vector_request_source>(
+            std::vector<workload::request>{{.arrival = start_of_time + 1s, .prompt_tokens = 10, .output_tokens = 3}})};
+    chat.gpus_per_replica = 4;
+    chat.places = {{}};  // on a pool GPUs have no names
+    parts.services.push_back(std::move(chat));
+    sim::simulation s(std::move(parts));
+    s.run();
+    require(s.now() == start_of_time + 1003ms && s.results().services.front().finished == 1, "it took three steps");
+    require(s.results().books[account::useful] == gpu_time{4} * 1'003'000'000, "its GPUs were there all the time");
+}
+
 void a_run_has_energy() {
     hardware::node node;
     node.gpus = 8;
@@ -81,6 +103,7 @@ void a_run_has_energy() {
 }  // namespace
 
 void simulation_example() {
+    a_service_answers();
     a_wait_is_explained();
     a_run_has_energy();
     watcher seen;

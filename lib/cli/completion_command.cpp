@@ -3,6 +3,7 @@
 #include "list_command.hpp"
 
 #include <ampacity/core/version.hpp>
+#include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/scenario/reference.hpp>
 
@@ -63,12 +64,19 @@ names keys_with_values() {
     return out;
 }
 
+/// Those of job traces, which `trace` reads.
+names job_formats() {
+    names out;
+    for (const auto& f : io::job_trace_formats()) out.emplace_back(f.name);
+    return out;
+}
+
 names values_of(const CLI::App& app, const CLI::Option& o) {
     if (names set = members(o); !set.empty()) return set;
     const std::string& name = o.get_lnames().empty() ? o.get_name() : o.get_lnames().front();
     if (name == "policy") return names_of("policies");
     if (name == "placer") return names_of("placers");
-    if (name == "format") return names_of("formats");
+    if (name == "format") return job_formats();
     if (name == "metric") return names_of("metrics");
     if (name == "until") return {"drained"};
     if (name == "set") return keys_with_values();

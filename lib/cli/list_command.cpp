@@ -14,9 +14,11 @@
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/output_files.hpp>
 #include <ampacity/io/plugins.hpp>
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
+#include <ampacity/serving/router.hpp>
 
 #include <fmt/format.h>
 
@@ -71,6 +73,8 @@ std::vector<line> lines_of(std::string_view what) {
         for (const auto& m : good_workloads()) out.push_back({m.name, m.doc});
     } else if (what == "formats") {
         for (const auto& f : io::job_trace_formats()) out.push_back({std::string{f.name}, std::string{f.description}});
+        for (const auto& f : io::request_trace_formats())
+            out.push_back({std::string{f.name}, "requests: " + std::string{f.description}});
     } else if (what == "metrics") {
         for (const auto& m : io::metrics()) out.push_back({std::string{m.name}, with_unit(m.text, m.unit)});
     } else if (what == "files") {
@@ -103,9 +107,12 @@ void print(const std::vector<line>& lines) {
     for (const line& l : lines) fmt::print("{:<{}}  {}\n", l.name, width, l.text);
 }
 
-void print_format(const io::job_trace_format& f) {
+template <class Format>
+void print_format(const Format& f) {
+    bool by_position = false;
+    if constexpr (requires { f.by_position; }) by_position = f.by_position;
     fmt::print("{}: {}\n\n{}:\n", f.name, f.description,
-               f.by_position ? "fields of a line, in this order" : "columns, found by the names in the header");
+               by_position ? "fields of a line, in this order" : "columns, found by the names in the header");
     std::vector<line> columns;
     for (const auto& c : f.columns) {
         const char* use = c.use == io::column_use::required     ? ""
@@ -233,6 +240,14 @@ int describe(const std::string& name, const std::vector<std::string>& plugins) {
     for (const auto& f : io::job_trace_formats()) {
         if (f.name == name) return print_format(f), 0;
         known.emplace_back(f.name);
+    }
+    for (const auto& f : io::request_trace_formats()) {
+        if (f.name == name) return print_format(f), 0;
+        known.emplace_back(f.name);
+    }
+    for (const auto& r : serving::router_descriptions()) {
+        if (r.name == name) return fmt::print("{}: {}\n", r.name, r.doc), 0;
+        known.emplace_back(r.name);
     }
     for (const auto& m : io::find_models("workloads")) {
         if (m.name == name) return print_workload(m), 0;

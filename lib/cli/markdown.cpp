@@ -7,6 +7,7 @@
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/output_files.hpp>
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/resolved.hpp>
@@ -67,29 +68,37 @@ std::string names_page(std::string_view title, std::string_view use, std::span<c
     return fmt::format("# {}\n\n{}\n\n{}", title, use, table({"name", "meaning"}, rows));
 }
 
+template <class Format>
+std::string format_section(const Format& f) {
+    bool by_position = false;
+    if constexpr (requires { f.by_position; }) by_position = f.by_position;
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& c : f.columns) {
+        const char* use = c.use == io::column_use::required     ? "required"
+                          : c.use == io::column_use::optional   ? "optional"
+                          : c.use == io::column_use::statistics ? "for `ampacity trace` only"
+                                                                : "not looked at";
+        rows.push_back({code(c.name), cell(c.unit), use, cell(c.doc)});
+    }
+    std::string out = fmt::format("\n## {}\n\n{}\n", f.name, sentence(f.description));
+    if (!rows.empty())
+        out += '\n' + table({by_position ? "field, in this order" : "column", "unit", "use", "meaning"}, rows);
+    if (f.skips.empty()) return out;
+    rows.clear();
+    for (const auto& s : f.skips) rows.push_back({code(s.name), cell(s.doc)});
+    return out + "\nRecords that are skipped, and counted by reason:\n\n" + table({"reason", "meaning"}, rows);
+}
+
 std::string formats_page() {
     std::string out =
-        "# Formats of job traces\n\n"
+        "# Formats of traces\n\n"
         "The key `workload.N.trace.format` takes one of these names. Columns are found by the names in the header, but "
         "for those of lines.\n";
-    for (const auto& f : io::job_trace_formats()) {
-        std::vector<std::vector<std::string>> rows;
-        for (const auto& c : f.columns) {
-            const char* use = c.use == io::column_use::required     ? "required"
-                              : c.use == io::column_use::optional   ? "optional"
-                              : c.use == io::column_use::statistics ? "for `ampacity trace` only"
-                                                                    : "not looked at";
-            rows.push_back({code(c.name), cell(c.unit), use, cell(c.doc)});
-        }
-        out += fmt::format("\n## {}\n\n{}\n", f.name, sentence(f.description));
-        if (!rows.empty()) {
-            out += '\n' + table({f.by_position ? "field, in this order" : "column", "unit", "use", "meaning"}, rows);
-        }
-        if (f.skips.empty()) continue;
-        rows.clear();
-        for (const auto& s : f.skips) rows.push_back({code(s.name), cell(s.doc)});
-        out += "\nRecords that are skipped, and counted by reason:\n\n" + table({"reason", "meaning"}, rows);
-    }
+    for (const auto& f : io::job_trace_formats()) out += format_section(f);
+    out +=
+        "\n# Formats of traces of requests\n\n"
+        "The key `workload.N.service.requests.format` takes one of these names.\n";
+    for (const auto& f : io::request_trace_formats()) out += format_section(f);
     return out;
 }
 

@@ -129,6 +129,32 @@ void print_trainings(const std::vector<sim::training_result>& list) {
     }
 }
 
+void print_services(const std::vector<sim::service_result>& list) {
+    for (const sim::service_result& s : list) {
+        fmt::print(
+            "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected, {} cancelled, {} unfinished; {} "
+            "preemptions; {} steps\n",
+            s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
+            s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
+        if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
+        if (!s.ttft_s) continue;
+        text_table table{18, {16, 16, 16, 16, 16}};
+        table.row({"", "mean", "p50", "p90", "p99", "max"});
+        for (const auto& [name, d] :
+             {std::pair{"TTFT [s]", &s.ttft_s}, {"TPOT [s]", &s.tpot_s}, {"E2E [s]", &s.e2e_s}}) {
+            if (*d)
+                table.row({name, grouped((*d)->mean, 4), grouped((*d)->p50, 4), grouped((*d)->p90, 4),
+                           grouped((*d)->p99, 4), grouped((*d)->max, 4)});
+        }
+        table.print();
+        const double gpu_s = to_seconds(s.held) * static_cast<double>(s.gpus);
+        fmt::print("{:<18}{:>16} tokens/s of answers per GPU", "",
+                   grouped(gpu_s > 0 ? static_cast<double>(s.output_tokens) / gpu_s : 0, 2));
+        if (s.attainment) fmt::print("; {:.2f} % within the targets", 100 * *s.attainment);
+        fmt::print("\n");
+    }
+}
+
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -140,10 +166,11 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     if (!skipped.empty()) fmt::print("skipped records of the trace: {}\n", skipped_text(skipped));
     fmt::print("\n");
     if (s.finished == 0) {
-        fmt::print("no job finished: there is nothing to average\n");
+        if (s.services.empty() || s.submitted != 0) fmt::print("no job finished: there is nothing to average\n");
         print_failures(s);
         if (s.energy) print_energy(*s.energy);
         print_trainings(s.trainings);
+        print_services(s.services);
         return;
     }
     text_table table{18, {16, 16, 16, 16, 16}};
@@ -184,6 +211,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
                    grouped(to_gpu_hours(r.jobs->held), 1), grouped(to_gpu_hours(r.jobs->idle), 1));
     }
     print_trainings(s.trainings);
+    print_services(s.services);
 }
 
 /// Of the terminal that stdout is, else 80.
@@ -252,6 +280,7 @@ int run(const run_options& options) {
     const std::uint64_t gpus = prepared.parts.fleet.installed_gpus();
     std::vector<std::filesystem::path> inputs{loaded.file};
     for (const auto* trace : prepared.traces) inputs.emplace_back(trace->path());
+    for (const auto* trace : prepared.request_traces) inputs.emplace_back(trace->path());
     for (const auto& plugin : more.files()) inputs.emplace_back(plugin.path);
     for (const auto& model : prepared.models) inputs.emplace_back(model.path);
     io::run_files files(
@@ -282,6 +311,9 @@ int run(const run_options& options) {
     facts.inputs.emplace_back(loaded.file, io::digest_text(loaded.digest));
     for (const auto& model : prepared.models) facts.inputs.emplace_back(model.path, io::digest_text(model.digest));
     for (auto* trace : prepared.traces) {
+        if (!cut_short) facts.inputs.emplace_back(trace->path(), io::digest_text(trace->finish_digest()));
+    }
+    for (auto* trace : prepared.request_traces) {
         if (!cut_short) facts.inputs.emplace_back(trace->path(), io::digest_text(trace->finish_digest()));
     }
     files.finish(s, cut_short, facts);

@@ -206,6 +206,11 @@ double share_done(const sim::simulation& s, std::optional<duration> until) {
         sources += s.source(i).progress().value_or(0) / static_cast<double>(s.num_sources());
     // Of the jobs that will come, those that have left: a queue that has grown is still to be worked off.
     if (s.arrived() != 0) sources *= static_cast<double>(s.departed()) / static_cast<double>(s.arrived());
+    // A service is as far as its requests are.
+    double requests = 1;
+    for (std::size_t i = 0; i != s.num_services(); ++i)
+        requests = std::min(requests, s.service_progress(i).value_or(0));
+    if (s.num_services() != 0) sources = s.arrived() == 0 ? requests : std::min(sources, requests);
     const double time = until && until->count() > 0 ? to_seconds(s.now()) / to_seconds(*until) : 0;
     return std::clamp(std::max(sources, time), 0.0, 1.0);
 }

@@ -91,6 +91,18 @@ void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
     }
 }
 
+void fleet_state::withdraw(demand wanted, std::span<const gpu_share> shares) {
+    AMPACITY_ASSERT(troubles_.empty());
+    if (!in_service_) in_service_ = empty_;
+    in_service_->take(wanted, shares);
+    take(wanted, shares);
+}
+
+void fleet_state::give_back(demand wanted, std::span<const gpu_share> shares) {
+    in_service_->give(wanted, shares);
+    give(wanted, shares);
+}
+
 void fleet_state::set_state(node_id node, node_state to) {
     AMPACITY_ASSERT(!state_.empty());
     const node_state from = state_[index(node)];

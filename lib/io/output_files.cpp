@@ -22,6 +22,18 @@ constexpr std::array jobs{
         "from; empty if it never did"},
 };
 
+constexpr std::array requests{
+    output_column{"request", "", "its row in the file, from 0, rows that are no requests not counted"},
+    output_column{"arrival_s", "s", "when it arrived, from the scenario's start"},
+    output_column{"ttft_s", "s", "from its arrival to its first token; empty if there was none"},
+    output_column{"finish_s", "s", "when it got its last token; empty if it did not"},
+    output_column{"prompt_tokens", "", "length of its prompt"},
+    output_column{"output_tokens", "", "length of the answer that it asks for"},
+    output_column{"preemptions", "", "times that it lost its blocks of the KV cache"},
+    output_column{"replica", "", "the one that it was sent to, from 0"},
+    output_column{"state", "", "finished, rejected, cancelled or unfinished"},
+};
+
 constexpr std::array placement{
     output_column{"job_id", "", "the name in the trace"},
     output_column{"attempt", "", "number of the run of this job, from 1"},
@@ -44,8 +56,8 @@ constexpr std::array telemetry{
         "when the sample was taken, at the end of a round: ends of jobs of no length may still follow at that instant"},
     output_column{"queued_jobs", "", "jobs that wait"},
     output_column{"running_jobs", "", "jobs that hold GPUs"},
-    output_column{"busy_gpus", "", "GPUs that a job holds"},
-    output_column{"free_gpus", "", "GPUs in service that no job holds"},
+    output_column{"busy_gpus", "", "GPUs that a job or a service holds"},
+    output_column{"free_gpus", "", "GPUs in service that neither holds"},
     output_column{"finished_jobs", "", "jobs that have finished so far"},
     output_column{"it_w", "W", "at the AC inputs of racks or nodes; only where power is modelled"},
     output_column{"utility_w", "W",
@@ -98,6 +110,11 @@ constexpr std::array table{
     output_description{"jobs.csv", "output.jobs", "one row per job, in file order; exact decimals", jobs},
     output_description{"rejected.csv", "output.jobs", "one row per rejected job, if there is one, in order of time",
                        rejected},
+    output_description{
+        "requests.csv", "output.requests",
+        "one row per request that has arrived, in file order; exact decimals; of each of several services "
+        "in requests-NAME.csv",
+        requests},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
     output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},

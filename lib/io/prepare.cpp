@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace ampacity::io {
@@ -33,6 +34,17 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         traces.push_back(source.get());
         return source;
     };
+    std::vector<request_trace*> request_traces;
+    const auto open_requests = [&](const scenario::request_file& f,
+                                   std::uint16_t) -> std::unique_ptr<workload::request_source> {
+        auto source = open_request_trace({.path = loaded.resolve(f.path),
+                                          .format = std::string{scenario::name_of_value(f.format)},
+                                          .reorder = f.reorder,
+                                          .align = f.align,
+                                          .unix_start_ns = loaded.value.start.time_since_epoch().count()});
+        request_traces.push_back(source.get());
+        return source;
+    };
     const auto locate = [&](std::string_view key) { return loaded.locate(key); };
     try {
         std::vector<model_file> models = loaded.models;
@@ -41,7 +53,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             if (!training) training.emplace(loaded, models, shared);
             return training->open(jobs, entry);
         };
-        sim::parts parts = scenario::build(loaded.value, open, locate, more, train);
+        sim::parts parts = scenario::build(loaded.value, open, locate, more, train, open_requests);
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
@@ -53,7 +65,8 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             parts.sources[i] = training->train(std::move(parts.sources[i]), static_cast<std::uint16_t>(i));
         }
         if (training) parts.trainings = training->finish(parts.failures);
-        return {std::move(parts), std::move(traces), std::move(models), std::move(energy.filled)};
+        return {std::move(parts), std::move(traces), std::move(request_traces), std::move(models),
+                std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;
         diagnostic d = e.details();
@@ -72,10 +85,20 @@ std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const 
             if (loaded.value.workload[i].plugin && batch[n - 1].submit > until) break;
         }
     }
+    std::vector<workload::request> requests(1024);
+    for (const sim::service_parts& s : run.parts.services) {
+        while (s.requests->next(requests) != 0) {
+        }
+    }
     std::vector<skipped_in_trace> out;
     for (std::size_t i = 0; i < run.parts.sources.size(); ++i) {
         auto records = run.parts.sources[i]->skipped();
         if (!records.empty()) out.push_back({"workload." + std::to_string(i) + ".trace", std::move(records)});
+    }
+    for (const sim::service_parts& s : run.parts.services) {
+        auto records = s.requests->skipped();
+        if (!records.empty())
+            out.push_back({"workload." + std::to_string(s.entry) + ".service.requests", std::move(records)});
     }
     return out;
 }

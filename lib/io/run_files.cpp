@@ -1,6 +1,7 @@
 #include "csv_text.hpp"
 #include "event_trace.hpp"
 #include "output_file.hpp"
+#include "request_table.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -65,6 +66,31 @@ private:
     int number_;
 };
 
+/// The names of the files of requests that the run writes, by service.
+std::vector<std::string> request_files_of(const scenario::scenario& sc) {
+    std::vector<std::string> out;
+    if (!sc.output.requests) return out;
+    for (const scenario::workload_entry& w : sc.workload) {
+        if (w.service) out.push_back("requests-" + w.service->name + ".csv");
+    }
+    if (out.size() == 1) out = {"requests.csv"};
+    return out;
+}
+
+/// Files of requests of services, whatever they were called. Others of such a name are not ours.
+std::vector<fs::path> files_of_services(const fs::path& folder) {
+    std::vector<fs::path> out;
+    std::error_code status;
+    for (const auto& entry : fs::directory_iterator(folder, status)) {
+        const std::string name = entry.path().filename().string();
+        if (!name.starts_with("requests-") || !(name.ends_with(".csv") || name.ends_with(".csv.partial"))) continue;
+        std::ifstream file(entry.path());
+        std::string first;
+        if (std::getline(file, first) && first + '\n' == request_table::header) out.push_back(entry.path());
+    }
+    return out;
+}
+
 /// Makes the folder, takes it, and removes what earlier runs have left in it.
 std::unique_ptr<folder_lock> make_folder(const fs::path& folder) {
     const auto refuse = [](const fs::path& path, const char* what, const std::string& why) {
@@ -87,15 +113,22 @@ std::unique_ptr<folder_lock> make_folder(const fs::path& folder) {
             if (status) refuse(file, "a file of an earlier run cannot be removed", status.message());
         }
     }
+    for (const fs::path& file : files_of_services(folder)) {
+        fs::remove(file, status);
+        if (status) refuse(file, "a file of an earlier run cannot be removed", status.message());
+    }
     return lock;
 }
 
 /// Refuses to write over what the run reads.
-void keep_input(const fs::path& folder, const fs::path& input) {
-    for (const char* name : our_files) {
+void keep_input(const fs::path& folder, const fs::path& input, std::span<const std::string> more) {
+    std::vector<fs::path> ours;
+    for (const char* name : our_files) ours.push_back(folder / name);
+    for (const std::string& name : more) ours.push_back(folder / name);
+    for (const fs::path& file : ours) {
         std::error_code absent;
-        if (!fs::equivalent(folder / name, input, absent) || absent) continue;
-        throw scenario_error({.where = {.file = (folder / name).string(), .line = 1, .column = 1},
+        if (!fs::equivalent(file, input, absent) || absent) continue;
+        throw scenario_error({.where = {.file = file.string(), .line = 1, .column = 1},
                               .key = {},
                               .what = "is an input of this run, which would write over it",
                               .value = input.string(),
@@ -207,6 +240,27 @@ json to_json(const sim::training_result& t) {
     return out;
 }
 
+json to_json(const sim::service_result& s, const scenario::engine_options& engine) {
+    json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
+    if (engine.timeout || engine.max_wait) out["cancelled"] = s.cancelled;
+    out["unfinished"] = s.unfinished;
+    for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
+    for (const auto& [name, d] : {std::pair{"ttft_s", &s.ttft_s}, {"tpot_s", &s.tpot_s}, {"e2e_s", &s.e2e_s}}) {
+        if (*d) out[name] = to_json(**d);
+    }
+    if (s.attainment) out["slo_attainment"] = *s.attainment;
+    out["prompt_tokens"] = s.prompt_tokens;
+    out["output_tokens"] = s.output_tokens;
+    out["preemptions"] = s.preemptions;
+    out["steps"] = s.steps;
+    if (engine.prefix_cache) out["cached_tokens"] = s.cached_tokens;
+    out["held_gpu_hours"] = to_gpu_hours(s.held_gpu_time());
+    if (s.held > duration::zero())
+        out["tokens_per_s_per_gpu"] =
+            static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
+    return out;
+}
+
 json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interrupted,
                 std::span<const workload::skipped_records> skipped) {
     json out{{"schema", 1},
@@ -285,6 +339,12 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
         failures["total"] = total;
         failures["jobs_stopped"] = stopped;
     }
+    std::vector<const scenario::inference_service*> services;
+    for (const scenario::workload_entry& w : sc.workload) {
+        if (w.service) services.push_back(&*w.service);
+    }
+    for (std::size_t i = 0; i != s.services.size(); ++i)
+        out["services"][s.services[i].name] = to_json(s.services[i], services.at(i)->engine);
     for (const sim::training_result& t : s.trainings) out["training"][t.name] = to_json(t);
     if (s.energy) add_energy(out, *s.energy);
     return out;
@@ -399,6 +459,7 @@ struct run_files::streams {
     std::optional<output_file> explain;
     std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
+    std::vector<std::unique_ptr<request_table>> requests;  // (services) where they are written
 };
 
 std::vector<workload::skipped_records> skipped_in(const sim::simulation& s, const scenario::scenario& described,
@@ -430,7 +491,8 @@ void write_file(const fs::path& path, const std::string& text) {
 
 run_files::run_files(fs::path folder, const scenario::scenario& described, std::span<const fs::path> inputs)
     : folder_(std::move(folder)), described_(described), streams_(std::make_unique<streams>()) {
-    for (const fs::path& input : inputs) keep_input(folder_, input);
+    const std::vector<std::string> tables = request_files_of(described_);
+    for (const fs::path& input : inputs) keep_input(folder_, input, tables);
     streams_->lock = make_folder(folder_);
     if (described_.output.placement) {
         if (const auto types = scenario::gpu_types_of(described_.fleet); types.size() > 1) gpu_types_ = types;
@@ -455,10 +517,18 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->waits.emplace([this](const sim::job_event& e) { return is_explained(e); },
                                 [this](const sim::wait_stretch& w) { write_stretch(w); });
     }
+    for (const std::string& name : tables)
+        streams_->requests.push_back(std::make_unique<request_table>(folder_ / name));
     if (described_.output.events) streams_->events.emplace(folder_ / "events.json", described_.workload.size());
 }
 
 run_files::~run_files() = default;
+
+void run_files::on_requests(std::size_t service, std::span<const serving::request_record> records) {
+    if (streams_->requests.empty()) return;
+    const timed clock{writing_};
+    for (const serving::request_record& r : records) streams_->requests[service]->add(r);
+}
 
 policy::pass_listener* run_files::passes() noexcept { return streams_->waits ? &*streams_->waits : nullptr; }
 
@@ -688,6 +758,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
              {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
+        for (const auto& table : streams_->requests) table->commit();
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);
         if (described_.output.jobs) write_jobs(s);
         write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_) +

@@ -1,6 +1,7 @@
 #include "gpu_fleet.hpp"
 #include "reporter.hpp"
 #include "row_list.hpp"
+#include "service_parts.hpp"
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/fleet/rack_ranges.hpp>
@@ -325,7 +326,7 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
 }
 
 sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more,
-                 const training_opener& open_training) {
+                 const training_opener& open_training, const request_opener& open_requests) {
     validate(s, locate, more);
     made_fleet made = make_fleet(s);
     sim::parts parts{.fleet = std::move(made.fleet),
@@ -350,9 +351,14 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         r.policy = scheduling.make_policy();
         r.placer = scheduling.make_placer();
     }
+    add_services(s, parts, open_requests, locate);
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
+        if (entry.service) {
+            parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{}));
+            continue;
+        }
         if (entry.synthetic) {
             parts.sources.push_back(
                 std::make_unique<workload::synthetic_source>(make_options(*entry.synthetic, s.seed, number, s.start)));

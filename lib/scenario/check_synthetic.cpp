@@ -118,15 +118,16 @@ void check_profile(const std::vector<double>& weights, std::size_t wanted, const
         report.fail(path, "all rates are 0", {}, "write one above 0");
 }
 
-void check_arrivals(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
-    const arrival_shape& a = *jobs.arrivals;
+}  // namespace
+
+void check_arrivals(const arrival_shape& a, double cv_of, rate mean, const std::string& path, const reporter& report) {
     const std::string at = path + ".arrivals";
-    const reporter::given cv{path + ".cv", yaml_text(jobs.cv)};
+    const reporter::given cv{path + ".cv", yaml_text(cv_of)};
     const reporter::given process{at + ".process", yaml_text(a.process)};
-    if (a.process == workload::arrival_process::poisson && jobs.cv != 1)
+    if (a.process == workload::arrival_process::poisson && cv_of != 1)
         report.fail_between({cv, process}, "Poisson arrivals have cv 1",
                             "write a cv of 1, or another arrivals.process");
-    if (a.process == workload::arrival_process::weibull && jobs.cv > 0 && jobs.cv < 0.02)
+    if (a.process == workload::arrival_process::weibull && cv_of > 0 && cv_of < 0.02)
         report.fail_between({cv, process}, "a cv too small for Weibull arrivals",
                             "write a cv of 0, or of at least 0.02, or another arrivals.process");
     check_profile(a.daily, 24, at + ".daily", report);
@@ -134,11 +135,13 @@ void check_arrivals(const synthetic_jobs& jobs, const std::string& path, const r
     check_profile(a.hourly, 168, at + ".hourly", report);
     if (!a.hourly.empty() && !(a.daily.empty() && a.weekly.empty()))
         report.fail(at + ".hourly", "beside daily or weekly", {}, "give hourly alone, or the others");
-    if (a.beat && !(jobs.rate.value > 1 / to_seconds(*a.beat)))
-        report.fail_between({{at + ".beat", format(*a.beat)}, {path + ".rate", format(jobs.rate)}},
+    if (a.beat && !(mean.value > 1 / to_seconds(*a.beat)))
+        report.fail_between({{at + ".beat", format(*a.beat)}, {path + ".rate", format(mean)}},
                             "the beat brings as many jobs as the whole rate, or more",
                             "write a longer arrivals.beat or a larger rate");
 }
+
+namespace {
 
 void check_users(const synthetic_jobs& jobs, const std::string& path, const reporter& report) {
     if (jobs.users && !jobs.groups.empty())
@@ -178,7 +181,7 @@ void check_synthetic(const synthetic_jobs& jobs, const std::string& path, const 
         report.fail(path + ".estimate_factor", "min is above max", yaml_text(jobs.estimate_factor->min),
                     "write at most " + yaml_text(jobs.estimate_factor->max));
     }
-    if (jobs.arrivals) check_arrivals(jobs, path, report);
+    if (jobs.arrivals) check_arrivals(*jobs.arrivals, jobs.cv, jobs.rate, path, report);
     check_users(jobs, path, report);
     if (!jobs.priorities.empty()) check_weights(jobs.priorities, path + ".priorities", "priority", report);
     if (!jobs.models.empty()) check_weights(jobs.models, path + ".models", "model", report);

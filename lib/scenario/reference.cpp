@@ -8,7 +8,7 @@ namespace {
 template <class T>
 std::string unit_text() {
     std::optional<dimension> of;
-    if constexpr (std::same_as<T, duration>)
+    if constexpr (std::same_as<T, duration> || std::same_as<T, exact_duration>)
         of = dimension::time;
     else if constexpr (std::same_as<T, gpu_duration>)
         of = dimension::gpu_time;

@@ -34,7 +34,8 @@ workload::duration_mixture mixture_of(const duration_shape& shape) {
     return workload::duration_mixture{std::move(laws), shape.max};
 }
 
-/// The rates of the hours of a week; empty if nothing is said.
+}  // namespace
+
 std::vector<double> profile_of(const arrival_shape& a) {
     if (!a.hourly.empty()) return a.hourly;
     std::vector<double> profile;
@@ -46,13 +47,14 @@ std::vector<double> profile_of(const arrival_shape& a) {
     return profile;
 }
 
-/// How far a date is into its week, from Monday 00:00 UTC.
 ampacity::duration into_week(date start) {
     constexpr auto thursday = std::chrono::days{3};  // 1970-01-01
     constexpr ampacity::duration week = std::chrono::weeks{1};
     const ampacity::duration rest = (start.time_since_epoch() % week + thursday) % week;
     return rest < ampacity::duration::zero() ? rest + week : rest;
 }
+
+namespace {
 
 /// k^-s, the weight of the k-th user.
 double zipf_weight(std::uint64_t k, double s) { return portable_exp(-s * portable_log(static_cast<double>(k))); }

@@ -386,6 +386,21 @@ std::optional<fault> parse(std::string_view text, gpu_duration& out, std::string
     return std::nullopt;
 }
 
+std::optional<fault> parse(std::string_view text, exact_duration& out, std::string_view bare_unit) {
+    split parts;
+    if (auto wrong = take_apart(text, dimension::time, bare_unit, parts)) return wrong;
+    const auto result = serving::parse_exact_time(parts.number, parts.row->num);
+    if (result.status == decimal_status::overflow)
+        return fault{"too large", "write fewer digits, or a shorter time: at most 9.2e18 of its last decimal"};
+    if (result.status == decimal_status::fractional)
+        return fault{"too many decimals",
+                     "write at most " + std::to_string(serving::max_time_scale) + " decimals of a nanosecond"};
+    if (!result) return fault{"expected a duration", "write a number and a unit, such as \"30.5 ns\""};
+    if (result.value.mantissa < 0) return fault{"must not be negative", "write 0 or more"};
+    out.value = result.value;
+    return std::nullopt;
+}
+
 std::optional<fault> parse_quantity(std::string_view text, dimension of, double& base, std::string_view bare_unit) {
     split parts;
     if (auto wrong = take_apart(text, of, bare_unit, parts)) return wrong;
@@ -441,6 +456,15 @@ std::optional<fault> parse(std::string_view text, date& out) {
 std::string format(duration value) { return format_exact(value.count(), dimension::time); }
 
 std::string format(gpu_duration value) { return format_exact(value.value, dimension::gpu_time); }
+
+std::string format(exact_duration value) {
+    const auto [mantissa, scale] = value.value;
+    if (scale == 0) return format_exact(mantissa, dimension::time);
+    std::string digits = std::to_string(mantissa);
+    const auto decimals = static_cast<std::size_t>(scale);
+    if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
+    return digits.insert(digits.size() - decimals, 1, '.') + " ns";
+}
 
 std::string format_quantity(double base, dimension of) {
     std::string best;

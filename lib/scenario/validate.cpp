@@ -1,3 +1,4 @@
+#include "check_services.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
 #include "gpu_fleet.hpp"
@@ -651,6 +652,7 @@ void check(const scenario& s, const locator& locate) {
     check_groups(s.scheduler.fair_share.groups, report);
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     check_mixed(s, report);
+    check_services(s, report);
     check_changes(s, report);
     if (s.power) check_power(*s.power, s.until.has_value(), report);
     check_columns(s, report);
@@ -661,7 +663,6 @@ void check(const scenario& s, const locator& locate) {
     if (s.output.feeds && !s.output.telemetry)
         report.fail("output.feeds", "no interval is given", std::string{name_of_value(*s.output.feeds)},
                     "set output.telemetry to one, such as \"60 s\"");
-    if (s.output.requests) report.fail("output.requests", "not supported yet", "true", "write false");
 }
 
 void check(const synthetic_jobs& jobs, std::string_view path, const locator& locate) {

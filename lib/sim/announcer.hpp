@@ -103,6 +103,10 @@ public:
         for (observer* o : to_) o->on_reject(e);
     }
 
+    void requests(std::size_t service, std::span<const serving::request_record> records) const {
+        for (observer* o : to_) o->on_requests(service, records);
+    }
+
     void show(const sample& s) const {
         for (observer* o : to_) o->on_sample(s);
     }

@@ -9,6 +9,7 @@
 #include "pacer.hpp"
 #include "partition.hpp"
 #include "power_pacer.hpp"
+#include "services.hpp"
 #include "slowdowns.hpp"
 #include "training_runs.hpp"
 
@@ -54,7 +55,10 @@ enum kind : std::uint8_t {
     held_enter,
     parts_fail,
     training_pauses,
-    store_has_written
+    store_has_written,
+    serving_steps_end,
+    requests_arrive,
+    service_leaves
 };
 
 }  // namespace
@@ -88,7 +92,9 @@ public:
           reserved_for_(std::move(p.reserved_for)),
           signals_(std::move(p.signals)),
           news_(std::move(p.price_news)),
+          services_(p.services.empty() ? nullptr : std::make_unique<services>(std::move(p.services))),
           kernel_(*this) {
+        if (services_) withdraw_services(p.fleet);
         capacity_plan planned = changes_.planned(p.drain_racks_at);
         planned.any = planned.any || feeds_act() || p.failures.any();
         partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
@@ -120,6 +126,7 @@ public:
         if (changes_.any()) schedule_changes();
         if (slowdowns_.any()) schedule_slowdowns();
         if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
+        if (services_) begin_services();
         follow_feeds();
     }
 
@@ -145,13 +152,20 @@ public:
             case parts_fail: change_parts(); break;
             case training_pauses: pass_boundary(job_id{e.entity}); break;
             case store_has_written: end_writes(); break;
+            case serving_steps_end: end_serving_steps(e.entity); break;
+            case requests_arrive: submit_requests(e.entity); break;
+            case service_leaves: leave_service(e.entity); break;
             default: AMPACITY_ASSERT(false);
         }
         settle();
     }
 
     void pass(kernel_type&) {
-        if (touched_.empty()) return;
+        if (!touched_.empty()) pass_touched();
+        if (services_) start_serving_steps();
+    }
+
+    void pass_touched() {
         std::swap(touched_, passing_);
         if (passing_.size() > 1) std::sort(passing_.begin(), passing_.end());
         for (const std::uint32_t number : passing_) {
@@ -214,6 +228,7 @@ public:
         if (held_.any()) summary_.held = held_.size();
         if (trainings_) summary_.trainings = trainings_->results();
         summary_.books = jobs_.books();
+        if (services_) close_services(end);
         for (std::size_t t = 0; t != held_by_type_.size(); ++t) {
             const auto type = static_cast<fleet::gpu_type>(t);
             summary_.types.push_back({.name = fleet().free().types()->name(type),
@@ -280,6 +295,7 @@ private:
     policy::known_signals signals_;
     std::vector<known_price> news_;  // by instant
     std::size_t next_news_ = 0;
+    std::unique_ptr<services> services_;  // none: there are none
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
@@ -767,11 +783,79 @@ private:
         follow_feeds();
     }
 
+    // --- services --------------------------------------------------------------------------------------
+
+    void withdraw_services(fleet::fleet_state& all) {
+        for (std::uint32_t i = 0; i != services_->size(); ++i) {
+            const service_parts& s = services_->of(i);
+            for (const auto& place : s.places) all.withdraw({.gpus = s.gpus_per_replica}, place);
+        }
+    }
+    void begin_services() {
+        step_ends_.resize(services_->size());
+        request_arrivals_.resize(services_->size());
+        for (std::uint32_t i = 0; i != services_->size(); ++i) {
+            if (energy_) energy_->on_start(services_->told(i, start_of_time));
+            if (services_->is_over(i))
+                kernel_.schedule(start_of_time, changes, {.kind = service_leaves, .entity = i});
+            else
+                follow(request_arrivals_[i], services_->next_arrival(i), arrivals, requests_arrive, i);
+        }
+    }
+    void end_serving_steps(std::uint32_t i) {
+        step_ends_[i] = {};
+        services_->advance(i, kernel_.now());
+        if (services_->is_over(i)) leave_service(i);
+    }
+    void submit_requests(std::uint32_t i) {
+        request_arrivals_[i] = {};
+        services_->submit(i, kernel_.now());
+        follow(request_arrivals_[i], services_->next_arrival(i), arrivals, requests_arrive, i);
+        if (services_->is_over(i)) leave_service(i);
+    }
+    /// After the pass of each round.
+    void start_serving_steps() {
+        for (const std::uint32_t i : services_->touched()) {
+            services_->start(i, kernel_.now());
+            tell_requests(i);
+            follow(step_ends_[i], services_->next_end(i), completions, serving_steps_end, i);
+            // The last requests may have been cancelled before a step.
+            if (services_->is_over(i) && !services_->has_left(i))
+                kernel_.schedule(kernel_.now(), changes, {.kind = service_leaves, .entity = i});
+        }
+        services_->forget_touched();
+    }
+    void tell_requests(std::uint32_t i) {
+        if (services_->records(i).empty()) return;
+        tell_.requests(i, services_->records(i));
+        services_->clear_records(i);
+    }
+    /// Its GPUs are for jobs from now on.
+    void leave_service(std::uint32_t i) {
+        if (services_->has_left(i)) return;
+        services_->leave(i, kernel_.now());
+        const service_parts& s = services_->of(i);
+        for (const auto& place : s.places) main().fleet.give_back({.gpus = s.gpus_per_replica}, place);
+        if (energy_) energy_->on_stop(services_->told(i, kernel_.now()), run_end::finished);
+        tell_capacity(main());
+    }
+    void close_services(instant end) {
+        for (std::uint32_t i = 0; i != services_->size(); ++i) {
+            services_->close(i, end);
+            tell_requests(i);
+            // Of a file that was read to its end all that is in it.
+            const instant through = until_ != never || !ended_ ? end : never;
+            summary_.services.push_back(services_->result(i, end, through));
+            summary_.books[account::useful] += summary_.services.back().held_gpu_time();
+        }
+    }
+
     // --- nodes that leave and come back ----------------------------------------------------------------
 
     /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
     [[nodiscard]] bool is_drained() const noexcept {
-        return until_ == never && live() == 0 && feed_.empty() && held_.size() == 0;
+        return until_ == never && live() == 0 && feed_.empty() && held_.size() == 0 &&
+               (!services_ || services_->num_over() == services_->size());
     }
 
     void forget_changes() {
@@ -795,11 +879,12 @@ private:
         instant at = never;
         kernel::event_handle event = kernel::no_event;
     };
-    void follow(followed& f, instant due, phase when, std::uint8_t what) {
+    void follow(followed& f, instant due, phase when, std::uint8_t what, std::uint32_t entity = 0) {
         if (due != never) due = std::max(due, kernel_.now());
         if (due == f.at) return;
         kernel_.cancel(f.event);
-        f = {.at = due, .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what})};
+        f = {.at = due,
+             .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what, .entity = entity})};
     }
     void follow_feeds() {
         if (failures_) follow(parts_change_, is_drained() ? never : failures_->next(), changes, parts_fail);
@@ -1379,6 +1464,7 @@ private:
     std::vector<capacity_step> came_;               // since then
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
+    std::vector<followed> step_ends_, request_arrivals_;  // (services)
     followed feeds_change_, feeds_control_, parts_change_, store_writes_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail
@@ -1422,9 +1508,15 @@ std::uint64_t simulation::departed() const noexcept { return model_->arrived() -
 std::uint64_t simulation::waiting() const noexcept { return model_->waiting(); }
 std::uint64_t simulation::peak_queue() const noexcept { return model_->peak_queue_; }
 const decision_costs& simulation::decisions() const noexcept { return model_->meter_.costs(); }
-double simulation::reading_s() const noexcept { return model_->feed_.reading_s(); }
+double simulation::reading_s() const noexcept {
+    return model_->feed_.reading_s() + (model_->services_ ? model_->services_->reading_s() : 0);
+}
 const workload::job_source& simulation::source(std::size_t i) const { return model_->feed_.source(i); }
 std::size_t simulation::num_sources() const noexcept { return model_->feed_.num_sources(); }
+std::size_t simulation::num_services() const noexcept { return model_->services_ ? model_->services_->size() : 0; }
+std::optional<double> simulation::service_progress(std::size_t service) const {
+    return model_->services_->of(static_cast<std::uint32_t>(service)).requests->progress();
+}
 const summary& simulation::results() { return model_->results(); }
 bool simulation::has_links() const noexcept { return model_->has_links(); }
 job_times simulation::times(std::size_t source, std::uint64_t row) const { return model_->times(source, row); }

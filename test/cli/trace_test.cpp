@@ -263,7 +263,7 @@ TEST_CASE("trace refuses with a place and a remedy") {
 TEST_CASE("formats are listed and described with what they skip") {
     const workspace here;
     const auto listed = here.call({"list", "formats"});
-    for (const std::string format : {"jobs-csv", "swf", "philly-csv", "alibaba-openb"}) {
+    for (const std::string format : {"jobs-csv", "swf", "philly-csv", "alibaba-openb", "requests-csv", "azure-llm"}) {
         CHECK(contains(listed.out, format + " "));
         const auto described = here.call({"describe", format});
         CHECK(described.status == 0);

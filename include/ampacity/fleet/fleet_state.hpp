@@ -50,7 +50,7 @@ public:
     }
     /// GPUs of nodes that are up.
     [[nodiscard]] std::uint64_t up_gpus() const noexcept { return gpus_in_[static_cast<std::size_t>(node_state::up)]; }
-    /// GPUs that jobs hold.
+    /// GPUs that jobs hold, or that were withdrawn.
     [[nodiscard]] std::uint64_t held_gpus() const noexcept {
         std::uint64_t held = installed_;
         for (const std::uint64_t n : unallocated_) held -= n;
@@ -73,6 +73,12 @@ public:
     void take(demand wanted, std::span<const gpu_share> shares);
     /// Gives a job's GPUs back; on a node that is not up they do not become free.
     void give(demand wanted, std::span<const gpu_share> shares);
+    /// GPUs that jobs cannot have, until they are given back: they are neither free nor counted as idle, and planning
+    /// leaves them out. The first time before anyone looks at `in_service`. \pre advanced to now; all of them free; no
+    /// node ever leaves
+    void withdraw(demand wanted, std::span<const gpu_share> shares);
+    /// \pre advanced to now; they were withdrawn so
+    void give_back(demand wanted, std::span<const gpu_share> shares);
     /// Changes a node's state. \pre no job holds GPUs of a node that goes down or out of service
     void set_state(node_id node, node_state to);
 

@@ -5,6 +5,7 @@
 #include <ampacity/io/job_traces.hpp>
 #include <ampacity/io/models.hpp>
 #include <ampacity/io/plugins.hpp>
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -16,10 +17,12 @@
 
 namespace ampacity::io {
 
-/// Parts, and those of their sources that are files; they belong to the parts, then to the simulation.
+/// Parts, and those of their sources of jobs and requests that are files; they belong to the parts, then to the
+/// simulation.
 struct prepared_run {
     sim::parts parts;
     std::vector<trace_source*> traces;
+    std::vector<request_trace*> request_traces;                   ///< of services, by entry of the workload
     std::vector<model_file> models{};                             ///< that it was made from, files of signals included
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
 };
@@ -31,7 +34,7 @@ struct prepared_run {
 
 /// Records of a trace that are no jobs.
 struct skipped_in_trace {
-    std::string key;  ///< of the trace in the scenario, `workload.0.trace`
+    std::string key;  ///< of the trace in the scenario: `workload.0.trace`, `workload.1.service.requests`
     std::vector<workload::skipped_records> records;
 };
 

@@ -1,12 +1,12 @@
 #pragma once
 /// \file
-/// The files of a run: jobs.csv, placement.csv, telemetry.csv, explain.csv, events.json, summary.json, run.json,
-/// resolved.yaml.
+/// The files of a run: jobs.csv, requests.csv, placement.csv, telemetry.csv, explain.csv, events.json, summary.json,
+/// run.json, resolved.yaml.
 ///
 /// The folder is made if it is not there; our own files of an earlier run are removed first, others are left alone.
-/// placement.csv, telemetry.csv, explain.csv and events.json grow while the run goes on. No file stands under its name
-/// before it is complete; summary.json is the last. Numbers are exact decimals or the shortest text of their double, so
-/// the same results give the same bytes. One thread at a time.
+/// requests.csv, placement.csv, telemetry.csv, explain.csv and events.json grow while the run goes on. No file stands
+/// under its name before it is complete; summary.json is the last. Numbers are exact decimals or the shortest text of
+/// their double, so the same results give the same bytes. One thread at a time.
 
 #include <ampacity/io/plugins.hpp>
 #include <ampacity/scenario/scenario.hpp>
@@ -66,6 +66,7 @@ public:
     void on_start(const sim::job_start& s) override;
     void on_resize(const sim::job_event& before, const sim::job_event& after) override;
     void on_stop(const sim::job_event& e, sim::run_end how) override;
+    void on_requests(std::size_t service, std::span<const serving::request_record> records) override;
     void on_sample(const sim::sample& s) override;
 
     /// Completes all files. \throws scenario_error

@@ -41,7 +41,7 @@ struct parallel_plan {
     /// Weights stay as they are, as under LoRA, whose adapters are not counted; they are kept in 8 bits where products
     /// are of 8 or 4.
     bool frozen = false;
-    bool with_mtp = false;             ///< multi-token prediction is trained too
+    bool with_mtp = false;  ///< multi-token prediction is trained too
 
     [[nodiscard]] std::uint64_t gpus() const { return std::uint64_t{tp} * pp * cp * dp; }
     friend bool operator==(const parallel_plan&, const parallel_plan&) = default;

@@ -9,6 +9,7 @@
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/validate.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/workload/request_source.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,10 @@ using trace_opener = std::function<std::unique_ptr<workload::job_source>(const j
 /// `sim::parts::trainings` behind those of earlier entries.
 using training_opener =
     std::function<std::unique_ptr<workload::job_source>(const single_or_list<training_job>&, std::uint16_t entry)>;
+
+/// Opens the file with the requests of the service of entry number `entry` of the workload.
+using request_opener =
+    std::function<std::unique_ptr<workload::request_source>(const request_file&, std::uint16_t entry)>;
 
 /// Policies, placers, sources of jobs and cap policies beside those of this library, such as those of plug-ins. Each
 /// maker gets the key path of the part's options, for messages, and returns null for a name that it does not have.
@@ -64,6 +69,7 @@ void validate(const scenario& s, const locator& locate = {}, const more_parts* m
 /// Checks the description and makes the parts of its simulation. Observers are left to the caller.
 /// \throws scenario_error, and whatever `open_trace` and the makers of `more` throw
 [[nodiscard]] sim::parts build(const scenario& s, const trace_opener& open_trace = {}, const locator& locate = {},
-                               const more_parts* more = nullptr, const training_opener& open_training = {});
+                               const more_parts* more = nullptr, const training_opener& open_training = {},
+                               const request_opener& open_requests = {});
 
 }  // namespace ampacity::scenario

@@ -59,7 +59,8 @@ struct output {
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&output::jobs, {.key = "jobs", .doc = "write jobs.csv"});
-        visit(&output::requests, {.key = "requests", .doc = "write requests.csv; not supported yet"});
+        visit(&output::requests,
+              {.key = "requests", .doc = "write requests.csv, or requests-NAME.csv for each of several services"});
         visit(&output::placement, {.key = "placement", .doc = "write placement.csv"});
         visit(&output::telemetry, {.key = "telemetry",
                                    .doc = "write telemetry.csv with one row per interval",

@@ -216,7 +216,7 @@ struct scenario {
     std::string name;
     std::uint64_t seed = 0;
     date start = default_start;
-    std::optional<duration> until{};  ///< none: until the last job has left
+    std::optional<duration> until{};  ///< none: until the last job and the last request have left
     bool enforce_estimate = false;
     ampacity::scenario::fleet fleet{};
     std::vector<workload_entry> workload;
@@ -246,12 +246,13 @@ struct scenario {
             &scenario::seed,
             {.key = "seed", .doc = "of all random streams; `--seed` gives it too", .required = true, .example = "42"});
         visit(&scenario::start, {.key = "start", .doc = "date of simulated time 0"});
-        visit(&scenario::until, {.key = "until",
-                                 .doc = "when the run ends: after the last job, or after a duration",
-                                 .example = "\"30 d\"",
-                                 .min = duration::zero(),
-                                 .max = longest_input,
-                                 .none = "drained"});
+        visit(&scenario::until,
+              {.key = "until",
+               .doc = "when the run ends: after the last job and the last request, or after a duration",
+               .example = "\"30 d\"",
+               .min = duration::zero(),
+               .max = longest_input,
+               .none = "drained"});
         visit(&scenario::enforce_estimate, {.key = "enforce_estimate", .doc = "kill jobs that reach their estimate"});
         visit(&scenario::fleet,
               {.key = "fleet", .doc = "what the jobs run on", .required = true, .example = "{ pool_gpus: 512 }"});

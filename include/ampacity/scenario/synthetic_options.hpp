@@ -6,6 +6,7 @@
 #include <ampacity/workload/synthetic.hpp>
 
 #include <cstdint>
+#include <vector>
 
 namespace ampacity::scenario {
 
@@ -13,5 +14,11 @@ namespace ampacity::scenario {
 /// to daily and weekly rates only. \pre `check` passed.
 [[nodiscard]] workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64_t seed,
                                                        std::uint16_t entry, date start = default_start);
+
+/// The rates of the hours of a week; empty if nothing is said.
+[[nodiscard]] std::vector<double> profile_of(const arrival_shape& a);
+
+/// How far a date is into its week, from Monday 00:00 UTC.
+[[nodiscard]] ampacity::duration into_week(date start);
 
 }  // namespace ampacity::scenario

@@ -8,6 +8,7 @@
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
+#include <ampacity/serving/exact_time.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -88,6 +89,13 @@ struct gpu_duration {
     friend constexpr auto operator<=>(const gpu_duration&, const gpu_duration&) = default;
 };
 
+/// A time in decimals of a nanosecond, which is never rounded; not negative.
+struct exact_duration {
+    serving::exact_time value{};  ///< without trailing zeros
+
+    friend constexpr bool operator==(const exact_duration&, const exact_duration&) = default;
+};
+
 /// A date on the UTC calendar, as integer ns since 1970 (years 1678 to 2261).
 using date = std::chrono::sys_time<std::chrono::nanoseconds>;
 
@@ -101,6 +109,7 @@ struct fault {
 /// without one has.
 std::optional<fault> parse(std::string_view text, duration& out, std::string_view bare_unit = {});
 std::optional<fault> parse(std::string_view text, gpu_duration& out, std::string_view bare_unit = {});
+std::optional<fault> parse(std::string_view text, exact_duration& out, std::string_view bare_unit = {});
 std::optional<fault> parse_quantity(std::string_view text, dimension d, double& base, std::string_view bare_unit = {});
 /// The same for a quantity of any dimension.
 template <dimension D>
@@ -121,6 +130,7 @@ std::optional<fault> parse(std::string_view text, date& out);
 /// gives a whole number (integers) or the shortest text (doubles).
 std::string format(duration value);
 std::string format(gpu_duration value);
+std::string format(exact_duration value);
 std::string format_quantity(double base, dimension d);
 /// The same for a quantity of any dimension.
 template <dimension D>

@@ -39,6 +39,8 @@ constexpr std::string_view type_name() {
         return "map";
     else if constexpr (std::same_as<T, duration>)
         return "duration";
+    else if constexpr (std::same_as<T, exact_duration>)
+        return "exact duration";
     else if constexpr (std::same_as<T, gpu_duration>)
         return "GPU-time";
     else if constexpr (has_names<T>)

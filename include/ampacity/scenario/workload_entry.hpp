@@ -1,12 +1,14 @@
 #pragma once
 /// \file
-/// The description of a stream of jobs: from a file, from distributions, from a plug-in, or training jobs.
+/// The description of a stream of jobs: from a file, from distributions, from a plug-in, or training jobs; or
+/// of a service with its requests.
 ///
 /// Part of `scenario.hpp`. Plain values.
 
 #include <ampacity/power/node_power.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/trained_jobs.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
@@ -29,18 +31,6 @@ struct names<trace_format> {
                                       named<trace_format>{trace_format::swf, "swf"},
                                       named<trace_format>{trace_format::philly_csv, "philly-csv"},
                                       named<trace_format>{trace_format::alibaba_openb, "alibaba-openb"}};
-};
-
-/// What time 0 of a published trace is.
-enum class alignment : std::uint8_t {
-    first,     ///< the first submit that is kept
-    absolute,  ///< the scenario's `start`: dates are kept
-};
-
-template <>
-struct names<alignment> {
-    static constexpr std::array known{named<alignment>{alignment::first, "first"},
-                                      named<alignment>{alignment::absolute, "absolute"}};
 };
 
 /// Jobs from a file.
@@ -93,13 +83,14 @@ struct plugin_jobs {
     friend bool operator==(const plugin_jobs&, const plugin_jobs&) = default;
 };
 
-/// One stream of jobs: exactly one of its members.
+/// One stream of jobs, or a service: exactly one of its members.
 struct workload_entry {
     static constexpr bool exactly_one = true;
     std::optional<job_trace> trace{};
     std::optional<synthetic_jobs> synthetic{};
     std::optional<plugin_jobs> plugin{};
     single_or_list<training_job> training{};
+    std::optional<inference_service> service{};
     std::vector<trained_jobs> trains{};
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
@@ -117,6 +108,10 @@ struct workload_entry {
                .doc = "jobs that train a model; a list of them may follow each other",
                .example = "{ name: pretrain, model: llama-3.1-405b, gpus: 16384, tokens: \"15.6 T\", batch: 2048 }",
                .never_empty = true});
+        visit(&workload_entry::service,
+              {.key = "service",
+               .doc = "replicas that serve requests, and hold their GPUs from the start until the last one has left",
+               .example = "{ name: chat, gpus_per_replica: 8, engine: { ... }, requests: { path: requests.csv } }"});
         visit(&workload_entry::trains, {.key = "trains",
                                         .doc = "what synthetic jobs train, by their size",
                                         .example = "[ { name: tune, gpus: 8, model: llama-3.1-8b, batch: 128 } ]",
@@ -144,7 +139,6 @@ struct workload_entry {
                .doc = "these jobs are synchronous: their power goes up and down in steps, which sites report",
                .example = "{ frequency: \"0.5 Hz\" }",
                .beside = true});
-        visit.not_yet("service");
     }
     friend bool operator==(const workload_entry&, const workload_entry&) = default;
 };

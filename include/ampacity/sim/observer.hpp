@@ -6,7 +6,9 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/gpu_types.hpp>
+#include <ampacity/serving/request_record.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -22,7 +24,7 @@ struct sample {
     instant at{};
     std::uint64_t queued = 0;             ///< jobs waiting
     std::uint64_t running = 0;            ///< jobs holding GPUs
-    std::uint64_t busy_gpus = 0;          ///< GPUs held by jobs
+    std::uint64_t busy_gpus = 0;          ///< GPUs held by jobs and services
     std::uint64_t free_gpus = 0;          ///< GPUs that could be given to a job
     std::uint64_t finished = 0;           ///< jobs finished so far
     const power::plant* plant = nullptr;  ///< powers of this instant; none: not modelled
@@ -83,6 +85,12 @@ public:
     virtual void on_resize(const job_event& before, const job_event& after) {
         static_cast<void>(before);
         static_cast<void>(after);
+    }
+    /// Requests that have left service number `service`, in order of leaving; when the books are closed, those that
+    /// are left.
+    virtual void on_requests(std::size_t service, std::span<const serving::request_record> records) {
+        static_cast<void>(service);
+        static_cast<void>(records);
     }
     // A change of speed is no event: the run goes on.
     virtual void on_sample(const sample&) {}

@@ -9,6 +9,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/execution/post_training.hpp>
 #include <ampacity/power/swing_meter.hpp>
+#include <ampacity/workload/source.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -177,6 +178,28 @@ struct energy_result {
     }
 };
 
+/// What became of a service and its requests. Times are over finished requests.
+struct service_result {
+    std::string name;
+    std::uint64_t gpus = 0;                                                                 ///< of all replicas
+    std::uint64_t requests = 0, finished = 0, rejected = 0, cancelled = 0, unfinished = 0;  ///< that arrived
+    std::optional<distribution_summary> ttft_s{};        ///< time to the first token [s]
+    std::optional<distribution_summary> tpot_s{};        ///< time per token after the first [s]
+    std::optional<distribution_summary> e2e_s{};         ///< arrival to the last token [s]
+    std::optional<double> attainment{};                  ///< of its targets, by requests that have left [1]
+    std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
+    std::uint64_t preemptions = 0;                       ///< of all
+    std::uint64_t steps = 0;                             ///< that have ended, of all replicas
+    std::uint64_t cached_tokens = 0;                     ///< found in prefix caches
+    duration busy{};                                     ///< in these steps, summed over replicas
+    duration held{};                                     ///< for which it held its GPUs
+    std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
+
+    [[nodiscard]] gpu_time held_gpu_time() const noexcept {
+        return gpu_time{ticks(held)} * static_cast<gpu_time>(gpus);
+    }
+};
+
 /// The numbers of a run; a metric over no job is absent.
 struct summary {
     std::uint64_t submitted = 0, finished = 0, rejected = 0, killed = 0, unfinished = 0, preemptions = 0;
@@ -192,6 +215,7 @@ struct summary {
     std::vector<reservation_result> reservations;          ///< by start
     std::vector<cause_result> failures{};                  ///< at random; empty where nothing fails so
     std::vector<training_result> trainings{};              ///< as `parts::trainings`
+    std::vector<service_result> services{};                ///< as `parts::services`
     ledger books;
     std::vector<type_summary> types{};      ///< empty without GPU types
     std::optional<energy_result> energy{};  ///< none: nobody asked

@@ -19,6 +19,7 @@
 #include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
+#include <ampacity/sim/service_parts.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -108,7 +109,7 @@ struct parts {
     std::vector<std::unique_ptr<workload::job_source>> sources{};
     std::unique_ptr<policy::policy> policy{};
     std::unique_ptr<policy::placer> placer{};
-    std::optional<duration> until{};  ///< none: until the last job has left
+    std::optional<duration> until{};  ///< none: until the last job and the last request have left
     bool enforce_estimate = false;    ///< kill jobs whose run time reaches their raw estimate
     preemption_options preemption{};  ///< what preempting a job costs
     sim::decision_time decision_time{};
@@ -127,6 +128,7 @@ struct parts {
     faults::failure_plan failures{};          ///< at random; \pre a fleet of nodes
     std::vector<execution::training_terms> trainings{};  ///< of training jobs; \pre a fleet of one GPU type
     std::optional<double> store_b_s{};       ///< that checkpoints are written to [B/s]; none: as fast as jobs write
+    std::vector<service_parts> services{};   ///< \pre a fleet of one GPU type, of which no node ever leaves
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
 };
 
@@ -178,6 +180,9 @@ public:
     [[nodiscard]] double reading_s() const noexcept;
     [[nodiscard]] const workload::job_source& source(std::size_t i) const;
     [[nodiscard]] std::size_t num_sources() const noexcept;
+    [[nodiscard]] std::size_t num_services() const noexcept;
+    /// Of the file or the number of its requests, what was read so far, where it is known.
+    [[nodiscard]] std::optional<double> service_progress(std::size_t service) const;
 
     /// Closes the books at the end of the run, or now if it was stopped early, checks the ledger, and yields the
     /// summary. Idempotent. \throws internal_error if the books do not balance

@@ -344,3 +344,34 @@ TEST_CASE("horizons show what is free for how long, and closings and failures co
     expected.capacity = 30 * 8;
     CHECK(books_of(f) == expected);
 }
+
+TEST_CASE("GPUs that are withdrawn are neither free nor idle until they are given back", "[fleet_state]") {
+    const auto pool = [] { return fleet_state::pool(8); };
+    const auto nodes = [] { return fleet_state::flat_nodes(2, 4); };
+    for (fleet_state f : {pool(), nodes()}) {
+        const std::vector<gpu_share> where =
+            f.is_pool() ? std::vector<gpu_share>{} : std::vector<gpu_share>{{node_id{0}, 0b1111}, {node_id{1}, 0b0001}};
+        const fleet::demand wanted{.gpus = 5};
+        f.withdraw(wanted, where);
+        CHECK(f.free().free_gpus() == 3);
+        CHECK(f.in_service().free_gpus() == 3);
+        CHECK(f.empty().free_gpus() == 8);
+        CHECK(f.held_gpus() == 5);
+        f.advance(instant{duration{10}});
+        const fleet::demand job{.gpus = 3};
+        const std::vector<gpu_share> rest =
+            f.is_pool() ? std::vector<gpu_share>{} : std::vector<gpu_share>{{node_id{1}, 0b1110}};
+        f.take(job, rest);
+        CHECK(f.in_service().free_gpus() == 3);
+        f.advance(instant{duration{30}});
+        f.give_back(wanted, where);
+        CHECK(f.free().free_gpus() == 5);
+        CHECK(f.in_service().free_gpus() == 8);
+        f.give(job, rest);
+        f.advance(instant{duration{100}});
+        ledger books;
+        f.book(books);
+        CHECK(books.capacity == 800);
+        CHECK(books[account::idle] == 10 * 3 + 70 * 8);
+    }
+}

@@ -194,13 +194,12 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
           "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
-                       "- service: {}")) ==
-          "s.yaml:8:5: error: workload.0.service: not supported yet (service); known: trace, synthetic, plugin, "
-          "training, trains, "
-          "speeds, "
-          "reservation, phase, swing");
+                       "- service: { name: a, model: b }")) ==
+          "s.yaml:8:25: error: workload.0.service.model: not supported yet (model); known: name, replicas, "
+          "gpus_per_replica, router, engine, requests, synthetic, slo");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
-          "s.yaml:16:21: error: output.requests: not supported yet (true); write false");
+          "s.yaml:16:21: error: output.requests: there is no service that gets any (true); write workload.N.service, "
+          "or false");
 }
 
 TEST_CASE("fleets of racks are read", "[scenario_file]") {
@@ -311,7 +310,7 @@ TEST_CASE("exactly one of several keys", "[scenario_file]") {
           "sites");
     CHECK(refusal(with("- synthetic", "  synthetic")) ==
           "s.yaml:8:5: error: workload.0: expected exactly one key, found 2; give one of: trace, synthetic, plugin, "
-          "training");
+          "training, service");
 }
 
 TEST_CASE("wrong types", "[scenario_file]") {
@@ -563,15 +562,15 @@ TEST_CASE("files", "[scenario_file]") {
 TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
     const std::filesystem::path root = std::filesystem::path{AMPACITY_SOURCE_DIR} / "scenarios";
     std::size_t read_well = 0;
-    for (const char* name :
-         {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml", "power/oversubscribed.yaml",
-          "power/source-loss.yaml", "power/demand-response.yaml", "power/heat-wave.yaml", "power/utility-loss.yaml",
-          "replay/philly-pool-512.yaml", "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml"}) {
+    for (const char* name : {"quickstart.yaml", "synthetic/busy-cluster.yaml", "power/hall.yaml",
+                             "power/oversubscribed.yaml", "power/source-loss.yaml", "power/demand-response.yaml",
+                             "power/heat-wave.yaml", "power/utility-loss.yaml", "replay/philly-pool-512.yaml",
+                             "replay/philly-pool-448.yaml", "replay/philly-nodes-64x8.yaml", "serving/chat.yaml"}) {
         INFO(name);
         REQUIRE_NOTHROW(io::read_scenario(root / name));
         ++read_well;
     }
-    CHECK(read_well == 11);
+    CHECK(read_well == 12);
     const auto demo = io::read_scenario(root / "quickstart.yaml").value;
     REQUIRE(demo.fleet.racks.size() == 1);
     CHECK(demo.fleet.racks->count == 8);
@@ -582,6 +581,66 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
 }
 
 namespace {
+
+/// Services with every key, in place of what cannot be beside them.
+void add_services(scenario::scenario& s, std::mt19937_64& random) {
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    const auto some_time = [&] {
+        const auto scale = static_cast<int>(upto(3) == 0 ? 0 : upto(19));
+        auto mantissa = static_cast<std::int64_t>(random() >> (1 + upto(60)));
+        if (scale != 0 && mantissa % 10 == 0) ++mantissa;
+        return scenario::exact_duration{{mantissa, scale}};
+    };
+    const auto some_span = [&]() -> std::optional<duration> {
+        if (upto(2) == 0) return std::nullopt;
+        return duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))};
+    };
+    const auto some_length = [&] {
+        const double median = 1 + static_cast<double>(upto(100'000)) / 7;
+        return scenario::token_length{{median}, static_cast<double>(upto(100)) / 13, {median + 1}};
+    };
+    s.faults = {};
+    s.fleet.slowdowns.clear();
+    s.fleet.deliveries.clear();
+    s.output.requests = upto(2) != 0;
+    for (std::uint64_t i = 1 + upto(2); i > 0; --i) {
+        scenario::inference_service& c = s.workload.emplace_back().service.emplace();
+        c.name = "service " + std::to_string(i);
+        c.replicas = 1 + upto(1000);
+        c.gpus_per_replica = 1 + upto(1000);
+        c.router = upto(2) != 0 ? "least-kv" : "session";
+        c.engine = {.max_seqs = 1 + upto(1000),
+                    .max_batched_tokens = 1000 + upto(1000),
+                    .kv_capacity_tokens = upto(1'000'000),
+                    .kv_block_tokens = 1 + upto(100),
+                    .order = static_cast<serving::step_order>(upto(3)),
+                    .priorities = upto(2) != 0,
+                    .prefix_cache = upto(2) != 0,
+                    .timeout = some_span(),
+                    .max_wait = some_span()};
+        for (std::uint64_t k = 1 + upto(3); k > 0; --k)
+            c.engine.step.push_back({some_time(), some_time(), some_time(), some_time()});
+        if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
+        if (upto(2) != 0) {
+            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(2)), duration{upto(1000)},
+                          static_cast<scenario::alignment>(upto(2))};
+            continue;
+        }
+        auto& r = c.synthetic.emplace();
+        r = {.requests = upto(1'000'000),
+             .rate = {0.01 + static_cast<double>(upto(1000)) / 7},
+             .cv = static_cast<double>(upto(100)) / 7,
+             .prompt = some_length(),
+             .output = some_length()};
+        scenario::synthetic_jobs like;
+        like.rate = r.rate;
+        like.cv = r.cv;
+        test::random_synthetic{random}.enrich(like);
+        r.rate = like.rate;
+        r.cv = like.cv;
+        r.arrivals = like.arrivals;
+    }
+}
 
 /// Scenarios with every kind of value, all valid.
 scenario::scenario random_scenario(std::mt19937_64& random) {
@@ -1069,6 +1128,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.output.telemetry_columns = {scenario::telemetry_column::queued, scenario::telemetry_column::time};
     if (s.output.feeds && upto(2) != 0)
         s.output.feeds_columns = {scenario::feeds_column::charge, scenario::feeds_column::feed};
+    if (!is_mixed && !s.power && s.scheduler.reservations.empty() && upto(2) != 0) add_services(s, random);
     return s;
 }
 
@@ -1079,8 +1139,8 @@ void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::str
     for (const auto& entry : node.entries)
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     // Lists that may be one map are documented as such.
-    const bool may_be_single =
-        path == "fleet.nodes" || path == "fleet.racks" || path == "power.control" || path == "workload.N.training";
+    const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks" || path == "power.control" ||
+                               path == "workload.N.training" || path == "workload.N.service.engine.step";
     for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
@@ -1161,6 +1221,11 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 sets.insert(sets.begin() + 1, "workload.0.trains.0.checkpoint={ interval: 1 h }");
             if (path.ends_with("restart")) sets.push_back("workload.0.trains.0.checkpoint={ interval: 1 h }");
         }
+        if (path.find(".service.") != std::string::npos)
+            sets.insert(
+                sets.begin(),
+                "workload=[{ service: { name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: "
+                "{ base: 1 ms } }, requests: { path: a.csv } } }]");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};

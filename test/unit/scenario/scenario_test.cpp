@@ -217,13 +217,13 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("workload.N.synthetic.rate").type == "rate");
     CHECK(find("workload.N.synthetic.rate").range == "> \"0 /s\", <= \"1e+09 /s\"");
     CHECK(find("workload.N.synthetic.gpus.N.weight").type == "number");
-    CHECK(find("workload.N.service").supported == false);
+    CHECK(find("workload.N.service.model").supported == false);
     CHECK(find("scheduler.las.thresholds").default_value == "[\"1 GPU-h\", \"10 GPU-h\"]");
     CHECK(find("scheduler.las.thresholds").type == "list of GPU-time");
     CHECK(find("output.telemetry").default_value == "false");
     CHECK(find("start").default_value == "2026-01-01T00:00:00Z");
     // One more key in a struct must appear here; this number moves with it.
-    CHECK(keys.size() == 737);
+    CHECK(keys.size() == 789);
 }
 
 TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
@@ -252,8 +252,8 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         s.fleet.pool_gpus = 1;
         s.workload.emplace_back();
         CHECK(refusal(s) ==
-              "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic, plugin, "
-              "training");
+              "error: workload.0: expected exactly one key, found 0; give one of: trace, synthetic, plugin, training, "
+              "service");
     }
     SECTION("fleet size") {
         s.fleet = {};
@@ -352,9 +352,10 @@ TEST_CASE("scenarios built in code are checked as files are", "[scenario]") {
         s.workload.emplace_back().trace.emplace();
         CHECK(refusal(s) == "error: workload.0.trace.path: is empty; write the name of a file");
     }
-    SECTION("outputs of later versions") {
+    SECTION("requests of no service") {
         s.output.requests = true;
-        CHECK(refusal(s) == "error: output.requests: not supported yet (true); write false");
+        CHECK(refusal(s) ==
+              "error: output.requests: there is no service that gets any (true); write workload.N.service, or false");
     }
 }
 

@@ -1,0 +1,301 @@
+#pragma once
+/// \file
+/// The description of an inference service: its replicas and their engine, the requests that it gets and what they
+/// should meet.
+///
+/// Part of `scenario.hpp`. Plain values.
+
+#include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/synthetic_jobs.hpp>
+#include <ampacity/serving/iteration_time.hpp>
+#include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/replica.hpp>
+#include <ampacity/workload/request.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace ampacity::scenario {
+
+/// What time 0 of a published trace is.
+enum class alignment : std::uint8_t {
+    first,     ///< the first submit or arrival that is kept
+    absolute,  ///< the scenario's `start`: dates are kept
+};
+
+template <>
+struct names<alignment> {
+    static constexpr std::array known{named<alignment>{alignment::first, "first"},
+                                      named<alignment>{alignment::absolute, "absolute"}};
+};
+
+/// Formats of traces of requests.
+enum class request_format : std::uint8_t { requests_csv, azure_llm };
+
+template <>
+struct names<request_format> {
+    static constexpr std::array known{named<request_format>{request_format::requests_csv, "requests-csv"},
+                                      named<request_format>{request_format::azure_llm, "azure-llm"}};
+    static constexpr std::array<std::string_view, 3> not_yet{"mooncake-jsonl", "burstgpt", "servegen"};
+};
+
+template <>
+struct names<serving::step_order> {
+    using order = serving::step_order;
+    static constexpr std::array known{named<order>{order::mixed, serving::step_order_names[0]},
+                                      named<order>{order::prefill_first, serving::step_order_names[1]},
+                                      named<order>{order::decode_first, serving::step_order_names[2]}};
+};
+
+/// How long a scheduler step takes: a sum of exact terms.
+struct step_terms {
+    exact_duration base{};
+    exact_duration per_token{};
+    exact_duration per_kv_token{};
+    exact_duration per_prefill_attention{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&step_terms::base, {.key = "base", .doc = "of every step"});
+        visit(&step_terms::per_token, {.key = "per_token", .doc = "for each token that it works on"});
+        visit(&step_terms::per_kv_token,
+              {.key = "per_kv_token", .doc = "for each token in the caches of the requests that decode"});
+        visit(&step_terms::per_prefill_attention,
+              {.key = "per_prefill_attention",
+               .doc = "for each pair of a prefilled token and one up to it in its request"});
+    }
+    friend bool operator==(const step_terms&, const step_terms&) = default;
+};
+
+/// The engine of each replica.
+struct engine_options {
+    std::uint64_t max_seqs = 64;
+    std::uint64_t max_batched_tokens = 2048;
+    std::uint64_t kv_capacity_tokens = 0;
+    std::uint64_t kv_block_tokens = 16;
+    single_or_list<step_terms> step{};
+    serving::step_order order = serving::step_order::mixed;
+    bool priorities = false;
+    bool prefix_cache = false;
+    std::optional<duration> timeout{};
+    std::optional<duration> max_wait{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        constexpr std::uint64_t one = 1;
+        visit(&engine_options::max_seqs,
+              {.key = "max_seqs", .doc = "requests that run at a time", .min = one, .max = std::uint64_t{1} << 20U});
+        visit(&engine_options::max_batched_tokens,
+              {.key = "max_batched_tokens", .doc = "tokens of a step", .min = one, .max = std::uint64_t{1} << 31U});
+        visit(&engine_options::kv_capacity_tokens, {.key = "kv_capacity_tokens",
+                                                    .doc = "tokens that the KV cache holds; whole blocks count",
+                                                    .required = true,
+                                                    .example = "60000",
+                                                    .min = std::uint64_t{0},
+                                                    .max = std::uint64_t{1} << 48U});
+        visit(&engine_options::kv_block_tokens,
+              {.key = "kv_block_tokens",
+               .doc = "tokens of a block of the KV cache",
+               .min = one,
+               .max = static_cast<std::uint64_t>(serving::kv_blocks::max_block_tokens)});
+        visit(&engine_options::step, {.key = "step",
+                                      .doc = "how long a scheduler step takes; of a list of up to 16 the longest",
+                                      .required = true,
+                                      .example = "{ base: \"5 ms\", per_token: \"20 us\", per_kv_token: \"30 ns\" }",
+                                      .never_empty = true});
+        visit(&engine_options::order,
+              {.key = "order", .doc = "what shares a step: decodes and chunks of prompts, or either alone first"});
+        visit(&engine_options::priorities,
+              {.key = "priorities", .doc = "requests wait by priority, larger first; else nobody looks at it"});
+        visit(&engine_options::prefix_cache,
+              {.key = "prefix_cache", .doc = "full blocks of sessions stay known after their requests"});
+        visit(&engine_options::timeout,
+              {.key = "timeout",
+               .doc = "a request that is not finished so long after its arrival is cancelled when a step ends",
+               .example = "\"60 s\"",
+               .above = duration::zero(),
+               .max = longest_input});
+        visit(&engine_options::max_wait, {.key = "max_wait",
+                                          .doc = "the same of a request that no step has worked on",
+                                          .example = "\"10 s\"",
+                                          .above = duration::zero(),
+                                          .max = longest_input});
+    }
+    friend bool operator==(const engine_options&, const engine_options&) = default;
+};
+
+/// Requests from a file.
+struct request_file {
+    std::string path;
+    request_format format = request_format::requests_csv;
+    duration reorder = std::chrono::hours{1};
+    alignment align = alignment::first;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&request_file::path, {.key = "path",
+                                    .doc = "the file, plain, .gz or .zst, relative to the scenario file",
+                                    .required = true,
+                                    .example = "requests.csv.gz"});
+        visit(&request_file::format, {.key = "format", .doc = "how the file is written"});
+        visit(&request_file::reorder,
+              {.key = "reorder",
+               .doc = "how far arrivals may step back; such rows are sorted stably, more is an error",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&request_file::align,
+              {.key = "align",
+               .doc = "time 0 of azure-llm: its first kept arrival, or the date `start`; requests-csv always counts "
+                      "from `start`"});
+    }
+    friend bool operator==(const request_file&, const request_file&) = default;
+};
+
+/// Lengths of prompts or answers: lognormal.
+struct token_length {
+    quantity<dimension::tokens> median{};
+    double sigma = 0;
+    quantity<dimension::tokens> max{static_cast<double>(workload::max_tokens_per_request)};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        constexpr quantity<dimension::tokens> one{1}, most{static_cast<double>(workload::max_tokens_per_request)};
+        visit(&token_length::median, {.key = "median",
+                                      .doc = "half are shorter",
+                                      .required = true,
+                                      .example = "\"1020 token\"",
+                                      .min = one,
+                                      .max = most});
+        visit(&token_length::sigma, {.key = "sigma",
+                                     .doc = "standard deviation of the logarithm; 0: all are of the median",
+                                     .min = 0.0,
+                                     .max = 10.0});
+        visit(&token_length::max, {.key = "max", .doc = "longer draws are cut to it", .min = one, .max = most});
+    }
+    friend bool operator==(const token_length&, const token_length&) = default;
+};
+
+/// Requests from distributions.
+struct synthetic_requests {
+    std::uint64_t requests = 0;
+    ampacity::scenario::rate rate{};
+    double cv = 1;
+    std::optional<arrival_shape> arrivals{};
+    token_length prompt{};
+    token_length output{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&synthetic_requests::requests, {.key = "requests",
+                                              .doc = "number of requests",
+                                              .required = true,
+                                              .example = "100000",
+                                              .min = 0,
+                                              .max = std::uint64_t{1} << 40U});
+        visit(&synthetic_requests::rate, {.key = "rate",
+                                          .doc = "mean arrival rate",
+                                          .required = true,
+                                          .example = "\"3 /s\"",
+                                          .above = quantity<dimension::rate>{0.0},
+                                          .max = quantity<dimension::rate>{1e9}});
+        visit(&synthetic_requests::cv, {.key = "cv",
+                                        .doc = "coefficient of variation of the times between arrivals: 1 is Poisson, "
+                                               "0 a fixed beat, above 1 bursts",
+                                        .min = 0.0,
+                                        .max = 20.0});
+        visit(&synthetic_requests::arrivals,
+              {.key = "arrivals",
+               .doc = "other processes than gamma, daily and weekly rates, batches, a beat",
+               .example = "{ process: weibull }"});
+        visit(&synthetic_requests::prompt, {.key = "prompt",
+                                            .doc = "lengths of prompts",
+                                            .required = true,
+                                            .example = "{ median: \"1020 token\", sigma: 0.8 }"});
+        visit(&synthetic_requests::output, {.key = "output",
+                                            .doc = "lengths of answers",
+                                            .required = true,
+                                            .example = "{ median: \"129 token\", sigma: 1 }"});
+    }
+    friend bool operator==(const synthetic_requests&, const synthetic_requests&) = default;
+};
+
+/// What a request should meet.
+struct service_targets {
+    std::optional<duration> ttft{};
+    std::optional<duration> tpot{};
+    std::optional<duration> e2e{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&service_targets::ttft, {.key = "ttft",
+                                       .doc = "time to the first token, at most",
+                                       .example = "\"2 s\"",
+                                       .min = duration::zero(),
+                                       .max = longest_input});
+        visit(&service_targets::tpot, {.key = "tpot",
+                                       .doc = "time per token after the first, at most; met by answers of one token",
+                                       .example = "\"80 ms\"",
+                                       .min = duration::zero(),
+                                       .max = longest_input});
+        visit(&service_targets::e2e, {.key = "e2e",
+                                      .doc = "time from the arrival to the last token, at most",
+                                      .example = "\"30 s\"",
+                                      .min = duration::zero(),
+                                      .max = longest_input});
+    }
+    friend bool operator==(const service_targets&, const service_targets&) = default;
+};
+
+/// Replicas that are alike, behind one router.
+struct inference_service {
+    std::string name;
+    std::uint64_t replicas = 1;
+    std::uint64_t gpus_per_replica = 0;
+    std::string router = "round-robin";
+    engine_options engine{};
+    std::optional<request_file> requests{};
+    std::optional<synthetic_requests> synthetic{};
+    std::optional<service_targets> slo{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&inference_service::name,
+              {.key = "name", .doc = "names it in the results", .required = true, .example = "chat"});
+        visit(&inference_service::replicas, {.key = "replicas",
+                                             .doc = "replicas, all there from the start",
+                                             .min = std::uint64_t{1},
+                                             .max = std::uint64_t{1} << 20U});
+        visit(&inference_service::gpus_per_replica, {.key = "gpus_per_replica",
+                                                     .doc = "GPUs that each holds, placed by scheduler.placer",
+                                                     .required = true,
+                                                     .example = "8",
+                                                     .min = std::uint64_t{1},
+                                                     .max = std::uint64_t{1} << 31U});
+        visit(&inference_service::router,
+              {.key = "router",
+               .doc = "which replica a request goes to: round-robin, random, least-requests, least-kv, power-of-two, "
+                      "session"});
+        visit(&inference_service::engine,
+              {.key = "engine",
+               .doc = "how a replica serves",
+               .required = true,
+               .example = "{ kv_capacity_tokens: 60000, step: { base: \"5 ms\", per_token: \"20 us\" } }"});
+        visit(&inference_service::requests,
+              {.key = "requests", .doc = "requests from a file", .example = "{ path: requests.csv }"});
+        visit(&inference_service::synthetic,
+              {.key = "synthetic",
+               .doc = "requests from distributions, in place of a file",
+               .example = "{ requests: 1000, rate: \"3 /s\", prompt: { median: \"1020 token\" }, output: { median: "
+                          "\"129 token\" } }"});
+        visit(&inference_service::slo,
+              {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
+        visit.not_yet("model");
+        visit.not_yet("parallel");
+    }
+    friend bool operator==(const inference_service&, const inference_service&) = default;
+};
+
+}  // namespace ampacity::scenario

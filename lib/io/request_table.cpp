@@ -1,0 +1,67 @@
+#include "request_table.hpp"
+
+#include <ampacity/core/decimal.hpp>
+#include <ampacity/core/error.hpp>
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <utility>
+
+namespace ampacity::io {
+
+request_table::request_table(const std::filesystem::path& file) : file_(file), ring_(1024) { file_.text() += header; }
+
+void request_table::add(const serving::request_record& r) {
+    AMPACITY_ASSERT(r.row >= first_);
+    if (r.row - first_ >= ring_.size()) grow(r.row - first_ + 1);
+    line& l = ring_[r.row & (ring_.size() - 1)];
+    AMPACITY_ASSERT(!l.is_there);
+    l = {.arrival = ticks(r.arrival),
+         .prompt_tokens = r.prompt_tokens,
+         .output_tokens = r.output_tokens,
+         .preemptions = r.preemptions,
+         .replica = r.replica,
+         .state = r.state,
+         .is_there = true};
+    if (const auto first = serving::ttft(r)) l.ttft = ticks(*first);
+    if (r.state == serving::request_state::finished) l.finish = ticks(r.end);
+    last_ = std::max(last_, r.row + 1);
+    for (; first_ != last_; ++first_) {
+        line& next = ring_[first_ & (ring_.size() - 1)];
+        if (!std::exchange(next.is_there, false)) break;
+        write(first_, next);
+    }
+}
+
+void request_table::grow(std::uint64_t span) {
+    std::vector<line> larger(std::bit_ceil(span));
+    for (std::uint64_t row = first_; row != last_; ++row)
+        larger[row & (larger.size() - 1)] = ring_[row & (ring_.size() - 1)];
+    ring_ = std::move(larger);
+}
+
+void request_table::write(std::uint64_t row, const line& l) {
+    std::string& out = file_.text();
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), row);
+    for (const std::int64_t ns : {l.arrival, l.ttft, l.finish}) {
+        out += ',';
+        if (ns >= 0) append_ns_as_seconds(out, ns);
+    }
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), l.prompt_tokens, l.output_tokens,
+                   l.preemptions, l.replica, serving::request_state_names[static_cast<std::size_t>(l.state)]);
+    file_.row_done();
+}
+
+void request_table::commit() {
+    for (; first_ != last_; ++first_) {
+        const line& next = ring_[first_ & (ring_.size() - 1)];
+        if (next.is_there) write(first_, next);
+    }
+    file_.commit();
+}
+
+}  // namespace ampacity::io

@@ -1,0 +1,14 @@
+#pragma once
+/// \file
+/// Rules between the keys of services, and what cannot be beside them.
+
+#include "reporter.hpp"
+
+#include <ampacity/scenario/scenario.hpp>
+
+namespace ampacity::scenario {
+
+/// \pre every value is in its own range. \throws scenario_error
+void check_services(const scenario& s, const reporter& report);
+
+}  // namespace ampacity::scenario

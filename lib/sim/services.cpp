@@ -1,0 +1,147 @@
+#include "services.hpp"
+
+#include <ampacity/core/error.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace ampacity::sim {
+namespace {
+
+std::optional<distribution_summary> summary_of(const serving::latency_statistics& s) {
+    if (s.count() == 0) return std::nullopt;
+    return distribution_summary{.mean = *s.mean_s(),
+                                .p50 = *s.percentile_s(p50),
+                                .p90 = *s.percentile_s(p90),
+                                .p99 = *s.percentile_s(p99),
+                                .max = *s.percentile_s(p100)};
+}
+
+/// Shares of one node as one.
+std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_share>>& places) {
+    std::vector<fleet::gpu_share> all;
+    for (const auto& place : places) all.insert(all.end(), place.begin(), place.end());
+    std::sort(all.begin(), all.end(),
+              [](const fleet::gpu_share& a, const fleet::gpu_share& b) { return a.node < b.node; });
+    std::vector<fleet::gpu_share> out;
+    for (const fleet::gpu_share& s : all) {
+        if (out.empty() || out.back().node != s.node)
+            out.push_back(s);
+        else
+            out.back().gpus |= s.gpus;
+    }
+    return out;
+}
+
+}  // namespace
+
+services::services(std::vector<service_parts> list) {
+    for (service_parts& p : list) {
+        AMPACITY_ASSERT(p.requests && p.places.size() == p.options.replicas);
+        all_.push_back(std::make_unique<one>(std::move(p)));
+        all_.back()->where = by_node(all_.back()->parts.places);
+        refill(*all_.back());
+    }
+    touched_.reserve(all_.size());
+}
+
+job_event services::told(std::uint32_t i, instant now) const {
+    const one& s = *all_[i];
+    return {.at = now,
+            .source = s.parts.entry,
+            .where = s.where,
+            .gpus = static_cast<std::uint32_t>(s.parts.places.size()) * s.parts.gpus_per_replica};
+}
+
+void services::refill(one& s) {
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+        s.have = s.parts.requests->next(s.batch);
+    } catch (const scenario_error& e) {
+        diagnostic d = e.details();
+        if (d.key == "rate") d.key = "workload." + std::to_string(s.parts.entry) + ".service.synthetic.rate";
+        throw scenario_error(std::move(d));
+    }
+    s.at = 0;
+    reading_ += std::chrono::steady_clock::now() - begin;
+}
+
+void services::touch(std::uint32_t i) {
+    if (!std::exchange(all_[i]->is_touched, true)) touched_.push_back(i);
+}
+
+void services::forget_touched() noexcept {
+    for (const std::uint32_t i : touched_) all_[i]->is_touched = false;
+    touched_.clear();
+}
+
+void services::advance(std::uint32_t i, instant now) {
+    all_[i]->engine.advance(now);
+    touch(i);
+}
+
+void services::submit(std::uint32_t i, instant now) {
+    one& s = *all_[i];
+    while (s.next_arrival() == now) {
+        s.engine.submit(s.batch[s.at], now);
+        ++s.arrived;
+        if (++s.at == s.have) refill(s);
+    }
+    touch(i);
+}
+
+void services::start(std::uint32_t i, instant now) { all_[i]->engine.start(now); }
+
+void services::clear_records(std::uint32_t i) {
+    one& s = *all_[i];
+    for (const serving::request_record& r : s.engine.records()) s.metrics.add(r);
+    s.engine.clear_records();
+}
+
+bool services::is_over(std::uint32_t i) const noexcept {
+    const one& s = *all_[i];
+    return s.at == s.have && s.metrics.requests + s.engine.records().size() == s.arrived;
+}
+
+void services::leave(std::uint32_t i, instant now) {
+    AMPACITY_ASSERT(!has_left(i));
+    all_[i]->left = now;
+    ++num_over_;
+}
+
+void services::close(std::uint32_t i, instant end) {
+    one& s = *all_[i];
+    // A run that is cut short between two rounds may have left it in the middle of this instant.
+    if (s.engine.next() == end) s.engine.advance(end);
+    s.engine.close(end);
+}
+
+service_result services::result(std::uint32_t i, instant end, instant through) const {
+    const one& s = *all_[i];
+    const serving::service_metrics& m = s.metrics;
+    const serving::replica_counts counts = s.engine.counts();
+    const auto count = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
+    return {.name = s.parts.name,
+            .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.places.size(),
+            .requests = m.requests,
+            .finished = m.finished,
+            .rejected = m.rejected,
+            .cancelled = m.cancelled,
+            .unfinished = m.unfinished,
+            .ttft_s = summary_of(m.ttft),
+            .tpot_s = summary_of(m.tpot),
+            .e2e_s = summary_of(m.e2e),
+            .attainment = m.attainment(),
+            .prompt_tokens = m.prompt_tokens,
+            .output_tokens = m.output_tokens,
+            .preemptions = m.preemptions,
+            .steps = count(counts.steps),
+            .cached_tokens = count(counts.cached_tokens),
+            .busy = counts.busy,
+            .held = std::min(s.left, end) - start_of_time,
+            .skipped = s.parts.requests->skipped(through)};
+}
+
+}  // namespace ampacity::sim

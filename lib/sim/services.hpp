@@ -1,0 +1,100 @@
+#pragma once
+/// \file
+/// The services of a run, with the requests that are still to come, what has become of the others, and the GPUs that
+/// replicas hold.
+///
+/// In each round the simulation calls, of each service that has something to do, `advance` (completions), `submit`
+/// (arrivals), and behind the scheduling pass `start`; whatever touches a service calls for its `start` in that round.
+/// Requests are read in batches, and reading is timed. Nothing is allocated per request once its replicas have held as
+/// many as they will. Not thread-safe.
+
+#include <ampacity/core/time.hpp>
+#include <ampacity/fleet/allocation.hpp>
+#include <ampacity/serving/service.hpp>
+#include <ampacity/serving/service_metrics.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/result.hpp>
+#include <ampacity/sim/service_parts.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace ampacity::sim {
+
+class services {
+public:
+    /// Reads the first requests. \throws data_error, scenario_error
+    explicit services(std::vector<service_parts> list);
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(all_.size()); }
+    [[nodiscard]] const service_parts& of(std::uint32_t i) const noexcept { return all_[i]->parts; }
+    /// A start or an end of its holding all its GPUs, by node: what the energy meter is told.
+    [[nodiscard]] job_event told(std::uint32_t i, instant now) const;
+
+    [[nodiscard]] instant next_arrival(std::uint32_t i) const noexcept { return all_[i]->next_arrival(); }
+    [[nodiscard]] instant next_end(std::uint32_t i) const noexcept { return all_[i]->engine.next(); }
+
+    /// Does what ends at this instant.
+    void advance(std::uint32_t i, instant now);
+    /// All requests of this instant arrive.
+    void submit(std::uint32_t i, instant now);
+    /// Those on which `advance` or `submit` was called since `forget_touched`.
+    [[nodiscard]] std::span<const std::uint32_t> touched() const noexcept { return touched_; }
+    void forget_touched() noexcept;
+    void start(std::uint32_t i, instant now);
+
+    /// Requests that have left since `clear_records`; complete after `start` and `close`.
+    [[nodiscard]] std::span<const serving::request_record> records(std::uint32_t i) const noexcept {
+        return all_[i]->engine.records();
+    }
+    void clear_records(std::uint32_t i);
+
+    /// Has the last request left?
+    [[nodiscard]] bool is_over(std::uint32_t i) const noexcept;
+    /// Its GPUs are given back.
+    void leave(std::uint32_t i, instant now);
+    [[nodiscard]] bool has_left(std::uint32_t i) const noexcept { return all_[i]->left != never; }
+    /// How many have.
+    [[nodiscard]] std::uint32_t num_over() const noexcept { return num_over_; }
+
+    /// The run is over. \pre its books are advanced to `end`
+    void close(std::uint32_t i, instant end);
+    /// `through`: records of the file up to then count as skipped. \pre closed, records cleared
+    [[nodiscard]] service_result result(std::uint32_t i, instant end, instant through) const;
+
+    /// Wall time spent on reading requests [s].
+    [[nodiscard]] double reading_s() const noexcept { return std::chrono::duration<double>(reading_).count(); }
+
+private:
+    struct one {
+        explicit one(service_parts p)
+            : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {}
+
+        [[nodiscard]] instant next_arrival() const noexcept { return at == have ? never : batch[at].arrival; }
+
+        service_parts parts;
+        std::vector<fleet::gpu_share> where{};  ///< all its GPUs, by node
+        serving::service engine;
+        serving::service_metrics metrics;
+        std::vector<workload::request> batch;
+        std::size_t at = 0, have = 0;  ///< the next of the batch; at == have: there are none
+        std::uint64_t arrived = 0;
+        bool is_touched = false;
+        instant left = never;
+    };
+    static constexpr std::size_t batch_size = 1024;
+
+    void refill(one& s);
+    void touch(std::uint32_t i);
+
+    std::vector<std::unique_ptr<one>> all_;
+    std::vector<std::uint32_t> touched_;
+    std::uint32_t num_over_ = 0;
+    std::chrono::steady_clock::duration reading_{};
+};
+
+}  // namespace ampacity::sim

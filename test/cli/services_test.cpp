@@ -1,0 +1,497 @@
+// Services from file to file: every request of random services against the rules of a step done literally, the GPUs
+// that replicas hold, and what is refused.
+#include "cli/program.hpp"
+#include "support/gzip.hpp"
+#include "support/naive_serving.hpp"
+
+#include <ampacity/core/stream.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using namespace ampacity::test;
+using serving::exact_time;
+using serving::linear_step;
+using serving::step_order;
+using workload::request;
+
+class drawer {
+public:
+    explicit drawer(std::uint64_t entity) : stream_(31, purpose::test, entity) {}
+    std::int64_t between(std::int64_t low, std::int64_t high) {
+        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
+    }
+    bool one_in(std::int64_t n) { return between(1, n) == 1; }
+
+private:
+    random_stream stream_;
+};
+
+/// `mantissa` x 10^-`scale`.
+std::string decimal(std::int64_t mantissa, int scale) {
+    std::string digits = std::to_string(mantissa);
+    if (scale == 0) return digits;
+    const auto decimals = static_cast<std::size_t>(scale);
+    if (digits.size() <= decimals) digits.insert(0, decimals + 1 - digits.size(), '0');
+    return digits.insert(digits.size() - decimals, 1, '.');
+}
+
+std::string seconds_of(std::int64_t ns) { return decimal(ns, 9); }
+
+/// Reads exact seconds; -1: empty.
+std::int64_t ns_of(const std::string& text) {
+    if (text.empty()) return -1;
+    const std::size_t point = std::min(text.find('.'), text.size());
+    std::string fraction = point == text.size() ? "" : text.substr(point + 1);
+    REQUIRE(fraction.size() <= 9);
+    fraction.resize(9, '0');
+    return std::stoll(text.substr(0, point)) * 1'000'000'000 + std::stoll(fraction);
+}
+
+struct service_case {
+    std::string name;
+    std::int64_t replicas = 1, gpus = 1;
+    std::string router{};
+    serving::replica_options engine{};
+    std::vector<linear_step> pieces{};
+    std::vector<request> requests{};
+    std::string steps{};  // as they stand in the scenario
+};
+
+/// A coefficient, and a text of it in some unit.
+exact_time some_time(drawer& d, std::int64_t most, std::string& text) {
+    const auto scale = static_cast<int>(d.one_in(2) ? 0 : d.between(0, 6));
+    std::int64_t power = 1;
+    for (int i = 0; i != scale; ++i) power *= 10;
+    const exact_time t{d.one_in(5) ? 0 : d.between(0, most * power), scale};
+    const std::array<std::pair<const char*, int>, 4> units{{{"ns", 0}, {"us", 3}, {"ms", 6}, {"s", 9}}};
+    const auto& [unit, power_of_unit] = units.at(static_cast<std::size_t>(d.between(0, 3)));
+    text += '"' + decimal(t.mantissa, scale + power_of_unit) + ' ' + unit + '"';
+    return t;
+}
+
+service_case random_service(drawer& d, const std::string& name) {
+    service_case c{.name = name, .replicas = d.between(1, 4), .gpus = d.between(1, 3)};
+    c.router = std::array{"round-robin", "random", "least-requests", "least-kv", "power-of-two", "session"}.at(
+        static_cast<std::size_t>(d.between(0, 5)));
+    serving::replica_options& o = c.engine;
+    o.max_seqs = d.between(1, 20);
+    o.max_batched_tokens = d.between(1, 300);
+    o.kv_block_tokens = d.between(1, 20);
+    o.kv_capacity_tokens = d.between(50, 1500);
+    o.order = static_cast<step_order>(d.between(0, 2));
+    if (o.order == step_order::prefill_first) o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs);
+    o.priorities = d.one_in(3);
+    o.prefix_cache = d.one_in(3);
+    if (d.one_in(4)) o.timeout = duration{d.between(1, 50'000'000)};
+    if (d.one_in(4)) o.max_wait = duration{d.between(1, 20'000'000)};
+    const std::int64_t base = d.between(0, 200'000);
+    const std::int64_t pieces = d.one_in(2) ? 1 : d.between(2, 3);
+    c.steps = pieces == 1 ? "" : "[";
+    for (std::int64_t i = 0; i != pieces; ++i) {
+        if (i != 0) c.steps += ", ";
+        linear_step& p = c.pieces.emplace_back();
+        c.steps += "{ base: ";
+        p.base = some_time(d, base, c.steps);
+        c.steps += ", per_token: ";
+        p.per_token = some_time(d, base / 10 + 1, c.steps);
+        c.steps += ", per_kv_token: ";
+        p.per_kv_token = some_time(d, base / 100 + 1, c.steps);
+        c.steps += ", per_prefill_attention: ";
+        p.per_prefill_attention = some_time(d, base / 500 + 1, c.steps);
+        c.steps += " }";
+    }
+    if (pieces != 1) c.steps += ']';
+    std::int64_t now = d.between(0, 1) * 1'000'000;
+    const std::int64_t gap = d.between(1, 4'000'000);
+    const auto count = static_cast<std::uint64_t>(d.between(1, 150));
+    for (std::uint64_t i = 0; i != count; ++i) {
+        if (!d.one_in(4)) now += d.between(0, gap);
+        const std::int64_t prompt = d.one_in(30) ? d.between(1, 3000) : d.between(1, 200);
+        c.requests.push_back({.row = i,
+                              .arrival = instant{duration{now}},
+                              .prompt_tokens = static_cast<std::uint32_t>(prompt),
+                              .output_tokens = static_cast<std::uint32_t>(d.one_in(8) ? 1 : d.between(1, 100)),
+                              .prefix_tokens = static_cast<std::uint32_t>(d.between(0, prompt)),
+                              .session = static_cast<std::uint32_t>(d.between(0, 4)),
+                              .priority = static_cast<std::uint8_t>(d.between(0, 7))});
+    }
+    return c;
+}
+
+/// Some rows step back in time; `requests` get the rows that they stand in.
+std::string trace_of(drawer& d, service_case& c) {
+    std::vector<std::size_t> order(c.requests.size());
+    for (std::size_t i = 0; i != order.size(); ++i) order[i] = i;
+    for (std::size_t i = 1; i < order.size(); ++i) {
+        const bool same = c.requests[order[i]].arrival == c.requests[order[i - 1]].arrival;
+        if (!same && d.one_in(5)) std::swap(order[i - 1], order[i]);
+    }
+    std::string text = "prompt_tokens,arrival_s,output_tokens,session,prefix_tokens,priority\n";
+    for (std::size_t row = 0; row != order.size(); ++row) {
+        request& r = c.requests[order[row]];
+        r.row = row;
+        text += std::to_string(r.prompt_tokens) + ',' + seconds_of(ticks(r.arrival)) + ',' +
+                std::to_string(r.output_tokens) + ',' +
+                (r.session == 0 ? std::string{} : "s" + std::to_string(r.session)) + ',' +
+                std::to_string(r.prefix_tokens) + ',' + std::to_string(r.priority) + '\n';
+    }
+    std::stable_sort(c.requests.begin(), c.requests.end(), [](const request& a, const request& b) {
+        return a.arrival != b.arrival ? a.arrival < b.arrival : a.row < b.row;
+    });
+    return text;
+}
+
+std::string entry_of(const service_case& c, const std::string& path) {
+    const serving::replica_options& o = c.engine;
+    const auto span = [](const char* key, const std::optional<duration>& value) {
+        return value ? ", " + std::string{key} + ": \"" + std::to_string(ticks(*value)) + " ns\"" : std::string{};
+    };
+    return "  - service:\n      name: " + c.name + "\n      replicas: " + std::to_string(c.replicas) +
+           "\n      gpus_per_replica: " + std::to_string(c.gpus) + "\n      router: " + c.router +
+           "\n      engine: { max_seqs: " + std::to_string(o.max_seqs) +
+           ", max_batched_tokens: " + std::to_string(o.max_batched_tokens) +
+           ", kv_capacity_tokens: " + std::to_string(o.kv_capacity_tokens) +
+           ", kv_block_tokens: " + std::to_string(o.kv_block_tokens) +
+           ", order: " + std::string{serving::step_order_names.at(static_cast<std::size_t>(o.order))} +
+           ", priorities: " + (o.priorities ? "true" : "false") +
+           ", prefix_cache: " + (o.prefix_cache ? "true" : "false") + span("timeout", o.timeout) +
+           span("max_wait", o.max_wait) + ", step: " + c.steps + " }\n      requests: { path: " + path + " }\n";
+}
+
+/// Each line of the table is what its replica does when the rules are done literally with the requests it was sent.
+void check_requests(const service_case& c, const std::string& table, const document& summary, instant until) {
+    std::map<std::uint64_t, std::vector<std::string>> lines;
+    const auto all = lines_of(table);
+    REQUIRE(all.front() == "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state");
+    std::uint64_t before = 0;
+    for (std::size_t i = 1; i != all.size(); ++i) {
+        const auto f = fields_of(all[i]);
+        REQUIRE(f.size() == 9);
+        const std::uint64_t row = std::stoull(f[0]);
+        REQUIRE((i == 1 || row > before));
+        before = row;
+        lines[row] = f;
+    }
+    std::vector<std::vector<request>> of(static_cast<std::size_t>(c.replicas));
+    std::uint64_t arrived = 0;
+    for (const request& r : c.requests) {
+        REQUIRE(lines.count(r.row) == (r.arrival <= until ? 1U : 0U));
+        if (r.arrival > until) continue;
+        const std::uint64_t replica = std::stoull(lines[r.row][7]);
+        REQUIRE(replica < of.size());
+        if (c.router == "round-robin") REQUIRE(replica == arrived % of.size());
+        ++arrived;
+        of[replica].push_back(r);
+    }
+    REQUIRE(lines.size() == arrived);
+    std::int64_t steps = 0, preemptions = 0;
+    std::map<std::string, std::uint64_t> states;
+    std::uint64_t output = 0;
+    for (std::size_t i = 0; i != of.size(); ++i) {
+        if (of[i].empty()) continue;
+        // There requests that arrive at once are told apart by their rows, which are in order.
+        std::vector<request> in_order = of[i];
+        for (std::size_t k = 0; k != in_order.size(); ++k) in_order[k].row = k;
+        const naive_serving_result naive = serve_naively(in_order, c.engine, c.pieces, until);
+        steps += naive.steps;
+        preemptions += naive.preemptions;
+        for (const serving::request_record& r : naive.records) {
+            const auto& f = lines.at(of[i][r.row].row);
+            const bool finished = r.state == serving::request_state::finished;
+            const std::string state{serving::request_state_names.at(static_cast<std::size_t>(r.state))};
+            INFO("request " << f[0]);
+            ++states[state];
+            if (finished) output += r.output_tokens;
+            REQUIRE(ns_of(f[1]) == ticks(r.arrival));
+            REQUIRE(ns_of(f[2]) == (r.first_token == never ? -1 : ticks(r.first_token - r.arrival)));
+            REQUIRE(ns_of(f[3]) == (finished ? ticks(r.end) : -1));
+            REQUIRE(f[4] == std::to_string(r.prompt_tokens));
+            REQUIRE(f[5] == std::to_string(r.output_tokens));
+            REQUIRE(f[6] == std::to_string(r.preemptions));
+            REQUIRE(f[8] == state);
+        }
+    }
+    const std::string at = "services." + c.name + '.';
+    CHECK(summary.number(at + "requests") == static_cast<double>(arrived));
+    CHECK(summary.number(at + "steps") == static_cast<double>(steps));
+    CHECK(summary.number(at + "preemptions") == static_cast<double>(preemptions));
+    CHECK(summary.number(at + "output_tokens") == static_cast<double>(output));
+    for (const char* state : {"finished", "rejected", "unfinished"})
+        CHECK(summary.number(at + state) == static_cast<double>(states[state]));
+}
+
+const std::string chat = R"(ampacity: 1
+name: c
+seed: 4
+fleet: { pool_gpus: 8 }
+workload:
+  - service:
+      name: chat
+      gpus_per_replica: 4
+      engine:
+        kv_capacity_tokens: 4000
+        step: { base: "1 ms", per_token: "1 us" }
+      requests: { path: requests.csv }
+scheduler: { policy: fifo }
+output: { requests: true }
+)";
+
+/// One answer of 3 tokens and one of 1: steps of 1010, 1001 us, then an idle time, and 1020 us.
+const std::string two_requests = "arrival_s,prompt_tokens,output_tokens\n0.5,10,3\n2,20,1\n";
+const std::string their_table =
+    "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n"
+    "0,0.5,0.00101,0.503012,10,3,0,0,finished\n"
+    "1,2,0.00102,2.00102,20,1,0,0,finished\n";
+
+void refused_at(const std::string& scenario, const std::string& place_and_fault) {
+    const workspace here{scenario, small_trace};
+    here.write("requests.csv", two_requests);
+    const auto run = here.run();
+    INFO(run.err);
+    CHECK(run.status == 2);
+    CHECK(run.err == place_and_fault + '\n');
+}
+
+}  // namespace
+
+TEST_CASE("each request of random services comes out to the nanosecond as step by step") {
+    std::map<std::string, std::uint64_t> seen;
+    for (std::uint64_t number = 0; number != 60; ++number) {
+        drawer d(number);
+        std::vector<service_case> services;
+        std::string text = "ampacity: 1\nname: r\nseed: " + std::to_string(number) + "\n";
+        instant until = never;
+        if (d.one_in(3)) {
+            until = instant{duration{d.between(0, 100'000'000)}};
+            text += "until: \"" + std::to_string(ticks(until)) + " ns\"\n";
+        }
+        text += d.one_in(2) ? "fleet: { pool_gpus: 40 }\n" : "fleet: { nodes: { gpus: 4, count: 12 } }\n";
+        text += "scheduler: { policy: easy, placer: first-fit }\noutput: { requests: true }\nworkload:\n";
+        const workspace here;
+        if (d.one_in(2)) text += "  - trace: { path: jobs.csv }\n";
+        const std::int64_t count = d.between(1, 3);
+        for (std::int64_t i = 0; i != count; ++i) {
+            service_case& c = services.emplace_back(random_service(d, "s" + std::to_string(i)));
+            const std::string trace = trace_of(d, c);
+            const bool packed = d.one_in(2);
+            const std::string path = c.name + (packed ? ".csv.gz" : ".csv");
+            here.write(path, packed ? gzip(trace) : trace);
+            text += entry_of(c, path);
+        }
+        here.write("s.yaml", text);
+        INFO(text);
+        here.run_well();
+        const document summary = here.summary();
+        check_books(summary);
+        for (const service_case& c : services) {
+            const std::string table = here.read(count == 1 ? "out/requests.csv" : "out/requests-" + c.name + ".csv");
+            check_requests(c, table, summary, until);
+            for (const auto& line : lines_of(table)) ++seen[fields_of(line).back()];
+        }
+    }
+    for (const char* state : {"finished", "rejected", "cancelled", "unfinished"}) {
+        INFO(state);
+        CHECK(seen[state] > 30);
+    }
+}
+
+TEST_CASE("a small service is what one reckons by hand") {
+    const workspace here{chat};
+    here.write("requests.csv", two_requests);
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "2 requests on 4 GPUs: 2 finished"));
+    CHECK(here.read("out/requests.csv") == their_table);
+    const auto s = here.summary();
+    CHECK(s.number("simulated_s") == 2.00102);
+    CHECK(s.number("services.chat.ttft_s.max") == 0.00102);
+    CHECK(s.number("services.chat.tpot_s.mean") == Approx(0.001001));
+    CHECK(s.number("services.chat.slo_attainment") == 1);
+    CHECK(s.number("services.chat.tokens_per_s_per_gpu") == Approx(4 / (2.00102 * 4)));
+    CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 4 / 3600));
+    CHECK(s.number("gpu_hours.idle") == Approx(2.00102 * 4 / 3600));
+    check_books(s);
+    here.run_well({"--set", "workload.0.service.slo={ ttft: 1015 us }"}, "out");
+    CHECK(here.summary().number("services.chat.slo_attainment") == 0.5);
+    here.run_well({"--until", "1 s"});
+    CHECK(here.summary().number("services.chat.requests") == 1);
+    CHECK(here.summary().number("gpu_hours.useful") == Approx(4.0 / 3600));
+    CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
+}
+
+TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {
+    for (const std::string fleet :
+         {"pool_gpus: 8", "nodes: { gpus: 4, count: 2 }", "racks: { nodes_per_rack: 1, gpus_per_node: 4, count: 2 }"}) {
+        for (const std::string policy : {"fifo", "fifo-skip", "sjf", "srtf", "las", "easy", "conservative", "gittins",
+                                         "fair-share", "priority", "elastic", "max-min", "drf", "srsf", "ftf"}) {
+            INFO(fleet << ' ' << policy);
+            // `small` fits beside the service, `large` only behind it; `never` is larger than the fleet.
+            const workspace here{
+                with(with(chat, "pool_gpus: 8", fleet), "  - service:", "  - trace: { path: jobs.csv }\n  - service:"),
+                header + "small,0,4,0.25\nlarge,0.25,6,10\nsecond,0.5,3,2.5\nnever,0.75,9,1\n"};
+            here.write("requests.csv", two_requests);
+            here.run_well({"--policy", policy, "--set", "output.placement=true"});
+            CHECK(here.read("out/requests.csv") == their_table);
+            std::map<std::string, std::vector<std::string>> jobs;
+            for (const auto& line : lines_of(here.read("out/jobs.csv"))) jobs[fields_of(line)[0]] = fields_of(line);
+            CHECK(jobs["small"][2] == "0");
+            CHECK(ns_of(jobs["large"][2]) >= 2'001'020'000);
+            CHECK(jobs["large"][5] == "finished");
+            CHECK(jobs["second"][5] == "finished");
+            CHECK(jobs["never"][5] == "rejected");
+            if (policy == "fifo") {
+                CHECK(jobs["large"][2] == "2.00102");
+                CHECK(jobs["second"][2] == "12.00102");
+            }
+            if (policy == "fifo-skip") CHECK(jobs["second"][2] == "0.5");
+            if (policy == "easy") CHECK(jobs["second"][2] == "0.5");
+            check_books(here.summary());
+        }
+    }
+}
+
+TEST_CASE("a service takes the power of a job that holds its GPUs as long") {
+    const std::string energy = "energy: { region: us-east-1 }\n";
+    const auto text = with(chat, "pool_gpus: 8", "nodes: { model: dgx-h100, count: 2 }") + energy;
+    const workspace here{with(text, "gpus_per_replica: 4", "gpus_per_replica: 8"), header + "a,0,8,2.00102\n"};
+    here.write("requests.csv", two_requests);
+    here.run_well({"--set", "workload.0.phase=decode-gemm"});
+    here.run_well(
+        {"--set", "workload=[{ trace: { path: jobs.csv }, phase: decode-gemm }]", "--set", "output.requests=false"},
+        "job");
+    CHECK(here.summary("job").number("simulated_s") == 2.00102);
+    for (const char* key : {"energy_kwh.it", "energy_kwh.facility", "power_w.peak", "gpu_hours.useful"}) {
+        INFO(key);
+        CHECK(here.summary().number(key) == here.summary("job").number(key));
+    }
+}
+
+TEST_CASE("nothing that only looks changes what becomes of requests, and resolved scenarios run alike") {
+    const workspace here;
+    std::filesystem::copy_file(source_directory() / "scenarios/serving/chat.yaml", here.path("s.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    const std::vector<std::string> fewer{"--set", "workload.0.service.synthetic.requests=2000"};
+    here.run_well(fewer, "plain");
+    auto more = fewer;
+    for (const char* set : {"output.telemetry=\"3 s\"", "output.events=true"}) {
+        more.emplace_back("--set");
+        more.emplace_back(set);
+    }
+    here.run_well(more);
+    for (const char* file : {"summary.json", "requests.csv", "jobs.csv"})
+        CHECK(here.read(std::string{"out/"} + file) == here.read(std::string{"plain/"} + file));
+    CHECK(here.call({"run", "plain/resolved.yaml", "-o", "again"}).status == 0);
+    check_same(here.results("again"), here.results("plain"));
+    CHECK(lines_of(here.read("plain/requests.csv")).size() == 2001);
+}
+
+TEST_CASE("files of requests of an earlier run go, and no other file") {
+    const workspace here{chat};
+    here.write("requests.csv", two_requests);
+    here.run_well();
+    here.write("out/requests-old.csv", their_table);
+    here.write("out/requests-mine.csv", two_requests);
+    here.run_well({"--set", "output.requests=false"});
+    CHECK_FALSE(here.has("out/requests.csv"));
+    CHECK_FALSE(here.has("out/requests-old.csv"));
+    CHECK(here.has("out/requests-mine.csv"));
+    const auto m = check_refused(here.run({}, "."), 2);
+    CHECK(m.what == "is an input of this run, which would write over it");
+    CHECK(here.read("requests.csv") == two_requests);
+}
+
+TEST_CASE("the trace of Azure is aligned, and what it skips is counted") {
+    const workspace here{with(chat, "{ path: requests.csv }", "{ path: a.csv, format: azure-llm }")};
+    here.write("a.csv",
+               "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.5,10,3\n2023-11-16 18:15:47,0,3\n"
+               "2023-11-16 18:15:48.0000001,20,1\n");
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "no_prompt_tokens"));
+    CHECK(here.summary().number("services.chat.skipped.no_prompt_tokens") == 1);
+    CHECK(lines_of(here.read("out/requests.csv"))[2] == "1,1.5000001,0.00102,1.5010201,20,1,0,0,finished");
+    const auto valid = here.call({"validate", "s.yaml"});
+    CHECK(contains(valid.out, "# skipped records of workload.0.service.requests: "));
+}
+
+TEST_CASE("services without requests, and faults of their files") {
+    const workspace here{chat};
+    here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n");
+    here.run_well();
+    CHECK(here.summary().number("services.chat.requests") == 0);
+    CHECK_FALSE(here.summary().has("services.chat.ttft_s"));
+    CHECK_FALSE(here.summary().has("services.chat.slo_attainment"));
+    here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n1,5,0\n");
+    const auto run = here.run();
+    CHECK(run.status == 3);
+    INFO(run.err);
+    CHECK(contains(run.err,
+                   "requests.csv:2:5: error: output_tokens: no tokens, at byte 42 (0); give a whole number of tokens"));
+    std::filesystem::remove(here.path("requests.csv"));
+    CHECK(here.run().status == 3);
+}
+
+TEST_CASE("services that cannot be are refused with their place and a remedy") {
+    refused_at(with(chat, "gpus_per_replica: 4", "gpus_per_replica: 9"),
+               "s.yaml:8:25: error: workload.0.service.gpus_per_replica: only 0 of 1 replicas of 9 GPUs have a place "
+               "on the fleet (9); write fewer, or a larger fleet");
+    refused_at(with(chat, "gpus_per_replica: 4", "gpus_per_replica: 4\n      replicas: 3"),
+               "s.yaml:9:17: error: workload.0.service.replicas: only 2 of 3 replicas of 4 GPUs have a place on the "
+               "fleet (3); write fewer, or a larger fleet");
+    refused_at(with(chat, "name: chat", "name: chat\n      router: least-request"),
+               "s.yaml:8:15: error: workload.0.service.router: unknown router (least-request); did you mean "
+               "`least-requests`?");
+    refused_at(with(chat, "\"1 us\"", "\"-1 us\""),
+               "s.yaml:11:42: error: workload.0.service.engine.step.per_token: must not be negative (-1 us); write 0 "
+               "or more");
+    refused_at(with(chat, "\"1 us\"", "0.001"),
+               "s.yaml:11:42: error: workload.0.service.engine.step.per_token: expected a duration, found a bare "
+               "number (0.001); write the unit, such as \"60 s\" (units: ns, us, ms, s, min, h, d, w)");
+    refused_at(with(chat, "\"1 us\"", "\"0.0000000000000000001 ns\""),
+               "s.yaml:11:42: error: workload.0.service.engine.step.per_token: too many decimals "
+               "(0.0000000000000000001 ns); write at most 18 decimals of a nanosecond");
+    refused_at(with(chat, "kv_capacity_tokens: 4000",
+                    "kv_capacity_tokens: 4000\n        order: prefill-first\n"
+                    "        max_batched_tokens: 8"),
+               "s.yaml:12:29: error: workload.0.service.engine.max_batched_tokens: below max_seqs, with prefill-first "
+               "(8); give at least 64");
+    refused_at(with(chat, "      requests: { path: requests.csv }\n", ""),
+               "s.yaml:7:7: error: workload.0.service: does not say which requests it gets (chat); give one of: "
+               "requests, synthetic");
+    refused_at(with(chat, "name: chat", "name: a/b"),
+               "s.yaml:7:13: error: workload.0.service.name: contains a slash, a backslash or a control character "
+               "(a/b); write a name that can be part of a file's, such as chat");
+}
+
+TEST_CASE("what could take a service's nodes away is refused beside it") {
+    const std::string nodes = with(chat, "pool_gpus: 8", "nodes: { gpus: 4, count: 2 }");
+    const auto refused = [](const std::string& text, const std::string& key) {
+        const workspace here{text};
+        here.write("requests.csv", two_requests);
+        const auto m = check_refused(here.run(), 2);
+        CHECK(m.line != 0);
+        CHECK(m.key == key);
+        CHECK(m.what == "not supported together with services yet");
+    };
+    refused(nodes + "faults: { outages: [ { nodes: 0, start: \"1 s\", duration: \"1 s\" } ] }\n", "faults.outages");
+    refused(nodes + "faults: { processes: [ { cause: a, mtbf: \"1 d\" } ] }\n", "faults.processes");
+    refused(nodes + "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\n",
+            "faults.maintenance");
+    refused(with(nodes, "policy: fifo",
+                 "policy: fifo, reservations: [ { name: a, start: \"1 s\", duration: \"1 s\", nodes: 0 } ]"),
+            "scheduler.reservations");
+    refused(with(nodes, "count: 2 }",
+                 "count: 2 }, slowdowns: [ { nodes: 0, start: \"1 s\", duration: \"1 s\", speed: 0.5 } ]"),
+            "fleet.slowdowns");
+    refused(with(nodes, "count: 2 }", "count: 2 }, deliveries: [ { nodes: 0, at: \"1 s\" } ]"), "fleet.deliveries");
+    refused(with(chat, "pool_gpus: 8", "nodes: { model: dgx-h100, count: 2 }") + "power: {}\n", "power");
+    refused(with(chat, "pool_gpus: 8", "pools: [ { gpu: a, count: 8 }, { gpu: b, count: 8 } ]"), "fleet");
+}
