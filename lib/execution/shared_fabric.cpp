@@ -14,17 +14,27 @@ shared_fabric::shared_fabric(std::vector<double> capacity, bool interleave)
 
 void shared_fabric::add(std::uint32_t job, double time_s, double traffic_s, std::span<const use> uses) {
     AMPACITY_ASSERT(find(job) == nullptr && time_s > 0 && traffic_s >= 0);
+    std::vector<use> kept;
+    if (!spare_.empty()) {
+        kept = std::move(spare_.back());
+        spare_.pop_back();
+    }
+    kept.assign(uses.begin(), uses.end());
     users_.push_back({.job = job,
                       .time_s = time_s,
                       .traffic_s = traffic_s,
                       .step_s = time_s,
                       .told_s = time_s,
-                      .uses = {uses.begin(), uses.end()}});
+                      .uses = std::move(kept)});
     share();
 }
 
 void shared_fabric::remove(std::uint32_t job) {
-    if (std::erase_if(users_, [job](const user& u) { return u.job == job; }) != 0) share();
+    const auto at = std::find_if(users_.begin(), users_.end(), [job](const user& u) { return u.job == job; });
+    if (at == users_.end()) return;
+    spare_.push_back(std::move(at->uses));
+    users_.erase(at);
+    share();
 }
 
 double shared_fabric::step_s(std::uint32_t job) const {
@@ -35,6 +45,7 @@ double shared_fabric::step_s(std::uint32_t job) const {
 
 std::span<const std::uint32_t> shared_fabric::changed() {
     changed_.clear();
+    if (std::exchange(is_told_, true)) return changed_;
     for (user& u : users_) {
         if (std::exchange(u.told_s, u.step_s) != u.step_s) changed_.push_back(u.job);
     }
@@ -46,7 +57,10 @@ const shared_fabric::user* shared_fabric::find(std::uint32_t job) const {
     return at == users_.end() ? nullptr : &*at;
 }
 
-void shared_fabric::share() { interleave_ ? share_in_turn() : share_by_rate(); }
+void shared_fabric::share() {
+    is_told_ = false;
+    interleave_ ? share_in_turn() : share_by_rate();
+}
 
 /// The link on which a fair share is least decides about its users; then the others share what is left.
 void shared_fabric::share_by_rate() {

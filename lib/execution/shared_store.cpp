@@ -74,6 +74,7 @@ void shared_store::advance(instant now) {
 
 /// From the slowest owner on, each gets an equal part of what is left, or all that it can use.
 void shared_store::share(instant now) {
+    changed_ = true;
     order_.resize(writes_.size());
     std::iota(order_.begin(), order_.end(), 0U);
     std::stable_sort(order_.begin(), order_.end(),

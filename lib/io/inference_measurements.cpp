@@ -365,10 +365,7 @@ void read_offline_row(const named_row& row, inference_collector& to) {
     to.set.servers.push_back(std::move(m));
 }
 
-struct inference_table {
-    std::string_view ending;
-    void (*read)(const named_row&, inference_collector&);
-};
+using inference_table = measured_table<inference_collector>;
 constexpr std::array inference_tables{inference_table{"inference_e2e_aic_silicon.csv", read_serving_row},
                                       inference_table{"moe_alltoall_gb200.csv", read_exchange_row},
                                       inference_table{"moe_deepep_ll.csv", read_deepep_row},
@@ -379,29 +376,9 @@ constexpr std::array inference_tables{inference_table{"inference_e2e_aic_silicon
 }  // namespace
 
 llm::inference_set read_inference_measurements(const fs::path& folder) {
-    std::error_code wrong;
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator{folder, wrong}) files.push_back(entry.path());
-    if (wrong)
-        throw data_error(
-            {{folder.string(), 0, 0, {}}, {}, "the folder cannot be read", wrong.message(), "check the path"});
-    std::sort(files.begin(), files.end());
     inference_collector to;
-    std::size_t read = 0;
-    for (const inference_table& t : inference_tables) {
-        for (const fs::path& file : files) {
-            if (!file.filename().string().ends_with(t.ending)) continue;
-            ++read;
-            csv_reader in{input_stream{file}};
-            while (in.next()) t.read(named_row{in}, to);
-        }
-    }
-    if (read == 0)
-        throw data_error({{folder.string(), 0, 0, {}},
-                          {},
-                          "no measurements of inference here",
-                          {},
-                          "name a folder with files such as calibrate_inference_e2e_aic_silicon.csv"});
+    read_tables<inference_collector>(folder, inference_tables, to, "inference",
+                                     "calibrate_inference_e2e_aic_silicon.csv");
     choose_rows(to);
     return std::move(to.set);
 }

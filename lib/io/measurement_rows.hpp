@@ -13,9 +13,12 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace ampacity::io {
 
@@ -67,6 +70,42 @@ public:
 private:
     csv_reader& in_;
 };
+
+/// Tables of a kind, by how the names of their files end, and who takes their rows.
+template <class Collector>
+struct measured_table {
+    std::string_view ending;
+    void (*read)(const named_row&, Collector&);
+};
+
+/// All rows of these tables in the files of a folder: table by table, the files by name. `example` names one, `of` what
+/// it measures. \throws data_error if there is no such file, or one cannot be read
+template <class Collector>
+void read_tables(const std::filesystem::path& folder, std::span<const measured_table<Collector>> tables, Collector& to,
+                 const std::string& of, const std::string& example) {
+    std::error_code wrong;
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::directory_iterator{folder, wrong}) files.push_back(entry.path());
+    if (wrong)
+        throw data_error(
+            {{folder.string(), 0, 0, {}}, {}, "the folder cannot be read", wrong.message(), "check the path"});
+    std::sort(files.begin(), files.end());
+    bool any = false;
+    for (const measured_table<Collector>& t : tables) {
+        for (const std::filesystem::path& file : files) {
+            if (!file.filename().string().ends_with(t.ending)) continue;
+            any = true;
+            csv_reader in{input_stream{file}};
+            while (in.next()) t.read(named_row{in}, to);
+        }
+    }
+    if (!any)
+        throw data_error({{folder.string(), 0, 0, {}},
+                          {},
+                          "no measurements of " + of + " here",
+                          {},
+                          "name a folder with files such as " + example});
+}
 
 /// GPUs of this kind in the racks or nodes that they are sold in. \throws scenario_error
 inline llm::system measured_system(const std::string& gpu) {

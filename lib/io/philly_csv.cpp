@@ -53,18 +53,8 @@ private:
     }
 
     [[nodiscard]] instant read_submit() const {
-        const std::string_view text = field(timestamp);
-        const auto date = unix_ns(text);
-        if (!date) {
-            fail(timestamp, text.empty() ? "value missing" : "not a date from 1970 to 2261",
-                 "give YYYY-MM-DD HH:MM:SS, read as UTC");
-        }
-        if (*date < start_) fail(timestamp, "before the scenario's start", "set an earlier `start`, or `align: first`");
-        const int128 since_start = static_cast<int128>(*date) - start_;
-        if (keeps_dates_ && since_start > longest_input.count()) {
-            fail(timestamp, "more than 200 years after the scenario's start", "set a later `start`, or `align: first`");
-        }
-        return instant{duration{static_cast<std::int64_t>(since_start)}};
+        return since_start(field(timestamp), start_, keeps_dates_,
+                           [this](const char* what, const char* remedy) { fail(timestamp, what, remedy); });
     }
 
     bool keeps_dates_;

@@ -295,10 +295,7 @@ void read_nccl_row(const named_row& row, collector& to) {
                                   .time_s = time_s});
 }
 
-struct table {
-    std::string_view ending;
-    void (*read)(const named_row&, collector&);
-};
+using table = measured_table<collector>;
 constexpr std::array tables{
     table{"training_megatron_bridge.csv", read_bridge_row},    table{"mlperf_training_pretrain.csv", read_mlperf_row},
     table{"mlperf_training_small.csv", read_mlperf_small_row}, table{"training_seqpar_a100.csv", read_seqpar_row},
@@ -341,29 +338,8 @@ void mark_superseded(llm::measured_set& set) {
 }  // namespace
 
 llm::measured_set read_training_measurements(const fs::path& folder) {
-    std::error_code wrong;
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator{folder, wrong}) files.push_back(entry.path());
-    if (wrong)
-        throw data_error(
-            {{folder.string(), 0, 0, {}}, {}, "the folder cannot be read", wrong.message(), "check the path"});
-    std::sort(files.begin(), files.end());
     collector to;
-    std::size_t read = 0;
-    for (const table& t : tables) {
-        for (const fs::path& file : files) {
-            if (!file.filename().string().ends_with(t.ending)) continue;
-            ++read;
-            csv_reader in{input_stream{file}};
-            while (in.next()) t.read(named_row{in}, to);
-        }
-    }
-    if (read == 0)
-        throw data_error({{folder.string(), 0, 0, {}},
-                          {},
-                          "no measurements of training here",
-                          {},
-                          "name a folder with files such as calibrate_training_megatron_bridge.csv"});
+    read_tables<collector>(folder, tables, to, "training", "calibrate_training_megatron_bridge.csv");
     mark_superseded(to.set);
     return std::move(to.set);
 }

@@ -30,12 +30,6 @@ constexpr std::array known_gpus{
     known_gpu{"b300", generation::blackwell, false},   known_gpu{"gb200", generation::blackwell, true},
     known_gpu{"gb300", generation::blackwell, true}};
 
-/// A coefficient as the fit sees it: its logarithm is normal around that of `usual`.
-struct prior {
-    double usual;
-    double deviation;
-};
-
 using curve_row = std::array<collective_curve, num_collectives>;
 /// Curves of each of `known_gpus`.
 using domain_curves = std::array<curve_row, known_gpus.size()>;
@@ -128,7 +122,7 @@ public:
     [[nodiscard]] std::size_t size() const { return priors_.size(); }
 
     [[nodiscard]] training_efficiency make(const std::vector<double>& x, const domain_curves& curves) const {
-        const auto at = [&](std::size_t i) { return i == none ? 1.0 : priors_[i].usual * std::exp(x[i]); };
+        const auto at = [&](std::size_t i) { return i == none ? 1.0 : priors_.value(x, i); };
         training_efficiency e;
         e.attention = at(attention_);
         e.small_dim = at(small_dim_);
@@ -172,19 +166,14 @@ public:
         return e;
     }
 
-    void add_priors(const std::vector<double>& x, std::vector<double>& out) const {
-        for (std::size_t i = 0; i < priors_.size(); ++i) out.push_back(x[i] / priors_[i].deviation);
-    }
+    void add_priors(const std::vector<double>& x, std::vector<double>& out) const { priors_.add_residuals(x, out); }
 
 private:
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-    std::size_t add(double usual, double deviation) {
-        priors_.push_back({usual, deviation});
-        return priors_.size() - 1;
-    }
+    std::size_t add(double usual, double deviation) { return priors_.add(usual, deviation); }
 
-    std::vector<prior> priors_;
+    priors priors_;
     std::vector<std::size_t> share_;
     std::vector<std::size_t> shift_;
     std::vector<std::size_t> own_;

@@ -21,12 +21,6 @@ constexpr std::array known_gpus{known_gpu{"h100", false}, known_gpu{"h200", fals
                                 known_gpu{"b300", true},  known_gpu{"gb200", true}, known_gpu{"gb300", true}};
 constexpr std::array<std::string_view, 3> programs{"sglang", "trtllm", "vllm"};
 
-/// A coefficient as the fit sees it: its logarithm is normal around that of `usual`.
-struct prior {
-    double usual;
-    double deviation;
-};
-
 /// Latency and share of the bandwidth of all-to-alls.
 class exchange_residuals final : public residual_function {
 public:
@@ -74,7 +68,7 @@ public:
 
     [[nodiscard]] inference_efficiency make(const std::vector<double>& x, double exchange_s,
                                             double exchange_share) const {
-        const auto at = [&](std::size_t i) { return priors_[i].usual * std::exp(x[i]); };
+        const auto at = [&](std::size_t i) { return priors_.value(x, i); };
         inference_efficiency e{.attention = at(attention_),
                                .cache = at(cache_),
                                .experts = at(experts_),
@@ -99,17 +93,12 @@ public:
         return e;
     }
 
-    void add_priors(const std::vector<double>& x, std::vector<double>& out) const {
-        for (std::size_t i = 0; i < priors_.size(); ++i) out.push_back(x[i] / priors_[i].deviation);
-    }
+    void add_priors(const std::vector<double>& x, std::vector<double>& out) const { priors_.add_residuals(x, out); }
 
 private:
-    std::size_t add(double usual, double deviation) {
-        priors_.push_back({usual, deviation});
-        return priors_.size() - 1;
-    }
+    std::size_t add(double usual, double deviation) { return priors_.add(usual, deviation); }
 
-    std::vector<prior> priors_;
+    priors priors_;
     std::vector<std::size_t> hopper_;
     std::vector<std::size_t> blackwell_;
     std::size_t hopper_memory_, blackwell_memory_, attention_, cache_, experts_, imbalance_, traffic_, layer_,

@@ -50,9 +50,9 @@ void check_job(const training_job& job, const std::string& path, bool has_store,
         if (rl.staleness != 0 && !rl.gpus)
             report.fail(path + ".rl.staleness", "is for jobs that roll out on GPUs of their own",
                         std::to_string(rl.staleness), "write rl.gpus, or 0");
-        if (*job.steps > 10'000'000)
+        if (*job.steps > 1'000'000)
             report.fail(path + ".steps", "too many steps with `rl`", std::to_string(*job.steps),
-                        "write at most 10000000");
+                        "write at most 1000000");
     }
     if (job.checkpoint) check_checkpoint(*job.checkpoint, path + ".checkpoint", has_store, report);
     if (!job.checkpoint && job.restart != duration::zero())

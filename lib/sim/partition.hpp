@@ -64,16 +64,15 @@ struct partition {
     [[nodiscard]] bool is_reserved() const noexcept { return reserved.has_value(); }
     /// The fleet's number of a node of it.
     [[nodiscard]] node_id row_in_fleet(node_id n) const noexcept { return rows.empty() ? n : rows[index(n)]; }
-    /// Those of it among nodes of the fleet, by its own numbers. \pre rising
-    [[nodiscard]] std::vector<node_id> own(std::span<const node_id> nodes) const {
-        if (rows.empty()) return {nodes.begin(), nodes.end()};
-        std::vector<node_id> out;
+    /// Those of it among nodes of the fleet, by its own numbers; valid until the next call. \pre rising
+    [[nodiscard]] std::span<const node_id> own(std::span<const node_id> nodes) {
+        if (rows.empty()) return nodes;
+        own_.clear();
         for (std::uint32_t i = 0; i != rows.size(); ++i) {
-            if (std::binary_search(nodes.begin(), nodes.end(), rows[i])) out.push_back(node_id{i});
+            if (std::binary_search(nodes.begin(), nodes.end(), rows[i])) own_.push_back(node_id{i});
         }
-        return out;
+        return own_;
     }
-
     /// GPUs by the fleet's numbers of their nodes.
     [[nodiscard]] std::vector<fleet::gpu_share> in_fleet(std::span<const fleet::gpu_share> where) const {
         std::vector<fleet::gpu_share> out(where.begin(), where.end());
@@ -140,6 +139,8 @@ struct partition {
     bool is_over = false;
 
 private:
+    std::vector<node_id> own_;
+
     static policy::view first_view(partition& p, capacity_plan planned, std::span<const preemption_costs> costs,
                                    const policy::owner_names& owners, std::size_t stride) {
         if (planned.any) p.fleet.plan_closings(std::move(planned.closings), planned.drain_racks_at);

@@ -769,6 +769,7 @@ private:
     /// Whoever shares the network or the store with jobs that have come, left or begun to write goes on otherwise.
     void settle_training() {
         for (const std::uint32_t i : trainings_->repaced()) repace(part_of(i), job_id{i});
+        if (!trainings_->store().changed()) return;
         // What one writes changes when others are through.
         for (const auto& w : trainings_->store().writes()) {
             const std::uint32_t i = w.owner;
@@ -1177,7 +1178,7 @@ private:
     void for_reserved(std::span<const node_id> nodes, F f) {
         for (const auto& p : partitions_) {
             if (!p->is_reserved() || p->is_over) continue;
-            const std::vector<node_id> own = p->own(nodes);
+            const std::span<const node_id> own = p->own(nodes);
             if (own.empty()) continue;
             f(*p, own);
             tell_capacity(*p);
@@ -1243,7 +1244,7 @@ private:
     /// Stops the jobs that hold GPUs of these nodes, of each any of `gpus`, in the order of their arrival; how many.
     std::uint64_t stop_jobs(partition& p, std::span<const node_id> nodes, run_end how,
                             std::uint64_t gpus = ~std::uint64_t{0}) {
-        std::vector<job_id> hit;
+        std::vector<job_id>& hit = hit_;
         p.on_nodes.find(nodes, hit);
         if (~gpus != 0) {
             std::erase_if(hit, [&](job_id job) {
@@ -1480,6 +1481,7 @@ private:
     std::vector<spoilt_run> spoilt_;
     bool falls_back_ = false;             // while wrong results are found
     std::vector<job_id> on_these_nodes_;  // while runs are re-paced
+    std::vector<job_id> hit_;             // while jobs are stopped
     std::vector<node_id> repaced_;        // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;

@@ -52,6 +52,7 @@ training_runs::training_runs(std::vector<terms> list, std::optional<double> stor
     gpus_of_.resize(racks_ ? racks_->num_racks() : nodes.num_nodes());
     if (fabric_options_) {
         uplinks_ = uplinks_of(nodes, *fabric_options_);
+        gpus_of_part_.resize(uplinks_.size(), 0);
         fabric_ = std::make_unique<execution::shared_fabric>(uplinks_, fabric_options_->interleave);
     }
     for (const terms& t : list_) {
@@ -123,16 +124,22 @@ void training_runs::begin(std::size_t job, std::uint16_t row, std::span<const fl
 void training_runs::enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where) {
     const terms& t = of(row);
     const execution::placed_step& step = placed(t, where);
-    std::map<std::uint32_t, double> parts;
-    for (const fleet::gpu_share& s : where) parts[part_of(s.node)] += std::popcount(s.gpus);
-    if (parts.size() < 2 || step.traffic_s == 0) return;
-    std::vector<execution::shared_fabric::use> uses;
-    for (const auto& [part, gpus] : parts) {
-        double sends = t.crossing_gpus == 0 ? gpus : std::min<double>(gpus, t.crossing_gpus);
-        if (t.timed_alone) sends = std::min(sends, uplinks_[part]);
-        uses.push_back({part, sends});
+    parts_.clear();
+    for (const fleet::gpu_share& s : where) {
+        const std::uint32_t part = part_of(s.node);
+        if (gpus_of_part_[part] == 0) parts_.push_back(part);
+        gpus_of_part_[part] += std::popcount(s.gpus);
     }
-    fabric_->add(static_cast<std::uint32_t>(job), step.time_s, step.traffic_s, uses);
+    std::sort(parts_.begin(), parts_.end());
+    uses_.clear();
+    for (const std::uint32_t part : parts_) {
+        double sends = std::exchange(gpus_of_part_[part], 0.0);
+        if (t.crossing_gpus != 0) sends = std::min<double>(sends, t.crossing_gpus);
+        if (t.timed_alone) sends = std::min(sends, uplinks_[part]);
+        uses_.push_back({part, sends});
+    }
+    if (uses_.size() < 2 || step.traffic_s == 0) return;
+    fabric_->add(static_cast<std::uint32_t>(job), step.time_s, step.traffic_s, uses_);
     runs_[job].in_fabric = row;
 }
 

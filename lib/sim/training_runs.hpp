@@ -122,7 +122,9 @@ private:
     std::vector<std::map<double, double>> steps_;  // (rows) done, by their length [s]
     std::vector<double> kept_;                     // (rows) steps of `training_s`, parts of one included
     // While a placement is looked at.
-    mutable std::vector<std::uint32_t> gpus_of_, parts_, shares_;  // (racks or parts), those used, their GPUs
+    mutable std::vector<std::uint32_t> gpus_of_, parts_, shares_;  // (racks), those used, or parts of them, their GPUs
+    std::vector<double> gpus_of_part_;                             // (parts)
+    std::vector<execution::shared_fabric::use> uses_;
 };
 
 }  // namespace ampacity::sim

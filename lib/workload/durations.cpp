@@ -1,3 +1,5 @@
+#include "weights.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/workload/durations.hpp>
 
@@ -5,15 +7,6 @@
 #include <utility>
 
 namespace ampacity::workload {
-namespace {
-
-std::vector<double> weights_of(const std::vector<weighted_law>& components) {
-    std::vector<double> weights;
-    for (const weighted_law& c : components) weights.push_back(c.weight);
-    return weights;
-}
-
-}  // namespace
 
 duration_mixture::duration_mixture(std::vector<weighted_law> components, duration max)
     : pick_(weights_of(components)), max_(max) {

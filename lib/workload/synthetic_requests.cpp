@@ -1,3 +1,5 @@
+#include "weights.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
 
@@ -8,15 +10,6 @@
 #include <variant>
 
 namespace ampacity::workload {
-namespace {
-
-std::vector<double> weights_of(const std::vector<weighted_law>& components) {
-    std::vector<double> weights;
-    for (const weighted_law& c : components) weights.push_back(c.weight);
-    return weights;
-}
-
-}  // namespace
 
 token_lengths::token_lengths(std::vector<weighted_law> components, std::uint64_t max)
     : pick_(weights_of(components)), max_(static_cast<double>(max)) {

@@ -33,7 +33,7 @@ public:
     /// Of a step, with all that use the network now. \pre added
     [[nodiscard]] double step_s(std::uint32_t job) const;
     /// Jobs whose step takes another time since the last call, in the order in which they came; a new one counts if
-    /// it is slower than alone. The span is valid until the next call.
+    /// it is slower than alone. O(1) where none has come or left since. The span is valid until the next call.
     [[nodiscard]] std::span<const std::uint32_t> changed();
 
 private:
@@ -53,6 +53,8 @@ private:
     std::vector<double> capacity_;
     bool interleave_;
     std::vector<user> users_;
+    std::vector<std::vector<use>> spare_;  // room of those that have left
+    bool is_told_ = true;                  // nobody has come or left since `changed` was called last
     std::vector<std::uint32_t> changed_;
     // While shares are computed.
     std::vector<double> left_, wanted_;  // (links)

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace ampacity::execution {
@@ -38,6 +39,8 @@ public:
     [[nodiscard]] instant next() const noexcept;
     /// In the order in which they began.
     [[nodiscard]] std::span<const write> writes() const noexcept { return writes_; }
+    /// Has a write begun, ended or been given up since this was asked last?
+    [[nodiscard]] bool changed() noexcept { return std::exchange(changed_, false); }
     /// When its write ends as things are; `never` without one.
     [[nodiscard]] instant end_of(std::uint32_t owner) const noexcept;
     /// Bytes that have been taken, complete or not, up to the last change. [B]
@@ -49,6 +52,7 @@ private:
 
     double b_s_;
     double taken_b_ = 0;
+    bool changed_ = false;
     std::vector<write> writes_;
     std::vector<std::uint32_t> complete_;
     std::vector<std::uint32_t> order_;  // rows of writes_, slowest owner first

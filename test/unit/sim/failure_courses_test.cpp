@@ -1,7 +1,7 @@
 // Failures that do not stop jobs at once, in a run: slow parts are slowdowns at the same times, jobs that hang by hand,
 // and the books of all of it together.
 #include "support/catch.hpp"
-#include "support/powered_run.hpp"
+#include "support/failing_run.hpp"
 
 #include <ampacity/core/stream.hpp>
 #include <ampacity/faults/part_failures.hpp>
@@ -26,45 +26,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 
 namespace {
-
-constexpr double hour_s = 3600;
-
-fleet::fleet_state racks() {
-    fleet::topology where;
-    where.add({.count = 5, .nodes = 6});
-    return fleet::fleet_state::racks(std::move(where), 4);
-}
-
-std::vector<workload::job_request> random_jobs(std::uint64_t seed, std::size_t count, bool elastic = false) {
-    random_stream draw{seed, purpose::test, 0};
-    std::vector<workload::job_request> out;
-    duration submit{};
-    for (std::size_t i = 0; i != count; ++i) {
-        submit += minutes{draw.below(40)};
-        workload::job_request j = gpu_job(1 + static_cast<std::uint32_t>(draw.below(draw.below(4) == 0 ? 60 : 8)),
-                                          minutes{1 + draw.below(900)}, submit);
-        j.estimate = j.work + minutes{draw.below(300)};
-        j.row = i;
-        j.name = static_cast<std::int64_t>(i);
-        if (elastic && draw.below(2) != 0) {
-            j.kind = workload::job_kind::elastic;
-            j.gpus_min = 1;
-            j.gpus_max = 2 * j.gpus;
-        }
-        out.push_back(j);
-    }
-    return out;
-}
-
-sim::parts parts_of(std::vector<workload::job_request> jobs, const std::string& policy,
-                    fleet::fleet_state fleet = racks()) {
-    sim::parts p{.fleet = std::move(fleet),
-                 .policy = policy::make_policy(policy, {}),
-                 .placer = policy::make_placer("first-fit"),
-                 .preemption = {.checkpoint_interval = hours{1}, .checkpoint = minutes{1}, .restart = minutes{7}}};
-    p.sources.push_back(std::make_unique<workload::vector_source>(std::move(jobs)));
-    return p;
-}
 
 faults::failure_plan slow_plan(std::uint64_t seed) {
     return {.processes = {{.cause = "nic",
