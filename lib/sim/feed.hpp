@@ -33,7 +33,7 @@ public:
 
 private:
     struct buffer {
-        std::vector<workload::job_request> rows = std::vector<workload::job_request>(1024);
+        std::vector<workload::job_request> rows = std::vector<workload::job_request>(256);
         std::size_t at = 0;
         std::size_t size = 0;
         [[nodiscard]] const workload::job_request& front() const noexcept { return rows[at]; }

@@ -73,17 +73,18 @@ public:
     job_record& record(const workload::job_request& r, std::size_t source) {
         auto& records = records_[source];
         records.grow_to(r.row + 1, {});
-        records[r.row] = {.name = r.name,
-                          .submit = r.submit,
-                          .gpus = r.gpus,
-                          .state = outcome::unfinished,
-                          .name_is_text = r.name_is_text};
+        job_record& kept = records[r.row];
+        __builtin_prefetch(&kept + 16, 1);
+        kept.name = r.name;
+        kept.submit = r.submit;
+        kept.gpus = r.gpus;
+        kept.name_is_text = r.name_is_text;
         if (r.gpus_min != r.gpus_max) {
-            records[r.row].elastic = true;
+            kept.elastic = true;
             elastic_records_[source].grow_to(r.row + 1, {});
             elastic_records_[source][r.row].work = r.work;
         }
-        return records[r.row];
+        return kept;
     }
     /// It enters the system. \pre it has a record
     job_id enter(const workload::job_request& r, holds::key key, std::uint16_t part) {
@@ -347,7 +348,7 @@ private:
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;                     // rows of runs_
     std::deque<run_costs> changed_costs_;                      // by row of runs_: of runs that have changed
-    std::vector<pod_vector<job_record>> records_;              // by source, by row
+    std::vector<pod_vector<job_record, pages::huge>> records_;              // by source, by row
     std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
     ledger books_;
 };

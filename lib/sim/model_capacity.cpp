@@ -1,0 +1,277 @@
+// Nodes that leave and come back, reservations with jobs of their own, and what becomes of the jobs that are there.
+
+#include "model.hpp"
+
+#include <ampacity/core/suggest.hpp>
+
+namespace ampacity::sim {
+
+void simulation::model::add_partition(std::uint32_t number, std::uint32_t drain_racks_at) {
+    reservation& r = changes_.reservations()[number];
+    AMPACITY_ASSERT(r.policy && r.placer && partitions_.size() < unknown_partition);
+    auto nodes = fleet::fleet_state::part(fleet(), r.what.nodes);
+    std::vector<node_id> all;
+    for (std::uint32_t i = 0; i != r.what.nodes.size(); ++i) all.push_back(node_id{i});
+    capacity_plan planned{.any = true, .drain_racks_at = drain_racks_at};
+    const bool is_later = r.what.start != start_of_time;
+    if (is_later) planned.closings.push_back({.start = start_of_time, .end = r.what.start, .nodes = all});
+    if (r.kind == reservation_kind::advance)
+        planned.closings.push_back({.start = r.what.end, .end = never, .nodes = all});
+    auto p = std::make_unique<partition>(std::move(nodes), std::move(planned), std::move(r.policy), std::move(r.placer),
+                                         costs_table_, jobs_, pacers_, trainings_.get(), names_);
+    p->reserved = {.name = r.name, .kind = r.kind, .start = r.what.start, .end = r.what.end, .number = number};
+    p->rows = r.what.nodes;
+    p->number = static_cast<std::uint16_t>(partitions_.size());
+    if (headroom_) headroom_->add_partition(p->rows);
+    if (headroom_ && feeds_act()) p->plan.allow_caps(*headroom_, false);
+    if (is_later) p->fleet.begin_closing();
+    changes_.result(number).jobs.emplace();
+    partitions_.push_back(std::move(p));
+    tell_capacity(*partitions_.back());
+}
+
+void simulation::model::count_reserved(const partition& p) {
+    ledger books;
+    p.fleet.book(books);
+    reserved_jobs& jobs = *changes_.result(p.reserved->number).jobs;
+    jobs.idle = books[account::idle];
+    jobs.down = books[account::down] + books[account::draining];
+    jobs.held = books.capacity - jobs.idle - jobs.down;
+}
+
+std::uint16_t simulation::model::partition_named(std::uint32_t text, std::size_t source) {
+    if (text == 0 && reserved_for_[source].empty()) return 0;
+    std::vector<std::uint16_t>& known = partition_named_[source];
+    if (known.size() <= text) known.resize(std::size_t{text} + 1, unknown_partition);
+    if (known[text] == unknown_partition) known[text] = find_partition(text, source);
+    return known[text];
+}
+
+std::uint16_t simulation::model::find_partition(std::uint32_t text, std::size_t source) {
+    const std::string name{text == 0 ? std::string_view{reserved_for_[source]} : feed_.source(source).text(text)};
+    std::vector<std::string_view> known;
+    for (std::uint16_t i = 1; i != partitions_.size(); ++i) {
+        if (partitions_[i]->reserved->name == name) return i;
+        known.push_back(partitions_[i]->reserved->name);
+    }
+    throw scenario_error(
+        {.where = {},
+         .key = "workload." + std::to_string(source),
+         .what = "a job names a reservation that takes no jobs",
+         .value = name,
+         .remedy = known.empty() ? "give scheduler.reservations one of kind advance" : suggestion(name, known)});
+}
+
+std::string simulation::model::why_too_late(const partition& p, const workload::job_request& r) const {
+    const reserved_for_jobs& of = *p.reserved;
+    const instant now = kernel_.now();
+    if (p.is_over || now >= of.end) return "its reservation " + of.name + " is over";
+    if (of.kind != reservation_kind::advance || p.into_closings || r.gpus_min != r.gpus_max) return {};
+    const duration work = time_for(planned_work(r), r.accelerator.speed);
+    const duration length = costs_ == nullptr ? work : costs_[r.training].of(false).length(work);
+    if (add_saturating(std::max(now, of.start), length) <= of.end) return {};
+    return "it is planned to run beyond the end of its reservation " + of.name;
+}
+
+void simulation::model::forget_changes_now() {
+    if (!is_drained()) return;
+    kernel_.cancel(std::exchange(next_change_, kernel::no_event));
+    kernel_.cancel(std::exchange(next_slowdown_, kernel::no_event));
+}
+
+void simulation::model::schedule_changes() {
+    next_change_ = kernel::no_event;
+    if (const auto when = changes_.when(); when && !is_drained())
+        next_change_ = kernel_.schedule(*when, changes, {.kind = capacity_comes_or_goes});
+}
+
+std::uint64_t simulation::model::lose(std::span<const node_id> nodes) {
+    std::uint64_t stopped = 0;
+    for_reserved(nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
+        stopped += stop_jobs(p, own, run_end::failed);
+        p.fleet.fail(own);
+    });
+    stopped += stop_jobs(main(), nodes, run_end::failed);
+    main().fleet.fail(nodes);
+    return stopped;
+}
+
+void simulation::model::bring_back(std::span<const node_id> nodes) {
+    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
+    main().fleet.repair(nodes);
+    changes_.come_back(nodes);
+}
+
+std::uint64_t simulation::model::gpus_of(std::span<const node_id> nodes) const noexcept {
+    std::uint64_t gpus = 0;
+    for (const node_id n : nodes) gpus += fleet().free().gpus_of(n);
+    return gpus;
+}
+
+void simulation::model::hold_back(std::span<const node_id> nodes) {
+    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.uncommission(own); });
+    main().fleet.uncommission(nodes);
+    to_come_ += gpus_of(nodes);
+    if (energy_) energy_->set_absent(start_of_time, nodes, true);
+}
+
+void simulation::model::commission(std::span<const node_id> nodes) {
+    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
+    main().fleet.commission(nodes);
+    if (failures_) failures_->commission(kernel_.now(), nodes);
+    came_.push_back({.at = kernel_.now(), .gpus = gpus_of(nodes)});
+    changes_.come_back(nodes);
+    if (!energy_) return;
+    energy_->set_absent(kernel_.now(), nodes, false);
+    tell_headroom(nullptr);
+}
+
+void simulation::model::deliver(delivery d) {
+    AMPACITY_ASSERT(d.at > kernel_.now() && d.at != never && changes_.any());
+    changes_.add(std::move(d));
+    kernel_.cancel(next_change_);
+    schedule_changes();
+}
+
+void simulation::model::change_capacity() {
+    while (changes_.when() == kernel_.now()) {
+        const capacity_change& c = changes_.next();
+        const auto nodes = changes_.nodes(c);
+        switch (c.what) {
+            case capacity_change::kind::outage_begins: lose(nodes); break;
+            case capacity_change::kind::closing_begins:
+                changes_.begin_reservation(c.row, stop_jobs(main(), nodes, run_end::preempted));
+                main().fleet.begin_closing();
+                open(c.row);
+                break;
+            case capacity_change::kind::outage_ends: bring_back(nodes); break;
+            case capacity_change::kind::delivery_comes: commission(nodes); break;
+            case capacity_change::kind::closing_ends:
+                shut(c.row);
+                main().fleet.end_closing(c.row);
+                changes_.come_back(nodes);
+                break;
+        }
+    }
+    tell_capacity(main());
+    schedule_changes();
+}
+
+void simulation::model::tell_capacity(partition& p) {
+    p.view.capacity.horizons = p.fleet.horizons();
+    p.view.capacity.closings = p.fleet.closings();
+    p.scheduler->on_capacity_changed(picture(p));
+    touch(p);
+}
+
+template <class F>
+void simulation::model::for_reserved(std::span<const node_id> nodes, F f) {
+    for (const auto& p : partitions_) {
+        if (!p->is_reserved() || p->is_over) continue;
+        const std::span<const node_id> own = p->own(nodes);
+        if (own.empty()) continue;
+        f(*p, own);
+        tell_capacity(*p);
+    }
+}
+
+partition* simulation::model::reserved_by(std::uint32_t number) noexcept {
+    for (const auto& p : partitions_) {
+        if (p->is_reserved() && p->reserved->number == number) return p.get();
+    }
+    return nullptr;
+}
+
+void simulation::model::open(std::uint32_t number) {
+    partition* const p = reserved_by(number);
+    if (p == nullptr) return;
+    if (p->reserved->start != start_of_time) p->fleet.end_closing(0);
+    p->fleet.advance(kernel_.now());
+    p->fleet.open_books();
+    open_.push_back(p);
+    tell_capacity(*p);
+}
+
+void simulation::model::shut(std::uint32_t number) {
+    partition* const p = reserved_by(number);
+    if (p == nullptr) return;
+    p->is_over = true;
+    std::erase(open_, p);
+    std::vector<job_id> jobs;
+    for (std::uint32_t i = 0; i != p->jobs.size(); ++i) {
+        if (p->jobs[i].state != policy::job_state::absent) jobs.push_back(job_id{i});
+    }
+    by_arrival(*p, jobs);
+    for (const job_id job : jobs) {
+        const std::size_t i = index(job);
+        const bool runs = p->jobs[i].state == policy::job_state::running;
+        if (runs) {
+            kernel_.cancel(jobs_.end_event(i));
+            finish(*p, job, outcome::killed);
+            p->allocations.release(p->jobs[i].held);
+        } else {
+            tell_.reject(*p, i, kernel_.now(), "its reservation " + p->reserved->name + " is over");
+            close(*p, i, outcome::rejected, unset);
+        }
+        remove(*p, job, runs ? outcome::killed : outcome::rejected);
+    }
+    kernel_.cancel(std::exchange(p->wake, kernel::no_event));
+    tell_headroom(p);
+}
+
+std::uint64_t simulation::model::stop_jobs(partition& p, std::span<const node_id> nodes, run_end how,
+                                           std::uint64_t gpus) {
+    std::vector<job_id>& hit = hit_;
+    p.on_nodes.find(nodes, hit);
+    if (~gpus != 0) {
+        std::erase_if(hit, [&](job_id job) {
+            const auto held = p.allocations.shares(p.jobs[index(job)].held);
+            return std::none_of(held.begin(), held.end(), [&](const fleet::gpu_share& s) {
+                return (s.gpus & gpus) != 0 && std::binary_search(nodes.begin(), nodes.end(), s.node);
+            });
+        });
+    }
+    by_arrival(p, hit);
+    for (const job_id job : hit) stop(p, job, how);
+    return hit.size();
+}
+
+void simulation::model::stop(partition& p, job_id job, run_end how) {
+    const std::size_t i = index(job);
+    policy::job_view& j = p.jobs[i];
+    const instant now = kernel_.now();
+    p.scheduler->on_fail(picture(p), job);
+    leave_training(i, now);
+    j.progress += jobs_.gain_if_stopped(i, now, how);
+    jobs_.end_run(i, now, j.demand.gpus, how);
+    forget_spoilt(p, i);
+    tell_.stop(p, i, stretch_now(p, i), now, how);
+    job_record& r = jobs_.record_of(i);
+    jobs_.started_at(i, began(p, i));
+    ++(how == run_end::failed ? r.restarts : r.preemptions);
+    --p.running;
+    --running_;
+    kernel_.cancel(jobs_.end_event(i));
+    p.fleet.give(j.demand, p.allocations.shares(j.held));
+    tell_release(p, job, j.held);
+    p.allocations.release(j.held);
+    j.held = {};
+    j.state = policy::job_state::queued;
+    j.was_preempted = true;
+    j.has_failed = how == run_end::failed;
+    if (i < jobs_.changed().size() && std::exchange(jobs_.changed()[i].any, false))
+        j.speed = jobs_.changed()[i].queued_speed;
+    if (jobs_.is_elastic(i)) {
+        j.demand.gpus = jobs_.elastic()[i].gpus;
+        j.speed = jobs_.elastic()[i].speed;
+    }
+    p.scheduler->on_requeue(picture(p), job);
+    tell_headroom(&p);
+}
+
+void simulation::model::by_arrival(const partition& p, std::vector<job_id>& jobs) {
+    std::sort(jobs.begin(), jobs.end(),
+              [&p](job_id a, job_id b) { return p.jobs[index(a)].order < p.jobs[index(b)].order; });
+}
+
+}  // namespace ampacity::sim
