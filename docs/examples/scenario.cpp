@@ -6,6 +6,7 @@
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
+#include <ampacity/scenario/elastic_training.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>

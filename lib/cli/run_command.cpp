@@ -96,6 +96,15 @@ void print_failures(const sim::summary& s) {
     fmt::print("{:<18}{:>16} at random, {} jobs stopped\n", "failures", count, stopped);
 }
 
+void print_cost(const sim::training_cost& c) {
+    fmt::print("{:<18}{:>16} MWh IT", "", grouped(c.it_j / 3.6e9, 1));
+    if (c.facility_j) fmt::print(", {} MWh of the facility", grouped(*c.facility_j / 3.6e9, 1));
+    if (c.carbon_location_kg) fmt::print(", {} t CO2e", grouped(*c.carbon_location_kg / 1000, 1));
+    if (c.energy_usd) fmt::print(", {} USD of energy", grouped(*c.energy_usd, 0));
+    if (c.capacity_usd) fmt::print(", {} USD of capacity", grouped(*c.capacity_usd, 0));
+    fmt::print("\n");
+}
+
 void print_trainings(const std::vector<sim::training_result>& list) {
     for (const sim::training_result& t : list) {
         if (t.elapsed_s == 0) continue;
@@ -118,7 +127,9 @@ void print_trainings(const std::vector<sim::training_result>& list) {
         fmt::print("; {} failures", t.failures);
         if (t.preemptions != 0) fmt::print(", {} preemptions", t.preemptions);
         if (t.checkpoints) fmt::print(", {} checkpoints", *t.checkpoints);
+        if (t.resizes) fmt::print(", {} resizes, {} of them by failures", *t.resizes, *t.shrunk);
         fmt::print("\n");
+        if (t.cost) print_cost(*t.cost);
         if (!t.post) continue;
         const auto part = [&t](duration d) { return 100 * to_seconds(d) / to_seconds(t.post->total); };
         fmt::print(

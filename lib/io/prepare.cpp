@@ -6,6 +6,7 @@
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/fields.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -65,6 +66,15 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             parts.sources[i] = training->train(std::move(parts.sources[i]), static_cast<std::uint16_t>(i));
         }
         if (training) parts.trainings = training->finish(parts.failures);
+        const auto shrinks = [](const execution::training_terms& t) {
+            return t.elastic && t.elastic->on_loss != execution::node_loss::stops;
+        };
+        if (parts.policy->moves_runs() && std::any_of(parts.trainings.begin(), parts.trainings.end(), shrinks))
+            throw scenario_error({.where = {},
+                                  .key = "scheduler.policy",
+                                  .what = "places running jobs anew, and cannot have them go on with fewer GPUs",
+                                  .value = loaded.value.scheduler.policy,
+                                  .remedy = "use another one, or `on_failure: requeue` for elastic training jobs"});
         return {std::move(parts), std::move(traces), std::move(request_traces), std::move(models),
                 std::move(energy.filled)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet

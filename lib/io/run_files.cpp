@@ -216,6 +216,20 @@ json to_json(const sim::training_result& t) {
     out["failures"] = t.failures;
     out["preemptions"] = t.preemptions;
     if (t.checkpoints) out["checkpoints"] = *t.checkpoints;
+    if (t.resizes) out["resizes"] = *t.resizes;
+    if (t.shrunk) out["shrunk"] = *t.shrunk;
+    if (t.cost) {
+        const sim::training_cost& c = *t.cost;
+        const auto put = [&out](const char* name, const std::optional<double>& value, double unit) {
+            if (value) out["used"][name] = *value / unit;
+        };
+        put("gpu_hours", c.gpu_s, 3600);
+        put("it_mwh", c.it_j, 3.6e9);
+        put("facility_mwh", c.facility_j, 3.6e9);
+        put("carbon_location_t", c.carbon_location_kg, 1000);
+        put("energy_usd", c.energy_usd, 1);
+        put("capacity_usd", c.capacity_usd, 1);
+    }
     json& hours = out["hours"];
     for (const auto& [name, s] : {std::pair{"elapsed", t.elapsed_s},
                                   {"training", t.training_s},

@@ -194,6 +194,13 @@ std::unique_ptr<workload::job_source> training_reader::open(
             r.submit = start_of_time + job.submit;
             r.work = r.estimate = work;
             r.gpus = r.gpus_min = r.gpus_max = static_cast<std::uint32_t>(job.gpus);
+            if (const auto& e = terms_.back().elastic; e && e->gpus_min != e->gpus_max) {
+                r.kind = workload::job_kind::elastic;
+                r.gpus_min = e->gpus_min;
+                r.gpus_max = e->gpus_max;
+                r.gpus_step = e->replica;
+                r.serial_fraction = e->serial;
+            }
             r.priority = static_cast<std::int32_t>(job.priority);
             r.user = user;
             r.group = group;
@@ -238,6 +245,9 @@ execution::training_terms training_reader::terms_of(const scenario::training_job
         t.step = job.step->compute + job.step->exchange;
         t.by_share = {{}, {to_seconds(t.step), to_seconds(job.step->exchange)}};
         t.timed_alone = true;
+        if (job.elastic)
+            add_replicas(t, job, job.elastic->replica.value_or(1), to_seconds(job.step->exchange) / to_seconds(t.step),
+                         path + ".elastic");
     } else {
         const llm::model m = model_of<llm::model>(*job.model, path + ".model");
         parameters = m.parameters();
@@ -284,8 +294,41 @@ void training_reader::plan_steps(execution::training_terms& t, const scenario::t
     t.step = ns_of(t.by_share.back().time_s);
     // One ring of domains for each of their GPUs; experts exchange all with all.
     t.crossing_gpus = best.map.expert.outside > 1 ? 0 : s.domain_gpus;
+    if (job.elastic) {
+        const double alone_s = best.step.bubble_s + best.step.rest_s;
+        add_replicas(t, job, best.plan.gpus() / best.plan.dp, alone_s / best.step.time_s, path + ".elastic");
+        llm::parallel_plan least = best.plan;
+        least.dp = static_cast<std::uint32_t>(t.elastic->gpus_min / t.elastic->replica);
+        if (const std::string fault = llm::memory_fault_of(llm::memory_of(m, least, wanted.batch), s); !fault.empty())
+            refuse(path + ".elastic.min", "the plan does not fit on so few GPUs (" + llm::text_of(best.plan) + ")",
+                   std::to_string(t.elastic->gpus_min), fault + ": write more");
+    }
     t.flop_per_step = best.step.flop;
     t.peak_flop_s = static_cast<double>(job.gpus) * s.peak_flop_s(best.plan.precision);
+}
+
+/// `share`: of a step on all GPUs, what does not shrink with more replicas.
+void training_reader::add_replicas(execution::training_terms& t, const scenario::training_job& job,
+                                   std::uint64_t replica, double share, const std::string& path) const {
+    const scenario::elastic_training& e = *job.elastic;
+    const auto whole = [&](const std::string& key, std::uint64_t gpus) {
+        if (gpus % replica == 0) return static_cast<std::uint32_t>(gpus);
+        refuse(key, "not a number of whole replicas, which have " + std::to_string(replica) + " GPUs each",
+               std::to_string(gpus), "write " + std::to_string((gpus + replica - 1) / replica * replica));
+    };
+    const std::uint32_t gpus = whole(path.substr(0, path.rfind('.')) + ".gpus", job.gpus);
+    t.elastic = execution::elastic_terms{.gpus_min = whole(path + ".min", e.min.value_or(replica)),
+                                         .gpus_max = whole(path + ".max", e.max.value_or(job.gpus)),
+                                         .replica = static_cast<std::uint32_t>(replica),
+                                         .serial = execution::serial_fraction_of(std::clamp(share, 0.0, 1.0), gpus),
+                                         .reconfigure = e.reconfigure};
+    switch (e.on_failure) {
+        case scenario::node_loss_rule::requeue: break;
+        case scenario::node_loss_rule::reload: t.elastic->on_loss = execution::node_loss::reloads; break;
+        case scenario::node_loss_rule::go_on: t.elastic->on_loss = execution::node_loss::goes_on; break;
+    }
+    if (t.elastic->gpus_min == t.elastic->gpus_max)
+        refuse(path, "leaves no other number of GPUs", std::to_string(gpus), "write `min` or `max`");
 }
 
 /// Its steps so far are those of training alone.

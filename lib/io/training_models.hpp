@@ -54,6 +54,8 @@ private:
     /// Of the catalogue or a file.
     template <class T>
     [[nodiscard]] T model_of(const std::string& name, const std::string& key);
+    void add_replicas(execution::training_terms& t, const scenario::training_job& job, std::uint64_t replica,
+                      double share, const std::string& path) const;
     [[noreturn]] void refuse(const std::string& key, std::string what, std::string value, std::string remedy) const;
 
     const loaded_scenario& loaded_;

@@ -329,6 +329,10 @@ elastic_job& checked_plan::ranged(job_id job, std::uint32_t gpus) {
         refuse(job, "it runs on " + std::to_string(e->gpus_min) + " to " + std::to_string(e->gpus_max) +
                         " GPUs, and was given " + std::to_string(gpus));
     }
+    if (gpus % e->step != 0) {
+        refuse(job,
+               "it runs on multiples of " + std::to_string(e->step) + " GPUs, and was given " + std::to_string(gpus));
+    }
     return *e;
 }
 

@@ -96,6 +96,16 @@ public:
         if (waits) wait(v, o);
     }
 
+    /// It may go on with fewer GPUs.
+    void on_speed_changing(const view& v, job_id job) override { on_finish(v, job); }
+    void on_speed_changed(const view& v, job_id job) override {
+        owner& o = owners_[owner_of_[index(job)]];
+        const bool waits = queues_.first(o.queue) != none<job_id>;
+        if (waits) waiting_.erase(waiting_.iterator_to(o));
+        used_by(v, o, job) += v[job].demand.gpus;
+        if (waits) wait(v, o);
+    }
+
     /// Shares are of what there is.
     void on_capacity_changed(const view& v) override {
         std::vector<owner*> all;

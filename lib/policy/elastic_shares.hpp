@@ -29,6 +29,7 @@ public:
         std::uint64_t order = 0;  ///< by arrival
         std::uint32_t least = 0;
         std::uint32_t most = 0;
+        std::uint32_t step = 1;  ///< only multiples of it
         std::uint32_t held = 0;  ///< 0: it waits
         std::uint32_t gpus = 0;  ///< that it is to get
         double serial = 0;
@@ -49,6 +50,7 @@ public:
                            .order = order,
                            .least = e.gpus_min,
                            .most = e.gpus_max,
+                           .step = e.step,
                            .held = held,
                            .gpus = held == 0 ? e.gpus_min : held,
                            .serial = e.serial_fraction,
@@ -112,14 +114,20 @@ private:
         if (options_.steps == gpu_steps::powers_of_two) n = std::uint64_t{std::bit_floor(gpus)} * 2;
         if (options_.steps == gpu_steps::whole_nodes && node_gpus_ != 0)
             n = (std::uint64_t{gpus} / node_gpus_ + 1) * node_gpus_;
-        return static_cast<std::uint32_t>(std::min<std::uint64_t>(n, s.most));
+        return static_cast<std::uint32_t>(std::min<std::uint64_t>(raised(s, n), s.most));
     }
     /// The one before. \pre gpus > least
     [[nodiscard]] std::uint32_t below(const share& s, std::uint32_t gpus) const noexcept {
-        std::uint32_t n = gpus - 1;
-        if (options_.steps == gpu_steps::powers_of_two) n = std::bit_floor(gpus - 1);
-        if (options_.steps == gpu_steps::whole_nodes && node_gpus_ != 0) n = (gpus - 1) / node_gpus_ * node_gpus_;
-        return std::max(n, s.least);
+        // The numbers that are raised to less than `gpus`.
+        const std::uint32_t most = (gpus - 1) / s.step * s.step;
+        std::uint32_t n = most;
+        if (options_.steps == gpu_steps::powers_of_two) n = std::bit_floor(most);
+        if (options_.steps == gpu_steps::whole_nodes && node_gpus_ != 0) n = most / node_gpus_ * node_gpus_;
+        return static_cast<std::uint32_t>(std::max<std::uint64_t>(raised(s, n), s.least));
+    }
+    /// The next multiple of its step.
+    static std::uint64_t raised(const share& s, std::uint64_t gpus) noexcept {
+        return (gpus + s.step - 1) / s.step * s.step;
     }
 
     /// In closed form, without a difference of rounded numbers. With n GPUs the speed is b n / (f n + q), where f is

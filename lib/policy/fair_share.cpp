@@ -59,6 +59,13 @@ public:
         running_.erase(groups_[leaf_[index(job)]].running, job);
         change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
     }
+    /// It may go on with fewer GPUs.
+    void on_speed_changing(const view& v, job_id job) override {
+        change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
+    }
+    void on_speed_changed(const view& v, job_id job) override {
+        change_usage(leaf_[index(job)], std::int64_t{v[job].demand.gpus});
+    }
 
     void decide(const view& v, plan& p) override {
         if (queue_.empty()) return;

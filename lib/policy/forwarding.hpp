@@ -29,6 +29,7 @@ public:
     void on_headroom_changed(const view& v) override { inner_->on_headroom_changed(v); }
     void on_tick(const view& v) override { inner_->on_tick(v); }
     [[nodiscard]] bool chooses_gpus() const override { return inner_->chooses_gpus(); }
+    [[nodiscard]] bool moves_runs() const noexcept override { return inner_->moves_runs(); }
     [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
         return inner_->explain(v, p, job);
     }

@@ -21,6 +21,7 @@ public:
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
     void on_finish(const view&, job_id job) override { running_.remove(job); }
     [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
+    [[nodiscard]] bool moves_runs() const noexcept override { return true; }
     void on_tick(const view&) override {
         wanted_ = never;
         lease_ended_ = true;

@@ -41,6 +41,7 @@ public:
     void on_requeue(const view&, job_id) override {}
     void on_capacity_changed(const view&) override { stale_ = true; }
     [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
+    [[nodiscard]] bool moves_runs() const noexcept override { return true; }
     void on_tick(const view&) override {
         wanted_ = never;
         due_ = true;

@@ -52,6 +52,7 @@ public:
     void on_speed_changing(const view& v, job_id job) override { list_.leave(v, job); }
     void on_speed_changed(const view& v, job_id job) override { list_.go_on(v, job); }
     [[nodiscard]] bool runs_into_closings() const noexcept override { return true; }
+    [[nodiscard]] bool moves_runs() const noexcept override { return true; }
     void on_tick(const view& v) override { list_.tick(v); }
 
     void decide(const view& v, plan& p) override {

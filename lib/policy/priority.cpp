@@ -20,6 +20,9 @@ public:
 
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
     void on_finish(const view& v, job_id job) override { stop(v, job); }
+    /// It may go on with fewer GPUs.
+    void on_speed_changing(const view& v, job_id job) override { level_of(v[job].priority).gpus -= v[job].demand.gpus; }
+    void on_speed_changed(const view& v, job_id job) override { level_of(v[job].priority).gpus += v[job].demand.gpus; }
 
     void decide(const view& v, plan& p) override {
         while (!queue_.empty()) {

@@ -253,8 +253,15 @@ void plant::refresh_node(std::size_t node, std::uint32_t unit) {
     input_[node] = input;
 }
 
+void plant::read_meter(unit_state& u) const noexcept {
+    if (u.since == now_) return;
+    if (u.live) u.used += energy{u.input} * ticks(now_ - u.since);
+    u.since = now_;
+}
+
 void plant::refresh_unit(std::uint32_t unit) {
     unit_state& u = units_[unit];
+    read_meter(u);
     const powered_unit& at = tree_.units()[unit];
     const unit_model& m = tree_.models()[at.model];
     const auto at_input = [&](microwatts nodes) {
@@ -461,6 +468,7 @@ void plant::take_change(device_id changed, bool live) {
     const power_tree::place& p = tree_.place_of(changed);
     if (p.at != power_tree::level::unit) return;
     unit_state& u = units_[p.number];
+    read_meter(u);
     u.live = live;
     if (!u.absent) live ? --dark_ : ++dark_;
     it_[tree_.site_of(p.number)] += live ? u.input : -u.input;

@@ -25,6 +25,20 @@ void check_checkpoint(const checkpoint_options& c, const std::string& path, bool
                     "write fleet.storage, such as { bandwidth: \"2 TB/s\" }");
 }
 
+void check_elastic(const training_job& job, const std::string& path, const reporter& report) {
+    const elastic_training& e = *job.elastic;
+    if (job.rl) report.fail(path, "not together with `rl` yet", {}, "remove one of them");
+    if (e.replica && job.model)
+        report.fail(path + ".replica", "the plan of the model says what a replica is", std::to_string(*e.replica),
+                    "remove it, or give tp, cp and pp under `parallel`");
+    if (e.min && *e.min > job.gpus)
+        report.fail(path + ".min", "above its `gpus`", std::to_string(*e.min),
+                    "write at most " + std::to_string(job.gpus));
+    if (e.max && *e.max < job.gpus)
+        report.fail(path + ".max", "below its `gpus`", std::to_string(*e.max),
+                    "write at least " + std::to_string(job.gpus));
+}
+
 void check_job(const training_job& job, const std::string& path, bool has_store, const reporter& report) {
     if (job.model.has_value() == job.step.has_value())
         report.fail(path, job.model ? "says twice what a step is" : "does not say what a step is", job.name,
@@ -54,6 +68,7 @@ void check_job(const training_job& job, const std::string& path, bool has_store,
             report.fail(path + ".steps", "too many steps with `rl`", std::to_string(*job.steps),
                         "write at most 1000000");
     }
+    if (job.elastic) check_elastic(job, path + ".elastic", report);
     if (job.checkpoint) check_checkpoint(*job.checkpoint, path + ".checkpoint", has_store, report);
     if (!job.checkpoint && job.restart != duration::zero())
         report.fail(path + ".restart", "is for jobs with `checkpoint`", format(job.restart),

@@ -2,6 +2,7 @@
 #include <ampacity/sim/energy.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace ampacity::sim {
@@ -129,6 +130,18 @@ void energy_meter::change(const job_event& e, bool starts) {
     }
     ++load_changes_;
     sum_up();
+}
+
+double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where) const {
+    const power::power_tree& tree = plant_.tree();
+    double j = 0;
+    for (const fleet::gpu_share& s : where) {
+        const std::uint32_t unit = tree.unit_of(index(s.node));
+        const power::powered_unit& at = tree.units()[unit];
+        const double gpus = static_cast<double>(at.nodes) * tree.models()[at.model].node.gpus;
+        j += static_cast<double>(plant_.used(unit, now)) * 1e-15 * std::popcount(s.gpus) / gpus;
+    }
+    return j;
 }
 
 const power::plant::outcome& energy_meter::change_feeds(instant now) {

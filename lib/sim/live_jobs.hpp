@@ -68,6 +68,10 @@ public:
     [[nodiscard]] bool is_elastic(std::size_t i) const noexcept {
         return i < elastic_.size() && elastic_[i].gpus_max != 0;
     }
+    /// Speed of an elastic job on so many GPUs, relative to that on those that it prefers; 1 of others.
+    [[nodiscard]] double scaled(std::size_t i, std::uint32_t gpus) const noexcept {
+        return is_elastic(i) ? elastic_[i].speed_on(gpus) / elastic_[i].speed : 1.0;
+    }
 
     /// The job has a record from now on.
     job_record& record(const workload::job_request& r, std::size_t source) {
@@ -197,6 +201,16 @@ public:
         runs_[rows_[i].run].run.go_on(j.speed, costs_ == nullptr ? nullptr : costs_of_change(i));
     }
 
+    /// A failure ends the stretch of a run that goes on, from the progress that is left.
+    void fail_stretch(std::size_t i, instant now, std::uint32_t gpus_before) {
+        end_stretch(i, now, gpus_before, run_end::failed);
+    }
+    void go_on_from(std::size_t i, const job_view& j) {
+        execution::run& run = runs_[rows_[i].run].run;
+        run.remaining = rows_[i].work - j.progress;
+        run.go_on(j.speed, costs_of_change(i));
+    }
+
     /// The record learns of the first start when that run ends, so that starting touches fewer rows.
     void started_at(std::size_t i, instant run_start) noexcept {
         job_record& r = record_of(i);
@@ -259,6 +273,13 @@ public:
         }
     }
 
+    /// GPU-time of kept work. \pre the job was closed
+    [[nodiscard]] gpu_time kept_by(std::size_t i) const noexcept {
+        const job_record& r = records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask];
+        if (!is_elastic(i)) return gpu_time{ticks(r.useful)} * r.gpus;
+        return elastic_records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask].useful;
+    }
+
     /// Of jobs that have been closed.
     [[nodiscard]] const ledger& books() const noexcept { return books_; }
 
@@ -280,6 +301,7 @@ private:
         return {.gpus_min = r.gpus_min,
                 .gpus = r.gpus,
                 .gpus_max = r.gpus_max,
+                .step = r.gpus_step,
                 .serial_fraction = r.serial_fraction,
                 .speed = r.accelerator.speed};
     }
@@ -346,10 +368,10 @@ private:
     policy::changed_table changed_;            // by job_id: what policies see, ahead of the runs while they plan
     pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
     pod_vector<running_job> runs_;
-    std::vector<std::uint32_t> free_runs_;                     // rows of runs_
-    std::deque<run_costs> changed_costs_;                      // by row of runs_: of runs that have changed
-    std::vector<pod_vector<job_record, pages::huge>> records_;              // by source, by row
-    std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
+    std::vector<std::uint32_t> free_runs_;                      // rows of runs_
+    std::deque<run_costs> changed_costs_;                       // by row of runs_: of runs that have changed
+    std::vector<pod_vector<job_record, pages::huge>> records_;  // by source, by row
+    std::vector<pod_vector<elastic_record>> elastic_records_;   // the same
     ledger books_;
 };
 

@@ -174,10 +174,12 @@ private:
     /// Its run has begun.
     void start_training(const partition& p, std::size_t i);
     /// Its run is over, with what it did by `until`.
-    void leave_training(std::size_t i, instant until) {
-        if (jobs_[i].training != 0) leave_training_run(i, until);
+    void leave_training(const partition& p, std::size_t i, const stretch& which, instant until) {
+        if (jobs_[i].training != 0) leave_training_run(p, i, which, until);
     }
-    void leave_training_run(std::size_t i, instant until);
+    void leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until);
+    /// See `energy_meter::used_j`. \pre there is one
+    [[nodiscard]] double used_by(const partition& p, fleet::allocation held, instant now) const;
     /// Work done by then, kept or not. \pre it runs
     [[nodiscard]] duration done_by(const partition& p, std::size_t i, instant until) const;
     /// It has left, or the run ends.
@@ -322,6 +324,8 @@ private:
     /// Stops the jobs that hold GPUs of these nodes, of each any of `gpus`, in the order of their arrival; how many.
     std::uint64_t stop_jobs(partition& p, std::span<const node_id> nodes, run_end how,
                             std::uint64_t gpus = ~std::uint64_t{0});
+    /// An elastic training job goes on without these nodes, if its terms say so and enough replicas are left.
+    bool shrink(partition& p, job_id job, std::span<const node_id> lost);
     /// Something other than the policy stops a job; it waits again.
     void stop(partition& p, job_id job, run_end how);
     /// A job gives GPUs back.

@@ -232,7 +232,9 @@ std::uint64_t simulation::model::stop_jobs(partition& p, std::span<const node_id
         });
     }
     by_arrival(p, hit);
-    for (const job_id job : hit) stop(p, job, how);
+    for (const job_id job : hit) {
+        if (how != run_end::failed || ~gpus != 0 || !shrink(p, job, nodes)) stop(p, job, how);
+    }
     return hit.size();
 }
 
@@ -241,7 +243,7 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
     policy::job_view& j = p.jobs[i];
     const instant now = kernel_.now();
     p.scheduler->on_fail(picture(p), job);
-    leave_training(i, now);
+    leave_training(p, i, stretch_now(p, i), now);
     j.progress += jobs_.gain_if_stopped(i, now, how);
     jobs_.end_run(i, now, j.demand.gpus, how);
     forget_spoilt(p, i);

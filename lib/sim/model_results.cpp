@@ -16,7 +16,7 @@ const summary& simulation::model::results() {
         if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
         duration done = p.jobs[i].progress;
         if (p.jobs[i].state == policy::job_state::running) {
-            leave_training(i, end);
+            leave_training(p, i, stretch_now(p, i), end);
             if (jobs_[i].training != 0) done = done_by(p, i, end);
             jobs_.end_run(i, end, p.jobs[i].demand.gpus, run_end::unfinished);
             count_type(stretch_now(p, i), end);
@@ -54,6 +54,9 @@ const summary& simulation::model::results() {
     }
     for (const auto& p : partitions_) p->fleet.book(summary_.books);
     summary_.books.check();
+    for (training_result& t : summary_.trainings) {
+        if (t.cost) share_costs(*t.cost, *summary_.energy, summary_.books.capacity);
+    }
     return summary_;
 }
 

@@ -90,8 +90,9 @@ struct partition {
                                         double usual) const override {
             const std::uint16_t training = all_[index(job)].training;
             if (training == 0) return usual;
-            return of_.rows.empty() ? trainings_->speed(index(job), training, where)
-                                    : trainings_->speed(index(job), training, of_.in_fleet(where));
+            const double scaled = all_.scaled(index(job), of_.jobs[index(job)].demand.gpus);
+            return of_.rows.empty() ? trainings_->speed(index(job), training, where, scaled)
+                                    : trainings_->speed(index(job), training, of_.in_fleet(where), scaled);
         }
         [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
             if (pacers_.empty()) return 1.0;

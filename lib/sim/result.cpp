@@ -101,6 +101,20 @@ double bounded_slowdown(const source_records& of, std::size_t row) noexcept {
     return std::max(1.0, static_cast<double>(completion_ns(of.jobs[row])) / bound);
 }
 
+void share_costs(training_cost& of, const energy_result& run, gpu_time capacity) {
+    const auto share = [](std::optional<double>& to, const std::optional<double>& all, double part) {
+        if (all) to = to.value_or(0) + *all * part;
+    };
+    if (run.it_j > 0) {
+        const double part = of.it_j / run.it_j;
+        if (run.overhead_j) of.facility_j = run.facility_j() * part;
+        share(of.carbon_location_kg, run.carbon_location_kg, part);
+        share(of.energy_usd, run.energy_usd, part);
+        share(of.energy_usd, run.demand_usd, part);
+    }
+    if (capacity > 0) share(of.capacity_usd, run.capacity_usd, of.gpu_s / (static_cast<double>(capacity) * 1e-9));
+}
+
 summary summarise(std::span<const source_records> sources, std::uint64_t gpus, std::span<const capacity_step> came) {
     summary s;
     totals sum;

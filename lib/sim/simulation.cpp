@@ -377,8 +377,9 @@ void simulation::model::check(const workload::job_request& r) const {
     if (r.training != 0) {
         if (!trainings_ || r.training > trainings_->size())
             refuse("a training job has no terms", "give its row of parts::trainings, from 1");
-        if (r.gpus_min != r.gpus_max || fleet().free().is_mixed())
-            refuse("training jobs need a number of GPUs, on a fleet of one type", "give both one");
+        if (fleet().free().is_mixed()) refuse("training jobs need a fleet of one type", "give it one");
+        if (r.gpus_min != r.gpus_max && !trainings_->of(r.training).elastic)
+            refuse("a training job without terms for that has a range of GPUs", "give it one number, or the terms");
     }
     if (!(r.serial_fraction >= 0 && r.serial_fraction <= 1))
         refuse("the serial fraction of a job is out of range", "write 0 to 1");
@@ -406,7 +407,7 @@ void simulation::model::finish(partition& p, job_id job, outcome how) {
     const std::size_t i = index(job);
     const policy::job_view& j = p.jobs[i];
     const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
-    leave_training(i, kernel_.now());
+    leave_training(p, i, stretch_now(p, i), kernel_.now());
     const duration done = jobs_[i].training != 0 ? done_by(p, i, kernel_.now()) : duration::zero();
     jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
     forget_spoilt(p, i);
@@ -478,7 +479,7 @@ void simulation::model::start(partition& p, job_id job, instant now) {
 
 void simulation::model::preempt(partition& p, const policy::action& a, instant now) {
     const std::size_t i = index(a.job);
-    leave_training(i, now - a.lost);
+    leave_training(p, i, stretch_before(a), now - a.lost);
     jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
     forget_spoilt(p, i);
     count_type(stretch_before(a), now);
@@ -496,8 +497,13 @@ void simulation::model::preempt(partition& p, const policy::action& a, instant n
 
 void simulation::model::resize(partition& p, const policy::action& a, instant now) {
     const std::size_t i = index(a.job);
+    leave_training(p, i, stretch_before(a), now);
     jobs_.change_run(i, p.jobs[i], now, a.gpus);
     kernel_.cancel(jobs_.end_event(i));
+    if (jobs_[i].training != 0) {
+        start_training(p, i);
+        trainings_->resized(jobs_[i].training, false);
+    }
     schedule_end(p, i);
     jobs_.started_at(i, a.began);
     ++resizes_;

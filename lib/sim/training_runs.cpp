@@ -46,7 +46,8 @@ training_runs::training_runs(std::vector<terms> list, std::optional<double> stor
       store_(store_b_s_),
       fabric_options_(fabric),
       steps_(list_.size()),
-      kept_(list_.size(), 0.0) {
+      kept_(list_.size(), 0.0),
+      gpu_s_(list_.size(), 0.0) {
     AMPACITY_ASSERT(list_.size() < 1U << 16U);
     whole_ = racks_ ? racks_->most_usable() * gpus_per_node_ : gpus_per_node_;
     gpus_of_.resize(racks_ ? racks_->num_racks() : nodes.num_nodes());
@@ -59,6 +60,7 @@ training_runs::training_runs(std::vector<terms> list, std::optional<double> stor
         results_.push_back({.name = t.name, .post = t.post});
         if (results_.back().post) results_.back().post->steps.clear();
         if (t.checkpoint.interval) results_.back().checkpoints = 0;
+        if (t.elastic) results_.back().resizes = results_.back().shrunk = 0;
     }
 }
 
@@ -66,13 +68,13 @@ std::vector<preemption_costs> training_runs::costs(const preemption_options& oth
     std::vector<preemption_costs> out{preemption_costs{others}};
     for (const terms& t : list_) {
         const execution::checkpoint_rule& rule = t.checkpoint;
-        if (!rule.interval && t.restart == duration::zero()) {
-            out.push_back(out.front());
-            continue;
+        preemption_options own = others;
+        if (rule.interval || t.restart != duration::zero()) {
+            const duration pause = rule.asynchronous ? rule.blocking : rule.blocking + write_time(t);
+            own = {.checkpoint_interval = rule.interval, .checkpoint = pause, .restart = t.restart};
         }
-        const duration pause = rule.asynchronous ? rule.blocking : rule.blocking + write_time(t);
-        out.push_back(preemption_costs{
-            preemption_options{.checkpoint_interval = rule.interval, .checkpoint = pause, .restart = t.restart}});
+        if (t.elastic) own.resize = t.elastic->reconfigure;
+        out.push_back(preemption_costs{own});
     }
     return out;
 }
@@ -106,22 +108,24 @@ const execution::placed_step& training_runs::placed(const terms& t, std::span<co
     return execution::step_at(t, execution::share_of(shares_, whole_));
 }
 
-double training_runs::speed(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where) const {
+double training_runs::speed(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where,
+                            double scaled) const {
     const terms& t = of(row);
-    if (t.by_share.empty()) return 1.0;
+    if (t.by_share.empty()) return scaled;
     const double best = t.by_share.back().time_s;
-    const bool shares = job < runs_.size() && runs_[job].in_fabric != 0;
-    const double now = shares ? fabric_->step_s(static_cast<std::uint32_t>(job)) : placed(t, where).time_s;
-    return best / now;
+    // With another number of GPUs it will be there anew.
+    const bool shares = job < runs_.size() && runs_[job].in_fabric != 0 && runs_[job].scaled == scaled;
+    return shares ? best / fabric_->step_s(static_cast<std::uint32_t>(job)) : best / placed(t, where).time_s * scaled;
 }
 
-void training_runs::begin(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where) {
+void training_runs::begin(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where, double scaled) {
     if (runs_.size() <= job) runs_.resize(job + 1);
     runs_[job] = {};
-    if (fabric_ && !of(row).by_share.empty()) enter_fabric(job, row, where);
+    if (fabric_ && !of(row).by_share.empty()) enter_fabric(job, row, where, scaled);
 }
 
-void training_runs::enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where) {
+void training_runs::enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where,
+                                 double scaled) {
     const terms& t = of(row);
     const execution::placed_step& step = placed(t, where);
     parts_.clear();
@@ -139,8 +143,9 @@ void training_runs::enter_fabric(std::size_t job, std::uint16_t row, std::span<c
         uses_.push_back({part, sends});
     }
     if (uses_.size() < 2 || step.traffic_s == 0) return;
-    fabric_->add(static_cast<std::uint32_t>(job), step.time_s, step.traffic_s, uses_);
+    fabric_->add(static_cast<std::uint32_t>(job), step.time_s / scaled, step.traffic_s, uses_);
     runs_[job].in_fabric = row;
+    runs_[job].scaled = scaled;
 }
 
 kernel::event_handle training_runs::leave(std::size_t job, instant now) {
@@ -246,7 +251,7 @@ void training_runs::move_pause(std::size_t job, instant now, run_costs& costs) {
 }
 
 void training_runs::close(std::uint16_t row, duration done, const job_record& record, const live_jobs::waste& waste,
-                          duration elapsed) {
+                          duration elapsed, gpu_time useful) {
     const terms& t = of(row);
     training_result& r = results_[row - 1U];
     ++r.jobs;
@@ -270,7 +275,22 @@ void training_runs::close(std::uint16_t row, duration done, const job_record& re
         p.evaluating == duration::zero() ? useful_s : useful_s * to_seconds(p.training) / to_seconds(done);
     r.training_s += in_steps;
     kept_[row - 1U] += to_seconds(p.training) / to_seconds(t.step);
+    if (useful_s > 0) gpu_s_[row - 1U] += static_cast<double>(useful) * 1e-9 * (in_steps / useful_s);
     r.evaluating_s += useful_s - in_steps;
+}
+
+void training_runs::end_energy(std::size_t job, std::uint16_t row, instant now, double used_j, std::uint32_t gpus) {
+    training_cost& to = results_[row - 1U].cost ? *results_[row - 1U].cost : results_[row - 1U].cost.emplace();
+    to.it_j += used_j - runs_[job].used_j;
+    to.gpu_s += to_seconds(now - runs_[job].since) * gpus;
+}
+
+void training_runs::resized(std::uint16_t row, bool by_failure) {
+    training_result& r = results_[row - 1U];
+    ++*r.resizes;
+    if (!by_failure) return;
+    ++*r.shrunk;
+    ++r.failures;
 }
 
 std::vector<training_result> training_runs::results() const {
@@ -288,8 +308,10 @@ std::vector<training_result> training_runs::results() const {
                              .p99 = percentile(steps_[i], total, 0.99),
                              .max = steps_[i].rbegin()->first};
         const terms& t = list_[i];
-        if (t.flop_per_step > 0 && t.peak_flop_s > 0 && out[i].training_s > 0)
-            out[i].mfu = t.flop_per_step * kept_[i] / (t.peak_flop_s * out[i].training_s);
+        if (t.flop_per_step <= 0 || t.peak_flop_s <= 0 || out[i].training_s <= 0) continue;
+        // Of all GPUs: an elastic job has them for a part of the time.
+        const double all_s = t.elastic ? gpu_s_[i] / static_cast<double>(out[i].gpus) : out[i].training_s;
+        out[i].mfu = t.flop_per_step * kept_[i] / (t.peak_flop_s * all_s);
     }
     return out;
 }

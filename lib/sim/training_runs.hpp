@@ -47,11 +47,12 @@ public:
     }
 
     /// Speed on these GPUs of the whole fleet, of that in whole domains; of a run that goes on, with whom it shares the
-    /// network now.
-    [[nodiscard]] double speed(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where) const;
+    /// network now. `scaled`: by how many GPUs there are, relative to the number that it prefers.
+    [[nodiscard]] double speed(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where,
+                               double scaled) const;
 
-    /// A run begins.
-    void begin(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where);
+    /// A run begins, or goes on with other GPUs.
+    void begin(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where, double scaled);
     /// It is over. The event of its next boundary must be cancelled.
     kernel::event_handle leave(std::size_t job, instant now);
     /// A piece of work behind `from` was done at this speed.
@@ -78,7 +79,15 @@ public:
 
     /// A job has left, or the run has ended: what it has done.
     void close(std::uint16_t row, duration done, const job_record& record, const live_jobs::waste& waste,
-               duration elapsed);
+               duration elapsed, gpu_time useful);
+    /// What has gone into the GPUs of a run when it begins, and when it leaves them [J].
+    void begin_energy(std::size_t job, instant now, double used_j) noexcept {
+        runs_[job].since = now;
+        runs_[job].used_j = used_j;
+    }
+    void end_energy(std::size_t job, std::uint16_t row, instant now, double used_j, std::uint32_t gpus);
+    /// An elastic job has got another number of GPUs, from its policy or because nodes failed.
+    void resized(std::uint16_t row, bool by_failure);
     [[nodiscard]] std::vector<training_result> results() const;
 
 private:
@@ -95,14 +104,17 @@ private:
         duration flight_work{};       ///< at speed 1
         instant blocked_until{};      ///< while blocking
         instant paused_until{};       ///< while waiting or writing, as was reckoned last
-        std::uint16_t in_fabric = 0;  ///< row, while it uses the network
+        std::uint16_t in_fabric = 0;  ///< row, while it uses the network, with:
+        double scaled = 1;
+        instant since{};  ///< its beginning, and what its GPUs had used then [J]
+        double used_j = 0;
         kernel::event_handle boundary = kernel::no_event;
     };
 
     [[nodiscard]] const execution::placed_step& placed(const terms& t, std::span<const fleet::gpu_share> where) const;
     [[nodiscard]] std::uint32_t rack_of(node_id n) const noexcept;
     [[nodiscard]] std::uint32_t part_of(node_id n) const noexcept;
-    void enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where);
+    void enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where, double scaled);
     [[nodiscard]] duration write_time(const terms& t) const;
     void block(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
     void write(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
@@ -121,6 +133,7 @@ private:
     std::vector<training_result> results_;
     std::vector<std::map<double, double>> steps_;  // (rows) done, by their length [s]
     std::vector<double> kept_;                     // (rows) steps of `training_s`, parts of one included
+    std::vector<double> gpu_s_;                    // (rows) GPU-time of it
     // While a placement is looked at.
     mutable std::vector<std::uint32_t> gpus_of_, parts_, shares_;  // (racks), those used, or parts of them, their GPUs
     std::vector<double> gpus_of_part_;                             // (parts)

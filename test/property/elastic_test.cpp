@@ -43,6 +43,10 @@ std::vector<naive::elastic_job> random_jobs(std::uint64_t seed, naive::flavour k
             e.serial = law == 0   ? 0.0
                        : law == 1 ? static_cast<double>(random.between(0, 1000)) / 1000
                                   : fractions[static_cast<std::size_t>(random.between(0, 4))];
+            if (random.chance(40)) e.step = static_cast<std::uint64_t>(random.between(1, 4));
+            if (j.gpus % e.step != 0) e.step = 1;
+            e.min = (e.min + e.step - 1) / e.step * e.step;
+            e.max = e.max / e.step * e.step;
         }
         out.push_back(e);
     }
@@ -110,6 +114,7 @@ engine_result engine(const std::vector<naive::elastic_job>& jobs, const naive::f
         auto r = naive::request(jobs[i].what, i);
         r.gpus_min = static_cast<std::uint32_t>(jobs[i].min);
         r.gpus_max = static_cast<std::uint32_t>(jobs[i].max);
+        r.gpus_step = static_cast<std::uint32_t>(jobs[i].step);
         r.serial_fraction = jobs[i].serial;
         if (r.gpus_min != r.gpus_max) r.kind = workload::job_kind::elastic;
         requests.push_back(r);
@@ -251,6 +256,7 @@ TEST_CASE("other policies run an elastic job as a rigid one", "[elastic]") {
                     r.kind = workload::job_kind::elastic;
                     r.gpus_min = static_cast<std::uint32_t>(jobs[i].min);
                     r.gpus_max = static_cast<std::uint32_t>(jobs[i].max);
+                    r.gpus_step = static_cast<std::uint32_t>(jobs[i].step);
                     r.serial_fraction = jobs[i].serial;
                 }
                 requests.push_back(r);

@@ -225,12 +225,16 @@ private:
     /// The numbers of GPUs that a job may have, rising.
     std::vector<std::uint64_t> numbers(const elastic_job& r) const {
         std::vector<std::uint64_t> out;
-        for (std::uint64_t n = r.min; n <= r.max; ++n) {
-            const bool is_power = std::bitset<64>(n).count() == 1;
-            const bool is_whole = is_pool() || n % fleet_.gpus_per_node == 0;
-            if (n == r.min || n == r.max || how_.steps == "any" || (how_.steps == "powers-of-two" && is_power) ||
-                (how_.steps == "whole-nodes" && is_whole))
-                out.push_back(n);
+        for (std::uint64_t n = r.min; n <= r.max; n += r.step) {
+            bool is_meant = n == r.min || n == r.max;
+            // Numbers that are no multiples are raised to the next one.
+            for (std::uint64_t v = n - r.step + 1; v <= n; ++v) {
+                const bool is_power = std::bitset<64>(v).count() == 1;
+                const bool is_whole = is_pool() || v % fleet_.gpus_per_node == 0;
+                is_meant = is_meant || how_.steps == "any" || (how_.steps == "powers-of-two" && is_power) ||
+                           (how_.steps == "whole-nodes" && is_whole);
+            }
+            if (is_meant) out.push_back(n);
         }
         return out;
     }

@@ -20,6 +20,7 @@ struct elastic_job {
     std::uint64_t min = 0;
     std::uint64_t max = 0;  ///< equal to min: rigid
     double serial = 0;
+    std::uint64_t step = 1;  ///< only multiples of it
 };
 
 struct elastic_options {

@@ -37,6 +37,32 @@ struct checkpoint_rule {
     friend bool operator==(const checkpoint_rule&, const checkpoint_rule&) = default;
 };
 
+/// What becomes of an elastic job when nodes that it holds fail, if the replicas that are left are enough.
+enum class node_loss : std::uint8_t {
+    stops,    ///< it waits again, as any job does
+    reloads,  ///< the replicas that are left go on from the last checkpoint that is complete
+    goes_on,  ///< they have all of its state, and go on with what they have
+};
+
+/// A job whose data-parallel replicas may come and go. Its speed follows Amdahl's law: with all replicas `serial` of
+/// the work of one GPU is not shared by them, see workload/scaling.hpp. Sequences are taken to divide evenly.
+struct elastic_terms {
+    std::uint32_t gpus_min = 0;
+    std::uint32_t gpus_max = 0;
+    std::uint32_t replica = 1;  ///< GPUs of one; the numbers of GPUs are multiples
+    double serial = 0;
+    duration reconfigure{};  ///< without work after each change
+    node_loss on_loss = node_loss::stops;
+
+    friend bool operator==(const elastic_terms&, const elastic_terms&) = default;
+};
+
+/// The serial fraction of a job of which this share of a step on so many GPUs does not shrink with more: with
+/// T(n) = T(p) (s + (1 - s) p / n), it is s / (p (1 - s) + s). \pre share in [0, 1], gpus >= 1
+[[nodiscard]] constexpr double serial_fraction_of(double share, std::uint32_t gpus) noexcept {
+    return share / (static_cast<double>(gpus) * (1 - share) + share);
+}
+
 /// What a training job runs.
 struct training_terms {
     std::string name{};
@@ -54,7 +80,8 @@ struct training_terms {
     /// Where steps are of many lengths: what they consist of. `ends`: work at the end of each, without evaluations.
     std::optional<post_training_result> post{};
     std::vector<duration> ends{};
-    duration restart{};  ///< of a run after a failure or a preemption, until it works
+    duration restart{};                      ///< of a run after a failure or a preemption, until it works
+    std::optional<elastic_terms> elastic{};  ///< none: it is rigid
 
     friend bool operator==(const training_terms&, const training_terms&) = default;
 };

@@ -68,6 +68,7 @@ struct elastic_job {
     std::uint32_t gpus_min = 0;
     std::uint32_t gpus = 0;      ///< preferred
     std::uint32_t gpus_max = 0;  ///< 0: the job is rigid
+    std::uint32_t step = 1;      ///< it runs on multiples of it only; these three are some
     double serial_fraction = 0;
     double speed = 1.0;  ///< on the preferred number of GPUs
 

@@ -24,7 +24,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 5;
+inline constexpr std::uint32_t interface_version = 6;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -196,6 +196,8 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(workload::job_request, placement),
                                      offsetof(workload::job_request, accelerator),
                                      offsetof(workload::job_request, serial_fraction),
+                                     offsetof(workload::job_request, gpus_step),
+                                     offsetof(policy::elastic_job, step),
                                      offsetof(policy::elastic_job, serial_fraction),
                                      offsetof(policy::elastic_job, speed),
                                      offsetof(policy::changed_run, began),

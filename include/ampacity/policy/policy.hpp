@@ -79,6 +79,9 @@ public:
     /// Does it choose how many GPUs elastic jobs get? Asked at each submit: if not, an elastic job that never fits with
     /// its preferred number is rejected, as a rigid one is; if so, only one that does not fit with its smallest.
     [[nodiscard]] virtual bool chooses_gpus() const { return false; }
+    /// Does it place jobs that run anew, with the size that they have then? Those keep the size that they start with:
+    /// an elastic training job that could go on without the nodes that failed is stopped.
+    [[nodiscard]] virtual bool moves_runs() const noexcept { return false; }
 
     /// Why does this job, which waits, not start in the pass that has just been decided? Called after `decide`, before
     /// its plan is committed, for jobs that somebody wants to know about; it must change no decision. Without an answer

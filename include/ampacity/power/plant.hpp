@@ -185,6 +185,11 @@ public:
     [[nodiscard]] std::uint32_t running_generators() const noexcept { return running_; }
     /// What a feed could carry more: of its rating, or of what an event leaves of it. Below 0 in an overload.
     [[nodiscard]] microwatts headroom(device_id d) const noexcept;
+    /// What has gone into a unit up to `now`, at its input. \pre `now` is not before the last change
+    [[nodiscard]] energy used(std::uint32_t unit, instant now) const noexcept {
+        const unit_state& u = units_[unit];
+        return u.used + energy{u.live ? u.input : 0} * ticks(now - u.since);
+    }
     /// Of a node, as its own input.
     [[nodiscard]] microwatts node_input(node_id n) const noexcept { return input_[index(n)]; }
     [[nodiscard]] class_limits limits_of(std::uint32_t unit) const noexcept { return units_[unit].limits; }
@@ -207,6 +212,8 @@ private:
         std::uint64_t held = 0;  // GPUs
         microwatts nodes = 0;    // their inputs
         microwatts input = 0;
+        energy used = 0;  // up to `since`
+        instant since{};
         class_limits limits{no_limit, no_limit};
         bool live = true, booting = false, absent = false;
         std::uint32_t losses = 0;  // so far: tells boots apart
@@ -277,6 +284,8 @@ private:
     void change_load(instant now, const load& l, bool starts);
     void mark_dirty(instant now);
     [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit, bool lifts) const;
+    /// Before its input changes.
+    void read_meter(unit_state& u) const noexcept;
     [[nodiscard]] permille limit_of(std::size_t node, std::uint32_t unit, std::size_t c) const;
     [[nodiscard]] double hottest_gpu_w(std::size_t node, std::uint32_t unit) const;
     void refresh_node(std::size_t node, std::uint32_t unit);

@@ -7,6 +7,7 @@
 
 #include <ampacity/core/scope.hpp>
 #include <ampacity/llm/system.hpp>
+#include <ampacity/scenario/elastic_training.hpp>
 #include <ampacity/scenario/fields.hpp>
 
 #include <array>
@@ -245,6 +246,7 @@ struct training_job {
     std::optional<evaluation_options> evaluation{};
     std::optional<checkpoint_options> checkpoint{};
     duration restart{};
+    std::optional<elastic_training> elastic{};
     std::uint64_t priority = 0;
     std::string user{};
     std::string group{};
@@ -319,6 +321,11 @@ struct training_job {
                .example = "\"10 min\"",
                .min = duration::zero(),
                .max = longest_input});
+        visit(&training_job::elastic,
+              {.key = "elastic",
+               .doc = "data-parallel replicas may come and go: the policy may choose how many there are, and the job "
+                      "may go on without nodes that fail",
+               .example = "{ min: 8192, reconfigure: \"90 s\", on_failure: continue }"});
         visit(&training_job::priority,
               {.key = "priority", .doc = "larger is more urgent", .max = std::uint64_t{2147483647}});
         visit(&training_job::user, {.key = "user", .doc = "whose they are", .example = "alice"});

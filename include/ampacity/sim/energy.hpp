@@ -82,6 +82,9 @@ public:
                               std::span<const fleet::gpu_share> where) const {
         return plant_.pace({.what = phases_.at(source), .priority = priority, .where = where});
     }
+    /// What has gone into these GPUs up to now: of their units, in proportion to all GPUs there. Differences over time
+    /// are what whoever held them meanwhile has used [J].
+    [[nodiscard]] double used_j(instant now, std::span<const fleet::gpu_share> where) const;
     /// See `power::plant`.
     void in_pass(bool yes) noexcept { plant_.in_pass(yes); }
     /// See `power::plant`; what does not stand there costs nothing.

@@ -96,6 +96,17 @@ struct cause_result {
     std::optional<double> slow_s{};  ///< the same for which it slowed them [s]; none: it does not
 };
 
+/// What training jobs used. Of all but `it_j` and `gpu_s` a share of that of the run: in proportion to IT energy, of
+/// capacity to GPU-time; none where the run does not know it.
+struct training_cost {
+    double it_j = 0;   ///< of the units that they held, in proportion to the GPUs [J]
+    double gpu_s = 0;  ///< that they held GPUs [GPU-s]
+    std::optional<double> facility_j{};
+    std::optional<double> carbon_location_kg{};
+    std::optional<double> energy_usd{};    ///< with demand charges
+    std::optional<double> capacity_usd{};  ///< of what stands there
+};
+
 /// What has become of the training jobs of one kind. Times are sums over its jobs.
 struct training_result {
     std::string name;
@@ -112,6 +123,9 @@ struct training_result {
     std::optional<std::uint64_t> checkpoints{};    ///< that were completed; none: not by a rule of its own
     std::optional<distribution_summary> step_s{};  ///< over the steps that were done, kept or not [s]
     std::optional<double> mfu{};                   ///< over `training_s` [1]
+    std::optional<std::uint64_t> resizes{};        ///< of elastic jobs; of these
+    std::optional<std::uint64_t> shrunk{};         ///< because nodes had failed
+    std::optional<training_cost> cost{};           ///< only with `energy`
     /// What the steps of one job consist of, at full speed, without their list; only of reinforcement learning.
     std::optional<execution::post_training_result> post{};
 };
@@ -225,6 +239,8 @@ struct summary {
 [[nodiscard]] double bounded_slowdown(const source_records& of, std::size_t row) noexcept;
 
 /// Summary over the records of each source. `gpus`: in service at the start; `came`: since then.
+/// What of the run's energy and money the jobs used. `capacity`: GPU-time of all GPUs that stood there.
+void share_costs(training_cost& of, const energy_result& run, gpu_time capacity);
 [[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus,
                                 std::span<const capacity_step> came = {});
 

@@ -66,6 +66,7 @@ struct job_request {
     double serial_fraction = 0;     ///< of an elastic job's work on one GPU; see scaling.hpp
     accelerator_speed accelerator{};
     std::uint16_t training = 0;        ///< of a training job: row of `sim::parts::trainings` + 1
+    std::uint32_t gpus_step = 1;       ///< of an elastic job: it runs on multiples of it only
     const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };
 
@@ -80,6 +81,8 @@ inline constexpr std::uint64_t max_gpus_per_job = std::uint64_t{1} << 31U;
     if (r.kind != job_kind::elastic) return "set kind to elastic, or gpus_min, gpus and gpus_max to one number";
     if (r.gpus_min < 1 || r.gpus_min > r.gpus || r.gpus > r.gpus_max) return "write 1 <= gpus_min <= gpus <= gpus_max";
     if (r.gpus_max > r.gpus * max_scale_out) return "write a gpus_max of at most 1048576 times gpus";
+    if (r.gpus_step == 0 || r.gpus_min % r.gpus_step != 0 || r.gpus % r.gpus_step != 0 || r.gpus_max % r.gpus_step != 0)
+        return "write multiples of gpus_step for gpus_min, gpus and gpus_max";
     return nullptr;
 }
 

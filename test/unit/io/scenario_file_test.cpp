@@ -891,6 +891,13 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
                 job.checkpoint = some_checkpoint(s.fleet.storage.has_value());
                 job.restart = some_duration();
             }
+            if (!job.rl && upto(2) != 0) {
+                job.elastic = scenario::elastic_training{.min = 1 + upto(job.gpus),
+                                                         .max = job.gpus + upto(1000),
+                                                         .reconfigure = some_duration(),
+                                                         .on_failure = static_cast<scenario::node_loss_rule>(upto(3))};
+                if (job.step) job.elastic->replica = 1 + upto(100);
+            }
             job.priority = upto(1000);
             job.user = some_text();
             job.group = some_text();
@@ -1206,6 +1213,9 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                         "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]");
             if (path.find("checkpoint.") != std::string::npos)
                 sets.insert(sets.begin() + 1, "workload.0.training.checkpoint={ interval: 1 h }");
+            if (path.find(".elastic.") != std::string::npos)
+                sets.insert(sets.begin() + 1,
+                            {"workload.0.training.gpus=8192", "workload.0.training.elastic={ reconfigure: 1 s }"});
             if (path.find(".rl.") != std::string::npos)
                 sets.insert(sets.begin() + 1,
                             "workload.0.training.rl={ rollouts: 1, slots: 1, median: 1 token, most: 9 token, "
