@@ -346,10 +346,10 @@ private:
     policy::changed_table changed_;            // by job_id: what policies see, ahead of the runs while they plan
     pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
     pod_vector<running_job> runs_;
-    std::vector<std::uint32_t> free_runs_;                     // rows of runs_
-    std::deque<run_costs> changed_costs_;                      // by row of runs_: of runs that have changed
-    std::vector<pod_vector<job_record, pages::huge>> records_;              // by source, by row
-    std::vector<pod_vector<elastic_record>> elastic_records_;  // the same
+    std::vector<std::uint32_t> free_runs_;                      // rows of runs_
+    std::deque<run_costs> changed_costs_;                       // by row of runs_: of runs that have changed
+    std::vector<pod_vector<job_record, pages::huge>> records_;  // by source, by row
+    std::vector<pod_vector<elastic_record>> elastic_records_;   // the same
     ledger books_;
 };
 

@@ -24,7 +24,7 @@ namespace ampacity::plugin {
 
 /// Goes up when the order or the meaning of a function of the table, or of a virtual function of a class that crosses,
 /// changes.
-inline constexpr std::uint32_t interface_version = 5;
+inline constexpr std::uint32_t interface_version = 6;
 
 /// The name of the function.
 inline constexpr const char* entry_point = "ampacity_plugin";
@@ -184,6 +184,7 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(policy::job_view, priority),
                                      offsetof(policy::job_view, user),
                                      offsetof(policy::job_view, group),
+                                     offsetof(policy::job_view, vacates),
                                      offsetof(workload::job_request, name),
                                      offsetof(workload::job_request, submit),
                                      offsetof(workload::job_request, work),
