@@ -3,6 +3,7 @@
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
 #include "owner_table.hpp"
+#include "vacating.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -57,13 +58,13 @@ public:
     }
     void on_finish(const view& v, job_id job) override {
         running_.erase(groups_[leaf_[index(job)]].running, job);
-        if (std::erase(vacating_, job) == 0) change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
+        if (!vacating_.forget(job)) change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
     }
 
     void decide(const view& v, plan& p) override {
         if (queue_.empty()) return;
         ++pass_;
-        awaiting_.clear();
+        vacating_.begin_pass();
         for (group_row leaf = choose(v, true); leaf != no_group; leaf = choose(v, true)) {
             const job_id job = head_of(leaf);
             if (start(v, p, job) || (reclaim_ && make_room(v, p, leaf, job)))
@@ -80,7 +81,8 @@ public:
             else
                 block(p, leaf);
         }
-        for (const job_id job : awaiting_) change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
+        for (const job_id job : vacating_.awaiting())
+            change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
     }
 
     /// Only the first job of a group has a turn. It reclaims only what keeps its group, or one above, within the quota.
@@ -91,9 +93,9 @@ public:
         const job_id first = had_its_turn ? g.blocked_job : head_of(leaf);
         reason r =
             seen_from_outside(v, had_its_turn && job == first ? free_before(v, p, g.turn) : v.capacity.free, job);
-        if (std::find(awaiting_.begin(), awaiting_.end(), job) != awaiting_.end()) {
+        if (vacating_.is_awaiting(job)) {
             r.what = obstacle::checkpoint;
-            r.until = last_vacated(v, vacating_);
+            r.until = last_vacated(v, vacating_.leaving());
         } else if (job != first) {
             r.what = obstacle::order;
             r.blocker = first;
@@ -228,7 +230,7 @@ private:
     bool make_room(const view& v, plan& p, group_row leaf, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const group_row by = guarantor(leaf, wanted.gpus);
-        if (!look_ahead(v, job)) return false;
+        if (!vacating_.look_ahead(v, job, victims_)) return false;
         if (at_checkpoints_ && victims_.is_enough(v)) return await(v, leaf, job);
         for (group& g : groups_) {
             g.next_victim = g.usage == 0 || !g.below.empty() ? none<job_id> : running_.last(g.running);
@@ -256,10 +258,9 @@ private:
     void evict(const view& v, plan& p, job_id victim) {
         if (!at_checkpoints_) {
             p.preempt(victim);
-        } else if (!p.vacate(victim)) {
+        } else if (!vacating_.ask(p, victim)) {
             // It counts as gone.
             change_usage(leaf_[index(victim)], -std::int64_t{v[victim].demand.gpus});
-            vacating_.push_back(victim);
             return;
         }
         on_finish(v, victim);
@@ -271,40 +272,11 @@ private:
     /// It fits once those that have been asked to leave have: in this pass it counts as started.
     bool await(const view& v, group_row leaf, job_id job) {
         change_usage(leaf, std::int64_t{v[job].demand.gpus});
-        awaiting_.push_back(job);
+        vacating_.await(job);
         return false;
     }
-    /// `victims_` shows what the job could get without those that are asked to leave, behind those that wait for them.
-    /// False if one of these has no place.
-    bool look_ahead(const view& v, job_id job) {
-        taken_.clear();
-        const bool all = place_awaiting(v);
-        if (all) show(v, job);
-        return all;
-    }
-    void show(const view& v, job_id job) {
-        victims_.begin(v, job);
-        for (const job_id leaving : vacating_) victims_.give(v, leaving);
-        for (const taken& t : taken_) victims_.occupy(t.wanted, t.where);
-    }
-    /// Those that wait take places beside what is taken already. Do all find one?
-    bool place_awaiting(const view& v) {
-        for (const job_id job : awaiting_) {
-            show(v, job);
-            taken_.push_back({.wanted = v[job].demand, .where = {}});
-            if (!place(v.place, victims_.room(), v[job].demand, taken_.back().where)) return false;
-        }
-        return true;
-    }
     /// Unless that takes the place of one that waits.
-    bool start(const view& v, plan& p, job_id job) {
-        if (!awaiting_.empty()) {
-            taken_.clear();
-            taken_.push_back({.wanted = v[job].demand, .where = {}});
-            if (!place(v.place, v.room(job), v[job].demand, taken_.back().where) || !place_awaiting(v)) return false;
-        }
-        return p.start(job);
-    }
+    bool start(const view& v, plan& p, job_id job) { return vacating_.leaves_places(v, job, victims_) && p.start(job); }
     [[nodiscard]] group_row most_over_quota(group_row by) const {
         group_row most = no_group;
         for (group_row row = 1; row != size(); ++row) {
@@ -315,11 +287,6 @@ private:
     }
     /// \pre lends, so it is over its quota
     [[nodiscard]] std::uint64_t excess(group_row row) const { return groups_[row].usage - groups_[row].quota; }
-
-    struct taken {
-        fleet::demand wanted;
-        std::vector<fleet::gpu_share> where;
-    };
 
     bool reclaim_;
     bool at_checkpoints_;
@@ -332,9 +299,7 @@ private:
     job_lists running_;
     std::uint64_t pass_ = 0;
     std::uint64_t choice_ = 0;
-    std::vector<job_id> vacating_;  // running jobs that have been asked to leave
-    std::vector<job_id> awaiting_;  // in this pass: heads that fit once they have, in the order of their turns
-    std::vector<taken> taken_;      // while places are looked for
+    vacating vacating_;
     eviction victims_;
 };
 

@@ -3,6 +3,7 @@
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
 #include "planned_space.hpp"
+#include "vacating.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -24,11 +25,13 @@ public:
 
     void decide(const view& v, plan& p) override {
         awaits_ = false;
+        vacating_.begin_pass();
         while (!queue_.empty()) {
             const ranked_job head = queue_.first();
             if (!p.start(head.job) && !make_room(v, p, head.job)) break;
             begin(v, head);
         }
+        if (awaits_) ask_ahead(v, p);
         if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
     }
 
@@ -54,7 +57,7 @@ public:
         }
         if (job == head && awaits_ && (r.what == obstacle::gpus || r.what == obstacle::placement)) {
             r.what = obstacle::checkpoint;
-            if (!backfill_) r.until = last_vacated(v, vacating_);
+            if (!backfill_) r.until = last_vacated(v, vacating_.leaving());
         }
         r.ahead = count_waiting(v, [&](job_id other) { return before(place_of(v, other), mine); });
         return r;
@@ -129,7 +132,7 @@ private:
         level& l = level_of(v[job].priority);
         running_.erase(l.list, job);
         l.gpus -= v[job].demand.gpus;
-        if (at_checkpoints_) std::erase(vacating_, job);
+        if (at_checkpoints_) vacating_.forget(job);
     }
 
     /// Calls `f(job)` for each running job that may be preempted for one of this limit, until it is true; was it?
@@ -153,7 +156,7 @@ private:
             gpus += l.gpus;
             any = any || l.gpus != 0;
         }
-        for (const job_id job : vacating_) {
+        for (const job_id job : vacating_.leaving()) {
             if (v[job].priority <= limit) continue;
             gpus += v[job].demand.gpus;
             any = true;
@@ -165,27 +168,44 @@ private:
     /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is. Where victims leave at
     /// checkpoints only, the job may have to wait for them, and counts on all that have been asked to leave.
     bool make_room(const view& v, plan& p, job_id job) {
-        const std::int64_t limit = below(v, job);
-        const fleet::demand wanted = v[job].demand;
-        if (!could_have(v, limit, wanted.gpus)) return false;
-        victims_.begin(v, job);
-        for (const job_id leaving : vacating_) victims_.give(v, leaving);
-        awaits_ = !vacating_.empty() && victims_.is_enough(v);
-        if (awaits_) return false;
-        if (!for_victims(limit, [&](job_id victim) { return !v[victim].vacates && victims_.take(v, victim); }))
-            return false;
-        victims_.spare(v);
+        if (!could_have(v, below(v, job), v[job].demand.gpus)) return false;
+        awaits_ = find_victims(v, job);
+        if (!awaits_) return false;
         for (const job_id victim : victims_.jobs()) evict(v, p, victim);
         awaits_ = !p.start(job);
         return !awaits_;
     }
+    /// Those that must go so that the job fits, besides all that have been asked to leave. False if nobody can help.
+    [[nodiscard]] bool find_victims(const view& v, job_id job) {
+        if (!vacating_.look_ahead(v, job, victims_)) return false;
+        if (at_checkpoints_ && victims_.is_enough(v)) return true;
+        const auto takes = [&](job_id victim) { return !v[victim].vacates && victims_.take(v, victim); };
+        if (!for_victims(below(v, job), takes)) return false;
+        victims_.spare(v);
+        return true;
+    }
     void evict(const view& v, plan& p, job_id victim) {
         if (!at_checkpoints_)
             p.preempt(victim);
-        else if (!p.vacate(victim))
-            return vacating_.push_back(victim);
+        else if (!vacating_.ask(p, victim))
+            return;
         stop(v, victim);
         enqueue(v, victim);
+    }
+    /// The head waits for its victims: those of the jobs behind it are asked meanwhile, up to the first that cannot be
+    /// helped. Who would leave at once is asked when it is needed.
+    void ask_ahead(const view& v, plan& p) {
+        ranked_job from = queue_.first();
+        vacating_.await(from.job);
+        for (auto next = queue_.behind(from); next != queue_.end(); next = queue_.behind(from)) {
+            from = *next;
+            if (!could_have(v, below(v, from.job), v[from.job].demand.gpus) || !find_victims(v, from.job)) return;
+            for (const job_id victim : victims_.jobs()) {
+                if (v.lost_if_preempted(victim) == duration::zero()) return;
+            }
+            for (const job_id victim : victims_.jobs()) evict(v, p, victim);
+            vacating_.await(from.job);
+        }
     }
 
     /// When the head, for which all that it may preempt counts as free, would fit; `then` is what is free then. Those
@@ -341,12 +361,12 @@ private:
     bool backfill_;
     bool at_checkpoints_;
     std::int64_t preempt_above_;
-    ordered_jobs queue_;            // by falling priority
-    std::deque<lane> lanes_;        // only with backfill
-    job_lists running_;             // one per level, in order of start
-    std::vector<level> levels_;     // rising priority
-    std::vector<job_id> vacating_;  // running jobs that have been asked to leave
-    bool awaits_ = false;           // in this pass: the head fits once they have
+    ordered_jobs queue_;         // by falling priority
+    std::deque<lane> lanes_;     // only with backfill
+    job_lists running_;          // one per level, in order of start
+    std::vector<level> levels_;  // rising priority
+    vacating vacating_;
+    bool awaits_ = false;  // in this pass: the head fits once those that have been asked to leave have
     eviction victims_;
     planned_space then_;
     std::vector<ranked_job> ends_;

@@ -179,6 +179,31 @@ private:
         return std::int64_t{e.in.priority} - other.in.priority >= how_.preempt_above;
     }
 
+    std::vector<entry*> victims_of(const entry& head) {
+        std::vector<entry*> victims;
+        for (entry* e : in(phase::running))
+            if (may_preempt(head, *e)) victims.push_back(e);
+        std::sort(victims.begin(), victims.end(), [](const entry* a, const entry* b) {
+            if (a->in.priority != b->in.priority) return a->in.priority < b->in.priority;
+            return a->number > b->number;
+        });
+        return victims;
+    }
+    /// While the head waits for its victims, those of the jobs behind it are asked.
+    void ask_ahead() {
+        for (entry* e : by_priority()) {
+            if (!awaiting_.empty()) {
+                const auto gone = needed(victims_of(*e), *e);
+                if (!gone) break;
+                if (std::any_of(gone->begin(), gone->end(), [&](const entry* v) { return next_saved(*v) == now_; }))
+                    break;
+                preempt_all(*gone);
+            }
+            awaiting_.push_back(e);
+        }
+        awaiting_.clear();
+    }
+
     void pass_priority() {
         bool waits = false;
         while (true) {
@@ -186,19 +211,13 @@ private:
             if (queue.empty()) return;
             entry& head = *queue[0];
             if (start_if_fits(head)) continue;
-            std::vector<entry*> victims;
-            for (entry* e : in(phase::running))
-                if (may_preempt(head, *e)) victims.push_back(e);
-            std::sort(victims.begin(), victims.end(), [](const entry* a, const entry* b) {
-                if (a->in.priority != b->in.priority) return a->in.priority < b->in.priority;
-                return a->number > b->number;
-            });
-            const auto gone = needed(victims, head);
+            const auto gone = needed(victims_of(head), head);
             if (!gone) break;
             preempt_all(*gone);
             waits = !start_if_fits(head);
             if (waits) break;
         }
+        if (waits) ask_ahead();
         if (!how_.backfill) return;
         const auto queue = by_priority();
         const entry& head = *queue[0];

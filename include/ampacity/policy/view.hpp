@@ -266,6 +266,11 @@ struct view {
         const instant began_at = jobs[index(job)].run_start;
         return std::min(planned_end(job), add_saturating(began_at, costs_of(job).saved_from(now - began_at)));
     }
+    /// What a preemption of a running job would lose now.
+    [[nodiscard]] duration lost_if_preempted(job_id job) const noexcept {
+        if (costs.empty()) return {};
+        return costs_of(job).lost_after(now - jobs[index(job)].run_start);
+    }
     /// Does `plan::vacate` always stop it at once, because it has no checkpoints and keeps all of its progress?
     [[nodiscard]] bool leaves_at_once(job_id job) const noexcept {
         return costs.empty() || costs[jobs[index(job)].costs_row].first.interval == duration::max();
