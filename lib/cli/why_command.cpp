@@ -214,6 +214,9 @@ std::string why_text(const chapter& c, const inquiry& q) {
         case policy::obstacle::lease:
             return fmt::format("no place for {}, {} free{}", count_of_gpus(w.gpus), free_text(w),
                                planned("all are offered again at"));
+        case policy::obstacle::checkpoint:
+            return fmt::format("needs {}, {} free; waits for jobs that leave at their next checkpoints{}",
+                               count_of_gpus(w.gpus), free_text(w), planned("the last of them at"));
         case policy::obstacle::closed:
             return fmt::format("nodes that it needs are out of service{}", planned("some come back at"));
         case policy::obstacle::power:

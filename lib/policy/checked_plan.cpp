@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <utility>
 
 namespace ampacity::policy {
 
@@ -219,6 +220,7 @@ void checked_plan::preempt(job_id job, duration lost) {
     a.lost = lost;
     j.held = {};
     j.state = job_state::queued;
+    j.vacates = false;
     j.progress += gained;
     forget_change(job, j);
     leave_type(j);
@@ -228,6 +230,18 @@ void checked_plan::preempt(job_id job, duration lost) {
         j.demand.gpus = e->gpus;
         j.speed = e->speed;
     }
+}
+
+bool checked_plan::vacate(job_id job) {
+    job_view& j = checked(job, job_state::running, "vacate");
+    refuse_twice(job, j);
+    if (costs_of(job, j).lost_after(now_ - j.run_start) == duration::zero()) {
+        preempt(job);
+        return true;
+    }
+    if (std::exchange(j.vacates, true)) return false;
+    actions_.push_back({.kind = action_kind::vacate, .job = job});
+    return false;
 }
 
 void checked_plan::reject(job_id job) {
@@ -282,6 +296,7 @@ void checked_plan::undo(const action& a) {
             j.speed = a.speed;
             j.was_preempted = a.was_preempted;
             j.has_failed = a.has_failed;
+            j.vacates = a.vacates;
             if (a.changed) {
                 change(a.job) = before_.back();
                 before_.pop_back();
@@ -290,6 +305,7 @@ void checked_plan::undo(const action& a) {
             }
             break;
         case action_kind::reject: j.state = job_state::queued; break;
+        case action_kind::vacate: j.vacates = false; break;
         default: break;
     }
 }
@@ -303,6 +319,7 @@ action checked_plan::as_it_is(action_kind kind, job_id job, const job_view& j) {
              .began = j.run_start,
              .was_preempted = j.was_preempted,
              .has_failed = j.has_failed,
+             .vacates = j.vacates,
              .gpus = j.demand.gpus,
              .speed = j.speed};
     if (const changed_run* const c = changed(job)) {
@@ -380,7 +397,7 @@ void checked_plan::refuse(const std::string& text) {
 
 void checked_plan::unsupported(const char* what) {
     refuse(std::string{"the policy proposed '"} + what +
-           "', which no model of this version supports; use start, resize, preempt, reject or wake_at");
+           "', which no model of this version supports; use start, resize, preempt, vacate, reject or wake_at");
 }
 
 void checked_plan::migrate(job_id, std::span<const fleet::gpu_share>) { unsupported("migrate"); }

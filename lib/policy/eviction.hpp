@@ -1,7 +1,8 @@
 #pragma once
 /// \file
 /// Which running jobs must go so that one that waits fits: they are tried in the order in which they are offered, and
-/// those that turn out not to be needed are spared, the last ones first.
+/// those that turn out not to be needed are spared, the last ones first. Before that some may be counted as gone, and
+/// GPUs as taken.
 ///
 /// A trial on a copy of what is free; nothing is proposed. O(nodes) to begin on nodes, O(1) on a pool; one question to
 /// the placer for each job offered and each that is spared. Not thread-safe.
@@ -21,6 +22,13 @@ public:
         wanted_ = v[job].demand;
         jobs_.clear();
     }
+
+    /// A running job that goes anyhow; others that come before; does the waiting job fit with that?
+    void give(const view& v, job_id job) { room_.give(v[job].demand, v.held(job)); }
+    void occupy(fleet::demand wanted, std::span<const fleet::gpu_share> where) { room_.occupy(wanted, where); }
+    [[nodiscard]] bool is_enough(const view& v) const { return fits(v.place, room_, wanted_); }
+    /// What is free as tried last.
+    [[nodiscard]] const fleet::free_index& room() const noexcept { return room_; }
 
     /// Takes a running job off its GPUs. Does the waiting job fit now?
     bool take(const view& v, job_id job) {

@@ -3,6 +3,7 @@
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
 #include "owner_table.hpp"
+#include "vacating.hpp"
 
 #include <ampacity/core/wide.hpp>
 
@@ -38,7 +39,7 @@ struct group {
 /// Groups with quotas, lending and reclaim (docs/policies/fair-share.md).
 class fair_share final : public policy {
 public:
-    explicit fair_share(const fair_share_options& o) : reclaim_(o.reclaim) {
+    explicit fair_share(const fair_share_options& o) : reclaim_(o.reclaim), at_checkpoints_(o.at_checkpoints) {
         groups_.emplace_back();
         for (const auto& g : o.groups) {
             name(g.name, add(g.parent.empty() ? root : configured(g.parent), g.weight, g.quota));
@@ -57,7 +58,7 @@ public:
     }
     void on_finish(const view& v, job_id job) override {
         running_.erase(groups_[leaf_[index(job)]].running, job);
-        change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
+        if (!vacating_.forget(job)) change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
     }
     /// It may go on with fewer GPUs.
     void on_speed_changing(const view& v, job_id job) override {
@@ -70,22 +71,25 @@ public:
     void decide(const view& v, plan& p) override {
         if (queue_.empty()) return;
         ++pass_;
+        vacating_.begin_pass();
         for (group_row leaf = choose(v, true); leaf != no_group; leaf = choose(v, true)) {
             const job_id job = head_of(leaf);
-            if (p.start(job) || (reclaim_ && make_room(v, p, leaf, job)))
+            if (start(v, p, job) || (reclaim_ && make_room(v, p, leaf, job)))
                 begin(v, job);
             else
                 block(p, leaf);
         }
         while (v.capacity.free.free_gpus() != 0) {
             const group_row leaf = choose(v, false);
-            if (leaf == no_group) return;
+            if (leaf == no_group) break;
             const job_id job = head_of(leaf);
-            if (p.start(job))
+            if (start(v, p, job))
                 begin(v, job);
             else
                 block(p, leaf);
         }
+        for (const job_id job : vacating_.awaiting())
+            change_usage(leaf_[index(job)], -std::int64_t{v[job].demand.gpus});
     }
 
     /// Only the first job of a group has a turn. It reclaims only what keeps its group, or one above, within the quota.
@@ -96,7 +100,10 @@ public:
         const job_id first = had_its_turn ? g.blocked_job : head_of(leaf);
         reason r =
             seen_from_outside(v, had_its_turn && job == first ? free_before(v, p, g.turn) : v.capacity.free, job);
-        if (job != first) {
+        if (vacating_.is_awaiting(job)) {
+            r.what = obstacle::checkpoint;
+            r.until = last_vacated(v, vacating_.leaving());
+        } else if (job != first) {
             r.what = obstacle::order;
             r.blocker = first;
         } else if (reclaim_ && r.what != obstacle::unknown && guarantor(leaf, v[job].demand.gpus) == no_group) {
@@ -219,23 +226,32 @@ private:
         return upper == root;
     }
 
-    /// Preempts jobs of lending groups until `job` fits, and starts it; if that cannot help, nobody is.
+    /// The last job that its group has started, of this one and those before, that is not leaving already.
+    [[nodiscard]] job_id may_go(const view& v, job_id job) const {
+        while (job != none<job_id> && v[job].vacates) job = running_.before(job);
+        return job;
+    }
+
+    /// Preempts jobs of lending groups until `job` fits, and starts it; if that cannot help, nobody is. Where victims
+    /// leave at checkpoints only, the job may have to wait for them, and counts on all that have been asked to leave.
     bool make_room(const view& v, plan& p, group_row leaf, job_id job) {
         const fleet::demand wanted = v[job].demand;
         const group_row by = guarantor(leaf, wanted.gpus);
-        victims_.begin(v, job);
+        if (!vacating_.look_ahead(v, job, victims_)) return false;
+        if (at_checkpoints_ && victims_.is_enough(v)) return await(v, leaf, job);
         for (group& g : groups_) {
             g.next_victim = g.usage == 0 || !g.below.empty() ? none<job_id> : running_.last(g.running);
             // Those that have started at this very instant stay.
             while (g.next_victim != none<job_id> && v.began(g.next_victim) == v.now)
                 g.next_victim = running_.before(g.next_victim);
+            g.next_victim = may_go(v, g.next_victim);
         }
         bool enough = false;
         while (!enough) {
             const group_row from = most_over_quota(by);
             if (from == no_group) break;
             const job_id victim = groups_[from].next_victim;
-            groups_[from].next_victim = running_.before(victim);
+            groups_[from].next_victim = may_go(v, running_.before(victim));
             change_usage(from, -std::int64_t{v[victim].demand.gpus});
             enough = victims_.take(v, victim);
         }
@@ -243,13 +259,31 @@ private:
             change_usage(leaf_[index(victim)], std::int64_t{v[victim].demand.gpus});
         if (!enough) return false;
         victims_.spare(v);
-        for (const job_id victim : victims_.jobs()) {
-            on_finish(v, victim);
-            p.preempt(victim);
-            enqueue(v, victim);
-        }
-        return p.start(job);
+        for (const job_id victim : victims_.jobs()) evict(v, p, victim);
+        return start(v, p, job) || await(v, leaf, job);
     }
+    void evict(const view& v, plan& p, job_id victim) {
+        if (!at_checkpoints_) {
+            p.preempt(victim);
+        } else if (!vacating_.ask(p, victim)) {
+            // It counts as gone.
+            change_usage(leaf_[index(victim)], -std::int64_t{v[victim].demand.gpus});
+            return;
+        }
+        on_finish(v, victim);
+        enqueue(v, victim);
+    }
+
+    // --- jobs that wait for others to leave --------------------------------------------------------------
+
+    /// It fits once those that have been asked to leave have: in this pass it counts as started.
+    bool await(const view& v, group_row leaf, job_id job) {
+        change_usage(leaf, std::int64_t{v[job].demand.gpus});
+        vacating_.await(job);
+        return false;
+    }
+    /// Unless that takes the place of one that waits.
+    bool start(const view& v, plan& p, job_id job) { return vacating_.leaves_places(v, job, victims_) && p.start(job); }
     [[nodiscard]] group_row most_over_quota(group_row by) const {
         group_row most = no_group;
         for (group_row row = 1; row != size(); ++row) {
@@ -262,6 +296,7 @@ private:
     [[nodiscard]] std::uint64_t excess(group_row row) const { return groups_[row].usage - groups_[row].quota; }
 
     bool reclaim_;
+    bool at_checkpoints_;
     std::vector<group> groups_;
     owner_table names_;
     std::vector<group_row> row_of_name_;  // by row of names_
@@ -271,6 +306,7 @@ private:
     job_lists running_;
     std::uint64_t pass_ = 0;
     std::uint64_t choice_ = 0;
+    vacating vacating_;
     eviction victims_;
 };
 

@@ -3,6 +3,7 @@
 #include "job_lists.hpp"
 #include "ordered_jobs.hpp"
 #include "planned_space.hpp"
+#include "vacating.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -16,7 +17,8 @@ namespace {
 /// that a head that cannot be helped costs no search.
 class priority final : public policy {
 public:
-    explicit priority(const priority_options& o) : backfill_(o.backfill), preempt_above_(o.preempt_above) {}
+    explicit priority(const priority_options& o)
+        : backfill_(o.backfill), at_checkpoints_(o.at_checkpoints), preempt_above_(o.preempt_above) {}
 
     void on_submit(const view& v, job_id job) override { enqueue(v, job); }
     void on_finish(const view& v, job_id job) override { stop(v, job); }
@@ -25,15 +27,18 @@ public:
     void on_speed_changed(const view& v, job_id job) override { level_of(v[job].priority).gpus += v[job].demand.gpus; }
 
     void decide(const view& v, plan& p) override {
+        awaits_ = false;
+        vacating_.begin_pass();
         while (!queue_.empty()) {
             const ranked_job head = queue_.first();
             if (!p.start(head.job) && !make_room(v, p, head.job)) break;
             begin(v, head);
         }
+        if (awaits_) ask_ahead(v, p);
         if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
     }
 
-    /// The head has no place, not even with all that it may preempt.
+    /// The head has no place, not even with all that it may preempt, or waits for those that it has asked to leave.
     [[nodiscard]] reason explain(const view& v, const plan& p, job_id job) const override {
         const job_id head = queue_.first().job;
         const ranked_job mine = place_of(v, job);
@@ -52,6 +57,10 @@ public:
             std::vector<ranked_job> ends;
             const std::uint64_t at = shadow(v, head, then, ends);
             r.until = instant_of(at);
+        }
+        if (job == head && awaits_ && (r.what == obstacle::gpus || r.what == obstacle::placement)) {
+            r.what = obstacle::checkpoint;
+            if (!backfill_) r.until = last_vacated(v, vacating_.leaving());
         }
         r.ahead = count_waiting(v, [&](job_id other) { return before(place_of(v, other), mine); });
         return r;
@@ -126,6 +135,7 @@ private:
         level& l = level_of(v[job].priority);
         running_.erase(l.list, job);
         l.gpus -= v[job].demand.gpus;
+        if (at_checkpoints_) vacating_.forget(job);
     }
 
     /// Calls `f(job)` for each running job that may be preempted for one of this limit, until it is true; was it?
@@ -149,27 +159,60 @@ private:
             gpus += l.gpus;
             any = any || l.gpus != 0;
         }
+        for (const job_id job : vacating_.leaving()) {
+            if (v[job].priority <= limit) continue;
+            gpus += v[job].demand.gpus;
+            any = true;
+        }
         // An exclusive job that goes gives back all of its racks.
         return any && (gpus >= wanted || v.capacity.free.is_mixed() || v.capacity.free.has_racks());
     }
 
-    /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is.
+    /// Preempts as few as its rule lets it, and starts the job; if that cannot help, nobody is. Where victims leave at
+    /// checkpoints only, the job may have to wait for them, and counts on all that have been asked to leave.
     bool make_room(const view& v, plan& p, job_id job) {
-        const std::int64_t limit = below(v, job);
-        const fleet::demand wanted = v[job].demand;
-        if (!could_have(v, limit, wanted.gpus)) return false;
-        victims_.begin(v, job);
-        if (!for_victims(limit, [&](job_id victim) { return victims_.take(v, victim); })) return false;
+        if (!could_have(v, below(v, job), v[job].demand.gpus)) return false;
+        awaits_ = find_victims(v, job);
+        if (!awaits_) return false;
+        for (const job_id victim : victims_.jobs()) evict(v, p, victim);
+        awaits_ = !p.start(job);
+        return !awaits_;
+    }
+    /// Those that must go so that the job fits, besides all that have been asked to leave. False if nobody can help.
+    [[nodiscard]] bool find_victims(const view& v, job_id job) {
+        if (!vacating_.look_ahead(v, job, victims_)) return false;
+        if (at_checkpoints_ && victims_.is_enough(v)) return true;
+        const auto takes = [&](job_id victim) { return !v[victim].vacates && victims_.take(v, victim); };
+        if (!for_victims(below(v, job), takes)) return false;
         victims_.spare(v);
-        for (const job_id victim : victims_.jobs()) {
-            stop(v, victim);
+        return true;
+    }
+    void evict(const view& v, plan& p, job_id victim) {
+        if (!at_checkpoints_)
             p.preempt(victim);
-            enqueue(v, victim);
+        else if (!vacating_.ask(p, victim))
+            return;
+        stop(v, victim);
+        enqueue(v, victim);
+    }
+    /// The head waits for its victims: those of the jobs behind it are asked meanwhile, up to the first that cannot be
+    /// helped. Who would leave at once is asked when it is needed.
+    void ask_ahead(const view& v, plan& p) {
+        ranked_job from = queue_.first();
+        vacating_.await(from.job);
+        for (auto next = queue_.behind(from); next != queue_.end(); next = queue_.behind(from)) {
+            from = *next;
+            if (!could_have(v, below(v, from.job), v[from.job].demand.gpus) || !find_victims(v, from.job)) return;
+            for (const job_id victim : victims_.jobs()) {
+                if (v.lost_if_preempted(victim) == duration::zero()) return;
+            }
+            for (const job_id victim : victims_.jobs()) evict(v, p, victim);
+            vacating_.await(from.job);
         }
-        return p.start(job);
     }
 
-    /// When the head, for which all that it may preempt counts as free, would fit; `then` is what is free then.
+    /// When the head, for which all that it may preempt counts as free, would fit; `then` is what is free then. Those
+    /// that have been asked to leave count until they do, and where that is enough, others until they end.
     [[nodiscard]] std::uint64_t shadow(const view& v, job_id head, planned_space& then,
                                        std::vector<ranked_job>& ends) const {
         const std::int64_t limit = below(v, head);
@@ -177,7 +220,11 @@ private:
         ends.clear();
         for (const level& l : levels_) {
             for (job_id job = running_.last(l.list); job != none<job_id>; job = running_.before(job)) {
-                if (l.priority <= limit)
+                if (v[job].vacates)
+                    ends.push_back({.key = static_cast<std::uint64_t>(ticks(v.vacated_at(job))),
+                                    .order = v[job].order,
+                                    .job = job});
+                else if (l.priority <= limit && (!awaits_ || v.leaves_at_once(job)))
                     then.give(v[job].demand, v.held(job));
                 else
                     ends.push_back({.key = v.planned_end_ns(job), .order = v[job].order, .job = job});
@@ -220,7 +267,7 @@ private:
                 best = std::min(best, first_to_start(v, l, head.job, from, ends_in_time), before);
             }
             if (best.job == none<job_id>) return;
-            const bool harmless = v[best.job].priority <= below(v, head.job) || ends_in_time(length_of(v, best.job));
+            const bool harmless = goes_at_once(v, head.job, best.job) || ends_in_time(length_of(v, best.job));
             if (!harmless) take_at_shadow(v, best.job);
             if (!p.start(best.job)) return;
             if (harmless) take_if_late(v, head.job, best.job, shadow_ns);
@@ -239,7 +286,7 @@ private:
             if (next == queue_.end()) return;
             from = *next;
             if (!fits(v.place, v.room(from.job), v[from.job].demand)) continue;
-            const bool harmless = v[from.job].priority <= below(v, head.job) || ends_in_time(length_of(v, from.job));
+            const bool harmless = goes_at_once(v, head.job, from.job) || ends_in_time(length_of(v, from.job));
             if (!harmless) {
                 take_at_shadow(v, from.job);
                 if (!fits(v.place, then_.free(), v[head.job].demand)) {
@@ -264,10 +311,11 @@ private:
         ranked_job best = last_rank;
         // Those that the head may preempt, from the most urgent of them on.
         const std::int64_t limit = below(v, head);
-        if (limit >= std::numeric_limits<std::int32_t>::min()) {
+        if (limit >= std::numeric_limits<std::int32_t>::min() && any_goes_at_once(v)) {
             const ranked_job above{.key = key_of(limit) - 1, .order = last_rank.order, .job = {}};
-            if (const auto next = l.by_rank.behind(std::max(from, above, before)); next != l.by_rank.end())
-                best = *next;
+            auto next = l.by_rank.behind(std::max(from, above, before));
+            while (next != l.by_rank.end() && !goes_at_once(v, head, next->job)) ++next;
+            if (next != l.by_rank.end()) best = *next;
         }
         for (auto at = l.by_length.begin(); at != l.by_length.end(); ++at) {
             if (!ends_in_time(*at)) {
@@ -279,6 +327,17 @@ private:
             if (before(from, e) && before(e, best)) best = e;
         }
         return best;
+    }
+
+    /// Could the head have the GPUs of this job whenever it wants?
+    [[nodiscard]] bool goes_at_once(const view& v, job_id head, job_id job) const {
+        return v[job].priority <= below(v, head) && (!at_checkpoints_ || v.leaves_at_once(job));
+    }
+    /// Is there a job of which that can be?
+    [[nodiscard]] bool any_goes_at_once(const view& v) const {
+        return !at_checkpoints_ || v.costs.empty() ||
+               std::any_of(v.costs.begin(), v.costs.end(),
+                           [](const preemption_costs& c) { return c.first.interval == duration::max(); });
     }
 
     /// Would the head still fit at the shadow with this job in place?
@@ -298,16 +357,19 @@ private:
 
     /// A job that has just started on slow nodes may outlive the shadow, which it was not planned to.
     void take_if_late(const view& v, job_id head, job_id job, std::uint64_t shadow_ns) {
-        if (!v.is_slowed(job) || v[job].priority <= below(v, head) || v.planned_end_ns(job) <= shadow_ns) return;
+        if (!v.is_slowed(job) || goes_at_once(v, head, job) || v.planned_end_ns(job) <= shadow_ns) return;
         then_.take(v[job].demand, v.held(job));
     }
 
     bool backfill_;
+    bool at_checkpoints_;
     std::int64_t preempt_above_;
     ordered_jobs queue_;         // by falling priority
     std::deque<lane> lanes_;     // only with backfill
     job_lists running_;          // one per level, in order of start
     std::vector<level> levels_;  // rising priority
+    vacating vacating_;
+    bool awaits_ = false;  // in this pass: the head fits once those that have been asked to leave have
     eviction victims_;
     planned_space then_;
     std::vector<ranked_job> ends_;

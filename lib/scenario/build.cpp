@@ -11,6 +11,7 @@
 #include <ampacity/scenario/synthetic_options.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -222,9 +223,12 @@ policy::policy_options make_options(const scheduler& s) {
     options.qssf = {.weight = millionths(s.qssf.weight), .prior = s.qssf.prior, .skip = s.qssf.skip};
     options.ftf = {.lease = s.ftf.lease, .fairness = millionths(s.ftf.fairness)};
     options.max_min = {.round = s.max_min.round};
+    const bool at_checkpoints = s.preemption.at == preemption_time::checkpoint;
     options.priority = {.backfill = s.priority.backfill,
+                        .at_checkpoints = at_checkpoints,
                         .preempt_above = static_cast<std::uint32_t>(s.priority.preempt_above)};
     options.fair_share.reclaim = s.fair_share.reclaim;
+    options.fair_share.at_checkpoints = at_checkpoints;
     for (const quota_group& g : s.fair_share.groups)
         options.fair_share.groups.push_back({.name = g.name, .parent = g.parent, .quota = g.quota, .weight = g.weight});
     options.drf.by_group = s.drf.by == share_owner::group;
@@ -265,6 +269,20 @@ const std::string& innermost(const scheduler& s) {
     if (*name == "carbon-aware") return s.carbon_aware.base;
     if (*name == "price-aware") return s.price_aware.base;
     return *name;
+}
+
+/// Policies that preempt at once can do nothing else, and plug-ins say themselves when.
+void check_preemption_time(const scheduler& s, const descriptions& plugins, const reporter& report) {
+    if (s.preemption.at == preemption_time::now) return;
+    const std::string& name = innermost(s);
+    constexpr std::array<std::string_view, 6> only_now{"srtf", "las", "srsf", "gittins", "ftf", "max-min"};
+    const char* const key = "scheduler.preemption.at";
+    const std::string value{name_of_value(s.preemption.at)};
+    if (std::find(only_now.begin(), only_now.end(), name) != only_now.end())
+        report.fail(key, "the policy " + name + " preempts at once", value,
+                    "write now, or the policy priority or fair-share");
+    if (has(plugins, name))
+        report.fail(key, "the policy " + name + " of a plug-in says itself when jobs leave", value, "remove it");
 }
 
 const free_options* given(const std::optional<free_options>& options) { return options ? &*options : nullptr; }
@@ -313,6 +331,7 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
     if (s.scheduler.policy_options && !has(policies, innermost(s.scheduler)))
         report.fail("scheduler.policy_options", "is for policies of plug-ins", innermost(s.scheduler),
                     "remove it; the options of a built-in policy stand under its own name");
+    check_preemption_time(s.scheduler, policies, report);
     if (s.scheduler.placer_options && !has(placers, s.scheduler.placer))
         report.fail("scheduler.placer_options", "is for placers of plug-ins", s.scheduler.placer, "remove it");
     const std::vector<std::string_view> sources = names_of({}, more ? more->sources() : descriptions{});

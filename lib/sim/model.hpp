@@ -24,6 +24,7 @@
 #include "training_runs.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/pod_vector.hpp>
 #include <ampacity/execution/run.hpp>
 #include <ampacity/faults/part_failures.hpp>
 #include <ampacity/kernel/kernel.hpp>
@@ -328,6 +329,14 @@ private:
     bool shrink(partition& p, job_id job, std::span<const node_id> lost);
     /// Something other than the policy stops a job; it waits again.
     void stop(partition& p, job_id job, run_end how);
+    /// A plan asks a job to leave at its next checkpoint; when that is, also of a run that has changed.
+    void begin_vacating(const partition& p, std::size_t i);
+    void schedule_vacating(const partition& p, std::size_t i);
+    /// That is complete; or one of a training job, which leaves if it was asked to and does not end now.
+    void end_vacating(job_id job);
+    void leave_if_asked(std::size_t i);
+    /// Its run is over. \pre it was asked to
+    void forget_vacating(partition& p, std::size_t i) noexcept;
     /// A job gives GPUs back.
     void tell_release(partition& p, job_id job, fleet::allocation held) noexcept {
         if (!p.is_reserved()) changes_.release(p.allocations.shares(held));
@@ -376,10 +385,12 @@ private:
     };
     [[nodiscard]] std::vector<spoilt_run>::iterator spoilt_at(std::size_t job);
     std::vector<spoilt_run> spoilt_;
-    bool falls_back_ = false;             // while wrong results are found
-    std::vector<job_id> on_these_nodes_;  // while runs are re-paced
-    std::vector<job_id> hit_;             // while jobs are stopped
-    std::vector<node_id> repaced_;        // by the caps of a plan
+    pod_vector<kernel::event_handle> vacated_;  // by job_id, behind the last that was asked; else `no_event`
+    bool falls_back_ = false;                   // while wrong results are found
+    std::vector<job_id> on_these_nodes_;        // while runs are re-paced
+    std::vector<job_id> hit_;                   // while jobs are stopped
+    std::vector<std::uint32_t> saved_;          // while checkpoints are written
+    std::vector<node_id> repaced_;              // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;

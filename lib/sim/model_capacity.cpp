@@ -243,6 +243,7 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
     policy::job_view& j = p.jobs[i];
     const instant now = kernel_.now();
     p.scheduler->on_fail(picture(p), job);
+    if (j.vacates) forget_vacating(p, i);
     leave_training(p, i, stretch_now(p, i), now);
     j.progress += jobs_.gain_if_stopped(i, now, how);
     jobs_.end_run(i, now, j.demand.gpus, how);
@@ -269,6 +270,49 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
     }
     p.scheduler->on_requeue(picture(p), job);
     tell_headroom(&p);
+}
+
+void simulation::model::begin_vacating(const partition& p, std::size_t i) {
+    vacated_.grow_to(i + 1, kernel::no_event);
+    schedule_vacating(p, i);
+}
+
+void simulation::model::schedule_vacating(const partition& p, std::size_t i) {
+    const policy::job_view& j = p.jobs[i];
+    if (!j.vacates) return;
+    kernel_.cancel(std::exchange(vacated_[i], kernel::no_event));
+    // The checkpoints of training jobs with a rule of their own are complete when the store says so.
+    if (trainings_ && trainings_->is_driven(jobs_[i].training)) return;
+    const policy::changed_table& changed = jobs_.changed();
+    const run_costs& costs = i < changed.size() && changed[i].any ? changed[i].costs : j.costs(costs_);
+    const instant at = add_saturating(j.run_start, costs.saved_from(kernel_.now() - j.run_start));
+    if (at < jobs_.run_of(i).end())
+        vacated_[i] = kernel_.schedule(at, completions, {.kind = job_vacates, .entity = static_cast<std::uint32_t>(i)});
+}
+
+void simulation::model::end_vacating(job_id job) {
+    partition& p = part_of(index(job));
+    stop(p, job, run_end::preempted);
+    touch(p);
+}
+
+void simulation::model::forget_vacating(partition& p, std::size_t i) noexcept {
+    p.jobs[i].vacates = false;
+    kernel_.cancel(vacated_[i]);
+}
+
+void simulation::model::leave_if_asked(std::size_t i) {
+    const instant now = kernel_.now();
+    const policy::job_view& j = part_of(i).jobs[i];
+    if (!j.vacates || jobs_.run_of(i).end() <= now) return;
+    const job_id job{static_cast<std::uint32_t>(i)};
+    // A pause that is due now begins before it leaves: without length it is over, but what it saves not yet written.
+    kernel::event_handle& boundary = trainings_->boundary_event(i);
+    if (boundary != kernel::no_event && trainings_->boundary(i, jobs_.changed()[i].costs, j.run_start) == now) {
+        kernel_.cancel(boundary);
+        pass_boundary(job);
+    }
+    if (j.vacates) end_vacating(job);
 }
 
 void simulation::model::by_arrival(const partition& p, std::vector<job_id>& jobs) {

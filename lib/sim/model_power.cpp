@@ -87,6 +87,7 @@ void simulation::model::enter_stretch(partition& p, job_id job, const stretch_to
     kernel_.cancel(jobs_.end_event(i));
     schedule_end(p, i);
     if (training != 0) schedule_boundary(p, i);
+    schedule_vacating(p, i);
     p.scheduler->on_speed_changed(picture(p), job);
     touch(p);
 }

@@ -86,15 +86,22 @@ void simulation::model::pass_boundary(job_id job) {
     const std::size_t i = index(job);
     partition& p = part_of(i);
     trainings_->boundary_event(i) = kernel::no_event;
-    go_on(p, job, [&](run_costs& c) { trainings_->pass_boundary(i, jobs_[i].training, kernel_.now(), c); });
+    bool saved = false;
+    go_on(p, job, [&](run_costs& c) { saved = trainings_->pass_boundary(i, jobs_[i].training, kernel_.now(), c); });
+    if (saved) leave_if_asked(i);
 }
 
 void simulation::model::end_writes() {
     store_writes_ = {};
+    saved_.clear();
     for (const std::uint32_t i : trainings_->store().complete(kernel_.now())) {
         go_on(part_of(i), job_id{i},
               [&](run_costs& c) { trainings_->written(i, jobs_[i].training, kernel_.now(), c); });
+        if (part_of(i).jobs[i].vacates) saved_.push_back(i);
     }
+    std::sort(saved_.begin(), saved_.end(),
+              [this](std::uint32_t a, std::uint32_t b) { return part_of(a).jobs[a].order < part_of(b).jobs[b].order; });
+    for (const std::uint32_t i : saved_) leave_if_asked(i);
 }
 
 void simulation::model::settle_training() {
@@ -156,6 +163,7 @@ bool simulation::model::shrink(partition& p, job_id job, std::span<const node_id
     kernel_.cancel(jobs_.end_event(i));
     start_training(p, i);
     schedule_end(p, i);
+    schedule_vacating(p, i);
     ++resizes_;
     trainings_->resized(row, true);
     tell_.resize(p, i, before, now);

@@ -91,6 +91,7 @@ void simulation::model::dispatch(const kernel::event& e, kernel_type&) {
         case serving_steps_end: end_serving_steps(e.entity); break;
         case requests_arrive: submit_requests(e.entity); break;
         case service_leaves: leave_service(e.entity); break;
+        case job_vacates: end_vacating(job_id{e.entity}); break;
         default: AMPACITY_ASSERT(false);
     }
     settle();
@@ -407,6 +408,7 @@ void simulation::model::finish(partition& p, job_id job, outcome how) {
     const std::size_t i = index(job);
     const policy::job_view& j = p.jobs[i];
     const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
+    if (j.vacates) forget_vacating(p, i);
     leave_training(p, i, stretch_now(p, i), kernel_.now());
     const duration done = jobs_[i].training != 0 ? done_by(p, i, kernel_.now()) : duration::zero();
     jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
@@ -479,6 +481,7 @@ void simulation::model::start(partition& p, job_id job, instant now) {
 
 void simulation::model::preempt(partition& p, const policy::action& a, instant now) {
     const std::size_t i = index(a.job);
+    if (a.vacates) kernel_.cancel(vacated_[i]);
     leave_training(p, i, stretch_before(a), now - a.lost);
     jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
     forget_spoilt(p, i);
@@ -505,6 +508,7 @@ void simulation::model::resize(partition& p, const policy::action& a, instant no
         trainings_->resized(jobs_[i].training, false);
     }
     schedule_end(p, i);
+    schedule_vacating(p, i);
     jobs_.started_at(i, a.began);
     ++resizes_;
     tell_.resize(p, i, stretch_before(a), now);
@@ -531,6 +535,7 @@ void simulation::model::commit(partition& p) {
             case policy::action_kind::resize: resize(p, a, now); break;
             case policy::action_kind::reject: reject(p, a.job); break;
             case policy::action_kind::set_cap: any_cap = true; break;
+            case policy::action_kind::vacate: begin_vacating(p, index(a.job)); break;
             default: AMPACITY_ASSERT(false);
         }
     }

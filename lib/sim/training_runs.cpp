@@ -181,7 +181,7 @@ instant training_runs::boundary(std::size_t job, const run_costs& costs, instant
     return add_saturating(since, costs.reload + costs.restart + (costs.interval - costs.since_pause));
 }
 
-void training_runs::pass_boundary(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
+bool training_runs::pass_boundary(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
     run& r = runs_[job];
     if (r.now == phase::blocking) return write(job, row, now, costs);
     AMPACITY_ASSERT(r.now == phase::working);
@@ -189,20 +189,25 @@ void training_runs::pass_boundary(std::size_t job, std::uint16_t row, instant no
     r.now = phase::waiting;
     r.paused_until = store_.end_of(static_cast<std::uint32_t>(job));
     costs.pause_left = r.paused_until - now + of(row).checkpoint.blocking;
+    return false;
 }
 
-void training_runs::block(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
+bool training_runs::block(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
     const execution::checkpoint_rule& rule = of(row).checkpoint;
     if (rule.blocking == duration::zero()) return write(job, row, now, costs);
     runs_[job].now = phase::blocking;
     runs_[job].blocked_until = now + rule.blocking;
     costs.pause_left = rule.asynchronous ? rule.blocking : rule.blocking + write_time(of(row));
+    return false;
 }
 
-void training_runs::write(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
+bool training_runs::write(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
     run& r = runs_[job];
     const execution::checkpoint_rule& rule = of(row).checkpoint;
-    if (rule.bytes == 0) return keep_all(r, row, costs);
+    if (rule.bytes == 0) {
+        keep_all(r, row, costs);
+        return true;
+    }
     const double most = rule.most_b_s == 0 ? std::numeric_limits<double>::infinity() : rule.most_b_s;
     store_.begin(now, static_cast<std::uint32_t>(job), rule.bytes, most);
     if (rule.asynchronous) {
@@ -212,11 +217,12 @@ void training_runs::write(std::size_t job, std::uint16_t row, instant now, run_c
         r.flight_time = costs.at_risk;
         r.flight_work = costs.unkept;
         r.now = phase::working;
-        return;
+        return false;
     }
     r.now = phase::writing;
     r.paused_until = store_.end_of(static_cast<std::uint32_t>(job));
     costs.pause_left = r.paused_until - now;
+    return false;
 }
 
 void training_runs::written(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {

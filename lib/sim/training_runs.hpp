@@ -58,13 +58,14 @@ public:
     /// A piece of work behind `from` was done at this speed.
     void count_steps(std::uint16_t row, duration from, duration work, double speed);
 
-    // --- checkpoints: each returns what the run costs from now on ---------------------------------------
+    // --- checkpoints: each changes what the run costs from now on ---------------------------------------
 
     /// When the pause for the next one begins, or its blocking part ends; `never` if neither is next. `costs` are those
     /// since `since`.
     [[nodiscard]] instant boundary(std::size_t job, const run_costs& costs, instant since) const;
     [[nodiscard]] kernel::event_handle& boundary_event(std::size_t job) noexcept { return runs_[job].boundary; }
-    void pass_boundary(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
+    /// Is a checkpoint complete by that?
+    bool pass_boundary(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
     /// What it wrote is complete.
     void written(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
     /// Does it pause longer or shorter than it was going to, because others use the store?
@@ -116,8 +117,8 @@ private:
     [[nodiscard]] std::uint32_t part_of(node_id n) const noexcept;
     void enter_fabric(std::size_t job, std::uint16_t row, std::span<const fleet::gpu_share> where, double scaled);
     [[nodiscard]] duration write_time(const terms& t) const;
-    void block(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
-    void write(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
+    bool block(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
+    bool write(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
     void keep_all(run& r, std::uint16_t row, run_costs& costs);
 
     std::vector<terms> list_;

@@ -86,14 +86,28 @@ naive::sharing_options random_sharing(std::uint64_t seed, naive::flavour kind, c
 
 policy::policy_options options_of(const naive::sharing_options& how) {
     policy::policy_options o;
-    o.priority = {.backfill = how.backfill, .preempt_above = static_cast<std::uint32_t>(how.preempt_above)};
+    o.priority = {.backfill = how.backfill,
+                  .at_checkpoints = how.at_checkpoints,
+                  .preempt_above = static_cast<std::uint32_t>(how.preempt_above)};
     o.fair_share.reclaim = how.reclaim;
+    o.fair_share.at_checkpoints = how.at_checkpoints;
     for (const auto& g : how.groups)
         o.fair_share.groups.push_back({.name = g.name, .parent = g.parent, .quota = g.quota, .weight = g.weight});
     o.drf.by_group = how.by_group;
     o.drf.skip = how.skip;
     o.drf.weights.assign(how.weights.begin(), how.weights.end());
     return o;
+}
+
+/// Victims leave at their next checkpoint, which most have.
+void leave_at_checkpoints(std::uint64_t seed, naive::flavour kind, naive::sharing_options& how) {
+    naive::test_random random(seed ^ 0x76616361746573U);
+    how.at_checkpoints = true;
+    if (how.run.costs.checkpoint_interval_ns || random.chance(15)) return;
+    const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    how.run.costs.checkpoint_interval_ns =
+        random.chance(20) ? random.between(1, 6 * tick) : random.between(1, 6) * tick;
+    if (random.chance(40)) how.run.costs.checkpoint_ns = random.between(0, 2 * tick);
 }
 
 struct engine_result {
@@ -130,8 +144,10 @@ engine_result engine(const std::vector<naive::owned_job>& jobs, const naive::fle
 }
 
 /// False after the first difference.
-bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy) {
-    const auto how = random_sharing(seed, kind, where, policy);
+bool compare(std::uint64_t seed, naive::flavour kind, const naive::fleet& where, const std::string& policy,
+             bool at_checkpoints = false) {
+    auto how = random_sharing(seed, kind, where, policy);
+    if (at_checkpoints) leave_at_checkpoints(seed, kind, how);
     const auto jobs = random_jobs(seed, kind, where, 30);
     const auto expected = naive::share(jobs, where, how);
     const auto actual = engine(jobs, where, how);
@@ -221,6 +237,35 @@ TEST_CASE("sharing policies give the naive schedule where nodes are slow for a w
             naive::fleet mixed = naive::random_mixed(seed, "pack", false);
             naive::add_slowdowns(seed, kind, mixed);
             if (!compare(seed, kind, mixed, policy)) return;
+        }
+    }
+}
+
+TEST_CASE("policies whose victims leave at checkpoints give the naive schedule", "[sharing][vacate]") {
+    const std::string policy = GENERATE("priority", "fair-share");
+    for (std::uint64_t seed = 0; seed != test::random_cases(200); ++seed) {
+        const std::string placer = naive::all_placers.at(seed % naive::all_placers.size());
+        const std::string rack_placer = naive::all_rack_placers.at(seed % naive::all_rack_placers.size());
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_pool(seed), policy, true)) return;
+            if (!compare(seed, kind, naive::random_nodes(seed, placer), policy, true)) return;
+            if (seed % 4 != 0) continue;
+            if (!compare(seed, kind, naive::random_racks(seed, rack_placer), policy, true)) return;
+            if (!compare(seed, kind, naive::random_mixed(seed, rack_placer, seed % 3 == 0), policy, true)) return;
+        }
+    }
+}
+
+TEST_CASE("they do where nodes leave, come back, or are slow for a while", "[sharing][vacate]") {
+    const std::string policy = GENERATE("priority", "fair-share");
+    for (std::uint64_t seed = 0; seed != test::random_cases(100); ++seed) {
+        for (const auto kind : naive::all_flavours) {
+            if (!compare(seed, kind, naive::random_nodes_or_racks_that_leave(seed, kind), policy, true)) return;
+            if (!compare(seed, kind, naive::random_nodes_or_racks_that_are_slow(seed, kind), policy, true)) return;
+            naive::fleet mixed = naive::random_mixed(seed, "pack", false);
+            naive::add_outages(seed, kind, mixed);
+            naive::add_slowdowns(seed, kind, mixed);
+            if (seed % 2 == 0 && !compare(seed, kind, mixed, policy, true)) return;
         }
     }
 }

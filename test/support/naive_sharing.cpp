@@ -31,7 +31,8 @@ public:
 
     std::vector<outcome> run() {
         while (true) {
-            const std::optional<std::int64_t> next = next_of_jobs();
+            std::optional<std::int64_t> next = next_of_jobs();
+            for (const entry* e : leaving()) next = std::min(*next, next_saved(*e));
             if (!next || (how_.run.until_ns && *next > *how_.run.until_ns)) break;
             now_ = *next;
             if (round()) pass();
@@ -42,8 +43,9 @@ public:
 private:
     bool round() {
         const bool ended = end_jobs([](const entry&) {});
+        const bool vacated = vacate_jobs();
         const bool changed = change_capacity();
-        return admit_jobs([&](const entry& e) { meet(e); }) || ended || changed;
+        return admit_jobs([&](const entry& e) { meet(e); }) || ended || vacated || changed;
     }
 
     const std::string& group_of(const entry& e) const { return owned_[e.index].group; }
@@ -57,23 +59,103 @@ private:
 
     /// Of the victims in their order: as many as make the job fit, then spared from the last to the first.
     std::optional<std::set<const entry*>> needed(const std::vector<entry*>& victims, const entry& e) const {
+        const auto fits = [&](const std::set<const entry*>& gone) {
+            const auto s = room_ahead(e, gone);
+            return s && place(*s, e);
+        };
         std::set<const entry*> gone;
+        if (!leaving().empty() && fits(gone)) return gone;
         std::vector<const entry*> taken;
         for (const entry* v : victims) {
+            if (v->vacates) continue;
             gone.insert(v);
             taken.push_back(v);
-            if (!place(room_without(e, gone), e)) continue;
+            if (!fits(gone)) continue;
             for (std::size_t i = taken.size(); i-- > 0;) {
                 gone.erase(taken[i]);
-                if (!place(room_without(e, gone), e)) gone.insert(taken[i]);
+                if (!fits(gone)) gone.insert(taken[i]);
             }
             return gone;
         }
         return std::nullopt;
     }
     void preempt_all(const std::set<const entry*>& gone) {
-        for (entry& e : jobs_)
-            if (gone.count(&e) != 0) preempt(e);
+        for (entry& e : jobs_) {
+            if (gone.count(&e) == 0) continue;
+            if (how_.at_checkpoints)
+                vacate(e);
+            else
+                preempt(e);
+        }
+    }
+
+    // ---- victims that leave at checkpoints
+
+    /// When a running job can be stopped next without losing anything.
+    std::int64_t next_saved(const entry& e) const {
+        if (!costs_.checkpoint_interval_ns || walk_to(e, now_).kept == walk_to(e, now_).worked) return now_;
+        for (std::int64_t k = 1;; ++k) {
+            // Just before it works on behind its k-th checkpoint.
+            const std::int64_t worked = k * *costs_.checkpoint_interval_ns;
+            const auto t = walk_run(costs_, was_stopped(e), without_limit, worked + 1, e.has_failed).total() - 1;
+            if (e.run_start + t >= now_) return e.run_start + t;
+        }
+    }
+    /// Asks a running job to leave then.
+    void vacate(entry& e) {
+        e.vacates = next_saved(e) != now_;
+        if (!e.vacates) preempt(e);
+    }
+    bool vacate_jobs() {
+        bool any = false;
+        for (entry* e : in(phase::running)) {
+            if (!e->vacates || next_saved(*e) != now_) continue;
+            preempt(*e);
+            any = true;
+        }
+        return any;
+    }
+    /// As planned.
+    std::int64_t vacated_at(const entry& e) const { return std::min(next_saved(e), planned_end(e)); }
+
+    std::set<const entry*> leaving() const {
+        std::set<const entry*> out;
+        for (const entry& e : jobs_)
+            if (e.at == phase::running && e.vacates) out.insert(&e);
+        return out;
+    }
+    bool leaves_at_once() const { return !how_.at_checkpoints || !costs_.checkpoint_interval_ns; }
+    /// Where those that wait for others to leave would be then, one after the other, beside one that has a place.
+    struct placed {
+        const entry* who;
+        placement where;
+    };
+    std::optional<std::vector<placed>> place_awaiting(std::vector<placed> first) const {
+        for (const entry* a : awaiting_) {
+            space s = room_without(*a, leaving());
+            for (const placed& p : first) take(s, *p.who, p.where);
+            const auto where = place(s, *a);
+            if (!where) return std::nullopt;
+            first.push_back({a, *where});
+        }
+        return first;
+    }
+    /// What a job that waits could get if these running jobs and those that are leaving were not there, behind those
+    /// that wait for them already.
+    std::optional<space> room_ahead(const entry& e, std::set<const entry*> gone) const {
+        const auto before = place_awaiting({});
+        if (!before) return std::nullopt;
+        gone.merge(leaving());
+        space s = room_without(e, gone);
+        for (const placed& p : *before) take(s, *p.who, p.where);
+        return s;
+    }
+    /// Unless it takes the place of one that waits for others to leave.
+    bool start_beside_awaiting(entry& e) {
+        const auto where = place(room(e), e);
+        if (!where || !place_awaiting({{&e, *where}})) return false;
+        start(e, *where);
+        return true;
     }
 
     void pass() {
@@ -97,31 +179,57 @@ private:
         return std::int64_t{e.in.priority} - other.in.priority >= how_.preempt_above;
     }
 
+    std::vector<entry*> victims_of(const entry& head) {
+        std::vector<entry*> victims;
+        for (entry* e : in(phase::running))
+            if (may_preempt(head, *e)) victims.push_back(e);
+        std::sort(victims.begin(), victims.end(), [](const entry* a, const entry* b) {
+            if (a->in.priority != b->in.priority) return a->in.priority < b->in.priority;
+            return a->number > b->number;
+        });
+        return victims;
+    }
+    /// While the head waits for its victims, those of the jobs behind it are asked.
+    void ask_ahead() {
+        for (entry* e : by_priority()) {
+            if (!awaiting_.empty()) {
+                const auto gone = needed(victims_of(*e), *e);
+                if (!gone) break;
+                if (std::any_of(gone->begin(), gone->end(), [&](const entry* v) { return next_saved(*v) == now_; }))
+                    break;
+                preempt_all(*gone);
+            }
+            awaiting_.push_back(e);
+        }
+        awaiting_.clear();
+    }
+
     void pass_priority() {
+        bool waits = false;
         while (true) {
             const auto queue = by_priority();
             if (queue.empty()) return;
             entry& head = *queue[0];
             if (start_if_fits(head)) continue;
-            std::vector<entry*> victims;
-            for (entry* e : in(phase::running))
-                if (may_preempt(head, *e)) victims.push_back(e);
-            std::sort(victims.begin(), victims.end(), [](const entry* a, const entry* b) {
-                if (a->in.priority != b->in.priority) return a->in.priority < b->in.priority;
-                return a->number > b->number;
-            });
-            const auto gone = needed(victims, head);
+            const auto gone = needed(victims_of(head), head);
             if (!gone) break;
             preempt_all(*gone);
-            start_if_fits(head);
+            waits = !start_if_fits(head);
+            if (waits) break;
         }
+        if (waits) ask_ahead();
         if (!how_.backfill) return;
         const auto queue = by_priority();
         const entry& head = *queue[0];
+        std::set<const entry*> fresh;  // started behind the head
+        const auto counts_as_gone = [&](const entry& e) {
+            return may_preempt(head, e) && !e.vacates && (leaves_at_once() || (!waits && fresh.count(&e) == 0));
+        };
+        const auto gone_at = [&](const entry& e) { return e.vacates ? vacated_at(e) : planned_end(e); };
         const auto gone_by = [&](std::int64_t t) {
             std::set<const entry*> gone;
             for (const entry* e : in(phase::running))
-                if (may_preempt(head, *e) || planned_end(*e) <= t) gone.insert(e);
+                if (counts_as_gone(*e) || gone_at(*e) <= t) gone.insert(e);
             return gone;
         };
         std::int64_t shadow = without_limit;
@@ -129,9 +237,7 @@ private:
             if (t < shadow && place(room_without(head, gone_by(t), t), head)) shadow = t;
         };
         for (const entry* e : in(phase::running)) {
-            if (may_preempt(head, *e)) continue;
-            const std::int64_t t = planned_end(*e);
-            consider(t);
+            if (!counts_as_gone(*e)) consider(gone_at(*e));
         }
         for (const leave& l : fleet_.leaves)
             if (l.planned && l.end_ns > now_) consider(l.end_ns);
@@ -141,7 +247,10 @@ private:
             if (!where) continue;
             space then = room_without(head, gone_by(shadow), shadow);
             take(then, e, *where);
-            if (may_preempt(head, e) || end_if_started(e, *where) <= shadow || place(then, head)) start_if_fits(e);
+            const bool harmless = may_preempt(head, e) && leaves_at_once();
+            if (!harmless && end_if_started(e, *where) > shadow && !place(then, head)) continue;
+            start_if_fits(e);
+            fresh.insert(&e);
         }
     }
 
@@ -184,7 +293,10 @@ private:
     std::uint64_t usage(const std::string& group, const std::set<const entry*>& without = {}) const {
         std::uint64_t sum = 0;
         for (const entry& e : jobs_)
-            if (e.at == phase::running && without.count(&e) == 0 && within(leaf_of(e), group)) sum += e.in.gpus;
+            if (e.at == phase::running && !e.vacates && without.count(&e) == 0 && within(leaf_of(e), group))
+                sum += e.in.gpus;
+        for (const entry* e : awaiting_)
+            if (within(leaf_of(*e), group)) sum += e->in.gpus;
         return sum;
     }
     std::optional<std::string> guarantor(const entry& e) const {
@@ -249,7 +361,7 @@ private:
             for (const node& n : tree_) {
                 entry* last = nullptr;
                 for (entry* e : in(phase::running)) {
-                    if (leaf_of(*e) != n.name || gone.count(e) != 0 || e->run_start == now_) continue;
+                    if (leaf_of(*e) != n.name || gone.count(e) != 0 || e->run_start == now_ || e->vacates) continue;
                     if (last == nullptr || e->number > last->number) last = e;
                 }
                 if (last == nullptr || !lends(n.name, by, gone)) continue;
@@ -266,23 +378,25 @@ private:
 
     void pass_fair_share() {
         std::set<std::string> blocked;
+        awaiting_.clear();
         while (true) {
             std::vector<entry*> candidates;
             for (entry* e : heads(blocked))
                 if (guarantor(*e)) candidates.push_back(e);
             entry* e = next(candidates);
             if (e == nullptr) break;
-            if (start_if_fits(*e)) continue;
+            if (start_beside_awaiting(*e)) continue;
             const auto gone = how_.reclaim ? needed(victims_for(*guarantor(*e)), *e) : std::nullopt;
             if (gone) {
                 preempt_all(*gone);
-                start_if_fits(*e);
-            } else {
-                blocked.insert(leaf_of(*e));
+                if (start_beside_awaiting(*e)) continue;
+                awaiting_.push_back(e);
             }
+            blocked.insert(leaf_of(*e));
         }
         while (entry* e = next(heads(blocked)))
-            if (!start_if_fits(*e)) blocked.insert(leaf_of(*e));
+            if (!start_beside_awaiting(*e)) blocked.insert(leaf_of(*e));
+        awaiting_.clear();
     }
 
     // ---- drf
@@ -335,6 +449,7 @@ private:
     std::vector<owned_job> owned_;
     std::vector<node> tree_{};
     std::set<std::string> met_owners_{};
+    std::vector<const entry*> awaiting_{};  // fair-share, in a pass: counted as started
 };
 
 }  // namespace

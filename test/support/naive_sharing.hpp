@@ -38,6 +38,7 @@ struct sharing_options {
     bool by_group = false;
     std::map<std::string, std::uint64_t> weights{};
     bool skip = false;
+    bool at_checkpoints = false;  ///< victims leave then
 };
 
 /// Replays the jobs; outcomes are in their order.

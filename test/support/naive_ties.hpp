@@ -42,6 +42,7 @@ struct entry {
     std::int64_t restart = 0;
     placement where{};                        ///< of the current run
     bool has_failed = false;                  ///< the last run did
+    bool vacates = false;                     ///< the current one has been asked to leave at its next checkpoint
     std::int64_t stage = 0;                   ///< las, gittins: as of the last round
     std::int64_t predicted_ns = 0;            ///< qssf
     bool asked = false;                       ///< its submit has come

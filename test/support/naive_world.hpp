@@ -70,6 +70,7 @@ protected:
     void stop(entry& e, bool fails) {
         book_run(e, true, fails);
         e.at = phase::queued;
+        e.vacates = false;
         e.where.clear();
         ++(fails ? e.out.restarts : e.out.preemptions);
         e.has_failed = fails;

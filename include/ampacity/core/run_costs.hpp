@@ -97,6 +97,19 @@ struct run_costs {
         return out;
     }
 
+    /// The least part of a stretch, of at least `elapsed`, whose end a preemption of a run that has not finished by
+    /// then loses nothing at; `duration::max()` if there is none. \pre elapsed >= 0
+    [[nodiscard]] constexpr duration saved_from(duration elapsed) const noexcept {
+        if (lost_after(elapsed) == duration::zero()) return elapsed;
+        if (hangs) return duration::max();
+        const duration pause_ends = pause_left != duration::zero() ? pause_left : interval - worked_before() + pause;
+        const int128 first = int128{ticks(reload)} + ticks(restart) + ticks(pause_ends);
+        const int128 period = int128{ticks(interval)} + ticks(pause);
+        const int128 behind = std::max<int128>(ticks(elapsed) - first, 0);
+        const int128 ns = first + (behind + period - 1) / period * period;
+        return ns < ticks(duration::max()) ? duration{static_cast<std::int64_t>(ns)} : duration::max();
+    }
+
     /// Of the next stretch of the run, if this one has lasted `elapsed` at this speed.
     [[nodiscard]] run_costs rest(duration elapsed, double speed) const {
         if (hangs) return *this;
@@ -150,6 +163,8 @@ struct run_costs {
         if (spent.saved) return {.lost = spent.worked - spent.kept, .gained = work_in(spent.kept, speed)};
         return {.lost = at_risk + since_pause + spent.worked, .gained = -unkept};
     }
+    /// The time that a preemption loses after `elapsed` of this stretch.
+    [[nodiscard]] constexpr duration lost_after(duration elapsed) const noexcept { return lost(spend(elapsed)); }
 
 private:
     /// What is left of its beginning.
@@ -158,6 +173,10 @@ private:
         next.reload -= std::min(elapsed, reload);
         next.restart -= spent.restart;
         return next;
+    }
+    [[nodiscard]] constexpr duration lost(const run_time& spent) const noexcept {
+        if (interval == duration::max()) return {};
+        return spent.saved ? spent.worked - spent.kept : at_risk + since_pause + spent.worked;
     }
     /// Of the interval that goes on, or follows the pause that goes on.
     [[nodiscard]] constexpr duration worked_before() const noexcept {

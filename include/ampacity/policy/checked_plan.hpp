@@ -69,6 +69,7 @@ public:
     void migrate(job_id job, std::span<const fleet::gpu_share> where) override;
     void drain(node_id node) override;
     void undrain(node_id node) override;
+    bool vacate(job_id job) override;
     void set_cap(std::uint32_t feed, gpu_limits to) override;
     void set_cap(node_id first, node_id last, gpu_limits to) override;
 

@@ -46,6 +46,7 @@ struct job_view {
     std::uint32_t user = 0;       ///< text index of its source, 0 = not given; `view::owners` knows the name
     std::uint32_t group = 0;      ///< the same
     std::uint16_t costs_row = 0;  ///< of `view::costs`
+    bool vacates = false;         ///< asked to leave its GPUs at its next checkpoint, while it runs
 
     static constexpr std::size_t busy_bytes = 56;  ///< up to and with `type`
 

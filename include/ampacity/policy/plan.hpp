@@ -23,7 +23,7 @@
 namespace ampacity::policy {
 
 /// What a policy may propose.
-enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject, drain, undrain, set_cap };
+enum class action_kind : std::uint8_t { start, preempt, resize, migrate, reject, drain, undrain, set_cap, vacate };
 
 /// Limits of the power of GPUs, of jobs of low and of high priority, in thousandths of what their maker allows.
 struct gpu_limits {
@@ -46,6 +46,7 @@ struct action {
     bool was_preempted = false;          ///< preempt: before that run
     bool has_failed = false;             ///< the same
     bool changed = false;                ///< preempt, resize: it did not go on as it began
+    bool vacates = false;                ///< preempt: it was asked to leave before
     std::uint32_t gpus = 0;              ///< preempt, resize: GPUs that the job held
     double speed = 1.0;                  ///< preempt, resize: its speed on them
     gpu_limits cap{};                    ///< set_cap
@@ -114,6 +115,16 @@ public:
     virtual void migrate(job_id job, std::span<const fleet::gpu_share> where) = 0;
     virtual void drain(node_id node) = 0;
     virtual void undrain(node_id node) = 0;
+
+    /// Asks a running job to leave its GPUs where that costs it nothing. If a preemption loses nothing now (it has
+    /// worked nothing since its last complete checkpoint, or has no checkpoints and keeps all of its progress), this
+    /// is one: true, and its GPUs are free. Else it works on, with `job_view::vacates` set, until its next checkpoint
+    /// is complete, and is then stopped by the simulation: a preemption, of which the policy hears by `on_fail` and
+    /// `on_requeue`. A job that ends first, ends. Nothing takes the wish back but that the job leaves its GPUs, in
+    /// whatever way; asking again changes nothing. What a job does after the pause of an asynchronous checkpoint, until
+    /// that is written, is lost.
+    /// \throws plan_error if the job is not running, or was started or resized by this very plan
+    virtual bool vacate(job_id job) = 0;
 
     /// What has been proposed so far, in order.
     [[nodiscard]] std::span<const action> actions() const noexcept { return actions_; }

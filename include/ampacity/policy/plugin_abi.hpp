@@ -184,6 +184,7 @@ constexpr std::uint64_t layout_of() {
                                      offsetof(policy::job_view, priority),
                                      offsetof(policy::job_view, user),
                                      offsetof(policy::job_view, group),
+                                     offsetof(policy::job_view, vacates),
                                      offsetof(workload::job_request, name),
                                      offsetof(workload::job_request, submit),
                                      offsetof(workload::job_request, work),

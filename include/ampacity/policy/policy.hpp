@@ -57,8 +57,9 @@ public:
     virtual void on_preempt(const view&, job_id) {}
     /// A resize of this policy's plan has been committed.
     virtual void on_resize(const view&, job_id) {}
-    /// Something other than this policy stops the job: its nodes fail or close. The view still shows its run; the job
-    /// is queued again behind this call, and `on_requeue` follows.
+    /// Something other than a plan of this policy stops the job: its nodes fail or close, or a checkpoint is complete
+    /// after a `plan::vacate`. The view still shows its run; the job is queued again behind this call, and `on_requeue`
+    /// follows.
     virtual void on_fail(const view& v, job_id job) { on_finish(v, job); }
     /// The job that was stopped waits again, with what is left of its work and its old rank.
     virtual void on_requeue(const view& v, job_id job) { on_submit(v, job); }

@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace ampacity::policy {
@@ -35,11 +36,12 @@ enum class obstacle : std::uint8_t {
     closed,       ///< it would not fit without other jobs either: nodes that it needs are out of service
     signal,       ///< it is held back until `until`, when carbon or price are expected to be lower
     power,        ///< it fits, but `feed` could not carry it
+    checkpoint,   ///< it fits once jobs that have been asked to leave have, at their next checkpoints
 };
 /// Their names, as files and tables show them.
-inline constexpr std::array<std::string_view, 13> obstacle_names{
+inline constexpr std::array<std::string_view, 14> obstacle_names{
     "gpus",    "placement", "order", "reservation", "round",  "unchanged", "closing",
-    "unknown", "quota",     "lease", "closed",      "signal", "power"};
+    "unknown", "quota",     "lease", "closed",      "signal", "power",     "checkpoint"};
 
 /// Why a job waits after a pass.
 struct reason {
@@ -47,7 +49,8 @@ struct reason {
     job_id blocker = none<job_id>;  ///< order, reservation: the job in its way
     /// As planned now. gpus, placement: when its own reservation begins; reservation: when `blocker` is to start;
     /// round: the next one; lease: its end; signal: when it is let go; closed: the next time that nodes come back;
-    /// power: when the events that limit `feed` are over; `never` where nothing is planned.
+    /// power: when the events that limit `feed` are over; checkpoint: when they will have left; `never` where nothing
+    /// is planned.
     instant until = never;
     std::uint64_t free_gpus = 0;  ///< at its turn
     std::uint64_t ahead = 0;      ///< waiting jobs before it in the policy's order
@@ -119,6 +122,13 @@ inline void look_for_closed(const view& v, job_id job, reason& r) {
         if (a.kind == action_kind::preempt) free.take(v[a.job].demand, v.allocations.shares(a.before));
     }
     return free;
+}
+
+/// When all of these running jobs are planned to have left, which have been asked to.
+[[nodiscard]] inline instant last_vacated(const view& v, std::span<const job_id> jobs) {
+    instant last = v.now;
+    for (const job_id job : jobs) last = std::max(last, v.vacated_at(job));
+    return last;
 }
 
 /// Waiting jobs for which `is_before` holds.

@@ -23,6 +23,7 @@ namespace ampacity::policy {
 /// Settings of `priority`.
 struct priority_options {
     bool backfill = false;            ///< start jobs behind the blocked head that do not delay it
+    bool at_checkpoints = false;      ///< victims leave at their next checkpoint, instead of at once
     std::uint32_t preempt_above = 1;  ///< least difference of priorities for a preemption, at least 1
 };
 
@@ -36,6 +37,7 @@ struct fair_share_options {
     };
     std::vector<group> groups{};
     bool reclaim = true;
+    bool at_checkpoints = false;  ///< victims leave at their next checkpoint, instead of at once
 };
 
 /// Settings of `drf`.

@@ -259,6 +259,22 @@ struct view {
     [[nodiscard]] instant planned_end(job_id job) const {
         return add_saturating(jobs[index(job)].run_start, remaining_time(job));
     }
+    /// When a running job leaves its GPUs by a `plan::vacate` now, or before, if it is planned right: at its next
+    /// checkpoint, or its end. An asynchronous checkpoint counts as complete when its pause is over.
+    [[nodiscard]] instant vacated_at(job_id job) const {
+        if (costs.empty()) return now;
+        const instant began_at = jobs[index(job)].run_start;
+        return std::min(planned_end(job), add_saturating(began_at, costs_of(job).saved_from(now - began_at)));
+    }
+    /// What a preemption of a running job would lose now.
+    [[nodiscard]] duration lost_if_preempted(job_id job) const noexcept {
+        if (costs.empty()) return {};
+        return costs_of(job).lost_after(now - jobs[index(job)].run_start);
+    }
+    /// Does `plan::vacate` always stop it at once, because it has no checkpoints and keeps all of its progress?
+    [[nodiscard]] bool leaves_at_once(job_id job) const noexcept {
+        return costs.empty() || costs[jobs[index(job)].costs_row].first.interval == duration::max();
+    }
     /// The same of a job that waits, if it started now; what it could get then.
     [[nodiscard]] instant end_if_started(job_id job) const { return add_saturating(now, remaining_time(job)); }
     [[nodiscard]] const fleet::free_index& room(job_id job) const {

@@ -4,6 +4,8 @@
 #include <ampacity/core/run_costs.hpp>
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -82,6 +84,16 @@ public:
             const std::int64_t before = m.stretches_.back().worked;
             m.step();
             worked += m.stretches_.back().worked - before;
+        }
+        return time;
+    }
+    /// How much longer until all is kept; nothing if it never is.
+    [[nodiscard]] std::optional<std::int64_t> until_kept() const {
+        machine m = *this;
+        std::int64_t time = 0;
+        for (; m.not_kept() != 0; ++time) {
+            if (m.now().hangs) return std::nullopt;
+            m.step();
         }
         return time;
     }
@@ -180,10 +192,14 @@ TEST_CASE("a run goes on over changes of its speed as a machine does that knows 
                 REQUIRE(ticks(failed.lost) == m.not_kept());
                 REQUIRE(progress + failed.gained == m.work(true));
                 const auto preempted = costs.stopped(ns(t), speed, false);
+                REQUIRE(costs.lost_after(ns(t)) == preempted.lost);
                 if (costs.interval != duration::max()) {
+                    const auto left = m.until_kept();
+                    REQUIRE(costs.saved_from(ns(t)) == (left ? ns(t + *left) : duration::max()));
                     REQUIRE(preempted.lost == failed.lost);
                     REQUIRE(preempted.gained == failed.gained);
                 } else {
+                    REQUIRE(costs.saved_from(ns(t)) == ns(t));
                     REQUIRE(preempted.lost == ns(0));
                     REQUIRE(progress + preempted.gained == m.work(false));
                 }
@@ -239,4 +255,19 @@ TEST_CASE("only a run after a preemption restarts, and without an interval it pa
     static_assert(periodic.of(false).spend(ns(7)).saved);
     CHECK_FALSE(preemption_options{.restart = ns(1)}.free());
     CHECK_FALSE(preemption_options{.checkpoint_interval = ns(1)}.free());
+}
+
+TEST_CASE("the next complete checkpoint of a run, by hand", "[run_costs]") {
+    // Restart over [0, 5), work to 25, a pause to 27, work to 47, a pause to 49.
+    constexpr run_costs c{.restart = ns(5), .interval = ns(20), .pause = ns(2)};
+    static_assert(c.saved_from(ns(0)) == ns(0));
+    static_assert(c.saved_from(ns(5)) == ns(5));
+    static_assert(c.saved_from(ns(6)) == ns(27));
+    static_assert(c.saved_from(ns(27)) == ns(27));
+    static_assert(c.saved_from(ns(28)) == ns(49));
+    static_assert(c.saved_from(ns(48)) == ns(49));
+    // Beyond the range there is none.
+    constexpr run_costs late{.interval = duration::max() - ns(2), .pause = ns(1)};
+    static_assert(late.saved_from(ns(1)) == duration::max() - ns(1));
+    static_assert(late.saved_from(duration::max() - ns(0)) == duration::max());
 }

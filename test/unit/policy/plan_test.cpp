@@ -117,6 +117,7 @@ std::string state_of(const site& s) {
                 out += " " + std::to_string(ticks(d));
         }
         out += j.was_preempted ? " was preempted" : "";
+        out += j.vacates ? " vacates" : "";
         if (j.state == job_state::running) out += " since " + std::to_string(ticks(j.run_start));
     }
     // What is idle from now on tells what the books count as unallocated.
@@ -375,7 +376,7 @@ TEST_CASE("a plan refuses what no model supports", "[plan]") {
     for (const bool pool : {false, true}) {
         check_refused({"migrate",
                        [](plan& p) { p.migrate(job_id{0}, shares{on(2, 0xFF)}); },
-                       {"'migrate'", "no model", "start, resize, preempt, reject or wake_at"}},
+                       {"'migrate'", "no model", "start, resize, preempt, vacate, reject or wake_at"}},
                       pool);
         check_refused({"drain", [](plan& p) { p.drain(node_id{2}); }, {"'drain'", "no model"}}, pool);
         check_refused({"undrain", [](plan& p) { p.undrain(node_id{2}); }, {"'undrain'", "no model"}}, pool);
@@ -595,6 +596,64 @@ TEST_CASE("a preemption loses what a run has not kept of its stretches", "[plan]
     s.p.begin(now + seconds{80});  // 61 s until the checkpoint, 10 s for it, 29 s more
     s.p.preempt(job_id{7});
     CHECK(s.jobs[7].progress == seconds{50} + std::chrono::milliseconds{30'500});
+}
+
+TEST_CASE("a job that is asked to leave goes at once only if it loses nothing", "[plan]") {
+    using std::chrono::seconds;
+    const preemption_costs costs{{.checkpoint_interval = seconds{20}, .checkpoint = seconds{5}, .restart = seconds{9}}};
+    site s{false, &costs};
+    s.jobs[0].was_preempted = true;
+    s.jobs[0].run_start = now - seconds{9};   // restarts until now
+    s.jobs[7].run_start = now - seconds{25};  // its first checkpoint is complete now, at half speed
+    s.jobs[9].run_start = now - seconds{24};
+    const std::string was = state_of(s);
+    CHECK(s.p.vacate(job_id{0}));
+    CHECK(s.jobs[0].state == job_state::queued);
+    CHECK(s.jobs[0].progress == seconds{0});
+    CHECK(s.p.vacate(job_id{7}));
+    CHECK(s.jobs[7].progress == seconds{10});
+    CHECK_FALSE(s.p.vacate(job_id{9}));
+    CHECK(s.jobs[9].vacates);
+    CHECK(s.jobs[9].state == job_state::running);
+    CHECK(s.held(9) == shares{on(3, 0x03)});
+    CHECK_FALSE(s.p.vacate(job_id{9}));
+    REQUIRE(s.p.actions().size() == 3);
+    CHECK(s.p.actions()[0].kind == action_kind::preempt);
+    CHECK(s.p.actions()[2].kind == action_kind::vacate);
+    s.p.roll_back();
+    CHECK(state_of(s) == was);
+
+    // Asked before, it leaves in another way: that and the wish are taken back together.
+    CHECK_FALSE(s.p.vacate(job_id{9}));
+    s.p.begin(now + duration{1});
+    const std::string asked = state_of(s);
+    s.p.preempt(job_id{9});
+    CHECK_FALSE(s.jobs[9].vacates);
+    CHECK(s.p.start(job_id{9}));
+    CHECK_FALSE(s.jobs[9].vacates);
+    s.p.roll_back();
+    CHECK(s.jobs[9].vacates);
+    CHECK(state_of(s) == asked);
+
+    // Without costs nothing is lost.
+    site free;
+    CHECK(free.p.vacate(job_id{9}));
+    CHECK(free.jobs[9].state == job_state::queued);
+}
+
+TEST_CASE("a plan refuses to ask a job to leave that does not run", "[plan]") {
+    for (const bool pool : {false, true}) {
+        CAPTURE(pool);
+        check_refused(
+            {"of a queued job", [](plan& p) { p.vacate(job_id{2}); }, {"cannot vacate it", "it is not running"}}, pool);
+        check_refused({"of a job that was started",
+                       [](plan& p) {
+                           p.start(job_id{2});
+                           p.vacate(job_id{2});
+                       },
+                       {"this plan has just started it"}},
+                      pool);
+    }
 }
 
 TEST_CASE("proposals show in the view at once", "[plan]") {

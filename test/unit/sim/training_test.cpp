@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,13 +32,13 @@ duration ns(std::uint64_t n) { return duration{static_cast<std::int64_t>(n)}; }
 /// What a run made of a job.
 struct fate {
     std::int64_t finish = 0, useful = 0, lost = 0, checkpoint = 0, restart = 0;
-    std::uint64_t restarts = 0, checkpoints = 0;
+    std::uint64_t restarts = 0, preemptions = 0, checkpoints = 0;
 
     friend bool operator==(const fate&, const fate&) = default;
     friend std::ostream& operator<<(std::ostream& out, const fate& f) {
         return out << "finish " << f.finish << " useful " << f.useful << " lost " << f.lost << " checkpoint "
-                   << f.checkpoint << " restart " << f.restart << " restarts " << f.restarts << " checkpoints "
-                   << f.checkpoints;
+                   << f.checkpoint << " restart " << f.restart << " restarts " << f.restarts << " preemptions "
+                   << f.preemptions << " checkpoints " << f.checkpoints;
     }
 };
 
@@ -47,11 +48,39 @@ struct world {
     double store = 0;  ///< [B/ns]; 0: none
     std::vector<training_terms> jobs;
     std::vector<sim::outage> outages;
+    struct wish {
+        std::int64_t at = 0;
+        std::size_t job = 0;
+    };
+    std::vector<wish> wishes{};  ///< rising: when a job is asked to leave at its next checkpoint
+};
+
+/// In order of arrival; asks jobs to leave.
+class asking final : public policy::policy {
+public:
+    explicit asking(std::vector<world::wish> wishes) : wishes_(std::move(wishes)) {}
+
+    void on_submit(const view& v, job_id job) override { queue_.insert({v[job].order, job}); }
+    void on_fail(const view&, job_id) override {}
+    void decide(const view& v, plan& p) override {
+        const auto at = [](const world::wish& w) { return start_of_time + duration{w.at}; };
+        for (; next_ != wishes_.size() && at(wishes_[next_]) <= v.now; ++next_) {
+            const job_id job{static_cast<std::uint32_t>(wishes_[next_].job)};
+            if (v[job].state == job_state::running && p.vacate(job)) queue_.insert({v[job].order, job});
+        }
+        while (!queue_.empty() && p.start(queue_.begin()->second)) queue_.erase(queue_.begin());
+        if (next_ != wishes_.size()) p.wake_at(at(wishes_[next_]));
+    }
+
+private:
+    std::vector<world::wish> wishes_;
+    std::size_t next_ = 0;
+    std::set<std::pair<std::uint64_t, job_id>> queue_;
 };
 
 sim::parts parts_of(const world& w, std::uint32_t gpus_per_node = 4) {
     sim::parts p{.fleet = fleet::fleet_state::flat_nodes(w.nodes, gpus_per_node),
-                 .policy = policy::make_policy("fifo", {}),
+                 .policy = w.wishes.empty() ? policy::make_policy("fifo", {}) : std::make_unique<asking>(w.wishes),
                  .placer = policy::make_placer("first-fit"),
                  .outages = w.outages,
                  .trainings = w.jobs};
@@ -80,6 +109,7 @@ std::vector<fate> simulated(const world& w) {
                        .checkpoint = whole(t.checkpoint_s),
                        .restart = whole(t.restart_s),
                        .restarts = r.restarts,
+                       .preemptions = r.preemptions,
                        .checkpoints = t.checkpoints.value_or(0)});
     }
     return out;
@@ -96,6 +126,7 @@ public:
             REQUIRE(t_ < 1'000'000);
             complete();
             fail();
+            ask();
             start();
             pass();
         }
@@ -115,7 +146,8 @@ private:
         std::int64_t since = 0;                             // worked since the last pause
         std::int64_t left = 0;                              // of a restart or a blocking pause
         bool in_flight = false;
-        double bytes = 0;  // of the write
+        bool asked = false, saved = false;  // to leave; a checkpoint is complete at this instant
+        double bytes = 0;                   // of the write
         fate what{};
     };
     [[nodiscard]] static bool writes(const job& j) { return j.in_flight || j.now == mode::writing; }
@@ -136,6 +168,7 @@ private:
     void keep(job& j) {
         j.safe = j.snapshot;
         ++j.what.checkpoints;
+        j.saved = true;
         j.in_flight = false;
         if (j.now == mode::waiting) return block(j);
         j.now = mode::working;
@@ -144,6 +177,7 @@ private:
     void complete() {
         for (job& j : jobs_) {
             if (j.done || j.now == mode::queued) continue;
+            j.saved = false;
             const std::int64_t work = ticks(execution::work_of(*j.terms));
             if (j.now == mode::working && j.progress == work) {
                 j.done = true;
@@ -162,6 +196,25 @@ private:
                 else
                     block(j);
             }
+            if (j.asked && j.saved) preempt(j);
+        }
+    }
+    void preempt(job& j) {
+        ++j.what.preemptions;
+        // Without an interval all is kept.
+        if (!j.terms->checkpoint.interval) j.safe = j.progress;
+        j.what.lost += j.progress - j.safe;
+        j.progress = j.safe;
+        j.now = mode::queued;
+        j.in_flight = j.asked = false;
+    }
+    void ask() {
+        for (const world::wish& wish : w_.wishes) {
+            if (wish.at != t_) continue;
+            job& j = jobs_[wish.job];
+            if (j.done || j.now == mode::queued) continue;
+            j.asked = true;
+            if (!j.terms->checkpoint.interval || j.progress == j.safe) preempt(j);
         }
     }
     void fail() {
@@ -179,7 +232,7 @@ private:
                 j.what.lost += j.progress - j.safe;
                 j.progress = j.safe;
                 j.now = mode::queued;
-                j.in_flight = false;
+                j.in_flight = j.asked = false;
             }
         }
     }
@@ -193,7 +246,7 @@ private:
                 if (taken || !up_[n]) continue;
                 j.node = n;
                 j.now = mode::restarting;
-                j.left = j.what.restarts == 0 ? 0 : ticks(j.terms->restart);
+                j.left = j.what.restarts + j.what.preemptions == 0 ? 0 : ticks(j.terms->restart);
                 if (j.left == 0) j.now = mode::working;
                 j.since = 0;
                 break;
@@ -294,6 +347,32 @@ TEST_CASE("training jobs that write checkpoints and fail are as a walk by nanose
         CAPTURE(seed);
         REQUIRE(got == want);
     }
+}
+
+TEST_CASE("training jobs that are asked to leave do so at their next checkpoint as a walk by nanoseconds has them") {
+    std::uint64_t preemptions = 0, lost = 0;
+    for (std::uint64_t seed = 0; seed != 1500; ++seed) {
+        world w = random_world(seed);
+        random_stream draw{seed, purpose::test, 3};
+        if (seed % 2 == 0) w.outages.clear();
+        std::int64_t at = 0;
+        for (std::uint64_t i = 1 + draw.below(12); i != 0; --i) {
+            at += 1 + static_cast<std::int64_t>(draw.below(150));
+            w.wishes.push_back({.at = at, .job = draw.below(w.jobs.size())});
+        }
+        const std::vector<fate> want = walk{w}.run();
+        const std::vector<fate> got = simulated(w);
+        CAPTURE(seed);
+        REQUIRE(got == want);
+        for (std::size_t i = 0; i != got.size(); ++i) {
+            preemptions += got[i].preemptions;
+            if (!w.outages.empty()) continue;
+            if (!w.jobs[i].checkpoint.asynchronous) REQUIRE(got[i].lost == 0);
+            lost += static_cast<std::uint64_t>(got[i].lost);
+        }
+    }
+    CHECK(preemptions > 3000);
+    CHECK(lost > 0);
 }
 
 TEST_CASE("an asynchronous checkpoint protects its snapshot once it is written, by hand") {
