@@ -258,6 +258,15 @@ json to_json(const sim::service_result& s, const scenario::engine_options& engin
     if (s.held > duration::zero())
         out["tokens_per_s_per_gpu"] =
             static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
+    if (const auto& m = s.modelled)
+        out["replica"] = {{"gpus", m->gpus},
+                          {"kv_capacity_tokens", m->kv_capacity_tokens},
+                          {"weights_gb_per_gpu", m->weights_b / 1e9},
+                          {"full_decodes", m->full_decodes},
+                          {"decode_alone_s", m->decode_alone_s},
+                          {"decode_full_s", m->decode_full_s},
+                          {"prefill_tokens_per_s", m->prefill_tokens_s},
+                          {"step_error", m->mean_error}};
     return out;
 }
 

@@ -46,6 +46,40 @@ void check_requests(const inference_service& service, const std::string& path, c
                     "write a larger rate or fewer requests");
 }
 
+/// Either a model says what a replica is, or the keys do.
+void check_engine(const inference_service& service, const std::string& path, const reporter& report) {
+    const engine_options& engine = service.engine;
+    const std::string at = path + ".engine";
+    if (engine.step.size() > serving::iteration_time::max_pieces)
+        report.fail(at + ".step", "wrong number of terms", std::to_string(engine.step.size()), "write 1 to 16");
+    if (service.model) {
+        for (const auto& [given, key] : {std::pair{!engine.step.empty(), ".step"}, {!engine.table.empty(), ".table"}}) {
+            if (given) report.fail(at + key, "the model says how long steps take", {}, "remove it, or `model`");
+        }
+        if (service.assumptions && service.assumptions->kv_cache &&
+            *service.assumptions->kv_cache != llm::precision_kind::bf16 &&
+            *service.assumptions->kv_cache != llm::precision_kind::fp8)
+            report.fail(path + ".assumptions.kv_cache", "no format of keys and values",
+                        std::string{name_of_value(*service.assumptions->kv_cache)}, "write bf16 or fp8");
+        return;
+    }
+    if (engine.step.empty() && engine.table.empty())
+        report.fail(at, "does not say how long a step takes", service.name,
+                    "write engine.step, such as { base: \"5 ms\", per_token: \"20 us\" }, or `model`");
+    if (!engine.kv_capacity_tokens)
+        report.fail(at + ".kv_capacity_tokens", "required key is missing", {},
+                    "add it, such as `kv_capacity_tokens: 60000`, or `model`");
+    if (!service.gpus_per_replica)
+        report.fail(path + ".gpus_per_replica", "required key is missing", {},
+                    "add it, such as `gpus_per_replica: 8`, or `model`");
+    for (const auto& [given, key] : {std::pair{service.system.has_value(), ".system"},
+                                     {service.precision.has_value(), ".precision"},
+                                     {service.parallel.has_value(), ".parallel"},
+                                     {service.assumptions.has_value(), ".assumptions"}}) {
+        if (given) report.fail(path + key, "is for a model", {}, "remove it, or write `model`");
+    }
+}
+
 /// Nothing may take the nodes of a service away, or make them slow.
 void check_surroundings(const scenario& s, const reporter& report) {
     const auto refuse = [&report](bool given, const std::string& key) {
@@ -74,9 +108,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_name(service.name, path + ".service.name", report);
         if (!names.insert(service.name).second)
             report.fail(path + ".service.name", "another service has this name", service.name, "name each once");
-        if (service.engine.step.empty() || service.engine.step.size() > serving::iteration_time::max_pieces)
-            report.fail(path + ".service.engine.step", "wrong number of terms",
-                        std::to_string(service.engine.step.size()), "write 1 to 16");
+        check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},

@@ -9,13 +9,48 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace ampacity::scenario {
 namespace {
+
+/// The corners of a table in the order of a grid.
+serving::step_grid grid_of(const std::vector<table_entry>& table) {
+    serving::step_grid grid;
+    std::map<std::pair<std::int64_t, std::int64_t>, serving::exact_time> corners;
+    std::set<std::int64_t> rows, columns;
+    for (const table_entry& e : table) {
+        const auto decodes = static_cast<std::int64_t>(e.decodes),
+                   prefilled = static_cast<std::int64_t>(e.prefill_tokens);
+        if (!corners.emplace(std::pair{decodes, prefilled}, e.time.value).second)
+            throw scenario_error(
+                {{},
+                 "table",
+                 "has an entry twice",
+                 "{ decodes: " + std::to_string(decodes) + ", prefill_tokens: " + std::to_string(prefilled) + " }",
+                 "remove one of them"});
+        rows.insert(decodes);
+        columns.insert(prefilled);
+    }
+    // Without prompts in it, a table is of decodes alone: prompts cost what `step` says.
+    if (columns.size() == 1 && columns.contains(0)) {
+        constexpr std::int64_t all = std::int64_t{1} << 31U;
+        columns.insert(all);
+        for (const std::int64_t row : rows) {
+            if (const auto at = corners.find({row, 0}); at != corners.end()) corners[{row, all}] = at->second;
+        }
+    }
+    grid.decodes.assign(rows.begin(), rows.end());
+    grid.prefill_tokens.assign(columns.begin(), columns.end());
+    for (const auto& [at, time] : corners) grid.time.push_back(time);
+    return grid;
+}
 
 serving::iteration_time time_of(const engine_options& engine) {
     std::vector<serving::linear_step> pieces;
@@ -24,7 +59,8 @@ serving::iteration_time time_of(const engine_options& engine) {
                           .per_token = t.per_token.value,
                           .per_kv_token = t.per_kv_token.value,
                           .per_prefill_attention = t.per_prefill_attention.value});
-    return serving::iteration_time{pieces};
+    if (pieces.empty()) pieces.push_back({});
+    return serving::iteration_time{pieces, serving::step_table{grid_of(engine.table)}};
 }
 
 serving::service_options options_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
@@ -32,7 +68,7 @@ serving::service_options options_of(const inference_service& service, std::uint6
     return {.replicas = static_cast<std::uint32_t>(service.replicas),
             .engine = {.max_seqs = static_cast<std::int64_t>(e.max_seqs),
                        .max_batched_tokens = static_cast<std::int64_t>(e.max_batched_tokens),
-                       .kv_capacity_tokens = static_cast<std::int64_t>(e.kv_capacity_tokens),
+                       .kv_capacity_tokens = static_cast<std::int64_t>(e.kv_capacity_tokens.value_or(0)),
                        .kv_block_tokens = static_cast<std::int64_t>(e.kv_block_tokens),
                        .order = e.order,
                        .priorities = e.priorities,
@@ -97,7 +133,8 @@ decltype(auto) blame(const std::string& service, const reporter& report, F f) {
 
 }  // namespace
 
-void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const locator& locate) {
+void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
+                  const locator& locate) {
     const reporter report{locate};
     ampacity::fleet::free_index left;
     std::vector<ampacity::fleet::gpu_share> shares;
@@ -109,9 +146,20 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         if (from.requests && !open)
             report.fail(key + ".requests", "no way to open requests was given", from.requests->path,
                         "pass a request_opener to build, or use the library of files");
+        if (from.model && !model)
+            report.fail(key + ".model", "no way to read models was given", *from.model,
+                        "pass a model_opener to build, or use the library of files");
         serving::service_options options = options_of(from, s.seed, entry);
+        std::optional<served_model> served;
+        if (from.model) {
+            served = model(from, entry);
+            if (!from.engine.kv_capacity_tokens) options.engine.kv_capacity_tokens = served->kv_capacity_tokens;
+            options.replicas *= served->replicas;
+        }
         const serving::iteration_time time = blame(key, report, [&] {
-            serving::iteration_time t = time_of(from.engine);
+            serving::iteration_time t =
+                served ? serving::iteration_time{served->attention, serving::step_table{served->grid}}
+                       : time_of(from.engine);
             serving::service_options one = options;
             one.replicas = 1;
             static_cast<void>(serving::service{one, t});
@@ -121,16 +169,20 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         sim::service_parts& to = parts.services.emplace_back(
             sim::service_parts{.name = from.name, .options = std::move(options), .time = time, .requests = nullptr});
         if (from.slo) to.targets = {.ttft = from.slo->ttft, .tpot = from.slo->tpot, .e2e = from.slo->e2e};
-        to.gpus_per_replica = static_cast<std::uint32_t>(from.gpus_per_replica);
+        to.gpus_per_replica = served ? served->gpus : static_cast<std::uint32_t>(*from.gpus_per_replica);
+        if (served) to.modelled = served->facts;
         to.entry = entry;
         const ampacity::fleet::demand wanted{.gpus = to.gpus_per_replica};
-        for (std::uint64_t r = 0; r != from.replicas; ++r) {
+        const std::uint32_t replicas = to.options.replicas;
+        for (std::uint32_t r = 0; r != replicas; ++r) {
             shares.clear();
             if (!policy::place(*parts.placer, left, wanted, shares))
-                report.fail(key + (from.replicas == 1 ? ".gpus_per_replica" : ".replicas"),
-                            "only " + std::to_string(r) + " of " + std::to_string(from.replicas) + " replicas of " +
+                report.fail(key + (replicas != 1           ? ".replicas"
+                                   : from.gpus_per_replica ? ".gpus_per_replica"
+                                                           : ".model"),
+                            "only " + std::to_string(r) + " of " + std::to_string(replicas) + " replicas of " +
                                 std::to_string(to.gpus_per_replica) + " GPUs have a place on the fleet",
-                            std::to_string(from.replicas == 1 ? from.gpus_per_replica : from.replicas),
+                            std::to_string(replicas == 1 ? to.gpus_per_replica : replicas),
                             "write fewer, or a larger fleet");
             left.take(wanted, shares);
             to.places.push_back(shares);

@@ -78,7 +78,7 @@ replica::replica(const replica_options& options, iteration_time time)
     const auto most = static_cast<double>(
         std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
     time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens,
-                      static_cast<double>(options.max_batched_tokens) * most);
+                      static_cast<double>(options.max_batched_tokens) * most, options.max_seqs);
     const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
     finishing_.reserve(seats, 0);
     chunks_.reserve(seats);
@@ -301,11 +301,13 @@ void replica::add_chunk(slot s, std::int64_t tokens) {
     kv_.take(kv_.holding(r.computed + tokens) - kv_.holding(r.computed));
     const bool is_decode = tokens == 1 && r.num_produced != 0 && r.computed == known(r) - 1;
     batch_.tokens += tokens;
-    if (is_decode)
+    if (is_decode) {
+        ++batch_.decodes;
         batch_.kv_tokens += r.computed;
-    else
+    } else {
         batch_.prefill_attention +=
             static_cast<int128>(tokens) * r.computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
+    }
     chunks_.push_back({s, tokens, is_decode});
 }
 
@@ -326,6 +328,7 @@ void replica::begin_step(bool with_decodes) {
     if (with_decodes) {
         run_.decodes = static_cast<std::int64_t>(finishing_.size());
         batch_.tokens += run_.decodes;
+        batch_.decodes += run_.decodes;
         batch_.kv_tokens += decode_tokens_;
     }
     run_.total = time_(batch_);

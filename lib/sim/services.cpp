@@ -139,6 +139,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
             .preemptions = m.preemptions,
             .steps = count(counts.steps),
             .cached_tokens = count(counts.cached_tokens),
+            .modelled = s.parts.modelled,
             .busy = counts.busy,
             .held = std::min(s.left, end) - start_of_time,
             .skipped = s.parts.requests->skipped(through)};

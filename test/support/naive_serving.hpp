@@ -25,7 +25,7 @@ struct naive_serving_result {
 /// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished.
 [[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                                  const serving::replica_options& options,
-                                                 const std::vector<serving::linear_step>& pieces,
-                                                 instant until = never);
+                                                 const std::vector<serving::linear_step>& pieces, instant until = never,
+                                                 const serving::step_grid& grid = {});
 
 }  // namespace ampacity::test

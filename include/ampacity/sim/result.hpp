@@ -9,6 +9,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/execution/post_training.hpp>
 #include <ampacity/power/swing_meter.hpp>
+#include <ampacity/sim/modelled_service.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -191,6 +192,7 @@ struct service_result {
     std::uint64_t preemptions = 0;                       ///< of all
     std::uint64_t steps = 0;                             ///< that have ended, of all replicas
     std::uint64_t cached_tokens = 0;                     ///< found in prefix caches
+    std::optional<modelled_service> modelled{};          ///< of one replica; none: no model says what it is
     duration busy{};                                     ///< in these steps, summed over replicas
     duration held{};                                     ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
