@@ -18,6 +18,7 @@
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/scheduler.hpp>
+#include <ampacity/scenario/served_model.hpp>
 #include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
@@ -66,6 +67,8 @@ void a_service() {
     scenario::inference_service chat{.name = "chat", .gpus_per_replica = 8};
     scenario::step_terms step;
     require(!scenario::parse("5 ms", step.base) && !scenario::parse("30.5 ns", step.per_kv_token), "exact times");
+    const scenario::serving_sizes plan{.tp = 8};  // with `model` a plan says what a replica is
+    require(!chat.model && plan.attention_dp * plan.pp == 1, "this one has its coefficients");
     chat.engine.kv_capacity_tokens = 60'000;
     chat.engine.step = step;
     chat.synthetic = scenario::synthetic_requests{

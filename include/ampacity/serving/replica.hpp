@@ -98,6 +98,8 @@ public:
     [[nodiscard]] std::size_t num_running() const noexcept { return num_running_; }
     /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
     [[nodiscard]] std::int64_t blocks_in_use(instant now) const noexcept;
+    /// The same without those of the step in progress. O(1).
+    [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
     [[nodiscard]] const replica_counts& counts() const noexcept { return counts_; }
     /// Size of the state of one live request [B].

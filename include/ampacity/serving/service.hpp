@@ -57,6 +57,7 @@ public:
 
 private:
     void touch(std::size_t i);
+    void settle(std::size_t i, instant now);
     void collect(std::size_t i);
     void set_end(std::size_t i) noexcept;
 
