@@ -34,13 +34,15 @@ struct names<alignment> {
 };
 
 /// Formats of traces of requests.
-enum class request_format : std::uint8_t { requests_csv, azure_llm };
+enum class request_format : std::uint8_t { requests_csv, azure_llm, mooncake_jsonl, burstgpt };
 
 template <>
 struct names<request_format> {
     static constexpr std::array known{named<request_format>{request_format::requests_csv, "requests-csv"},
-                                      named<request_format>{request_format::azure_llm, "azure-llm"}};
-    static constexpr std::array<std::string_view, 3> not_yet{"mooncake-jsonl", "burstgpt", "servegen"};
+                                      named<request_format>{request_format::azure_llm, "azure-llm"},
+                                      named<request_format>{request_format::mooncake_jsonl, "mooncake-jsonl"},
+                                      named<request_format>{request_format::burstgpt, "burstgpt"}};
+    static constexpr std::array<std::string_view, 1> not_yet{"servegen"};
 };
 
 template <>
@@ -177,8 +179,8 @@ struct request_file {
                .max = longest_input});
         visit(&request_file::align,
               {.key = "align",
-               .doc = "time 0 of azure-llm: its first kept arrival, or the date `start`; requests-csv always counts "
-                      "from `start`"});
+               .doc = "time 0 of published formats: their first kept arrival, or `start`: by the dates of azure-llm, "
+                      "else as written; requests-csv always counts from `start`"});
     }
     friend bool operator==(const request_file&, const request_file&) = default;
 };

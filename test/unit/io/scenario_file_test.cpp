@@ -645,7 +645,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
         if (upto(2) != 0) {
-            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(2)), duration{upto(1000)},
+            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(4)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
             continue;
         }
