@@ -24,6 +24,7 @@
 #include <ampacity/scenario/signal_options.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
+#include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/scenario/topology_options.hpp>
 #include <ampacity/scenario/trained_jobs.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
@@ -72,7 +73,10 @@ void a_service() {
     chat.engine.kv_capacity_tokens = 60'000;
     chat.engine.step = step;
     chat.synthetic = scenario::synthetic_requests{
-        .requests = 100, .rate = {3}, .prompt = {.median = {1000}}, .output = {.median = {100}}};
+        .requests = 100,
+        .rate = {3},
+        .prompt = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{1000}},
+        .output = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{100}}};
     s.workload.emplace_back().service = chat;
     sim::simulation run{scenario::build(s)};
     run.run();

@@ -2,9 +2,13 @@
 
 #include "reporter.hpp"
 
+#include <ampacity/core/tables.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/serving/service.hpp>
+#include <ampacity/workload/client_requests.hpp>
+#include <ampacity/workload/request_presets.hpp>
+#include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
 
 #include <cstddef>
@@ -80,38 +84,89 @@ serving::service_options options_of(const inference_service& service, std::uint6
 }
 
 workload::token_lengths lengths_of(const token_length& l) {
+    const auto max = static_cast<std::uint64_t>(l.max.value);
+    if (!l.quantiles.empty()) {
+        std::vector<empirical_distribution::point> points;
+        const auto steps = static_cast<double>(l.quantiles.size() - 1);
+        for (const double tokens : l.quantiles) points.push_back({static_cast<double>(points.size()) / steps, tokens});
+        return workload::token_lengths({{1, empirical_distribution{std::move(points), interpolation::linear}}}, max);
+    }
     std::vector<workload::weighted_law> laws;
     if (l.sigma > 0)
-        laws.push_back({1, lognormal_distribution{l.median.value, l.sigma}});
+        laws.push_back({1, lognormal_distribution{l.median->value, l.sigma}});
     else
-        laws.push_back({1, constant_distribution{l.median.value}});
-    return workload::token_lengths(std::move(laws), static_cast<std::uint64_t>(l.max.value));
+        laws.push_back({1, constant_distribution{l.median->value}});
+    return workload::token_lengths(std::move(laws), max);
 }
 
-/// Draws of different entries of the workload never meet.
+/// Draws of different entries of the workload never meet, nor do those of their clients.
 constexpr unsigned request_bits = 48;
+constexpr unsigned client_bits = 40;
 
-std::unique_ptr<workload::request_source> synthetic_of(const synthetic_requests& r, const scenario& s,
-                                                       std::uint16_t entry) {
-    const std::uint64_t entity = std::uint64_t{entry} << request_bits;
-    workload::arrival_options arrivals{.seed = s.seed, .entity = entity, .rate_per_s = r.rate.value, .cv = r.cv};
-    if (r.arrivals) {
-        const arrival_shape& a = *r.arrivals;
-        arrivals.process = a.process;
-        arrivals.profile = profile_of(a);
-        arrivals.week_offset = into_week(s.start);
-        if (a.batches)
-            arrivals.batches = workload::batch_options{a.batches->share, a.batches->mean, a.batches->spacing};
-        arrivals.beat = a.beat;
+/// Of all clients together where there are several.
+class request_streams {
+public:
+    request_streams(const synthetic_requests& r, const scenario& s, std::uint16_t entry)
+        : r_(r),
+          s_(s),
+          entity_(std::uint64_t{entry} << request_bits),
+          preset_(r.preset ? workload::find_request_preset(*r.preset) : nullptr) {}
+
+    [[nodiscard]] std::unique_ptr<workload::request_source> all() const {
+        if (r_.clients.empty()) return one({}, r_.requests, 1, 0);
+        double sum = 0;
+        for (const request_client& c : r_.clients) sum += c.weight;
+        std::vector<std::unique_ptr<workload::request_source>> streams;
+        // Each could send all of them.
+        for (const request_client& c : r_.clients)
+            streams.push_back(one(c, r_.requests, c.weight / sum, streams.size()));
+        return std::make_unique<workload::client_requests>(std::move(streams), r_.requests);
     }
-    return std::make_unique<workload::synthetic_requests>(
-        workload::synthetic_request_options{.seed = s.seed,
-                                            .entity = entity,
-                                            .requests = r.requests,
-                                            .arrivals = std::move(arrivals),
-                                            .prompt = lengths_of(r.prompt),
-                                            .output = lengths_of(r.output)});
-}
+
+private:
+    [[nodiscard]] static workload::token_lengths lengths(const std::optional<token_length>& own,
+                                                         const std::optional<token_length>& common,
+                                                         const workload::token_lengths* preset) {
+        return own ? lengths_of(*own) : common ? lengths_of(*common) : *preset;
+    }
+
+    [[nodiscard]] std::unique_ptr<workload::request_source> one(const request_client& c, std::uint64_t requests,
+                                                                double share, std::size_t number) const {
+        const std::uint64_t entity = entity_ + (std::uint64_t{number} << client_bits);
+        workload::synthetic_request_options options{
+            .seed = s_.seed,
+            .entity = entity,
+            .requests = requests,
+            .arrivals = {.seed = s_.seed,
+                         .entity = entity,
+                         .rate_per_s = r_.rate.value * share,
+                         .cv = c.cv.value_or(r_.cv.value_or(preset_ ? preset_->cv : 1.0))},
+            .prompt = lengths(c.prompt, r_.prompt, preset_ ? &preset_->prompt : nullptr),
+            .output = lengths(c.output, r_.output, preset_ ? &preset_->output : nullptr),
+            .priority = static_cast<std::uint8_t>(c.priority)};
+        if (r_.arrivals) {
+            const arrival_shape& a = *r_.arrivals;
+            options.arrivals.process = a.process;
+            options.arrivals.profile = profile_of(a);
+            options.arrivals.week_offset = into_week(s_.start);
+            if (a.batches)
+                options.arrivals.batches =
+                    workload::batch_options{a.batches->share, a.batches->mean, a.batches->spacing};
+            options.arrivals.beat = a.beat;
+        }
+        if (!r_.sessions) return std::make_unique<workload::synthetic_requests>(std::move(options));
+        const conversation_shape& shape = *r_.sessions;
+        return std::make_unique<workload::session_requests>(
+            std::move(options), workload::session_options{.turns = shape.turns,
+                                                          .think_s = to_seconds(shape.think),
+                                                          .context = static_cast<std::uint64_t>(shape.context.value)});
+    }
+
+    const synthetic_requests& r_;
+    const scenario& s_;
+    std::uint64_t entity_;
+    const workload::request_preset* preset_;
+};
 
 /// Where the bare keys of the serving module's faults stand in a scenario.
 std::string path_of(const std::string& service, const std::string& key) {
@@ -187,7 +242,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             left.take(wanted, shares);
             to.places.push_back(shares);
         }
-        to.requests = from.requests ? open(*from.requests, entry) : synthetic_of(*from.synthetic, s, entry);
+        to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();
     }
 }
 

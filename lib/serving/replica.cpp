@@ -332,6 +332,7 @@ void replica::begin_step(bool with_decodes) {
         batch_.kv_tokens += decode_tokens_;
     }
     run_.total = time_(batch_);
+    run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : kv_.needed(decode_steps_));
     set_end();
 }
 
@@ -345,6 +346,7 @@ void replica::begin_series() {
     }
     run_.decodes = static_cast<std::int64_t>(finishing_.size());
     run_.is_series = true;
+    run_.blocks = blocks_held() + kv_.needed(decode_steps_);
     run_.total = series().total(run_.steps);
     set_end();
     if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
@@ -395,9 +397,16 @@ void replica::count_steps(std::int64_t steps) noexcept {
     counts_.produced_tokens += steps * run_.decodes;
 }
 
+/// \pre its steps are counted.
+void replica::count_time(duration took) noexcept {
+    counts_.busy += took;
+    counts_.peak_blocks = std::max(counts_.peak_blocks, blocks_held());
+    counts_.twice_block_time += static_cast<int128>(run_.blocks + blocks_held()) * ticks(took);
+}
+
 void replica::complete() {
     count_steps(run_.steps);
-    counts_.busy += end_ - boundary_;
+    count_time(end_ - boundary_);
     busy_time_ += run_.total;
     boundary_ = end_;
     end_ = never;
@@ -543,8 +552,8 @@ void replica::close(instant at) {
         // Those that end by `at` are those that begin before the next instant, but the one in progress.
         const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
         const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
-        counts_.busy += last - boundary_;
         count_steps(ended);
+        count_time(last - boundary_);
     }
     std::vector<slot> left;
     std::vector<bool> is_free(live_.size(), false);

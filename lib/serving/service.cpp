@@ -1,6 +1,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/service.hpp>
 
+#include <algorithm>
 #include <bit>
 
 namespace ampacity::serving {
@@ -94,6 +95,8 @@ replica_counts service::counts() const noexcept {
         sum.preemptions += c.preemptions;
         sum.cached_tokens += c.cached_tokens;
         sum.busy += c.busy;
+        sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);
+        sum.twice_block_time += c.twice_block_time;
     }
     return sum;
 }

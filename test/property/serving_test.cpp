@@ -291,3 +291,24 @@ TEST_CASE("serving: long answers are jumped over exactly") {
     CHECK(s.steps > 50 * s.requests);
     CHECK(s.preemptions > 0);
 }
+
+TEST_CASE("serving: the blocks taken over time are those of the steps one by one") {
+    const std::size_t cases = test::random_cases(3000);
+    int128 whole = 0;
+    for (std::size_t i = 0; i != cases; ++i) {
+        // Equal steps and blocks of one token: blocks grow evenly within a series.
+        serving_case c = random_case(i, 5 + i % 60);
+        c.grid = {};
+        c.pieces = {{.base = {static_cast<std::int64_t>(2 + i % 1000), 0}}};
+        c.options.kv_capacity_tokens /= c.options.kv_block_tokens;
+        c.options.kv_block_tokens = 1;
+        const engine_result engine = serve(c);
+        const test::naive_serving_result naive = naively(c);
+        INFO(c.text());
+        REQUIRE(same(engine, naive));
+        REQUIRE(engine.counts.twice_block_time == 2 * naive.block_time);
+        REQUIRE(engine.counts.peak_blocks == naive.peak_blocks);
+        whole += naive.block_time;
+    }
+    CHECK(whole > 0);
+}

@@ -92,6 +92,8 @@ public:
                 break;
             }
             sum += d;
+            result.block_time += static_cast<int128>(num_blocks_ - free_) * (end - now);
+            result.peak_blocks = std::max(result.peak_blocks, num_blocks_ - free_);
             end_step(end);
             ++result.steps;
             last_end = now = end;

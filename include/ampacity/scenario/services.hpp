@@ -7,7 +7,7 @@
 
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
-#include <ampacity/scenario/synthetic_jobs.hpp>
+#include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
 #include <ampacity/serving/replica.hpp>
@@ -183,74 +183,6 @@ struct request_file {
                       "else as written; requests-csv always counts from `start`"});
     }
     friend bool operator==(const request_file&, const request_file&) = default;
-};
-
-/// Lengths of prompts or answers: lognormal.
-struct token_length {
-    quantity<dimension::tokens> median{};
-    double sigma = 0;
-    quantity<dimension::tokens> max{static_cast<double>(workload::max_tokens_per_request)};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        constexpr quantity<dimension::tokens> one{1}, most{static_cast<double>(workload::max_tokens_per_request)};
-        visit(&token_length::median, {.key = "median",
-                                      .doc = "half are shorter",
-                                      .required = true,
-                                      .example = "\"1020 token\"",
-                                      .min = one,
-                                      .max = most});
-        visit(&token_length::sigma, {.key = "sigma",
-                                     .doc = "standard deviation of the logarithm; 0: all are of the median",
-                                     .min = 0.0,
-                                     .max = 10.0});
-        visit(&token_length::max, {.key = "max", .doc = "longer draws are cut to it", .min = one, .max = most});
-    }
-    friend bool operator==(const token_length&, const token_length&) = default;
-};
-
-/// Requests from distributions.
-struct synthetic_requests {
-    std::uint64_t requests = 0;
-    ampacity::scenario::rate rate{};
-    double cv = 1;
-    std::optional<arrival_shape> arrivals{};
-    token_length prompt{};
-    token_length output{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&synthetic_requests::requests, {.key = "requests",
-                                              .doc = "number of requests",
-                                              .required = true,
-                                              .example = "100000",
-                                              .min = 0,
-                                              .max = std::uint64_t{1} << 40U});
-        visit(&synthetic_requests::rate, {.key = "rate",
-                                          .doc = "mean arrival rate",
-                                          .required = true,
-                                          .example = "\"3 /s\"",
-                                          .above = quantity<dimension::rate>{0.0},
-                                          .max = quantity<dimension::rate>{1e9}});
-        visit(&synthetic_requests::cv, {.key = "cv",
-                                        .doc = "coefficient of variation of the times between arrivals: 1 is Poisson, "
-                                               "0 a fixed beat, above 1 bursts",
-                                        .min = 0.0,
-                                        .max = 20.0});
-        visit(&synthetic_requests::arrivals,
-              {.key = "arrivals",
-               .doc = "other processes than gamma, daily and weekly rates, batches, a beat",
-               .example = "{ process: weibull }"});
-        visit(&synthetic_requests::prompt, {.key = "prompt",
-                                            .doc = "lengths of prompts",
-                                            .required = true,
-                                            .example = "{ median: \"1020 token\", sigma: 0.8 }"});
-        visit(&synthetic_requests::output, {.key = "output",
-                                            .doc = "lengths of answers",
-                                            .required = true,
-                                            .example = "{ median: \"129 token\", sigma: 1 }"});
-    }
-    friend bool operator==(const synthetic_requests&, const synthetic_requests&) = default;
 };
 
 /// What a request should meet.

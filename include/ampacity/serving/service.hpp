@@ -52,7 +52,7 @@ public:
     void clear_records() noexcept { records_.clear(); }
 
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
-    /// Of all replicas.
+    /// Of all replicas; the peak is that of one.
     [[nodiscard]] replica_counts counts() const noexcept;
 
 private:

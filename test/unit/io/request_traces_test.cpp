@@ -184,7 +184,7 @@ TEST_CASE("azure-llm: the published conversations of 2023 are read whole") {
     CHECK(source->finish_digest() != 0);
 }
 
-TEST_CASE("burstgpt: seconds, sessions and models; requests that failed are counted") {
+TEST_CASE("burstgpt: seconds and sessions and models are read and failed requests are counted") {
     const trace_file file(
         "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
         "5,s1,1.5,ChatGPT,472,18,490,Conversation log\n"

@@ -615,7 +615,11 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
     };
     const auto some_length = [&] {
         const double median = 1 + static_cast<double>(upto(100'000)) / 7;
-        return scenario::token_length{{median}, static_cast<double>(upto(100)) / 13, {median + 1}};
+        if (upto(3) == 0)
+            return scenario::token_length{.quantiles = {1, 1 + median, 2 * median + 1.5}, .max = {median + 1}};
+        return scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{median},
+                                      .sigma = static_cast<double>(upto(100)) / 13,
+                                      .max = {median + 1}};
     };
     s.faults = {};
     s.fleet.slowdowns.clear();
@@ -657,11 +661,24 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
              .output = some_length()};
         scenario::synthetic_jobs like;
         like.rate = r.rate;
-        like.cv = r.cv;
+        like.cv = *r.cv;
         test::random_synthetic{random}.enrich(like);
         r.rate = like.rate;
         r.cv = like.cv;
         r.arrivals = like.arrivals;
+        if (upto(2) != 0) r.preset = "arxiv-summarization";
+        if (r.preset && upto(2) != 0) r.prompt.reset();
+        const bool beats = r.arrivals && r.arrivals->beat;
+        if (!beats && upto(2) != 0)
+            r.sessions = scenario::conversation_shape{
+                1 + static_cast<double>(upto(99)) / 7, duration{1 + upto(999)}, {2 + static_cast<double>(upto(999))}};
+        for (std::uint64_t k = upto(3); k > 0; --k) {
+            auto& client = r.clients.emplace_back();
+            client = {.weight = 0.1 + static_cast<double>(upto(100)), .priority = upto(8)};
+            if (upto(2) != 0) client.cv = r.cv;
+            if (upto(2) != 0) client.prompt = some_length();
+            if (upto(2) != 0) client.output = some_length();
+        }
     }
 }
 
