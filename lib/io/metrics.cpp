@@ -147,6 +147,11 @@ constexpr std::array table{
     metric{"services.NAME.held_gpu_hours", "GPU-h",
            "time for which its replicas held their GPUs: until its last request has left; part of gpu_hours.useful"},
     metric{"services.NAME.tokens_per_s_per_gpu", "1/s", "output tokens / that time"},
+    metric{"services.NAME.gpu_energy_kwh", "kWh",
+           "of its GPUs alone, without caps: steps with prompts as a matrix product of the precision, other steps as "
+           "decodes, else the model resident; only with `model`, and beside what `energy` meters by `phase`"},
+    metric{"services.NAME.gpu_power_w", "W", "the same, mean of a GPU"},
+    metric{"services.NAME.kwh_per_million_output_tokens", "kWh", "the same, for answers"},
     metric{"services.NAME.replica.gpus", "", "GPUs of a replica; this and those below only with `model`"},
     metric{"services.NAME.replica.kv_capacity_tokens", "", "tokens that its KV cache holds"},
     metric{"services.NAME.replica.weights_gb_per_gpu", "GB", "weights on the GPU with most of them"},

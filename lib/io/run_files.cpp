@@ -287,6 +287,12 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     if (s.held > duration::zero())
         out["tokens_per_s_per_gpu"] =
             static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
+    if (const auto joules = s.gpu_energy_j(); joules && held_s > 0) {
+        out["gpu_energy_kwh"] = *joules / 3.6e6;
+        out["gpu_power_w"] = *joules / (held_s * static_cast<double>(s.gpus));
+        if (s.output_tokens != 0)
+            out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
+    }
     if (const auto& m = s.modelled)
         out["replica"] = {{"gpus", m->gpus},
                           {"kv_capacity_tokens", m->kv_capacity_tokens},

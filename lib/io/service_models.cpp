@@ -5,6 +5,7 @@
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/llm/inference_replica.hpp>
+#include <ampacity/power/node_power.hpp>
 
 #include <fmt/format.h>
 
@@ -51,7 +52,9 @@ public:
             .prompt = assumed_.prompt.value,
             .memory_share = assumed_.memory_share};
         const llm::modelled_replica r = llm::replica_of(m, plan, s, e, e.find_software(service_.software), range);
-        return served(r, plan);
+        scenario::served_model out = served(r, plan);
+        add_power(out.facts, m, s, plan.precision);
+        return out;
     }
 
 private:
@@ -61,6 +64,29 @@ private:
                               .what = std::move(what),
                               .value = std::move(value),
                               .remedy = std::move(remedy)});
+    }
+
+    /// GPUs that the catalogue does not have by name draw nothing that is known.
+    void add_power(sim::modelled_service& to, const llm::model& m, const llm::system& s,
+                   llm::precision_kind precision) {
+        const auto known = find_models("accelerators");
+        if (std::none_of(known.begin(), known.end(), [&](const auto& k) { return k.name == s.accelerator; })) return;
+        const hardware::gpu_power gpu =
+            model_for<hardware::accelerator>(loaded_, files_, shared_, s.accelerator, path_ + ".model").power;
+        const auto products = [precision] {
+            switch (precision) {
+                case llm::precision_kind::bf16: return power::phase::gemm_bf16;
+                case llm::precision_kind::fp8:
+                case llm::precision_kind::mxfp8: return power::phase::gemm_fp8;
+                case llm::precision_kind::nvfp4: break;
+            }
+            return power::phase::gemm_fp4;
+        };
+        const bool latent = std::any_of(m.layers.begin(), m.layers.end(),
+                                        [](const llm::layer& l) { return l.mixer == llm::mixer_kind::latent; });
+        to.prefill_w = power::gpu_power_w(gpu, products());
+        to.decode_w = power::gpu_power_w(gpu, latent ? power::phase::decode_mla : power::phase::decode_gemm);
+        to.waiting_w = power::gpu_power_w(gpu, power::phase::context);
     }
 
     llm::system system() {

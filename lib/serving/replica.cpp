@@ -324,13 +324,14 @@ void replica::preempt_last() {
 }
 
 void replica::begin_step(bool with_decodes) {
-    run_ = {.steps = 1, .decodes = 0, .total = 0, .is_series = false};
+    run_ = {.steps = 1, .decodes = 0, .total = 0, .blocks = 0, .prefills = false, .is_series = false};
     if (with_decodes) {
         run_.decodes = static_cast<std::int64_t>(finishing_.size());
         batch_.tokens += run_.decodes;
         batch_.decodes += run_.decodes;
         batch_.kv_tokens += decode_tokens_;
     }
+    run_.prefills = batch_.tokens != batch_.decodes;
     run_.total = time_(batch_);
     run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : kv_.needed(decode_steps_));
     set_end();
@@ -400,6 +401,7 @@ void replica::count_steps(std::int64_t steps) noexcept {
 /// \pre its steps are counted.
 void replica::count_time(duration took) noexcept {
     counts_.busy += took;
+    if (run_.prefills) counts_.prefilling += took;
     counts_.peak_blocks = std::max(counts_.peak_blocks, blocks_held());
     counts_.twice_block_time += static_cast<int128>(run_.blocks + blocks_held()) * ticks(took);
 }

@@ -95,6 +95,7 @@ replica_counts service::counts() const noexcept {
         sum.preemptions += c.preemptions;
         sum.cached_tokens += c.cached_tokens;
         sum.busy += c.busy;
+        sum.prefilling += c.prefilling;
         sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);
         sum.twice_block_time += c.twice_block_time;
     }

@@ -174,6 +174,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
             .kv_peak = blocks > 0 ? static_cast<double>(counts.peak_blocks) / blocks : 0,
             .modelled = s.parts.modelled,
             .busy = counts.busy,
+            .prefilling = counts.prefilling,
             .held = held,
             .skipped = s.parts.requests->skipped(through)};
 }

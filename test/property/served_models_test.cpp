@@ -9,10 +9,12 @@
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/serving/service.hpp>
+#include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -233,4 +235,34 @@ TEST_CASE("tables of steps: a full grid is linear between its corners and anythi
                   "prefill_tokens: 16, time: \"9 us\" } ]") == "workload.0.service.engine.table: is no full grid");
     CHECK(refusal("table: [ { decodes: 1, time: \"1 us\" }, { decodes: 8, time: \"9 us\" } ]") ==
           "workload.0.service.engine.table: `decodes` do not begin at 0");
+}
+
+TEST_CASE("served models: the energy of GPUs is what the steps one by one make of their phases") {
+    const hardware::gpu_power gpu = io::read_model<hardware::accelerator>("h100").value.power;
+    for (const int number : {0, 2, 7, 8, 10}) {  // of one replica on H100
+        const random_service c = random_one(static_cast<std::uint64_t>(number));
+        INFO(c.text);
+        auto run = io::prepare(io::read_scenario_text("s.yaml", c.text));
+        auto again = io::prepare(io::read_scenario_text("s.yaml", c.text));
+        sim::service_parts& parts = run.parts.services.at(0);
+        std::vector<request> requests(1000);
+        requests.resize(parts.requests->next(requests));
+        const by_hand model = model_of(c);
+        serving::replica_options options = parts.options.engine;
+        options.kv_capacity_tokens = std::min<std::int64_t>(model.capacity, 60 * 3000);
+        again.parts.services[0].options.engine.kv_capacity_tokens = options.kv_capacity_tokens;
+        const auto naive = test::serve_naively(requests, options, {model.attention}, never, model.grid);
+        sim::simulation simulation(std::move(again.parts));
+        simulation.run();
+        const sim::service_result& result = simulation.results().services.at(0);
+        const double products = c.of.precision == "bf16" ? gpu.phases.gemm_bf16_w : gpu.phases.gemm_fp8_w;
+        const double expected = 1e-9 * c.of.tp *
+                                (static_cast<double>(naive.prefill_time) * products +
+                                 static_cast<double>(naive.busy - naive.prefill_time) * gpu.phases.decode_gemm_w +
+                                 static_cast<double>(ticks(result.held) - naive.busy) * gpu.context_w);
+        REQUIRE(result.gpu_energy_j());
+        CHECK(*result.gpu_energy_j() == Approx(expected).epsilon(1e-12));
+        CHECK(naive.prefill_time > 0);
+        CHECK(naive.prefill_time < naive.busy);
+    }
 }

@@ -255,3 +255,33 @@ TEST_CASE("services: the trees of many replicas choose as a scan does") {
         }
     }
 }
+
+TEST_CASE("services: requests in the system over time are those of their records") {
+    // Little's law, exactly: the integral of their number is the sum of their times, cancelled ones included.
+    const std::size_t cases = test::random_cases(200);
+    for (std::size_t number = 0; number != cases; ++number) {
+        const load l = random_load(number, "least-kv");
+        serving::service service(l.options, serving::iteration_time{l.pieces});
+        int128 integral = 0, times = 0;
+        instant last = start_of_time;
+        std::size_t next = 0;
+        const auto live = [&] {
+            std::int64_t sum = 0;
+            for (const serving::replica& r : service.replicas()) sum += static_cast<std::int64_t>(r.num_live());
+            return sum;
+        };
+        for (;;) {
+            const instant now = std::min(next == l.requests.size() ? never : l.requests[next].arrival, service.next());
+            if (now == never) break;
+            integral += static_cast<int128>(live()) * ticks(now - last);
+            last = now;
+            service.advance(now);
+            for (; next != l.requests.size() && l.requests[next].arrival == now; ++next)
+                service.submit(l.requests[next], now);
+            service.start(now);
+        }
+        for (const request_record& r : service.records()) times += ticks(r.end - r.arrival);
+        REQUIRE(integral == times);
+        CHECK(times > 0);
+    }
+}

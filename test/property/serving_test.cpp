@@ -308,6 +308,7 @@ TEST_CASE("serving: the blocks taken over time are those of the steps one by one
         REQUIRE(same(engine, naive));
         REQUIRE(engine.counts.twice_block_time == 2 * naive.block_time);
         REQUIRE(engine.counts.peak_blocks == naive.peak_blocks);
+        REQUIRE(ticks(engine.counts.prefilling) == naive.prefill_time);
         whole += naive.block_time;
     }
     CHECK(whole > 0);

@@ -93,6 +93,9 @@ public:
             }
             sum += d;
             result.block_time += static_cast<int128>(num_blocks_ - free_) * (end - now);
+            result.busy += end - now;
+            const auto prefills = [](const one* x) { return x->scheduled > 0 && !x->is_decode; };
+            if (std::any_of(running_.begin(), running_.end(), prefills)) result.prefill_time += end - now;
             result.peak_blocks = std::max(result.peak_blocks, num_blocks_ - free_);
             end_step(end);
             ++result.steps;

@@ -70,6 +70,7 @@ struct replica_counts {
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
+    duration prefilling{};           ///< of it, in steps with chunks of prompts
     std::int64_t peak_blocks = 0;    ///< most that were taken at the end of a step
     /// Twice the integral of taken blocks over `busy`, by the mean of the first and the last step of each
     /// series: exact where blocks grow evenly over equal steps [block-ns].
@@ -148,6 +149,7 @@ private:
         std::int64_t decodes = 0;  // tokens of decodes in each step
         time_units total = 0;      // exact time of all
         std::int64_t blocks = 0;   // taken in its first step
+        bool prefills = false;     // has chunks that are no decodes
         bool is_series = false;    // of decodes only; else one step with chunks, or after a preemption
     };
 

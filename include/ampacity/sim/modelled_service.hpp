@@ -15,8 +15,11 @@ struct modelled_service {
     double decode_alone_s = 0;            ///< step of one decode of usual context [s]
     double decode_full_s = 0;             ///< step of `full_decodes` of them [s]
     double prefill_tokens_s = 0;          ///< tokens of prompts per second, in full steps of nothing else [1/s]
-    double mean_error = 0;                ///< of the times of steps against the iteration of the model [1]
-    double most_error = 0;                ///< [1]
+    /// Of a GPU in steps with prompts, in steps of decodes alone, and with the model resident and no step [W]; 0: not
+    /// known.
+    double prefill_w = 0, decode_w = 0, waiting_w = 0;
+    double mean_error = 0;  ///< of the times of steps against the iteration of the model [1]
+    double most_error = 0;  ///< [1]
 };
 
 }  // namespace ampacity::sim

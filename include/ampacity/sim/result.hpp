@@ -211,11 +211,21 @@ struct service_result {
     double kv_peak = 0;                                  ///< largest share at the end of a step, of one replica [1]
     std::optional<modelled_service> modelled{};          ///< of one replica; none: no model says what it is
     duration busy{};                                     ///< in these steps, summed over replicas
+    duration prefilling{};                               ///< of these, in steps with prompts
     duration held{};                                     ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         return gpu_time{ticks(held)} * static_cast<gpu_time>(gpus);
+    }
+    /// Of its GPUs alone, without a cap, by what steps do; none: no model says what they draw. [J]
+    [[nodiscard]] std::optional<double> gpu_energy_j() const noexcept {
+        if (!modelled || modelled->waiting_w <= 0) return std::nullopt;
+        const double busy_s = to_seconds(busy), prefilling_s = to_seconds(prefilling);
+        const double all_s = to_seconds(held) * static_cast<double>(gpus) / static_cast<double>(gpus_per_replica);
+        return static_cast<double>(gpus_per_replica) *
+               (prefilling_s * modelled->prefill_w + (busy_s - prefilling_s) * modelled->decode_w +
+                (all_s - busy_s) * modelled->waiting_w);
     }
 };
 
