@@ -9,6 +9,7 @@
 #include <ampacity/llm/inference_efficiency.hpp>
 #include <ampacity/llm/inference_load.hpp>
 #include <ampacity/llm/inference_planner.hpp>
+#include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/llm/inference_step.hpp>
 #include <ampacity/llm/linear_pieces.hpp>
 #include <ampacity/llm/model.hpp>
@@ -109,6 +110,10 @@ void an_iteration_is_timed() {
     const llm::piecewise_time pieces =
         llm::linear_pieces(m, p, s, e, e.find_software("vllm"), {.decodes = 64, .context = 4096});
     require(pieces.most_error < 0.05, "a maximum of linear functions for exact engines");
+    const llm::modelled_replica replica =
+        llm::replica_of(m, p, s, e, e.find_software("vllm"), {.decodes = 64, .context = 1000});
+    require(llm::memory_fault_of(m, p, s).empty() && replica.cache_tokens > 64 * 1000, "it fits, with its cache");
+    require(std::abs(replica.step_s(32, 32 * 1000, 0, 0) / t.time_s() - 1) < 0.01, "a grid for services");
 }
 
 void a_deployment_is_estimated() {

@@ -19,11 +19,13 @@
 #include <ampacity/scenario/resolved.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/scenario/scheduler.hpp>
+#include <ampacity/scenario/served_model.hpp>
 #include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
+#include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/scenario/topology_options.hpp>
 #include <ampacity/scenario/trained_jobs.hpp>
 #include <ampacity/scenario/training_jobs.hpp>
@@ -67,10 +69,15 @@ void a_service() {
     scenario::inference_service chat{.name = "chat", .gpus_per_replica = 8};
     scenario::step_terms step;
     require(!scenario::parse("5 ms", step.base) && !scenario::parse("30.5 ns", step.per_kv_token), "exact times");
+    const scenario::serving_sizes plan{.tp = 8};  // with `model` a plan says what a replica is
+    require(!chat.model && plan.attention_dp * plan.pp == 1, "this one has its coefficients");
     chat.engine.kv_capacity_tokens = 60'000;
     chat.engine.step = step;
     chat.synthetic = scenario::synthetic_requests{
-        .requests = 100, .rate = {3}, .prompt = {.median = {1000}}, .output = {.median = {100}}};
+        .requests = 100,
+        .rate = {3},
+        .prompt = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{1000}},
+        .output = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{100}}};
     s.workload.emplace_back().service = chat;
     sim::simulation run{scenario::build(s)};
     run.run();

@@ -5,12 +5,14 @@
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/load_tree.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/router.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
+#include <ampacity/serving/step_table.hpp>
 
 #include <array>
 #include <chrono>
@@ -51,6 +53,22 @@ void step_times() {
     const serving::iteration_time roofline(lines);
     require(roofline({.tokens = 1, .kv_tokens = 100}) == 8'000'000, "below the ridge");
     require(roofline({.tokens = 1, .kv_tokens = 1000}) == 11'000'000, "above it");
+
+    // A grid: 2 ms for 8 decodes, 6 ms with 100 tokens of prompts beside them.
+    const serving::step_table grid(
+        {.decodes = {0, 8},
+         .prefill_tokens = {0, 100},
+         .time = {serving::to_exact(0ms), serving::to_exact(4ms), serving::to_exact(2ms), serving::to_exact(6ms)}});
+    const serving::iteration_time between(serving::linear_step{}, grid);
+    require(between.round_to_ns(between({.tokens = 54, .decodes = 4})) == 3'000'000, "linear between its corners");
+}
+
+void the_least_loaded() {
+    serving::load_tree tree;
+    tree.assign({5, 3, 3});
+    require(tree.least() == 1, "the first of several");
+    tree.set(1, 7);
+    require(tree.least() == 2, "after a change");
 }
 
 void one_replica() {
@@ -104,6 +122,7 @@ void whole_service() {
 
 void serving_example() {
     step_times();
+    the_least_loaded();
     one_replica();
     whole_service();
 }

@@ -6,6 +6,7 @@
 #include <ampacity/sim/cap_plugin.hpp>
 #include <ampacity/sim/decision_costs.hpp>
 #include <ampacity/sim/energy.hpp>
+#include <ampacity/sim/modelled_service.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
@@ -71,7 +72,8 @@ void a_service_answers() {
         .requests = std::make_unique<workload::vector_request_source>(
             std::vector<workload::request>{{.arrival = start_of_time + 1s, .prompt_tokens = 10, .output_tokens = 3}})};
     chat.gpus_per_replica = 4;
-    chat.places = {{}};  // on a pool GPUs have no names
+    chat.places = {{}};                                                              // on a pool GPUs have no names
+    chat.modelled = sim::modelled_service{.gpus = 4, .kv_capacity_tokens = 60'000};  // what a model said of it
     parts.services.push_back(std::move(chat));
     sim::simulation s(std::move(parts));
     s.run();

@@ -2,23 +2,55 @@
 #include "example.hpp"
 
 #include <ampacity/workload/arrivals.hpp>
+#include <ampacity/workload/client_requests.hpp>
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/links.hpp>
 #include <ampacity/workload/rate_profile.hpp>
 #include <ampacity/workload/request.hpp>
+#include <ampacity/workload/request_presets.hpp>
 #include <ampacity/workload/request_source.hpp>
 #include <ampacity/workload/scaling.hpp>
+#include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
+#include <utility>
 #include <vector>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
+
+namespace {
+
+/// Conversations of two clients, as long as those of a published trace.
+void clients_talk() {
+    const workload::request_preset& like = *workload::find_request_preset("azure-conv-2023");
+    std::vector<std::unique_ptr<workload::request_source>> clients;
+    for (const std::uint64_t entity : {std::uint64_t{0}, std::uint64_t{1'000'000}}) {
+        clients.push_back(std::make_unique<workload::session_requests>(
+            workload::synthetic_request_options{
+                .seed = 1,
+                .entity = entity,
+                .requests = 100,
+                .arrivals = {.seed = 1, .entity = entity, .rate_per_s = 1, .cv = like.cv},
+                .prompt = like.prompt,
+                .output = like.output},
+            workload::session_options{.turns = 5, .think_s = 10, .context = 32'768}));
+    }
+    workload::client_requests all(std::move(clients), 100);
+    std::array<workload::request, 100> requests;
+    require(all.next(requests) == 100 && all.next(requests) == 0, "a hundred requests of both");
+    require(std::any_of(requests.begin(), requests.end(), [](const auto& r) { return r.prefix_tokens != 0; }),
+            "some prompts begin with what was said before");
+}
+
+}  // namespace
 
 void workload_example() {
     // Jobs from memory come in order of submit.
@@ -76,4 +108,5 @@ void workload_example() {
          .output = workload::token_lengths({{.law = lognormal_distribution{130, 1}}})});
     require(generated.next(requests) == 2 && requests[1].arrival == start_of_time + 500ms, "a fixed beat");
     require(requests[0].prompt_tokens == 100 && requests[0].output_tokens >= 1, "rounded, and never empty");
+    clients_talk();
 }

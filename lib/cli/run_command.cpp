@@ -140,6 +140,15 @@ void print_trainings(const std::vector<sim::training_result>& list) {
     }
 }
 
+std::string model_text(const sim::modelled_service& m) {
+    return fmt::format(
+        "a replica of {} GPUs: {} GB of weights per GPU, {} tokens of KV cache; a decode {:.4g} ms alone, {:.4g} ms "
+        "among {}; {} prefilled tokens/s; steps within {:.1f} % of the model on average, {:.0f} % at most",
+        m.gpus, grouped(m.weights_b / 1e9, 1), grouped(static_cast<double>(m.kv_capacity_tokens), 0),
+        1e3 * m.decode_alone_s, 1e3 * m.decode_full_s, m.full_decodes, grouped(m.prefill_tokens_s, 0),
+        100 * m.mean_error, 100 * m.most_error);
+}
+
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
         fmt::print(
@@ -148,6 +157,7 @@ void print_services(const std::vector<sim::service_result>& list) {
             s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
             s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
+        if (s.modelled) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
         table.row({"", "mean", "p50", "p90", "p99", "max"});
@@ -274,10 +284,12 @@ void run_in_pieces(sim::simulation& s, progress_line& progress) {
 int validate(const scenario_options& options) {
     const io::plugins more{options.plugins};
     const auto loaded = load(options, more);
-    std::vector<io::skipped_in_trace> skipped;
-    with_places(loaded, [&] { skipped = io::check_inputs(loaded, &more); });
+    io::checked_inputs checked;
+    with_places(loaded, [&] { checked = io::check_inputs(loaded, &more); });
     fmt::print("{}{}", scenario::write_resolved(loaded.value), more.comment());
-    for (const auto& [key, records] : skipped) fmt::print("# skipped records of {}: {}\n", key, skipped_text(records));
+    for (const auto& [name, of] : checked.modelled) fmt::print("# {}: {}\n", name, model_text(of));
+    for (const auto& [key, records] : checked.skipped)
+        fmt::print("# skipped records of {}: {}\n", key, skipped_text(records));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "energy_models.hpp"
 #include "fault_models.hpp"
+#include "service_models.hpp"
 #include "training_models.hpp"
 
 #include <ampacity/io/prepare.hpp>
@@ -54,7 +55,10 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             if (!training) training.emplace(loaded, models, shared);
             return training->open(jobs, entry);
         };
-        sim::parts parts = scenario::build(loaded.value, open, locate, more, train, open_requests);
+        const auto serve = [&](const scenario::inference_service& service, std::uint16_t entry) {
+            return serve_model(loaded, service, entry, models, shared);
+        };
+        sim::parts parts = scenario::build(loaded.value, open, locate, more, train, open_requests, serve);
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);
@@ -85,7 +89,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
     }
 }
 
-std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const plugins* more) {
+checked_inputs check_inputs(const loaded_scenario& loaded, const plugins* more) {
     const prepared_run run = prepare(loaded, more);
     std::vector<workload::job_request> batch(1024);
     const instant until = loaded.value.until ? start_of_time + *loaded.value.until : never;
@@ -100,7 +104,8 @@ std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const 
         while (s.requests->next(requests) != 0) {
         }
     }
-    std::vector<skipped_in_trace> out;
+    checked_inputs all;
+    std::vector<skipped_in_trace>& out = all.skipped;
     for (std::size_t i = 0; i < run.parts.sources.size(); ++i) {
         auto records = run.parts.sources[i]->skipped();
         if (!records.empty()) out.push_back({"workload." + std::to_string(i) + ".trace", std::move(records)});
@@ -109,8 +114,9 @@ std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const 
         auto records = s.requests->skipped();
         if (!records.empty())
             out.push_back({"workload." + std::to_string(s.entry) + ".service.requests", std::move(records)});
+        if (s.modelled) all.modelled.emplace_back(s.name, *s.modelled);
     }
-    return out;
+    return all;
 }
 
 }  // namespace ampacity::io

@@ -254,24 +254,68 @@ json to_json(const sim::training_result& t) {
     return out;
 }
 
-json to_json(const sim::service_result& s, const scenario::engine_options& engine) {
+json to_json(const sim::service_result& s, const scenario::inference_service& of,
+             const std::optional<scenario::energy>& energy) {
+    const scenario::engine_options& engine = of.engine;
     json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
     if (engine.timeout || engine.max_wait) out["cancelled"] = s.cancelled;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
-    for (const auto& [name, d] : {std::pair{"ttft_s", &s.ttft_s}, {"tpot_s", &s.tpot_s}, {"e2e_s", &s.e2e_s}}) {
+    for (const auto& [name, d] :
+         {std::pair{"ttft_s", &s.ttft_s}, {"tpot_s", &s.tpot_s}, {"e2e_s", &s.e2e_s}, {"queueing_s", &s.queueing_s}}) {
         if (*d) out[name] = to_json(**d);
     }
     if (s.attainment) out["slo_attainment"] = *s.attainment;
+    const double held_s = to_seconds(s.held);
+    if (held_s > 0) {
+        out["requests_per_s"] = static_cast<double>(s.finished) / held_s;
+        if (of.slo) out["goodput_per_s"] = static_cast<double>(s.met) / held_s;
+    }
     out["prompt_tokens"] = s.prompt_tokens;
     out["output_tokens"] = s.output_tokens;
     out["preemptions"] = s.preemptions;
     out["steps"] = s.steps;
-    if (engine.prefix_cache) out["cached_tokens"] = s.cached_tokens;
+    if (engine.prefix_cache) {
+        out["cached_tokens"] = s.cached_tokens;
+        if (const std::uint64_t all = s.cached_tokens + s.prefill_tokens; all != 0)
+            out["prefix_hit_share"] = static_cast<double>(s.cached_tokens) / static_cast<double>(all);
+    }
+    if (held_s > 0) {
+        const double replicas = static_cast<double>(s.gpus) / static_cast<double>(s.gpus_per_replica);
+        out["busy_share"] = to_seconds(s.busy) / (held_s * replicas);
+        out["kv_occupancy"] = {{"mean", s.kv_occupancy}, {"peak", s.kv_peak}};
+    }
+    for (const sim::priority_result& p : s.priorities) {
+        json& one = out["priorities"][std::to_string(p.priority)];
+        one = {{"requests", p.requests}, {"finished", p.finished}};
+        for (const auto& [name, d] : {std::pair{"ttft_s", &p.ttft_s}, {"tpot_s", &p.tpot_s}, {"e2e_s", &p.e2e_s}}) {
+            if (*d) one[name] = to_json(**d);
+        }
+        if (p.attainment) one["slo_attainment"] = *p.attainment;
+    }
     out["held_gpu_hours"] = to_gpu_hours(s.held_gpu_time());
+    if (energy && energy->gpu_price && s.output_tokens != 0)
+        out["usd_per_million_output_tokens"] = energy->gpu_price->value * 1e-9 *
+                                               static_cast<double>(s.held_gpu_time()) * 1e6 /
+                                               static_cast<double>(s.output_tokens);
     if (s.held > duration::zero())
         out["tokens_per_s_per_gpu"] =
             static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
+    if (const auto joules = s.gpu_energy_j(); joules && held_s > 0) {
+        out["gpu_energy_kwh"] = *joules / 3.6e6;
+        out["gpu_power_w"] = *joules / (held_s * static_cast<double>(s.gpus));
+        if (s.output_tokens != 0)
+            out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
+    }
+    if (const auto& m = s.modelled)
+        out["replica"] = {{"gpus", m->gpus},
+                          {"kv_capacity_tokens", m->kv_capacity_tokens},
+                          {"weights_gb_per_gpu", m->weights_b / 1e9},
+                          {"full_decodes", m->full_decodes},
+                          {"decode_alone_s", m->decode_alone_s},
+                          {"decode_full_s", m->decode_full_s},
+                          {"prefill_tokens_per_s", m->prefill_tokens_s},
+                          {"step_error", m->mean_error}};
     return out;
 }
 
@@ -358,7 +402,7 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
         if (w.service) services.push_back(&*w.service);
     }
     for (std::size_t i = 0; i != s.services.size(); ++i)
-        out["services"][s.services[i].name] = to_json(s.services[i], services.at(i)->engine);
+        out["services"][s.services[i].name] = to_json(s.services[i], *services.at(i), sc.energy);
     for (const sim::training_result& t : s.trainings) out["training"][t.name] = to_json(t);
     if (s.energy) add_energy(out, *s.energy);
     return out;

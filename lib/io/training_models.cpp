@@ -1,5 +1,7 @@
 #include "training_models.hpp"
 
+#include "fleet_system.hpp"
+
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/llm/model.hpp>
@@ -76,15 +78,6 @@ llm::fixed_sizes sizes_of(const scenario::parallel_sizes& p) {
             .zero = narrow(p.zero)};
 }
 
-std::vector<const scenario::rack_group*> racks_of(const scenario::fleet& f) {
-    std::vector<const scenario::rack_group*> out;
-    for (const auto& g : f.racks) out.push_back(&g);
-    for (const auto& site : f.sites) {
-        for (const auto& g : site.racks) out.push_back(&g);
-    }
-    return out;
-}
-
 /// GPUs of a part of the fleet; of groups that differ, of the last. A pool is made of nodes of one GPU.
 struct part_sizes {
     std::uint64_t node = 1;
@@ -137,11 +130,7 @@ training_reader::training_reader(const loaded_scenario& loaded, std::vector<mode
 
 template <class T>
 T training_reader::model_of(const std::string& name, const std::string& key) {
-    const auto m = shared_or_new<model<T>>(shared_, (loaded_.directory / "").string() + '\n' + name, [&] {
-        return read_model<T>(name, loaded_.directory, loaded_.locate(key), key);
-    });
-    add_files(files_, m->text.files);
-    return m->value;
+    return model_for<T>(loaded_, files_, shared_, name, key);
 }
 
 void training_reader::refuse(const std::string& key, std::string what, std::string value, std::string remedy) const {
@@ -358,30 +347,7 @@ void training_reader::add_rollouts(execution::training_terms& t, const scenario:
 }
 
 const llm::system& training_reader::system(const std::string& path) {
-    if (system_) return *system_;
-    const scenario::fleet& f = loaded_.value.fleet;
-    const std::vector<const scenario::rack_group*> racks = racks_of(f);
-    std::optional<std::string> name;
-    const auto take = [&](const std::optional<std::string>& model) {
-        if (!model || (name && *name != *model))
-            refuse(path + ".model", model ? "the fleet has several models" : "the fleet does not say what its GPUs are",
-                   model.value_or(""), "give all groups of the fleet one `model`, or this job `step`");
-        name = model;
-    };
-    for (const auto* g : racks) take(g->model);
-    for (const auto& g : f.nodes) take(g.model);
-    if (!name)
-        refuse(path + ".model", "a pool does not say what its GPUs are", {},
-               "describe the fleet by racks or nodes with a `model`, or give this job `step`");
-    if (racks.empty()) {
-        system_ = llm::system_of(model_of<hardware::node>(*name, path));
-    } else {
-        system_ = llm::system_of(model_of<hardware::rack>(*name, path));
-        std::uint64_t usable = 0;
-        for (const auto* g : racks)
-            usable = std::max(usable, g->usable_per_rack.value_or(g->nodes_per_rack) * g->gpus_per_node);
-        system_->domain_gpus = static_cast<std::uint32_t>(std::min<std::uint64_t>(system_->domain_gpus, usable));
-    }
+    if (!system_) system_ = fleet_system(loaded_, files_, shared_, path + ".model", "give this job `step`");
     return *system_;
 }
 

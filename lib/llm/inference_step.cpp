@@ -8,8 +8,6 @@
 namespace ampacity::llm {
 namespace {
 
-constexpr double workspace_b = 6e9;  ///< of a GPU: context, graphs, activations of a step; an assumption [B]
-
 double n(const std::optional<std::uint32_t>& v) { return v.value_or(0); }
 
 /// Of one all-reduce or all-to-all: how many ranks of a group share a domain, and over how many domains it lies.
@@ -283,7 +281,7 @@ double weight_bytes(const model& m, const inference_plan& p) {
 }
 
 double cache_tokens(const model& m, const inference_plan& p, const system& s, double length, double memory_share) {
-    const double free_b = memory_share * s.memory_b - weight_bytes(m, p) - workspace_b;
+    const double free_b = memory_share * s.memory_b - weight_bytes(m, p) - inference_workspace_b;
     if (free_b <= 0) return 0;
     double per_token = m.state_bytes(p.cache_bytes) / std::max(1.0, length) / p.tp;
     for (const layer& l : m.layers) {

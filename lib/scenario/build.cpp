@@ -345,7 +345,8 @@ void validate(const scenario& s, const locator& locate, const more_parts* more) 
 }
 
 sim::parts build(const scenario& s, const trace_opener& open_trace, const locator& locate, const more_parts* more,
-                 const training_opener& open_training, const request_opener& open_requests) {
+                 const training_opener& open_training, const request_opener& open_requests,
+                 const model_opener& open_model) {
     validate(s, locate, more);
     made_fleet made = make_fleet(s);
     sim::parts parts{.fleet = std::move(made.fleet),
@@ -370,7 +371,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         r.policy = scheduling.make_policy();
         r.placer = scheduling.make_placer();
     }
-    add_services(s, parts, open_requests, locate);
+    add_services(s, parts, open_requests, open_model, locate);
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);

@@ -3,8 +3,10 @@
 #include "check_synthetic.hpp"
 #include "gpu_fleet.hpp"
 
+#include <ampacity/core/suggest.hpp>
 #include <ampacity/scenario/values.hpp>
 #include <ampacity/serving/iteration_time.hpp>
+#include <ampacity/workload/request_presets.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -12,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace ampacity::scenario {
 namespace {
@@ -29,6 +32,52 @@ void check_name(const std::string& name, const std::string& path, const reporter
                     "write a name that can be part of a file's, such as chat");
 }
 
+void check_lengths(const token_length& l, const std::string& path, const reporter& report) {
+    if (l.median.has_value() == !l.quantiles.empty())
+        report.fail(path, l.median ? "says twice how long they are" : "does not say how long they are", {},
+                    "give one of: median, quantiles");
+    if (l.quantiles.empty()) return;
+    if (l.sigma != 0) report.fail(path + ".sigma", "is for a median", yaml_text(l.sigma), "remove it, or quantiles");
+    if (l.quantiles.size() < 2)
+        report.fail(path + ".quantiles", "is too short", std::to_string(l.quantiles.size()),
+                    "write two or more, from the shortest to the longest");
+    if (!std::is_sorted(l.quantiles.begin(), l.quantiles.end()))
+        report.fail(path + ".quantiles", "do not ascend", {}, "sort them");
+}
+
+const workload::request_preset* check_preset(const synthetic_requests& r, const std::string& path,
+                                             const reporter& report) {
+    if (!r.preset) return nullptr;
+    if (const workload::request_preset* const preset = workload::find_request_preset(*r.preset)) return preset;
+    std::vector<std::string_view> names;
+    for (const workload::request_preset& p : workload::request_presets()) names.push_back(p.name);
+    report.fail(path + ".preset", "no such preset", *r.preset, suggestion(*r.preset, names));
+}
+
+/// Whoever sends requests has lengths: of its own, of all, or of the preset.
+void check_clients(const synthetic_requests& r, bool has_preset, const std::string& path, const reporter& report) {
+    const auto require_both = [&](const std::optional<token_length>& prompt, const std::optional<token_length>& output,
+                                  const std::string& at) {
+        for (const auto& [given, key] : {std::pair{prompt.has_value() || r.prompt || has_preset, ".prompt"},
+                                         {output.has_value() || r.output || has_preset, ".output"}}) {
+            if (!given)
+                report.fail(at + key, "required key is missing", {},
+                            "add it, such as `" + std::string{key + 1} + ": { median: \"1020 token\" }`, or `preset`");
+        }
+    };
+    if (r.clients.empty()) return require_both({}, {}, path);
+    if (r.clients.size() > 255)
+        report.fail(path + ".clients", "too many", std::to_string(r.clients.size()), "write at most 255");
+    for (std::size_t i = 0; i != r.clients.size(); ++i) {
+        const request_client& c = r.clients[i];
+        const std::string at = path + ".clients." + std::to_string(i);
+        if (c.prompt) check_lengths(*c.prompt, at + ".prompt", report);
+        if (c.output) check_lengths(*c.output, at + ".output", report);
+        if (c.cv && r.arrivals) check_arrivals(*r.arrivals, *c.cv, r.rate, path, report.of_map(path));
+        require_both(c.prompt, c.output, at);
+    }
+}
+
 void check_requests(const inference_service& service, const std::string& path, const reporter& report) {
     if (service.requests.has_value() == service.synthetic.has_value())
         report.fail(path,
@@ -39,11 +88,52 @@ void check_requests(const inference_service& service, const std::string& path, c
     if (!service.synthetic) return;
     const synthetic_requests& r = *service.synthetic;
     const std::string at = path + ".synthetic";
-    if (r.arrivals) check_arrivals(*r.arrivals, r.cv, r.rate, at, report.of_map(at));
+    const workload::request_preset* const preset = check_preset(r, at, report);
+    const double cv = r.cv.value_or(preset != nullptr ? preset->cv : 1.0);
+    if (r.arrivals) check_arrivals(*r.arrivals, cv, r.rate, at, report.of_map(at));
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     if (static_cast<double>(r.requests) / r.rate.value > to_seconds(longest_input) / 2)
         report.fail(at + ".rate", "the requests would take more than 100 years to arrive", format(r.rate),
                     "write a larger rate or fewer requests");
+    if (r.prompt) check_lengths(*r.prompt, at + ".prompt", report);
+    if (r.output) check_lengths(*r.output, at + ".output", report);
+    check_clients(r, preset != nullptr, at, report);
+    if (r.sessions && r.arrivals && r.arrivals->beat)
+        report.fail(at + ".arrivals.beat", "is not for conversations", format(*r.arrivals->beat), "remove it");
+}
+
+/// Either a model says what a replica is, or the keys do.
+void check_engine(const inference_service& service, const std::string& path, const reporter& report) {
+    const engine_options& engine = service.engine;
+    const std::string at = path + ".engine";
+    if (engine.step.size() > serving::iteration_time::max_pieces)
+        report.fail(at + ".step", "wrong number of terms", std::to_string(engine.step.size()), "write 1 to 16");
+    if (service.model) {
+        for (const auto& [given, key] : {std::pair{!engine.step.empty(), ".step"}, {!engine.table.empty(), ".table"}}) {
+            if (given) report.fail(at + key, "the model says how long steps take", {}, "remove it, or `model`");
+        }
+        if (service.assumptions && service.assumptions->kv_cache &&
+            *service.assumptions->kv_cache != llm::precision_kind::bf16 &&
+            *service.assumptions->kv_cache != llm::precision_kind::fp8)
+            report.fail(path + ".assumptions.kv_cache", "no format of keys and values",
+                        std::string{name_of_value(*service.assumptions->kv_cache)}, "write bf16 or fp8");
+        return;
+    }
+    if (engine.step.empty() && engine.table.empty())
+        report.fail(at, "does not say how long a step takes", service.name,
+                    "write engine.step, such as { base: \"5 ms\", per_token: \"20 us\" }, or `model`");
+    if (!engine.kv_capacity_tokens)
+        report.fail(at + ".kv_capacity_tokens", "required key is missing", {},
+                    "add it, such as `kv_capacity_tokens: 60000`, or `model`");
+    if (!service.gpus_per_replica)
+        report.fail(path + ".gpus_per_replica", "required key is missing", {},
+                    "add it, such as `gpus_per_replica: 8`, or `model`");
+    for (const auto& [given, key] : {std::pair{service.system.has_value(), ".system"},
+                                     {service.precision.has_value(), ".precision"},
+                                     {service.parallel.has_value(), ".parallel"},
+                                     {service.assumptions.has_value(), ".assumptions"}}) {
+        if (given) report.fail(path + key, "is for a model", {}, "remove it, or write `model`");
+    }
 }
 
 /// Nothing may take the nodes of a service away, or make them slow.
@@ -74,9 +164,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_name(service.name, path + ".service.name", report);
         if (!names.insert(service.name).second)
             report.fail(path + ".service.name", "another service has this name", service.name, "name each once");
-        if (service.engine.step.empty() || service.engine.step.size() > serving::iteration_time::max_pieces)
-            report.fail(path + ".service.engine.step", "wrong number of terms",
-                        std::to_string(service.engine.step.size()), "write 1 to 16");
+        check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},

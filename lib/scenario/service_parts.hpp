@@ -8,7 +8,8 @@ namespace ampacity::scenario {
 
 /// Makes the services of the workload and finds places for their replicas on the empty fleet, in order. \pre `check`
 /// passed; the parts have their fleet and placer
-/// \throws scenario_error, and what `open` throws
-void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const locator& locate);
+/// \throws scenario_error, and what `open` and `model` throw
+void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
+                  const locator& locate);
 
 }  // namespace ampacity::scenario

@@ -32,10 +32,10 @@ std::array<named_time, 4> coefficients(const linear_step& s) {
 
 }  // namespace
 
-iteration_time::iteration_time(std::span<const linear_step> pieces) {
+iteration_time::iteration_time(std::span<const linear_step> pieces, step_table table) : table_(std::move(table)) {
     if (pieces.empty() || pieces.size() > max_pieces)
         refuse("step", "wrong number of pieces", std::to_string(pieces.size()), "give 1 to 16");
-    int scale = 0;
+    int scale = table_.empty() ? 0 : step_table::scale;
     for (const linear_step& s : pieces) {
         for (const auto& [name, time] : coefficients(s)) {
             if (time.mantissa < 0) refuse(std::string{"step."} + name, "negative", {}, "give 0 or more");
@@ -46,12 +46,14 @@ iteration_time::iteration_time(std::span<const linear_step> pieces) {
         }
     }
     units_per_ns_ = static_cast<std::int64_t>(power_of_ten(scale));
+    if (!table_.empty()) units_per_entry_ = static_cast<std::int64_t>(power_of_ten(scale - step_table::scale));
     const auto units = [scale](const exact_time& t) { return t.mantissa * power_of_ten(scale - t.scale); };
     // After x.5 ns, rounded up, a step of 1 ns would end at the same instant, rounded down.
     const time_units distinct = units_per_ns_ == 1 ? 1 : units_per_ns_ + time_units{1};
+    const time_units least = table_.empty() ? 0 : table_.least() * units_per_entry_;
     for (const linear_step& s : pieces) {
         pieces_.push_back({units(s.base), units(s.per_token), units(s.per_kv_token), units(s.per_prefill_attention)});
-        ends_differ_ = ends_differ_ || pieces_.back().base >= distinct;
+        ends_differ_ = ends_differ_ || least + pieces_.back().base >= distinct;
     }
 }
 
@@ -61,7 +63,7 @@ time_units iteration_time::operator()(const batch& b) const noexcept {
         longest = std::max(longest, p.base + p.per_token * b.tokens + p.per_kv_token * b.kv_tokens +
                                         p.per_prefill_attention * b.prefill_attention);
     }
-    return longest;
+    return longest + of_table(b.decodes, b.tokens - b.decodes);
 }
 
 std::int64_t iteration_time::round_to_ns(time_units t) const noexcept {
@@ -89,9 +91,21 @@ time_units iteration_time::first_rounded_to(std::int64_t ns) const noexcept {
     return exact - units_per_ns_ / 2 + ns % 2;
 }
 
-void iteration_time::check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention) const {
+void iteration_time::check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention,
+                                 std::int64_t decodes) const {
+    double largest = 0;
+    if (!table_.empty()) {
+        largest = static_cast<double>(table_.largest()) * static_cast<double>(units_per_entry_);
+        const auto reaches = [](const char* key, std::int64_t has, std::int64_t wanted) {
+            if (has < wanted)
+                refuse("table", std::string{"ends before `"} + key + '`', std::to_string(has),
+                       "give it rows to " + std::to_string(wanted));
+        };
+        reaches("max_seqs", table_.max_decodes(), std::min(decodes, tokens));
+        reaches("max_batched_tokens", table_.max_prefill_tokens(), tokens);
+    }
     for (const piece& p : pieces_) {
-        const double longest = static_cast<double>(p.base) +
+        const double longest = largest + static_cast<double>(p.base) +
                                static_cast<double>(p.per_token) * static_cast<double>(tokens) +
                                static_cast<double>(p.per_kv_token) * static_cast<double>(kv_tokens) +
                                static_cast<double>(p.per_prefill_attention) * prefill_attention;
@@ -136,13 +150,13 @@ decode_run::segment decode_run::next_segment(std::int64_t done, std::int64_t lim
             s.slope = slope;
         }
     }
-    if (time_->pieces_.size() == 1) return s;
     for (const iteration_time::piece& p : time_->pieces_) {
         const time_units slope = p.per_kv_token * decodes_;
         if (&p == active || slope <= s.slope) continue;
         const time_units steps = (s.first - at(p)) / (slope - s.slope) + 1;
         if (steps < s.steps) s.steps = static_cast<std::int64_t>(steps);
     }
+    s.first += fixed_;
     return s;
 }
 

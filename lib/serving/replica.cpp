@@ -78,7 +78,7 @@ replica::replica(const replica_options& options, iteration_time time)
     const auto most = static_cast<double>(
         std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
     time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens,
-                      static_cast<double>(options.max_batched_tokens) * most);
+                      static_cast<double>(options.max_batched_tokens) * most, options.max_seqs);
     const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
     finishing_.reserve(seats, 0);
     chunks_.reserve(seats);
@@ -301,11 +301,13 @@ void replica::add_chunk(slot s, std::int64_t tokens) {
     kv_.take(kv_.holding(r.computed + tokens) - kv_.holding(r.computed));
     const bool is_decode = tokens == 1 && r.num_produced != 0 && r.computed == known(r) - 1;
     batch_.tokens += tokens;
-    if (is_decode)
+    if (is_decode) {
+        ++batch_.decodes;
         batch_.kv_tokens += r.computed;
-    else
+    } else {
         batch_.prefill_attention +=
             static_cast<int128>(tokens) * r.computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
+    }
     chunks_.push_back({s, tokens, is_decode});
 }
 
@@ -322,13 +324,16 @@ void replica::preempt_last() {
 }
 
 void replica::begin_step(bool with_decodes) {
-    run_ = {.steps = 1, .decodes = 0, .total = 0, .is_series = false};
+    run_ = {.steps = 1, .decodes = 0, .total = 0, .blocks = 0, .prefills = false, .is_series = false};
     if (with_decodes) {
         run_.decodes = static_cast<std::int64_t>(finishing_.size());
         batch_.tokens += run_.decodes;
+        batch_.decodes += run_.decodes;
         batch_.kv_tokens += decode_tokens_;
     }
+    run_.prefills = batch_.tokens != batch_.decodes;
     run_.total = time_(batch_);
+    run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : kv_.needed(decode_steps_));
     set_end();
 }
 
@@ -342,6 +347,7 @@ void replica::begin_series() {
     }
     run_.decodes = static_cast<std::int64_t>(finishing_.size());
     run_.is_series = true;
+    run_.blocks = blocks_held() + kv_.needed(decode_steps_);
     run_.total = series().total(run_.steps);
     set_end();
     if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
@@ -392,9 +398,17 @@ void replica::count_steps(std::int64_t steps) noexcept {
     counts_.produced_tokens += steps * run_.decodes;
 }
 
+/// \pre its steps are counted.
+void replica::count_time(duration took) noexcept {
+    counts_.busy += took;
+    if (run_.prefills) counts_.prefilling += took;
+    counts_.peak_blocks = std::max(counts_.peak_blocks, blocks_held());
+    counts_.twice_block_time += static_cast<int128>(run_.blocks + blocks_held()) * ticks(took);
+}
+
 void replica::complete() {
     count_steps(run_.steps);
-    counts_.busy += end_ - boundary_;
+    count_time(end_ - boundary_);
     busy_time_ += run_.total;
     boundary_ = end_;
     end_ = never;
@@ -540,8 +554,8 @@ void replica::close(instant at) {
         // Those that end by `at` are those that begin before the next instant, but the one in progress.
         const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
         const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
-        counts_.busy += last - boundary_;
         count_steps(ended);
+        count_time(last - boundary_);
     }
     std::vector<slot> left;
     std::vector<bool> is_free(live_.size(), false);

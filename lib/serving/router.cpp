@@ -2,31 +2,60 @@
 #include <ampacity/core/fnv.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/core/suggest.hpp>
+#include <ampacity/serving/load_tree.hpp>
 #include <ampacity/serving/router.hpp>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ampacity::serving {
 namespace {
 
-template <class Load>
-std::size_t least(const replica_view& view, Load load) {
-    std::size_t best = 0;
-    auto best_load = load(std::size_t{0});
-    for (std::size_t i = 1; i != view.size(); ++i) {
-        const auto other = load(i);
-        if (other >= best_load) continue;
-        best = i;
-        best_load = other;
+/// Replicas by a load of which a lower bound is known: the first with the least.
+class least_loaded {
+public:
+    /// `load(i)` is what counts; `bound(i)` is at most that, until `changed(i)`.
+    template <class Load, class Bound>
+    std::size_t first(std::size_t replicas, Load load, Bound bound) {
+        if (tree_.size() != replicas) {
+            std::vector<std::int64_t> all(replicas);
+            for (std::size_t i = 0; i != replicas; ++i) all[i] = bound(i);
+            tree_.assign(std::move(all));
+        }
+        // Who is least by bounds, and is at its bound, is least.
+        for (;;) {
+            const std::size_t i = tree_.least();
+            const std::int64_t now = load(i);
+            if (now == tree_.load(i)) return i;
+            tree_.set(i, now);
+        }
     }
-    return best;
-}
+    void changed(std::size_t i, std::int64_t bound) noexcept {
+        if (i < tree_.size()) tree_.set(i, bound);
+    }
 
-std::size_t least_requests(const replica_view& view) {
-    return least(view, [&](std::size_t i) { return view.requests(i); });
-}
+private:
+    load_tree tree_;
+};
+
+std::int64_t requests(const replica_view& view, std::size_t i) { return static_cast<std::int64_t>(view.requests(i)); }
+
+/// That with the fewest requests.
+class fewest_requests {
+public:
+    std::size_t first(const replica_view& view) {
+        const auto load = [&](std::size_t i) { return requests(view, i); };
+        return by_requests_.first(view.size(), load, load);
+    }
+    void changed(std::size_t i, const replica_view& view) { by_requests_.changed(i, requests(view, i)); }
+
+private:
+    least_loaded by_requests_;
+};
 
 class round_robin_router final : public router {
 public:
@@ -76,26 +105,40 @@ public:
 class least_requests_router final : public router {
 public:
     explicit least_requests_router(const router_options&) {}
-    std::size_t route(const workload::request&, const replica_view& view) override { return least_requests(view); }
+    std::size_t route(const workload::request&, const replica_view& view) override { return fewest_.first(view); }
+    void changed(std::size_t i, const replica_view& view) override { fewest_.changed(i, view); }
+
+private:
+    fewest_requests fewest_;
 };
 
 class least_kv_router final : public router {
 public:
     explicit least_kv_router(const router_options&) {}
     std::size_t route(const workload::request&, const replica_view& view) override {
-        return least(view, [&](std::size_t i) { return view.kv_blocks(i); });
+        return by_blocks_.first(
+            view.size(), [&](std::size_t i) { return view.kv_blocks(i); },
+            [&](std::size_t i) { return view.least_kv_blocks(i); });
     }
+    void changed(std::size_t i, const replica_view& view) override { by_blocks_.changed(i, view.least_kv_blocks(i)); }
+
+private:
+    least_loaded by_blocks_;
 };
 
 class session_router final : public router {
 public:
     explicit session_router(const router_options&) {}
     std::size_t route(const workload::request& r, const replica_view& view) override {
-        if (r.session == 0) return least_requests(view);
+        if (r.session == 0) return fewest_.first(view);
         std::uint64_t hash = fnv_start;
         for (unsigned shift = 0; shift != 32; shift += 8) hash = fnv_1a(r.session >> shift & 0xFFU, hash);
         return hash % view.size();
     }
+    void changed(std::size_t i, const replica_view& view) override { fewest_.changed(i, view); }
+
+private:
+    fewest_requests fewest_;
 };
 
 template <class Router>

@@ -1,6 +1,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/service.hpp>
 
+#include <algorithm>
 #include <bit>
 
 namespace ampacity::serving {
@@ -20,8 +21,7 @@ std::size_t service::submit(const workload::request& r, instant now) {
     const std::size_t i = router_->route(r, replica_view{replicas_, now});
     AMPACITY_ASSERT(i < replicas_.size());
     replicas_[i].submit(r, now);
-    collect(i);
-    set_end(i);
+    settle(i, now);
     touch(i);
     return i;
 }
@@ -30,8 +30,7 @@ void service::start(instant now) {
     for (const std::size_t i : touched_) {
         is_touched_[i] = false;
         replicas_[i].start(now);
-        collect(i);
-        set_end(i);
+        settle(i, now);
     }
     touched_.clear();
 }
@@ -42,8 +41,7 @@ void service::advance(instant to) {
         while (node < leaves_) node = 2 * node + (ends_[2 * node] == to ? 0 : 1);
         const std::size_t i = node - leaves_;
         replicas_[i].advance(to);
-        collect(i);
-        set_end(i);
+        settle(i, to);
         touch(i);
     }
 }
@@ -59,6 +57,13 @@ void service::touch(std::size_t i) {
     if (is_touched_[i]) return;
     is_touched_[i] = true;
     touched_.push_back(i);
+}
+
+/// Takes over what came of a change of a replica.
+void service::settle(std::size_t i, instant now) {
+    collect(i);
+    set_end(i);
+    router_->changed(i, replica_view{replicas_, now});
 }
 
 void service::collect(std::size_t i) {
@@ -90,6 +95,9 @@ replica_counts service::counts() const noexcept {
         sum.preemptions += c.preemptions;
         sum.cached_tokens += c.cached_tokens;
         sum.busy += c.busy;
+        sum.prefilling += c.prefilling;
+        sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);
+        sum.twice_block_time += c.twice_block_time;
     }
     return sum;
 }

@@ -19,6 +19,23 @@ std::optional<distribution_summary> summary_of(const serving::latency_statistics
                                 .max = *s.percentile_s(p100)};
 }
 
+template <class Metrics>
+std::vector<priority_result> priorities_of(const Metrics& all) {
+    std::vector<priority_result> out;
+    for (std::size_t p = 0; p != all.size(); ++p) {
+        if (!all[p]) continue;
+        const serving::service_metrics& m = *all[p];
+        out.push_back({.priority = static_cast<std::uint8_t>(p),
+                       .requests = m.requests,
+                       .finished = m.finished,
+                       .ttft_s = summary_of(m.ttft),
+                       .tpot_s = summary_of(m.tpot),
+                       .e2e_s = summary_of(m.e2e),
+                       .attainment = m.attainment()});
+    }
+    return out;
+}
+
 /// Shares of one node as one.
 std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_share>>& places) {
     std::vector<fleet::gpu_share> all;
@@ -96,7 +113,13 @@ void services::start(std::uint32_t i, instant now) { all_[i]->engine.start(now);
 
 void services::clear_records(std::uint32_t i) {
     one& s = *all_[i];
-    for (const serving::request_record& r : s.engine.records()) s.metrics.add(r);
+    for (const serving::request_record& r : s.engine.records()) {
+        s.metrics.add(r);
+        if (!s.parts.options.engine.priorities) continue;
+        auto& own = s.by_priority[r.priority];
+        if (!own) own = std::make_unique<serving::service_metrics>(s.parts.targets);
+        own->add(r);
+    }
     s.engine.clear_records();
 }
 
@@ -123,8 +146,12 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const serving::service_metrics& m = s.metrics;
     const serving::replica_counts counts = s.engine.counts();
     const auto count = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
+    const duration held = std::min(s.left, end) - start_of_time;
+    const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
+    const double room = blocks * static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held));
     return {.name = s.parts.name,
             .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.places.size(),
+            .gpus_per_replica = s.parts.gpus_per_replica,
             .requests = m.requests,
             .finished = m.finished,
             .rejected = m.rejected,
@@ -133,14 +160,22 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
             .ttft_s = summary_of(m.ttft),
             .tpot_s = summary_of(m.tpot),
             .e2e_s = summary_of(m.e2e),
+            .queueing_s = summary_of(m.queueing),
             .attainment = m.attainment(),
+            .met = m.met,
+            .priorities = priorities_of(s.by_priority),
             .prompt_tokens = m.prompt_tokens,
             .output_tokens = m.output_tokens,
             .preemptions = m.preemptions,
             .steps = count(counts.steps),
             .cached_tokens = count(counts.cached_tokens),
+            .prefill_tokens = count(counts.prefill_tokens),
+            .kv_occupancy = room > 0 ? 0.5 * static_cast<double>(counts.twice_block_time) / room : 0,
+            .kv_peak = blocks > 0 ? static_cast<double>(counts.peak_blocks) / blocks : 0,
+            .modelled = s.parts.modelled,
             .busy = counts.busy,
-            .held = std::min(s.left, end) - start_of_time,
+            .prefilling = counts.prefilling,
+            .held = held,
             .skipped = s.parts.requests->skipped(through)};
 }
 

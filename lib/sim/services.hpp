@@ -16,6 +16,7 @@
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -80,6 +81,8 @@ private:
         std::vector<fleet::gpu_share> where{};  ///< all its GPUs, by node
         serving::service engine;
         serving::service_metrics metrics;
+        /// By priority, where requests wait by it and some have it.
+        std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
         std::vector<workload::request> batch;
         std::size_t at = 0, have = 0;  ///< the next of the batch; at == have: there are none
         std::uint64_t arrived = 0;

@@ -100,3 +100,31 @@ TEST_CASE("serving at a cost per token is processor sharing") {
     check_mean("sojourn", all, 1 / (1 - rho), 0.06);
     check_mean("slowdown", slowdowns, 1 / (1 - rho), 0.06);
 }
+
+TEST_CASE("serving answers of one length at a cost per step is M/D/c with a server for each seat") {
+    // Steps cost the same whatever is in them, so that a request that has a seat takes as many as it has tokens. It
+    // gets one when a step begins: by the recursion of Kiefer and Wolfowitz but for parts of a step.
+    constexpr std::size_t seats = 4;
+    constexpr std::uint32_t tokens = 500;
+    const double rho = 0.85;
+    const auto requests =
+        draw_requests(400'000, tokens * token_ns / (rho * seats), 44, [](random_stream&) { return tokens; });
+    serving::replica_options options = many_seats;
+    options.max_seqs = seats;
+    const auto records = serve(requests, options, {.base = {token_ns, 0}});
+    std::vector<std::int64_t> free_at(seats, 0);
+    double expected = 0, got = 0, worst = 0;
+    for (std::size_t i = 0; i != requests.size(); ++i) {
+        const auto first = std::min_element(free_at.begin(), free_at.end());
+        const std::int64_t start = std::max(ticks(requests[i].arrival), *first);
+        *first = start + std::int64_t{tokens} * token_ns;
+        const auto wait = static_cast<double>(start - ticks(requests[i].arrival));
+        const auto engine = static_cast<double>(ticks(*serving::queueing(records[i])));
+        expected += wait;
+        got += engine;
+        worst = std::max(worst, std::abs(engine - wait));
+    }
+    CHECK(expected > 0.3 * tokens * token_ns * static_cast<double>(requests.size()));
+    CHECK(got == Approx(expected).epsilon(0.02));
+    CHECK(worst < 0.1 * tokens * token_ns);
+}

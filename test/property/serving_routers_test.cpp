@@ -190,3 +190,98 @@ TEST_CASE("services: session keeps a session at one replica, others go to the fe
     });
     CHECK(last_case > 0);
 }
+
+namespace {
+
+/// A service that looks at every replica for every request.
+std::vector<request_record> serve_by_scan(const load& l, bool by_blocks) {
+    const serving::iteration_time time{l.pieces};
+    std::vector<serving::replica> replicas;
+    for (std::uint32_t i = 0; i != l.options.replicas; ++i) replicas.emplace_back(l.options.engine, time);
+    std::vector<request_record> out;
+    const auto collect = [&](std::size_t i) {
+        for (request_record r : replicas[i].records()) {
+            r.replica = static_cast<std::uint32_t>(i);
+            out.push_back(r);
+        }
+        replicas[i].clear_records();
+    };
+    for (std::size_t next = 0;;) {
+        instant now = next == l.requests.size() ? never : l.requests[next].arrival;
+        for (const serving::replica& r : replicas) now = std::min(now, r.next());
+        if (now == never) break;
+        for (serving::replica& r : replicas) {
+            if (r.next() == now) r.advance(now);
+        }
+        const serving::replica_view view{replicas, now};
+        for (; next != l.requests.size() && l.requests[next].arrival == now; ++next) {
+            std::size_t best = 0;
+            for (std::size_t i = 1; i != replicas.size(); ++i) {
+                if (by_blocks ? view.kv_blocks(i) < view.kv_blocks(best) : view.requests(i) < view.requests(best))
+                    best = i;
+            }
+            replicas[best].submit(l.requests[next], now);
+        }
+        for (std::size_t i = 0; i != replicas.size(); ++i) {
+            replicas[i].start(now);
+            collect(i);
+        }
+    }
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("services: the trees of many replicas choose as a scan does") {
+    const std::size_t cases = test::random_cases(300);
+    for (std::size_t number = 0; number != cases; ++number) {
+        for (const bool by_blocks : {false, true}) {
+            load l = random_load(1000 + number, by_blocks ? "least-kv" : "least-requests");
+            random_stream d(24, purpose::test, number);
+            l.options.replicas = static_cast<std::uint32_t>(1 + d.below(70));
+            l.options.engine.kv_capacity_tokens = static_cast<std::int64_t>(200 + d.below(3000));
+            l.options.engine.prefix_cache = number % 2 == 0;
+            // Many more requests than replicas, so that all of them are busy and blocks grow in all.
+            for (std::uint64_t row = l.requests.size(); row != 600; ++row) {
+                request r = l.requests[row % 120];
+                r.row = row;
+                r.arrival = l.requests.back().arrival + duration{static_cast<std::int64_t>(d.below(30))};
+                r.prefix_tokens = static_cast<std::uint32_t>(d.below(r.prompt_tokens + 1));
+                l.requests.push_back(r);
+            }
+            INFO("case " << number << ", " << l.options.router);
+            REQUIRE(serve(l) == serve_by_scan(l, by_blocks));
+        }
+    }
+}
+
+TEST_CASE("services: requests in the system over time are those of their records") {
+    // Little's law, exactly: the integral of their number is the sum of their times, cancelled ones included.
+    const std::size_t cases = test::random_cases(200);
+    for (std::size_t number = 0; number != cases; ++number) {
+        const load l = random_load(number, "least-kv");
+        serving::service service(l.options, serving::iteration_time{l.pieces});
+        int128 integral = 0, times = 0;
+        instant last = start_of_time;
+        std::size_t next = 0;
+        const auto live = [&] {
+            std::int64_t sum = 0;
+            for (const serving::replica& r : service.replicas()) sum += static_cast<std::int64_t>(r.num_live());
+            return sum;
+        };
+        for (;;) {
+            const instant now = std::min(next == l.requests.size() ? never : l.requests[next].arrival, service.next());
+            if (now == never) break;
+            integral += static_cast<int128>(live()) * ticks(now - last);
+            last = now;
+            service.advance(now);
+            for (; next != l.requests.size() && l.requests[next].arrival == now; ++next)
+                service.submit(l.requests[next], now);
+            service.start(now);
+        }
+        for (const request_record& r : service.records()) times += ticks(r.end - r.arrival);
+        REQUIRE(integral == times);
+        CHECK(times > 0);
+    }
+}

@@ -26,6 +26,7 @@ using workload::request;
 struct serving_case {
     replica_options options;
     std::vector<linear_step> pieces;
+    serving::step_grid grid;
     std::vector<request> requests;
     instant until = never;
 
@@ -42,6 +43,10 @@ struct serving_case {
                 out << t.mantissa << "e-" << t.scale << ' ';
             out << '\n';
         }
+        for (std::size_t i = 0; i != grid.time.size(); ++i)
+            out << grid.decodes[i / grid.prefill_tokens.size()] << " + "
+                << grid.prefill_tokens[i % grid.prefill_tokens.size()] << ": " << grid.time[i].mantissa << "e-"
+                << grid.time[i].scale << '\n';
         for (const request& r : requests)
             out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
                 << r.session << ' ' << r.prefix_tokens << '\n';
@@ -76,6 +81,19 @@ private:
     random_stream stream_;
 };
 
+/// A table of any shape: neither convex nor concave, nor always longer for more.
+serving::step_grid random_grid(drawer& d, const replica_options& o, std::int64_t most) {
+    const auto lines = [&d](std::int64_t last) {
+        std::vector<std::int64_t> out{0};
+        while (out.size() < 5 && out.back() < last && !d.one_in(4)) out.push_back(d.between(out.back() + 1, last));
+        if (out.back() != last) out.push_back(last + d.between(0, 3));
+        return out;
+    };
+    serving::step_grid g{.decodes = lines(o.max_seqs), .prefill_tokens = lines(o.max_batched_tokens), .time = {}};
+    for (std::size_t i = 0; i != g.decodes.size() * g.prefill_tokens.size(); ++i) g.time.push_back(d.time(most));
+    return g;
+}
+
 serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     drawer d(20, number);
     serving_case c;
@@ -98,6 +116,7 @@ serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     const std::int64_t base = d.spread(0, 5000);
     for (std::int64_t pieces = d.one_in(2) ? 1 : d.between(2, 4); pieces != 0; --pieces)
         c.pieces.push_back({d.time(base), d.time(base / 10 + 1), d.time(base / 50 + 1), d.time(base / 200 + 1)});
+    if (d.one_in(4)) c.grid = random_grid(d, o, base);
     const std::int64_t step = base * 2 + 1;
     if (d.one_in(4)) o.timeout = duration{d.spread(1, step * longest * 4)};
     if (d.one_in(4)) o.max_wait = duration{d.spread(1, step * longest * 2)};
@@ -132,7 +151,7 @@ struct engine_result {
 
 /// Drives a replica as a kernel would: completions, arrivals, starts, round by round.
 engine_result serve(const serving_case& c) {
-    const serving::iteration_time time{c.pieces};
+    const serving::iteration_time time{c.pieces, serving::step_table{c.grid}};
     serving::replica replica(c.options, time);
     std::size_t next = 0;
     std::optional<std::int64_t> blocks;
@@ -173,7 +192,7 @@ struct seen {
 };
 
 test::naive_serving_result naively(const serving_case& c) {
-    return test::serve_naively(c.requests, c.options, c.pieces, c.until);
+    return test::serve_naively(c.requests, c.options, c.pieces, c.until, c.grid);
 }
 
 /// The case without the requests that do not matter to the difference.
@@ -258,6 +277,7 @@ TEST_CASE("serving: long answers are jumped over exactly") {
                      .kv_block_tokens = d.one_in(4) ? d.between(65, 2000) : d.between(1, 32)};
         for (std::int64_t pieces = d.between(1, 4); pieces != 0; --pieces)
             c.pieces.push_back({d.time(5'000'000), d.time(20'000), d.time(30), d.time(1)});
+        if (d.one_in(3)) c.grid = random_grid(d, c.options, 5'000'000);
         std::int64_t now = 0;
         for (std::size_t row = 0; row != 40; ++row) {
             now += d.spread(0, 10'000'000'000);
@@ -270,4 +290,26 @@ TEST_CASE("serving: long answers are jumped over exactly") {
     }
     CHECK(s.steps > 50 * s.requests);
     CHECK(s.preemptions > 0);
+}
+
+TEST_CASE("serving: the blocks taken over time are those of the steps one by one") {
+    const std::size_t cases = test::random_cases(3000);
+    int128 whole = 0;
+    for (std::size_t i = 0; i != cases; ++i) {
+        // Equal steps and blocks of one token: blocks grow evenly within a series.
+        serving_case c = random_case(i, 5 + i % 60);
+        c.grid = {};
+        c.pieces = {{.base = {static_cast<std::int64_t>(2 + i % 1000), 0}}};
+        c.options.kv_capacity_tokens /= c.options.kv_block_tokens;
+        c.options.kv_block_tokens = 1;
+        const engine_result engine = serve(c);
+        const test::naive_serving_result naive = naively(c);
+        INFO(c.text());
+        REQUIRE(same(engine, naive));
+        REQUIRE(engine.counts.twice_block_time == 2 * naive.block_time);
+        REQUIRE(engine.counts.peak_blocks == naive.peak_blocks);
+        REQUIRE(ticks(engine.counts.prefilling) == naive.prefill_time);
+        whole += naive.block_time;
+    }
+    CHECK(whole > 0);
 }

@@ -46,8 +46,10 @@ struct one {
 
 class naive_replica {
 public:
-    naive_replica(const serving::replica_options& o, const std::vector<serving::linear_step>& pieces)
+    naive_replica(const serving::replica_options& o, const std::vector<serving::linear_step>& pieces,
+                  const serving::step_grid& grid)
         : o_(o),
+          grid_(grid),
           free_(o.kv_capacity_tokens / o.kv_block_tokens),
           num_blocks_(free_),
           blocks_(static_cast<std::size_t>(num_blocks_)) {
@@ -90,6 +92,11 @@ public:
                 break;
             }
             sum += d;
+            result.block_time += static_cast<int128>(num_blocks_ - free_) * (end - now);
+            result.busy += end - now;
+            const auto prefills = [](const one* x) { return x->scheduled > 0 && !x->is_decode; };
+            if (std::any_of(running_.begin(), running_.end(), prefills)) result.prefill_time += end - now;
+            result.peak_blocks = std::max(result.peak_blocks, num_blocks_ - free_);
             end_step(end);
             ++result.steps;
             last_end = now = end;
@@ -296,18 +303,48 @@ private:
         int128 tokens = 0;
         int128 kv = 0;
         int128 attention = 0;
+        std::int64_t decodes = 0;
         for (const one* x : running_) {
             const int128 n = x->scheduled;
             tokens += n;
-            if (x->is_decode)
+            if (x->is_decode) {
                 kv += x->computed;
-            else
+                ++decodes;
+            } else
                 attention += n * x->computed + n * (n + 1) / 2;
         }
         int128 longest = 0;
         for (const auto& [base, per_token, per_kv, per_attention] : pieces_)
             longest = std::max(longest, base + per_token * tokens + per_kv * kv + per_attention * attention);
-        return longest;
+        return longest + of_grid(decodes, static_cast<std::int64_t>(tokens) - decodes);
+    }
+
+    // Between the four corners around it, rounded half to even to 1e-9 ns.
+    [[nodiscard]] int128 of_grid(std::int64_t decodes, std::int64_t prefilled) const {
+        if (grid_.time.empty()) return 0;
+        const auto interval = [](const std::vector<std::int64_t>& lines, std::int64_t x) {
+            for (std::size_t i = 0;; ++i) {
+                if (lines.at(i) <= x && x <= lines.at(i + 1)) return i;
+            }
+        };
+        const std::size_t i = interval(grid_.decodes, decodes);
+        const std::size_t j = interval(grid_.prefill_tokens, prefilled);
+        int128 sum = 0;
+        int128 whole = 0;
+        for (std::size_t di = 0; di != 2; ++di) {
+            for (std::size_t dj = 0; dj != 2; ++dj) {
+                const int128 far_x = di == 0 ? grid_.decodes[i + 1] - decodes : decodes - grid_.decodes[i];
+                const int128 far_y =
+                    dj == 0 ? grid_.prefill_tokens[j + 1] - prefilled : prefilled - grid_.prefill_tokens[j];
+                const std::size_t corner = (i + di) * grid_.prefill_tokens.size() + j + dj;
+                sum += far_x * far_y * (units(grid_.time[corner]) / 1'000'000'000);
+                whole += far_x * far_y;
+            }
+        }
+        const int128 floor = sum / whole;
+        const int128 rest = sum % whole;
+        const bool up = 2 * rest > whole || (2 * rest == whole && floor % 2 != 0);
+        return (up ? floor + 1 : floor) * 1'000'000'000;
     }
 
     void end_step(std::int64_t end) {
@@ -337,6 +374,7 @@ private:
     }
 
     const serving::replica_options& o_;
+    const serving::step_grid& grid_;
     std::vector<std::array<int128, 4>> pieces_;
     struct block {
         std::int64_t holders = 0;
@@ -359,8 +397,9 @@ private:
 
 naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                    const serving::replica_options& options,
-                                   const std::vector<serving::linear_step>& pieces, instant until) {
-    naive_replica replica(options, pieces);
+                                   const std::vector<serving::linear_step>& pieces, instant until,
+                                   const serving::step_grid& grid) {
+    naive_replica replica(options, pieces, grid);
     replica.serve(requests, until);
     return std::move(replica.result);
 }

@@ -20,12 +20,16 @@ struct naive_serving_result {
     std::int64_t computed_tokens = 0;  ///< over all steps
     std::int64_t produced_tokens = 0;
     std::int64_t blocks_at_until = 0;  ///< taken at `until`, before a step that begins then
+    int128 block_time = 0;             ///< sum over steps that ended of blocks x time [block-ns]
+    std::int64_t busy = 0;             ///< of all steps that ended [ns]
+    std::int64_t prefill_time = 0;     ///< of steps with a chunk that is no decode [ns]
+    std::int64_t peak_blocks = 0;      ///< in a step that ended
 };
 
 /// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished.
 [[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                                  const serving::replica_options& options,
-                                                 const std::vector<serving::linear_step>& pieces,
-                                                 instant until = never);
+                                                 const std::vector<serving::linear_step>& pieces, instant until = never,
+                                                 const serving::step_grid& grid = {});
 
 }  // namespace ampacity::test

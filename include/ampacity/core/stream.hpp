@@ -50,6 +50,7 @@ enum class purpose : std::uint32_t {
     excess_repairs = 14,   ///< times to repair of these
     delays = 15,           ///< until a failure is noticed, or its part swapped
     excess_delays = 16,    ///< the same, of failures beyond the usual rate
+    sessions = 17,         ///< turns of a conversation and the pauses between them
     test = 1000,           ///< tests and benchmarks
     designs = 40,          ///< points at which an experiment samples its parameters
     resampling = 41,       ///< samples that statistics draw from themselves

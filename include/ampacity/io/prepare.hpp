@@ -38,9 +38,14 @@ struct skipped_in_trace {
     std::vector<workload::skipped_records> records;
 };
 
-/// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them. Returns
-/// what the traces skip, those that skip nothing left out.
+/// What reading all inputs tells.
+struct checked_inputs {
+    std::vector<skipped_in_trace> skipped{};                                ///< those that skip nothing left out
+    std::vector<std::pair<std::string, sim::modelled_service>> modelled{};  ///< services with a model, by name
+};
+
+/// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them.
 /// \throws scenario_error, data_error, plugin_error
-[[nodiscard]] std::vector<skipped_in_trace> check_inputs(const loaded_scenario& loaded, const plugins* more = nullptr);
+[[nodiscard]] checked_inputs check_inputs(const loaded_scenario& loaded, const plugins* more = nullptr);
 
 }  // namespace ampacity::io

@@ -4,7 +4,7 @@
 ///
 /// A trace is read row by row, never as a whole. Rows may step back in time by at most `reorder` below the latest
 /// arrival so far and are sorted stably by arrival; memory is the rows of one such window, 16 bytes for each record
-/// that is skipped, and the distinct names of sessions and tenants. Every fault of a file is a `data_error` at
+/// that is skipped, the distinct names of sessions and tenants, and of mooncake-jsonl the distinct names of blocks. Every fault of a file is a `data_error` at
 /// FILE:LINE:COL, after which the source must not be read on. Cost O(log w) per row out of order, O(1) in order. One
 /// source belongs to one thread.
 
@@ -39,7 +39,7 @@ struct request_trace_options {
     std::filesystem::path path;
     std::string format = "requests-csv";
     duration reorder = std::chrono::hours{1};                ///< how far arrivals may step back
-    scenario::alignment align = scenario::alignment::first;  ///< azure-llm only; requests-csv counts from `start`
+    scenario::alignment align = scenario::alignment::first;  ///< requests-csv counts from `start`
     std::int64_t unix_start_ns = 0;                          ///< the scenario's `start` [ns since 1970], for `absolute`
 };
 

@@ -85,6 +85,8 @@ struct inference_iteration {
 [[nodiscard]] double weight_bytes(precision_kind p);
 /// Weights on the GPU that has most. [B]
 [[nodiscard]] double weight_bytes(const model& m, const inference_plan& p);
+/// Of a GPU beside weights and cache: context, graphs, activations of a step; an assumption. [B]
+inline constexpr double inference_workspace_b = 6e9;
 /// Tokens of keys and values that a replica can hold with `memory_share` of its memory used; 0: not even weights fit.
 /// Contexts of `length` tokens say how much of the states of constant size each needs. [token]
 [[nodiscard]] double cache_tokens(const model& m, const inference_plan& p, const system& s, double length,

@@ -32,6 +32,19 @@ using training_opener =
 using request_opener =
     std::function<std::unique_ptr<workload::request_source>(const request_file&, std::uint16_t entry)>;
 
+/// What the model of a service comes to.
+struct served_model {
+    serving::step_grid grid{};         ///< times of steps without what came before
+    serving::linear_step attention{};  ///< what came before
+    std::int64_t kv_capacity_tokens = 0;
+    std::uint32_t gpus = 1;      ///< of a replica
+    std::uint32_t replicas = 1;  ///< that one replica of the scenario is: stages of its pipeline
+    sim::modelled_service facts{};
+};
+
+/// Reads the model of the service of entry number `entry` of the workload.
+using model_opener = std::function<served_model(const inference_service&, std::uint16_t entry)>;
+
 /// Policies, placers, sources of jobs and cap policies beside those of this library, such as those of plug-ins. Each
 /// maker gets the key path of the part's options, for messages, and returns null for a name that it does not have.
 class more_parts {
@@ -70,6 +83,6 @@ void validate(const scenario& s, const locator& locate = {}, const more_parts* m
 /// \throws scenario_error, and whatever `open_trace` and the makers of `more` throw
 [[nodiscard]] sim::parts build(const scenario& s, const trace_opener& open_trace = {}, const locator& locate = {},
                                const more_parts* more = nullptr, const training_opener& open_training = {},
-                               const request_opener& open_requests = {});
+                               const request_opener& open_requests = {}, const model_opener& open_model = {});
 
 }  // namespace ampacity::scenario

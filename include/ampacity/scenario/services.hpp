@@ -6,7 +6,8 @@
 /// Part of `scenario.hpp`. Plain values.
 
 #include <ampacity/scenario/fields.hpp>
-#include <ampacity/scenario/synthetic_jobs.hpp>
+#include <ampacity/scenario/served_model.hpp>
+#include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
 #include <ampacity/serving/replica.hpp>
@@ -33,13 +34,15 @@ struct names<alignment> {
 };
 
 /// Formats of traces of requests.
-enum class request_format : std::uint8_t { requests_csv, azure_llm };
+enum class request_format : std::uint8_t { requests_csv, azure_llm, mooncake_jsonl, burstgpt };
 
 template <>
 struct names<request_format> {
     static constexpr std::array known{named<request_format>{request_format::requests_csv, "requests-csv"},
-                                      named<request_format>{request_format::azure_llm, "azure-llm"}};
-    static constexpr std::array<std::string_view, 3> not_yet{"mooncake-jsonl", "burstgpt", "servegen"};
+                                      named<request_format>{request_format::azure_llm, "azure-llm"},
+                                      named<request_format>{request_format::mooncake_jsonl, "mooncake-jsonl"},
+                                      named<request_format>{request_format::burstgpt, "burstgpt"}};
+    static constexpr std::array<std::string_view, 1> not_yet{"servegen"};
 };
 
 template <>
@@ -70,13 +73,35 @@ struct step_terms {
     friend bool operator==(const step_terms&, const step_terms&) = default;
 };
 
+/// A corner of the grid of a table of steps.
+struct table_entry {
+    std::uint64_t decodes = 0;
+    std::uint64_t prefill_tokens = 0;
+    exact_duration time{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&table_entry::decodes, {.key = "decodes",
+                                      .doc = "requests that decode in the step",
+                                      .required = true,
+                                      .example = "64",
+                                      .max = std::uint64_t{1} << 20U});
+        visit(&table_entry::prefill_tokens,
+              {.key = "prefill_tokens", .doc = "its tokens of prompts", .max = std::uint64_t{1} << 31U});
+        visit(&table_entry::time,
+              {.key = "time", .doc = "how long it takes", .required = true, .example = "\"12.5 ms\""});
+    }
+    friend bool operator==(const table_entry&, const table_entry&) = default;
+};
+
 /// The engine of each replica.
 struct engine_options {
     std::uint64_t max_seqs = 64;
     std::uint64_t max_batched_tokens = 2048;
-    std::uint64_t kv_capacity_tokens = 0;
+    std::optional<std::uint64_t> kv_capacity_tokens{};
     std::uint64_t kv_block_tokens = 16;
     single_or_list<step_terms> step{};
+    std::vector<table_entry> table{};
     serving::step_order order = serving::step_order::mixed;
     bool priorities = false;
     bool prefix_cache = false;
@@ -91,8 +116,8 @@ struct engine_options {
         visit(&engine_options::max_batched_tokens,
               {.key = "max_batched_tokens", .doc = "tokens of a step", .min = one, .max = std::uint64_t{1} << 31U});
         visit(&engine_options::kv_capacity_tokens, {.key = "kv_capacity_tokens",
-                                                    .doc = "tokens that the KV cache holds; whole blocks count",
-                                                    .required = true,
+                                                    .doc = "tokens that the KV cache holds; whole blocks count; "
+                                                           "without it what the model leaves of the memory",
                                                     .example = "60000",
                                                     .min = std::uint64_t{0},
                                                     .max = std::uint64_t{1} << 48U});
@@ -102,10 +127,16 @@ struct engine_options {
                .min = one,
                .max = static_cast<std::uint64_t>(serving::kv_blocks::max_block_tokens)});
         visit(&engine_options::step, {.key = "step",
-                                      .doc = "how long a scheduler step takes; of a list of up to 16 the longest",
-                                      .required = true,
+                                      .doc = "how long a scheduler step takes; of a list of up to 16 the longest; "
+                                             "without `model`",
                                       .example = "{ base: \"5 ms\", per_token: \"20 us\", per_kv_token: \"30 ns\" }",
                                       .never_empty = true});
+        visit(
+            &engine_options::table,
+            {.key = "table",
+             .doc = "a grid of times by decodes and tokens of prompts, linear between, beside `step`; without `model`",
+             .example = "[ { decodes: 0, time: \"0 ms\" }, { decodes: 64, time: \"12.5 ms\" }, ... ]",
+             .never_empty = true});
         visit(&engine_options::order,
               {.key = "order", .doc = "what shares a step: decodes and chunks of prompts, or either alone first"});
         visit(&engine_options::priorities,
@@ -148,78 +179,10 @@ struct request_file {
                .max = longest_input});
         visit(&request_file::align,
               {.key = "align",
-               .doc = "time 0 of azure-llm: its first kept arrival, or the date `start`; requests-csv always counts "
-                      "from `start`"});
+               .doc = "time 0 of published formats: their first kept arrival, or `start`: by the dates of azure-llm, "
+                      "else as written; requests-csv always counts from `start`"});
     }
     friend bool operator==(const request_file&, const request_file&) = default;
-};
-
-/// Lengths of prompts or answers: lognormal.
-struct token_length {
-    quantity<dimension::tokens> median{};
-    double sigma = 0;
-    quantity<dimension::tokens> max{static_cast<double>(workload::max_tokens_per_request)};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        constexpr quantity<dimension::tokens> one{1}, most{static_cast<double>(workload::max_tokens_per_request)};
-        visit(&token_length::median, {.key = "median",
-                                      .doc = "half are shorter",
-                                      .required = true,
-                                      .example = "\"1020 token\"",
-                                      .min = one,
-                                      .max = most});
-        visit(&token_length::sigma, {.key = "sigma",
-                                     .doc = "standard deviation of the logarithm; 0: all are of the median",
-                                     .min = 0.0,
-                                     .max = 10.0});
-        visit(&token_length::max, {.key = "max", .doc = "longer draws are cut to it", .min = one, .max = most});
-    }
-    friend bool operator==(const token_length&, const token_length&) = default;
-};
-
-/// Requests from distributions.
-struct synthetic_requests {
-    std::uint64_t requests = 0;
-    ampacity::scenario::rate rate{};
-    double cv = 1;
-    std::optional<arrival_shape> arrivals{};
-    token_length prompt{};
-    token_length output{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&synthetic_requests::requests, {.key = "requests",
-                                              .doc = "number of requests",
-                                              .required = true,
-                                              .example = "100000",
-                                              .min = 0,
-                                              .max = std::uint64_t{1} << 40U});
-        visit(&synthetic_requests::rate, {.key = "rate",
-                                          .doc = "mean arrival rate",
-                                          .required = true,
-                                          .example = "\"3 /s\"",
-                                          .above = quantity<dimension::rate>{0.0},
-                                          .max = quantity<dimension::rate>{1e9}});
-        visit(&synthetic_requests::cv, {.key = "cv",
-                                        .doc = "coefficient of variation of the times between arrivals: 1 is Poisson, "
-                                               "0 a fixed beat, above 1 bursts",
-                                        .min = 0.0,
-                                        .max = 20.0});
-        visit(&synthetic_requests::arrivals,
-              {.key = "arrivals",
-               .doc = "other processes than gamma, daily and weekly rates, batches, a beat",
-               .example = "{ process: weibull }"});
-        visit(&synthetic_requests::prompt, {.key = "prompt",
-                                            .doc = "lengths of prompts",
-                                            .required = true,
-                                            .example = "{ median: \"1020 token\", sigma: 0.8 }"});
-        visit(&synthetic_requests::output, {.key = "output",
-                                            .doc = "lengths of answers",
-                                            .required = true,
-                                            .example = "{ median: \"129 token\", sigma: 1 }"});
-    }
-    friend bool operator==(const synthetic_requests&, const synthetic_requests&) = default;
 };
 
 /// What a request should meet.
@@ -253,7 +216,13 @@ struct service_targets {
 struct inference_service {
     std::string name;
     std::uint64_t replicas = 1;
-    std::uint64_t gpus_per_replica = 0;
+    std::optional<std::uint64_t> gpus_per_replica{};
+    std::optional<std::string> model{};
+    std::optional<std::string> system{};
+    std::optional<llm::precision_kind> precision{};
+    std::string software = "vllm";
+    std::optional<serving_sizes> parallel{};
+    std::optional<serving_assumptions> assumptions{};
     std::string router = "round-robin";
     engine_options engine{};
     std::optional<request_file> requests{};
@@ -269,11 +238,33 @@ struct inference_service {
                                              .min = std::uint64_t{1},
                                              .max = std::uint64_t{1} << 20U});
         visit(&inference_service::gpus_per_replica, {.key = "gpus_per_replica",
-                                                     .doc = "GPUs that each holds, placed by scheduler.placer",
-                                                     .required = true,
+                                                     .doc = "GPUs that each holds, placed by scheduler.placer; "
+                                                            "without it those of the plan of its model",
                                                      .example = "8",
                                                      .min = std::uint64_t{1},
                                                      .max = std::uint64_t{1} << 31U});
+        visit(&inference_service::model,
+              {.key = "model",
+               .doc = "language model that it serves, of the catalogue or a file: steps, the KV cache and GPUs follow",
+               .example = "llama-3.1-70b"});
+        visit(&inference_service::system,
+              {.key = "system",
+               .doc = "rack or node whose GPUs serve the model; without it that of the fleet",
+               .example = "dgx-h100"});
+        visit(&inference_service::precision,
+              {.key = "precision",
+               .doc = "of the matrix products of the model; without it fp8 where the GPUs have it, else bf16",
+               .example = "fp8"});
+        visit(&inference_service::software,
+              {.key = "software",
+               .doc =
+                   "program that serves the model: vllm, trtllm, sglang, or another with the mean of their overheads"});
+        visit(&inference_service::parallel,
+              {.key = "parallel", .doc = "how the model is divided", .example = "{ tp: 8 }"});
+        visit(&inference_service::assumptions,
+              {.key = "assumptions",
+               .doc = "about the requests of the model, for the times of steps, and about its memory",
+               .example = "{ context: \"2000 token\" }"});
         visit(&inference_service::router,
               {.key = "router",
                .doc = "which replica a request goes to: round-robin, random, least-requests, least-kv, power-of-two, "
@@ -281,7 +272,6 @@ struct inference_service {
         visit(&inference_service::engine,
               {.key = "engine",
                .doc = "how a replica serves",
-               .required = true,
                .example = "{ kv_capacity_tokens: 60000, step: { base: \"5 ms\", per_token: \"20 us\" } }"});
         visit(&inference_service::requests,
               {.key = "requests", .doc = "requests from a file", .example = "{ path: requests.csv }"});
@@ -292,8 +282,6 @@ struct inference_service {
                           "\"129 token\" } }"});
         visit(&inference_service::slo,
               {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
-        visit.not_yet("model");
-        visit.not_yet("parallel");
     }
     friend bool operator==(const inference_service&, const inference_service&) = default;
 };

@@ -1,9 +1,11 @@
 #pragma once
 /// \file
-/// How long one step of a replica lasts: linear in its batch, or the largest of several linear functions (a roofline).
+/// How long one step of a replica lasts: linear in its batch, or the largest of several linear functions (a roofline);
+/// beside them, where one is given, what a table has for its decodes and prefilled tokens.
 ///
-///     d = max over pieces of (base + per_token x tokens + per_kv_token x kv_tokens
-///                             + per_prefill_attention x prefill_attention)
+///     d = table(decodes, tokens - decodes)
+///         + max over pieces of (base + per_token x tokens + per_kv_token x kv_tokens
+///                               + per_prefill_attention x prefill_attention)
 ///
 /// Exact: coefficients are decimals of a nanosecond, brought to one common denominator; times are integers in *units*
 /// of 10^-s ns, s being the most decimals that a coefficient has. Nothing is rounded but sums of a whole busy period,
@@ -12,10 +14,12 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/wide.hpp>
 #include <ampacity/serving/exact_time.hpp>
+#include <ampacity/serving/step_table.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace ampacity::serving {
@@ -34,6 +38,7 @@ struct batch {
     std::int64_t kv_tokens = 0;  ///< sum over decodes of the tokens computed before
     /// Sum over the other chunks, of n tokens after c computed ones, of n c + n (n + 1) / 2.
     int128 prefill_attention = 0;
+    std::int64_t decodes = 0;  ///< of the tokens, those of requests that decode
 };
 
 /// An exact time as an integer number of units, see above.
@@ -46,8 +51,9 @@ public:
     static constexpr std::size_t max_pieces = 16;
 
     /// \throws scenario_error unless there are 1 to `max_pieces` pieces with coefficients >= 0.
-    explicit iteration_time(std::span<const linear_step> pieces);
-    explicit iteration_time(const linear_step& linear) : iteration_time(std::span{&linear, 1}) {}
+    explicit iteration_time(std::span<const linear_step> pieces, step_table table = {});
+    explicit iteration_time(const linear_step& linear, step_table table = {})
+        : iteration_time(std::span{&linear, 1}, std::move(table)) {}
 
     /// Of one step.
     [[nodiscard]] time_units operator()(const batch& b) const noexcept;
@@ -62,9 +68,10 @@ public:
     /// The least time that `round_to_ns` makes `ns` or more. \pre ns >= 0.
     [[nodiscard]] time_units first_rounded_to(std::int64_t ns) const noexcept;
 
-    /// Refuses what could leave 126 bits within 2^32 steps of at most so large a batch.
+    /// Refuses what could leave 126 bits within 2^32 steps of at most so large a batch, and a table that it leaves.
     /// \throws scenario_error
-    void check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention) const;
+    void check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention,
+                     std::int64_t decodes = 0) const;
 
 private:
     friend class decode_run;
@@ -73,7 +80,13 @@ private:
         time_units base, per_token, per_kv_token, per_prefill_attention;
     };
 
+    [[nodiscard]] time_units of_table(std::int64_t decodes, std::int64_t prefill_tokens) const noexcept {
+        return table_.empty() ? 0 : table_(decodes, prefill_tokens) * units_per_entry_;
+    }
+
     std::vector<piece> pieces_;
+    step_table table_;
+    std::int64_t units_per_entry_ = 1;  ///< units of the table's 10^-9 ns
     std::int64_t units_per_ns_ = 1;
     bool ends_differ_ = false;
 };
@@ -85,7 +98,7 @@ class decode_run {
 public:
     /// `kv_tokens` before the first step. \pre decodes >= 1. `time` must outlive it.
     decode_run(const iteration_time& time, std::int64_t decodes, std::int64_t kv_tokens) noexcept
-        : time_(&time), decodes_(decodes), kv_tokens_(kv_tokens) {}
+        : time_(&time), decodes_(decodes), kv_tokens_(kv_tokens), fixed_(time.of_table(decodes, 0)) {}
 
     /// The exact time of the first `steps` steps. \pre 0 <= steps <= 2^32.
     [[nodiscard]] time_units total(std::int64_t steps) const noexcept;
@@ -110,6 +123,7 @@ private:
     const iteration_time* time_;
     std::int64_t decodes_;
     std::int64_t kv_tokens_;
+    time_units fixed_;  ///< of each step, from the table
 };
 
 }  // namespace ampacity::serving

@@ -19,6 +19,7 @@
 /// of the number of output tokens. No allocation once it has held as many requests as it will.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/core/wide.hpp>
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
@@ -69,6 +70,11 @@ struct replica_counts {
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
+    duration prefilling{};           ///< of it, in steps with chunks of prompts
+    std::int64_t peak_blocks = 0;    ///< most that were taken at the end of a step
+    /// Twice the integral of taken blocks over `busy`, by the mean of the first and the last step of each
+    /// series: exact where blocks grow evenly over equal steps [block-ns].
+    int128 twice_block_time = 0;
 };
 
 class replica {
@@ -98,6 +104,8 @@ public:
     [[nodiscard]] std::size_t num_running() const noexcept { return num_running_; }
     /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
     [[nodiscard]] std::int64_t blocks_in_use(instant now) const noexcept;
+    /// The same without those of the step in progress. O(1).
+    [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
     [[nodiscard]] const replica_counts& counts() const noexcept { return counts_; }
     /// Size of the state of one live request [B].
@@ -140,6 +148,8 @@ private:
         std::int64_t steps = 0;    // 0: nothing is
         std::int64_t decodes = 0;  // tokens of decodes in each step
         time_units total = 0;      // exact time of all
+        std::int64_t blocks = 0;   // taken in its first step
+        bool prefills = false;     // has chunks that are no decodes
         bool is_series = false;    // of decodes only; else one step with chunks, or after a preemption
     };
 
@@ -187,6 +197,7 @@ private:
     [[nodiscard]] decode_run series() const noexcept;
     [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
     void count_steps(std::int64_t steps) noexcept;
+    void count_time(duration took) noexcept;
 
     void complete();
     void finish_chunk(const chunk& c);

@@ -3,8 +3,9 @@
 /// Which replica a request goes to. A router sees a `replica_view`, never an engine; it decides once per request, at
 /// its arrival, when everything that completes at that instant has been done and nothing that begins then.
 ///
-/// O(1) per request but for `least-requests` and `least-kv`, which look at every replica. One router belongs to one
-/// service.
+/// O(1) per request, but O(log replicas) per request and per change of a replica for `least-requests`, `session` and
+/// `least-kv`. The last asks again for those replicas alone whose blocks were less than the least when they were last
+/// looked at. One router belongs to one service.
 
 #include <ampacity/serving/replica.hpp>
 
@@ -27,6 +28,9 @@ public:
     [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return replicas_[i].num_live(); }
     /// KV blocks that are taken there, those of the step in progress included.
     [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_in_use(now_); }
+    /// The same without those of the step in progress: at most as many, now and until the replica is told to have
+    /// changed. O(1).
+    [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_held(); }
 
 private:
     std::span<const replica> replicas_;
@@ -42,6 +46,12 @@ public:
 
     /// The number of the replica that gets it. \pre the view is not empty.
     virtual std::size_t route(const workload::request& r, const replica_view& view) = 0;
+    /// Something arrived, ended or began at this replica. Between two calls it has the same requests, and its blocks
+    /// never become fewer.
+    virtual void changed(std::size_t replica, const replica_view& view) {
+        static_cast<void>(replica);
+        static_cast<void>(view);
+    }
 };
 
 /// The name of a random choice; see `random_stream`.

@@ -52,11 +52,12 @@ public:
     void clear_records() noexcept { records_.clear(); }
 
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
-    /// Of all replicas.
+    /// Of all replicas; the peak is that of one.
     [[nodiscard]] replica_counts counts() const noexcept;
 
 private:
     void touch(std::size_t i);
+    void settle(std::size_t i, instant now);
     void collect(std::size_t i);
     void set_end(std::size_t i) noexcept;
 

@@ -9,6 +9,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/execution/post_training.hpp>
 #include <ampacity/power/swing_meter.hpp>
+#include <ampacity/sim/modelled_service.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -192,25 +193,53 @@ struct energy_result {
     }
 };
 
+/// The requests of one priority. Times are over finished requests.
+struct priority_result {
+    std::uint8_t priority = 0;
+    std::uint64_t requests = 0, finished = 0;      ///< that arrived
+    std::optional<distribution_summary> ttft_s{};  ///< [s]
+    std::optional<distribution_summary> tpot_s{};  ///< [s]
+    std::optional<distribution_summary> e2e_s{};   ///< [s]
+    std::optional<double> attainment{};            ///< [1]
+};
+
 /// What became of a service and its requests. Times are over finished requests.
 struct service_result {
     std::string name;
-    std::uint64_t gpus = 0;                                                                 ///< of all replicas
+    std::uint64_t gpus = 0;  ///< of all replicas
+    std::uint64_t gpus_per_replica = 1;
     std::uint64_t requests = 0, finished = 0, rejected = 0, cancelled = 0, unfinished = 0;  ///< that arrived
     std::optional<distribution_summary> ttft_s{};        ///< time to the first token [s]
     std::optional<distribution_summary> tpot_s{};        ///< time per token after the first [s]
     std::optional<distribution_summary> e2e_s{};         ///< arrival to the last token [s]
+    std::optional<distribution_summary> queueing_s{};    ///< arrival to the first step that worked on it [s]
     std::optional<double> attainment{};                  ///< of its targets, by requests that have left [1]
+    std::uint64_t met = 0;                               ///< finished and within all targets
+    std::vector<priority_result> priorities{};           ///< from the least; none: nobody looks at priorities
     std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
     std::uint64_t preemptions = 0;                       ///< of all
     std::uint64_t steps = 0;                             ///< that have ended, of all replicas
     std::uint64_t cached_tokens = 0;                     ///< found in prefix caches
+    std::uint64_t prefill_tokens = 0;                    ///< computed in prompts, recomputed ones included
+    double kv_occupancy = 0;                             ///< mean share of KV blocks taken while it held its GPUs [1]
+    double kv_peak = 0;                                  ///< largest share at the end of a step, of one replica [1]
+    std::optional<modelled_service> modelled{};          ///< of one replica; none: no model says what it is
     duration busy{};                                     ///< in these steps, summed over replicas
+    duration prefilling{};                               ///< of these, in steps with prompts
     duration held{};                                     ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         return gpu_time{ticks(held)} * static_cast<gpu_time>(gpus);
+    }
+    /// Of its GPUs alone, without a cap, by what steps do; none: no model says what they draw. [J]
+    [[nodiscard]] std::optional<double> gpu_energy_j() const noexcept {
+        if (!modelled || modelled->waiting_w <= 0) return std::nullopt;
+        const double busy_s = to_seconds(busy), prefilling_s = to_seconds(prefilling);
+        const double all_s = to_seconds(held) * static_cast<double>(gpus) / static_cast<double>(gpus_per_replica);
+        return static_cast<double>(gpus_per_replica) *
+               (prefilling_s * modelled->prefill_w + (busy_s - prefilling_s) * modelled->decode_w +
+                (all_s - busy_s) * modelled->waiting_w);
     }
 };
 

@@ -6,10 +6,12 @@
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
+#include <ampacity/sim/modelled_service.hpp>
 #include <ampacity/workload/request_source.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct service_parts {
     std::uint16_t entry = 0;  ///< of the workload: a source without jobs
     /// By replica: its GPUs, free on the empty fleet, each in one; on a pool without shares.
     std::vector<std::vector<fleet::gpu_share>> places{};
+    std::optional<modelled_service> modelled{};  ///< none: it does not say what it serves
 };
 
 }  // namespace ampacity::sim

@@ -1,6 +1,8 @@
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/files.hpp"
+#include "support/gzip.hpp"
+#include "support/zstd.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/request_traces.hpp>
@@ -182,9 +184,138 @@ TEST_CASE("azure-llm: the published conversations of 2023 are read whole") {
     CHECK(source->finish_digest() != 0);
 }
 
+TEST_CASE("burstgpt: seconds and sessions and models are read and failed requests are counted") {
+    const trace_file file(
+        "Timestamp,Session ID,Elapsed time,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+        "5,s1,1.5,ChatGPT,472,18,490,Conversation log\n"
+        "45,s1,2,GPT-4,1087,230,1317,Conversation log\n"
+        "50.25,,2,ChatGPT,12,0,12,API log\n"
+        "118,s2,3,ChatGPT,417,276,693,API log\n"
+        "119,s2,3,ChatGPT,0,276,693,API log\n",
+        "burstgpt");
+    const auto source = file.open();
+    std::array<request, 8> r;
+    REQUIRE(source->next(r) == 3);
+    CHECK(r[0].arrival == start_of_time);
+    CHECK(r[1].arrival == start_of_time + 40s);
+    CHECK(r[2].arrival == start_of_time + 113s);
+    CHECK(r[1].prompt_tokens == 1087);
+    CHECK(r[1].output_tokens == 230);
+    CHECK(source->text(r[1].tenant) == "GPT-4");
+    CHECK(r[0].session == r[1].session);
+    CHECK(source->text(r[2].session) == "s2");
+    const auto skipped = source->skipped();
+    REQUIRE(skipped.size() == 2);
+    CHECK(skipped[0].reason == "no_output_tokens");
+    CHECK(skipped[1].reason == "no_prompt_tokens");
+    trace_file absolute("Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,a,1,1,2,b\n",
+                        "burstgpt");
+    absolute.options.align = scenario::alignment::absolute;
+    CHECK(absolute.all()[0].arrival == start_of_time + 5s);
+    CHECK(trace_file("Timestamp,Request tokens,Response tokens\n1,x,2\n", "burstgpt")
+              .fault()
+              .find(":2:3: error: Request tokens: ") != std::string::npos);
+}
+
+TEST_CASE("mooncake-jsonl: a conversation is a chain of blocks that grows") {
+    const std::string rows =
+        "{\"timestamp\": 3000, \"input_length\": 1100, \"output_length\": 5, \"hash_ids\": [0, 1, 2]}\n"
+        "{\"timestamp\": 3001, \"input_length\": 1600, \"output_length\": 6, \"hash_ids\": [0, 3, 4, 5]}\r\n"
+        "\n"
+        "{\"timestamp\": 6000, \"input_length\": 2100, \"output_length\": 7, \"hash_ids\": [0, 1, 6, 7, 8]}\n"
+        "{\"timestamp\": 6000, \"input_length\": 0, \"output_length\": 7, \"hash_ids\": []}\n"
+        "{\"timestamp\": 6000, \"input_length\": 9, \"output_length\": 0, \"hash_ids\": [9]}\n"
+        "{\"timestamp\": 6000, \"input_length\": 500, \"output_length\": 7, \"hash_ids\": [10]}\n"
+        "{\"timestamp\": 7000, \"input_length\": 2049, \"output_length\": 7, \"hash_ids\": [0, 3, 4, 11, 12]}\n"
+        "{\"timestamp\": 8000, \"input_length\": 1024, \"output_length\": 7}";
+    const trace_file file(rows, "mooncake-jsonl");
+    const std::vector<request> r = file.all();
+    REQUIRE(r.size() == 6);
+    CHECK(r[0].arrival == start_of_time);
+    CHECK(r[1].arrival == start_of_time + 1ms);
+    CHECK(r[2].arrival == start_of_time + 3s);
+    CHECK(r[0].prefix_tokens == 0);
+    CHECK(r[1].prefix_tokens == 0);
+    CHECK(r[1].session != r[0].session);  // it branches off behind the first block
+    CHECK(r[2].session == r[0].session);
+    CHECK(r[2].prefix_tokens == 1024);
+    CHECK(r[3].session == 0);  // no full block
+    CHECK(r[4].session == r[1].session);
+    CHECK(r[4].prefix_tokens == 1536);
+    CHECK(r[5].session == 0);
+    const auto source = file.open();
+    std::array<request, 16> all;
+    CHECK(source->next(all) == 6);
+    REQUIRE(source->skipped().size() == 2);
+    CHECK(source->skipped()[0].count == 1);
+
+    // However the file is packed; a file that ends too soon is none.
+    for (const std::string& packed : {test::gzip(rows), test::zstd(rows)}) {
+        const trace_file whole(packed, "mooncake-jsonl");
+        CHECK(whole.all().size() == 6);
+        const trace_file cut(packed.substr(0, packed.size() - 9), "mooncake-jsonl");
+        CHECK(cut.fault() != "none");
+    }
+}
+
+TEST_CASE("mooncake-jsonl: faults name their line, key and value") {
+    const auto fault = [](const std::string& row) {
+        return trace_file("{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n" + row + '\n',
+                          "mooncake-jsonl")
+            .fault();
+    };
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": -4, \"output_length\": 1}") ==
+          "requests.csv:2:18: error: input_length: no whole number, at byte 73 (-4); give a whole number of tokens "
+          "from 0 to "
+          "2147483648");
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 4}").find("output_length: is missing") != std::string::npos);
+    CHECK(fault("{\"timestamp\": 1.5, \"input_length\": 4, \"output_length\": 1}")
+              .starts_with("requests.csv:2:2: error: timestamp: no whole number, at byte 57 (1.5)"));
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 99999999999, \"output_length\": 1}").find("too large") !=
+          std::string::npos);
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 4, \"output").starts_with("requests.csv:2:") == true);
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 4, \"output").find("no JSON") != std::string::npos);
+    CHECK(fault("[1]").find("no JSON object") != std::string::npos);
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 600, \"output_length\": 1, \"hash_ids\": []}")
+              .find("hash_ids: fewer than the prompt has full blocks") != std::string::npos);
+    CHECK(fault("{\"timestamp\": 1, \"input_length\": 600, \"output_length\": 1, \"hash_ids\": [\"a\"]}")
+              .find("hash_ids: no whole number in it") != std::string::npos);
+    trace_file back(
+        "{\"timestamp\": 9000000, \"input_length\": 1, \"output_length\": 1}\n"
+        "{\"timestamp\": 1, \"input_length\": 1, \"output_length\": 1}\n",
+        "mooncake-jsonl");
+    CHECK(back.fault().find("timestamp: steps back by") != std::string::npos);
+}
+
+TEST_CASE("mooncake-jsonl: the published conversations are read whole") {
+    const auto path = test::real_data("requests/mooncake_conversation_trace.jsonl.gz");
+    if (!path) return;
+    const auto source = io::open_request_trace({.path = *path, .format = "mooncake-jsonl"});
+    std::array<request, 512> batch;
+    double count = 0, prompt = 0, output = 0, blocks = 0, shared = 0;
+    instant last = start_of_time;
+    while (const std::size_t n = source->next(batch)) {
+        for (const request& r : std::span{batch}.first(n)) {
+            last = r.arrival;
+            ++count;
+            prompt += r.prompt_tokens;
+            output += r.output_tokens;
+            blocks += (r.prompt_tokens + 511) / 512;
+            shared += r.prefix_tokens / 512;
+        }
+    }
+    CHECK(count == 12031);
+    CHECK(to_seconds(last - start_of_time) == Approx(3537).epsilon(1e-4));
+    CHECK(prompt / count == Approx(12035.06).epsilon(1e-5));
+    CHECK(output / count == Approx(342.62).epsilon(1e-4));
+    CHECK(blocks == Approx(288500).epsilon(1e-3));
+    // An unbounded cache that knows every block finds 0.3664; chains leave out what branches share.
+    CHECK(shared / blocks == Approx(0.315).epsilon(0.01));
+}
+
 TEST_CASE("request traces: unknown formats and negative windows are refused") {
     CHECK_THROWS_AS(io::open_request_trace({.path = "x", .format = "azure"}), scenario_error);
     CHECK_THROWS_AS(io::open_request_trace({.path = "x", .reorder = -1s}), scenario_error);
     CHECK_THROWS_AS(io::open_request_trace({.path = "/nowhere/requests.csv"}), data_error);
-    CHECK(io::request_trace_formats().size() == 2);
+    CHECK(io::request_trace_formats().size() == 4);
 }

@@ -195,8 +195,8 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: { name: a, model: b }")) ==
-          "s.yaml:8:25: error: workload.0.service.model: not supported yet (model); known: name, replicas, "
-          "gpus_per_replica, router, engine, requests, synthetic, slo");
+          "s.yaml:8:14: error: workload.0.service: does not say which requests it gets (a); give one of: requests, "
+          "synthetic");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: there is no service that gets any (true); write workload.N.service, "
           "or false");
@@ -583,6 +583,24 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
 namespace {
 
 /// Services with every key, in place of what cannot be beside them.
+void serve_some_model(scenario::inference_service& c, std::mt19937_64& random) {
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    c.model = "llama-3.1-8b";
+    c.software = upto(2) != 0 ? "trtllm" : "a program";
+    if (upto(2) != 0) c.gpus_per_replica.reset();
+    if (upto(2) != 0) c.engine.kv_capacity_tokens.reset();
+    if (upto(2) != 0) c.system = "dgx-h100";
+    if (upto(2) != 0) c.precision = static_cast<llm::precision_kind>(upto(4));
+    if (upto(2) != 0)
+        c.parallel = {.tp = 1 + upto(9), .attention_dp = 1 + upto(9), .pp = 1 + upto(9), .ep = 1 + upto(9)};
+    if (upto(2) != 0) {
+        c.assumptions = {.context = {1 + static_cast<double>(upto(9999)) / 7},
+                         .prompt = {1 + static_cast<double>(upto(9999)) / 7},
+                         .memory_share = static_cast<double>(1 + upto(9)) / 10};
+        if (upto(2) != 0) c.assumptions->kv_cache = static_cast<llm::precision_kind>(upto(2));
+    }
+}
+
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
     const auto some_time = [&] {
@@ -597,7 +615,11 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
     };
     const auto some_length = [&] {
         const double median = 1 + static_cast<double>(upto(100'000)) / 7;
-        return scenario::token_length{{median}, static_cast<double>(upto(100)) / 13, {median + 1}};
+        if (upto(3) == 0)
+            return scenario::token_length{.quantiles = {1, 1 + median, 2 * median + 1.5}, .max = {median + 1}};
+        return scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{median},
+                                      .sigma = static_cast<double>(upto(100)) / 13,
+                                      .max = {median + 1}};
     };
     s.faults = {};
     s.fleet.slowdowns.clear();
@@ -618,11 +640,16 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
                     .prefix_cache = upto(2) != 0,
                     .timeout = some_span(),
                     .max_wait = some_span()};
-        for (std::uint64_t k = 1 + upto(3); k > 0; --k)
-            c.engine.step.push_back({some_time(), some_time(), some_time(), some_time()});
+        if (upto(3) == 0) {
+            serve_some_model(c, random);
+        } else {
+            for (std::uint64_t k = 1 + upto(3); k > 0; --k)
+                c.engine.step.push_back({some_time(), some_time(), some_time(), some_time()});
+            for (std::uint64_t k = upto(3); k > 0; --k) c.engine.table.push_back({upto(99), upto(99), some_time()});
+        }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
         if (upto(2) != 0) {
-            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(2)), duration{upto(1000)},
+            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(4)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
             continue;
         }
@@ -634,11 +661,24 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
              .output = some_length()};
         scenario::synthetic_jobs like;
         like.rate = r.rate;
-        like.cv = r.cv;
+        like.cv = *r.cv;
         test::random_synthetic{random}.enrich(like);
         r.rate = like.rate;
         r.cv = like.cv;
         r.arrivals = like.arrivals;
+        if (upto(2) != 0) r.preset = "arxiv-summarization";
+        if (r.preset && upto(2) != 0) r.prompt.reset();
+        const bool beats = r.arrivals && r.arrivals->beat;
+        if (!beats && upto(2) != 0)
+            r.sessions = scenario::conversation_shape{
+                1 + static_cast<double>(upto(99)) / 7, duration{1 + upto(999)}, {2 + static_cast<double>(upto(999))}};
+        for (std::uint64_t k = upto(3); k > 0; --k) {
+            auto& client = r.clients.emplace_back();
+            client = {.weight = 0.1 + static_cast<double>(upto(100)), .priority = upto(8)};
+            if (upto(2) != 0) client.cv = r.cv;
+            if (upto(2) != 0) client.prompt = some_length();
+            if (upto(2) != 0) client.output = some_length();
+        }
     }
 }
 
@@ -1236,6 +1276,10 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 sets.begin(),
                 "workload=[{ service: { name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: "
                 "{ base: 1 ms } }, requests: { path: a.csv } } }]");
+        if (path.find(".parallel.") != std::string::npos || path.find(".assumptions.") != std::string::npos)
+            sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
+        if (path.find(".table.") != std::string::npos)
+            sets.insert(sets.begin() + 1, "workload.0.service.engine.table=[{ decodes: 0, time: 1 ms }]");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
