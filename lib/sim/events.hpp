@@ -37,4 +37,10 @@ enum kind : std::uint8_t {
     job_vacates
 };
 
+/// What is scheduled of something that says itself when it is due.
+struct followed {
+    instant at = never;
+    kernel::event_handle event = kernel::no_event;
+};
+
 }  // namespace ampacity::sim

@@ -375,4 +375,11 @@ private:
     ledger books_;
 };
 
+/// A run that computes wrong results, and what it would be without.
+struct spoilt_run {
+    std::size_t job = 0;
+    duration progress{};
+    live_jobs::useful_time useful{};
+};
+
 }  // namespace ampacity::sim

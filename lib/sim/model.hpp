@@ -224,11 +224,6 @@ private:
 
     // --- feeds of power --------------------------------------------------------------------------------
     [[nodiscard]] bool feeds_act() const noexcept { return energy_ != nullptr && energy_->acts(); }
-    /// What is scheduled of something that says itself when it is due.
-    struct followed {
-        instant at = never;
-        kernel::event_handle event = kernel::no_event;
-    };
     void follow(followed& f, instant due, phase when, std::uint8_t what, std::uint32_t entity = 0) {
         if (due != never) due = std::max(due, kernel_.now());
         if (due == f.at) return;
@@ -377,12 +372,6 @@ private:
     followed feeds_change_, feeds_control_, parts_change_, store_writes_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail
-    /// A run that computes wrong results, and what it would be without.
-    struct spoilt_run {
-        std::size_t job = 0;
-        duration progress{};
-        live_jobs::useful_time useful{};
-    };
     [[nodiscard]] std::vector<spoilt_run>::iterator spoilt_at(std::size_t job);
     std::vector<spoilt_run> spoilt_;
     pod_vector<kernel::event_handle> vacated_;  // by job_id, behind the last that was asked; else `no_event`

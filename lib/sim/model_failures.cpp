@@ -90,7 +90,7 @@ void simulation::model::hang(partition& p, job_id job) {
     go_on(p, job, [](run_costs& c) { c.hangs = true; });
 }
 
-std::vector<simulation::model::spoilt_run>::iterator simulation::model::spoilt_at(std::size_t job) {
+std::vector<spoilt_run>::iterator simulation::model::spoilt_at(std::size_t job) {
     return std::find_if(spoilt_.begin(), spoilt_.end(), [job](const spoilt_run& r) { return r.job == job; });
 }
 
