@@ -33,7 +33,8 @@ enum kind : std::uint8_t {
     store_has_written,
     serving_steps_end,
     requests_arrive,
-    service_leaves
+    service_leaves,
+    service_acts
 };
 
 }  // namespace ampacity::sim

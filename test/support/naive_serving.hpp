@@ -20,12 +20,14 @@ struct naive_serving_result {
     std::int64_t computed_tokens = 0;  ///< over all steps
     std::int64_t produced_tokens = 0;
     std::int64_t blocks_at_until = 0;  ///< taken at `until`, before a step that begins then
+    std::int64_t cached_at_until = 0;  ///< tokens computed of requests that run then, without the step in progress
 };
 
-/// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished.
+/// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished. `submitted`: when they
+/// come to it, rising, no earlier than they arrived; empty: then.
 [[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                                  const serving::replica_options& options,
-                                                 const std::vector<serving::linear_step>& pieces,
-                                                 instant until = never);
+                                                 const std::vector<serving::linear_step>& pieces, instant until = never,
+                                                 const std::vector<instant>& submitted = {});
 
 }  // namespace ampacity::test

@@ -19,17 +19,27 @@ namespace ampacity::serving {
 /// What a router may know of the replicas.
 class replica_view {
 public:
-    replica_view(std::span<const replica> replicas, instant now) noexcept : replicas_(replicas), now_(now) {}
+    replica_view(std::span<const replica> replicas, instant now) noexcept
+        : replicas_(replicas), size_(replicas.size()), now_(now) {}
+    /// Of these alone, numbered from 0 in their order.
+    replica_view(std::span<const replica> replicas, std::span<const std::uint32_t> which, instant now) noexcept
+        : replicas_(replicas), which_(which.data()), size_(which.size()), now_(now) {}
 
-    [[nodiscard]] std::size_t size() const noexcept { return replicas_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] instant now() const noexcept { return now_; }
     /// Requests that wait or run there.
-    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return replicas_[i].num_live(); }
+    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return at(i).num_live(); }
     /// KV blocks that are taken there, those of the step in progress included.
-    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_in_use(now_); }
+    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return at(i).blocks_in_use(now_); }
 
 private:
+    [[nodiscard]] const replica& at(std::size_t i) const noexcept {
+        return replicas_[which_ == nullptr ? i : which_[i]];
+    }
+
     std::span<const replica> replicas_;
+    const std::uint32_t* which_ = nullptr;  // none: all
+    std::size_t size_;
     instant now_;
 };
 
