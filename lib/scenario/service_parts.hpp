@@ -4,11 +4,17 @@
 
 #include <ampacity/scenario/build.hpp>
 
+#include <memory>
+#include <string>
+
 namespace ampacity::scenario {
 
 /// Makes the services of the workload and finds places for their replicas on the empty fleet, in order. \pre `check`
 /// passed; the parts have their fleet and placer
 /// \throws scenario_error, and what `open` throws
 void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const locator& locate);
+
+/// No jobs, but the names of those that are replicas of a service: `chat/0`.
+[[nodiscard]] std::unique_ptr<workload::job_source> replica_names(const std::string& service);
 
 }  // namespace ampacity::scenario

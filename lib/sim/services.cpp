@@ -158,6 +158,7 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
             .priority = p.scaling->priority,
             .source = p.entry,
             .kind = workload::job_kind::service,
+            .name_is_text = true,
             .placement = p.scaling->placement};
 }
 

@@ -38,7 +38,8 @@ struct service_parts {
     std::unique_ptr<workload::request_source> requests;
     serving::latency_targets targets{};
     std::uint32_t gpus_per_replica = 1;
-    std::uint16_t entry = 0;  ///< of the workload: a source without jobs
+    /// Of the workload: a source without jobs, whose texts name those that are its replicas.
+    std::uint16_t entry = 0;
     /// By replica: its GPUs, free on the empty fleet, each in one; on a pool without shares. Empty with `scaling`.
     std::vector<std::vector<fleet::gpu_share>> places{};
     /// Then there are at most `options.replicas` == `scaling->autoscale.max` at a time, and `options.scaled`. \pre one
