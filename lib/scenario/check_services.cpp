@@ -61,8 +61,8 @@ void check_schedule(const autoscale_options& a, const std::string& path, const r
 void check_autoscale(const inference_service& service, const std::string& path, const reporter& report) {
     using policy = serving::scaling_policy;
     if (!service.autoscale) {
-        if (service.priority != 0)
-            report.fail(path + ".priority", "is for replicas that come and go", std::to_string(service.priority),
+        if (service.priority)
+            report.fail(path + ".priority", "is for replicas that come and go", std::to_string(*service.priority),
                         "give `autoscale`, or remove it");
         if (service.placement)
             report.fail(path + ".placement", "is for replicas that come and go", {}, "give `autoscale`, or remove it");

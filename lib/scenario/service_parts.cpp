@@ -85,7 +85,7 @@ sim::scaling_options scaling_of(const inference_service& service, date start) {
                              .cold_start = cold_start_of(a),
                              .drain_limit = a.drain,
                              .requeues = a.on_failure == failure_rule::requeue,
-                             .priority = static_cast<std::int32_t>(service.priority)};
+                             .priority = static_cast<std::int32_t>(service.priority.value_or(0))};
     if (service.placement) out.placement = placement_of(*service.placement);
     return out;
 }

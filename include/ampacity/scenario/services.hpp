@@ -261,7 +261,7 @@ struct inference_service {
     std::optional<synthetic_requests> synthetic{};
     std::optional<service_targets> slo{};
     std::optional<autoscale_options> autoscale{};
-    std::uint64_t priority = 0;
+    std::optional<std::uint64_t> priority{};
     std::optional<placement_wishes> placement{};
 
     template <class Visitor>
@@ -303,8 +303,10 @@ struct inference_service {
                .example = "{ max: 8, start: \"2 min\" }"});
         visit(&inference_service::priority,
               {.key = "priority",
-               .doc = "of the jobs that are its replicas, larger is more urgent; only with "
-                      "`autoscale`",
+               .doc = "of the jobs that are its replicas, 0 without it; larger is more urgent; only "
+                      "with `autoscale`",
+               .example = "10",
+               .min = std::uint64_t{0},
                .max = (std::uint64_t{1} << 31U) - 1});
         visit(&inference_service::placement, {.key = "placement",
                                               .doc = "where the GPUs of a replica may be, on racks; only with "
