@@ -196,7 +196,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: { name: a, model: b }")) ==
           "s.yaml:8:25: error: workload.0.service.model: not supported yet (model); known: name, replicas, "
-          "gpus_per_replica, router, engine, requests, synthetic, slo");
+          "gpus_per_replica, router, engine, requests, synthetic, slo, autoscale, priority, placement");
     CHECK(refusal(with("jobs: true", "requests: true")) ==
           "s.yaml:16:21: error: output.requests: there is no service that gets any (true); write workload.N.service, "
           "or false");
@@ -583,6 +583,43 @@ TEST_CASE("the scenarios of the repository are valid", "[scenario_file]") {
 namespace {
 
 /// Services with every key, in place of what cannot be beside them.
+/// Draws of its own, so that others stay as they are.
+void add_autoscale(scenario::inference_service& c) {
+    std::mt19937_64 random{c.replicas * 1000 + c.gpus_per_replica};
+    using policy = serving::scaling_policy;
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    const auto some_span = [&] { return duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))}; };
+    scenario::autoscale_options& a = c.autoscale.emplace();
+    a.policy = static_cast<policy>(upto(5));
+    if (a.policy == policy::slo && !c.slo) a.policy = policy::queue;
+    a.min = 1 + upto(c.replicas);
+    a.max = c.replicas + upto(10);
+    a.interval = some_span();
+    if (a.policy != policy::fixed && a.policy != policy::schedule && upto(2) != 0)
+        a.target = static_cast<double>(1 + upto(100)) / 100;
+    a.up_delay = some_span();
+    a.down_delay = some_span();
+    if (a.policy == policy::schedule) {
+        a.schedule = {{duration{static_cast<std::int64_t>(upto(1000))}, a.min}, {std::chrono::hours{3}, *a.max}};
+        a.period = static_cast<scenario::schedule_period>(upto(2));
+    }
+    if (upto(2) != 0) {
+        a.start = some_span();
+    } else if (upto(2) != 0) {
+        a.weights = {1.0 + static_cast<double>(upto(1'000'000))};
+        a.bandwidth = {1.0 + static_cast<double>(upto(1'000'000))};
+    }
+    if (upto(2) != 0) a.drain = some_span();
+    a.on_failure = static_cast<scenario::failure_rule>(upto(2));
+    if (upto(2) != 0) c.priority = upto(1000);
+    if (upto(2) != 0) {
+        scenario::placement_wishes& p = c.placement.emplace();
+        if (upto(2) != 0) p.segment = 1 + upto(100);
+        p.exclusive = upto(2) != 0;
+        p.spread = upto(2) != 0;
+    }
+}
+
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
     const auto some_time = [&] {
@@ -621,6 +658,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         for (std::uint64_t k = 1 + upto(3); k > 0; --k)
             c.engine.step.push_back({some_time(), some_time(), some_time(), some_time()});
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
+        if (c.gpus_per_replica % 2 != 0) add_autoscale(c);
         if (upto(2) != 0) {
             c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(2)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
@@ -1226,6 +1264,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 sets.begin(),
                 "workload=[{ service: { name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: "
                 "{ base: 1 ms } }, requests: { path: a.csv } } }]");
+        if (path.find(".service.placement.") != std::string::npos)
+            sets.insert(sets.begin() + 1, "workload.0.service.autoscale={ policy: fixed }");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
