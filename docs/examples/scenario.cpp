@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
@@ -83,6 +84,12 @@ void a_service() {
     run.run();
     const sim::service_result& result = run.results().services.front();
     require(result.finished == 100 && result.output_tokens == 10'000, "all requests are answered");
+
+    s.workload[0].service->autoscale = scenario::autoscale_options{.start = std::chrono::seconds{10}};
+    sim::simulation again{scenario::build(s)};
+    again.run();
+    const sim::service_result& scaled = again.results().services.front();
+    require(scaled.finished == 100 && scaled.scaling->cold_starts == 1, "by a replica that is a job of its own");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Module serving: replicas with continuous batching, routers, what a service comes to.
 #include "example.hpp"
 
+#include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/exact_time.hpp>
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
@@ -118,6 +119,32 @@ void whole_service() {
     require(serving::make_router("power-of-two", {.seed = 1}) != nullptr, "routers by name");
 }
 
+void replicas_that_come_and_go() {
+    // Eight requests on average for each replica of ten seats; fewer only when that has held for a minute.
+    serving::autoscaler scaler({.policy = serving::scaling_policy::target_utilisation,
+                                .max = 20,
+                                .interval = 30s,
+                                .down_delay = 60s,
+                                .target = 0.8,
+                                .seats = 10});
+    require(scaler.wanted() == 1 && scaler.next(start_of_time) == start_of_time + 30s, "the first decision");
+    const auto requests = [](std::int64_t n) { return int128{n} * 30'000'000'000; };
+    require(scaler.decide({.now = start_of_time + 30s, .since = 30s, .request_ns = requests(25)}) == 4, "at once");
+    require(scaler.decide({.now = start_of_time + 60s, .since = 30s, .request_ns = requests(8)}) == 4, "not yet");
+    require(scaler.decide({.now = start_of_time + 90s, .since = 30s, .request_ns = requests(8)}) == 1, "now");
+
+    serving::service service({.replicas = 2, .engine = {.max_seqs = 8}, .random = {.seed = 1}, .scaled = true},
+                             step_time());
+    const workload::request r{.arrival = start_of_time, .prompt_tokens = 200, .output_tokens = 50};
+    require(service.submit(r, start_of_time) == serving::no_replica, "nobody takes it");
+    service.open(1);
+    service.start(start_of_time);
+    require(service.replicas()[1].num_live() == 1, "it is sent on");
+    service.shut(1);
+    require(service.abandon(1, start_of_time + 1ms, true).requests == 1, "it waits again");
+    require(service.num_pending() == 1, "at the router");
+}
+
 }  // namespace
 
 void serving_example() {
@@ -125,4 +152,5 @@ void serving_example() {
     the_least_loaded();
     one_replica();
     whole_service();
+    replicas_that_come_and_go();
 }

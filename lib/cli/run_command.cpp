@@ -149,6 +149,16 @@ std::string model_text(const sim::modelled_service& m) {
         100 * m.mean_error, 100 * m.most_error);
 }
 
+void print_scaling(const sim::service_result& s) {
+    const sim::scaling_result& r = *s.scaling;
+    const double mean =
+        r.lasted > duration::zero() ? static_cast<double>(r.serving) / static_cast<double>(ticks(r.lasted)) : 0.0;
+    fmt::print(
+        "{:<18}{:>16} replicas serving on average, {} at most; {} cold starts, {} failures, {} preemptions; {} "
+        "requests requeued, {} failed\n",
+        "", grouped(mean, 2), r.max_serving, r.cold_starts, r.failures, r.preemptions, r.requeued, s.failed);
+}
+
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
         fmt::print(
@@ -158,6 +168,7 @@ void print_services(const std::vector<sim::service_result>& list) {
             s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
         if (s.modelled) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
+        if (s.scaling) print_scaling(s);
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
         table.row({"", "mean", "p50", "p90", "p99", "max"});
@@ -168,7 +179,8 @@ void print_services(const std::vector<sim::service_result>& list) {
                            grouped((*d)->p99, 4), grouped((*d)->max, 4)});
         }
         table.print();
-        const double gpu_s = to_seconds(s.held) * static_cast<double>(s.gpus);
+        const double gpu_s =
+            s.scaling ? to_gpu_hours(s.held_gpu_time()) * 3600 : to_seconds(s.held) * static_cast<double>(s.gpus);
         fmt::print("{:<18}{:>16} tokens/s of answers per GPU", "",
                    grouped(gpu_s > 0 ? static_cast<double>(s.output_tokens) / gpu_s : 0, 2));
         if (s.attainment) fmt::print("; {:.2f} % within the targets", 100 * *s.attainment);

@@ -30,8 +30,8 @@ constexpr std::array requests{
     output_column{"prompt_tokens", "", "length of its prompt"},
     output_column{"output_tokens", "", "length of the answer that it asks for"},
     output_column{"preemptions", "", "times that it lost its blocks of the KV cache"},
-    output_column{"replica", "", "the one that it was sent to, from 0"},
-    output_column{"state", "", "finished, rejected, cancelled or unfinished"},
+    output_column{"replica", "", "the one that it was sent to last, from 0; empty if it was sent to none"},
+    output_column{"state", "", "finished, rejected, cancelled, failed or unfinished"},
 };
 
 constexpr std::array placement{
@@ -63,6 +63,15 @@ constexpr std::array telemetry{
     output_column{"utility_w", "W",
                   "what the utility delivers for it: with the losses from there, without what batteries and generators "
                   "give"},
+};
+
+constexpr std::array replicas{
+    output_column{"time_s", "s", "when the sample was taken"},
+    output_column{"service", "", "its name"},
+    output_column{"wanted", "", "replicas that its autoscaler wants"},
+    output_column{"cold", "", "that hold GPUs and do not serve yet"},
+    output_column{"serving", "", "that get requests"},
+    output_column{"draining", "", "that get no more, and work on"},
 };
 
 constexpr std::array feeds{
@@ -117,6 +126,8 @@ constexpr std::array table{
         requests},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{"replicas.csv", "output.telemetry",
+                       "one row per service and interval, where replicas of one come and go", replicas},
     output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},
     output_description{
         "explain.csv", "scheduler.policy",

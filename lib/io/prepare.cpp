@@ -64,6 +64,12 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);
+        if (!parts.services.empty() && parts.failures.changes_runs())
+            throw scenario_error({.where = {},
+                                  .key = "faults.model",
+                                  .what = "has causes that slow nodes down or hang, which services do not have yet",
+                                  .value = loaded.value.faults.model.value_or(""),
+                                  .remedy = "take another model, or remove the services"});
         for (std::size_t i = 0; i != parts.sources.size(); ++i) {
             if (loaded.value.workload[i].trains.empty()) continue;
             if (!training) training.emplace(loaded, models, shared);

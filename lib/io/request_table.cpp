@@ -51,8 +51,10 @@ void request_table::write(std::uint64_t row, const line& l) {
         out += ',';
         if (ns >= 0) append_ns_as_seconds(out, ns);
     }
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{}\n"), l.prompt_tokens, l.output_tokens,
-                   l.preemptions, l.replica, serving::request_state_names[static_cast<std::size_t>(l.state)]);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},"), l.prompt_tokens, l.output_tokens, l.preemptions);
+    if (l.replica != serving::no_replica) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), l.replica);
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{}\n"),
+                   serving::request_state_names[static_cast<std::size_t>(l.state)]);
     file_.row_done();
 }
 

@@ -40,8 +40,8 @@ using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
-                               "placement.csv", "telemetry.csv", "explain.csv",  "events.json",
-                               "resolved.yaml", "run.json",      "report.html"};
+                               "placement.csv", "telemetry.csv", "replicas.csv", "explain.csv",
+                               "events.json",   "resolved.yaml", "run.json",     "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -254,11 +254,32 @@ json to_json(const sim::training_result& t) {
     return out;
 }
 
+/// Replicas that come and go.
+void add_scaling(json& out, const sim::service_result& s) {
+    const sim::scaling_result& r = *s.scaling;
+    const auto gpu_hours = [&r](gpu_time of) { return to_gpu_hours(of * static_cast<gpu_time>(r.gpus_per_replica)); };
+    out["cold_gpu_hours"] = gpu_hours(r.cold);
+    out["draining_gpu_hours"] = gpu_hours(r.draining);
+    const double gpu_s = to_gpu_hours(s.held_gpu_time()) * 3600;
+    if (gpu_s > 0) out["tokens_per_s_per_gpu"] = static_cast<double>(s.output_tokens) / gpu_s;
+    out["requeued"] = r.requeued;
+    out["lost_tokens"] = r.lost_tokens;
+    json& replicas = out["replicas"];
+    replicas = {{"hours", to_gpu_hours(r.held())},
+                {"max", r.max_serving},
+                {"cold_starts", r.cold_starts},
+                {"failures", r.failures},
+                {"preemptions", r.preemptions}};
+    if (r.lasted > duration::zero())
+        replicas["mean"] = static_cast<double>(r.serving) / static_cast<double>(ticks(r.lasted));
+}
+
 json to_json(const sim::service_result& s, const scenario::inference_service& of,
              const std::optional<scenario::energy>& energy) {
     const scenario::engine_options& engine = of.engine;
     json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
     if (engine.timeout || engine.max_wait) out["cancelled"] = s.cancelled;
+    if (s.scaling) out["failed"] = s.failed;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
     for (const auto& [name, d] :
@@ -280,9 +301,8 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         if (const std::uint64_t all = s.cached_tokens + s.prefill_tokens; all != 0)
             out["prefix_hit_share"] = static_cast<double>(s.cached_tokens) / static_cast<double>(all);
     }
-    if (held_s > 0) {
-        const double replicas = static_cast<double>(s.gpus) / static_cast<double>(s.gpus_per_replica);
-        out["busy_share"] = to_seconds(s.busy) / (held_s * replicas);
+    if (s.replica_s() > 0) {
+        out["busy_share"] = to_seconds(s.busy) / s.replica_s();
         out["kv_occupancy"] = {{"mean", s.kv_occupancy}, {"peak", s.kv_peak}};
     }
     for (const sim::priority_result& p : s.priorities) {
@@ -298,12 +318,14 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         out["usd_per_million_output_tokens"] = energy->gpu_price->value * 1e-9 *
                                                static_cast<double>(s.held_gpu_time()) * 1e6 /
                                                static_cast<double>(s.output_tokens);
-    if (s.held > duration::zero())
+    if (s.scaling)
+        add_scaling(out, s);
+    else if (s.held > duration::zero())
         out["tokens_per_s_per_gpu"] =
             static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
-    if (const auto joules = s.gpu_energy_j(); joules && held_s > 0) {
+    if (const auto joules = s.gpu_energy_j(); joules && s.replica_s() > 0) {
         out["gpu_energy_kwh"] = *joules / 3.6e6;
-        out["gpu_power_w"] = *joules / (held_s * static_cast<double>(s.gpus));
+        out["gpu_power_w"] = *joules / (s.replica_s() * static_cast<double>(s.gpus_per_replica));
         if (s.output_tokens != 0)
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
     }
@@ -511,6 +533,7 @@ struct run_files::streams {
     std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
+    std::optional<output_file> replicas;
     std::optional<output_file> feeds;
     std::vector<scenario::telemetry_column> telemetry_columns;
     std::vector<scenario::feeds_column> feeds_columns;
@@ -564,6 +587,10 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
             std::erase(columns, scenario::telemetry_column::utility);
         }
         streams_->telemetry.emplace(folder_ / "telemetry.csv").text() += header_of(columns);
+    }
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!described_.output.telemetry || !w.service || !w.service->autoscale || streams_->replicas) continue;
+        streams_->replicas.emplace(folder_ / "replicas.csv").text() += "time_s,service,wanted,cold,serving,draining\n";
     }
     if (described_.output.feeds) {
         streams_->feeds_columns = columns_of(described_.output.feeds_columns);
@@ -715,7 +742,22 @@ void run_files::on_sample(const sim::sample& s) {
     }
     out += '\n';
     streams_->telemetry->row_done();
+    if (streams_->replicas) write_replicas(s);
     if (streams_->feeds && s.plant != nullptr) write_feeds(s);
+}
+
+void run_files::write_replicas(const sim::sample& s) {
+    std::string& out = streams_->replicas->text();
+    std::size_t i = 0;
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!w.service) continue;
+        const sim::replica_sample& r = s.replicas[i++];
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, w.service->name);
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{}\n"), r.wanted, r.cold, r.serving, r.draining);
+        streams_->replicas->row_done();
+    }
 }
 
 /// A row for each feed down to the level that is asked for, from the site on.
@@ -812,8 +854,8 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     if (streams_->waits) streams_->waits->finish(start_of_time + summary.simulated);
     {
         const timed clock{writing_};
-        for (auto* stream :
-             {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->feeds, &streams_->explain}) {
+        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->replicas,
+                             &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         for (const auto& table : streams_->requests) table->commit();

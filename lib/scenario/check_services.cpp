@@ -136,7 +136,65 @@ void check_engine(const inference_service& service, const std::string& path, con
     }
 }
 
-/// Nothing may take the nodes of a service away, or make them slow.
+void check_schedule(const autoscale_options& a, const std::string& path, const reporter& report) {
+    const duration period = a.period == schedule_period::day ? std::chrono::hours{24} : std::chrono::hours{168};
+    for (std::size_t i = 0; i != a.schedule.size(); ++i) {
+        const std::string at = path + ".schedule." + std::to_string(i) + ".at";
+        if (i != 0 && a.schedule[i].at <= a.schedule[i - 1].at)
+            report.fail(at, "not later than the step before", format(a.schedule[i].at), "write rising times");
+        if (a.schedule[i].at >= period)
+            report.fail(at, "beyond the period", format(a.schedule[i].at), "write a time of it, or period: week");
+    }
+}
+
+/// Keys that go together, and counts that do.
+void check_autoscale(const inference_service& service, const std::string& path, const reporter& report) {
+    using policy = serving::scaling_policy;
+    if (!service.autoscale) {
+        if (service.priority)
+            report.fail(path + ".priority", "is for replicas that come and go", std::to_string(*service.priority),
+                        "give `autoscale`, or remove it");
+        if (service.placement)
+            report.fail(path + ".placement", "is for replicas that come and go", {}, "give `autoscale`, or remove it");
+        return;
+    }
+    const autoscale_options& a = *service.autoscale;
+    const std::string at = path + ".autoscale";
+    const std::string name{name_of_value(a.policy)};
+    const auto need = [&](bool given, bool wanted, const char* key) {
+        if (given == wanted) return;
+        report.fail(at + (wanted ? "" : std::string{"."} + key),
+                    wanted ? std::string{"lacks what its policy needs: "} + key : "is not for this policy", name,
+                    wanted ? "give it, or another policy" : "remove it, or give another policy");
+    };
+    need(!a.schedule.empty(), a.policy == policy::schedule, "schedule");
+    if (a.policy == policy::fixed || a.policy == policy::schedule) need(a.target.has_value(), false, "target");
+    if (a.policy == policy::slo && !service.slo)
+        report.fail(at + ".policy", "there are no targets that requests could miss", name, "give the service `slo`");
+    if (a.policy == policy::slo && a.target && *a.target > 1)
+        report.fail(at + ".target", "more than all requests", format(*a.target), "write a share of at most 1");
+    check_schedule(a, at, report);
+    if (a.start && a.weights)
+        report.fail(at + ".start", "says twice how long a start takes", format(*a.start), "remove it, or `weights`");
+    if (a.weights.has_value() != a.bandwidth.has_value())
+        report.fail(at + (a.weights ? ".weights" : ".bandwidth"), "goes with its other half", {},
+                    "give both, weights and bandwidth, or none");
+    const std::uint64_t most = most_replicas(service);
+    if (a.min > most)
+        report.fail(at + ".min", "more than the most that are wanted", std::to_string(a.min),
+                    "write at most " + std::to_string(most));
+    if (a.policy != policy::schedule && (service.replicas < a.min || service.replicas > most))
+        report.fail(path + ".replicas", "outside of autoscale.min and max", std::to_string(service.replicas),
+                    "write " + std::to_string(a.min) + " to " + std::to_string(most));
+    for (std::size_t i = 0; i != a.schedule.size(); ++i) {
+        const std::uint64_t n = a.schedule[i].replicas;
+        if (n < a.min || n > most)
+            report.fail(at + ".schedule." + std::to_string(i) + ".replicas", "outside of autoscale.min and max",
+                        std::to_string(n), "write " + std::to_string(a.min) + " to " + std::to_string(most));
+    }
+}
+
+/// Nothing may take the nodes of a service that holds them for good away, or make those of any slow.
 void check_surroundings(const scenario& s, const reporter& report) {
     const auto refuse = [&report](bool given, const std::string& key) {
         if (given) report.fail(key, "not supported together with services yet", {}, "remove it, or the services");
@@ -145,14 +203,35 @@ void check_surroundings(const scenario& s, const reporter& report) {
     refuse(!s.fleet.slowdowns.empty(), "fleet.slowdowns");
     refuse(!s.fleet.deliveries.empty(), "fleet.deliveries");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
-    refuse(!s.faults.outages.empty(), "faults.outages");
     refuse(!s.faults.planned.empty(), "faults.maintenance");
     refuse(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
-    refuse(s.faults.parts_fail(), s.faults.model ? "faults.model" : s.faults.log ? "faults.log" : "faults.processes");
     refuse(s.power.has_value(), "power");
+    const bool all_scale = std::all_of(s.workload.begin(), s.workload.end(), [](const workload_entry& w) {
+        return !w.service || w.service->autoscale.has_value();
+    });
+    refuse(!all_scale && !s.faults.outages.empty(), "faults.outages");
+    refuse(!all_scale && s.faults.parts_fail(), s.faults.model ? "faults.model"
+                                                : s.faults.log ? "faults.log"
+                                                               : "faults.processes");
+    refuse(s.faults.detection.has_value(), "faults.detection");
+    for (std::size_t i = 0; i != s.faults.processes.size(); ++i) {
+        const failing_parts& p = s.faults.processes[i];
+        const std::string at = "faults.processes." + std::to_string(i);
+        refuse(p.detection.has_value(), at + ".detection");
+        refuse(p.speed.has_value(), at + ".speed");
+    }
 }
 
 }  // namespace
+
+std::uint64_t most_replicas(const inference_service& service) {
+    if (!service.autoscale) return service.replicas;
+    const autoscale_options& a = *service.autoscale;
+    if (a.max) return *a.max;
+    std::uint64_t most = a.policy == serving::scaling_policy::schedule ? 1 : service.replicas;
+    for (const schedule_step& step : a.schedule) most = std::max(most, step.replicas);
+    return most;
+}
 
 void check_services(const scenario& s, const reporter& report) {
     std::set<std::string_view> names;
@@ -166,6 +245,7 @@ void check_services(const scenario& s, const reporter& report) {
             report.fail(path + ".service.name", "another service has this name", service.name, "name each once");
         check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
+        check_autoscale(service, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},
                                          {entry.swing.has_value(), ".swing"}}) {

@@ -6,7 +6,12 @@
 
 #include <ampacity/scenario/scenario.hpp>
 
+#include <cstdint>
+
 namespace ampacity::scenario {
+
+/// The largest number of replicas at a time.
+[[nodiscard]] std::uint64_t most_replicas(const inference_service& service);
 
 /// \pre every value is in its own range. \throws scenario_error
 void check_services(const scenario& s, const reporter& report);

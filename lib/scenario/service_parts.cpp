@@ -1,5 +1,6 @@
 #include "service_parts.hpp"
 
+#include "check_services.hpp"
 #include "reporter.hpp"
 
 #include <ampacity/core/tables.hpp>
@@ -11,13 +12,18 @@
 #include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
 
+#include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,7 +75,7 @@ serving::iteration_time time_of(const engine_options& engine) {
 
 serving::service_options options_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
     const engine_options& e = service.engine;
-    return {.replicas = static_cast<std::uint32_t>(service.replicas),
+    return {.replicas = static_cast<std::uint32_t>(most_replicas(service)),
             .engine = {.max_seqs = static_cast<std::int64_t>(e.max_seqs),
                        .max_batched_tokens = static_cast<std::int64_t>(e.max_batched_tokens),
                        .kv_capacity_tokens = static_cast<std::int64_t>(e.kv_capacity_tokens.value_or(0)),
@@ -80,7 +86,47 @@ serving::service_options options_of(const inference_service& service, std::uint6
                        .timeout = e.timeout,
                        .max_wait = e.max_wait},
             .router = service.router,
-            .random = {.seed = seed, .entity = entry}};
+            .random = {.seed = seed, .entity = entry},
+            .scaled = service.autoscale.has_value()};
+}
+
+duration cold_start_of(const autoscale_options& a) {
+    if (a.start) return *a.start;
+    if (!a.weights) return duration::zero();
+    const double ns = std::ceil(a.weights->value / a.bandwidth->value * 1e9);
+    return ns < static_cast<double>(ticks(longest_input)) ? duration{static_cast<std::int64_t>(ns)} : longest_input;
+}
+
+double default_target(serving::scaling_policy policy) {
+    switch (policy) {
+        case serving::scaling_policy::queue: return 8;
+        case serving::scaling_policy::slo: return 0.95;
+        default: return 0.7;
+    }
+}
+
+sim::scaling_options scaling_of(const inference_service& service, date start) {
+    const autoscale_options& a = *service.autoscale;
+    serving::autoscaler_options scaler{.policy = a.policy,
+                                       .first = static_cast<std::uint32_t>(service.replicas),
+                                       .min = static_cast<std::uint32_t>(a.min),
+                                       .max = static_cast<std::uint32_t>(most_replicas(service)),
+                                       .interval = a.interval,
+                                       .up_delay = a.up_delay,
+                                       .down_delay = a.down_delay,
+                                       .target = a.target.value_or(default_target(a.policy)),
+                                       .seats = static_cast<std::int64_t>(service.engine.max_seqs)};
+    for (const schedule_step& step : a.schedule)
+        scaler.schedule.push_back({step.at, static_cast<std::uint32_t>(step.replicas)});
+    scaler.period = a.period == schedule_period::day ? std::chrono::hours{24} : std::chrono::hours{168};
+    scaler.offset = into_week(start) % scaler.period;
+    sim::scaling_options out{.autoscale = std::move(scaler),
+                             .cold_start = cold_start_of(a),
+                             .drain_limit = a.drain,
+                             .requeues = a.on_failure == failure_rule::requeue,
+                             .priority = static_cast<std::int32_t>(service.priority.value_or(0))};
+    if (service.placement) out.placement = placement_of(*service.placement);
+    return out;
 }
 
 workload::token_lengths lengths_of(const token_length& l) {
@@ -168,8 +214,34 @@ private:
     const workload::request_preset* preset_;
 };
 
+class named_replicas final : public workload::job_source {
+public:
+    explicit named_replicas(std::string service) : service_(std::move(service)) {}
+    std::size_t next(std::span<workload::job_request>) override { return 0; }
+    [[nodiscard]] std::optional<double> progress() const override { return 1.0; }
+    [[nodiscard]] std::string_view text(std::int64_t index) const override {
+        if (index < 0) return {};
+        while (names_.size() <= static_cast<std::size_t>(index))
+            names_.push_back(service_ + '/' + std::to_string(names_.size()));
+        return names_[static_cast<std::size_t>(index)];
+    }
+
+private:
+    std::string service_;
+    mutable std::deque<std::string> names_;  // never moves what is told
+};
+
+ampacity::fleet::demand demand_of(std::uint32_t gpus, const workload::placement_constraint& placement) {
+    return {.gpus = gpus,
+            .segment = placement.segment,
+            .within = placement.within,
+            .exclusive = placement.exclusive,
+            .spread = placement.spread};
+}
+
 /// Where the bare keys of the serving module's faults stand in a scenario.
 std::string path_of(const std::string& service, const std::string& key) {
+    // Of replicas that come and go their largest number.
     if (key == "replicas" || key == "router") return service + '.' + key;
     if (key == "rate") return service + ".synthetic.rate";
     return service + ".engine." + key;
@@ -187,6 +259,10 @@ decltype(auto) blame(const std::string& service, const reporter& report, F f) {
 }
 
 }  // namespace
+
+std::unique_ptr<workload::job_source> replica_names(const std::string& service) {
+    return std::make_unique<named_replicas>(service);
+}
 
 void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
                   const locator& locate) {
@@ -209,6 +285,9 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         if (from.model) {
             served = model(from, entry);
             if (!from.engine.kv_capacity_tokens) options.engine.kv_capacity_tokens = served->kv_capacity_tokens;
+            if (from.autoscale && served->replicas != 1)
+                report.fail(key + ".autoscale", "replicas with several pipeline stages cannot come and go yet", {},
+                            "remove it, or write `parallel: { pp: 1 }`");
             options.replicas *= served->replicas;
         }
         const serving::iteration_time time = blame(key, report, [&] {
@@ -227,21 +306,25 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         to.gpus_per_replica = served ? served->gpus : static_cast<std::uint32_t>(*from.gpus_per_replica);
         if (served) to.modelled = served->facts;
         to.entry = entry;
-        const ampacity::fleet::demand wanted{.gpus = to.gpus_per_replica};
-        const std::uint32_t replicas = to.options.replicas;
-        for (std::uint32_t r = 0; r != replicas; ++r) {
+        if (from.autoscale) to.scaling = scaling_of(from, s.start);
+        const ampacity::fleet::demand wanted =
+            to.scaling ? demand_of(to.gpus_per_replica, to.scaling->placement) : demand_of(to.gpus_per_replica, {});
+        // Those that come and go must have places, and leave them to all others.
+        ampacity::fleet::free_index all = left;
+        const std::uint64_t most = to.options.replicas;
+        for (std::uint64_t r = 0; r != most; ++r) {
             shares.clear();
-            if (!policy::place(*parts.placer, left, wanted, shares))
-                report.fail(key + (replicas != 1           ? ".replicas"
-                                   : from.gpus_per_replica ? ".gpus_per_replica"
-                                                           : ".model"),
-                            "only " + std::to_string(r) + " of " + std::to_string(replicas) + " replicas of " +
+            if (!policy::place(*parts.placer, all, wanted, shares))
+                report.fail(key + (most == 1        ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
+                                   : from.autoscale ? ".autoscale"
+                                                    : ".replicas"),
+                            "only " + std::to_string(r) + " of " + std::to_string(most) + " replicas of " +
                                 std::to_string(to.gpus_per_replica) + " GPUs have a place on the fleet",
-                            std::to_string(replicas == 1 ? to.gpus_per_replica : replicas),
-                            "write fewer, or a larger fleet");
-            left.take(wanted, shares);
-            to.places.push_back(shares);
+                            std::to_string(most == 1 ? to.gpus_per_replica : most), "write fewer, or a larger fleet");
+            all.take(wanted, shares);
+            if (!to.scaling) to.places.push_back(shares);
         }
+        if (!to.scaling) left = std::move(all);
         to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();
     }
 }

@@ -4,6 +4,9 @@
 
 #include <ampacity/scenario/build.hpp>
 
+#include <memory>
+#include <string>
+
 namespace ampacity::scenario {
 
 /// Makes the services of the workload and finds places for their replicas on the empty fleet, in order. \pre `check`
@@ -11,5 +14,8 @@ namespace ampacity::scenario {
 /// \throws scenario_error, and what `open` and `model` throw
 void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
                   const locator& locate);
+
+/// No jobs, but the names of those that are replicas of a service: `chat/0`.
+[[nodiscard]] std::unique_ptr<workload::job_source> replica_names(const std::string& service);
 
 }  // namespace ampacity::scenario

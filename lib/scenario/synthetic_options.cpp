@@ -47,6 +47,13 @@ std::vector<double> profile_of(const arrival_shape& a) {
     return profile;
 }
 
+workload::placement_constraint placement_of(const placement_wishes& p) {
+    return {.segment = static_cast<std::uint16_t>(p.segment.value_or(0)),
+            .within = p.within,
+            .exclusive = p.exclusive,
+            .spread = p.spread};
+}
+
 ampacity::duration into_week(date start) {
     constexpr auto thursday = std::chrono::days{3};  // 1970-01-01
     constexpr ampacity::duration week = std::chrono::weeks{1};
@@ -96,12 +103,7 @@ workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64
         size.weight = share.weight;
         if (share.duration_factor) size.duration_factor = *share.duration_factor;
         if (share.duration) size.law = mixture_of(*share.duration);
-        if (share.placement) {
-            size.placement = {.segment = static_cast<std::uint16_t>(share.placement->segment.value_or(0)),
-                              .within = share.placement->within,
-                              .exclusive = share.placement->exclusive,
-                              .spread = share.placement->spread};
-        }
+        if (share.placement) size.placement = placement_of(*share.placement);
         if (share.elastic) {
             size.gpus_min = static_cast<std::uint32_t>(share.elastic->min);
             size.gpus_max = static_cast<std::uint32_t>(share.elastic->max);

@@ -61,6 +61,20 @@ void replica::link_front(list& l, slot s) noexcept {
     l.first = s;
 }
 
+/// Behind all that have arrived no later: who was at another replica before is older than others here.
+template <replica::links L>
+void replica::link_by_arrival(list& l, slot s) noexcept {
+    slot before = l.last;
+    while (before != nobody && live_[before].request.arrival > live_[s].request.arrival)
+        before = live_[before].*L.before;
+    if (before == l.last) return link_back<L>(l, s);
+    if (before == nobody) return link_front<L>(l, s);
+    const slot after = live_[before].*L.after;
+    live_[s].*L.before = before;
+    live_[s].*L.after = after;
+    live_[before].*L.after = live_[after].*L.before = s;
+}
+
 template <replica::links L>
 void replica::unlink(list& l, slot s) noexcept {
     const slot before = live_[s].*L.before;
@@ -134,11 +148,12 @@ void replica::submit(const workload::request& r, instant now) {
     }
     const slot s = take_slot(r);
     enqueue(s, false);
-    if (options_.timeout) link_back<age_links>(all_, s);
-    if (options_.max_wait) link_back<unseen_links>(unseen_, s);
+    if (options_.timeout) link_by_arrival<age_links>(all_, s);
+    if (options_.max_wait) link_by_arrival<unseen_links>(unseen_, s);
     if (!run_.is_series) return;
     if (head() == s && may_admit()) cut(now);
-    if (options_.max_wait) cut(add_saturating(now, *options_.max_wait));
+    if (options_.max_wait) cut(std::max(now, add_saturating(r.arrival, *options_.max_wait)));
+    if (options_.timeout && r.arrival != now) cut(std::max(now, add_saturating(r.arrival, *options_.timeout)));
 }
 
 bool replica::may_admit() const noexcept {
@@ -549,14 +564,18 @@ std::int64_t replica::blocks_in_use(instant now) const noexcept {
     return kv_.num_blocks() - kv_.free() + taken;
 }
 
-void replica::close(instant at) {
-    if (run_.is_series && at < never) {
-        // Those that end by `at` are those that begin before the next instant, but the one in progress.
-        const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
-        const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
-        count_steps(ended);
-        count_time(last - boundary_);
-    }
+/// Counts the steps that have ended by then.
+void replica::stop_series(instant at) noexcept {
+    if (!run_.is_series || at == never) return;
+    // Those that end by `at` are those that begin before the next instant, but the one in progress.
+    const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+    const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
+    count_steps(ended);
+    count_time(last - boundary_);
+}
+
+/// In order of arrival.
+std::vector<replica::slot> replica::all_live() const {
     std::vector<slot> left;
     std::vector<bool> is_free(live_.size(), false);
     for (slot s = free_slots_; s != nobody; s = live_[s].after) is_free[s] = true;
@@ -568,7 +587,30 @@ void replica::close(instant at) {
         const workload::request& y = live_[b].request;
         return x.arrival != y.arrival ? x.arrival < y.arrival : x.row < y.row;
     });
-    for (const slot s : left) record(live_[s], request_state::unfinished, never);
+    return left;
+}
+
+void replica::close(instant at) {
+    stop_series(at);
+    for (const slot s : all_live()) record(live_[s], request_state::unfinished, never);
+}
+
+std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed_out) {
+    stop_series(at);
+    std::int64_t lost = 0;
+    for (const slot s : all_live()) {
+        const live& r = live_[s];
+        lost += r.where == phase::decoding ? r.computed + decode_steps_ : r.computed;
+        if (handed_out != nullptr)
+            handed_out->push_back(r.request);
+        else
+            record(r, request_state::failed, at);
+    }
+    replica fresh(options_, time_);
+    fresh.counts_ = counts_;
+    fresh.records_ = std::move(records_);
+    *this = std::move(fresh);
+    return lost;
 }
 
 }  // namespace ampacity::serving

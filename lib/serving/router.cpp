@@ -37,6 +37,7 @@ public:
     void changed(std::size_t i, std::int64_t bound) noexcept {
         if (i < tree_.size()) tree_.set(i, bound);
     }
+    void renumbered() { tree_ = {}; }
 
 private:
     load_tree tree_;
@@ -52,6 +53,7 @@ public:
         return by_requests_.first(view.size(), load, load);
     }
     void changed(std::size_t i, const replica_view& view) { by_requests_.changed(i, requests(view, i)); }
+    void renumbered() { by_requests_.renumbered(); }
 
 private:
     least_loaded by_requests_;
@@ -107,6 +109,7 @@ public:
     explicit least_requests_router(const router_options&) {}
     std::size_t route(const workload::request&, const replica_view& view) override { return fewest_.first(view); }
     void changed(std::size_t i, const replica_view& view) override { fewest_.changed(i, view); }
+    void renumbered() override { fewest_.renumbered(); }
 
 private:
     fewest_requests fewest_;
@@ -121,6 +124,7 @@ public:
             [&](std::size_t i) { return view.least_kv_blocks(i); });
     }
     void changed(std::size_t i, const replica_view& view) override { by_blocks_.changed(i, view.least_kv_blocks(i)); }
+    void renumbered() override { by_blocks_.renumbered(); }
 
 private:
     least_loaded by_blocks_;
@@ -136,6 +140,7 @@ public:
         return hash % view.size();
     }
     void changed(std::size_t i, const replica_view& view) override { fewest_.changed(i, view); }
+    void renumbered() override { fewest_.renumbered(); }
 
 private:
     fewest_requests fewest_;

@@ -10,7 +10,8 @@ service::service(const service_options& options, const iteration_time& time)
     : router_(make_router(options.router, options.random)),
       leaves_(std::bit_ceil(std::size_t{options.replicas})),
       ends_(2 * leaves_, never),
-      is_touched_(options.replicas, false) {
+      is_touched_(options.replicas, false),
+      scaled_(options.scaled) {
     if (options.replicas == 0) throw scenario_error({{}, "replicas", "too small", "0", "give 1 or more"});
     replicas_.reserve(options.replicas);
     touched_.reserve(options.replicas);
@@ -18,15 +19,52 @@ service::service(const service_options& options, const iteration_time& time)
 }
 
 std::size_t service::submit(const workload::request& r, instant now) {
-    const std::size_t i = router_->route(r, replica_view{replicas_, now});
-    AMPACITY_ASSERT(i < replicas_.size());
+    if (!scaled_ || (!open_.empty() && pending_.empty())) return send(r, now);
+    pending_.push_back(r);
+    return no_replica;
+}
+
+std::size_t service::send(const workload::request& r, instant now) {
+    const replica_view view = scaled_ ? replica_view{replicas_, open_, now} : replica_view{replicas_, now};
+    std::size_t i = router_->route(r, view);
+    AMPACITY_ASSERT(i < view.size());
+    if (scaled_) i = open_[i];
     replicas_[i].submit(r, now);
     settle(i, now);
     touch(i);
     return i;
 }
 
+void service::send_pending(instant now) {
+    for (const workload::request& r : pending_) send(r, now);
+    pending_.clear();
+}
+
+void service::open(std::size_t i) {
+    const auto at = std::lower_bound(open_.begin(), open_.end(), i);
+    AMPACITY_ASSERT(scaled_ && i < replicas_.size() && (at == open_.end() || *at != i));
+    open_.insert(at, static_cast<std::uint32_t>(i));
+    router_->renumbered();
+}
+
+void service::shut(std::size_t i) {
+    const auto at = std::lower_bound(open_.begin(), open_.end(), i);
+    AMPACITY_ASSERT(at != open_.end() && *at == i);
+    open_.erase(at);
+    router_->renumbered();
+}
+
+service::loss service::abandon(std::size_t i, instant now, bool requeue) {
+    AMPACITY_ASSERT(!std::binary_search(open_.begin(), open_.end(), i));
+    const std::uint64_t requests = replicas_[i].num_live();
+    const std::int64_t tokens = replicas_[i].abandon(now, requeue ? &pending_ : nullptr);
+    collect(i);
+    set_end(i);
+    return {.requests = requests, .tokens = tokens};
+}
+
 void service::start(instant now) {
+    if (!pending_.empty() && !open_.empty()) send_pending(now);
     for (const std::size_t i : touched_) {
         is_touched_[i] = false;
         replicas_[i].start(now);
@@ -51,6 +89,14 @@ void service::close(instant at) {
         replicas_[i].close(at);
         collect(i);
     }
+    for (const workload::request& r : pending_)
+        records_.push_back({.row = r.row,
+                            .arrival = r.arrival,
+                            .prompt_tokens = r.prompt_tokens,
+                            .output_tokens = r.output_tokens,
+                            .replica = no_replica,
+                            .tenant = r.tenant,
+                            .priority = r.priority});
 }
 
 void service::touch(std::size_t i) {
@@ -63,7 +109,10 @@ void service::touch(std::size_t i) {
 void service::settle(std::size_t i, instant now) {
     collect(i);
     set_end(i);
-    router_->changed(i, replica_view{replicas_, now});
+    if (!scaled_) return router_->changed(i, replica_view{replicas_, now});
+    const auto at = std::lower_bound(open_.begin(), open_.end(), i);
+    if (at != open_.end() && *at == i)
+        router_->changed(static_cast<std::size_t>(at - open_.begin()), replica_view{replicas_, open_, now});
 }
 
 void service::collect(std::size_t i) {

@@ -35,6 +35,7 @@ void service_metrics::add(const request_record& r) {
         case request_state::rejected: ++rejected; break;
         case request_state::cancelled: ++cancelled; break;
         case request_state::unfinished: ++unfinished; break;
+        case request_state::failed: ++failed; break;
     }
     if (r.state != request_state::finished) return;
     prompt_tokens += r.prompt_tokens;
@@ -52,7 +53,7 @@ void service_metrics::add(const request_record& r) {
 }
 
 std::optional<double> service_metrics::attainment() const {
-    const std::uint64_t decided = finished + rejected + cancelled;
+    const std::uint64_t decided = finished + rejected + cancelled + failed;
     if (decided == 0) return std::nullopt;
     return static_cast<double>(met) / static_cast<double>(decided);
 }

@@ -34,7 +34,8 @@ enum kind : std::uint8_t {
     serving_steps_end,
     requests_arrive,
     service_leaves,
-    job_vacates
+    job_vacates,
+    service_acts
 };
 
 /// What is scheduled of something that says itself when it is due.

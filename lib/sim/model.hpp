@@ -55,7 +55,8 @@ public:
     [[gnu::noinline]] void pass_several();
     status run_rounds(std::uint64_t events, instant to);
     const summary& results();
-    [[nodiscard]] source_records all_records(std::size_t source) const { return jobs_.all_records(source); }
+    /// Jobs that are replicas of services have none.
+    [[nodiscard]] source_records all_records(std::size_t source) const;
     [[nodiscard]] std::uint64_t arrived() const noexcept { return arrived_; }
     [[nodiscard]] std::uint64_t live() const noexcept { return live_; }
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live_ - running_; }
@@ -160,12 +161,14 @@ private:
     [[nodiscard]] static duration planned_work(const workload::job_request& r) noexcept {
         return r.estimate == workload::no_estimate ? r.work : std::max(r.estimate, r.work);
     }
-    void submit(const workload::job_request& r, std::size_t source);
+    /// None: it was rejected.
+    job_id submit(const workload::job_request& r, std::size_t source);
     /// The row of the fleet's table of speeds; 0 without types.
     [[nodiscard]] std::uint8_t speeds_of(const workload::job_request& r, std::size_t source);
     std::uint8_t row_of_model(std::size_t source, std::uint32_t of);
     void check(const workload::job_request& r) const;
     void end(job_id job, std::uint32_t attempt);
+    void end(job_id job, outcome how);
     /// A job that runs leaves its GPUs and closes its record.
     void finish(partition& p, job_id job, outcome how);
     /// It has left the system.
@@ -209,6 +212,15 @@ private:
     /// Its GPUs are for jobs from now on.
     void leave_service(std::uint32_t i);
     void close_services(instant end);
+    /// Is it a replica of a service?
+    [[nodiscard]] bool is_replica(std::size_t i) const noexcept {
+        return services_ && services_->of_source(jobs_[i].source());
+    }
+    void act_on_service(std::uint32_t i);
+    /// Jobs of its replicas end and come.
+    void settle_replicas(std::uint32_t i);
+    void start_replica(std::size_t i);
+    void stop_replica(std::size_t i, run_end how);
 
     // --- nodes that leave and come back ----------------------------------------------------------------
     /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
@@ -224,13 +236,7 @@ private:
 
     // --- feeds of power --------------------------------------------------------------------------------
     [[nodiscard]] bool feeds_act() const noexcept { return energy_ != nullptr && energy_->acts(); }
-    void follow(followed& f, instant due, phase when, std::uint8_t what, std::uint32_t entity = 0) {
-        if (due != never) due = std::max(due, kernel_.now());
-        if (due == f.at) return;
-        kernel_.cancel(f.event);
-        f = {.at = due,
-             .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what, .entity = entity})};
-    }
+    void follow(followed& f, instant due, phase when, std::uint8_t what, std::uint32_t entity = 0);
     void follow_feeds();
     void change_feeds();
     void control_feeds();
@@ -368,7 +374,7 @@ private:
     std::vector<capacity_step> came_;               // since then
     std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
-    std::vector<followed> step_ends_, request_arrivals_;  // (services)
+    std::vector<followed> step_ends_, request_arrivals_, service_acts_;  // (services)
     followed feeds_change_, feeds_control_, parts_change_, store_writes_;
     std::vector<std::uint64_t> stopped_by_;  // (causes) jobs
     std::vector<node_id> failed_nodes_;      // while parts fail

@@ -245,8 +245,10 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
     p.scheduler->on_fail(picture(p), job);
     if (j.vacates) forget_vacating(p, i);
     leave_training(p, i, stretch_now(p, i), now);
-    j.progress += jobs_.gain_if_stopped(i, now, how);
-    jobs_.end_run(i, now, j.demand.gpus, how);
+    // Of a replica all time was useful, however it ends.
+    const run_end books_as = is_replica(i) ? run_end::preempted : how;
+    j.progress += jobs_.gain_if_stopped(i, now, books_as);
+    jobs_.end_run(i, now, j.demand.gpus, books_as);
     forget_spoilt(p, i);
     tell_.stop(p, i, stretch_now(p, i), now, how);
     job_record& r = jobs_.record_of(i);
@@ -269,6 +271,7 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
         j.speed = jobs_.elastic()[i].speed;
     }
     p.scheduler->on_requeue(picture(p), job);
+    if (is_replica(i)) stop_replica(i, how);
     tell_headroom(&p);
 }
 

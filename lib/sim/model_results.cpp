@@ -4,6 +4,11 @@
 
 namespace ampacity::sim {
 
+source_records simulation::model::all_records(std::size_t source) const {
+    if (services_ && services_->of_source(source)) return {};
+    return jobs_.all_records(source);
+}
+
 const summary& simulation::model::results() {
     if (closed_) return summary_;
     closed_ = true;
@@ -25,7 +30,7 @@ const summary& simulation::model::results() {
         close(p, i, outcome::unfinished, unset, done);
     }
     std::vector<source_records> records;
-    for (std::size_t i = 0; i != jobs_.num_sources(); ++i) records.push_back(jobs_.all_records(i));
+    for (std::size_t i = 0; i != jobs_.num_sources(); ++i) records.push_back(all_records(i));
     summary_ = summarise(records, fleet().installed_gpus() - to_come_, came_);
     if (!jobs_.elastic().empty()) summary_.resizes = resizes_;
     summary_.simulated = end - start_of_time;

@@ -14,18 +14,22 @@ void simulation::model::withdraw_services(fleet::fleet_state& all) {
 void simulation::model::begin_services() {
     step_ends_.resize(services_->size());
     request_arrivals_.resize(services_->size());
+    service_acts_.resize(services_->size());
     for (std::uint32_t i = 0; i != services_->size(); ++i) {
-        if (energy_) energy_->on_start(services_->told(i, start_of_time));
+        const bool scales = services_->replicas(i) != nullptr;
+        if (energy_ && !scales) energy_->on_start(services_->told(i, start_of_time));
         if (services_->is_over(i))
             kernel_.schedule(start_of_time, changes, {.kind = service_leaves, .entity = i});
         else
             follow(request_arrivals_[i], services_->next_arrival(i), arrivals, requests_arrive, i);
+        if (scales && !services_->is_over(i)) follow(service_acts_[i], start_of_time, changes, service_acts, i);
     }
 }
 
 void simulation::model::end_serving_steps(std::uint32_t i) {
     step_ends_[i] = {};
     services_->advance(i, kernel_.now());
+    settle_replicas(i);
     if (services_->is_over(i)) leave_service(i);
 }
 
@@ -41,6 +45,8 @@ void simulation::model::start_serving_steps() {
         services_->start(i, kernel_.now());
         tell_requests(i);
         follow(step_ends_[i], services_->next_end(i), completions, serving_steps_end, i);
+        if (const replica_set* const r = services_->replicas(i))
+            follow(service_acts_[i], r->next(), changes, service_acts, i);
         // The last requests may have been cancelled before a step.
         if (services_->is_over(i) && !services_->has_left(i))
             kernel_.schedule(kernel_.now(), changes, {.kind = service_leaves, .entity = i});
@@ -57,10 +63,46 @@ void simulation::model::tell_requests(std::uint32_t i) {
 void simulation::model::leave_service(std::uint32_t i) {
     if (services_->has_left(i)) return;
     services_->leave(i, kernel_.now());
+    if (services_->replicas(i) != nullptr) return settle_replicas(i);
     const service_parts& s = services_->of(i);
     for (const auto& place : s.places) main().fleet.give_back({.gpus = s.gpus_per_replica}, place);
     if (energy_) energy_->on_stop(services_->told(i, kernel_.now()), run_end::finished);
     tell_capacity(main());
+}
+
+void simulation::model::act_on_service(std::uint32_t i) {
+    service_acts_[i] = {};
+    services_->act(i, kernel_.now());
+    settle_replicas(i);
+}
+
+void simulation::model::settle_replicas(std::uint32_t i) {
+    replica_set* const replicas = services_->replicas(i);
+    if (replicas == nullptr) return;
+    while (const auto job = replicas->next_done()) {
+        end(*job, outcome::finished);
+        replicas->ended(*job, kernel_.now());
+    }
+    while (replicas->lacks_job()) {
+        const workload::job_request r = services_->next_job(i, kernel_.now());
+        const job_id job = submit(r, r.source);
+        AMPACITY_ASSERT(job != none<job_id>);
+        replicas->submitted(job, kernel_.now());
+    }
+    follow(service_acts_[i], replicas->next(), changes, service_acts, i);
+}
+
+void simulation::model::start_replica(std::size_t i) {
+    jobs_.end_event(i) = kernel::no_event;
+    const std::uint32_t s = *services_->of_source(jobs_[i].source());
+    services_->replicas(s)->started(job_id{static_cast<std::uint32_t>(i)}, kernel_.now());
+    follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
+}
+
+void simulation::model::stop_replica(std::size_t i, run_end how) {
+    const std::uint32_t s = *services_->of_source(jobs_[i].source());
+    services_->stop(s, job_id{static_cast<std::uint32_t>(i)}, how == run_end::failed, kernel_.now());
+    follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
 
 void simulation::model::close_services(instant end) {
@@ -70,7 +112,8 @@ void simulation::model::close_services(instant end) {
         // Of a file that was read to its end all that is in it.
         const instant through = until_ != never || !ended_ ? end : never;
         summary_.services.push_back(services_->result(i, end, through));
-        summary_.books[account::useful] += summary_.services.back().held_gpu_time();
+        if (services_->replicas(i) == nullptr)
+            summary_.books[account::useful] += summary_.services.back().held_gpu_time();
     }
 }
 

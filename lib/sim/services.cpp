@@ -56,7 +56,12 @@ std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_s
 
 services::services(std::vector<service_parts> list) {
     for (service_parts& p : list) {
-        AMPACITY_ASSERT(p.requests && p.places.size() == p.options.replicas);
+        AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
+        AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.options.replicas));
+        if (p.scaling) {
+            of_source_.resize(std::max<std::size_t>(of_source_.size(), p.entry + 1U), 0);
+            of_source_[p.entry] = static_cast<std::uint32_t>(all_.size()) + 1;
+        }
         all_.push_back(std::make_unique<one>(std::move(p)));
         all_.back()->where = by_node(all_.back()->parts.places);
         refill(*all_.back());
@@ -95,12 +100,16 @@ void services::forget_touched() noexcept {
 }
 
 void services::advance(std::uint32_t i, instant now) {
-    all_[i]->engine.advance(now);
+    one& s = *all_[i];
+    count_requests(s, now);
+    s.engine.advance(now);
+    if (s.replicas) s.replicas->find_drained(now);
     touch(i);
 }
 
 void services::submit(std::uint32_t i, instant now) {
     one& s = *all_[i];
+    count_requests(s, now);
     while (s.next_arrival() == now) {
         s.engine.submit(s.batch[s.at], now);
         ++s.arrived;
@@ -109,7 +118,75 @@ void services::submit(std::uint32_t i, instant now) {
     touch(i);
 }
 
-void services::start(std::uint32_t i, instant now) { all_[i]->engine.start(now); }
+void services::start(std::uint32_t i, instant now) {
+    one& s = *all_[i];
+    s.engine.start(now);
+    if (s.replicas) s.replicas->find_drained(now);
+}
+
+void services::count_requests(one& s, instant now) {
+    if (!s.replicas) return;
+    const std::uint64_t live = s.arrived - s.metrics.requests - s.engine.records().size();
+    s.request_ns += int128{live} * ticks(now - s.counted);
+    s.counted = now;
+}
+
+serving::scaling_observation services::seen(one& s, instant now) {
+    const serving::service_metrics& m = s.metrics;
+    const std::uint64_t left = m.finished + m.rejected + m.cancelled + m.failed;
+    serving::scaling_observation out{.now = now,
+                                     .since = now - s.decided,
+                                     .request_ns = s.request_ns,
+                                     .left = left - s.had_left,
+                                     .met = m.met - s.had_met};
+    s.request_ns = 0;
+    s.decided = now;
+    s.had_left = left;
+    s.had_met = m.met;
+    return out;
+}
+
+void services::act(std::uint32_t i, instant now) {
+    one& s = *all_[i];
+    count_requests(s, now);
+    if (s.replicas->must_decide(now)) s.replicas->decide(seen(s, now));
+    s.replicas->act(now);
+    touch(i);
+}
+
+void services::stop(std::uint32_t i, job_id job, bool failed, instant now) {
+    one& s = *all_[i];
+    count_requests(s, now);
+    if (s.engine.next() == now) s.engine.advance(now);
+    s.replicas->stopped(job, failed, now);
+    touch(i);
+}
+
+workload::job_request services::next_job(std::uint32_t i, instant now) const {
+    const service_parts& p = all_[i]->parts;
+    const std::uint64_t number = all_[i]->replicas->num_jobs();
+    return {.row = number,
+            .name = static_cast<std::int64_t>(number),
+            .submit = now,
+            .work = duration::max(),
+            .gpus_min = p.gpus_per_replica,
+            .gpus = p.gpus_per_replica,
+            .gpus_max = p.gpus_per_replica,
+            .priority = p.scaling->priority,
+            .source = p.entry,
+            .kind = workload::job_kind::service,
+            .name_is_text = true,
+            .placement = p.scaling->placement};
+}
+
+std::span<const replica_sample> services::samples() {
+    samples_.clear();
+    for (const auto& s : all_) {
+        const std::uint32_t all = s->left == never ? s->parts.options.replicas : 0;
+        samples_.push_back(s->replicas ? s->replicas->sample() : replica_sample{.wanted = all, .serving = all});
+    }
+    return samples_;
+}
 
 void services::clear_records(std::uint32_t i) {
     one& s = *all_[i];
@@ -131,6 +208,7 @@ bool services::is_over(std::uint32_t i) const noexcept {
 void services::leave(std::uint32_t i, instant now) {
     AMPACITY_ASSERT(!has_left(i));
     all_[i]->left = now;
+    if (all_[i]->replicas) all_[i]->replicas->finish(now);
     ++num_over_;
 }
 
@@ -148,15 +226,19 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const auto count = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
     const duration held = std::min(s.left, end) - start_of_time;
     const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
-    const double room = blocks * static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held));
+    const auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    const double room =
+        blocks * (scaling ? static_cast<double>(scaling->held())
+                          : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
     return {.name = s.parts.name,
-            .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.places.size(),
+            .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.options.replicas,
             .gpus_per_replica = s.parts.gpus_per_replica,
             .requests = m.requests,
             .finished = m.finished,
             .rejected = m.rejected,
             .cancelled = m.cancelled,
             .unfinished = m.unfinished,
+            .failed = m.failed,
             .ttft_s = summary_of(m.ttft),
             .tpot_s = summary_of(m.tpot),
             .e2e_s = summary_of(m.e2e),
@@ -176,7 +258,8 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
             .busy = counts.busy,
             .prefilling = counts.prefilling,
             .held = held,
-            .skipped = s.parts.requests->skipped(through)};
+            .skipped = s.parts.requests->skipped(through),
+            .scaling = scaling};
 }
 
 }  // namespace ampacity::sim

@@ -6,9 +6,13 @@
 /// In each round the simulation calls, of each service that has something to do, `advance` (completions), `submit`
 /// (arrivals), and behind the scheduling pass `start`; whatever touches a service calls for its `start` in that round.
 /// Requests are read in batches, and reading is timed. Nothing is allocated per request once its replicas have held as
-/// many as they will. Not thread-safe.
+/// many as they will. Of a service that scales, whatever touches it may also have made something due of its replicas.
+/// Not thread-safe.
+
+#include "replica_set.hpp"
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/core/wide.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
@@ -21,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -56,7 +61,26 @@ public:
 
     /// Has the last request left?
     [[nodiscard]] bool is_over(std::uint32_t i) const noexcept;
-    /// Its GPUs are given back.
+    // --- replicas that come and go ---
+
+    /// Null: they are there from the start.
+    [[nodiscard]] replica_set* replicas(std::uint32_t i) noexcept {
+        return all_[i]->replicas ? &*all_[i]->replicas : nullptr;
+    }
+    /// That whose replicas the jobs of this source are; none: they are others.
+    [[nodiscard]] std::optional<std::uint32_t> of_source(std::size_t source) const noexcept {
+        if (source >= of_source_.size() || of_source_[source] == 0) return std::nullopt;
+        return of_source_[source] - 1;
+    }
+    /// Does what is due of its replicas. \pre they come and go
+    void act(std::uint32_t i, instant now);
+    /// The job of a replica has lost its GPUs; `failed`: by their nodes.
+    void stop(std::uint32_t i, job_id job, bool failed, instant now);
+    [[nodiscard]] workload::job_request next_job(std::uint32_t i, instant now) const;
+    /// Of all services; valid until the next call.
+    [[nodiscard]] std::span<const replica_sample> samples();
+
+    /// Its GPUs are given back, or its replicas are done.
     void leave(std::uint32_t i, instant now);
     [[nodiscard]] bool has_left(std::uint32_t i) const noexcept { return all_[i]->left != never; }
     /// How many have.
@@ -73,13 +97,16 @@ public:
 private:
     struct one {
         explicit one(service_parts p)
-            : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {}
+            : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
+            if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine);
+        }
 
         [[nodiscard]] instant next_arrival() const noexcept { return at == have ? never : batch[at].arrival; }
 
         service_parts parts;
         std::vector<fleet::gpu_share> where{};  ///< all its GPUs, by node
         serving::service engine;
+        std::optional<replica_set> replicas{};
         serving::service_metrics metrics;
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
@@ -88,14 +115,23 @@ private:
         std::uint64_t arrived = 0;
         bool is_touched = false;
         instant left = never;
+        // Of a service that scales, since its last decision:
+        int128 request_ns = 0;  ///< requests x time, until `counted`
+        instant counted = start_of_time, decided = start_of_time;
+        std::uint64_t had_left = 0, had_met = 0;  ///< by then
     };
     static constexpr std::size_t batch_size = 1024;
 
     void refill(one& s);
     void touch(std::uint32_t i);
+    /// Something is about to change the number of its requests.
+    static void count_requests(one& s, instant now);
+    [[nodiscard]] static serving::scaling_observation seen(one& s, instant now);
 
     std::vector<std::unique_ptr<one>> all_;
     std::vector<std::uint32_t> touched_;
+    std::vector<std::uint32_t> of_source_;  // number + 1; 0: none
+    std::vector<replica_sample> samples_;
     std::uint32_t num_over_ = 0;
     std::chrono::steady_clock::duration reading_{};
 };

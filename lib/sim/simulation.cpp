@@ -92,6 +92,7 @@ void simulation::model::dispatch(const kernel::event& e, kernel_type&) {
         case requests_arrive: submit_requests(e.entity); break;
         case service_leaves: leave_service(e.entity); break;
         case job_vacates: end_vacating(job_id{e.entity}); break;
+        case service_acts: act_on_service(e.entity); break;
         default: AMPACITY_ASSERT(false);
     }
     settle();
@@ -134,9 +135,14 @@ status simulation::model::run_rounds(std::uint64_t events, instant to) {
 }
 
 std::vector<preemption_costs> simulation::model::costs_of(const parts& p) const {
-    if (trainings_) return trainings_->costs(p.preemption);
-    if (p.preemption.free() && changes_.outages().empty() && !feeds_act() && !p.failures.any()) return {};
-    return {preemption_costs{p.preemption}};
+    std::vector<preemption_costs> rows;
+    if (trainings_)
+        rows = trainings_->costs(p.preemption);
+    else if (!p.preemption.free() || !changes_.outages().empty() || feeds_act() || p.failures.any())
+        rows.emplace_back(p.preemption);
+    const auto scales = [](const service_parts& s) { return s.scaling.has_value(); };
+    if (!rows.empty() && std::any_of(p.services.begin(), p.services.end(), scales)) rows.emplace_back();
+    return rows;
 }
 
 std::vector<const pacer*> simulation::model::all_pacers(const faults::failure_plan& failures) const {
@@ -255,7 +261,10 @@ void simulation::model::arrive() {
 }
 
 void simulation::model::ask(const workload::job_request& r) {
-    if (r.links == nullptr) return submit(r, feed_.which());
+    if (r.links == nullptr) {
+        submit(r, feed_.which());
+        return;
+    }
     ask_linked(r);
 }
 
@@ -263,7 +272,10 @@ void simulation::model::ask_linked(workload::job_request r) {
     r.source = static_cast<std::uint16_t>(feed_.which());
     held_.begin();
     const bool never_runs = never_fits(partition_of(r, r.source), r, r.source);
-    if (never_runs || held_.submit(r, here())) return submit(r, r.source);
+    if (never_runs || held_.submit(r, here())) {
+        submit(r, r.source);
+        return;
+    }
     set_alarm();
 }
 
@@ -309,7 +321,7 @@ partition& simulation::model::partition_of(const workload::job_request& r, std::
     return *partitions_[partition_named(r.reservation, source)];
 }
 
-void simulation::model::submit(const workload::job_request& r, std::size_t source) {
+job_id simulation::model::submit(const workload::job_request& r, std::size_t source) {
     check(r);
     AMPACITY_ASSERT(r.row <= holds::row_mask);
     job_record& kept = jobs_.record(r, source);
@@ -324,7 +336,7 @@ void simulation::model::submit(const workload::job_request& r, std::size_t sourc
         count_end(p, outcome::rejected);
         tell_.submit(p, r, source, none<job_id>, needed_by(p, r, source), kernel_.now(), late);
         if (held_.any()) leave(holds::key_of(source, r.row), outcome::rejected);
-        return;
+        return none<job_id>;
     }
     const job_id job = jobs_.enter(r, holds::key_of(source, r.row), p.number);
     p.jobs.grow_to(index(job) + 1, {});
@@ -340,11 +352,14 @@ void simulation::model::submit(const workload::job_request& r, std::size_t sourc
             .user = r.user,
             .group = r.group,
             .costs_row = r.training};
+    if (r.kind == workload::job_kind::service && costs_ != nullptr)
+        seen.costs_row = static_cast<std::uint16_t>(costs_table_.size() - 1);
     ++p.live;
     ++live_;
     tell_.submit(p, r, source, job, wanted, kernel_.now());
     p.scheduler->on_submit(picture(p), job);
     touch(p);
+    return job;
 }
 
 std::uint8_t simulation::model::speeds_of(const workload::job_request& r, std::size_t source) {
@@ -372,7 +387,8 @@ void simulation::model::check(const workload::job_request& r) const {
     const auto refuse = [](const char* what, const char* remedy) {
         throw scenario_error({.where = {}, .key = "workload", .what = what, .value = {}, .remedy = remedy});
     };
-    if (r.kind == workload::job_kind::service) refuse("services are not supported yet", "give another kind of job");
+    if (r.kind == workload::job_kind::service && !(services_ && services_->of_source(r.source)))
+        refuse("a source cannot have services", "give another kind of job");
     if (const char* const remedy = workload::wrong_gpus(r))
         refuse("the numbers of GPUs of a job do not go together", remedy);
     if (r.training != 0) {
@@ -394,11 +410,15 @@ void simulation::model::end(job_id job, std::uint32_t attempt) {
     partition& p = part_of(i);
     policy::job_view& j = p.jobs[i];
     AMPACITY_ASSERT(j.state == policy::job_state::running && j.attempt == attempt);
-    const bool killed = jobs_.run_of(i).ends_killed();
-    finish(p, job, killed ? outcome::killed : outcome::finished);
+    end(job, jobs_.run_of(i).ends_killed() ? outcome::killed : outcome::finished);
+}
+
+void simulation::model::end(job_id job, outcome how) {
+    partition& p = part_of(index(job));
+    finish(p, job, how);
     p.scheduler->on_finish(picture(p), job);
-    p.allocations.release(j.held);
-    remove(p, job, killed ? outcome::killed : outcome::finished);
+    p.allocations.release(p.jobs[index(job)].held);
+    remove(p, job, how);
     touch(p);
     tell_headroom(&p);
     forget_changes();
@@ -433,6 +453,14 @@ void simulation::model::remove(partition& p, job_id job, outcome how) {
     if (held_.any() || how == outcome::rejected) leave(key, how);
 }
 
+void simulation::model::follow(followed& f, instant due, phase when, std::uint8_t what, std::uint32_t entity) {
+    if (due != never) due = std::max(due, kernel_.now());
+    if (due == f.at) return;
+    kernel_.cancel(f.event);
+    f = {.at = due,
+         .event = due == never ? kernel::no_event : kernel_.schedule(due, when, {.kind = what, .entity = entity})};
+}
+
 void simulation::model::follow_feeds() {
     if (failures_) follow(parts_change_, is_drained() ? never : failures_->next(), changes, parts_fail);
     if (!feeds_act()) return;
@@ -445,7 +473,7 @@ void simulation::model::close(const partition& p, std::size_t i, outcome how, in
     if (p.jobs[i].state == policy::job_state::running) jobs_.started_at(i, began(p, i));
     jobs_.close(i, how, finish);
     if (jobs_[i].training != 0) close_training(i, done);
-    if (how == outcome::finished) ++finished_;
+    if (how == outcome::finished && !is_replica(i)) ++finished_;
     count_end(p, how);
 }
 
@@ -473,7 +501,10 @@ void simulation::model::start(partition& p, job_id job, instant now) {
     ++running_;
     __builtin_prefetch(&jobs_.record_of(i), 1);
     if (jobs_[i].training != 0) start_training(p, i);
-    schedule_end(p, i);
+    if (is_replica(i))
+        start_replica(i);
+    else
+        schedule_end(p, i);
     tell_hold(p, job);
     tell_.start(p, i, now);
     p.scheduler->on_start(picture(p), job);
@@ -496,6 +527,7 @@ void simulation::model::preempt(partition& p, const policy::action& a, instant n
     tell_release(p, a.job, a.before);
     p.allocations.release(a.before);
     p.scheduler->on_preempt(picture(p), a.job);
+    if (is_replica(i)) stop_replica(i, run_end::preempted);
 }
 
 void simulation::model::resize(partition& p, const policy::action& a, instant now) {
@@ -561,7 +593,8 @@ void simulation::model::sample_now() {
                    .busy_gpus = busy,
                    .free_gpus = free,
                    .finished = finished_,
-                   .plant = energy_ ? &energy_->plant() : nullptr};
+                   .plant = energy_ ? &energy_->plant() : nullptr,
+                   .replicas = services_ ? services_->samples() : std::span<const replica_sample>{}};
     tell_.show(s);
     // Samples alone do not keep a run alive, and none lies beyond the end of time.
     const instant next = add_saturating(now, *sample_every_);

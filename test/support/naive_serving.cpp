@@ -61,7 +61,8 @@ public:
 
     naive_serving_result result;
 
-    void serve(const std::vector<workload::request>& requests, instant until) {
+    void serve(const std::vector<workload::request>& requests, instant until, const std::vector<instant>& submitted) {
+        const auto came = [&](std::size_t i) { return submitted.empty() ? requests[i].arrival : submitted[i]; };
         std::vector<one> all(requests.size());
         std::size_t next = 0;
         std::int64_t now = 0;
@@ -71,16 +72,16 @@ public:
         for (;;) {
             if (running_.empty() && waiting_.empty()) {
                 if (next == requests.size()) break;
-                const std::int64_t arrival = ticks(requests[next].arrival);
+                const std::int64_t arrival = ticks(came(next));
                 if (!last_end || arrival > *last_end) {
                     now = t0 = arrival;
                     sum = 0;
                 }
             }
             if (now > ticks(until)) break;
-            for (; next != requests.size() && ticks(requests[next].arrival) <= now; ++next) {
+            for (; next != requests.size() && ticks(came(next)) <= now; ++next) {
                 all[next].r = requests[next];
-                arrive(all[next]);
+                arrive(all[next], came(next));
             }
             if (now == ticks(until)) result.blocks_at_until = num_blocks_ - free_;
             cancel(now);
@@ -101,10 +102,11 @@ public:
             ++result.steps;
             last_end = now = end;
         }
-        for (; next != requests.size() && requests[next].arrival <= until; ++next) {
+        for (; next != requests.size() && came(next) <= until; ++next) {
             all[next].r = requests[next];
-            arrive(all[next]);
+            arrive(all[next], came(next));
         }
+        for (const one* x : running_) result.cached_at_until += x->computed;
         for (std::size_t i = 0; i != next; ++i) {
             all[i].out.produced = static_cast<std::uint32_t>(all[i].produced);
             result.records.push_back(all[i].out);
@@ -117,7 +119,7 @@ private:
         return tokens / o_.kv_block_tokens + (tokens % o_.kv_block_tokens != 0 ? 1 : 0);
     }
 
-    void arrive(one& x) {
+    void arrive(one& x, instant at_server) {
         x.out.row = x.r.row;
         x.out.arrival = x.r.arrival;
         x.out.prompt_tokens = x.r.prompt_tokens;
@@ -126,7 +128,7 @@ private:
         x.out.tenant = x.r.tenant;
         if (blocks_for(std::int64_t{x.r.prompt_tokens} + x.r.output_tokens) > num_blocks_) {
             x.out.state = request_state::rejected;
-            x.out.end = x.r.arrival;
+            x.out.end = at_server;
             return;
         }
         // Behind all of its priority and above.
@@ -398,9 +400,9 @@ private:
 naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                    const serving::replica_options& options,
                                    const std::vector<serving::linear_step>& pieces, instant until,
-                                   const serving::step_grid& grid) {
+                                   const serving::step_grid& grid, const std::vector<instant>& submitted) {
     naive_replica replica(options, pieces, grid);
-    replica.serve(requests, until);
+    replica.serve(requests, until, submitted);
     return std::move(replica.result);
 }
 

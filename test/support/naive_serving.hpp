@@ -24,12 +24,15 @@ struct naive_serving_result {
     std::int64_t busy = 0;             ///< of all steps that ended [ns]
     std::int64_t prefill_time = 0;     ///< of steps with a chunk that is no decode [ns]
     std::int64_t peak_blocks = 0;      ///< in a step that ended
+    std::int64_t cached_at_until = 0;  ///< tokens computed of requests that run then, without the step in progress
 };
 
-/// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished.
+/// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished. `submitted`: when they
+/// come to it, rising, no earlier than they arrived; empty: then.
 [[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                                  const serving::replica_options& options,
                                                  const std::vector<serving::linear_step>& pieces, instant until = never,
-                                                 const serving::step_grid& grid = {});
+                                                 const serving::step_grid& grid = {},
+                                                 const std::vector<instant>& submitted = {});
 
 }  // namespace ampacity::test

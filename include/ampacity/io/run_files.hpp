@@ -78,6 +78,7 @@ private:
     [[nodiscard]] bool is_explained(const sim::job_event& e) const;
     void write_place(const sim::job_event& s);
     void write_feeds(const sim::sample& s);
+    void write_replicas(const sim::sample& s);
     void write_stretch(const sim::wait_stretch& w);
 
     std::filesystem::path folder_;

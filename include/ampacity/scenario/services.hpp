@@ -5,6 +5,7 @@
 ///
 /// Part of `scenario.hpp`. Plain values.
 
+#include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
@@ -228,15 +229,19 @@ struct inference_service {
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
     std::optional<service_targets> slo{};
+    std::optional<autoscale_options> autoscale{};
+    std::optional<std::uint64_t> priority{};
+    std::optional<placement_wishes> placement{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&inference_service::name,
               {.key = "name", .doc = "names it in the results", .required = true, .example = "chat"});
-        visit(&inference_service::replicas, {.key = "replicas",
-                                             .doc = "replicas, all there from the start",
-                                             .min = std::uint64_t{1},
-                                             .max = std::uint64_t{1} << 20U});
+        visit(&inference_service::replicas,
+              {.key = "replicas",
+               .doc = "replicas, all there from the start; with `autoscale` those wanted at first",
+               .min = std::uint64_t{1},
+               .max = std::uint64_t{1} << 20U});
         visit(&inference_service::gpus_per_replica, {.key = "gpus_per_replica",
                                                      .doc = "GPUs that each holds, placed by scheduler.placer; "
                                                             "without it those of the plan of its model",
@@ -282,6 +287,21 @@ struct inference_service {
                           "\"129 token\" } }"});
         visit(&inference_service::slo,
               {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
+        visit(&inference_service::autoscale,
+              {.key = "autoscale",
+               .doc = "replicas come and go: each is a job without end, which the scheduler's policy places",
+               .example = "{ max: 8, start: \"2 min\" }"});
+        visit(&inference_service::priority,
+              {.key = "priority",
+               .doc = "of the jobs that are its replicas, 0 without it; larger is more urgent; only "
+                      "with `autoscale`",
+               .example = "10",
+               .min = std::uint64_t{0},
+               .max = (std::uint64_t{1} << 31U) - 1});
+        visit(&inference_service::placement, {.key = "placement",
+                                              .doc = "where the GPUs of a replica may be, on racks; only with "
+                                                     "`autoscale`",
+                                              .example = "{ within: rack }"});
     }
     friend bool operator==(const inference_service&, const inference_service&) = default;
 };

@@ -21,4 +21,7 @@ namespace ampacity::scenario {
 /// How far a date is into its week, from Monday 00:00 UTC.
 [[nodiscard]] ampacity::duration into_week(date start);
 
+/// Where the GPUs of a job may be.
+[[nodiscard]] workload::placement_constraint placement_of(const placement_wishes& p);
+
 }  // namespace ampacity::scenario

@@ -82,7 +82,8 @@ public:
     /// \throws scenario_error for options outside their ranges; the key is their name.
     replica(const replica_options& options, iteration_time time);
 
-    /// A request arrives. It is rejected at once if the cache can never hold it. \pre `advance(now)` was called;
+    /// A request arrives; it may have arrived at the service before. It is rejected at once if the cache can never hold
+    /// it. \pre `advance(now)` was called;
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
     void submit(const workload::request& r, instant now);
     /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
@@ -94,6 +95,10 @@ public:
     /// The run is over: writes records of the requests that are left, and counts the steps that have ended. \pre
     /// advance(at) was called; nothing is called after it.
     void close(instant at);
+    /// The server is gone, with its caches: it stands there like a new one, but for its counts. Requests that are left
+    /// fail, or are handed out in order of arrival, as if nothing had been done for them. \pre advance(at) was called
+    /// \return tokens that were in their caches
+    std::int64_t abandon(instant at, std::vector<workload::request>* handed_out);
 
     /// Records of requests that have left since `clear_records`, in order of leaving.
     [[nodiscard]] std::span<const request_record> records() const noexcept { return records_; }
@@ -167,6 +172,8 @@ private:
     template <links L>
     void link_front(list& l, slot s) noexcept;
     template <links L>
+    void link_by_arrival(list& l, slot s) noexcept;
+    template <links L>
     void unlink(list& l, slot s) noexcept;
 
     [[nodiscard]] slot take_slot(const workload::request& r);
@@ -198,6 +205,8 @@ private:
     [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
     void count_steps(std::int64_t steps) noexcept;
     void count_time(duration took) noexcept;
+    void stop_series(instant at) noexcept;
+    [[nodiscard]] std::vector<slot> all_live() const;
 
     void complete();
     void finish_chunk(const chunk& c);

@@ -12,10 +12,14 @@
 namespace ampacity::serving {
 
 /// How a request left, or that it has not.
-enum class request_state : std::uint8_t { finished, rejected, cancelled, unfinished };
+enum class request_state : std::uint8_t { finished, rejected, cancelled, unfinished, failed };
 
 /// Their names in files, by value.
-inline constexpr std::array<std::string_view, 4> request_state_names{"finished", "rejected", "cancelled", "unfinished"};
+inline constexpr std::array<std::string_view, 5> request_state_names{"finished", "rejected", "cancelled", "unfinished",
+                                                                     "failed"};
+
+/// In a record: it was sent to none.
+inline constexpr std::uint32_t no_replica = 0xFFFF'FFFFU;
 
 /// One line of the results.
 struct request_record {
@@ -29,7 +33,7 @@ struct request_record {
     std::uint32_t produced = 0;       ///< tokens of the answer
     std::uint32_t preemptions = 0;
     std::uint32_t cached_tokens = 0;  ///< found in the prefix cache, of all its admissions
-    std::uint32_t replica = 0;        ///< the one that it was sent to
+    std::uint32_t replica = 0;        ///< the one that it was sent to last
     std::uint32_t tenant = 0;
     std::uint8_t priority = 0;
     request_state state = request_state::unfinished;

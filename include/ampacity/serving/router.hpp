@@ -20,20 +20,30 @@ namespace ampacity::serving {
 /// What a router may know of the replicas.
 class replica_view {
 public:
-    replica_view(std::span<const replica> replicas, instant now) noexcept : replicas_(replicas), now_(now) {}
+    replica_view(std::span<const replica> replicas, instant now) noexcept
+        : replicas_(replicas), size_(replicas.size()), now_(now) {}
+    /// Of these alone, numbered from 0 in their order.
+    replica_view(std::span<const replica> replicas, std::span<const std::uint32_t> which, instant now) noexcept
+        : replicas_(replicas), which_(which.data()), size_(which.size()), now_(now) {}
 
-    [[nodiscard]] std::size_t size() const noexcept { return replicas_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] instant now() const noexcept { return now_; }
     /// Requests that wait or run there.
-    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return replicas_[i].num_live(); }
+    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return at(i).num_live(); }
     /// KV blocks that are taken there, those of the step in progress included.
-    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_in_use(now_); }
+    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return at(i).blocks_in_use(now_); }
     /// The same without those of the step in progress: at most as many, now and until the replica is told to have
     /// changed. O(1).
-    [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept { return replicas_[i].blocks_held(); }
+    [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept { return at(i).blocks_held(); }
 
 private:
+    [[nodiscard]] const replica& at(std::size_t i) const noexcept {
+        return replicas_[which_ == nullptr ? i : which_[i]];
+    }
+
     std::span<const replica> replicas_;
+    const std::uint32_t* which_ = nullptr;  // none: all
+    std::size_t size_;
     instant now_;
 };
 
@@ -52,6 +62,8 @@ public:
         static_cast<void>(replica);
         static_cast<void>(view);
     }
+    /// Replicas have come or gone: views have others, with other numbers, from now on.
+    virtual void renumbered() {}
 };
 
 /// The name of a random choice; see `random_stream`.

@@ -57,6 +57,7 @@ public:
     std::uint64_t rejected = 0;
     std::uint64_t cancelled = 0;
     std::uint64_t unfinished = 0;
+    std::uint64_t failed = 0;
     std::uint64_t met = 0;            ///< finished and within all targets
     std::uint64_t preemptions = 0;    ///< of all
     std::uint64_t prompt_tokens = 0;  ///< of finished requests
@@ -67,8 +68,8 @@ public:
     latency_statistics e2e{};       ///< of finished requests
     latency_statistics queueing{};  ///< of finished requests
 
-    /// Share of the requests that met all targets, of those that finished, were rejected or cancelled; nothing where
-    /// there are none.
+    /// Share of the requests that met all targets, of those that finished, were rejected or cancelled or failed;
+    /// nothing where there are none.
     [[nodiscard]] std::optional<double> attainment() const;
 
 private:

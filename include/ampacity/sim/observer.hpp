@@ -19,15 +19,22 @@ class plant;
 
 namespace ampacity::sim {
 
+/// Replicas of a service at one instant; of one that does not scale those that have not left are serving.
+struct replica_sample {
+    std::uint32_t wanted = 0;
+    std::uint32_t cold = 0, serving = 0, draining = 0;
+};
+
 /// The state of a run at one instant.
 struct sample {
     instant at{};
-    std::uint64_t queued = 0;             ///< jobs waiting
-    std::uint64_t running = 0;            ///< jobs holding GPUs
-    std::uint64_t busy_gpus = 0;          ///< GPUs held by jobs and services
-    std::uint64_t free_gpus = 0;          ///< GPUs that could be given to a job
-    std::uint64_t finished = 0;           ///< jobs finished so far
-    const power::plant* plant = nullptr;  ///< powers of this instant; none: not modelled
+    std::uint64_t queued = 0;                    ///< jobs waiting
+    std::uint64_t running = 0;                   ///< jobs holding GPUs
+    std::uint64_t busy_gpus = 0;                 ///< GPUs held by jobs and services
+    std::uint64_t free_gpus = 0;                 ///< GPUs that could be given to a job
+    std::uint64_t finished = 0;                  ///< jobs finished so far
+    const power::plant* plant = nullptr;         ///< powers of this instant; none: not modelled
+    std::span<const replica_sample> replicas{};  ///< by service
 };
 
 /// Something that happened to a job.

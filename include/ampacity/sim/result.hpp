@@ -203,12 +203,29 @@ struct priority_result {
     std::optional<double> attainment{};            ///< [1]
 };
 
+/// What became of replicas that came and went. Times are sums over replicas.
+struct scaling_result {
+    std::uint64_t gpus_per_replica = 0;
+    duration lasted{};                            ///< until the last request had left, or the end of the run
+    gpu_time serving = 0;                         ///< replicas x time that they got requests [ns]
+    gpu_time cold = 0, draining = 0;              ///< the same before and after that [ns]
+    std::uint32_t max_serving = 0;                ///< at a time
+    std::uint64_t cold_starts = 0;                ///< that began
+    std::uint64_t failures = 0, preemptions = 0;  ///< of replicas that held GPUs
+    std::uint64_t requeued = 0;                   ///< times that a request lost its replica and waited for another
+    std::int64_t lost_tokens = 0;                 ///< in the caches of replicas, of requests that lost them
+
+    /// Replicas x time that they held GPUs [ns].
+    [[nodiscard]] gpu_time held() const noexcept { return serving + cold + draining; }
+};
+
 /// What became of a service and its requests. Times are over finished requests.
 struct service_result {
     std::string name;
     std::uint64_t gpus = 0;  ///< of all replicas
     std::uint64_t gpus_per_replica = 1;
     std::uint64_t requests = 0, finished = 0, rejected = 0, cancelled = 0, unfinished = 0;  ///< that arrived
+    std::uint64_t failed = 0;                                                               ///< the same
     std::optional<distribution_summary> ttft_s{};        ///< time to the first token [s]
     std::optional<distribution_summary> tpot_s{};        ///< time per token after the first [s]
     std::optional<distribution_summary> e2e_s{};         ///< arrival to the last token [s]
@@ -228,15 +245,22 @@ struct service_result {
     duration prefilling{};                               ///< of these, in steps with prompts
     duration held{};                                     ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
+    std::optional<scaling_result> scaling{};             ///< none: all were there from the start
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
+        if (scaling) return scaling->held() * static_cast<gpu_time>(scaling->gpus_per_replica);
         return gpu_time{ticks(held)} * static_cast<gpu_time>(gpus);
+    }
+    /// Replicas x time that they held GPUs [s].
+    [[nodiscard]] double replica_s() const noexcept {
+        if (scaling) return static_cast<double>(scaling->held()) * 1e-9;
+        return to_seconds(held) * static_cast<double>(gpus) / static_cast<double>(gpus_per_replica);
     }
     /// Of its GPUs alone, without a cap, by what steps do; none: no model says what they draw. [J]
     [[nodiscard]] std::optional<double> gpu_energy_j() const noexcept {
         if (!modelled || modelled->waiting_w <= 0) return std::nullopt;
         const double busy_s = to_seconds(busy), prefilling_s = to_seconds(prefilling);
-        const double all_s = to_seconds(held) * static_cast<double>(gpus) / static_cast<double>(gpus_per_replica);
+        const double all_s = replica_s();
         return static_cast<double>(gpus_per_replica) *
                (prefilling_s * modelled->prefill_w + (busy_s - prefilling_s) * modelled->decode_w +
                 (all_s - busy_s) * modelled->waiting_w);

@@ -3,10 +3,12 @@
 /// What an inference service of a run is made of. Plain values.
 
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/sim/modelled_service.hpp>
+#include <ampacity/workload/job.hpp>
 #include <ampacity/workload/request_source.hpp>
 
 #include <cstdint>
@@ -17,7 +19,19 @@
 
 namespace ampacity::sim {
 
-/// Its replicas hold their GPUs from the start until its last request has left; nothing takes them away.
+/// Replicas that come and go: each is a job without end of the fleet's queue, which ends when the replica is taken away
+/// and has drained.
+struct scaling_options {
+    serving::autoscaler_options autoscale{};
+    duration cold_start{};                  ///< from its GPUs to its first request; >= 0
+    std::optional<duration> drain_limit{};  ///< what is left of its requests then waits for others; none: it finishes
+    bool requeues = true;                   ///< requests of one whose nodes fail wait for others; else they fail
+    std::int32_t priority = 0;              ///< of its jobs
+    workload::placement_constraint placement{};
+};
+
+/// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless
+/// they come and go.
 struct service_parts {
     std::string name;
     serving::service_options options;
@@ -25,10 +39,14 @@ struct service_parts {
     std::unique_ptr<workload::request_source> requests;
     serving::latency_targets targets{};
     std::uint32_t gpus_per_replica = 1;
-    std::uint16_t entry = 0;  ///< of the workload: a source without jobs
-    /// By replica: its GPUs, free on the empty fleet, each in one; on a pool without shares.
+    /// Of the workload: a source without jobs, whose texts name those that are its replicas.
+    std::uint16_t entry = 0;
+    /// By replica: its GPUs, free on the empty fleet, each in one; on a pool without shares. Empty with `scaling`.
     std::vector<std::vector<fleet::gpu_share>> places{};
     std::optional<modelled_service> modelled{};  ///< none: it does not say what it serves
+    /// Then there are at most `options.replicas` == `scaling->autoscale.max` at a time, and `options.scaled`. \pre one
+    /// has a place on the empty fleet
+    std::optional<scaling_options> scaling{};
 };
 
 }  // namespace ampacity::sim

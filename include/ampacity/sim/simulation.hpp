@@ -127,8 +127,9 @@ struct parts {
     std::vector<known_price> price_news{};    ///< by instant: takes the place of `signals.price`
     faults::failure_plan failures{};          ///< at random; \pre a fleet of nodes
     std::vector<execution::training_terms> trainings{};  ///< of training jobs; \pre a fleet of one GPU type
-    std::optional<double> store_b_s{};       ///< that checkpoints are written to [B/s]; none: as fast as jobs write
-    std::vector<service_parts> services{};   ///< \pre a fleet of one GPU type, of which no node ever leaves
+    std::optional<double> store_b_s{};  ///< that checkpoints are written to [B/s]; none: as fast as jobs write
+    /// \pre a fleet of one GPU type and speed; no node ever leaves it unless all services scale
+    std::vector<service_parts> services{};
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
 };
 

@@ -600,6 +600,42 @@ void serve_some_model(scenario::inference_service& c, std::mt19937_64& random) {
         if (upto(2) != 0) c.assumptions->kv_cache = static_cast<llm::precision_kind>(upto(2));
     }
 }
+/// Draws of its own, so that others stay as they are.
+void add_autoscale(scenario::inference_service& c) {
+    std::mt19937_64 random{c.replicas * 1000 + c.gpus_per_replica};
+    using policy = serving::scaling_policy;
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    const auto some_span = [&] { return duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))}; };
+    scenario::autoscale_options& a = c.autoscale.emplace();
+    a.policy = static_cast<policy>(upto(5));
+    if (a.policy == policy::slo && !c.slo) a.policy = policy::queue;
+    a.min = 1 + upto(c.replicas);
+    a.max = c.replicas + upto(10);
+    a.interval = some_span();
+    if (a.policy != policy::fixed && a.policy != policy::schedule && upto(2) != 0)
+        a.target = static_cast<double>(1 + upto(100)) / 100;
+    a.up_delay = some_span();
+    a.down_delay = some_span();
+    if (a.policy == policy::schedule) {
+        a.schedule = {{duration{static_cast<std::int64_t>(upto(1000))}, a.min}, {std::chrono::hours{3}, *a.max}};
+        a.period = static_cast<scenario::schedule_period>(upto(2));
+    }
+    if (upto(2) != 0) {
+        a.start = some_span();
+    } else if (upto(2) != 0) {
+        a.weights = {1.0 + static_cast<double>(upto(1'000'000))};
+        a.bandwidth = {1.0 + static_cast<double>(upto(1'000'000))};
+    }
+    if (upto(2) != 0) a.drain = some_span();
+    a.on_failure = static_cast<scenario::failure_rule>(upto(2));
+    if (upto(2) != 0) c.priority = upto(1000);
+    if (upto(2) != 0) {
+        scenario::placement_wishes& p = c.placement.emplace();
+        if (upto(2) != 0) p.segment = 1 + upto(100);
+        p.exclusive = upto(2) != 0;
+        p.spread = upto(2) != 0;
+    }
+}
 
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
@@ -648,6 +684,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             for (std::uint64_t k = upto(3); k > 0; --k) c.engine.table.push_back({upto(99), upto(99), some_time()});
         }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
+        if (c.gpus_per_replica % 2 != 0) add_autoscale(c);
         if (upto(2) != 0) {
             c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(4)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
@@ -1280,6 +1317,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
         if (path.find(".table.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.engine.table=[{ decodes: 0, time: 1 ms }]");
+        if (path.find(".service.placement.") != std::string::npos)
+            sets.insert(sets.begin() + 1, "workload.0.service.autoscale={ policy: fixed }");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};

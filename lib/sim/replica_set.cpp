@@ -1,0 +1,183 @@
+#include "replica_set.hpp"
+
+#include <ampacity/core/error.hpp>
+
+#include <algorithm>
+
+namespace ampacity::sim {
+
+replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine)
+    : options_(options),
+      engine_(engine),
+      autoscaler_(options.autoscale),
+      rows_(options.autoscale.max),
+      decision_(autoscaler_.next(start_of_time)),
+      wanted_(autoscaler_.wanted()) {
+    AMPACITY_ASSERT(engine.replicas().size() == rows_.size());
+    counts_[static_cast<std::size_t>(state::idle)] = static_cast<std::uint32_t>(rows_.size());
+    result_.gpus_per_replica = gpus;
+}
+
+std::size_t replica_set::row_of(job_id job) const noexcept {
+    for (std::size_t i = 0; i != rows_.size(); ++i) {
+        if (rows_[i].is != state::idle && rows_[i].job == job) return i;
+    }
+    AMPACITY_ASSERT(false);
+    return 0;
+}
+
+void replica_set::account(instant now) {
+    const std::int64_t since = ticks(now - accounted_);
+    result_.serving += gpu_time{since} * count(state::serving);
+    result_.cold += gpu_time{since} * count(state::cold);
+    result_.draining += gpu_time{since} * count(state::draining);
+    accounted_ = now;
+}
+
+void replica_set::become(std::size_t i, state s, instant now, instant due) {
+    account(now);
+    --counts_[static_cast<std::size_t>(rows_[i].is)];
+    ++counts_[static_cast<std::size_t>(s)];
+    if (rows_[i].is == state::serving) engine_.shut(i);
+    if (s == state::serving) engine_.open(i);
+    rows_[i].is = s;
+    rows_[i].due = due;
+    result_.max_serving = std::max(result_.max_serving, count(state::serving));
+}
+
+void replica_set::set_next(instant now) noexcept {
+    next_ = is_over_ ? never : decision_;
+    for (const row& r : rows_) next_ = std::min(next_, r.is == state::done ? now : r.due);
+}
+
+void replica_set::decide(serving::scaling_observation seen) {
+    seen.waiting = static_cast<std::int64_t>(engine_.num_pending());
+    for (const serving::replica& r : engine_.replicas()) {
+        seen.running += static_cast<std::int64_t>(r.num_running());
+        seen.waiting += static_cast<std::int64_t>(r.num_waiting());
+    }
+    wanted_ = autoscaler_.decide(seen);
+    decision_ = autoscaler_.next(seen.now);
+}
+
+void replica_set::act(instant now) {
+    for (std::size_t i = 0; i != rows_.size(); ++i) {
+        if (rows_[i].due != now) continue;
+        if (rows_[i].is == state::cold) {
+            become(i, state::serving, now);
+        } else {
+            abandon(i, now, true);
+            become(i, state::done, now);
+        }
+    }
+    take_away(now);
+    find_drained(now);
+}
+
+void replica_set::take_away(instant now) {
+    while (num_up() > wanted_) {
+        std::size_t out = rows_.size();
+        const auto goes_before = [&](std::size_t a, std::size_t b) {
+            if (b == rows_.size() || rows_[a].is != rows_[b].is) return b == rows_.size() || rows_[a].is == state::cold;
+            if (rows_[a].is == state::cold) return rows_[a].due >= rows_[b].due;
+            return engine_.replicas()[a].num_live() <= engine_.replicas()[b].num_live();
+        };
+        for (std::size_t i = 0; i != rows_.size(); ++i) {
+            const bool is_up = rows_[i].is == state::cold || rows_[i].is == state::serving;
+            if (is_up && goes_before(i, out)) out = i;
+        }
+        if (rows_[out].is == state::cold)
+            become(out, state::done, now);
+        else
+            become(out, state::draining, now,
+                   options_.drain_limit ? add_saturating(now, *options_.drain_limit) : never);
+    }
+}
+
+void replica_set::find_drained(instant now) {
+    if (count(state::draining) != 0) {
+        for (std::size_t i = 0; i != rows_.size(); ++i) {
+            if (rows_[i].is != state::draining || engine_.replicas()[i].num_live() != 0) continue;
+            abandon(i, now, true);
+            become(i, state::done, now);
+        }
+    }
+    set_next(now);
+}
+
+void replica_set::finish(instant now) {
+    account(now);
+    is_over_ = true;
+    over_ = now;
+    wanted_ = 0;
+    for (std::size_t i = 0; i != rows_.size(); ++i) {
+        const state s = rows_[i].is;
+        if (s == state::cold || s == state::serving || s == state::draining) become(i, state::done, now);
+    }
+    set_next(now);
+}
+
+bool replica_set::lacks_job() const noexcept {
+    return wanted_ > num_up() + count(state::queued) && count(state::idle) != 0;
+}
+
+void replica_set::submitted(job_id job, instant now) {
+    const auto at = std::find_if(rows_.begin(), rows_.end(), [](const row& r) { return r.is == state::idle; });
+    at->job = job;
+    become(static_cast<std::size_t>(at - rows_.begin()), state::queued, now);
+    ++num_jobs_;
+    set_next(now);
+}
+
+std::optional<job_id> replica_set::next_done() const noexcept {
+    if (count(state::done) == 0) return std::nullopt;
+    return std::find_if(rows_.begin(), rows_.end(), [](const row& r) { return r.is == state::done; })->job;
+}
+
+void replica_set::ended(job_id job, instant now) {
+    const std::size_t i = row_of(job);
+    become(i, state::idle, now);
+    rows_[i].job = none<job_id>;
+    set_next(now);
+}
+
+void replica_set::started(job_id job, instant now) {
+    const std::size_t i = row_of(job);
+    if (num_up() < wanted_) {
+        ++result_.cold_starts;
+        become(i, state::cold, now, add_saturating(now, options_.cold_start));
+    } else {
+        become(i, state::done, now);
+    }
+    set_next(now);
+}
+
+void replica_set::stopped(job_id job, bool failed, instant now) {
+    const std::size_t i = row_of(job);
+    become(i, state::queued, now);
+    abandon(i, now, !failed || options_.requeues);
+    ++(failed ? result_.failures : result_.preemptions);
+    set_next(now);
+}
+
+void replica_set::abandon(std::size_t i, instant now, bool requeue) {
+    const serving::service::loss lost = engine_.abandon(i, now, requeue);
+    if (requeue) result_.requeued += lost.requests;
+    result_.lost_tokens += lost.tokens;
+}
+
+replica_sample replica_set::sample() const noexcept {
+    return {.wanted = wanted_,
+            .cold = count(state::cold),
+            .serving = count(state::serving),
+            .draining = count(state::draining)};
+}
+
+scaling_result replica_set::result(instant end) const {
+    replica_set now = *this;
+    now.account(end);
+    now.result_.lasted = std::min(end, over_) - start_of_time;
+    return now.result_;
+}
+
+}  // namespace ampacity::sim

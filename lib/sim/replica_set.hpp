@@ -1,0 +1,94 @@
+#pragma once
+/// \file
+/// The replicas of a service that come and go: which of them wait for GPUs, start, serve and drain, and when something
+/// is due of them.
+///
+/// Each has a row, below the largest number of them, and a job while it is wanted or holds GPUs. A replica whose job
+/// waits can not be taken back: if it is one too many when it gets GPUs it ends at once. Of those to be taken away the
+/// last one to have started goes first, then that with the fewest requests, of several the last row. O(replicas) per
+/// change of one, nothing per request. Not thread-safe.
+
+#include <ampacity/core/ids.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/serving/autoscaler.hpp>
+#include <ampacity/serving/service.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/result.hpp>
+#include <ampacity/sim/service_parts.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace ampacity::sim {
+
+class replica_set {
+public:
+    /// `engine` outlives it.
+    replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine);
+
+    /// The next instant at which `act` is due; never: at none.
+    [[nodiscard]] instant next() const noexcept { return next_; }
+    /// Is a decision of the autoscaler due? Then `decide` comes before `act`.
+    [[nodiscard]] bool must_decide(instant now) const noexcept { return !is_over_ && decision_ == now; }
+    /// `seen.running` and `seen.waiting` are filled in.
+    void decide(serving::scaling_observation seen);
+    /// What is due at this instant: starts that are over, limits of draining, replicas too many.
+    void act(instant now);
+    /// Those that drain and have nothing left are done. After whatever ends requests.
+    void find_drained(instant now);
+    /// The last request has left: all are done, and none is wanted any more.
+    void finish(instant now);
+
+    /// Another one is wanted than there are jobs and rows for.
+    [[nodiscard]] bool lacks_job() const noexcept;
+    /// It has a job now, which waits. \pre lacks_job
+    void submitted(job_id job, instant now);
+    /// Jobs that have been submitted.
+    [[nodiscard]] std::uint64_t num_jobs() const noexcept { return num_jobs_; }
+    /// A job whose replica is done and which is to end now: then `ended` follows.
+    [[nodiscard]] std::optional<job_id> next_done() const noexcept;
+    void ended(job_id job, instant now);
+    /// Its job has got GPUs.
+    void started(job_id job, instant now);
+    /// It has lost them, and waits again; `failed`: by its nodes.
+    void stopped(job_id job, bool failed, instant now);
+
+    [[nodiscard]] replica_sample sample() const noexcept;
+    /// As of `end`, or when it was over.
+    [[nodiscard]] scaling_result result(instant end) const;
+
+private:
+    enum class state : std::uint8_t { idle, queued, cold, serving, draining, done };
+    struct row {
+        state is = state::idle;
+        job_id job = none<job_id>;
+        instant due = never;  ///< cold: it serves; draining: the limit
+    };
+
+    [[nodiscard]] std::size_t row_of(job_id job) const noexcept;
+    [[nodiscard]] std::uint32_t count(state s) const noexcept { return counts_[static_cast<std::size_t>(s)]; }
+    [[nodiscard]] std::uint32_t num_up() const noexcept { return count(state::cold) + count(state::serving); }
+    void become(std::size_t i, state s, instant now, instant due = never);
+    void account(instant now);
+    void take_away(instant now);
+    void abandon(std::size_t i, instant now, bool requeue);
+    void set_next(instant now) noexcept;
+
+    scaling_options options_;
+    serving::service& engine_;
+    serving::autoscaler autoscaler_;
+    std::vector<row> rows_;
+    std::array<std::uint32_t, 6> counts_{};  // by state
+    instant next_ = start_of_time;           // so that the first jobs are submitted
+    instant decision_;
+    std::uint32_t wanted_;
+    std::uint64_t num_jobs_ = 0;
+    instant accounted_ = start_of_time;
+    bool is_over_ = false;
+    instant over_ = never;
+    scaling_result result_;
+};
+
+}  // namespace ampacity::sim

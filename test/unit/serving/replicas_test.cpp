@@ -1,0 +1,221 @@
+// Replicas that are opened, shut and abandoned: against the rules of a step done literally, before and after.
+#include "support/catch.hpp"
+#include "support/naive_serving.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/serving/service.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+using namespace ampacity;
+using serving::request_record;
+using serving::request_state;
+using workload::request;
+
+namespace {
+
+constexpr serving::linear_step step{
+    .base = {1000, 0}, .per_token = {105, 1}, .per_kv_token = {3, 1}, .per_prefill_attention = {1, 2}};
+
+struct drawn {
+    serving::replica_options engine;
+    std::vector<request> requests;
+};
+
+drawn draw(std::uint64_t number) {
+    random_stream d(91, purpose::test, number);
+    const auto upto = [&](std::uint64_t n) { return static_cast<std::int64_t>(d.below(n)); };
+    drawn out;
+    out.engine = {.max_seqs = 1 + upto(10),
+                  .max_batched_tokens = 20 + upto(100),
+                  .kv_capacity_tokens = 120 + upto(900),
+                  .order = static_cast<serving::step_order>(upto(3)),
+                  .priorities = upto(3) == 0,
+                  .prefix_cache = upto(3) == 0};
+    if (upto(2) == 0) out.engine.timeout = duration{1 + upto(400'000)};
+    if (upto(2) == 0) out.engine.max_wait = duration{1 + upto(200'000)};
+    std::int64_t now = 0;
+    const auto count = static_cast<std::uint64_t>(upto(120));
+    for (std::uint64_t i = 0; i != count; ++i) {
+        now += upto(4) == 0 ? 0 : upto(20'000);
+        const std::int64_t prompt = 1 + upto(150);
+        out.requests.push_back({.row = i,
+                                .arrival = instant{duration{now}},
+                                .prompt_tokens = static_cast<std::uint32_t>(prompt),
+                                .output_tokens = static_cast<std::uint32_t>(1 + upto(60)),
+                                .prefix_tokens = static_cast<std::uint32_t>(upto(static_cast<std::uint64_t>(prompt))),
+                                .session = static_cast<std::uint32_t>(upto(3)),
+                                .priority = static_cast<std::uint8_t>(upto(3))});
+    }
+    return out;
+}
+
+/// One replica as a service that scales, driven by hand.
+struct driven {
+    explicit driven(const drawn& d)
+        : requests(d.requests),
+          service({.replicas = 1, .engine = d.engine, .random = {.seed = 1}, .scaled = true},
+                  serving::iteration_time{step}) {}
+
+    /// Up to and with this instant.
+    void run(instant until) {
+        for (;;) {
+            const instant arrival = at == requests.size() ? never : requests[at].arrival;
+            const instant now = std::min(arrival, service.next());
+            if (now > until || now == never) break;
+            service.advance(now);
+            for (; at != requests.size() && requests[at].arrival == now; ++at) service.submit(requests[at], now);
+            service.start(now);
+        }
+    }
+
+    std::vector<request> requests;
+    serving::service service;
+    std::size_t at = 0;
+};
+
+std::map<std::uint64_t, request_record> by_row(std::vector<request_record> records) {
+    std::map<std::uint64_t, request_record> out;
+    for (request_record& r : records) {
+        r.replica = 0;
+        REQUIRE(out.emplace(r.row, r).second);
+    }
+    return out;
+}
+
+std::vector<request_record> all_of(const serving::service& s) { return {s.records().begin(), s.records().end()}; }
+
+}  // namespace
+
+TEST_CASE("requests of an abandoned replica begin anew where they are sent then", "[serving]") {
+    std::map<request_state, std::uint64_t> before, after;
+    std::uint64_t moved = 0;
+    for (std::uint64_t number = 0; number != 600; ++number) {
+        INFO(number);
+        const drawn d = draw(number);
+        random_stream random(92, purpose::test, number);
+        const instant gone{duration{static_cast<std::int64_t>(random.below(1'500'000))}};
+        const instant back =
+            gone + duration{random.below(2) == 0 ? 0 : static_cast<std::int64_t>(random.below(90'000))};
+
+        driven run(d);
+        run.service.open(0);
+        run.run(gone);
+        const auto first = test::serve_naively(d.requests, d.engine, {step}, gone);
+        run.service.advance(gone);
+        run.service.start(gone);
+        run.service.shut(0);
+        const std::uint64_t live = run.service.replicas()[0].num_live();
+        const serving::service::loss lost = run.service.abandon(0, gone, true);
+        REQUIRE(lost.requests == live);
+        REQUIRE(lost.tokens == first.cached_at_until);
+        REQUIRE(run.service.counts().steps == first.steps);
+        REQUIRE(run.service.num_pending() == live);
+        REQUIRE(run.service.next() == never);
+
+        run.run(back - duration{1});
+        if (run.at != run.requests.size() && run.requests[run.at].arrival == back) {
+            for (; run.at != run.requests.size() && run.requests[run.at].arrival == back; ++run.at)
+                REQUIRE(run.service.submit(run.requests[run.at], back) == serving::no_replica);
+        }
+        run.service.open(0);
+        run.service.start(back);
+        run.run(never);
+        run.service.close(never);
+
+        std::vector<request> rest;
+        std::map<std::uint64_t, request_record> expected;
+        for (const request_record& r : first.records) {
+            ++before[r.state];
+            if (r.state == request_state::unfinished)
+                rest.push_back(d.requests[r.row]);
+            else
+                expected[r.row] = r;
+        }
+        moved += rest.size();
+        std::vector<instant> submitted(rest.size(), back);
+        for (const request& r : d.requests) {
+            if (r.arrival <= gone) continue;
+            rest.push_back(r);
+            submitted.push_back(std::max(r.arrival, back));
+        }
+        const auto second = test::serve_naively(rest, d.engine, {step}, never, {}, submitted);
+        for (const request_record& r : second.records) {
+            ++after[r.state];
+            expected[r.row] = r;
+        }
+        REQUIRE(by_row(all_of(run.service)) == expected);
+        REQUIRE(run.service.counts().steps == first.steps + second.steps);
+    }
+    CHECK(moved > 3000);
+    for (const request_state s : {request_state::finished, request_state::rejected, request_state::cancelled}) {
+        CHECK(before[s] > 100);
+        CHECK(after[s] > 100);
+    }
+}
+
+TEST_CASE("requests of an abandoned replica fail where nobody takes them over", "[serving]") {
+    std::uint64_t failed = 0;
+    for (std::uint64_t number = 0; number != 200; ++number) {
+        const drawn d = draw(number);
+        const instant gone{duration{static_cast<std::int64_t>(3000 * number)}};
+        driven run(d);
+        run.service.open(0);
+        run.run(gone);
+        run.service.advance(gone);
+        run.service.start(gone);
+        run.service.shut(0);
+        run.service.abandon(0, gone, false);
+        const auto expected = test::serve_naively(d.requests, d.engine, {step}, gone);
+        const auto records = by_row(all_of(run.service));
+        REQUIRE(records.size() == expected.records.size());
+        for (request_record r : expected.records) {
+            if (r.state == request_state::unfinished) {
+                r.state = request_state::failed;
+                r.end = gone;
+                ++failed;
+            }
+            REQUIRE(records.at(r.row) == r);
+        }
+        run.service.close(gone);
+        REQUIRE(run.service.records().size() == expected.records.size());
+    }
+    CHECK(failed > 500);
+}
+
+TEST_CASE("a router sees the open replicas alone and keeps what nobody takes", "[serving]") {
+    serving::service s({.replicas = 4, .engine = {.max_seqs = 4}, .random = {.seed = 1}, .scaled = true},
+                       serving::iteration_time{step});
+    const auto request_at = [](std::int64_t ns) {
+        return request{.row = static_cast<std::uint64_t>(ns),
+                       .arrival = instant{duration{ns}},
+                       .prompt_tokens = 10,
+                       .output_tokens = 5};
+    };
+    const instant t1{duration{1}}, t2{duration{2}}, t3{duration{3}};
+    CHECK(s.submit(request_at(1), t1) == serving::no_replica);
+    s.start(t1);
+    CHECK(s.num_pending() == 1);
+    s.open(3);
+    s.open(1);
+    CHECK(s.num_open() == 2);
+    CHECK(s.submit(request_at(2), t2) == serving::no_replica);  // behind the one that waits
+    s.start(t2);
+    CHECK(s.num_pending() == 0);
+    CHECK(s.replicas()[1].num_live() == 1);
+    CHECK(s.replicas()[3].num_live() == 1);
+    s.shut(1);
+    CHECK(s.submit(request_at(3), t3) == 3);
+    CHECK(s.submit(request_at(3), t3) == 3);
+    s.shut(3);
+    CHECK(s.submit(request_at(3), t3) == serving::no_replica);
+    s.start(t3);
+    s.close(t3);
+    CHECK(s.records().size() == 5);
+    CHECK(s.records().back().replica == serving::no_replica);
+    CHECK(s.records().back().state == request_state::unfinished);
+}

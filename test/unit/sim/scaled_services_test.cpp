@@ -1,0 +1,448 @@
+// Services whose replicas are jobs: closed forms of their lives, random runs under every policy that balance whatever
+// is stopped when, wherever they are cut.
+#include "support/catch.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/policy/registry.hpp>
+#include <ampacity/sim/simulation.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+using serving::request_record;
+using serving::request_state;
+using serving::scaling_policy;
+using workload::job_request;
+using workload::request;
+
+/// A request of p and n tokens takes p + n - 1 steps of 1 s.
+constexpr serving::linear_step one_second{.base = {1'000'000'000, 0}};
+constexpr std::uint16_t service_entry = 1;
+
+instant at(duration d) { return start_of_time + d; }
+
+struct told {
+    instant at{};
+    char what{};  // s: starts, f: finished, p: preempted, x: failed, u: unfinished
+    std::uint16_t source = 0;
+    std::int64_t name = 0;
+    std::uint32_t gpus = 0;
+
+    friend bool operator==(const told&, const told&) = default;
+};
+
+struct listener final : sim::observer {
+    std::vector<request_record> requests;
+    std::vector<told> events;
+    std::vector<std::pair<instant, sim::replica_sample>> samples;
+
+    void on_requests(std::size_t, std::span<const request_record> records) override {
+        requests.insert(requests.end(), records.begin(), records.end());
+    }
+    void on_start(const sim::job_start& e) override { events.push_back({e.at, 's', e.source, e.name, e.gpus}); }
+    void on_stop(const sim::job_event& e, sim::run_end how) override {
+        events.push_back({e.at, "fkpxu"[static_cast<std::size_t>(how)], e.source, e.name, e.gpus});
+    }
+    void on_sample(const sim::sample& s) override {
+        REQUIRE(s.replicas.size() == 1);
+        samples.emplace_back(s.at, s.replicas[0]);
+    }
+
+    /// GPU-time between starts and stops of a source.
+    [[nodiscard]] gpu_time held(std::uint16_t source) const {
+        std::map<std::int64_t, instant> since;
+        gpu_time all = 0;
+        for (const told& e : events) {
+            if (e.source != source) continue;
+            if (e.what == 's')
+                since[e.name] = e.at;
+            else
+                all += gpu_time{ticks(e.at - since.at(e.name))} * e.gpus;
+        }
+        return all;
+    }
+    [[nodiscard]] std::vector<told> of(std::uint16_t source) const {
+        std::vector<told> out;
+        for (const told& e : events) {
+            if (e.source == source) out.push_back(e);
+        }
+        return out;
+    }
+};
+
+job_request job(std::uint32_t gpus, duration submit, duration work, std::int32_t priority = 0) {
+    return {.submit = at(submit), .work = work, .gpus_min = gpus, .gpus = gpus, .gpus_max = gpus, .priority = priority};
+}
+
+request a_request(duration arrival, std::uint32_t output = 1) {
+    return {.arrival = at(arrival), .prompt_tokens = 1, .output_tokens = output};
+}
+
+sim::parts parts_of(fleet::fleet_state fleet, const std::string& policy, std::vector<job_request> jobs,
+                    std::vector<request> requests, sim::scaling_options scaling, std::uint32_t gpus,
+                    sim::observer& who) {
+    sim::parts parts{.fleet = std::move(fleet),
+                     .policy = policy::make_policy(policy, {}),
+                     .placer = policy::make_first_fit(),
+                     .observers = {&who}};
+    for (std::size_t i = 0; i != jobs.size(); ++i) jobs[i].name = static_cast<std::int64_t>(i);
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::move(jobs)));
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<job_request>{}));
+    sim::service_parts& s = parts.services.emplace_back(
+        sim::service_parts{.name = "chat",
+                           .options = {.replicas = scaling.autoscale.max,
+                                       .engine = {.max_seqs = scaling.autoscale.seats},
+                                       .router = "least-requests",
+                                       .random = {.seed = 1},
+                                       .scaled = true},
+                           .time = serving::iteration_time{one_second},
+                           .requests = std::make_unique<workload::vector_request_source>(std::move(requests))});
+    s.gpus_per_replica = gpus;
+    s.entry = service_entry;
+    s.scaling = std::move(scaling);
+    return parts;
+}
+
+serving::autoscaler_options by_time(std::uint32_t max, std::vector<serving::scheduled_replicas> schedule) {
+    return {.policy = scaling_policy::schedule, .min = 1, .max = max, .seats = 8, .schedule = std::move(schedule)};
+}
+
+const sim::scaling_result& scaling_of(const sim::summary& s) { return s.services.at(0).scaling.value(); }
+
+void check_conserved(const sim::service_result& r, const listener& seen) {
+    REQUIRE(r.requests == r.finished + r.rejected + r.cancelled + r.failed + r.unfinished);
+    REQUIRE(r.requests == seen.requests.size());
+    std::vector<std::uint64_t> rows;
+    for (const request_record& x : seen.requests) rows.push_back(x.row);
+    std::sort(rows.begin(), rows.end());
+    for (std::size_t k = 0; k != rows.size(); ++k) REQUIRE(rows[k] == k);
+}
+
+}  // namespace
+
+TEST_CASE("replicas start cold and drain and their GPUs are for jobs in the same round", "[services]") {
+    listener seen;
+    // Two replicas until 60 s, then one; a request of 30 s on each, which begins at 50 s; a job waits for their GPUs.
+    sim::simulation s(parts_of(fleet::fleet_state::pool(8), "fifo", {job(4, 1s, 100s)},
+                               {a_request(5s), a_request(50s, 30), a_request(50s, 30), a_request(300s)},
+                               {.autoscale = by_time(2, {{0s, 2}, {60s, 1}}), .cold_start = 20s}, 4, seen));
+    s.run();
+    const sim::summary& all = s.results();
+    const std::vector<told> replicas{
+        {at(0s), 's', 1, 0, 4}, {at(0s), 's', 1, 1, 4}, {at(80s), 'f', 1, 1, 4}, {at(301s), 'f', 1, 0, 4}};
+    CHECK(seen.of(1) == replicas);
+    CHECK(seen.of(0) == std::vector<told>{{at(80s), 's', 0, 0, 4}, {at(180s), 'f', 0, 0, 4}});
+    REQUIRE(seen.requests.size() == 4);
+    CHECK(seen.requests[0].first_start == at(20s));  // waits for the first replica
+    CHECK(seen.requests[0].end == at(21s));
+    CHECK(seen.requests[1].end == at(80s));
+    CHECK(seen.requests[2].end == at(80s));
+    CHECK(seen.requests[3].end == at(301s));
+    const sim::scaling_result& r = scaling_of(all);
+    CHECK(r.cold == gpu_time{ticks(duration{40s})});
+    CHECK(r.draining == gpu_time{ticks(duration{20s})});
+    CHECK(r.serving == gpu_time{ticks(duration{281s + 40s})});
+    CHECK(r.lasted == duration{301s});
+    CHECK(r.cold_starts == 2);
+    CHECK(r.max_serving == 2);
+    CHECK(r.requeued + r.failures + r.preemptions == 0);
+    CHECK(all.submitted == 1);
+    CHECK(all.finished == 1);
+    CHECK(all.simulated == duration{301s});
+    CHECK(all.books[account::useful] == gpu_time{ticks(duration{100s + 301s + 80s})} * 4);
+    CHECK(s.records(service_entry).empty());
+}
+
+TEST_CASE("what does not drain in time waits for others with nothing done", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(2, {{0s, 2}, {60s, 1}}), .cold_start = 20s, .drain_limit = 10s};
+    sim::simulation s(parts_of(fleet::fleet_state::pool(8), "fifo", {},
+                               {a_request(50s, 30), a_request(50s, 30), a_request(50s, 3)}, o, 4, seen));
+    s.run();
+    // The first two go to rows 0 and 1, the third to row 0; row 1 has fewer and is taken away.
+    CHECK(seen.of(1) ==
+          std::vector<told>{
+              {at(0s), 's', 1, 0, 4}, {at(0s), 's', 1, 1, 4}, {at(70s), 'f', 1, 1, 4}, {at(100s), 'f', 1, 0, 4}});
+    REQUIRE(seen.requests.size() == 3);
+    CHECK(seen.requests[2].row == 1);
+    CHECK(seen.requests[2].arrival == at(50s));
+    CHECK(seen.requests[2].first_start == at(70s));
+    CHECK(seen.requests[2].end == at(100s));
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.requeued == 1);
+    CHECK(r.lost_tokens == 20);  // of 20 steps
+    CHECK(r.draining == gpu_time{ticks(duration{10s})});
+}
+
+TEST_CASE("a surge preempts training by priority and gives back at night", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(4, {{0s, 1}, {100s, 4}, {200s, 2}}), .cold_start = 5s, .priority = 10};
+    std::vector<job_request> training;
+    for (int i = 0; i != 3; ++i) training.push_back(job(4, 0s, 150s));
+    sim::simulation s(parts_of(fleet::fleet_state::pool(16), "priority", training,
+                               {a_request(1s), a_request(150s, 60), a_request(400s)}, o, 4, seen));
+    s.run();
+    const sim::summary& all = s.results();
+    CHECK(all.preemptions == 3);
+    std::map<std::int64_t, std::vector<std::pair<instant, char>>> lives;
+    for (const told& e : seen.of(0)) lives[e.name].emplace_back(e.at, e.what);
+    // Two come back at 200 s for what is left of their work, the third behind them.
+    std::multiset<instant> ends;
+    for (const auto& [name, life] : lives) {
+        REQUIRE(life.size() == 4);
+        CHECK(life[0] == std::pair{at(0s), 's'});
+        CHECK(life[1] == std::pair{at(100s), 'p'});
+        ends.insert(life[3].first);
+    }
+    CHECK(ends == std::multiset<instant>{at(250s), at(250s), at(300s)});
+    CHECK(all.finished == 3);
+    const sim::scaling_result& r = scaling_of(all);
+    CHECK(r.max_serving == 4);
+    CHECK(r.cold_starts == 4);
+    CHECK(r.preemptions == 0);
+}
+
+TEST_CASE("a replica of low priority is preempted and starts cold again", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(1, {{0s, 1}}), .cold_start = 10s, .priority = -1};
+    sim::simulation s(parts_of(fleet::fleet_state::pool(4), "priority", {job(4, 30s, 100s)},
+                               {a_request(20s, 30), a_request(40s)}, o, 4, seen));
+    s.run();
+    CHECK(seen.of(1) ==
+          std::vector<told>{
+              {at(0s), 's', 1, 0, 4}, {at(30s), 'p', 1, 0, 4}, {at(130s), 's', 1, 0, 4}, {at(170s), 'f', 1, 0, 4}});
+    REQUIRE(seen.requests.size() == 2);
+    CHECK(seen.requests[0].row == 1);
+    CHECK(seen.requests[0].end == at(141s));
+    CHECK(seen.requests[1].first_start == at(140s));
+    CHECK(seen.requests[1].end == at(170s));
+    const sim::summary& all = s.results();
+    CHECK(scaling_of(all).preemptions == 1);
+    CHECK(scaling_of(all).cold_starts == 2);
+    CHECK(scaling_of(all).requeued == 1);
+    CHECK(all.books[account::useful] == gpu_time{ticks(duration{170s})} * 4);
+    CHECK(all.books[account::lost] == 0);
+}
+
+TEST_CASE("a node that fails takes its replica and its requests are sent on or fail", "[services]") {
+    for (const bool requeues : {true, false}) {
+        listener seen;
+        sim::scaling_options o{.autoscale = by_time(2, {{0s, 2}}), .cold_start = 10s, .requeues = requeues};
+        sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(2, 4), "easy", {},
+                                    {a_request(20s, 30), a_request(20s, 30), a_request(400s)}, o, 4, seen);
+        parts.outages.push_back({.start = at(30s), .end = at(200s), .nodes = {node_id{1}}});
+        sim::simulation s(std::move(parts));
+        s.run();
+        CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                              {at(0s), 's', 1, 1, 4},
+                                              {at(30s), 'x', 1, 1, 4},
+                                              {at(200s), 's', 1, 1, 4},
+                                              {at(401s), 'f', 1, 0, 4},
+                                              {at(401s), 'f', 1, 1, 4}});
+        const sim::summary& all = s.results();
+        const sim::scaling_result& r = scaling_of(all);
+        CHECK(r.failures == 1);
+        CHECK(r.cold_starts == 3);
+        CHECK(r.lost_tokens == 10);
+        CHECK(r.requeued == (requeues ? 1 : 0));
+        CHECK(all.services[0].failed == (requeues ? 0 : 1));
+        CHECK(all.services[0].finished == (requeues ? 3 : 2));
+        REQUIRE(seen.requests.size() == 3);
+        if (requeues) {
+            CHECK(seen.requests[1].first_start == at(30s));
+            CHECK(seen.requests[1].end == at(60s));
+        } else {
+            CHECK(seen.requests[0].state == request_state::failed);
+            CHECK(seen.requests[0].end == at(30s));
+            CHECK(seen.requests[0].produced == 10);
+        }
+        CHECK(all.books[account::lost] == 0);
+        CHECK(all.books[account::useful] == r.held() * 4);
+        CHECK(r.held() == gpu_time{ticks(duration{401s + 30s + 201s})});
+        check_conserved(all.services[0], seen);
+    }
+}
+
+TEST_CASE("a replica that gets GPUs when it is no longer wanted ends at once", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(2, {{0s, 1}, {50s, 2}, {80s, 1}}), .cold_start = 10s};
+    sim::simulation s(parts_of(fleet::fleet_state::pool(8), "fifo", {job(4, 0s, 100s), job(4, 60s, 10s)},
+                               {a_request(1s), a_request(150s)}, o, 4, seen));
+    s.run();
+    CHECK(seen.of(1) ==
+          std::vector<told>{
+              {at(0s), 's', 1, 0, 4}, {at(100s), 's', 1, 1, 4}, {at(100s), 'f', 1, 1, 4}, {at(151s), 'f', 1, 0, 4}});
+    CHECK(seen.of(0)[1] == told{at(100s), 'f', 0, 0, 4});
+    CHECK(seen.of(0)[2] == told{at(100s), 's', 0, 1, 4});  // behind it in the queue
+    CHECK(scaling_of(s.results()).cold_starts == 1);
+}
+
+TEST_CASE("a job that needs the GPUs of a replica without end waits for them and lets others pass", "[services]") {
+    for (const char* const policy : {"easy", "conservative"}) {
+        INFO(policy);
+        listener seen;
+        sim::simulation s(parts_of(fleet::fleet_state::pool(8), policy, {job(8, 1s, 10s), job(4, 2s, 50s)},
+                                   {a_request(1s), a_request(100s)}, {.autoscale = by_time(1, {{0s, 1}})}, 4, seen));
+        s.run();
+        CHECK(seen.of(0) ==
+              std::vector<told>{
+                  {at(2s), 's', 0, 1, 4}, {at(52s), 'f', 0, 1, 4}, {at(101s), 's', 0, 0, 8}, {at(111s), 'f', 0, 0, 8}});
+        CHECK(s.results().finished == 2);
+    }
+}
+
+namespace {
+
+struct random_case {
+    std::uint64_t number;
+    std::string policy;
+
+    [[nodiscard]] sim::parts parts(sim::observer& who, bool sampled = true) const {
+        random_stream d(53, purpose::test, number);
+        const auto upto = [&](std::uint64_t n) { return static_cast<std::int64_t>(d.below(n)); };
+        const auto nodes = static_cast<std::uint32_t>(3 + upto(6));
+        std::vector<job_request> jobs;
+        for (std::int64_t i = upto(25); i != 0; --i)
+            jobs.push_back(job(static_cast<std::uint32_t>(1 + upto(nodes * 4)), upto(600) * 1s, (1 + upto(200)) * 1s,
+                               static_cast<std::int32_t>(upto(4))));
+        std::vector<request> requests;
+        std::int64_t now = 0;
+        for (std::int64_t i = 1 + upto(120); i != 0; --i) {
+            now += upto(3) == 0 ? 0 : upto(12'000);
+            requests.push_back(a_request(now * 1ms, static_cast<std::uint32_t>(1 + upto(60))));
+        }
+        sim::scaling_options o{.cold_start = upto(3) * 7s, .requeues = upto(2) == 0};
+        serving::autoscaler_options& a = o.autoscale;
+        a = {.policy = static_cast<scaling_policy>(upto(5)),
+             .min = 1,
+             .max = static_cast<std::uint32_t>(1 + upto(nodes)),
+             .interval = (1 + upto(20)) * 1s,
+             .up_delay = upto(3) * 10s,
+             .down_delay = upto(3) * 20s,
+             .target = 0.1 + 0.01 * static_cast<double>(upto(90)),
+             .seats = 1 + upto(6)};
+        a.first = 1 + static_cast<std::uint32_t>(upto(a.max));
+        if (a.policy == scaling_policy::schedule) {
+            for (std::int64_t t = 0; t != 300; t += 30)
+                a.schedule.push_back({t * 1s, static_cast<std::uint32_t>(1 + upto(a.max))});
+            a.period = 300s;
+            a.offset = upto(300) * 1s;
+        }
+        if (upto(2) == 0) o.drain_limit = upto(30) * 1s;
+        o.priority = static_cast<std::int32_t>(upto(5));
+        sim::parts out = parts_of(fleet::fleet_state::flat_nodes(nodes, 4), policy, std::move(jobs),
+                                  std::move(requests), o, static_cast<std::uint32_t>(1 + upto(4)), who);
+        if (upto(2) == 0) out.services[0].options.engine.timeout = (1 + upto(80)) * 1s;
+        if (upto(3) == 0) out.services[0].options.engine.max_wait = (1 + upto(40)) * 1s;
+        out.services[0].options.router =
+            std::array{"round-robin", "least-requests", "random", "power-of-two"}.at(static_cast<std::size_t>(upto(4)));
+        out.services[0].targets = {.e2e = 30s};
+        std::int64_t start = 0;
+        for (std::int64_t i = upto(6); i != 0; --i) {
+            start += upto(200);
+            const node_id n{static_cast<std::uint32_t>(upto(nodes))};
+            const std::int64_t length = 1 + upto(60);
+            out.outages.push_back({.start = at(start * 1s), .end = at((start + length) * 1s), .nodes = {n}});
+            start += length;
+        }
+        if (sampled) out.sample_every = 1s;
+        if (upto(3) == 0) out.until = upto(900) * 1s;
+        return out;
+    }
+};
+
+/// Policies that need nothing but jobs.
+std::vector<std::string> plain_policies() {
+    std::vector<std::string> out;
+    for (const policy::description& d : policy::policies()) {
+        if (d.name != "power-aware" && d.name != "carbon-aware" && d.name != "price-aware") out.emplace_back(d.name);
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("books and requests balance under every policy whatever stops replicas", "[services]") {
+    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0;
+    const std::vector<std::string> policies = plain_policies();
+    REQUIRE(policies.size() > 12);
+    for (std::uint64_t number = 0; number != 1500; ++number) {
+        const random_case c{number, policies[number % policies.size()]};
+        INFO(c.number << ' ' << c.policy);
+        listener seen;
+        sim::parts parts = c.parts(seen);
+        const serving::autoscaler_options a = parts.services[0].scaling->autoscale;
+        const bool drains = !parts.until;
+        sim::simulation s(std::move(parts));
+        s.run();
+        const sim::summary& all = s.results();  // the ledger is checked there
+        const sim::service_result& r = all.services[0];
+        check_conserved(r, seen);
+        REQUIRE(r.held_gpu_time() == seen.held(service_entry));
+        gpu_time useful = r.held_gpu_time();
+        for (const sim::job_record& j : s.records(0)) useful += gpu_time{ticks(j.useful)} * j.gpus;
+        REQUIRE(all.books[account::useful] == useful);
+        if (drains) {
+            REQUIRE(r.unfinished == 0);
+            REQUIRE(all.unfinished == 0);
+            REQUIRE(all.finished == s.records(0).size());
+        }
+        for (const auto& [when, replicas] : seen.samples) {
+            REQUIRE(replicas.cold + replicas.serving <= replicas.wanted);
+            REQUIRE(replicas.cold + replicas.serving + replicas.draining <= a.max);
+            REQUIRE((replicas.wanted == 0 || (a.min <= replicas.wanted && replicas.wanted <= a.max)));
+        }
+        for (const request_record& x : seen.requests) {
+            if (x.state != request_state::finished) continue;
+            REQUIRE(x.first_start >= x.arrival);
+            REQUIRE(x.end == x.first_token + (x.output_tokens - 1) * 1s);
+        }
+        requeued += r.scaling->requeued;
+        failed += r.failed;
+        failures += r.scaling->failures;
+        preemptions += r.scaling->preemptions;
+        cold_starts += r.scaling->cold_starts;
+        cancelled += r.cancelled;
+    }
+    CHECK(requeued > 500);
+    CHECK(failed > 500);
+    CHECK(failures > 200);
+    CHECK(preemptions > 100);
+    CHECK(cold_starts > 3000);
+    CHECK(cancelled > 1000);
+}
+
+TEST_CASE("a run with replicas is the same in pieces and balances wherever it is cut", "[services]") {
+    const std::vector<std::string> policies = plain_policies();
+    for (std::uint64_t number = 0; number != 200; ++number) {
+        const random_case c{number, policies[number % policies.size()]};
+        INFO(c.number << ' ' << c.policy);
+        listener whole, pieces, cut;
+        sim::simulation a(c.parts(whole)), b(c.parts(pieces)), e(c.parts(cut));
+        a.run();
+        instant to = start_of_time;
+        for (std::int64_t i = 1; b.run_until(to) == sim::status::paused; ++i) to += duration{i * 777'777'777};
+        const sim::scaling_result x = scaling_of(a.results()), y = scaling_of(b.results());
+        REQUIRE(whole.requests == pieces.requests);
+        REQUIRE(whole.events == pieces.events);
+        REQUIRE(std::tuple{x.serving, x.cold, x.draining, x.requeued, x.lost_tokens} ==
+                std::tuple{y.serving, y.cold, y.draining, y.requeued, y.lost_tokens});
+        e.run_rounds(number * 3);
+        const sim::service_result& r = e.results().services[0];
+        check_conserved(r, cut);
+        REQUIRE(r.held_gpu_time() == cut.held(service_entry));
+    }
+}
