@@ -5,6 +5,7 @@
 #include <ampacity/experiment/compare.hpp>
 #include <ampacity/experiment/comparison.hpp>
 #include <ampacity/experiment/design.hpp>
+#include <ampacity/experiment/ranks.hpp>
 #include <ampacity/experiment/result_store.hpp>
 #include <ampacity/experiment/run_sweep.hpp>
 #include <ampacity/experiment/steady_state.hpp>
@@ -20,6 +21,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <vector>
 
 using namespace ampacity;
@@ -114,6 +116,28 @@ void a_sweep_runs_and_is_compared(const fs::path& folder) {
     require(runner.run(first, stop).seed == experiment::seed_of(7, 0), "a trial alone");
 }
 
+/// A way for processes to talk to each other. Here there is one, which nobody talks to.
+class alone final : public experiment::ranks {
+public:
+    [[nodiscard]] int number() const noexcept override { return 0; }
+    [[nodiscard]] int count() const noexcept override { return 1; }
+    void send(int, std::vector<char>) override {}
+    [[nodiscard]] std::optional<experiment::rank_message> receive() override { return std::nullopt; }
+};
+
+void ranks_share_a_sweep(const fs::path& folder) {
+    const auto sweep = experiment::expand(io::read_sweep(folder / "sweep.yaml"));
+    experiment::trial_runner runner(sweep);
+    const auto about = experiment::provenance_of(sweep, runner.check(1));
+    fs::remove(folder / "ranks.db");
+    auto store = experiment::result_store::create(folder / "ranks.db", about);
+    alone all;
+    const experiment::rank_dismissal dismissal(all);  // the others call serve_trials
+    const auto outcome = experiment::run_sweep(
+        sweep, runner, store, {.threads = 2, .others = &all, .fingerprint = experiment::fingerprint_of(about)});
+    require(outcome.state.ended == 72 && outcome.absences.empty(), "all ranks together run all trials");
+}
+
 void runs_share_what_they_read(const fs::path& folder) {
     std::ofstream(folder / "jobs.csv") << "job_id,submit_s,gpus,duration_s\na,0,2,10\nb,1.5,4,5\n";
     io::trace_cache traces;
@@ -137,6 +161,7 @@ void experiment_example() {
     fs::create_directories(folder);
     a_sweep_is_expanded(folder);
     a_sweep_runs_and_is_compared(folder);
+    ranks_share_a_sweep(folder);
     runs_share_what_they_read(folder);
     fs::remove_all(folder);
     variants_are_compared();

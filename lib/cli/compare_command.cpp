@@ -40,7 +40,7 @@ void print_group(const experiment::compared_group& g, const experiment::compared
     if (!g.context.empty()) fmt::print("  {}\n", g.context);
     text_table table(20, {0, 0, 0, 0, 0, 0, 0, 0});
     table.row({"  " + (all.by.empty() ? std::string{"variant"} : all.by), "runs", "mean", "difference",
-               fmt::format("{:.0f} % interval", 100 * all.confidence), "change", "p", "best", "verdict"});
+               fmt::format("{:.6g} % interval", 100 * all.confidence), "change", "p", "best", "verdict"});
     for (const auto& v : g.variants) {
         std::vector<std::string> row{"  " + v.name, std::to_string(v.mean.count),
                                      v.mean.count == 0 ? "-" : number(v.mean.mean)};
@@ -110,12 +110,22 @@ void print_fronts(const experiment::comparison& all) {
     }
 }
 
+experiment::interval_kind kind_of(const std::string& name) {
+    using kind = experiment::interval_kind;
+    if (name == "t") return kind::student;
+    if (name == "bootstrap") return kind::bootstrap;
+    return name == "hall" ? kind::hall : kind::careful;
+}
+
 }  // namespace
 
 int compare(const compare_options& options) {
     const auto store = experiment::result_store::open(options.store);
-    const auto all =
-        experiment::compare(store, {.by = options.by, .baseline = options.baseline, .metrics = options.metrics});
+    const auto all = experiment::compare(store, {.by = options.by,
+                                                 .baseline = options.baseline,
+                                                 .metrics = options.metrics,
+                                                 .confidence = options.confidence / 100,
+                                                 .how = kind_of(options.interval)});
     fmt::print("{}: {} trials done, {} failed, up to {} replications\n", store.about().sweep, all.done, all.failed,
                all.replications);
     if (all.done == 0) return 0;

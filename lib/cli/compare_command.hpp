@@ -12,6 +12,8 @@ struct compare_options {
     std::string by{};
     std::string baseline{};
     std::vector<std::string> metrics{};
+    std::string interval{"careful"};  ///< or t, bootstrap, hall
+    double confidence = 95;           ///< [%]
     bool pareto = false;
 };
 

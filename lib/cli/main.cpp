@@ -118,6 +118,12 @@ void add_compare_options(CLI::App& command, cli::compare_options& options) {
         .add_option("--metric", options.metrics, "a number of summary.json; may be repeated (default: the usual ones)")
         ->allow_extra_args(false)
         ->check(given_text());
+    command
+        .add_option("--interval", options.interval,
+                    "of Student's t, of the bootstrap-t, of Hall's transformation, or careful: all three (default)")
+        ->check(CLI::IsMember({"careful", "t", "bootstrap", "hall"}));
+    command.add_option("--confidence", options.confidence, "of intervals and verdicts in percent (default: 95)")
+        ->check(CLI::Range(50.0, 99.99));
     command.add_flag("--pareto", options.pareto, "show which variants no other one beats in all these metrics");
 }
 

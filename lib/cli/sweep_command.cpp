@@ -1,6 +1,7 @@
 #include "sweep_command.hpp"
 
 #include "interrupts.hpp"
+#include "launcher.hpp"
 #include "progress.hpp"
 
 #include <ampacity/core/error.hpp>
@@ -17,7 +18,9 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 namespace ampacity::cli {
 namespace {
@@ -111,7 +114,7 @@ std::optional<double> time_of_some(const experiment::sweep& s, const experiment:
 
 /// Says what is about to be done, and how long it may take.
 void announce(const experiment::sweep& s, const experiment::shard& part, const experiment::trial_runner& runner,
-              const experiment::result_store& store, unsigned threads) {
+              const experiment::result_store& store, unsigned threads, int ranks) {
     const auto done = store.done();
     const auto all = experiment::trials_of(s, s.described.replications, part);
     const auto is_open = [&](const trial& t) { return done.count({s.variants[t.variant].key, t.replication}) == 0; };
@@ -126,8 +129,9 @@ void announce(const experiment::sweep& s, const experiment::shard& part, const e
         if (!each_s) each_s = time_of_some(s, runner, first->replication);
         if (each_s)
             fmt::print(stderr, "; about {} on {} thread{}",
-                       clock_text(std::max(1.0, *each_s * static_cast<double>(open) / threads)), threads,
+                       clock_text(std::max(1.0, *each_s * static_cast<double>(open) / threads / ranks)), threads,
                        threads == 1 ? "" : "s");
+        if (each_s && ranks != 1) fmt::print(stderr, " of each of {} ranks", ranks);
     }
     fmt::print(stderr, "\n");
 }
@@ -149,24 +153,34 @@ int status_of(const experiment::sweep_outcome& outcome, const experiment::result
     return outcome.state.failed != 0 && store.done().empty() ? 3 : 0;
 }
 
-}  // namespace
+/// Calls into a plug-in come from one thread. Ranks are as many as there are processors, unless someone says otherwise.
+unsigned threads_of(const sweep_options& options) {
+    if (!options.plugins.empty()) return 1;
+    return options.threads.value_or(launch_of_this() ? 1 : processors());
+}
 
-int sweep(const sweep_options& options) {
-    const auto part = shard_of(options.shard);
-    const auto s = experiment::expand(io::read_sweep(options.sweep));
-    // Calls into a plug-in come from one thread.
-    const unsigned threads = options.plugins.empty() ? options.threads.value_or(processors()) : 1;
-    const io::plugins plugins{options.plugins};
-    experiment::trial_runner runner(s, options.plugins.empty() ? nullptr : &plugins);
+std::vector<experiment::input_digest> inputs_of(experiment::trial_runner& runner, const io::plugins& plugins,
+                                                unsigned threads) {
     auto inputs = runner.check(threads);
     for (const auto& p : plugins.files()) inputs.push_back({p.path, io::digest_text(p.digest)});
+    return inputs;
+}
+
+/// The sweep on this process, or on all ranks of which it is rank 0.
+int lead(const sweep_options& options, experiment::ranks* others) {
+    const auto part = shard_of(options.shard);
+    const auto s = experiment::expand(io::read_sweep(options.sweep));
+    const unsigned threads = threads_of(options);
+    const io::plugins plugins{options.plugins};
+    experiment::trial_runner runner(s, options.plugins.empty() ? nullptr : &plugins);
+    auto inputs = inputs_of(runner, plugins, threads);
     if (options.dry_run) return list_trials(s, part);
     const fs::path file = store_file(options, s, part);
     const auto about = experiment::provenance_of(s, std::move(inputs));
     auto store =
         options.resume ? experiment::result_store::resume(file, about) : experiment::result_store::create(file, about);
     catch_interrupts();
-    announce(s, part, runner, store, threads);
+    announce(s, part, runner, store, threads, others == nullptr ? 1 : others->count());
     experiment::sweep_outcome outcome;
     {
         sweep_line line(options.progress);
@@ -174,16 +188,60 @@ int sweep(const sweep_options& options) {
             line.update(state);
             return !interrupted();
         };
-        outcome = experiment::run_sweep(s, runner, store, {.threads = threads, .part = part, .watch = watch});
+        outcome = experiment::run_sweep(s, runner, store,
+                                        {.threads = threads,
+                                         .part = part,
+                                         .others = others,
+                                         .fingerprint = experiment::fingerprint_of(about),
+                                         .watch = watch});
     }
     const auto& state = outcome.state;
     fmt::print("{}: {} of {} trials", s.described.name, state.ended, state.trials);
     if (s.until && !outcome.interrupted) fmt::print(", {} replications of each variant", outcome.replications);
     fmt::print(", {} of them in {}: {}\n", state.ended_here, clock_text(state.wall_s), file.string());
+    for (const std::string& absence : outcome.absences) fmt::print(stderr, "{}\n", absence);
     if (state.failed != 0)
         fmt::print(stderr, "{} trials failed, the first with: {}\n", state.failed, outcome.first_error);
     if (outcome.interrupted) fmt::print(stderr, "ampacity: interrupted; what was done is saved, go on with --resume\n");
     return status_of(outcome, store);
+}
+
+/// A rank that runs what rank 0 hands out. What is wrong with the sweep is said by rank 0.
+void follow(const sweep_options& options, experiment::ranks& all) {
+    catch_interrupts();
+    try {
+        const auto s = experiment::expand(io::read_sweep(options.sweep));
+        const unsigned threads = threads_of(options);
+        const io::plugins plugins{options.plugins};
+        experiment::trial_runner runner(s, options.plugins.empty() ? nullptr : &plugins);
+        const auto about = experiment::provenance_of(s, inputs_of(runner, plugins, threads));
+        experiment::serve_trials(
+            all, runner, {.threads = threads, .fingerprint = experiment::fingerprint_of(about), .interrupted = [] {
+                              return interrupted();
+                          }});
+    } catch (const input_error& e) {
+        experiment::decline_trials(all, e.what());
+    }
+}
+
+}  // namespace
+
+int sweep(const sweep_options& options) {
+    const launched how = launch_of_this().value_or(launched{});
+    if (how.ranks == 1) return lead(options, nullptr);
+    std::unique_ptr<experiment::ranks> all;
+    try {
+        all = join_ranks();
+    } catch (const scenario_error&) {
+        if (how.rank == 0) throw;
+        return 0;
+    }
+    if (all->number() != 0) {
+        follow(options, *all);
+        return 0;
+    }
+    const experiment::rank_dismissal dismissal(*all);
+    return lead(options, all.get());
 }
 
 int merge(const std::string& output, const std::vector<std::string>& inputs) {

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace ampacity::experiment {
 namespace {
@@ -44,6 +46,30 @@ std::string default_parameter(const std::string& first_key,
         }
     }
     return best;
+}
+
+/// A mean difference by one of the ways.
+struct judged_mean {
+    double p = 1;
+    std::function<interval(double confidence)> within;
+};
+
+template <class Way>
+judged_mean judged(Way way) {
+    const double p = way.p_value();
+    return {p, [way = std::move(way)](double confidence) { return way.within(confidence); }};
+}
+
+judged_mean judge(const std::vector<double>& values, interval_kind kind, const resampling& how) {
+    switch (kind) {
+        case interval_kind::student: {
+            const sample_mean m = mean_of(values);
+            return {*p_value(m), [m](double confidence) { return *t_interval(m, confidence); }};
+        }
+        case interval_kind::bootstrap: return judged(bootstrap_t(values, how));
+        case interval_kind::hall: return judged(hall_t(values, how));
+        default: return judged(careful_mean(values, how));
+    }
 }
 
 class comparer {
@@ -207,11 +233,11 @@ private:
         const auto count = static_cast<double>(pairs_.size());
         // The smallest p value, 2 / times, is to be far below what is significant among all.
         const resampling how{.times = static_cast<std::uint32_t>(std::max(9999.0, std::ceil(40 * count / alpha)))};
-        std::vector<careful_mean> means;
+        std::vector<judged_mean> means;
         std::vector<double> p;
         for (const auto& d : pairs_) {
-            means.emplace_back(d, how);
-            p.push_back(means.back().p_value());
+            means.push_back(judge(d, options_.how, how));
+            p.push_back(means.back().p);
         }
         const auto all = holm(p, options_.confidence);
         out_.comparisons = all.size();

@@ -24,19 +24,68 @@ std::size_t rank_of(double p, std::size_t times) {
     return static_cast<std::size_t>(std::clamp(rank, 1.0, static_cast<double>(times))) - 1;
 }
 
-/// (mean of the resample - centre) / its standard error.
-double studentised(std::span<const double> values, double centre, random_stream& draws) {
-    const double n = static_cast<double>(values.size());
-    double sum = 0, squares = 0;
+/// Sums of powers of a resample, about a centre.
+struct power_sums {
+    double x = 0, x2 = 0, x3 = 0;
+};
+
+power_sums resample(std::span<const double> values, double centre, random_stream& draws) {
+    power_sums sums;
     for (std::size_t i = 0; i != values.size(); ++i) {
         const double x = values[draws.below(values.size())] - centre;
-        sum += x;
-        squares += x * x;
+        sums.x += x;
+        sums.x2 += x * x;
+        sums.x3 += x * x * x;
     }
-    const double mean = sum / n;
-    const double variance = std::max(0.0, squares - sum * mean) / (n - 1) / n;
-    if (variance > 0) return mean / std::sqrt(variance);
+    return sums;
+}
+
+/// Mean / deviation, of any length; infinite where all values are one.
+double standardised(double mean, double deviation) {
+    if (deviation > 0) return mean / deviation;
     return mean == 0 ? 0 : std::copysign(std::numeric_limits<double>::infinity(), mean);
+}
+
+/// (mean of the resample - centre) / its standard error.
+double studentised(const power_sums& sums, double n) {
+    const double mean = sums.x / n;
+    return standardised(mean, std::sqrt(std::max(0.0, sums.x2 - sums.x * mean) / (n - 1) / n));
+}
+
+/// Third central moment / third power of the deviation with divisor n; 0 where all values are one.
+double skewness(const power_sums& sums, double n) {
+    const double mean = sums.x / n, variance = sums.x2 / n - mean * mean;
+    if (!(variance > 0)) return 0;
+    return (sums.x3 / n - 3 * mean * sums.x2 / n + 2 * mean * mean * mean) / (variance * std::sqrt(variance));
+}
+
+power_sums sums_of(std::span<const double> values, double centre) {
+    power_sums sums;
+    for (const double value : values) {
+        const double x = value - centre;
+        sums.x += x;
+        sums.x2 += x * x;
+        sums.x3 += x * x * x;
+    }
+    return sums;
+}
+
+double without_skew(double w, double skew, double n) {
+    if (std::isinf(w)) return w;
+    return w + skew * w * w / 3 + skew * skew * w * w * w / 27 + skew / (6 * n);
+}
+
+double with_skew(double x, double skew, double n) {
+    if (std::abs(skew) < 1e-9 || std::isinf(x)) return x;
+    return 3 / skew * (std::cbrt(1 + skew * (x - skew / (6 * n))) - 1);
+}
+
+/// Of a statistic whose resampled values are these, rising: how rarely it is so far out, on both sides.
+double two_sided(std::span<const double> rising, double seen) {
+    const auto below = std::upper_bound(rising.begin(), rising.end(), seen) - rising.begin();
+    const auto above = rising.end() - std::lower_bound(rising.begin(), rising.end(), seen);
+    return std::min(1.0,
+                    2.0 * static_cast<double>(1 + std::min(below, above)) / static_cast<double>(rising.size() + 1));
 }
 
 bool ends_with_percentile(std::string_view metric, std::string_view percentile) {
@@ -67,7 +116,8 @@ bootstrap_t::bootstrap_t(std::span<const double> values, const resampling& how) 
     if (of_.standard_error == 0) return;
     random_stream draws{how.seed, purpose::resampling, 0};
     t_.resize(how.times);
-    for (double& x : t_) x = studentised(values, of_.mean, draws);
+    const auto n = static_cast<double>(values.size());
+    for (double& x : t_) x = studentised(resample(values, of_.mean, draws), n);
     std::sort(t_.begin(), t_.end());
 }
 
@@ -80,22 +130,56 @@ interval bootstrap_t::within(double confidence) const {
 
 double bootstrap_t::p_value() const {
     if (t_.empty()) return of_.mean == 0 ? 1.0 : 0.0;
-    const double seen = of_.mean / of_.standard_error;
-    const auto below = std::upper_bound(t_.begin(), t_.end(), seen) - t_.begin();
-    const auto above = t_.end() - std::lower_bound(t_.begin(), t_.end(), seen);
-    return std::min(1.0, 2.0 * static_cast<double>(1 + std::min(below, above)) / static_cast<double>(t_.size() + 1));
+    return two_sided(t_, of_.mean / of_.standard_error);
+}
+
+hall_t::hall_t(std::span<const double> values, const resampling& how) : of_(mean_of(values)) {
+    AMPACITY_ASSERT(values.size() >= 2 && how.times >= 1);
+    if (of_.standard_error == 0) return;
+    const auto n = static_cast<double>(values.size());
+    deviation_ = of_.standard_error * std::sqrt(n);
+    skewness_ = skewness(sums_of(values, of_.mean), n);
+    random_stream draws{how.seed, purpose::resampling, 2};
+    w_.resize(how.times);
+    for (double& w : w_) {
+        const power_sums sums = resample(values, of_.mean, draws);
+        w = without_skew(studentised(sums, n) / std::sqrt(n), skewness(sums, n), n);
+    }
+    std::sort(w_.begin(), w_.end());
+}
+
+interval hall_t::within(double confidence) const {
+    AMPACITY_ASSERT(confidence > 0 && confidence < 1);
+    if (w_.empty()) return {of_.mean, of_.mean};
+    const std::size_t k = rank_of((1 - confidence) / 2, w_.size());
+    const auto n = static_cast<double>(of_.count);
+    return {of_.mean - deviation_ * with_skew(w_[w_.size() - 1 - k], skewness_, n),
+            of_.mean - deviation_ * with_skew(w_[k], skewness_, n)};
+}
+
+double hall_t::p_value() const {
+    if (w_.empty()) return of_.mean == 0 ? 1.0 : 0.0;
+    return two_sided(w_, without_skew(of_.mean / deviation_, skewness_, static_cast<double>(of_.count)));
 }
 
 careful_mean::careful_mean(std::span<const double> values, const resampling& how)
-    : of_(mean_of(values)), resampled_(values, how) {}
-
-interval careful_mean::within(double confidence) const {
-    const interval a = *t_interval(of_, confidence);
-    const interval b = resampled_.within(confidence);
-    return {std::min(a.low, b.low), std::max(a.high, b.high)};
+    : of_(mean_of(values)), resampled_(values, how), unskewed_(values, how) {
+    const double skew = skewness(sums_of(values, of_.mean), static_cast<double>(values.size()));
+    if (std::abs(skew) > skewed) penalty_ = 3;
 }
 
-double careful_mean::p_value() const { return std::max(*experiment::p_value(of_), resampled_.p_value()); }
+interval careful_mean::within(double confidence) const {
+    const double asked = 1 - (1 - confidence) / penalty_;
+    interval out = *t_interval(of_, asked);
+    for (const interval& other : {resampled_.within(asked), unskewed_.within(asked)})
+        out = {std::min(out.low, other.low), std::max(out.high, other.high)};
+    return out;
+}
+
+double careful_mean::p_value() const {
+    const double largest = std::max({*experiment::p_value(of_), resampled_.p_value(), unskewed_.p_value()});
+    return std::min(1.0, penalty_ * largest);
+}
 
 std::optional<double> p_value(const sample_mean& m) {
     if (m.count < 2) return std::nullopt;

@@ -140,6 +140,7 @@ provenance provenance_of(const sweep& s, std::vector<input_digest> inputs) {
     of_sweep.add(s.described.base_text);
     of_sweep.add(std::to_string(s.described.seed));
     of_sweep.add(s.described.until);
+    if (s.described.warm_up) of_sweep.add("warm-up " + s.described.warm_up->text);
     for (const std::string& m : s.described.metrics) of_sweep.add(m);
     for (const variant& v : s.variants) {
         of_sweep.add(v.key);

@@ -3,6 +3,7 @@
 #include <ampacity/experiment/steady_state.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <system_error>
@@ -60,6 +61,30 @@ std::optional<steady_mean> steady_state_mean(std::span<const double> values, dou
                        .left_out = *cut,
                        .lag_1 = means.lag_1(),
                        .batch_length = means.batch_length()};
+}
+
+std::vector<std::pair<std::string, double>> steady_means(std::span<const steady_job> jobs,
+                                                         const io::sweep_warm_up& warm_up) {
+    static constexpr std::array<std::pair<const char*, double steady_job::*>, 3> kinds{
+        {{"jct_s", &steady_job::jct_s},
+         {"wait_s", &steady_job::wait_s},
+         {"bounded_slowdown", &steady_job::bounded_slowdown}}};
+    std::vector<std::pair<std::string, double>> out;
+    std::vector<double> values(jobs.size());
+    for (const auto& [name, member] : kinds) {
+        for (std::size_t i = 0; i != jobs.size(); ++i) values[i] = jobs[i].*member;
+        std::optional<std::size_t> cut;
+        if (warm_up.mser_5)
+            cut = experiment::warm_up(values);
+        else
+            cut = static_cast<std::size_t>(
+                std::partition_point(jobs.begin(), jobs.end(),
+                                     [&](const steady_job& j) { return j.submit - start_of_time < warm_up.first; }) -
+                jobs.begin());
+        if (cut && *cut < values.size())
+            out.emplace_back(std::string{"steady."} + name + ".mean", mean_of(std::span{values}.subspan(*cut)).mean);
+    }
+    return out;
 }
 
 bool stopping_rule::met_by(std::span<const double> values) const {

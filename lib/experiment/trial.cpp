@@ -71,6 +71,23 @@ private:
     std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(std::size_t{1} << (63 - shift));
 };
 
+/// By submission; equal ones in the order of sources and rows.
+std::vector<steady_job> finished_jobs(std::span<const sim::source_records> sources) {
+    std::vector<steady_job> out;
+    for (const sim::source_records& of : sources) {
+        for (std::size_t row = 0; row != of.jobs.size(); ++row) {
+            const sim::job_record& r = of.jobs[row];
+            if (r.state != sim::outcome::finished) continue;
+            out.push_back({.submit = r.submit,
+                           .jct_s = to_seconds(r.finish - r.submit),
+                           .wait_s = to_seconds(r.first_start - r.submit),
+                           .bounded_slowdown = sim::bounded_slowdown(of, row)});
+        }
+    }
+    std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.submit < b.submit; });
+    return out;
+}
+
 }  // namespace
 
 std::vector<histogram> histograms_of(std::span<const sim::source_records> sources) {
@@ -162,13 +179,18 @@ trial_result trial_runner::run(const trial& which, const std::atomic<bool>& stop
             }
             const auto skipped = io::skipped_in(s, loaded.value, false);
             const auto& chosen = sweep_.described.metrics;
-            for (auto& number : io::summary_numbers(loaded.value, s.results(), skipped)) {
+            const auto keep = [&](std::pair<std::string, double> number) {
                 if (chosen.empty() || std::find(chosen.begin(), chosen.end(), number.first) != chosen.end())
                     out.metrics.push_back(std::move(number));
-            }
+            };
+            for (auto& number : io::summary_numbers(loaded.value, s.results(), skipped)) keep(std::move(number));
             std::vector<sim::source_records> records;
             for (std::size_t i = 0; i != s.num_sources(); ++i) records.push_back(s.all_records(i));
             out.histograms = histograms_of(records);
+            if (sweep_.described.warm_up) {
+                for (auto& number : steady_means(finished_jobs(records), *sweep_.described.warm_up))
+                    keep(std::move(number));
+            }
             std::erase_if(out.histograms, [&](const histogram& h) { return !wants(chosen, h.name); });
         });
     } catch (const std::bad_alloc&) {

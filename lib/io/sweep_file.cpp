@@ -52,8 +52,9 @@ public:
     void read(sweep_file& out) {
         const yaml_node& root = tree_.at(tree_.root);
         expect(root, yaml_kind::map, {}, "ampacity-sweep: 1");
-        static constexpr std::array<std::string_view, 10> keys{
-            "ampacity-sweep", "name", "base", "axes", "exclude", "only", "replications", "seed", "until", "metrics"};
+        static constexpr std::array<std::string_view, 11> keys{"ampacity-sweep", "name",    "base",         "axes",
+                                                               "exclude",        "only",    "replications", "seed",
+                                                               "until",          "warm_up", "metrics"};
         refuse_unknown(root, {}, keys);
         const std::uint64_t version =
             whole_number(required(root, {}, "ampacity-sweep", "ampacity-sweep: 1"), "ampacity-sweep", 0);
@@ -69,6 +70,7 @@ public:
             out.until = scalar(e->value, "until").text;
             out.at_until = position(tree_.at(e->value));
         }
+        if (const auto* e = find(root, "warm_up")) read_warm_up(e->value, out);
         if (const auto* e = find(root, "metrics")) read_metrics(e->value, out);
         if (const auto* e = find(root, "axes")) read_axes(e->value, out);
         refuse_twice(out.axes);
@@ -95,11 +97,26 @@ private:
         out.base_text = std::move(content.text);
     }
 
+    void read_warm_up(yaml_index at, sweep_file& out) {
+        const yaml_node& node = scalar(at, "warm_up");
+        sweep_warm_up w{.mser_5 = node.text == "mser-5", .text = node.text};
+        const field<duration> f{.min = duration{0}};
+        if (!w.mser_5) {
+            auto wrong = scenario::read_value(node.text, node.quoted, f, w.first);
+            if (!wrong) wrong = scenario::check_range(w.first, f);
+            if (wrong)
+                fail(at, "warm_up", wrong->what, shown(node.text), "write mser-5, or a duration such as \"2 d\"");
+        }
+        out.warm_up = std::move(w);
+    }
+
     void read_metrics(yaml_index at, sweep_file& out) {
         const yaml_node& list = tree_.at(at);
         expect(list, yaml_kind::list, "metrics", "[jct_s.mean, utilisation]");
         names known{"schema", "seed"};
         for (const metric& m : metrics()) known.push_back(m.name);
+        if (out.warm_up)
+            known.insert(known.end(), {"steady.jct_s.mean", "steady.wait_s.mean", "steady.bounded_slowdown.mean"});
         std::set<std::string> seen;
         for (const yaml_index item : list.items) {
             const std::string path = "metrics." + std::to_string(out.metrics.size());

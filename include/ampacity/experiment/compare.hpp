@@ -16,11 +16,15 @@
 
 namespace ampacity::experiment {
 
+/// Whose intervals and p values (comparison.hpp).
+enum class interval_kind : std::uint8_t { careful, student, bootstrap, hall };
+
 struct compare_options {
     std::string by{};                    ///< a parameter; empty: `scheduler.policy` where it varies, else the first one
     std::string baseline{};              ///< a value of it; empty: that of the first variant
     std::vector<std::string> metrics{};  ///< empty: all of a few, the usual ones of many
     double confidence = 0.95;
+    interval_kind how = interval_kind::careful;
 };
 
 /// A variant against the baseline.

@@ -6,11 +6,20 @@
 /// Intervals are two-sided. Student's t assumes normal means: over 20 pairs it holds what it promises for normal
 /// differences and too little for skewed ones. The bootstrap-t interval (Efron and Tibshirani, "An Introduction to the
 /// Bootstrap", 1993, 12.5) takes the distribution of the studentised mean from the sample and follows the skew, but is
-/// too short for symmetric heavy tails. Coverage of nominal 95 %, of 20 pairs, measured over 1,000 experiments: t 95 %,
-/// bootstrap 95 %, both together 96 % for normal differences; 97 %, 88 %, 97 % for the difference of two lognormal
-/// values of sigma 1.5; 76 %, 87 %, 88 % where the difference itself is lognormal of sigma 1.5. Resampling draws from a
-/// stream of its own: the same numbers give the same result. Pure functions, any thread. Cost: O(n), with resampling
-/// O(resamples x n).
+/// too short for symmetric heavy tails. Hall's transformation (P. Hall, "On the removal of skewness by
+/// transformation", Journal of the Royal Statistical Society B 54, 1992) takes the skew out of the studentised mean
+/// before it is resampled. A sample of 20 from a long tail rarely shows how long it is, so that all three fall short
+/// there; `careful_mean` takes all three, and asks for more where a sample is skewed. Coverage in percent of nominal
+/// 95 % over 20 pairs, measured over 1,000 experiments, standard error 0.7 to 1:
+///
+///     differences                                    t  bootstrap-t  Hall  careful
+///     normal                                        95           96    95       97
+///     of two lognormals, sigma 1.5, one 1.25 x      94           87    82       97
+///     of two lognormals, sigma 1.5, one 2 x         86           84    83       91
+///     lognormal themselves, sigma 1.5               76           88    89       94
+///
+/// Resampling draws from a stream of its own: the same numbers give the same result. Pure functions, any thread. Cost:
+/// O(n), with resampling O(resamples x n).
 
 #include <cstddef>
 #include <cstdint>
@@ -67,10 +76,34 @@ private:
     std::vector<double> t_;  // rising; empty where all values are equal
 };
 
-/// A mean by both ways: the interval that holds both of theirs, and the larger p value. So neither skew nor luck with
-/// few values makes a difference significant alone.
+/// The studentised mean of a sample without its skew, over resamples of it: with W = mean / deviation, skewness g and
+/// n values, W + g W^2 / 3 + g^2 W^3 / 27 + g / (6 n), which rises with W.
+class hall_t {
+public:
+    /// \pre at least two finite values
+    explicit hall_t(std::span<const double> values, const resampling& how = {});
+
+    /// \pre 0 < confidence < 1
+    [[nodiscard]] interval within(double confidence = 0.95) const;
+    /// Of a true mean of 0; the interval leaves out 0 where 1 - confidence is at least this.
+    [[nodiscard]] double p_value() const;
+
+private:
+    sample_mean of_;
+    double deviation_ = 0;
+    double skewness_ = 0;
+    std::vector<double> w_;  // rising; empty where all values are equal
+};
+
+/// A mean by all ways: the interval that holds those of Student's t, of the bootstrap-t and of Hall, and the largest p
+/// value. So neither skew nor luck with few values makes a difference significant alone. Of a sample whose skewness is
+/// beyond `skewed` the tail is not known: there each is asked at a third of the error, and the p value is three times
+/// as large.
 class careful_mean {
 public:
+    /// A normal sample of 20 exceeds it once in 500 times.
+    static constexpr double skewed = 1.5;
+
     /// \pre at least two finite values
     explicit careful_mean(std::span<const double> values, const resampling& how = {});
 
@@ -82,6 +115,8 @@ public:
 private:
     sample_mean of_;
     bootstrap_t resampled_;
+    hall_t unskewed_;
+    double penalty_ = 1;  // by which the error is divided
 };
 
 /// `values` - `baseline`, pair by pair. \pre the same size

@@ -1,12 +1,13 @@
 #pragma once
 /// \file
-/// Runs the trials of a sweep on many threads into a store.
+/// Runs the trials of a sweep on many threads, and on other ranks, into a store.
 ///
 /// Replications go round all variants before the next one, so that what is there after an interruption compares fairly.
-/// One thread, the caller's, writes; what is in the store in the end depends on neither threads nor order nor on how
-/// often the sweep was interrupted. Cost beside the runs themselves: a copy of the variant's description and one
+/// One thread, the caller's, writes; what is in the store in the end depends on neither threads nor ranks nor order nor
+/// on how often the sweep was interrupted. Cost beside the runs themselves: a copy of the variant's description and one
 /// transaction per trial, well under 1 ms.
 
+#include <ampacity/experiment/ranks.hpp>
 #include <ampacity/experiment/result_store.hpp>
 #include <ampacity/experiment/trial.hpp>
 
@@ -41,6 +42,8 @@ struct sweep_state {
 struct sweep_options {
     unsigned threads = 1;
     shard part{};
+    ranks* others = nullptr;    ///< ranks that take part, of which this is rank 0; they outlive the call
+    std::string fingerprint{};  ///< of what this rank has read, with `others`
     /// Called by the caller's thread at least ten times a second; false interrupts the sweep.
     std::function<bool(const sweep_state&)> watch{};
 };
@@ -48,8 +51,9 @@ struct sweep_options {
 struct sweep_outcome {
     sweep_state state{};
     bool interrupted = false;
-    std::uint64_t replications = 0;  ///< of each variant; fewer than asked for where the rule was met
-    std::string first_error{};       ///< of the failed trial that comes first in the order of trials
+    std::uint64_t replications = 0;       ///< of each variant; fewer than asked for where the rule was met
+    std::string first_error{};            ///< of the failed trial that comes first in the order of trials
+    std::vector<std::string> absences{};  ///< ranks that took no part, and why
 };
 
 /// Runs the trials that are not done in the store; those that have failed run again.

@@ -4,7 +4,9 @@
 ///
 /// Pure functions, any thread, O(n) but where it says otherwise.
 
+#include <ampacity/core/time.hpp>
 #include <ampacity/experiment/comparison.hpp>
+#include <ampacity/io/sweep_file.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +14,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace ampacity::experiment {
 
@@ -33,6 +37,17 @@ struct steady_mean {
 /// Nothing where warm-up cannot be told or too few values are left for `batches`. \pre batches >= 2
 [[nodiscard]] std::optional<steady_mean> steady_state_mean(std::span<const double> values, double confidence = 0.95,
                                                            std::uint32_t batches = 32);
+
+/// A job of a run, by its submission.
+struct steady_job {
+    instant submit{};
+    double jct_s = 0, wait_s = 0, bounded_slowdown = 0;
+};
+/// Means over jobs without those of the warm-up, as `steady.jct_s.mean`, `steady.wait_s.mean` and
+/// `steady.bounded_slowdown.mean`; without those that cannot be told. Over replications they are what
+/// replication-deletion averages. \pre by submission
+[[nodiscard]] std::vector<std::pair<std::string, double>> steady_means(std::span<const steady_job> jobs,
+                                                                       const io::sweep_warm_up& warm_up);
 
 /// Replications go on until the interval of a mean is narrow: `ci(jct_s.mean) < 1 %`.
 struct stopping_rule {

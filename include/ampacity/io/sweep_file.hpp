@@ -24,11 +24,13 @@
 ///     replications: 20
 ///     seed: 7
 ///     until: ci(jct_s.mean) < 1 %                               # stop before `replications` where that is reached
+///     warm_up: mser-5                                           # or a duration: also means of jobs without it
 ///     metrics: [jct_s.mean, utilisation]                        # default: all
 ///
 /// The combinations are made by `experiment::sweep`. Functions without state, any thread.
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/time.hpp>
 
 #include <cstdint>
 #include <filesystem>
@@ -110,6 +112,13 @@ struct number_with_unit {
 /// The shortest text of the number, or of its 12 leading digits where it is `rounded`.
 [[nodiscard]] std::string number_text(double x, bool rounded);
 
+/// Which jobs at the beginning of a run are left out of the metrics `steady.*`.
+struct sweep_warm_up {
+    bool mser_5 = false;  ///< of each metric as many as MSER-5 finds
+    duration first{0};    ///< else those that are submitted before this
+    std::string text{};   ///< as written
+};
+
 /// A sweep and where it came from.
 struct sweep_file {
     std::string name;
@@ -118,7 +127,8 @@ struct sweep_file {
     std::vector<sweep_filter> exclude{}, only{};
     std::uint64_t replications = 1;
     std::uint64_t seed = 0;
-    std::string until{};  ///< empty: all replications
+    std::string until{};                     ///< empty: all replications
+    std::optional<sweep_warm_up> warm_up{};  ///< none: there are no metrics `steady.*`
     std::vector<std::string> metrics{};
 
     std::string file;  ///< as given

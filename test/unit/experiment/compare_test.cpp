@@ -6,6 +6,7 @@
 #include <ampacity/core/stream.hpp>
 #include <ampacity/experiment/compare.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -147,4 +148,31 @@ TEST_CASE("compare: keys that move with the compared one are part of it") {
     CHECK(by_costs.metrics[0].groups[1].context == "fleet.pool_gpus=16, workload.0.synthetic.jobs=20");
     CHECK(by_costs.metrics[0].groups[1].variants.size() == 2);
     CHECK(compare(store).by == "fleet.pool_gpus");
+}
+
+TEST_CASE("compare: by the interval that is asked for") {
+    const known_store known;
+    const auto store = known.open();
+    const auto first = [&](interval_kind how, double confidence) {
+        const auto c = compare(store, {.metrics = {"jct_s.mean"}, .confidence = confidence, .how = how});
+        return *c.metrics[0].groups[0].variants[1].difference;
+    };
+    // Four comparisons, of which this one alone is significant: its interval has a quarter of the error.
+    std::vector<double> fifo, easy;
+    for (const auto& [r, x] : store.values("jct_s.mean").at("scheduler.policy=fifo, workload.0.synthetic.rate=20 /h"))
+        fifo.push_back(x);
+    for (const auto& [r, x] : store.values("jct_s.mean").at("scheduler.policy=easy, workload.0.synthetic.rate=20 /h"))
+        easy.push_back(x);
+    const auto d = differences(easy, fifo);
+    for (const double confidence : {0.9, 0.95}) {
+        const double level = 1 - (1 - confidence) / 4;
+        const auto t = first(interval_kind::student, confidence);
+        CHECK(t.within.low == Approx(t_interval(mean_of(d), level)->low));
+        CHECK(t.within.high == Approx(t_interval(mean_of(d), level)->high));
+        const auto b = first(interval_kind::bootstrap, confidence), h = first(interval_kind::hall, confidence);
+        const auto all = first(interval_kind::careful, confidence);
+        CHECK(all.within.low == Approx(std::min({t.within.low, b.within.low, h.within.low})));
+        CHECK(all.within.high == Approx(std::max({t.within.high, b.within.high, h.within.high})));
+        CHECK(b.within.low != h.within.low);
+    }
 }

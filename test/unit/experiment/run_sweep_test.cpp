@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <string>
 #include <utility>
@@ -224,4 +225,49 @@ TEST_CASE("for_each_index: each once and the exception of the smallest") {
             CHECK(std::string{e.what()} == "3");
         }
     }
+}
+
+TEST_CASE("run_sweep: metrics without the warm-up of each run") {
+    const sweep_folder here;
+    const auto s = here.sweep(R"(warm_up: "30 min"
+metrics: [wait_s.mean, steady.wait_s.mean, steady.jct_s.mean]
+axes: { scheduler.policy: [fifo, easy] }
+replications: 3
+)");
+    run_into(here, "w.db", s, {.threads = 1});
+    const auto store = result_store::open(here.path("w.db"));
+    CHECK(store.metric_names() == std::vector<std::string>{"steady.jct_s.mean", "steady.wait_s.mean", "wait_s.mean"});
+    for (const auto& t : store.trials()) {
+        const auto loaded = s.load(t.key == s.variants[0].key ? 0 : 1, t.seed);
+        sim::simulation run(io::prepare(loaded).parts);
+        run.run();
+        double sum = 0;
+        int count = 0;
+        for (const auto& r : run.all_records(0).jobs) {
+            if (r.submit - start_of_time < std::chrono::minutes{30}) continue;
+            sum += to_seconds(r.first_start - r.submit);
+            ++count;
+        }
+        CHECK(count > 20);
+        CHECK(count < 60);
+        CHECK(store.metrics(t.id).at("steady.wait_s.mean") == Approx(sum / count).epsilon(1e-12));
+    }
+    CHECK(provenance_of(s, {}).sweep_hash != provenance_of(here.sweep(R"(warm_up: mser-5
+metrics: [wait_s.mean, steady.wait_s.mean, steady.jct_s.mean]
+axes: { scheduler.policy: [fifo, easy] }
+replications: 3
+)"),
+                                                           {})
+                                                 .sweep_hash);
+    const auto refused = [&](const std::string& text) {
+        try {
+            static_cast<void>(here.sweep(text));
+        } catch (const scenario_error& e) {
+            return std::string{e.what()};
+        }
+        return std::string{};
+    };
+    CHECK(refused("metrics: [steady.wait_s.mean]\n").find("unknown metric") != std::string::npos);
+    CHECK(refused("warm_up: 5\n").find("sweep.yaml:5:10: error: warm_up: ") == 0);
+    CHECK(refused("warm_up: mser\n").find("write mser-5, or a duration") != std::string::npos);
 }

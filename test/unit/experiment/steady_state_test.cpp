@@ -4,10 +4,13 @@
 #include <ampacity/core/stream.hpp>
 #include <ampacity/experiment/steady_state.hpp>
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace ampacity;
@@ -144,4 +147,49 @@ TEST_CASE("steady state: stopping rules as text") {
     for (const char* const wrong : {"", "ci", "ci(x)", "ci(x) < 1", "ci() < 1 %", "ci(x) < 0 %", "ci(x) < -1 %",
                                     "ci(x) > 1 %", "mean(x) < 1 %", "ci(x) y < 1 %", "< 1 % ci(x)", "ci(x) < nan %"})
         CHECK_FALSE(parse_stopping_rule(wrong));
+}
+
+TEST_CASE("steady state: stopping with lognormal values of sigma 0.5 costs more of its coverage") {
+    const lognormal_distribution skewed{.median = 1, .sigma = 0.5};
+    const double truth = std::exp(0.125);
+    for (const double share : {0.1, 0.2}) {
+        const stopping_rule rule{.metric = "x", .share = share};
+        int covered = 0;
+        for (std::uint64_t e = 0; e != 1000; ++e) {
+            random_stream stream{29, purpose::test, e};
+            std::vector<double> values;
+            std::uint32_t n = 0;
+            do {
+                n = stopping_rule::next_look(n);
+                while (values.size() < n) values.push_back(skewed(stream));
+            } while (!rule.met_by(values));
+            covered += t_interval(mean_of(values))->contains(truth) ? 1 : 0;
+        }
+        INFO(share << ' ' << covered);
+        CHECK((covered >= 880 && covered <= 950));
+    }
+}
+
+TEST_CASE("steady state: means of jobs without the warm-up") {
+    // Waits rise until the tenth job and are 5 from there on.
+    std::vector<steady_job> jobs;
+    for (int i = 0; i != 200; ++i)
+        jobs.push_back({.submit = start_of_time + std::chrono::seconds{i},
+                        .jct_s = 100,
+                        .wait_s = i < 10 ? 50.0 - 5 * i : 5.0,
+                        .bounded_slowdown = i < 100 ? 1.0 : 3.0});
+    const auto by_time = steady_means(jobs, {.first = std::chrono::seconds{10}, .text = "10 s"});
+    REQUIRE(by_time.size() == 3);
+    CHECK(by_time[0] == std::pair<std::string, double>{"steady.jct_s.mean", 100});
+    CHECK(by_time[1] == std::pair<std::string, double>{"steady.wait_s.mean", 5});
+    CHECK(by_time[2].second == Approx(1 * 90.0 / 190 + 3 * 100.0 / 190));
+    const auto all = steady_means(jobs, {.first = duration{0}, .text = "0 s"});
+    CHECK(all[1].second == Approx((5 * 190 + 275) / 200.0));
+    CHECK(steady_means(jobs, {.first = std::chrono::hours{1}, .text = "1 h"}).empty());
+    const auto found = steady_means(jobs, {.mser_5 = true, .text = "mser-5"});
+    REQUIRE(found.size() == 3);
+    CHECK(found[1].second == 5);
+    CHECK(found[2].second == 3);  // the whole first half
+    jobs.resize(9);
+    CHECK(steady_means(jobs, {.mser_5 = true, .text = "mser-5"}).empty());
 }
