@@ -2,6 +2,9 @@
 #include "overview.hpp"
 #include "page.hpp"
 #include "power_chart.hpp"
+#include "scripts.hpp"
+#include "sections.hpp"
+#include "strips.hpp"
 
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/version.hpp>
@@ -101,6 +104,7 @@ void add_bands(page& to, const run_files& run) {
         text += '.';
         to.band(band_kind::warning, "Censored.", text + about_cut_off(cut_off_jobs(run)));
     }
+    for (const std::string& n : run.notes) to.band(band_kind::note, "Not shown.", n);
     if (!s.skipped.empty()) to.band(band_kind::note, "Skipped records.", about_skipped(s));
 }
 
@@ -231,12 +235,29 @@ void add_cumulative(page& to, const job_columns& jobs) {
     const box plot{60, 14, chart_width - 84, 260};
     canvas drawing{chart_width, 330, "Cumulative distribution of JCT and wait"};
     draw_axes(drawing, plot, x, y, true);
+    readout data{.plot = plot,
+                 .low = x.low,
+                 .high = x.high,
+                 .logarithmic = true,
+                 .kind = "seconds",
+                 .x = {},
+                 .curves = {{"wait", "c2", "share", {}, false}, {"JCT", "c1", "share", {}, false}}};
+    constexpr int steps = 200;
+    for (int i = 0; i <= steps; ++i) {
+        data.x.push_back(x.low * portable_exp(portable_log(x.high / x.low) * i / steps));
+        data.curves[0].values.push_back(share_up_to(d.wait, data.x.back()));
+        data.curves[1].values.push_back(share_up_to(d.jct, data.x.back()));
+    }
+    drawing.begin_line(0);
     draw_cumulative(drawing, plot, d.wait, x, "c2");
+    drawing.end_line();
+    drawing.begin_line(1);
     draw_cumulative(drawing, plot, d.jct, x, "c1");
+    drawing.end_line();
     label_curves(drawing, plot, x, d);
     drawing.text(plot.x + plot.width / 2, plot.y + plot.height + 38, anchor::middle, "dim", "time, logarithmic");
     to.begin_section("Distribution of JCT and wait");
-    to.figure(drawing.embedded(), "Share of the " + number(d.jct.size(), "finished job", "finished jobs") +
+    to.figure(drawing.embedded() + readout_element(data), "Share of the " + number(d.jct.size(), "finished job", "finished jobs") +
                                       " whose JCT, or wait, is at most the time on the axis.");
     to.end_section();
 }
@@ -350,7 +371,7 @@ html_table names_and_texts(const std::vector<named_text>& list, std::string_view
 void add_further(page& to, const run_summary& s) {
     if (s.further.empty()) return;
     to.begin_section("Further figures of summary.json");
-    to.table(names_and_texts(s.further, "Figure", "Value"));
+    to.details("All of them", names_and_texts(s.further, "Figure", "Value").str());
     to.end_section();
 }
 
@@ -368,6 +389,7 @@ void add_sources(page& to, const run_files& run) {
     if (!run.jobs) missing += " jobs.csv";
     if (!run.resolved) missing += " resolved.yaml";
     if (!run.facts) missing += " run.json";
+    if (run.requests.size() < run.summary.services.size()) missing += " requests.csv";
     if (!missing.empty()) to.paragraph("Not in the folder:" + missing + ".");
     to.end_section();
 }
@@ -376,18 +398,23 @@ void add_sources(page& to, const run_files& run) {
 
 std::string html(const run_files& run) {
     const run_summary& s = run.summary;
-    page out{s.scenario + ", " + s.policy};
+    page out{s.scenario + ", " + s.policy, {page_script, timeline_script}};
     add_heading(out, s);
     add_bands(out, run);
     add_cards(out, s);
     if (s.jct_s) add_distribution_table(out, s);
     add_time_charts(out, run);
+    add_timeline(out, run);
+    add_services(out, run);
+    add_trainings(out, s);
     add_power(out, run);
+    add_feeds(out, run);
     if (run.jobs) {
         add_cumulative(out, *run.jobs);
         add_sizes(out, *run.jobs);
     }
     add_accounts(out, s);
+    add_flows(out, s);
     add_slowest(out, run);
     add_further(out, s);
     add_sources(out, run);

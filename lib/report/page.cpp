@@ -1,5 +1,7 @@
 #include "page.hpp"
 
+#include "encode.hpp"
+
 #include <ampacity/report/svg_chart.hpp>
 #include <ampacity/report/text.hpp>
 
@@ -10,10 +12,13 @@ namespace {
 
 constexpr std::string_view page_style = R"(
 :root{color-scheme:light dark;--back:#fff;--text:#1f2328;--dim:#59636e;--line:#d8dee4;--panel:#f6f8fa;
---warn:#fff3d6;--warn-line:#e69f00}
-@media screen and (prefers-color-scheme:dark){
-:root{--back:#0f1419;--text:#e6edf3;--dim:#9198a1;--line:#2d343c;--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a}}
-@media print{:root{color-scheme:light}}
+--warn:#fff3d6;--warn-line:#e69f00;--accent:#0072b2}
+@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){--back:#0f1419;--text:#e6edf3;
+--dim:#9198a1;--line:#2d343c;--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a;--accent:#4aa8e8}}
+@media screen{:root[data-theme=dark]{color-scheme:dark;--back:#0f1419;--text:#e6edf3;--dim:#9198a1;--line:#2d343c;
+--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a;--accent:#4aa8e8}
+:root[data-theme=light]{color-scheme:light}}
+@media print{:root{color-scheme:light}.tools,output,#theme{display:none}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--text);line-height:1.45;
 font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
@@ -50,6 +55,21 @@ summary{cursor:pointer;font-weight:600}
 pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
 overflow-x:auto;margin:10px 0 2px}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
+canvas.wide{display:block;width:100%;border:1px solid var(--line);border-radius:6px;touch-action:pan-y}
+canvas.wide:focus-visible,svg.chart:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.tools{display:flex;flex-wrap:wrap;gap:6px 8px;align-items:center;margin:0 0 8px;font-size:13px;color:var(--dim)}
+.tools[hidden]{display:none}
+button,select{font:13px system-ui,sans-serif;color:var(--text);background:var(--panel);border:1px solid var(--line);
+border-radius:6px;padding:4px 10px;cursor:pointer}
+button:hover,select:hover{border-color:var(--accent)}
+button[aria-pressed=false]{opacity:.5;text-decoration:line-through}
+#theme{position:absolute;top:16px;right:20px}
+.tools i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:4px;vertical-align:-1px}
+output{display:block;min-height:1.5em;font-size:13px;color:var(--text);font-variant-numeric:tabular-nums}
+nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:16px 0 0;font-size:13.5px}
+nav a{color:var(--accent);text-decoration:none}
+nav a:hover{text-decoration:underline}
+svg .cursor{stroke:var(--accent);stroke-width:1;pointer-events:none}
 footer{margin:36px 0 0;color:var(--dim);font-size:13px}
 @media print{
 @page{margin:14mm}
@@ -97,12 +117,16 @@ void html_table::row(std::initializer_list<std::string_view> html_cells) {
 
 std::string html_table::str() const { return "<div class=\"scroll\"><table>\n" + rows_ + "</tbody>\n</table></div>\n"; }
 
-page::page(std::string_view title) {
+page::page(std::string_view title, std::vector<script> scripts) : scripts_(std::move(scripts)) {
+    std::string allowed;
+    for (const script& s : scripts_) allowed += (allowed.empty() ? "; script-src " : " ") + csp_source(s.sha256);
     append(out_,
            {"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
             "<meta http-equiv=\"Content-Security-Policy\" "
-            "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+            "content=\"default-src 'none'; style-src 'unsafe-inline'",
+            allowed,
+            "\">\n"
             "<title>",
             escape(title), "</title>\n<style>", page_style, chart_style(), "</style>\n</head>\n<body>\n<main>\n"});
 }
@@ -145,7 +169,9 @@ void page::details(std::string_view summary, std::string_view html_content) {
 }
 
 std::string page::finish(std::string_view footer) && {
-    append(out_, {"<footer>", escape(footer), "</footer>\n</main>\n</body>\n</html>\n"});
+    append(out_, {"<footer>", escape(footer), "</footer>\n</main>\n"});
+    for (const script& s : scripts_) append(out_, {"<script>", s.text, "</script>\n"});
+    out_ += "</body>\n</html>\n";
     return std::move(out_);
 }
 

@@ -26,12 +26,19 @@ private:
     std::string rows_;
 };
 
+/// The text of a script, and its SHA-256 in hexadecimal digits.
+struct script {
+    std::string_view text;
+    std::string_view sha256;
+};
+
 enum class band_kind : std::uint8_t { note, warning };
 
 /// A page that grows from the top.
 class page {
 public:
-    explicit page(std::string_view title);
+    /// The page runs these scripts, at its end, and no others.
+    explicit page(std::string_view title, std::vector<script> scripts = {});
 
     void heading(std::string_view title, std::string_view html_below);
     void band(band_kind kind, std::string_view strong, std::string_view text);
@@ -45,10 +52,13 @@ public:
     void figure(std::string_view html_chart, std::string_view caption);
     void table(const html_table& rows);
     void details(std::string_view summary, std::string_view html_content);
+    void raw(std::string_view html) { out_ += html; }
+    /// Ends the page with its scripts.
     [[nodiscard]] std::string finish(std::string_view footer) &&;
 
 private:
     std::string out_;
+    std::vector<script> scripts_;
 };
 
 }  // namespace ampacity::report
