@@ -25,6 +25,7 @@ font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,
 main{max-width:1040px;margin:0 auto;padding:28px 24px 48px}
 h1{font-size:28px;line-height:1.2;margin:0;overflow-wrap:anywhere}
 h2{font-size:18px;margin:0 0 10px}
+h3{font-size:15px;font-weight:600;margin:18px 0 6px;overflow-wrap:anywhere}
 .sub{margin:6px 0 0;color:var(--dim)}
 .sub b{color:var(--text);font-weight:600}
 .band{margin:18px 0 0;padding:10px 14px;border:1px solid var(--line);border-left-width:5px;border-radius:6px;
@@ -96,8 +97,8 @@ void append(std::string& to, std::initializer_list<std::string_view> parts) {
     for (const std::string_view part : parts) to += part;
 }
 
-html_table::html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns)
-    : text_columns_(text_columns) {
+template <class Cells>
+void html_table::add_heads(const Cells& heads) {
     rows_ = "<thead><tr>";
     std::size_t column = 0;
     for (const std::string_view head : heads) {
@@ -106,7 +107,8 @@ html_table::html_table(std::initializer_list<std::string_view> heads, std::size_
     rows_ += "</tr></thead>\n<tbody>\n";
 }
 
-void html_table::row(std::initializer_list<std::string_view> html_cells) {
+template <class Cells>
+void html_table::add_row(const Cells& html_cells) {
     rows_ += "<tr>";
     std::size_t column = 0;
     for (const std::string_view cell : html_cells) {
@@ -114,6 +116,16 @@ void html_table::row(std::initializer_list<std::string_view> html_cells) {
     }
     rows_ += "</tr>\n";
 }
+
+html_table::html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns)
+    : text_columns_(text_columns) {
+    add_heads(heads);
+}
+html_table::html_table(const std::vector<std::string>& heads, std::size_t text_columns) : text_columns_(text_columns) {
+    add_heads(heads);
+}
+void html_table::row(std::initializer_list<std::string_view> html_cells) { add_row(html_cells); }
+void html_table::row(const std::vector<std::string>& html_cells) { add_row(html_cells); }
 
 std::string html_table::str() const { return "<div class=\"scroll\"><table>\n" + rows_ + "</tbody>\n</table></div>\n"; }
 
@@ -151,6 +163,8 @@ void page::card(std::string_view name, std::string_view value, std::string_view 
 void page::end_cards() { out_ += "</div>\n"; }
 
 void page::begin_section(std::string_view title) { append(out_, {"<section>\n<h2>", escape(title), "</h2>\n"}); }
+
+void page::subheading(std::string_view title) { append(out_, {"<h3>", escape(title), "</h3>\n"}); }
 
 void page::end_section() { out_ += "</section>\n"; }
 

@@ -18,10 +18,17 @@ void append(std::string& to, std::initializer_list<std::string_view> parts);
 class html_table {
 public:
     html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns);
+    html_table(const std::vector<std::string>& heads, std::size_t text_columns);
     void row(std::initializer_list<std::string_view> html_cells);
+    void row(const std::vector<std::string>& html_cells);
     [[nodiscard]] std::string str() const;
 
 private:
+    template <class Cells>
+    void add_heads(const Cells& heads);
+    template <class Cells>
+    void add_row(const Cells& html_cells);
+
     std::size_t text_columns_;
     std::string rows_;
 };
@@ -47,6 +54,7 @@ public:
     void card(std::string_view name, std::string_view value, std::string_view below);
     void end_cards();
     void begin_section(std::string_view title);
+    void subheading(std::string_view title);
     void end_section();
     void paragraph(std::string_view text);
     void figure(std::string_view html_chart, std::string_view caption);
