@@ -331,7 +331,8 @@ int report(const std::string& results, const std::string& output) {
     std::error_code ignored;
     const bool is_store = fs::is_regular_file(results, ignored);
     fs::path page = output;
-    if (output.empty()) page = is_store ? fs::path{results}.replace_extension(".html") : fs::path{results} / "report.html";
+    if (output.empty())
+        page = is_store ? fs::path{results}.replace_extension(".html") : fs::path{results} / "report.html";
     const bool is_picture = page.extension() == ".svg";
     if (is_store && is_picture)
         throw scenario_error({{page.string(), 0, 0}, "--output", "a sweep has no picture", {}, "give a name in .html"});

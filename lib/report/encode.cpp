@@ -10,9 +10,7 @@
 namespace ampacity::report {
 namespace {
 
-std::uint8_t digit(char c) {
-    return static_cast<std::uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
+std::uint8_t digit(char c) { return static_cast<std::uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10); }
 
 }  // namespace
 
@@ -28,9 +26,8 @@ std::string json_text(std::string_view text) {
             i += entity.size() - 1;
             return true;
         };
-        if (take("&amp;", "\\u0026") || take("&lt;", "\\u003c") || take("&gt;", "\\u003e") ||
-            take("&quot;", "\\\"") || take("&#39;", "'") || take("\n", "\\n") || take("\t", "\\t") ||
-            take("\r", "\\r") || take("\\", "\\\\"))
+        if (take("&amp;", "\\u0026") || take("&lt;", "\\u003c") || take("&gt;", "\\u003e") || take("&quot;", "\\\"") ||
+            take("&#39;", "'") || take("\n", "\\n") || take("\t", "\\t") || take("\r", "\\r") || take("\\", "\\\\"))
             continue;
         out += safe[i];
     }
@@ -61,8 +58,7 @@ std::string base64(std::span<const std::uint8_t> bytes) {
     for (std::size_t i = 0; i < bytes.size(); i += 3) {
         const auto byte = [&](std::size_t k) { return i + k < bytes.size() ? std::uint32_t{bytes[i + k]} : 0U; };
         const std::uint32_t word = byte(0) << 16U | byte(1) << 8U | byte(2);
-        for (std::size_t k = 0; k != 4; ++k)
-            out += i + k <= bytes.size() ? digits[word >> (18 - 6 * k) & 63U] : '=';
+        for (std::size_t k = 0; k != 4; ++k) out += i + k <= bytes.size() ? digits[word >> (18 - 6 * k) & 63U] : '=';
     }
     return out;
 }

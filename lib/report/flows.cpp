@@ -116,9 +116,10 @@ private:
             std::erase(text, ',');
             return text;
         };
-        append(d, {"M", px(x1), " ", px(y1), "C", px(middle), " ", px(y1), " ", px(middle), " ", px(y2), " ", px(x2),
-                   " ", px(y2), "V", px(y2 + thick), "C", px(middle), " ", px(y2 + thick), " ", px(middle), " ",
-                   px(y1 + thick), " ", px(x1), " ", px(y1 + thick), "Z"});
+        append(d, {"M", px(x1),         " ", px(y1),     "C", px(middle),     " ", px(y1),
+                   " ", px(middle),     " ", px(y2),     " ", px(x2),         " ", px(y2),
+                   "V", px(y2 + thick), "C", px(middle), " ", px(y2 + thick), " ", px(middle),
+                   " ", px(y1 + thick), " ", px(x1),     " ", px(y1 + thick), "Z"});
         to.path(d, "flow " + b.css, a.name + " \u2192 " + b.name + ": " + shown(l.value));
     }
 
@@ -130,8 +131,8 @@ private:
 void add_hours(page& to, const run_summary& s) {
     if (!s.capacity_gpu_hours || !(*s.capacity_gpu_hours > 0)) return;
     const auto hours = [&](std::string_view account) {
-        const auto at = std::find_if(s.gpu_hours.begin(), s.gpu_hours.end(),
-                                     [&](const auto& a) { return a.first == account; });
+        const auto at =
+            std::find_if(s.gpu_hours.begin(), s.gpu_hours.end(), [&](const auto& a) { return a.first == account; });
         return at == s.gpu_hours.end() ? 0.0 : at->second;
     };
     flow_diagram flow;
@@ -160,8 +161,7 @@ void add_hours(page& to, const run_summary& s) {
     to.begin_section("Flow of GPU-hours");
     to.figure(flow.draw("Flow of GPU-hours from the capacity to where they went", "GPU-h",
                         *s.capacity_gpu_hours < 100 ? 3 : 0),
-              "Percentages are of the capacity, " +
-                  fixed(*s.capacity_gpu_hours, *s.capacity_gpu_hours < 100 ? 3 : 0) +
+              "Percentages are of the capacity, " + fixed(*s.capacity_gpu_hours, *s.capacity_gpu_hours < 100 ? 3 : 0) +
                   " GPU-hours. The table above has the same numbers.");
     to.end_section();
 }
@@ -188,8 +188,8 @@ void add_energy(page& to, const figures& f) {
 }
 
 /// A bar of the named parts of a group of figures, with a table.
-void add_parts(page& to, const figures& f, const std::string& group, const std::string& title,
-               const std::string& unit, const std::vector<std::pair<std::string, std::string>>& keys) {
+void add_parts(page& to, const figures& f, const std::string& group, const std::string& title, const std::string& unit,
+               const std::vector<std::pair<std::string, std::string>>& keys) {
     std::vector<part> parts;
     double whole = 0;
     html_table rows{{"Part", unit, "share"}, 1};
@@ -201,8 +201,7 @@ void add_parts(page& to, const figures& f, const std::string& group, const std::
     }
     if (parts.empty()) return;
     for (const part& p : parts) {
-        rows.row({"<i class=\"key " + p.css + "\"></i>" + escape(p.label), fixed(p.value, 2),
-                  percent(p.value, whole)});
+        rows.row({"<i class=\"key " + p.css + "\"></i>" + escape(p.label), fixed(p.value, 2), percent(p.value, whole)});
     }
     rows.row({"<b>together</b>", "<b>" + fixed(whole, 2) + "</b>", "<b>100\u00A0%</b>"});
     canvas drawing{width, 60, title};

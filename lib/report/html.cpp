@@ -20,6 +20,7 @@ namespace ampacity::report {
 namespace {
 
 constexpr double chart_width = 992;
+constexpr box overview_box{0, 0, chart_width, overview_height};
 constexpr std::string_view none = "\u2013";
 
 std::string number(std::uint64_t n, std::string_view one, std::string_view many) {
@@ -155,13 +156,33 @@ void add_distribution_table(page& to, const run_summary& s) {
     to.end_section();
 }
 
+/// The means of both charts from each edge of the upper one on.
+readout overview_readout(const time_series& series) {
+    readout out{.plot = overview_plot(overview_box, series),
+                .low = 0,
+                .high = to_seconds(series.busy.length()),
+                .logarithmic = false,
+                .kind = "time",
+                .x = {},
+                .curves = {{"GPUs busy", "c1", "", {}, false}, {"jobs waiting", "c2", "", {}, false}}};
+    std::size_t other = 0;
+    for (std::size_t i = 0; i != series.busy.stretches().size(); ++i) {
+        const instant at = series.busy.edge(i);
+        while (other + 1 < series.waiting.stretches().size() && series.waiting.edge(other + 1) <= at) ++other;
+        out.x.push_back(to_seconds(at - start_of_time));
+        out.curves[0].values.push_back(series.busy.mean(i));
+        out.curves[1].values.push_back(series.waiting.mean(other));
+    }
+    return out;
+}
+
 void add_time_charts(page& to, const run_files& run) {
     const time_series_or_reason over = over_time(run);
     to.begin_section("Over time");
     if (over.series) {
         const envelope& busy = over.series->busy;
         canvas drawing{chart_width, overview_height, "GPUs busy and jobs waiting over simulated time"};
-        draw_overview(drawing, {0, 0, chart_width, overview_height}, *over.series);
+        draw_overview(drawing, overview_box, *over.series);
         std::string caption = over.series->source;
         if (!over.series->is_drawn_exactly()) {
             const auto drawn = std::max(busy.stretches().size(), over.series->waiting.stretches().size());
@@ -169,7 +190,7 @@ void add_time_charts(page& to, const run_files& run) {
             append(caption, {" Line: mean of every ", human_seconds(stretch_s),
                              "; band around it: least and greatest value within."});
         }
-        to.figure(drawing.embedded(), caption);
+        to.figure(drawing.embedded() + readout_element(overview_readout(*over.series)), caption);
     } else {
         to.paragraph(over.reason);
     }
@@ -257,8 +278,9 @@ void add_cumulative(page& to, const job_columns& jobs) {
     label_curves(drawing, plot, x, d);
     drawing.text(plot.x + plot.width / 2, plot.y + plot.height + 38, anchor::middle, "dim", "time, logarithmic");
     to.begin_section("Distribution of JCT and wait");
-    to.figure(drawing.embedded() + readout_element(data), "Share of the " + number(d.jct.size(), "finished job", "finished jobs") +
-                                      " whose JCT, or wait, is at most the time on the axis.");
+    to.figure(drawing.embedded() + readout_element(data), "Share of the " +
+                                                              number(d.jct.size(), "finished job", "finished jobs") +
+                                                              " whose JCT, or wait, is at most the time on the axis.");
     to.end_section();
 }
 

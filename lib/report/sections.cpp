@@ -79,9 +79,9 @@ std::string timeline_data(const timeline& t, const job_columns& jobs, const std:
             append_varint(facts, v);
     }
     std::string out = "<script type=\"application/json\" id=\"timeline-data\">{\"length\":";
-    append(out, {json_number(static_cast<double>(ticks(t.length)) / 1e9, 12), ",\"units\":",
-                 json_number(units_of_run, 12), ",\"gpus\":", std::to_string(t.gpus), ",\"unit\":", json_text(t.unit),
-                 ",\"bands\":["});
+    append(out,
+           {json_number(static_cast<double>(ticks(t.length)) / 1e9, 12), ",\"units\":", json_number(units_of_run, 12),
+            ",\"gpus\":", std::to_string(t.gpus), ",\"unit\":", json_text(t.unit), ",\"bands\":["});
     const char* separator = "";
     for (const band& b : t.bands) {
         append(out, {std::exchange(separator, ","), "[", json_text(b.name), ",", std::to_string(b.first), ",",
@@ -118,12 +118,14 @@ void add_timeline(page& to, const run_files& run) {
     }
     std::size_t left_out = 0;
     const std::vector<bool> drawn = drawn_jobs(t, run.jobs->size(), left_out);
-    const std::string what = "GPUs of the fleet over simulated time, and which job holds them; a table of the "
-                             "occupancy follows";
-    to.raw("<noscript><p class=\"note\">This picture needs the page's script; the table below says the same in "
-           "numbers.</p></noscript>\n<div class=\"tools\" id=\"timeline-tools\" hidden></div>\n<canvas "
-           "id=\"timeline\" class=\"wide\" height=\"420\" tabindex=\"0\" role=\"img\" aria-label=\"" +
-           escape(what) + "\"></canvas>\n<output class=\"readout\" id=\"timeline-readout\"></output>\n");
+    const std::string what =
+        "GPUs of the fleet over simulated time, and which job holds them; a table of the "
+        "occupancy follows";
+    to.raw(
+        "<noscript><p class=\"note\">This picture needs the page's script; the table below says the same in "
+        "numbers.</p></noscript>\n<div class=\"tools\" id=\"timeline-tools\" hidden></div>\n<canvas "
+        "id=\"timeline\" class=\"wide\" height=\"420\" tabindex=\"0\" role=\"img\" aria-label=\"" +
+        escape(what) + "\"></canvas>\n<output class=\"readout\" id=\"timeline-readout\"></output>\n");
     std::string about = t.source;
     if (left_out != 0)
         about += " Bars are drawn for the jobs with the most GPU-time; " + number(left_out, "job", "jobs") +
@@ -131,9 +133,10 @@ void add_timeline(page& to, const run_files& run) {
     to.paragraph(about);
     to.end_section();
     to.begin_section("Occupancy of the fleet");
-    to.raw("<canvas id=\"occupancy\" class=\"wide\" height=\"260\" tabindex=\"0\" role=\"img\" aria-label=\"Share of "
-           "GPU-time held by jobs, by part of the fleet and time; a table of it follows\"></canvas>\n<output "
-           "class=\"readout\" id=\"occupancy-readout\"></output>\n");
+    to.raw(
+        "<canvas id=\"occupancy\" class=\"wide\" height=\"260\" tabindex=\"0\" role=\"img\" aria-label=\"Share of "
+        "GPU-time held by jobs, by part of the fleet and time; a table of it follows\"></canvas>\n<output "
+        "class=\"readout\" id=\"occupancy-readout\"></output>\n");
     to.details("Occupancy as a table", occupancy_table(t));
     to.raw(timeline_data(t, *run.jobs, drawn));
     to.end_section();
@@ -160,9 +163,9 @@ strip feed_strip(const feed_columns& f, const std::vector<double>& edges, double
     curve limit{.name = "limit", .css = "c2", .unit = name, .values = std::vector<double>(n, nan), .dashed = true};
     for (std::size_t i = 0; i != f.time.size(); ++i) {
         const double at = to_seconds(f.time[i] - start_of_time) / edges.back() * static_cast<double>(n);
-        const double until =
-            i + 1 == f.time.size() ? static_cast<double>(n)
-                                   : to_seconds(f.time[i + 1] - start_of_time) / edges.back() * static_cast<double>(n);
+        const double until = i + 1 == f.time.size()
+                                 ? static_cast<double>(n)
+                                 : to_seconds(f.time[i + 1] - start_of_time) / edges.back() * static_cast<double>(n);
         for (auto k = static_cast<std::size_t>(at); k < n && (static_cast<double>(k) < until); ++k) {
             load.values[k] = std::fmax(load.values[k], f.load_w[i] / unit);
             if (f.limit_w[i] >= 0) limit.values[k] = std::fmin(limit.values[k], f.limit_w[i] / unit);
@@ -198,9 +201,8 @@ std::vector<double> even_seconds(duration length, std::size_t count) {
 }
 
 std::string feeds_table(const run_files& run) {
-    html_table rows{{"Feed", "mean load [kW]", "peak load [kW]", "least limit [kW]", "peak share of limit",
-                     "least charge"},
-                    1};
+    html_table rows{
+        {"Feed", "mean load [kW]", "peak load [kW]", "least limit [kW]", "peak share of limit", "least charge"}, 1};
     for (const feed_columns& f : run.feeds) {
         const auto n = static_cast<double>(std::max<std::size_t>(1, f.time.size()));
         const double mean = std::accumulate(f.load_w.begin(), f.load_w.end(), 0.0) / n;
@@ -232,8 +234,9 @@ void add_feeds(page& to, const run_files& run) {
         }
     }
     to.begin_section("Feeds against their limits");
-    std::string caption = "From the samples of feeds.csv: the greatest load and the least limit of each stretch. "
-                          "Shaded: events that the scenario plans for the feed or for what feeds it.";
+    std::string caption =
+        "From the samples of feeds.csv: the greatest load and the least limit of each stretch. "
+        "Shaded: events that the scenario plans for the feed or for what feeds it.";
     if (feeds.size() < run.feeds.size())
         caption += " Drawn are sites and the feeds nearest to their limits, " + grouped(feeds.size()) + " of " +
                    grouped(run.feeds.size()) + "; the table has all.";
@@ -269,8 +272,8 @@ void add_trainings_table(page& to, const std::vector<figures>& all) {
                   figure_cell(f, "finished", count_text), figure_cell(f, "gpus", count_text),
                   figure_cell(f, "tokens", short_text), figure_cell(f, "tokens_per_s", short_text),
                   figure_cell(f, "step_s.mean", human_seconds), figure_cell(f, "mfu", share_text),
-                  figure_cell(f, "effective_training_time_ratio", share_text),
-                  figure_cell(f, "failures", count_text), figure_cell(f, "checkpoints", count_text)});
+                  figure_cell(f, "effective_training_time_ratio", share_text), figure_cell(f, "failures", count_text),
+                  figure_cell(f, "checkpoints", count_text)});
     }
     to.table(rows);
 }
@@ -326,13 +329,10 @@ void add_trainings(page& to, const run_summary& s) {
               "Where the time went from the first start to the end, summed over the jobs of a name. MFU: FLOP of the "
               "model in the steps that were kept over the peak of the GPUs in the time of these steps. ETTR: effective "
               "training time ratio, the time in steps that were kept over the elapsed time.");
-    html_table rows{{"Hours", "elapsed", "training", "evaluating", "checkpoint", "restart", "lost", "stalled",
-                     "waiting"},
-                    1};
+    html_table rows{
+        {"Hours", "elapsed", "training", "evaluating", "checkpoint", "restart", "lost", "stalled", "waiting"}, 1};
     for (const figures& f : s.trainings) {
-        const auto hours = [&f](std::string_view kind) {
-            return fixed(f.or_zero("hours." + std::string{kind}), 1);
-        };
+        const auto hours = [&f](std::string_view kind) { return fixed(f.or_zero("hours." + std::string{kind}), 1); };
         rows.row({"<bdi>" + escape(shortened(f.name, 60)) + "</bdi>", hours("elapsed"), hours("training"),
                   hours("evaluating"), hours("checkpoint"), hours("restart"), hours("lost"), hours("stalled"),
                   hours("waiting")});

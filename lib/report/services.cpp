@@ -78,8 +78,9 @@ std::vector<strip> strips_of(const over_time& o) {
     const auto line = [](std::string name, std::string css, std::string unit, const std::vector<double>& values) {
         return curve{.name = std::move(name), .css = std::move(css), .unit = std::move(unit), .values = values};
     };
-    return {{.title = "Load", .curves = {line("arrivals per s", "c1", "/s", o.arrivals),
-                                         line("requests in service or queue", "c2", "", o.in_system)}},
+    return {{.title = "Load",
+             .curves = {line("arrivals per s", "c1", "/s", o.arrivals),
+                        line("requests in service or queue", "c2", "", o.in_system)}},
             {.title = "Output tokens per s", .curves = {line("tokens per s", "c9", "/s", o.tokens)}},
             {.title = "Time to first token",
              .curves = {line("p50", "c1", "s", o.ttft_p50), line("p99", "c2", "s", o.ttft_p99)},
@@ -173,8 +174,9 @@ void add_requests(page& to, const request_columns& r, duration simulated) {
         to.paragraph("No request finished, so there are no latencies to draw.");
         return;
     }
-    to.figure(cumulative, "Of the finished requests. TTFT: time to the first token; TPOT: time per token after the "
-                          "first, of answers of several.");
+    to.figure(cumulative,
+              "Of the finished requests. TTFT: time to the first token; TPOT: time per token after the "
+              "first, of answers of several.");
     const over_time o = measure(r, simulated);
     to.figure(draw_strips("Load and latencies of the service over simulated time", o.edges, strips_of(o)),
               "In stretches of " + human_seconds(o.edges[1]) +
@@ -195,8 +197,9 @@ void add_services(page& to, const run_files& run) {
         if (of != run.requests.end()) {
             add_requests(to, *of, run.summary.simulated);
         } else {
-            to.paragraph("Distributions and latency over time need the file of requests: set output.requests to true "
-                         "and run again.");
+            to.paragraph(
+                "Distributions and latency over time need the file of requests: set output.requests to true "
+                "and run again.");
         }
         to.end_section();
     }

@@ -42,8 +42,10 @@ axis amount_axis(double top) {
     if (top >= 4) return count_axis(1.1 * top, 4);
     double step = 1;
     while (step > top / 3 && step > 1e-12) step /= 10;
-    if (step * 10 < 2 * top) step *= 5;
-    else if (step * 5 < 2 * top) step *= 2;
+    if (step * 10 < 2 * top)
+        step *= 5;
+    else if (step * 5 < 2 * top)
+        step *= 2;
     axis out{.low = 0, .high = top > 0 ? 1.1 * top : 1, .logarithmic = false, .unit = {}, .ticks = {}};
     for (int k = 0; k * step <= out.high; ++k) out.ticks.push_back({k * step, significant(k * step, 3)});
     return out;
@@ -181,16 +183,10 @@ std::string draw_distributions(const std::string& title, const std::vector<sampl
     const box plot{60, 34, width - 84, 230};
     canvas to{width, 310, title};
     strip keys{.title = "share of requests up to a time", .curves = {}};
-    readout data{.plot = plot,
-                 .low = x.low,
-                 .high = x.high,
-                 .logarithmic = true,
-                 .kind = "seconds",
-                 .x = {},
-                 .curves = {}};
+    readout data{
+        .plot = plot, .low = x.low, .high = x.high, .logarithmic = true, .kind = "seconds", .x = {}, .curves = {}};
     constexpr int steps = 200;
-    for (int i = 0; i <= steps; ++i)
-        data.x.push_back(x.low * portable_exp(portable_log(x.high / x.low) * i / steps));
+    for (int i = 0; i <= steps; ++i) data.x.push_back(x.low * portable_exp(portable_log(x.high / x.low) * i / steps));
     draw_axes(to, plot, x, shares(), true);
     for (const sample& s : samples) {
         if (s.sorted.empty()) continue;

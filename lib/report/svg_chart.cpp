@@ -8,8 +8,8 @@
 #include <limits>
 
 // Values of the variables in `chart_style` on a dark page: for the system's choice and for the reader's, hence twice.
-#define AMPACITY_DARK_COLOURS                                                                                 \
-    "--ink:#e6edf3;--ink-dim:#9198a1;--paper:#0f1419;--rule:#262d35;--rule-strong:#6e7681;--c1:#4aa8e8;"      \
+#define AMPACITY_DARK_COLOURS                                                                            \
+    "--ink:#e6edf3;--ink-dim:#9198a1;--paper:#0f1419;--rule:#262d35;--rule-strong:#6e7681;--c1:#4aa8e8;" \
     "--c2:#f2803c;--c3:#f0b03a;--c4:#f0e442;--c5:#df9ac2;--c6:#434b55;--c7:#a5d8f7;--c8:#aab4be;--c9:#33c79c"
 
 namespace ampacity::report {
@@ -98,9 +98,7 @@ void canvas::text(double x, double y, anchor at, std::string_view css, std::stri
     append(shapes_, {">", escape(text), "</text>\n"});
 }
 
-void canvas::begin_line(std::size_t number) {
-    append(shapes_, {"<g data-line=\"", std::to_string(number), "\">\n"});
-}
+void canvas::begin_line(std::size_t number) { append(shapes_, {"<g data-line=\"", std::to_string(number), "\">\n"}); }
 
 void canvas::end_line() { shapes_ += "</g>\n"; }
 
@@ -145,7 +143,8 @@ std::string_view chart_style() noexcept {
 .c5{color:var(--c5,#cc79a7)}.c6{color:var(--c6,#c9d1d9)}.c7{color:var(--c7,#56b4e9)}.c8{color:var(--c8,#57606a)}
 .c9{color:var(--c9,#009e73)}
 )"
-           "@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){" AMPACITY_DARK_COLOURS "}}\n"
+           "@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){" AMPACITY_DARK_COLOURS
+           "}}\n"
            ":root[data-theme=dark]{" AMPACITY_DARK_COLOURS "}\n";
 }
 

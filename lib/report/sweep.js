@@ -12,6 +12,13 @@
     if (text !== undefined) e.textContent = text;
     return e;
   };
+  const isWide = values => values.every(v => v > 0) && Math.max(...values) > 30 * Math.min(...values);
+  const decades = (low, high) => {
+    const out = [];
+    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); ++e)
+      for (const n of high > 1000 * low ? [1] : [1, 2, 5]) out.push(n * 10 ** e);
+    return out.filter(v => v >= low && v <= high);
+  };
   const ticks = (low, high) => {
     const raw = (high - low) / 5, size = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].find(n => n * size >= raw) * size;
@@ -27,17 +34,22 @@
   };
   const frame = (host, label, yLabel, y) => {
     const g = svg('svg', {class: 'chart', viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': label});
-    for (const v of ticks(...y.range)) {
+    for (const v of y.ticks) {
       g.append(svg('path', {class: 'grid', d: `M${left} ${y(v)}H${left + width}`}),
                svg('text', {x: left - 8, y: y(v) + 4, class: 'dim', 'text-anchor': 'end'}, number(v)));
     }
-    g.append(svg('text', {x: left, y: 10, class: 'dim'}, yLabel));
+    g.append(svg('text', {x: left, y: 10, class: 'dim'}, yLabel + y.note));
     host.replaceChildren(g);
     return g;
   };
   const scale = (from, to, values) => {
+    if (isWide(values)) {
+      const low = Math.min(...values) / 1.15, high = Math.max(...values) * 1.15;
+      return Object.assign(v => from + (to - from) * Math.log(v / low) / Math.log(high / low),
+                           {range: [low, high], ticks: decades(low, high), note: ', logarithmic'});
+    }
     const r = range(values);
-    return Object.assign(v => from + (to - from) * (v - r[0]) / (r[1] - r[0]), {range: r});
+    return Object.assign(v => from + (to - from) * (v - r[0]) / (r[1] - r[0]), {range: r, ticks: ticks(...r), note: ''});
   };
   const choice = (tools, label, items, chosen, changed) => {
     const s = element('select', {ariaLabel: label}, ...items.map(([text, value]) =>
@@ -77,11 +89,11 @@
       const sx = scale(left, left + width, points.flatMap(v => v.values[a]));
       const sy = scale(top + height, top, points.flatMap(v => v.values[b]));
       const g = frame(pareto, d.metrics[a][0] + ' against ' + d.metrics[b][0], d.metrics[b][1], sy);
-      for (const v of ticks(...sx.range)) {
+      for (const v of sx.ticks) {
         g.append(svg('path', {class: 'grid', d: `M${sx(v)} ${top}V${top + height}`}),
                  svg('text', {x: sx(v), y: top + height + 18, class: 'dim', 'text-anchor': 'middle'}, number(v)));
       }
-      g.append(svg('text', {x: left + width / 2, y: H - 12, class: 'dim', 'text-anchor': 'middle'}, d.metrics[a][1]));
+      g.append(svg('text', {x: left + width / 2, y: H - 12, class: 'dim', 'text-anchor': 'middle'}, d.metrics[a][1] + sx.note));
       const line = front.slice().sort((p, q) => p.values[a][0] - q.values[a][0]);
       if (line.length > 1)
         g.append(svg('path', {class: 'limit', d: 'M' + line.map(v => sx(v.values[a][0]) + ' ' + sy(v.values[b][0])).join('L')}));
@@ -99,7 +111,8 @@
       pareto.dataset.front = front.length;
     };
     const x = choice(tools, 'across', metrics, 0, () => draw());
-    const y = choice(tools, 'up', metrics, 1, () => draw());
+    const other = d.metrics.findIndex(m => m[2] !== d.metrics[0][2]);
+    const y = choice(tools, 'up', metrics, other < 0 || other > 8 ? 1 : other, () => draw());
     draw();
   }
 

@@ -103,7 +103,10 @@ std::string name_of(const variant_row& row, const sweep_table& t) {
 
 std::string amount(double v) { return significant(v, 4); }
 
-std::string signed_amount(double v) { return (v > 0 ? "+" : v < 0 ? "\u2212" : "") + significant(std::abs(v), 3); }
+std::string signed_amount(double v) {
+    const std::string size = std::isfinite(v) ? significant(std::abs(v), 3) : "\u221E";
+    return (v > 0 ? "+" : v < 0 ? "\u2212" : "") + size;
+}
 
 std::string interval_text(const experiment::interval& i) {
     return signed_amount(i.low) + " \u2026 " + signed_amount(i.high);
@@ -111,7 +114,8 @@ std::string interval_text(const experiment::interval& i) {
 
 std::string plus_minus(const experiment::sample_mean& m, double confidence) {
     const auto within = experiment::t_interval(m, confidence);
-    return amount(m.mean) + (within ? "<small>\u00B1 " + significant((within->high - within->low) / 2, 2) + "</small>" : "");
+    return amount(m.mean) +
+           (within ? "<small>\u00B1 " + significant((within->high - within->low) / 2, 2) + "</small>" : "");
 }
 
 enum class verdict : std::uint8_t { baseline, too_few, not_shown, better, worse };
@@ -159,14 +163,15 @@ void add_forest(page& to, const compared_group& g, const compared_metric& m) {
     for (const compared_variant& v : g.variants) {
         if (!v.difference) continue;
         ++rows;
-        reach = std::max({reach, std::abs(v.difference->within.low), std::abs(v.difference->within.high)});
+        for (const double end : {v.difference->mean, v.difference->within.low, v.difference->within.high})
+            if (std::isfinite(end)) reach = std::max(reach, std::abs(end));  // few pairs can leave an end open
     }
     if (rows == 0 || !(reach > 0)) return;
     constexpr double left = 200;
     constexpr double plot = width - left - 170;
     canvas drawing{width, 26.0 * static_cast<double>(rows) + 34,
                    "Differences of " + m.name + " to the baseline with their intervals"};
-    const auto x = [&](double v) { return left + plot * (0.5 + 0.47 * v / reach); };
+    const auto x = [&](double v) { return left + plot * (0.5 + 0.47 * std::clamp(v / reach, -1.06, 1.06)); };
     const double bottom = 26.0 * static_cast<double>(rows) + 8;
     drawing.line(x(0), 4, x(0), bottom, "limit");
     double y = 18;
@@ -179,9 +184,9 @@ void add_forest(page& to, const compared_group& g, const compared_metric& m) {
         drawing.text(left - 10, y + 4, anchor::end, "", shortened(v.name, 26));
         drawing.rectangle({from, y - 1, std::max(1.0, until - from), 2}, "solid " + css);
         for (const double end : {from, until}) drawing.rectangle({end - 1, y - 5, 2, 10}, "solid " + css);
-        drawing.rectangle({x(v.difference->mean) - 4, y - 4, 8, 8}, "solid " + css,
-                          v.name + ": " + signed_amount(v.difference->mean) + ", interval " +
-                              interval_text(v.difference->within));
+        drawing.rectangle(
+            {x(v.difference->mean) - 4, y - 4, 8, 8}, "solid " + css,
+            v.name + ": " + signed_amount(v.difference->mean) + ", interval " + interval_text(v.difference->within));
         drawing.text(width - 160, y + 4, anchor::start, "hue " + css, words(said));
         y += 26;
     }
@@ -191,8 +196,8 @@ void add_forest(page& to, const compared_group& g, const compared_metric& m) {
 }
 
 void add_metric(page& to, const compared_metric& m, const comparison& all) {
-    to.begin_section(titled(m.name) + (m.better == experiment::direction::lower ? ", lower is better"
-                                                                                : ", higher is better"));
+    to.begin_section(titled(m.name) +
+                     (m.better == experiment::direction::lower ? ", lower is better" : ", higher is better"));
     if (m.thin_samples)
         to.paragraph("Few values: a run has as few as " + grouped(*m.thin_samples) +
                      " finished jobs, so that fewer than " + grouped(experiment::enough_above) + " lie above it.");
@@ -208,7 +213,9 @@ void add_metric(page& to, const compared_metric& m, const comparison& all) {
             rows.row({name, grouped(v.mean.count), v.mean.count == 0 ? none : plus_minus(v.mean, all.confidence),
                       d ? signed_amount(d->mean) : none, d ? interval_text(d->within) : none,
                       d && d->change ? signed_amount(100 * *d->change) + "\u00A0%" : none,
-                      !d ? none : d->p < 0.001 ? "<0.001" : fixed(d->p, 3),
+                      !d             ? none
+                      : d->p < 0.001 ? "<0.001"
+                                     : fixed(d->p, 3),
                       v.best ? percent(*v.best, 1) : none, words(verdict_of(v, m.better))});
         }
         to.table(rows);
@@ -227,7 +234,8 @@ void add_variants(page& to, const sweep_table& t, const comparison& all) {
         std::vector<std::string> cells;
         for (const std::string& path : t.axes) {
             const auto at = r.parameters.find(path);
-            cells.push_back("<bdi>" + escape(at == r.parameters.end() ? none : std::string_view{at->second}) + "</bdi>");
+            cells.push_back("<bdi>" + escape(at == r.parameters.end() ? none : std::string_view{at->second}) +
+                            "</bdi>");
         }
         if (t.axes.empty()) cells.push_back("<bdi>" + escape(shortened(r.key, 60)) + "</bdi>");
         for (const compared_metric& m : all.metrics) {
@@ -286,8 +294,9 @@ void add_pictures(page& to, const sweep_table& t, const comparison& all) {
     if (t.rows.size() < 2 || t.metrics.empty()) return;
     const auto picture = [&](std::string_view id, std::string_view title, std::string_view about) {
         to.begin_section(title);
-        std::string html = "<noscript><p class=\"note\">This picture needs the page's script; the table of all variants "
-                           "has its numbers.</p></noscript>\n";
+        std::string html =
+            "<noscript><p class=\"note\">This picture needs the page's script; the table of all variants "
+            "has its numbers.</p></noscript>\n";
         append(html, {"<div class=\"tools\" id=\"", id, "-tools\"></div>\n<div class=\"scroll\" id=\"", id,
                       "\"></div>\n<output class=\"readout\" id=\"", id, "-readout\"></output>\n"});
         to.raw(html);
@@ -357,8 +366,11 @@ std::string html(const experiment::result_store& store, const experiment::compar
         add_variants(out, table, all);
         add_pictures(out, table, all);
         for (const compared_metric& m : all.metrics) add_metric(out, m, all);
-        out.paragraph("Differences are to " + all.baseline + ", on the same random draws; intervals and p values are "
-                      "corrected for " + grouped(all.comparisons) + " comparisons (Holm). Best: probability that the "
+        out.paragraph("Differences are to " + all.baseline +
+                      ", on the same random draws; intervals and p values are "
+                      "corrected for " +
+                      grouped(all.comparisons) +
+                      " comparisons (Holm). Best: probability that the "
                       "mean is the best of its group.");
     }
     add_failures(out, table);

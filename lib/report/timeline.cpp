@@ -272,8 +272,8 @@ void add_bands(const fleet_shape& fleet, timeline& to) {
 
 /// Share of the time and the GPUs of each cell that is held.
 void fill_occupancy(timeline& to) {
-    to.columns = static_cast<std::size_t>(
-        std::min<std::int64_t>(most_columns, std::max<std::int64_t>(1, ticks(to.length))));
+    to.columns =
+        static_cast<std::size_t>(std::min<std::int64_t>(most_columns, std::max<std::int64_t>(1, ticks(to.length))));
     std::vector<double> sums(to.bands.size() * to.columns);
     const double width = static_cast<double>(ticks(to.length)) / static_cast<double>(to.columns);
     for (const held& h : to.rectangles) {
@@ -330,8 +330,9 @@ timeline timeline_of(const run_files& run) {
         out.source += about_pieces(run);
     } else {
         if (!run.jobs->ran_in_one_piece)
-            return refuse("Jobs were preempted or restarted, and jobs.csv has only their first start and their end: "
-                          "set output.placement to true, on a fleet of nodes or racks, and run again.");
+            return refuse(
+                "Jobs were preempted or restarted, and jobs.csv has only their first start and their end: "
+                "set output.placement to true, on a fleet of nodes or racks, and run again.");
         out.rectangles = packed(*run.jobs, out.gpus, end);
         out.source = "Jobs take the lowest free numbers: areas are GPU-time, but a row is no place.";
         if (has_nodes) out.source += " For true nodes set output.placement to true and run again.";

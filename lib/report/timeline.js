@@ -173,7 +173,6 @@
     canvas.dataset.drawn = drawn;
   };
   const names = (g, sx, sy) => {
-    g.fillStyle = '#fff';
     g.textAlign = 'left';
     let left = 400;
     for (let i = 0; i < d.count && left > 0 && start[i] < view.to; ++i) {
@@ -183,6 +182,7 @@
       if (y > box.top + box.height || y + h < box.top) continue;
       const text = facts[job[i]].name;
       if (text.length * 7 + 8 > w) continue;
+      g.fillStyle = [2, 3].includes(classOf[job[i]]) ? '#1f2328' : '#fff';
       g.fillText(text, box.left + Math.max(0, (start[i] - view.from) * sx) + 4, y + Math.min(h / 2, 30) + 4);
       --left;
     }

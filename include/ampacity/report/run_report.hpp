@@ -74,7 +74,7 @@ struct job_columns {
     std::vector<std::uint32_t> runs;  ///< 1 + preemptions + restarts
     std::string names;                ///< of all jobs, one behind the other
     std::vector<std::size_t> ends;    ///< of each name in `names`
-    bool ran_in_one_piece = true;  ///< no job was preempted or restarted: start and finish tell all
+    bool ran_in_one_piece = true;     ///< no job was preempted or restarted: start and finish tell all
 
     [[nodiscard]] std::size_t size() const noexcept { return submit.size(); }
     /// As the trace calls the job. \pre row < size()
