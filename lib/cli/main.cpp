@@ -202,11 +202,12 @@ int run_program(int argc, char** argv) {
 
     std::string directory;
     std::string page;
-    CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run");
-    report.add_option("DIR", directory, "output folder of a run")->required();
+    CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run or a sweep");
+    report.add_option("RESULTS", directory, "output folder of a run, or the file that `sweep` wrote")->required();
     report
         .add_option("-o,--output", page,
-                    "the page (default: DIR/report.html); a name ending in .svg gives a picture of the run")
+                    "the page (default: report.html in the folder, or beside the file); a name ending in .svg gives a "
+                    "picture of a run")
         ->check(given_text());
 
     cli::trace_options traced;

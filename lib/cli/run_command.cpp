@@ -15,6 +15,7 @@
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
+#include <ampacity/report/sweep_report.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
@@ -360,11 +361,22 @@ int run(const run_options& options) {
     return cut_short ? 4 : 0;
 }
 
-int report(const std::string& directory, const std::string& output) {
-    const auto results = report::read_run(directory);
-    const std::filesystem::path page =
-        output.empty() ? std::filesystem::path{directory} / "report.html" : std::filesystem::path{output};
-    io::write_file(page, page.extension() == ".svg" ? report::overview_svg(results) : report::html(results));
+int report(const std::string& results, const std::string& output) {
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    const bool is_store = fs::is_regular_file(results, ignored);
+    fs::path page = output;
+    if (output.empty())
+        page = is_store ? fs::path{results}.replace_extension(".html") : fs::path{results} / "report.html";
+    const bool is_picture = page.extension() == ".svg";
+    if (is_store && is_picture)
+        throw scenario_error({{page.string(), 0, 0}, "--output", "a sweep has no picture", {}, "give a name in .html"});
+    if (is_store) {
+        io::write_file(page, report::html(experiment::result_store::open(results)));
+    } else {
+        const auto run = report::read_run(results);
+        io::write_file(page, is_picture ? report::overview_svg(run) : report::html(run));
+    }
     fmt::print("{}\n", page.string());
     return 0;
 }

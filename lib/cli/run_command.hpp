@@ -26,6 +26,6 @@ struct run_options {
 // Each returns the exit status: 0, or 4 if interrupted. \throws ampacity::error
 int run(const run_options& options);
 int validate(const scenario_options& options);
-int report(const std::string& directory, const std::string& output);
+int report(const std::string& results, const std::string& output);
 
 }  // namespace ampacity::cli

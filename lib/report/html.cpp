@@ -2,6 +2,9 @@
 #include "overview.hpp"
 #include "page.hpp"
 #include "power_chart.hpp"
+#include "scripts.hpp"
+#include "sections.hpp"
+#include "strips.hpp"
 
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/version.hpp>
@@ -17,6 +20,7 @@ namespace ampacity::report {
 namespace {
 
 constexpr double chart_width = 992;
+constexpr box overview_box{0, 0, chart_width, overview_height};
 constexpr std::string_view none = "\u2013";
 
 std::string number(std::uint64_t n, std::string_view one, std::string_view many) {
@@ -101,6 +105,7 @@ void add_bands(page& to, const run_files& run) {
         text += '.';
         to.band(band_kind::warning, "Censored.", text + about_cut_off(cut_off_jobs(run)));
     }
+    for (const std::string& n : run.notes) to.band(band_kind::note, "Not shown.", n);
     if (!s.skipped.empty()) to.band(band_kind::note, "Skipped records.", about_skipped(s));
 }
 
@@ -151,13 +156,33 @@ void add_distribution_table(page& to, const run_summary& s) {
     to.end_section();
 }
 
+/// The means of both charts from each edge of the upper one on.
+readout overview_readout(const time_series& series) {
+    readout out{.plot = overview_plot(overview_box, series),
+                .low = 0,
+                .high = to_seconds(series.busy.length()),
+                .logarithmic = false,
+                .kind = "time",
+                .x = {},
+                .curves = {{"GPUs busy", "c1", "", {}, false}, {"jobs waiting", "c2", "", {}, false}}};
+    std::size_t other = 0;
+    for (std::size_t i = 0; i != series.busy.stretches().size(); ++i) {
+        const instant at = series.busy.edge(i);
+        while (other + 1 < series.waiting.stretches().size() && series.waiting.edge(other + 1) <= at) ++other;
+        out.x.push_back(to_seconds(at - start_of_time));
+        out.curves[0].values.push_back(series.busy.mean(i));
+        out.curves[1].values.push_back(series.waiting.mean(other));
+    }
+    return out;
+}
+
 void add_time_charts(page& to, const run_files& run) {
     const time_series_or_reason over = over_time(run);
     to.begin_section("Over time");
     if (over.series) {
         const envelope& busy = over.series->busy;
         canvas drawing{chart_width, overview_height, "GPUs busy and jobs waiting over simulated time"};
-        draw_overview(drawing, {0, 0, chart_width, overview_height}, *over.series);
+        draw_overview(drawing, overview_box, *over.series);
         std::string caption = over.series->source;
         if (!over.series->is_drawn_exactly()) {
             const auto drawn = std::max(busy.stretches().size(), over.series->waiting.stretches().size());
@@ -165,7 +190,7 @@ void add_time_charts(page& to, const run_files& run) {
             append(caption, {" Line: mean of every ", human_seconds(stretch_s),
                              "; band around it: least and greatest value within."});
         }
-        to.figure(drawing.embedded(), caption);
+        to.figure(drawing.embedded() + readout_element(overview_readout(*over.series)), caption);
     } else {
         to.paragraph(over.reason);
     }
@@ -231,13 +256,31 @@ void add_cumulative(page& to, const job_columns& jobs) {
     const box plot{60, 14, chart_width - 84, 260};
     canvas drawing{chart_width, 330, "Cumulative distribution of JCT and wait"};
     draw_axes(drawing, plot, x, y, true);
+    readout data{.plot = plot,
+                 .low = x.low,
+                 .high = x.high,
+                 .logarithmic = true,
+                 .kind = "seconds",
+                 .x = {},
+                 .curves = {{"wait", "c2", "share", {}, false}, {"JCT", "c1", "share", {}, false}}};
+    constexpr int steps = 200;
+    for (int i = 0; i <= steps; ++i) {
+        data.x.push_back(x.low * portable_exp(portable_log(x.high / x.low) * i / steps));
+        data.curves[0].values.push_back(share_up_to(d.wait, data.x.back()));
+        data.curves[1].values.push_back(share_up_to(d.jct, data.x.back()));
+    }
+    drawing.begin_line(0);
     draw_cumulative(drawing, plot, d.wait, x, "c2");
+    drawing.end_line();
+    drawing.begin_line(1);
     draw_cumulative(drawing, plot, d.jct, x, "c1");
+    drawing.end_line();
     label_curves(drawing, plot, x, d);
     drawing.text(plot.x + plot.width / 2, plot.y + plot.height + 38, anchor::middle, "dim", "time, logarithmic");
     to.begin_section("Distribution of JCT and wait");
-    to.figure(drawing.embedded(), "Share of the " + number(d.jct.size(), "finished job", "finished jobs") +
-                                      " whose JCT, or wait, is at most the time on the axis.");
+    to.figure(drawing.embedded() + readout_element(data), "Share of the " +
+                                                              number(d.jct.size(), "finished job", "finished jobs") +
+                                                              " whose JCT, or wait, is at most the time on the axis.");
     to.end_section();
 }
 
@@ -350,7 +393,7 @@ html_table names_and_texts(const std::vector<named_text>& list, std::string_view
 void add_further(page& to, const run_summary& s) {
     if (s.further.empty()) return;
     to.begin_section("Further figures of summary.json");
-    to.table(names_and_texts(s.further, "Figure", "Value"));
+    to.details("All of them", names_and_texts(s.further, "Figure", "Value").str());
     to.end_section();
 }
 
@@ -368,6 +411,7 @@ void add_sources(page& to, const run_files& run) {
     if (!run.jobs) missing += " jobs.csv";
     if (!run.resolved) missing += " resolved.yaml";
     if (!run.facts) missing += " run.json";
+    if (run.requests.size() < run.summary.services.size()) missing += " requests.csv";
     if (!missing.empty()) to.paragraph("Not in the folder:" + missing + ".");
     to.end_section();
 }
@@ -376,18 +420,23 @@ void add_sources(page& to, const run_files& run) {
 
 std::string html(const run_files& run) {
     const run_summary& s = run.summary;
-    page out{s.scenario + ", " + s.policy};
+    page out{s.scenario + ", " + s.policy, {page_script, timeline_script}};
     add_heading(out, s);
     add_bands(out, run);
     add_cards(out, s);
     if (s.jct_s) add_distribution_table(out, s);
     add_time_charts(out, run);
+    add_timeline(out, run);
+    add_services(out, run);
+    add_trainings(out, s);
     add_power(out, run);
+    add_feeds(out, run);
     if (run.jobs) {
         add_cumulative(out, *run.jobs);
         add_sizes(out, *run.jobs);
     }
     add_accounts(out, s);
+    add_flows(out, s);
     add_slowest(out, run);
     add_further(out, s);
     add_sources(out, run);

@@ -79,21 +79,37 @@ void draw_paragraph(canvas& to, const box& where, std::string_view text) {
     to.text(where.x, y, anchor::start, "dim", line);
 }
 
+struct two_axes {
+    axis busy, waiting;
+};
+two_axes overview_axes(const time_series& series) {
+    const auto capacity = static_cast<double>(series.capacity ? series.capacity->greatest() : 0);
+    return {count_axis(1.12 * std::max({1.0, capacity, static_cast<double>(series.busy.greatest())}), 6),
+            count_axis(1.05 * std::max(1.0, static_cast<double>(series.waiting.greatest())), 4)};
+}
+
 }  // namespace
 
-void draw_overview(canvas& to, const box& where, const time_series& series) {
-    const auto capacity = static_cast<double>(series.capacity ? series.capacity->greatest() : 0);
-    const axis busy = count_axis(1.12 * std::max({1.0, capacity, static_cast<double>(series.busy.greatest())}), 6);
-    const axis waiting = count_axis(1.05 * std::max(1.0, static_cast<double>(series.waiting.greatest())), 4);
-    const axis time = time_axis(series.busy.length(), 12);
-
+box overview_plot(const box& where, const time_series& series) {
+    const auto [busy, waiting] = overview_axes(series);
     const double left = std::max(widest_label(busy), widest_label(waiting)) + 12;
-    const box upper{where.x + left, where.y + title_height, where.width - left - right_margin, busy_height};
-    const box lower{upper.x, upper.y + busy_height + title_height + 16, upper.width, waiting_height};
+    return {where.x + left, where.y + title_height, where.width - left - right_margin,
+            busy_height + title_height + 16 + waiting_height};
+}
+
+void draw_overview(canvas& to, const box& where, const time_series& series) {
+    const auto [busy, waiting] = overview_axes(series);
+    const axis time = time_axis(series.busy.length(), 12);
+    const box both = overview_plot(where, series);
+    const box upper{both.x, both.y, both.width, busy_height};
+    const box lower{both.x, both.y + both.height - waiting_height, both.width, waiting_height};
+    const auto capacity = static_cast<double>(series.capacity ? series.capacity->greatest() : 0);
 
     draw_title(to, upper, "GPUs busy", "c1", series.busy);
     draw_axes(to, upper, time, busy, false);
+    to.begin_line(0);
     draw_envelope(to, upper, series.busy, time, busy, "c1");
+    to.end_line();
     if (series.capacity) {
         draw_means(to, upper, *series.capacity, time, busy, "limit");
         const double y = upper.y + upper.height * (1 - busy.share(capacity));
@@ -101,7 +117,9 @@ void draw_overview(canvas& to, const box& where, const time_series& series) {
     }
     draw_title(to, lower, "Jobs waiting", "c2", series.waiting);
     draw_axes(to, lower, time, waiting, true);
+    to.begin_line(1);
     draw_envelope(to, lower, series.waiting, time, waiting, "c2");
+    to.end_line();
     to.text(lower.x + lower.width / 2, lower.y + lower.height + 38, anchor::middle, "dim",
             "simulated time [" + time.unit + "]");
 }

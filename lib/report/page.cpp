@@ -1,5 +1,7 @@
 #include "page.hpp"
 
+#include "encode.hpp"
+
 #include <ampacity/report/svg_chart.hpp>
 #include <ampacity/report/text.hpp>
 
@@ -10,16 +12,20 @@ namespace {
 
 constexpr std::string_view page_style = R"(
 :root{color-scheme:light dark;--back:#fff;--text:#1f2328;--dim:#59636e;--line:#d8dee4;--panel:#f6f8fa;
---warn:#fff3d6;--warn-line:#e69f00}
-@media screen and (prefers-color-scheme:dark){
-:root{--back:#0f1419;--text:#e6edf3;--dim:#9198a1;--line:#2d343c;--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a}}
-@media print{:root{color-scheme:light}}
+--warn:#fff3d6;--warn-line:#e69f00;--accent:#0072b2}
+@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){--back:#0f1419;--text:#e6edf3;
+--dim:#9198a1;--line:#2d343c;--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a;--accent:#4aa8e8}}
+@media screen{:root[data-theme=dark]{color-scheme:dark;--back:#0f1419;--text:#e6edf3;--dim:#9198a1;--line:#2d343c;
+--panel:#171d24;--warn:#33270b;--warn-line:#f0b03a;--accent:#4aa8e8}
+:root[data-theme=light]{color-scheme:light}}
+@media print{:root{color-scheme:light}.tools,output,#theme{display:none}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--back);color:var(--text);line-height:1.45;
 font:15px/1.45 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 main{max-width:1040px;margin:0 auto;padding:28px 24px 48px}
 h1{font-size:28px;line-height:1.2;margin:0;overflow-wrap:anywhere}
 h2{font-size:18px;margin:0 0 10px}
+h3{font-size:15px;font-weight:600;margin:18px 0 6px;overflow-wrap:anywhere}
 .sub{margin:6px 0 0;color:var(--dim)}
 .sub b{color:var(--text);font-weight:600}
 .band{margin:18px 0 0;padding:10px 14px;border:1px solid var(--line);border-left-width:5px;border-radius:6px;
@@ -50,6 +56,21 @@ summary{cursor:pointer;font-weight:600}
 pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
 overflow-x:auto;margin:10px 0 2px}
 code{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
+canvas.wide{display:block;width:100%;border:1px solid var(--line);border-radius:6px;touch-action:pan-y}
+canvas.wide:focus-visible,svg.chart:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
+.tools{display:flex;flex-wrap:wrap;gap:6px 8px;align-items:center;margin:0 0 8px;font-size:13px;color:var(--dim)}
+.tools[hidden]{display:none}
+button,select{font:13px system-ui,sans-serif;color:var(--text);background:var(--panel);border:1px solid var(--line);
+border-radius:6px;padding:4px 10px;cursor:pointer}
+button:hover,select:hover{border-color:var(--accent)}
+button[aria-pressed=false]{opacity:.5;text-decoration:line-through}
+#theme{position:absolute;top:16px;right:20px}
+.tools i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:4px;vertical-align:-1px}
+output{display:block;min-height:1.5em;font-size:13px;color:var(--text);font-variant-numeric:tabular-nums}
+nav{display:flex;flex-wrap:wrap;gap:4px 16px;margin:16px 0 0;font-size:13.5px}
+nav a{color:var(--accent);text-decoration:none}
+nav a:hover{text-decoration:underline}
+svg .cursor{stroke:var(--accent);stroke-width:1;pointer-events:none}
 footer{margin:36px 0 0;color:var(--dim);font-size:13px}
 @media print{
 @page{margin:14mm}
@@ -76,8 +97,8 @@ void append(std::string& to, std::initializer_list<std::string_view> parts) {
     for (const std::string_view part : parts) to += part;
 }
 
-html_table::html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns)
-    : text_columns_(text_columns) {
+template <class Cells>
+void html_table::add_heads(const Cells& heads) {
     rows_ = "<thead><tr>";
     std::size_t column = 0;
     for (const std::string_view head : heads) {
@@ -86,7 +107,8 @@ html_table::html_table(std::initializer_list<std::string_view> heads, std::size_
     rows_ += "</tr></thead>\n<tbody>\n";
 }
 
-void html_table::row(std::initializer_list<std::string_view> html_cells) {
+template <class Cells>
+void html_table::add_row(const Cells& html_cells) {
     rows_ += "<tr>";
     std::size_t column = 0;
     for (const std::string_view cell : html_cells) {
@@ -95,14 +117,28 @@ void html_table::row(std::initializer_list<std::string_view> html_cells) {
     rows_ += "</tr>\n";
 }
 
+html_table::html_table(std::initializer_list<std::string_view> heads, std::size_t text_columns)
+    : text_columns_(text_columns) {
+    add_heads(heads);
+}
+html_table::html_table(const std::vector<std::string>& heads, std::size_t text_columns) : text_columns_(text_columns) {
+    add_heads(heads);
+}
+void html_table::row(std::initializer_list<std::string_view> html_cells) { add_row(html_cells); }
+void html_table::row(const std::vector<std::string>& html_cells) { add_row(html_cells); }
+
 std::string html_table::str() const { return "<div class=\"scroll\"><table>\n" + rows_ + "</tbody>\n</table></div>\n"; }
 
-page::page(std::string_view title) {
+page::page(std::string_view title, std::vector<script> scripts) : scripts_(std::move(scripts)) {
+    std::string allowed;
+    for (const script& s : scripts_) allowed += (allowed.empty() ? "; script-src " : " ") + csp_source(s.sha256);
     append(out_,
            {"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
             "<meta http-equiv=\"Content-Security-Policy\" "
-            "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+            "content=\"default-src 'none'; style-src 'unsafe-inline'",
+            allowed,
+            "\">\n"
             "<title>",
             escape(title), "</title>\n<style>", page_style, chart_style(), "</style>\n</head>\n<body>\n<main>\n"});
 }
@@ -128,6 +164,8 @@ void page::end_cards() { out_ += "</div>\n"; }
 
 void page::begin_section(std::string_view title) { append(out_, {"<section>\n<h2>", escape(title), "</h2>\n"}); }
 
+void page::subheading(std::string_view title) { append(out_, {"<h3>", escape(title), "</h3>\n"}); }
+
 void page::end_section() { out_ += "</section>\n"; }
 
 void page::paragraph(std::string_view text) { append(out_, {"<p class=\"note\">", escape(text), "</p>\n"}); }
@@ -145,7 +183,9 @@ void page::details(std::string_view summary, std::string_view html_content) {
 }
 
 std::string page::finish(std::string_view footer) && {
-    append(out_, {"<footer>", escape(footer), "</footer>\n</main>\n</body>\n</html>\n"});
+    append(out_, {"<footer>", escape(footer), "</footer>\n</main>\n"});
+    for (const script& s : scripts_) append(out_, {"<script>", s.text, "</script>\n"});
+    out_ += "</body>\n</html>\n";
     return std::move(out_);
 }
 

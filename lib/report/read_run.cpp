@@ -1,7 +1,7 @@
 #include "json_file.hpp"
+#include "read_details.hpp"
+#include "result_table.hpp"
 
-#include <ampacity/core/decimal.hpp>
-#include <ampacity/io/csv_reader.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/report/text.hpp>
 
@@ -18,74 +18,7 @@ namespace ampacity::report {
 namespace {
 
 constexpr std::size_t most_listed = 20;
-constexpr std::int64_t most_counted = 1'000'000'000'000'000;
-constexpr double longest_s = 9.2e9;  ///< what 64 bits of ns hold, with room for sums
-
 constexpr const char* remedy_of_mixture = "give the folder of one run, as `ampacity run` left it";
-
-/// A CSV file of which some columns are read, by name.
-class table {
-public:
-    table(const std::filesystem::path& file, std::initializer_list<std::string_view> columns)
-        : rows_(io::input_stream{file}) {
-        for (const std::string_view name : columns) {
-            const auto at = rows_.find(name);
-            if (!at) {
-                throw data_error({rows_.where_named(rows_.columns().size()),
-                                  std::string{name},
-                                  "column missing from the header",
-                                  {},
-                                  "give the file as `ampacity run` wrote it"});
-            }
-            at_.push_back(*at);
-        }
-    }
-
-    /// A column that may be missing: its number, to be read like the others.
-    [[nodiscard]] std::optional<std::size_t> optional(std::string_view name) {
-        const auto at = rows_.find(name);
-        if (!at) return std::nullopt;
-        at_.push_back(*at);
-        return at_.size() - 1;
-    }
-
-    bool next() { return rows_.next(); }
-    [[nodiscard]] std::string_view operator[](std::size_t column) const { return rows_[at_[column]]; }
-    [[noreturn]] void fail(std::size_t column, std::string what, std::string remedy) const {
-        rows_.fail(at_[column], std::move(what), std::move(remedy));
-    }
-
-    [[nodiscard]] instant time(std::size_t column) const {
-        const auto [status, ns] = parse_scaled((*this)[column], 9);
-        if (status != decimal_status::ok || ns < 0 || static_cast<double>(ns) > longest_s * 1e9) {
-            fail(column, "not a time", "give seconds from 0 to 290 years");
-        }
-        return start_of_time + duration{ns};
-    }
-    [[nodiscard]] instant time_or_unset(std::size_t column) const {
-        return (*this)[column].empty() ? sim::unset : time(column);
-    }
-    [[nodiscard]] std::int64_t count(std::size_t column) const {
-        const auto [status, value] = parse_count((*this)[column]);
-        if (status != decimal_status::ok || value > most_counted) {
-            fail(column, "not a count", "give a whole number from 0 to 1e15");
-        }
-        return value;
-    }
-    [[nodiscard]] double amount(std::size_t column) const {
-        const std::string_view text = (*this)[column];
-        double value = 0;
-        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (fault != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value < 0) {
-            fail(column, "not a number", "give a decimal number from 0 up");
-        }
-        return value;
-    }
-
-private:
-    io::csv_reader rows_;
-    std::vector<std::size_t> at_;
-};
 
 enum job_column : std::size_t {
     job_name,
@@ -99,7 +32,7 @@ enum job_column : std::size_t {
     useful_gpu_s
 };
 
-sim::outcome read_state(const table& rows) {
+sim::outcome read_state(const result_table& rows) {
     static constexpr std::array<std::string_view, 4> names{"unfinished", "finished", "rejected", "killed"};
     const auto at = std::find(names.begin(), names.end(), rows[state]);
     if (at == names.end()) rows.fail(state, "unknown state", "known: finished, rejected, killed, unfinished");
@@ -112,7 +45,7 @@ public:
     explicit slowest_jobs(const job_columns& jobs) : slower_{jobs} {}
 
     /// The last row of the columns.
-    void offer(const table& rows) {
+    void offer(const result_table& rows) {
         const std::size_t row = slower_.jobs.size() - 1;
         if (listed_.size() == most_listed && !slower_(row, listed_.front().row)) return;
         listed_.push_back({row, std::string{rows[job_name]}, static_cast<std::uint64_t>(rows.count(preemptions)),
@@ -143,7 +76,7 @@ private:
 };
 
 /// `eligible` is its column, where the run has jobs that waited for others before they entered the queue.
-void read_job(const table& rows, std::optional<std::size_t> eligible, job_columns& to) {
+void read_job(const result_table& rows, std::optional<std::size_t> eligible, job_columns& to) {
     const instant submit = rows.time(submit_s);
     to.submit.push_back(eligible ? rows.time_or_unset(*eligible) : submit);
     if (eligible && to.submit.back() != sim::unset && to.submit.back() < submit)
@@ -155,7 +88,12 @@ void read_job(const table& rows, std::optional<std::size_t> eligible, job_column
     if (size > std::int64_t{1} << 31U) rows.fail(gpus, "too large", "give at most 2147483648 GPUs");
     to.gpus.push_back(static_cast<std::uint32_t>(size));
     to.useful_gpu_s.push_back(rows.amount(useful_gpu_s));
-    if (rows.count(preemptions) != 0 || rows.count(restarts) != 0) to.ran_in_one_piece = false;
+    const std::int64_t runs = 1 + rows.count(preemptions) + rows.count(restarts);
+    if (runs > std::int64_t{1} << 31U) rows.fail(preemptions, "too large", "give at most 2147483648 runs of a job");
+    if (runs != 1) to.ran_in_one_piece = false;
+    to.runs.push_back(static_cast<std::uint32_t>(runs));
+    to.names += rows[job_name];
+    to.ends.push_back(to.names.size());
 
     const instant start = to.start.back();
     const instant finish = to.finish.back();
@@ -171,7 +109,7 @@ void read_job(const table& rows, std::optional<std::size_t> eligible, job_column
 }
 
 void read_jobs(const std::filesystem::path& file, run_files& to) {
-    table rows{
+    result_table rows{
         file,
         {"job_id", "submit_s", "start_s", "finish_s", "gpus", "state", "preemptions", "restarts", "useful_gpu_s"}};
     const auto eligible = rows.optional("eligible_s");
@@ -199,7 +137,7 @@ void read_jobs(const std::filesystem::path& file, run_files& to) {
 
 /// Nothing of a file without times. Of the counts all are read, or none.
 telemetry_columns read_telemetry(const std::filesystem::path& file) {
-    table rows{file, {}};
+    result_table rows{file, {}};
     const auto time_s = rows.optional("time_s");
     const auto queued = rows.optional("queued_jobs");
     const auto busy = rows.optional("busy_gpus");
@@ -239,6 +177,24 @@ void add_leaves(const std::string& name, const json_file::json_value& v, std::ve
     } else if (!v.is_null()) {
         to.push_back({name, v.dump()});
     }
+}
+
+void add_numbers(const std::string& name, const json_file::json_value& v, figures& to) {
+    if (v.is_number()) to.values.emplace_back(name, v.get<double>());
+    if (!v.is_object()) return;
+    for (const auto& [key, inner] : v.items()) add_numbers(name.empty() ? key : name + '.' + key, inner, to);
+}
+
+/// The numbers of each member of an object, such as of each service.
+std::vector<figures> read_members(const json_file& file, const std::string& name) {
+    std::vector<figures> out;
+    const auto* const members = file.find(name);
+    if (members == nullptr || !members->is_object()) return out;
+    for (const auto& [key, value] : members->items()) {
+        out.push_back({key, {}});
+        add_numbers("", value, out.back());
+    }
+    return out;
 }
 
 std::optional<sim::distribution_summary> read_distribution(const json_file& file, const std::string& name) {
@@ -284,7 +240,10 @@ run_summary read_summary(const std::filesystem::path& path) {
                     .capacity_gpu_hours = file.optional_number("gpu_hours.capacity"),
                     .nameplate_w = file.optional_number("power_w.nameplate"),
                     .gpu_hours = {},
-                    .further = {}};
+                    .further = {},
+                    .services = {},
+                    .trainings = {},
+                    .numbers = {}};
     if (const auto* skipped = file.find("jobs.skipped"); skipped != nullptr && skipped->is_object()) {
         for (const auto& [reason, count] : skipped->items())
             out.skipped.emplace_back(reason, file.count("jobs.skipped." + reason));
@@ -299,7 +258,10 @@ run_summary read_summary(const std::filesystem::path& path) {
         "jct_s",  "wait_s",   "bounded_slowdown", "makespan_s", "utilisation", "gpu_hours"};
     for (const auto& [key, value] : file.root().items()) {
         if (std::find(shown.begin(), shown.end(), key) == shown.end()) add_leaves(key, value, out.further);
+        if (key != "services" && key != "training") add_numbers(key, value, out.numbers);
     }
+    out.services = read_members(file, "services");
+    out.trainings = read_members(file, "training");
     return out;
 }
 
@@ -346,7 +308,19 @@ run_files read_run(const std::filesystem::path& directory) {
     if (has("telemetry.csv")) out.telemetry = read_telemetry(directory / "telemetry.csv");
     if (has("resolved.yaml")) out.resolved = read_text(directory / "resolved.yaml");
     if (has("run.json")) read_facts(directory / "run.json", out);
+    if (out.jobs && has("placement.csv")) out.placement = read_placement(directory / "placement.csv", *out.jobs);
+    if (has("feeds.csv")) out.feeds = read_feeds(directory / "feeds.csv");
+    for (const figures& service : out.summary.services) {
+        const std::string own = out.summary.services.size() == 1 ? "requests.csv" : "requests-" + service.name + ".csv";
+        if (has(own.c_str())) out.requests.push_back(read_requests(directory / own, service.name));
+    }
+    if (out.resolved) read_description(directory / "resolved.yaml", out);
     return out;
+}
+
+std::optional<double> figures::find(std::string_view key) const {
+    const auto at = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == key; });
+    return at == values.end() ? std::nullopt : std::optional{at->second};
 }
 
 }  // namespace ampacity::report

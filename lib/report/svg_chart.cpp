@@ -7,6 +7,11 @@
 #include <initializer_list>
 #include <limits>
 
+// Values of the variables in `chart_style` on a dark page: for the system's choice and for the reader's, hence twice.
+#define AMPACITY_DARK_COLOURS                                                                            \
+    "--ink:#e6edf3;--ink-dim:#9198a1;--paper:#0f1419;--rule:#262d35;--rule-strong:#6e7681;--c1:#4aa8e8;" \
+    "--c2:#f2803c;--c3:#f0b03a;--c4:#f0e442;--c5:#df9ac2;--c6:#434b55;--c7:#a5d8f7;--c8:#aab4be;--c9:#33c79c"
+
 namespace ampacity::report {
 namespace {
 
@@ -77,8 +82,13 @@ void canvas::rectangle(const box& where, std::string_view css, std::string_view 
     }
 }
 
-void canvas::path(std::string_view data, std::string_view css) {
-    append(shapes_, {"<path class=\"", css, "\" d=\"", data, "\"/>\n"});
+void canvas::path(std::string_view data, std::string_view css, std::string_view tooltip) {
+    append(shapes_, {"<path class=\"", css, "\" d=\"", data, "\""});
+    if (tooltip.empty()) {
+        shapes_ += "/>\n";
+    } else {
+        append(shapes_, {"><title>", escape(tooltip), "</title></path>\n"});
+    }
 }
 
 void canvas::text(double x, double y, anchor at, std::string_view css, std::string_view text) {
@@ -87,6 +97,10 @@ void canvas::text(double x, double y, anchor at, std::string_view css, std::stri
     if (!css.empty()) append(shapes_, {" class=\"", css, "\""});
     append(shapes_, {">", escape(text), "</text>\n"});
 }
+
+void canvas::begin_line(std::size_t number) { append(shapes_, {"<g data-line=\"", std::to_string(number), "\">\n"}); }
+
+void canvas::end_line() { shapes_ += "</g>\n"; }
 
 std::string canvas::embedded() const {
     std::string out;
@@ -106,37 +120,32 @@ std::string canvas::standalone() const {
 
 std::string_view chart_style() noexcept {
     return R"(.chart{font:12px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-.chart text{fill:#1f2328;font-variant-numeric:tabular-nums}
-.chart .dim{fill:#59636e}
+.chart text{fill:var(--ink,#1f2328);font-variant-numeric:tabular-nums}
+.chart .dim{fill:var(--ink-dim,#59636e)}
 .chart .strong{font-weight:600;font-size:14px}
 .chart .large{font-weight:600;font-size:19px}
-.chart .halo{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}
-.chart .background{fill:#fff}
-.chart .grid{stroke:#e5e8eb;fill:none}
-.chart .base{stroke:#8b949e;fill:none}
-.chart .limit{stroke:#1f2328;stroke-dasharray:5 4;fill:none}
+.chart .halo{paint-order:stroke;stroke:var(--paper,#fff);stroke-width:4px;stroke-linejoin:round}
+.chart .background{fill:var(--paper,#fff)}
+.chart .grid{stroke:var(--rule,#e5e8eb);fill:none}
+.chart .base{stroke:var(--rule-strong,#8b949e);fill:none}
+.chart .limit{stroke:var(--ink,#1f2328);stroke-dasharray:5 4;fill:none}
 .chart .curve{stroke:currentColor;stroke-width:1.6;stroke-linejoin:round;fill:none}
+.chart .dashed{stroke:currentColor;stroke-width:1.4;stroke-dasharray:5 4;fill:none}
 .chart .band{fill:currentColor;fill-opacity:.3;stroke:none}
 .chart .area{fill:currentColor;fill-opacity:.1;stroke:none}
 .chart .light{fill:currentColor;fill-opacity:.3}
 .chart .solid{fill:currentColor}
-.chart .part{fill:currentColor;stroke:#fff}
+.chart .part{fill:currentColor;stroke:var(--paper,#fff)}
+.chart .flow{fill:currentColor;fill-opacity:.42;stroke:none}
+.chart .mark{fill:var(--ink,#1f2328);fill-opacity:.09}
 .chart text.hue{fill:currentColor;font-weight:600}
-.c1{color:#0072b2}.c2{color:#d55e00}.c3{color:#e69f00}.c4{color:#e3d320}.c5{color:#cc79a7}
-.c6{color:#c9d1d9}.c7{color:#56b4e9}.c8{color:#57606a}.c9{color:#009e73}
-@media screen and (prefers-color-scheme:dark){
-.chart text{fill:#e6edf3}
-.chart .dim{fill:#9198a1}
-.chart .halo{stroke:#0f1419}
-.chart .background{fill:#0f1419}
-.chart .grid{stroke:#262d35}
-.chart .base{stroke:#6e7681}
-.chart .limit{stroke:#e6edf3}
-.chart .part{stroke:#0f1419}
-.c1{color:#4aa8e8}.c2{color:#f2803c}.c3{color:#f0b03a}.c4{color:#f0e442}.c5{color:#df9ac2}
-.c6{color:#434b55}.c7{color:#a5d8f7}.c8{color:#aab4be}.c9{color:#33c79c}
-}
-)";
+.c1{color:var(--c1,#0072b2)}.c2{color:var(--c2,#d55e00)}.c3{color:var(--c3,#e69f00)}.c4{color:var(--c4,#e3d320)}
+.c5{color:var(--c5,#cc79a7)}.c6{color:var(--c6,#c9d1d9)}.c7{color:var(--c7,#56b4e9)}.c8{color:var(--c8,#57606a)}
+.c9{color:var(--c9,#009e73)}
+)"
+           "@media screen and (prefers-color-scheme:dark){:root:not([data-theme=light]){" AMPACITY_DARK_COLOURS
+           "}}\n"
+           ":root[data-theme=dark]{" AMPACITY_DARK_COLOURS "}\n";
 }
 
 double text_width(std::string_view text) noexcept {

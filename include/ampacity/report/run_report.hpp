@@ -3,12 +3,14 @@
 /// The report of one run: its output folder read back, and shown as one HTML file or as a picture.
 ///
 ///     const run_files run = read_run("out/quickstart");
-///     std::string page = html(run);            // no script, no network, light, dark and printed
+///     std::string page = html(run);            // no network, light, dark and printed
 ///     std::string picture = overview_svg(run); // GPUs busy and jobs waiting over time
 ///
 /// The files are those of `ampacity run` (see there for their columns and keys); only `summary.json` must be there, and
-/// what a missing one would have shown is said to be missing. Equal files give equal bytes. jobs.csv and telemetry.csv
-/// are read in one pass into columns, 40 bytes a job; everything after that is O(n log n). One thread per object.
+/// what a missing one would have shown is said to be missing. Equal files give equal bytes. All tables are read in one
+/// pass into columns, 40 bytes a job and its name, 32 bytes a request; everything after that is O(n log n). The page
+/// works without its scripts, which add what a pointer and keys can do; a content security policy allows them by their
+/// hashes and nothing else. One thread per object.
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/sim/result.hpp>
@@ -18,6 +20,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +30,16 @@ namespace ampacity::report {
 struct named_text {
     std::string name;
     std::string text;
+};
+
+/// Numbers by their dotted names, in file order.
+struct figures {
+    std::string name;  ///< of the service or the training job that they are of
+    std::vector<std::pair<std::string, double>> values;
+
+    [[nodiscard]] std::optional<double> find(std::string_view key) const;
+    /// 0 where it is missing.
+    [[nodiscard]] double or_zero(std::string_view key) const { return find(key).value_or(0); }
 };
 
 /// summary.json.
@@ -45,6 +58,9 @@ struct run_summary {
     std::optional<double> nameplate_w;                      ///< of racks [W]
     std::vector<std::pair<std::string, double>> gpu_hours;  ///< by account, in file order, without the capacity
     std::vector<named_text> further;                        ///< all other numbers, by dotted name
+    std::vector<figures> services;                          ///< in file order
+    std::vector<figures> trainings;                         ///< in file order
+    figures numbers;                                        ///< all numbers but those of services and trainings
 };
 
 /// jobs.csv as columns, in file order.
@@ -55,9 +71,66 @@ struct job_columns {
     std::vector<std::uint32_t> gpus;
     std::vector<double> useful_gpu_s;
     std::vector<sim::outcome> state;
-    bool ran_in_one_piece = true;  ///< no job was preempted or restarted: start and finish tell all
+    std::vector<std::uint32_t> runs;  ///< 1 + preemptions + restarts
+    std::string names;                ///< of all jobs, one behind the other
+    std::vector<std::size_t> ends;    ///< of each name in `names`
+    bool ran_in_one_piece = true;     ///< no job was preempted or restarted: start and finish tell all
 
     [[nodiscard]] std::size_t size() const noexcept { return submit.size(); }
+    /// As the trace calls the job. \pre row < size()
+    [[nodiscard]] std::string_view name(std::size_t row) const noexcept {
+        const std::size_t begin = row == 0 ? 0 : ends[row - 1];
+        return std::string_view{names}.substr(begin, ends[row] - begin);
+    }
+};
+
+/// placement.csv: the starts of jobs, times not decreasing. Start i holds the parts [ends[i - 1], ends[i]).
+struct placement_columns {
+    /// GPUs of one node.
+    struct part {
+        std::uint32_t node = 0;
+        std::uint32_t gpus = 0;
+    };
+    std::vector<std::size_t> job;  ///< row in `job_columns`
+    std::vector<instant> start;
+    std::vector<std::size_t> ends;
+    std::vector<part> parts;
+};
+
+/// The requests of one service, in file order.
+struct request_columns {
+    std::string service;
+    std::vector<instant> arrival;
+    std::vector<instant> finish;     ///< `sim::unset` where it got no last token
+    std::vector<std::int64_t> ttft;  ///< [ns]; -1 where there was no first token
+    std::vector<std::uint32_t> output_tokens;
+    std::vector<bool> finished;
+
+    [[nodiscard]] std::size_t size() const noexcept { return arrival.size(); }
+};
+
+/// The samples of one feed, times not decreasing.
+struct feed_columns {
+    std::string name;
+    std::vector<instant> time;
+    std::vector<double> load_w;
+    std::vector<double> limit_w;  ///< -1 where there is none
+    std::vector<double> charge;   ///< 0 to 1; -1 where there is none
+};
+
+/// Where GPUs are, by resolved.yaml: nodes and racks in the order of their rows. A pool has none of them.
+struct fleet_shape {
+    std::vector<std::uint32_t> node_gpus;
+    std::vector<std::uint32_t> rack_begin;  ///< first node of each rack; empty where there are no racks
+    std::vector<std::string> rack_site;     ///< name of its site; empty where there is only one
+};
+
+/// A stretch of time in which something happens to a feed.
+struct marked_time {
+    instant start{};
+    instant end{};
+    std::string feed;
+    std::string what;
 };
 
 /// A job of which more than its row is shown.
@@ -84,6 +157,12 @@ struct run_files {
     std::optional<std::string> resolved;           ///< text of resolved.yaml
     std::optional<std::vector<named_text>> facts;  ///< run.json, without the inputs
     std::vector<named_text> inputs;                ///< files that the run read, and their hashes
+    std::optional<placement_columns> placement;
+    std::vector<request_columns> requests;
+    std::vector<feed_columns> feeds;
+    fleet_shape fleet;                ///< empty where resolved.yaml is missing or cannot be understood
+    std::vector<marked_time> events;  ///< of power, as planned in resolved.yaml
+    std::vector<std::string> notes;   ///< sentences on files that could not be used
 };
 
 /// Reads the output folder of a run.

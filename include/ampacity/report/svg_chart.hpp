@@ -10,6 +10,7 @@
 #include <ampacity/report/axis.hpp>
 #include <ampacity/report/envelope.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -37,9 +38,13 @@ public:
 
     void line(double x1, double y1, double x2, double y2, std::string_view css);
     void rectangle(const box& where, std::string_view css, std::string_view tooltip = {});
-    void path(std::string_view data, std::string_view css);
+    void path(std::string_view data, std::string_view css, std::string_view tooltip = {});
     /// `y` is the baseline.
     void text(double x, double y, anchor at, std::string_view css, std::string_view text);
+
+    /// What is drawn up to `end_line` belongs to one line of a chart, which a page can hide. They do not nest.
+    void begin_line(std::size_t number);
+    void end_line();
 
     /// The drawing as an element of a page that has `chart_style()`.
     [[nodiscard]] std::string embedded() const;
