@@ -5,12 +5,14 @@
 #include <ampacity/experiment/compare.hpp>
 #include <ampacity/experiment/comparison.hpp>
 #include <ampacity/experiment/design.hpp>
+#include <ampacity/experiment/optimise.hpp>
 #include <ampacity/experiment/ranks.hpp>
 #include <ampacity/experiment/result_store.hpp>
 #include <ampacity/experiment/run_sweep.hpp>
 #include <ampacity/experiment/steady_state.hpp>
 #include <ampacity/experiment/sweep.hpp>
 #include <ampacity/experiment/trial.hpp>
+#include <ampacity/io/optimise_file.hpp>
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/shared_inputs.hpp>
 #include <ampacity/io/sweep_file.hpp>
@@ -44,6 +46,7 @@ void variants_are_compared() {
     const std::array lower{experiment::direction::lower, experiment::direction::lower};
     require(!experiment::pareto_front(std::array{std::vector{330.0, 9.0}, std::vector{436.0, 9.5}}, lower)[1],
             "worse in both");
+    require(experiment::hall_t(saved).within().high < 0, "also where skew is taken out");
     require(experiment::is_thin_tail("jct_s.p99", 5'000), "50 values above a percentile are few");
 }
 
@@ -116,6 +119,27 @@ void a_sweep_runs_and_is_compared(const fs::path& folder) {
     require(runner.run(first, stop).seed == experiment::seed_of(7, 0), "a trial alone");
 }
 
+void the_fewest_gpus_are_found(const fs::path& folder) {
+    std::ofstream(folder / "fewest.yaml") << R"(ampacity-optimise: 1
+name: fewest
+base: base.yaml
+vary: { fleet.pool_gpus: { from: 4, to: 64, whole: true } }
+goal: smallest
+where: { wait_s.mean: "< 60" }
+replications: 40
+seed: 7
+)";
+    const auto asked = io::read_optimise(folder / "fewest.yaml");
+    const auto values = experiment::candidates_of(asked);
+    experiment::trial_runner runner(values);
+    const auto about = experiment::provenance_of(values, runner.check(1, experiment::checked_rows(asked, values)));
+    auto store = experiment::result_store::resume(folder / "fewest.db", about);
+    const auto found = experiment::optimise(asked, values, runner, store, {.threads = 2});
+    require(found.answer && found.neighbour, "there is one, and one GPU less will not do");
+    const auto& mean = found.values[*found.answer].metrics.front().mean;
+    require(mean.mean < 60 && found.trials < 61 * 40, "found with few of the trials that there could be");
+}
+
 /// A way for processes to talk to each other. Here there is one, which nobody talks to.
 class alone final : public experiment::ranks {
 public:
@@ -161,6 +185,7 @@ void experiment_example() {
     fs::create_directories(folder);
     a_sweep_is_expanded(folder);
     a_sweep_runs_and_is_compared(folder);
+    the_fewest_gpus_are_found(folder);
     ranks_share_a_sweep(folder);
     runs_share_what_they_read(folder);
     fs::remove_all(folder);

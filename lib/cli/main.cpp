@@ -5,6 +5,7 @@
 #include "completion_command.hpp"
 #include "exit_codes.hpp"
 #include "list_command.hpp"
+#include "optimise_command.hpp"
 #include "plan_command.hpp"
 #include "run_command.hpp"
 #include "sweep_command.hpp"
@@ -105,6 +106,25 @@ void add_sweep_options(CLI::App& command, cli::sweep_options& options) {
     add_plugin_option(command, options.plugins);
 }
 
+void add_optimise_options(CLI::App& command, cli::optimise_options& options) {
+    command.add_option("FILE", options.question, "file with the question: what varies, the goal, the limits")
+        ->required();
+    command.add_option("-o,--output", options.output, "SQLite file for the trials (default: out/NAME.db)")
+        ->check(given_text());
+    command.add_option("-j,--threads", options.threads, "trials that run at once (default: all processors)")
+        ->check(CLI::Range(1, 4096));
+    command.add_flag("--resume", options.resume, "take the trials that the file has");
+    command.add_flag("--dry-run", options.dry_run, "check everything and print the values that may be tried");
+    command
+        .add_option_function<std::string>(
+            "--format", [&options](const std::string& f) { options.json = f == "json"; }, "text (default) or json")
+        ->check(CLI::IsMember({"text", "json"}));
+    command.add_flag_callback(
+        "--progress", [&options] { options.progress = true; }, "show progress on stderr (default: on a terminal)");
+    command.add_flag_callback("--no-progress", [&options] { options.progress = false; }, "show no progress");
+    add_plugin_option(command, options.plugins);
+}
+
 void add_compare_options(CLI::App& command, cli::compare_options& options) {
     command.add_option("DB", options.store, "the file that `sweep` wrote")->required();
     command
@@ -189,6 +209,10 @@ int run_program(int argc, char** argv) {
     CLI::App& compare =
         *app.add_subcommand("compare", "variants of a sweep side by side: which is better, how sure is it");
     add_compare_options(compare, compared);
+    cli::optimise_options optimised;
+    CLI::App& optimise =
+        *app.add_subcommand("optimise", "find the smallest or largest value that keeps to limits, or the best one");
+    add_optimise_options(optimise, optimised);
     std::string merged;
     std::vector<std::string> parts;
     CLI::App& merge = *app.add_subcommand("merge", "join the results of parts of a sweep");
@@ -303,6 +327,7 @@ int run_program(int argc, char** argv) {
     if (why) return cli::why(asked);
     if (sweep) return cli::sweep(swept);
     if (compare) return cli::compare(compared);
+    if (optimise) return cli::optimise(optimised);
     if (merge) return cli::merge(merged, parts);
     if (export_csv) return cli::export_csv(exported, table);
     if (report) return cli::report(directory, page);

@@ -1,8 +1,8 @@
 #include "sweep_command.hpp"
 
 #include "interrupts.hpp"
-#include "launcher.hpp"
 #include "progress.hpp"
+#include "trials.hpp"
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/experiment/run_sweep.hpp>
@@ -44,43 +44,6 @@ experiment::shard shard_of(const std::string& text) {
     if (out.number < 1 || out.number > out.of) refuse_shard(text);
     return out;
 }
-
-/// Processors that this process may use.
-unsigned processors() {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    return std::max(1U, static_cast<unsigned>(CPU_COUNT(&set)));
-}
-
-/// One line on stderr that says how far the sweep is.
-class sweep_line {
-public:
-    explicit sweep_line(std::optional<bool> wanted) : shown_(wanted.value_or(isatty(STDERR_FILENO) != 0)) {}
-    sweep_line(const sweep_line&) = delete;
-    sweep_line& operator=(const sweep_line&) = delete;
-    ~sweep_line() {
-        if (drawn_) fmt::print(stderr, "\r\033[K");
-    }
-
-    void update(const experiment::sweep_state& s) {
-        if (!shown_ || clock::now() < next_) return;
-        next_ = clock::now() + std::chrono::milliseconds{250};
-        drawn_ = true;
-        const double share = s.trials == 0 ? 1 : static_cast<double>(s.ended) / static_cast<double>(s.trials);
-        fmt::print(stderr, "\r{:5.1f} %  {} of {} trials", 100 * share, s.ended, s.trials);
-        if (s.failed != 0) fmt::print(stderr, ", {} failed", s.failed);
-        if (s.ended_here != 0) fmt::print(stderr, "  {:.3g} trials/s", static_cast<double>(s.ended_here) / s.wall_s);
-        fmt::print(stderr, "  ETA {}\033[K", s.left_s ? clock_text(*s.left_s) : "-");
-        std::fflush(stderr);
-    }
-
-private:
-    using clock = std::chrono::steady_clock;
-    bool shown_;
-    bool drawn_ = false;
-    clock::time_point next_ = clock::now() + std::chrono::milliseconds{250};
-};
 
 fs::path store_file(const sweep_options& o, const experiment::sweep& s, const experiment::shard& part) {
     if (!o.output.empty()) return o.output;
@@ -153,27 +116,14 @@ int status_of(const experiment::sweep_outcome& outcome, const experiment::result
     return outcome.state.failed != 0 && store.done().empty() ? 3 : 0;
 }
 
-/// Calls into a plug-in come from one thread. Ranks are as many as there are processors, unless someone says otherwise.
-unsigned threads_of(const sweep_options& options) {
-    if (!options.plugins.empty()) return 1;
-    return options.threads.value_or(launch_of_this() ? 1 : processors());
-}
-
-std::vector<experiment::input_digest> inputs_of(experiment::trial_runner& runner, const io::plugins& plugins,
-                                                unsigned threads) {
-    auto inputs = runner.check(threads);
-    for (const auto& p : plugins.files()) inputs.push_back({p.path, io::digest_text(p.digest)});
-    return inputs;
-}
-
 /// The sweep on this process, or on all ranks of which it is rank 0.
 int lead(const sweep_options& options, experiment::ranks* others) {
     const auto part = shard_of(options.shard);
     const auto s = experiment::expand(io::read_sweep(options.sweep));
-    const unsigned threads = threads_of(options);
+    const unsigned threads = threads_for(options.threads, options.plugins);
     const io::plugins plugins{options.plugins};
     experiment::trial_runner runner(s, options.plugins.empty() ? nullptr : &plugins);
-    auto inputs = inputs_of(runner, plugins, threads);
+    auto inputs = with_plugins(runner.check(threads), plugins);
     if (options.dry_run) return list_trials(s, part);
     const fs::path file = store_file(options, s, part);
     const auto about = experiment::provenance_of(s, std::move(inputs));
@@ -211,10 +161,10 @@ void follow(const sweep_options& options, experiment::ranks& all) {
     catch_interrupts();
     try {
         const auto s = experiment::expand(io::read_sweep(options.sweep));
-        const unsigned threads = threads_of(options);
+        const unsigned threads = threads_for(options.threads, options.plugins);
         const io::plugins plugins{options.plugins};
         experiment::trial_runner runner(s, options.plugins.empty() ? nullptr : &plugins);
-        const auto about = experiment::provenance_of(s, inputs_of(runner, plugins, threads));
+        const auto about = experiment::provenance_of(s, with_plugins(runner.check(threads), plugins));
         experiment::serve_trials(
             all, runner, {.threads = threads, .fingerprint = experiment::fingerprint_of(about), .interrupted = [] {
                               return interrupted();
@@ -227,21 +177,8 @@ void follow(const sweep_options& options, experiment::ranks& all) {
 }  // namespace
 
 int sweep(const sweep_options& options) {
-    const launched how = launch_of_this().value_or(launched{});
-    if (how.ranks == 1) return lead(options, nullptr);
-    std::unique_ptr<experiment::ranks> all;
-    try {
-        all = join_ranks();
-    } catch (const scenario_error&) {
-        if (how.rank == 0) throw;
-        return 0;
-    }
-    if (all->number() != 0) {
-        follow(options, *all);
-        return 0;
-    }
-    const experiment::rank_dismissal dismissal(*all);
-    return lead(options, all.get());
+    return on_all_ranks([&](experiment::ranks* others) { return lead(options, others); },
+                        [&](experiment::ranks& all) { follow(options, all); });
 }
 
 int merge(const std::string& output, const std::vector<std::string>& inputs) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <exception>
 #include <fstream>
+#include <numeric>
 #include <thread>
 
 namespace ampacity::experiment {
@@ -152,10 +153,16 @@ void trial_runner::read_variant(std::size_t i, std::vector<input_digest>& inputs
 }
 
 std::vector<input_digest> trial_runner::check(unsigned threads) {
+    std::vector<std::size_t> all(sweep_.variants.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return check(threads, all);
+}
+
+std::vector<input_digest> trial_runner::check(unsigned threads, std::span<const std::size_t> variants) {
     std::vector<input_digest> inputs;
     // Plug-ins are for one thread at a time.
-    for_each_index(more_ != nullptr ? 1 : threads, sweep_.variants.size(),
-                   [&](std::size_t i) { read_variant(i, inputs); });
+    for_each_index(more_ != nullptr ? 1 : threads, variants.size(),
+                   [&](std::size_t i) { read_variant(variants[i], inputs); });
     std::sort(inputs.begin(), inputs.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
     return inputs;
 }

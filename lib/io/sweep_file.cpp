@@ -5,6 +5,7 @@
 #include <ampacity/core/math.hpp>
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/metrics.hpp>
+#include <ampacity/io/optimise_file.hpp>
 #include <ampacity/io/sweep_file.hpp>
 #include <ampacity/io/xxh64.hpp>
 #include <ampacity/scenario/values.hpp>
@@ -78,7 +79,144 @@ public:
         if (const auto* e = find(root, "only")) out.only = filters(e->value, "only", out.axes);
     }
 
+    void read(optimise_file& out) {
+        const yaml_node& root = tree_.at(tree_.root);
+        expect(root, yaml_kind::map, {}, "ampacity-optimise: 1");
+        static constexpr std::array<std::string_view, 13> keys{
+            "ampacity-optimise", "name",   "base", "vary",   "goal",    "where",  "replications",
+            "confidence",        "budget", "seed", "method", "samples", "warm_up"};
+        refuse_unknown(root, {}, keys);
+        const std::uint64_t version =
+            whole_number(required(root, {}, "ampacity-optimise", "ampacity-optimise: 1"), "ampacity-optimise", 0);
+        if (version != 1)
+            fail(value(root, "ampacity-optimise"), "ampacity-optimise", "unknown version", std::to_string(version),
+                 "write 1");
+        sweep_file& trials = out.trials;
+        read_name(root, trials);
+        read_base(root, trials);
+        trials.seed = whole_number(required(root, {}, "seed", "seed: 7"), "seed", 0);
+        trials.replications = 20;
+        if (const auto* e = find(root, "replications"))
+            trials.replications = whole_number(e->value, "replications", 1, 1'000'000);
+        if (const auto* e = find(root, "budget")) out.budget = whole_number(e->value, "budget", 1, 1'000'000'000);
+        if (const auto* e = find(root, "confidence")) out.confidence = share(e->value, "confidence", 0.5, 0.9999);
+        if (const auto* e = find(root, "warm_up")) read_warm_up(e->value, trials);
+        read_goal(root, out);
+        if (const auto* e = find(root, "where")) read_constraints(e->value, out);
+        if (out.bisects() && out.where.empty())
+            refuse(position(root), "where", "required key is missing", {},
+                   "add it, such as `where: { wait_s.p99: \"< 600\" }`");
+        read_vary(root, out);
+    }
+
 private:
+    void read_goal(const yaml_node& root, optimise_file& out) {
+        const yaml_index at = required(root, {}, "goal", "goal: smallest");
+        const yaml_node& node = tree_.at(at);
+        out.at_goal = position(node);
+        using aim = optimise_file::aim;
+        static constexpr std::array<std::string_view, 4> names_of_aims{"smallest", "largest", "minimise", "maximise"};
+        if (node.kind == yaml_kind::scalar) {
+            if (node.text != "smallest" && node.text != "largest")
+                fail(at, "goal", "unknown goal", shown(node.text),
+                     node.text == "minimise" || node.text == "maximise"
+                         ? "name the metric, as in goal: { " + node.text + ": jct_s.mean }"
+                         : suggestion(node.text, names_of_aims));
+            out.goal = node.text == "smallest" ? aim::smallest : aim::largest;
+            return;
+        }
+        expect(node, yaml_kind::map, "goal", "goal: { minimise: jct_s.mean }");
+        refuse_unknown(node, "goal", std::span{names_of_aims}.subspan(2));
+        if (node.entries.size() != 1)
+            fail(at, "goal", "not one metric", std::to_string(node.entries.size()),
+                 "minimise or maximise one; set limits to others with `where`");
+        const yaml_entry& e = node.entries.front();
+        out.goal = e.key == "minimise" ? aim::minimise : aim::maximise;
+        out.metric = scalar(e.value, "goal." + e.key).text;
+        check_metric(position(tree_.at(e.value)), "goal." + e.key, out.metric, out.trials.warm_up.has_value());
+    }
+
+    void read_constraints(yaml_index at, optimise_file& out) {
+        const yaml_node& map = tree_.at(at);
+        expect(map, yaml_kind::map, "where", "where: { wait_s.p99: \"< 600\" }");
+        for (const yaml_entry& e : map.entries) {
+            const std::string path = joined("where", e.key);
+            check_metric(tree_.position(e.at), path, e.key, out.trials.warm_up.has_value());
+            sweep_condition c{.path = e.key, .where = tree_.position(e.at)};
+            const yaml_node& node = scalar(e.value, path);
+            if (!take_relation(node, path, c))
+                fail(e.value, path, "not a limit", shown(node.text), "write it as in \"< 600\" or \">= 0.99\"");
+            if (!c.unit.empty())
+                fail(e.value, path, "a limit with a unit", shown(node.text),
+                     "write the number alone, in the unit of the metric, as `ampacity describe " + e.key + "` has it");
+            out.where.push_back({e.key, c.is, c.limit, node.text, position(node)});
+        }
+    }
+
+    void read_vary(const yaml_node& root, optimise_file& out) {
+        const yaml_index at =
+            required(root, {}, "vary", "vary: { fleet.racks.count: { from: 4, to: 64, whole: true } }");
+        const yaml_node& map = tree_.at(at);
+        expect(map, yaml_kind::map, "vary", "vary: { fleet.racks.count: { from: 4, to: 64, whole: true } }");
+        if (map.entries.empty()) fail(at, "vary", "nothing to vary", {}, "write at least one key");
+        for (const yaml_entry& e : map.entries) check_path(e.key, e.at);
+        if (!out.bisects()) {
+            out.trials.axes.push_back(points_of(root, map, out));
+            return;
+        }
+        for (const char* const key : {"samples", "method"}) {
+            if (const auto* e = find(root, key))
+                refuse(tree_.position(e->at), key, "goes with minimise and maximise alone", {}, "remove it");
+        }
+        if (map.entries.size() != 1)
+            refuse(tree_.position(map.entries[1].at), joined("vary", map.entries[1].key),
+                   "a second key for the smallest or largest value", {}, "vary one, or minimise or maximise a metric");
+        const yaml_entry& e = map.entries.front();
+        const std::string path = joined("vary", e.key);
+        sweep_axis axis{.where = tree_.position(e.at)};
+        for (auto& s : rising(values(e.key, e.value, path), e.value, path))
+            axis.points.push_back({.name = {}, .settings = {s}, .where = s.where});
+        out.trials.axes.push_back(std::move(axis));
+    }
+
+    /// Values by size. \throws scenario_error for what is no number, or of several units
+    std::vector<sweep_setting> rising(std::vector<sweep_setting> all, yaml_index at, const std::string& path) const {
+        std::vector<double> numbers;
+        for (const sweep_setting& s : all) {
+            const auto number = split_number(s.shown);
+            if (!number || number->unit != split_number(all.front().shown)->unit)
+                refuse(s.where, path, "not a number in the unit of the others", shown(s.shown),
+                       "write numbers of one unit");
+            if (!numbers.empty() && !(number->number > numbers.back()))
+                refuse(s.where, path, "values that do not rise", shown(s.shown), "write them from small to large");
+            numbers.push_back(number->number);
+        }
+        if (all.size() < 2) fail(at, path, "one value alone", all.front().shown, "write at least two");
+        return all;
+    }
+
+    sweep_axis points_of(const yaml_node& root, const yaml_node& map, const optimise_file& out) {
+        sweep_sample sample{.points = 32};
+        if (const auto* e = find(root, "samples")) sample.points = whole_number(e->value, "samples", 2, 100'000);
+        if (const auto* e = find(root, "method")) sample.how = method_of(e->value, "method");
+        for (const yaml_entry& e : map.entries) sample.over.push_back(dimension(e, joined("vary", e.key)));
+        if (sample.points > out.budget)
+            refuse(position(root), "budget", "fewer trials than samples", std::to_string(out.budget),
+                   "write a larger budget, or fewer samples");
+        sweep_axis axis{.name = "sample", .where = position(map)};
+        axis.sample = std::move(sample);
+        return axis;
+    }
+
+    double share(yaml_index at, const std::string& path, double least, double most) const {
+        const yaml_node& node = scalar(at, path);
+        const auto number = split_number(node.text);
+        if (!number || !number->unit.empty() || !(number->number >= least && number->number <= most))
+            fail(at, path, "not a share that can be", shown(node.text),
+                 "write a number from " + number_text(least, false) + " to " + number_text(most, false));
+        return number->number;
+    }
+
     void read_name(const yaml_node& root, sweep_file& out) {
         const yaml_index at = required(root, {}, "name", "name: my-sweep");
         out.name = scalar(at, "name").text;
@@ -113,21 +251,26 @@ private:
     void read_metrics(yaml_index at, sweep_file& out) {
         const yaml_node& list = tree_.at(at);
         expect(list, yaml_kind::list, "metrics", "[jct_s.mean, utilisation]");
-        names known{"schema", "seed"};
-        for (const metric& m : metrics()) known.push_back(m.name);
-        if (out.warm_up)
-            known.insert(known.end(), {"steady.jct_s.mean", "steady.wait_s.mean", "steady.bounded_slowdown.mean"});
         std::set<std::string> seen;
         for (const yaml_index item : list.items) {
             const std::string path = "metrics." + std::to_string(out.metrics.size());
             const std::string& name = scalar(item, path).text;
-            if (std::none_of(known.begin(), known.end(), [&](auto pattern) { return is_named(name, pattern); }))
-                fail(item, path, "unknown metric", name, suggestion(name, known));
+            check_metric(position(tree_.at(item)), path, name, out.warm_up.has_value());
             if (!seen.insert(name).second) fail(item, path, "is given twice", name, "keep one");
             out.metrics.push_back(name);
         }
         if (out.metrics.empty())
             fail(at, "metrics", "an empty list", {}, "remove the key to store all, or write at least one");
+    }
+
+    static void check_metric(const source_position& where, const std::string& path, const std::string& name,
+                             bool with_warm_up) {
+        names known{"schema", "seed"};
+        for (const metric& m : metrics()) known.push_back(m.name);
+        if (with_warm_up)
+            known.insert(known.end(), {"steady.jct_s.mean", "steady.wait_s.mean", "steady.bounded_slowdown.mean"});
+        if (std::none_of(known.begin(), known.end(), [&](auto pattern) { return is_named(name, pattern); }))
+            refuse(where, path, "unknown metric", shown(name), suggestion(name, known));
     }
 
     void read_axes(yaml_index at, sweep_file& out) {
@@ -200,18 +343,19 @@ private:
         return axis;
     }
 
+    sweep_sample::method method_of(yaml_index at, const std::string& path) const {
+        const std::string& method = scalar(at, path).text;
+        static constexpr std::array<std::string_view, 2> methods{"sobol", "latin-hypercube"};
+        if (method == methods[0]) return sweep_sample::method::sobol;
+        if (method == methods[1]) return sweep_sample::method::latin_hypercube;
+        fail(at, path, "unknown method", method, suggestion(method, methods));
+    }
+
     sweep_axis sampled(yaml_index at, const std::string& path) {
         const yaml_node& map = tree_.at(at);
         expect(map, yaml_kind::map, path, "{ method: sobol, points: 16, over: { ... } }");
         refuse_unknown(map, path, std::array<std::string_view, 3>{"method", "points", "over"});
-        sweep_sample sample;
-        const yaml_index how = required(map, path, "method", "method: sobol");
-        const std::string& method = scalar(how, path + ".method").text;
-        static constexpr std::array<std::string_view, 2> methods{"sobol", "latin-hypercube"};
-        if (method == methods[1])
-            sample.how = sweep_sample::method::latin_hypercube;
-        else if (method != methods[0])
-            fail(how, path + ".method", "unknown method", method, suggestion(method, methods));
+        sweep_sample sample{.how = method_of(required(map, path, "method", "method: sobol"), path + ".method")};
         sample.points = whole_number(required(map, path, "points", "points: 16"), path + ".points", 1, max_variants);
         const yaml_node& over =
             tree_.at(required(map, path, "over", "over: { workload.0.synthetic.cv: { from: 1, to: 4 } }"));
@@ -279,11 +423,19 @@ private:
         return out;
     }
 
+    /// As many as are asked for, or every whole number.
+    [[nodiscard]] std::uint64_t steps_of(const yaml_node& map, const std::string& path, const range_text& r) const {
+        const double between = std::abs(r.to - r.from);
+        if (r.whole && find(map, "steps") == nullptr && between >= 1 && between < static_cast<double>(max_variants) &&
+            r.from == std::nearbyint(r.from) && r.to == std::nearbyint(r.to))
+            return static_cast<std::uint64_t>(between) + 1;
+        return whole_number(required(map, path, "steps", "steps: 5"), path + ".steps", 2, max_variants);
+    }
+
     std::vector<sweep_setting> range(const std::string& key, const yaml_node& map, const std::string& path) {
         refuse_unknown(map, path, std::array<std::string_view, 5>{"from", "to", "steps", "scale", "whole"});
         const range_text r = ends(map, path, "from", "to");
-        const std::uint64_t steps =
-            whole_number(required(map, path, "steps", "steps: 5"), path + ".steps", 2, max_variants);
+        const std::uint64_t steps = steps_of(map, path, r);
         std::vector<sweep_setting> out;
         for (std::uint64_t i = 0; i != steps; ++i) {
             const double share = static_cast<double>(i) / static_cast<double>(steps - 1);
@@ -566,25 +718,58 @@ std::string number_text(double x, bool rounded) {
     return fmt::format("{}", short_of);
 }
 
-sweep_file read_sweep_text(const std::string& name, std::string_view text, const std::filesystem::path& directory) {
+namespace {
+
+/// A file of trials as a tree. \throws scenario_error
+yaml_tree parsed(const std::string& name, std::string_view text, const char* first_line) {
     yaml_tree tree;
     tree.root = parse_yaml(tree, name, text, yaml_places::lines);
     if (tree.at(tree.root).kind == yaml_kind::null)
-        refuse({name, 1, 1}, {}, "the file is empty", {}, "write a sweep that starts with `ampacity-sweep: 1`");
-    sweep_file out;
-    out.file = name;
+        refuse({name, 1, 1}, {}, "the file is empty", {},
+               std::string{"write one that starts with `"} + first_line + '`');
+    return tree;
+}
+
+std::uint64_t digest_of(std::string_view text) {
     xxh64 hash;
     hash.update(text);
-    out.digest = hash.digest();
+    return hash.digest();
+}
+
+std::string text_of(const std::filesystem::path& file, const char* what) {
+    auto content = read_text_file(file);
+    if (!content.error.empty())
+        refuse({file.string(), 1, 1}, {}, std::string{what} + " cannot be read", content.error, "check the path");
+    return std::move(content.text);
+}
+
+}  // namespace
+
+sweep_file read_sweep_text(const std::string& name, std::string_view text, const std::filesystem::path& directory) {
+    const yaml_tree tree = parsed(name, text, "ampacity-sweep: 1");
+    sweep_file out;
+    out.file = name;
+    out.digest = digest_of(text);
     sweep_reader{tree, directory}.read(out);
     return out;
 }
 
 sweep_file read_sweep(const std::filesystem::path& file) {
-    const auto content = read_text_file(file);
-    if (!content.error.empty())
-        refuse({file.string(), 1, 1}, {}, "the sweep file cannot be read", content.error, "check the path");
-    return read_sweep_text(file.string(), content.text, file.parent_path());
+    return read_sweep_text(file.string(), text_of(file, "the sweep file"), file.parent_path());
+}
+
+optimise_file read_optimise_text(const std::string& name, std::string_view text,
+                                 const std::filesystem::path& directory) {
+    const yaml_tree tree = parsed(name, text, "ampacity-optimise: 1");
+    optimise_file out;
+    out.trials.file = name;
+    out.trials.digest = digest_of(text);
+    sweep_reader{tree, directory}.read(out);
+    return out;
+}
+
+optimise_file read_optimise(const std::filesystem::path& file) {
+    return read_optimise_text(file.string(), text_of(file, "the file"), file.parent_path());
 }
 
 }  // namespace ampacity::io

@@ -6,7 +6,7 @@
 # found as `ampacity`. What is done with a block depends on its language:
 #   sh      is run and must succeed
 #   yaml    a whole scenario must be accepted by `ampacity validate`; a part of one replaces that part of base.yaml first;
-#           a sweep must be accepted by `ampacity sweep --dry-run`
+#           a sweep must be accepted by `ampacity sweep --dry-run`, a question by `ampacity optimise --dry-run`
 #   cpp     must compile, with warnings as errors
 #   python  is run, if python3 has what it imports
 #   others  need a marker
@@ -152,6 +152,9 @@ check_block() {
             check=validate
             if grep -q '^ampacity-sweep:' "$body"; then
                 check='sweep --dry-run'
+                cp "$body" "$whole"
+            elif grep -q '^ampacity-optimise:' "$body"; then
+                check='optimise --dry-run'
                 cp "$body" "$whole"
             else
                 grep -q '^ampacity:' "$body" && cp "$body" "$whole" || complete "$body" >"$whole"

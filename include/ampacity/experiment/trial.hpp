@@ -83,6 +83,8 @@ public:
     /// `run`
     /// \throws scenario_error
     [[nodiscard]] std::vector<input_digest> check(unsigned threads);
+    /// The same with these variants alone; what others read is read by their trials.
+    [[nodiscard]] std::vector<input_digest> check(unsigned threads, std::span<const std::size_t> variants);
 
     /// Never throws for what may be wrong with a trial; gives up when `stop` becomes true, within a tenth of a second
     /// or one scheduling pass.
