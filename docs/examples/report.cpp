@@ -6,10 +6,12 @@
 #include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/report/svg_chart.hpp>
+#include <ampacity/report/sweep_report.hpp>
 #include <ampacity/report/text.hpp>
 
 #include <array>
 #include <filesystem>
+#include <string>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -19,6 +21,20 @@ void report_example() {
     require(run.summary.policy == "easy" && run.jobs->size() == 2, "the folder is read back");
     require(report::html(run).find("<svg") != std::string::npos, "a page with charts");
     require(report::overview_svg(run).starts_with("<svg"), "a picture");
+
+    // A sweep: its store as a page. This one has no trial yet.
+    const auto file = std::filesystem::current_path() / "report-example.db";
+    std::filesystem::remove(file);
+    const auto store = experiment::result_store::create(file, {.sweep = "loads",
+                                                               .sweep_hash = "1",
+                                                               .base = "base.yaml",
+                                                               .base_hash = "2",
+                                                               .seed = 7,
+                                                               .replications = 20,
+                                                               .version = "0.1.0",
+                                                               .compiler = "gcc",
+                                                               .host = "here"});
+    require(report::html(store).find("No trial is done") != std::string::npos, "a page that says so");
 
     // A chart of one's own: a step function in at most four stretches.
     report::envelope busy(report::even_edges(1h, 4));

@@ -65,7 +65,8 @@
       for (const [k, v] of Object.entries({x1: x, x2: x, y1: top, y2: top + height})) cursor.setAttribute(k, v);
       svg.append(cursor);
       const where = d.kind === 'time' ? 'from ' + seconds(d.x[at]) : 'up to ' + seconds(d.x[at]);
-      output.textContent = where + ': ' + d.curves.map(c => c.name + ' ' + shown(c.values[at], c.unit)).join(' \u00b7 ');
+      output.textContent = where + ': ' + d.curves.map(c => c.name + ' ' + shown(c.values[at],
+          c.unit)).join(' \u00b7 ');
     };
     const find = e => {
       const box = svg.getBoundingClientRect();

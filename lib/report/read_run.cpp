@@ -292,7 +292,11 @@ run_files read_run(const std::filesystem::path& directory) {
     std::error_code ignored;
     if (!fs::is_directory(directory, ignored)) {
         const char* const what = fs::exists(directory, ignored) ? "is not a folder" : "there is no such folder";
-        throw scenario_error({{directory.string(), 0, 0}, {}, what, {}, "give the output folder of `ampacity run`"});
+        throw scenario_error({{directory.string(), 0, 0},
+                              {},
+                              what,
+                              {},
+                              "give the output folder of `ampacity run`, or the file that `ampacity sweep` wrote"});
     }
     const auto has = [&](const char* name) { return fs::exists(directory / name, ignored); };
     if (!has("summary.json")) {

@@ -23,7 +23,8 @@
     const raw = (high - low) / 5, size = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].find(n => n * size >= raw) * size;
     const out = [];
-    for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-9; v += step) out.push(Math.abs(v) < step / 1e6 ? 0 : v);
+    for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-9; v += step) out.push(Math.abs(v) < step / 1e6 ?
+        0 : v);
     return out;
   };
   const range = values => {
@@ -49,7 +50,8 @@
                            {range: [low, high], ticks: decades(low, high), note: ', logarithmic'});
     }
     const r = range(values);
-    return Object.assign(v => from + (to - from) * (v - r[0]) / (r[1] - r[0]), {range: r, ticks: ticks(...r), note: ''});
+    return Object.assign(v => from + (to - from) * (v - r[0]) / (r[1] - r[0]), {range: r, ticks: ticks(...r),
+        note: ''});
   };
   const choice = (tools, label, items, chosen, changed) => {
     const s = element('select', {ariaLabel: label}, ...items.map(([text, value]) =>
@@ -66,7 +68,8 @@
   const colourOf = v => by < 0 ? 'c1' : colour(values.indexOf(v.at[by]));
   const legend = (g, names) => names.slice(0, 14).forEach((name, i) => g.append(
       svg('rect', {class: 'solid ' + colour(i), x: left + width + 24, y: top + 20 * i, width: 11, height: 11}),
-      svg('text', {x: left + width + 42, y: top + 20 * i + 10}, name.length > 22 ? name.slice(0, 21) + '\u2026' : name)));
+      svg('text', {x: left + width + 42, y: top + 20 * i + 10}, name.length > 22 ? name.slice(0, 21) +
+          '\u2026' : name)));
   const told = (g, output, text) => {
     g.setAttribute('tabindex', '0');
     g.setAttribute('role', 'img');
@@ -82,7 +85,8 @@
       const a = +x.value, b = +y.value;
       const points = d.variants.filter(v => v.values[a] && v.values[b]);
       const beats = (p, q) => {
-        const in1 = (p.values[a][0] - q.values[a][0]) * d.metrics[a][2], in2 = (p.values[b][0] - q.values[b][0]) * d.metrics[b][2];
+        const in1 = (p.values[a][0] - q.values[a][0]) * d.metrics[a][2],
+            in2 = (p.values[b][0] - q.values[b][0]) * d.metrics[b][2];
         return in1 >= 0 && in2 >= 0 && (in1 > 0 || in2 > 0);
       };
       const front = points.filter(q => !points.some(p => beats(p, q)));
@@ -93,17 +97,21 @@
         g.append(svg('path', {class: 'grid', d: `M${sx(v)} ${top}V${top + height}`}),
                  svg('text', {x: sx(v), y: top + height + 18, class: 'dim', 'text-anchor': 'middle'}, number(v)));
       }
-      g.append(svg('text', {x: left + width / 2, y: H - 12, class: 'dim', 'text-anchor': 'middle'}, d.metrics[a][1] + sx.note));
+      g.append(svg('text', {x: left + width / 2, y: H - 12, class: 'dim', 'text-anchor': 'middle'}, d.metrics[a][1] +
+          sx.note));
       const line = front.slice().sort((p, q) => p.values[a][0] - q.values[a][0]);
       if (line.length > 1)
-        g.append(svg('path', {class: 'limit', d: 'M' + line.map(v => sx(v.values[a][0]) + ' ' + sy(v.values[b][0])).join('L')}));
+        g.append(svg('path', {class: 'limit', d: 'M' + line.map(v => sx(v.values[a][0]) + ' ' +
+            sy(v.values[b][0])).join('L')}));
       for (const v of points) {
         const [mx, lx, hx] = v.values[a], [my, ly, hy] = v.values[b];
         const mark = svg('g', {class: colourOf(v)});
-        mark.append(svg('path', {class: 'curve', style: 'opacity:.5', d: `M${sx(lx)} ${sy(my)}H${sx(hx)}M${sx(mx)} ${sy(ly)}V${sy(hy)}`}),
+        mark.append(svg('path', {class: 'curve', style: 'opacity:.5',
+            d: `M${sx(lx)} ${sy(my)}H${sx(hx)}M${sx(mx)} ${sy(ly)}V${sy(hy)}`}),
                     svg('circle', {cx: sx(mx), cy: sy(my), r: 6, stroke: 'currentColor', 'stroke-width': 1.6,
                                    fill: front.includes(v) ? 'currentColor' : 'var(--back)'}));
-        told(mark, output, v.name + ': ' + d.metrics[a][0] + ' ' + number(mx) + ', ' + d.metrics[b][0] + ' ' + number(my) +
+        told(mark, output, v.name + ': ' + d.metrics[a][0] + ' ' + number(mx) + ', ' + d.metrics[b][0] + ' ' +
+            number(my) +
             (front.includes(v) ? ', on the front' : ''));
         g.append(mark);
       }
@@ -128,7 +136,8 @@
       const points = d.variants.filter(v => v.values[m] && v.at[axis] !== null);
       let places = [...new Set(points.map(v => v.at[axis]))];
       const unit = places.map(p => p.replace(/^[-+.\deE]+/, ''));
-      if (places.every(p => !Number.isNaN(amount(p))) && unit.every(u => u === unit[0])) places.sort((p, q) => amount(p) - amount(q));
+      if (places.every(p => !Number.isNaN(amount(p))) && unit.every(u => u === unit[0])) places.sort((p, q) =>
+          amount(p) - amount(q));
       const group = v => v.at.filter((_, i) => i !== axis).join(', ') || 'all';
       const groups = [...new Set(points.map(group))];
       const shown = points.filter(v => !hidden.has(group(v)));
@@ -137,7 +146,8 @@
       const g = frame(lines, d.metrics[m][0] + ' along ' + d.axes[axis], d.metrics[m][1], sy);
       g.append(svg('path', {class: 'base', d: `M${left} ${top + height}H${left + width}`}));
       const every = Math.ceil(places.length / 12);
-      places.forEach((p, i) => i % every || g.append(svg('text', {x: sx(p), y: top + height + 18, class: 'dim', 'text-anchor': 'middle'}, p.slice(0, 18))));
+      places.forEach((p, i) => i % every || g.append(svg('text', {x: sx(p), y: top + height + 18, class: 'dim',
+          'text-anchor': 'middle'}, p.slice(0, 18))));
       g.append(svg('text', {x: left + width / 2, y: H - 12, class: 'dim', 'text-anchor': 'middle'}, d.axes[axis]));
       groups.forEach((name, i) => {
         const of = points.filter(v => group(v) === name).sort((p, q) => sx(p.at[axis]) - sx(q.at[axis]));
@@ -149,7 +159,8 @@
         for (const v of of) {
           const [mean, low, high] = v.values[m];
           const mark = svg('g');
-          mark.append(svg('path', {class: 'curve', d: `M${x(v)} ${sy(low)}V${sy(high)}M${x(v) - 4} ${sy(low)}h8M${x(v) - 4} ${sy(high)}h8`}),
+          mark.append(svg('path', {class: 'curve',
+              d: `M${x(v)} ${sy(low)}V${sy(high)}M${x(v) - 4} ${sy(low)}h8M${x(v) - 4} ${sy(high)}h8`}),
                       svg('circle', {class: 'solid', cx: x(v), cy: sy(mean), r: 4}));
           told(mark, output, v.name + ': ' + number(mean) + ', interval ' + number(low) + ' to ' + number(high));
           line.append(mark);
@@ -170,7 +181,8 @@
     };
     const metric = choice(tools, 'metric', metrics, 0, () => draw());
     const first = d.axes.findIndex((_, i) => i !== by);
-    const along = choice(tools, 'along', d.axes.map((a, i) => [a, i]), Math.max(0, first), () => { hidden.clear(); draw(); });
+    const along = choice(tools, 'along', d.axes.map((a, i) => [a, i]), Math.max(0, first), () =>
+        { hidden.clear(); draw(); });
     tools.append(keys);
     draw();
   }

@@ -1,5 +1,5 @@
-// The timeline of jobs and the occupancy of the fleet, on canvases. Time runs from 0 to `units`, the vertical axis counts
-// GPUs. Bars too small to be seen are left to the shading behind them, so that a frame costs what is visible.
+// The timeline of jobs and the occupancy of the fleet, on canvases. Time runs from 0 to `units`, the vertical axis
+// counts GPUs. Bars too small to be seen are left to the shading behind them, so that a frame costs what is visible.
 'use strict';
 (() => {
   const source = document.getElementById('timeline-data');
@@ -74,7 +74,8 @@
   const steps = [1e-3, 1e-2, 0.1, 1, 5, 15, 30, 60, 300, 900, 1800, 3600, 7200, 21600, 43200, 86400, 172800, 604800,
                  2592000, 7776000, 31536000];
   const timeLabel = (s, step) => {
-    const [unit, size] = step >= 86400 ? ['d', 86400] : step >= 3600 ? ['h', 3600] : step >= 60 ? ['min', 60] : ['s', 1];
+    const [unit, size] = step >= 86400 ? ['d', 86400] : step >= 3600 ? ['h', 3600] : step >= 60 ? ['min', 60] :
+        ['s', 1];
     return +(s / size).toFixed(step < 1 ? 3 : 2) + ' ' + unit;
   };
   const timeAxis = (g, box, from, to) => {
@@ -99,7 +100,8 @@
       const y0 = box.top + (begin - low) / (high - low) * box.height;
       const y1 = box.top + (begin + size - low) / (high - low) * box.height;
       if (y1 < box.top || y0 > box.top + box.height) continue;
-      const y = Math.max(box.top + 9, Math.min(box.top + box.height, (Math.max(y0, box.top) + Math.min(y1, box.top + box.height)) / 2 + 4));
+      const bottom = box.top + box.height;
+      const y = Math.max(box.top + 9, Math.min(bottom, (Math.max(y0, box.top) + Math.min(y1, bottom)) / 2 + 4));
       if (y1 - y0 > 6) { g.beginPath(); g.moveTo(box.left, y1); g.lineTo(box.left + box.width, y1); g.stroke(); }
       if (y - free < 14) continue;
       free = y;
@@ -279,7 +281,8 @@
                button('All', all), element('span', {}, 'Colour: '), select, legend);
   tools.hidden = false;
   showLegend();
-  canvas.title = 'Drag or arrow keys: move. + and \u2212, or wheel: time. Page up and down, or Shift and wheel: rows. 0: all.';
+  canvas.title = 'Drag or arrow keys: move. + and \u2212, or wheel: time. ' +
+      'Page up and down, or Shift and wheel: rows. 0: all.';
 
   // The occupancy.
   const map = document.getElementById('occupancy');
@@ -303,7 +306,8 @@
     g.fillRect(mapBox.left, height - 20, 160, 10);
     g.fillStyle = css('--dim');
     g.textAlign = 'left';
-    g.fillText('0 to 100 % of GPU-time held by jobs; blank: none', mapBox.left + 170, height - 11);
+    const about = ['0 to 100 % of GPU-time held by jobs; blank: none', '0 to 100 % held'];
+    g.fillText(about.find(t => g.measureText(t).width < mapBox.width - 170) || '', mapBox.left + 170, height - 11);
   };
   map.addEventListener('pointermove', e => {
     const r = map.getBoundingClientRect();

@@ -8,7 +8,8 @@ window.addEventListener('securitypolicyviolation', e => faults.push('policy: ' +
 // A browser without a screen may draw no frames.
 window.requestAnimationFrame = draw => setTimeout(draw, 1);
 const frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
+const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true,
+    cancelable: true}));
 const pixels = canvas => canvas.toDataURL();
 const back = () => getComputedStyle(document.body).backgroundColor;
 
@@ -46,7 +47,8 @@ const charts = async () => {
   const line = svg.querySelector('[data-line="0"]');
   check(line.getBoundingClientRect().width > 0, 'a line is drawn');
   toggle.click();
-  check(line.getBoundingClientRect().width === 0 && toggle.getAttribute('aria-pressed') === 'false', 'a line can be hidden');
+  check(line.getBoundingClientRect().width === 0 && toggle.getAttribute('aria-pressed') === 'false',
+      'a line can be hidden');
   toggle.click();
   check(line.getBoundingClientRect().width > 0, 'and shown again');
 };

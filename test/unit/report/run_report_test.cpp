@@ -311,8 +311,11 @@ TEST_CASE("a folder that is none is bad usage", "[report]") {
     const auto file = directory.path() / "file";
     test::write_file(file, "x");
     CHECK_THROWS_AS(read_run(directory.path() / "missing"), scenario_error);
-    CHECK_THROWS_WITH(read_run(file),
-                      file.string() + ": error: is not a folder; give the output folder of `ampacity run`");
+    CHECK_THROWS_WITH(
+        read_run(file),
+        file.string() +
+            ": error: is not a folder; give the output folder of `ampacity run`, or the file that `ampacity sweep` "
+            "wrote");
     CHECK_THROWS_AS(read_run(directory.path()), data_error);
     CHECK_THROWS_WITH(read_run(directory.path()),
                       (directory.path() / "summary.json").string() +
