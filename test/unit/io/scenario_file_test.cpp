@@ -602,7 +602,7 @@ void serve_some_model(scenario::inference_service& c, std::mt19937_64& random) {
 }
 /// Draws of its own, so that others stay as they are.
 void add_autoscale(scenario::inference_service& c) {
-    std::mt19937_64 random{c.replicas * 1000 + c.gpus_per_replica};
+    std::mt19937_64 random{c.replicas * 1000 + c.gpus_per_replica.value_or(0)};
     using policy = serving::scaling_policy;
     const auto upto = [&](std::uint64_t n) { return random() % n; };
     const auto some_span = [&] { return duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))}; };
@@ -684,7 +684,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             for (std::uint64_t k = upto(3); k > 0; --k) c.engine.table.push_back({upto(99), upto(99), some_time()});
         }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
-        if (c.gpus_per_replica % 2 != 0) add_autoscale(c);
+        if (!c.model && *c.gpus_per_replica % 2 != 0) add_autoscale(c);
         if (upto(2) != 0) {
             c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(4)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
