@@ -170,22 +170,7 @@ TEST_CASE("ranks: they go home when rank 0 fails") {
 
 TEST_CASE("ranks: trials that fail on any of them are recorded") {
     const sweep_folder here;
-    test::write_file(here.path("t.yaml"), R"(ampacity: 1
-name: traced
-fleet: { pool_gpus: 8 }
-workload: [ { trace: { path: good.csv } } ]
-scheduler: { policy: fifo }
-)");
-    test::write_file(here.path("good.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n");
-    test::write_file(here.path("bad.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n2,1,1,x\n");
-    const auto s = expand(io::read_sweep_text("sweep.yaml", R"(ampacity-sweep: 1
-name: x
-base: t.yaml
-seed: 1
-axes: { workload.0.trace.path: [good.csv, bad.csv] }
-replications: 8
-)",
-                                              here.path("")));
+    const auto s = here.of_traces("good.csv, bad.csv", 8);
     const std::string expected = alone(here, s);
     auto all = thread_ranks::make(4);
     const followers others(s, all, {});

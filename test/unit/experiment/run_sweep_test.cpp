@@ -132,22 +132,7 @@ TEST_CASE("run_sweep: every trial is in one part") {
 
 TEST_CASE("run_sweep: failed trials are recorded and the sweep goes on and they run again on demand") {
     const sweep_folder here;
-    test::write_file(here.path("t.yaml"), R"(ampacity: 1
-name: traced
-fleet: { pool_gpus: 8 }
-workload: [ { trace: { path: good.csv } } ]
-scheduler: { policy: fifo }
-)");
-    test::write_file(here.path("good.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n");
-    test::write_file(here.path("bad.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n2,1,1,x\n");
-    const auto s = expand(io::read_sweep_text("sweep.yaml", R"(ampacity-sweep: 1
-name: x
-base: t.yaml
-seed: 1
-axes: { workload.0.trace.path: [good.csv, bad.csv, none.csv] }
-replications: 2
-)",
-                                              here.path("")));
+    const auto s = here.of_traces("good.csv, bad.csv, none.csv", 2);
     const auto [outcome, content] = run_into(here, "f.db", s, {.threads = 2});
     CHECK(outcome.state.ended == 6);
     CHECK(outcome.state.failed == 4);

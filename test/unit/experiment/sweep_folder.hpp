@@ -38,6 +38,23 @@ scheduler: { policy: fifo }
             "sweep.yaml", "ampacity-sweep: 1\nname: x\nbase: s.yaml\nseed: 7\n" + more, folder_.path()));
     }
 
+    /// A sweep over traces, of which good.csv can be read and bad.csv cannot.
+    [[nodiscard]] experiment::sweep of_traces(const std::string& traces, int replications) const {
+        write_file(path("t.yaml"), R"(ampacity: 1
+name: traced
+fleet: { pool_gpus: 8 }
+workload: [ { trace: { path: good.csv } } ]
+scheduler: { policy: fifo }
+)");
+        write_file(path("good.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n");
+        write_file(path("bad.csv"), "job_id,submit_s,gpus,duration_s\n1,0,1,5\n2,1,1,x\n");
+        return experiment::expand(
+            io::read_sweep_text("sweep.yaml",
+                                "ampacity-sweep: 1\nname: x\nbase: t.yaml\nseed: 1\naxes: { workload.0.trace.path: [" +
+                                    traces + "] }\nreplications: " + std::to_string(replications) + '\n',
+                                path("")));
+    }
+
 private:
     temporary_directory folder_;
 };
