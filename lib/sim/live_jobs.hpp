@@ -274,10 +274,8 @@ public:
     }
 
     /// GPU-time of kept work. \pre the job was closed
-    [[nodiscard]] gpu_time kept_by(std::size_t i) const noexcept {
-        const job_record& r = records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask];
-        if (!is_elastic(i)) return gpu_time{ticks(r.useful)} * r.gpus;
-        return elastic_records_[rows_[i].key >> holds::row_bits][rows_[i].key & holds::row_mask].useful;
+    [[nodiscard]] gpu_time kept_by(std::size_t i) const {
+        return all_records(rows_[i].source()).useful(rows_[i].key & holds::row_mask);
     }
 
     /// Of jobs that have been closed.
