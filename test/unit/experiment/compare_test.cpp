@@ -158,12 +158,14 @@ TEST_CASE("compare: by the interval that is asked for") {
         return *c.metrics[0].groups[0].variants[1].difference;
     };
     // Four comparisons, of which this one alone is significant: its interval has a quarter of the error.
-    std::vector<double> fifo, easy;
-    for (const auto& [r, x] : store.values("jct_s.mean").at("scheduler.policy=fifo, workload.0.synthetic.rate=20 /h"))
-        fifo.push_back(x);
-    for (const auto& [r, x] : store.values("jct_s.mean").at("scheduler.policy=easy, workload.0.synthetic.rate=20 /h"))
-        easy.push_back(x);
-    const auto d = differences(easy, fifo);
+    const auto means = store.values("jct_s.mean");
+    const auto of = [&](const std::string& policy) {
+        std::vector<double> all;
+        for (const auto& [r, x] : means.at("scheduler.policy=" + policy + ", workload.0.synthetic.rate=20 /h"))
+            all.push_back(x);
+        return all;
+    };
+    const auto d = differences(of("easy"), of("fifo"));
     for (const double confidence : {0.9, 0.95}) {
         const double level = 1 - (1 - confidence) / 4;
         const auto t = first(interval_kind::student, confidence);
