@@ -171,7 +171,7 @@ template <class... T>
 class process::promise_type : public waiter {
 public:
     template <class... T>
-    explicit promise_type(T&... parameters) : env_(environment_among(parameters...)) {}
+    explicit promise_type(T&... parameters) : env_(environment_among(parameters...)), scheduler_(env_.scheduler_) {}
     ~promise_type() { end(); }
 
     template <class... T>
@@ -201,15 +201,15 @@ public:
 
     /// Goes on after `d`; never, if that is beyond the end of time.
     [[gnu::always_inline]] void sleep(duration d, phase p) {
-        const instant t = add_saturating(env_.now(), d);  // the scheduler refuses a negative `d`
+        const instant t = add_saturating(scheduler_.now(), d);  // the scheduler refuses a negative `d`
         if (t == never) [[unlikely]]
             return;
         const auto frame = reinterpret_cast<std::uintptr_t>(this->frame().address());
-        const event_handle h = env_.scheduler_.schedule(t, p,
-                                                        {.subsystem = env_.subsystem_,
-                                                         .kind = environment::resume,
-                                                         .entity = static_cast<std::uint32_t>(frame),
-                                                         .attempt = static_cast<std::uint32_t>(frame >> 32U)});
+        const event_handle h = scheduler_.schedule(t, p,
+                                                   {.subsystem = env_.subsystem_,
+                                                    .kind = environment::resume,
+                                                    .entity = static_cast<std::uint32_t>(frame),
+                                                    .attempt = static_cast<std::uint32_t>(frame >> 32U)});
         // One by one: as a whole it would go through the stack.
         timer_.phase_sequence = h.phase_sequence;
         timer_.slot = h.slot;
@@ -259,6 +259,7 @@ private:
     }
 
     environment& env_;
+    scheduler<>& scheduler_;           ///< of `env_`: each delay goes through it
     event_handle timer_ = no_event;    ///< of the last delay
     promise_type* earlier_ = nullptr;  ///< neighbours among the living
     promise_type* later_ = nullptr;
