@@ -190,16 +190,7 @@ private:
             .prompt = lengths(c.prompt, r_.prompt, preset_ ? &preset_->prompt : nullptr),
             .output = lengths(c.output, r_.output, preset_ ? &preset_->output : nullptr),
             .priority = static_cast<std::uint8_t>(c.priority)};
-        if (r_.arrivals) {
-            const arrival_shape& a = *r_.arrivals;
-            options.arrivals.process = a.process;
-            options.arrivals.profile = profile_of(a);
-            options.arrivals.week_offset = into_week(s_.start);
-            if (a.batches)
-                options.arrivals.batches =
-                    workload::batch_options{a.batches->share, a.batches->mean, a.batches->spacing};
-            options.arrivals.beat = a.beat;
-        }
+        if (r_.arrivals) set_arrivals(options.arrivals, *r_.arrivals, s_.start);
         if (!r_.sessions) return std::make_unique<workload::synthetic_requests>(std::move(options));
         const conversation_shape& shape = *r_.sessions;
         return std::make_unique<workload::session_requests>(

@@ -47,6 +47,12 @@ std::vector<double> profile_of(const arrival_shape& a) {
     return profile;
 }
 
+workload::rate_trend trend_of(const arrival_shape& a) {
+    workload::rate_trend out{.growth = a.growth};
+    for (const surge_shape& s : a.surges) out.surges.push_back({s.at, s.length, s.factor});
+    return out;
+}
+
 workload::placement_constraint placement_of(const placement_wishes& p) {
     return {.segment = static_cast<std::uint16_t>(p.segment.value_or(0)),
             .within = p.within,
@@ -112,14 +118,7 @@ workload::synthetic_options make_options(const synthetic_jobs& jobs, std::uint64
     }
     if (jobs.estimate_factor)
         options.estimate = workload::synthetic_options::factor{jobs.estimate_factor->min, jobs.estimate_factor->max};
-    if (jobs.arrivals) {
-        const arrival_shape& a = *jobs.arrivals;
-        options.process = a.process;
-        options.profile = profile_of(a);
-        options.week_offset = into_week(start);
-        if (a.batches) options.batches = workload::batch_options{a.batches->share, a.batches->mean, a.batches->spacing};
-        options.beat = a.beat;
-    }
+    if (jobs.arrivals) set_arrivals(options, *jobs.arrivals, start);
     options.users = users_of(jobs);
     for (const priority_share& p : jobs.priorities)
         options.priorities.push_back({static_cast<std::int32_t>(p.priority), p.weight});

@@ -42,6 +42,7 @@ arrivals::arrivals(const arrival_options& options)
     AMPACITY_ASSERT(options.rate_per_s > 0 && cv_ >= 0);
     AMPACITY_ASSERT(process_ != arrival_process::poisson || cv_ == 1);
     if (!options.profile.empty()) profile_.emplace(options.profile, options.week_offset);
+    if (!options.trend.is_flat()) trend_.emplace(profile_, options.trend);
     double rate = options.rate_per_s;
     if (beat_) {
         AMPACITY_ASSERT(*beat_ > duration::zero());
@@ -97,7 +98,7 @@ void arrivals::advance() {
         return;
     }
     clock_ += interval;
-    const duration at = profile_ ? profile_->calendar_time(clock_) : clock_;
+    const duration at = trend_ ? trend_->calendar_time(clock_) : profile_ ? profile_->calendar_time(clock_) : clock_;
     next_ = at > longest_input ? never : start_of_time + at;
 }
 

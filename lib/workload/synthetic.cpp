@@ -42,6 +42,7 @@ arrival_options arrivals_of(const synthetic_options& o) {
             .process = o.process,
             .profile = o.profile,
             .week_offset = o.week_offset,
+            .trend = o.trend,
             .batches = o.batches,
             .beat = o.beat};
 }

@@ -100,6 +100,8 @@ private:
             case 2: fill(a.daily, 24); [[fallthrough]];
             default: fill(a.weekly, 7);
         }
+        if (coin()) a.growth = 0.1 + real();
+        if (coin()) a.surges.push_back({time(), duration{1} + time(), real()});
         if (coin()) a.batches = scenario::batch_shape{real(), 2 + real() * 100, coin() ? duration{0} : time()};
         if (coin()) a.beat = round_to_duration(2 / jobs.rate.value);
     }

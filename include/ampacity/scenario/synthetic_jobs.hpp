@@ -6,9 +6,9 @@
 /// means beyond its own range is checked by `check`. Plain values.
 
 #include <ampacity/core/scope.hpp>
+#include <ampacity/scenario/arrival_shape.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
-#include <ampacity/workload/arrivals.hpp>
 
 #include <array>
 #include <cstdint>
@@ -19,13 +19,6 @@
 namespace ampacity::scenario {
 
 inline constexpr std::uint64_t max_users = 1'000'000;  ///< limit of the users of one entry
-
-template <>
-struct names<workload::arrival_process> {
-    static constexpr std::array known{named<workload::arrival_process>{workload::arrival_process::poisson, "poisson"},
-                                      named<workload::arrival_process>{workload::arrival_process::gamma, "gamma"},
-                                      named<workload::arrival_process>{workload::arrival_process::weibull, "weibull"}};
-};
 
 template <>
 struct names<scope> {
@@ -153,72 +146,6 @@ struct factor_range {
                                    .max = 1000.0});
     }
     friend bool operator==(const factor_range&, const factor_range&) = default;
-};
-
-/// Several jobs at one arrival.
-struct batch_shape {
-    double share = 0;
-    double mean = 2;
-    duration spacing{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&batch_shape::share, {.key = "share",
-                                    .doc = "of the arrivals that bring several jobs",
-                                    .required = true,
-                                    .example = "0.1",
-                                    .min = 0.0,
-                                    .max = 1.0});
-        visit(&batch_shape::mean, {.key = "mean",
-                                   .doc = "mean number of jobs of such an arrival: 2 and a geometric number more",
-                                   .required = true,
-                                   .example = "8",
-                                   .min = 2.0,
-                                   .max = 10'000.0});
-        visit(&batch_shape::spacing, {.key = "spacing",
-                                      .doc = "time between two jobs of a batch",
-                                      .min = duration::zero(),
-                                      .max = longest_input});
-    }
-    friend bool operator==(const batch_shape&, const batch_shape&) = default;
-};
-
-/// When synthetic jobs come, beyond rate and cv.
-struct arrival_shape {
-    workload::arrival_process process = workload::arrival_process::gamma;
-    std::vector<double> daily;
-    std::vector<double> weekly;
-    std::vector<double> hourly;
-    std::optional<batch_shape> batches;
-    std::optional<duration> beat;
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&arrival_shape::process,
-              {.key = "process", .doc = "distribution of the times between arrivals; cv is its second parameter"});
-        visit(&arrival_shape::daily, {.key = "daily",
-                                      .doc = "24 relative rates, of the hours of a day from midnight UTC",
-                                      .min = 0.0,
-                                      .max = 1e9});
-        visit(&arrival_shape::weekly,
-              {.key = "weekly", .doc = "7 relative rates, of the days from Monday", .min = 0.0, .max = 1e9});
-        visit(&arrival_shape::hourly,
-              {.key = "hourly",
-               .doc = "168 relative rates, of the hours of a week from Monday, instead of daily and weekly",
-               .min = 0.0,
-               .max = 1e9});
-        visit(&arrival_shape::batches, {.key = "batches",
-                                        .doc = "some arrivals bring several jobs; `rate` counts them all",
-                                        .example = "{ share: 0.1, mean: 8 }"});
-        visit(&arrival_shape::beat,
-              {.key = "beat",
-               .doc = "a job at every multiple of this period, besides the other arrivals; `rate` "
-                      "counts it",
-               .example = "\"10 min\"",
-               .min = duration{1},
-               .max = longest_input});
-    }
-    friend bool operator==(const arrival_shape&, const arrival_shape&) = default;
 };
 
 /// Users without names: user k has weight k^-zipf.

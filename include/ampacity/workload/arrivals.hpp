@@ -1,18 +1,20 @@
 #pragma once
 /// \file
-/// When synthetic jobs come: a renewal process, with a weekly profile of its rate, batches, and a fixed beat.
+/// When synthetic jobs come: a renewal process, whose rate has a weekly profile, growth and surges, with batches, and a
+/// fixed beat.
 ///
 /// Arrivals of the renewal process are numbered; interval and batch size of arrival k are drawn from streams named by
-/// k, so neither shifts the other. Intervals are rounded to nanoseconds one by one and summed exactly; a profile then
-/// maps the sum to the calendar. Job 0 comes one interval after time 0.
+/// k, so neither shifts the other. Intervals are rounded to nanoseconds one by one and summed exactly; profile and
+/// trend then map the sum to the calendar. Job 0 comes one interval after time 0.
 ///
 /// A batch brings several jobs at one arrival, `spacing` apart; batches may overlap. The beat brings one job at every
-/// multiple of its period, whatever the profile. At equal instants the order is: jobs of earlier batches (by number of
-/// their arrival), the beat, the next arrival.
+/// multiple of its period, whatever profile and trend. At equal instants the order is: jobs of earlier batches (by
+/// number of their arrival), the beat, the next arrival.
 ///
 /// O(1) per job; O(log overlapping batches) with a spacing. One thread at a time.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/workload/rate_clock.hpp>
 #include <ampacity/workload/rate_profile.hpp>
 
 #include <cstdint>
@@ -42,6 +44,7 @@ struct arrival_options {
     arrival_process process = arrival_process::gamma;  ///< `poisson` requires cv = 1
     std::vector<double> profile{};  ///< relative rates of the hours of a week, or empty; rate_profile
     duration week_offset{0};        ///< how far into the week (from Monday 00:00) time 0 lies
+    rate_trend trend{};             ///< of the rate, which is that of time 0
     std::optional<batch_options> batches{};
     std::optional<duration> beat{};  ///< period, > 0; 1 / period is below the rate
 };
@@ -82,6 +85,7 @@ private:
     double scale_s_ = 0;
     arrival_process process_;
     std::optional<rate_profile> profile_;
+    std::optional<rate_clock> trend_;  // instead of it, where the rate has one
     std::optional<batch_options> batches_;
     double log_more_ = 0;  // log of the chance that a batch has one job more
     std::optional<duration> beat_;

@@ -34,6 +34,12 @@ public:
     /// beyond.
     [[nodiscard]] duration calendar_time(duration s) const;
 
+    /// How long the hour of the week at calendar time `t` >= 0 still lasts: at most an hour, more than 0.
+    [[nodiscard]] duration until_next_hour(duration t) const noexcept {
+        constexpr duration hour = std::chrono::hours{1};
+        return hour - (duration{offset_} % hour + t % hour) % hour;
+    }
+
     /// The operational time at calendar time `t` >= 0: the integral of the relative rate, rounded down.
     [[nodiscard]] duration operational_time(duration t) const;
 

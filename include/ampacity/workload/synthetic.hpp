@@ -69,9 +69,10 @@ struct synthetic_options {
     std::vector<size> sizes{};         ///< not empty, at least one weight > 0
     std::optional<factor> estimate{};  ///< none: jobs carry no estimate
 
-    arrival_process process = arrival_process::gamma;  ///< these five: see `arrival_options`
+    arrival_process process = arrival_process::gamma;  ///< these six: see `arrival_options`
     std::vector<double> profile{};
     duration week_offset{0};
+    rate_trend trend{};
     std::optional<batch_options> batches{};
     std::optional<duration> beat{};
     std::optional<duration_mixture> law{};  ///< durations other than lognormal
