@@ -145,8 +145,11 @@ void trial_runner::read_variant(std::size_t i, std::vector<input_digest>& inputs
         if (is_new(m.path)) inputs.push_back({m.path, io::digest_text(m.digest)});
     }
     for (const auto& entry : loaded->value.workload) {
-        if (!entry.trace) continue;
-        const auto path = loaded->resolve(entry.trace->path);
+        const std::string* const trace = entry.trace                                ? &entry.trace->path
+                                         : entry.service && entry.service->requests ? &entry.service->requests->path
+                                                                                    : nullptr;
+        if (trace == nullptr) continue;
+        const auto path = loaded->resolve(*trace);
         if (is_new(path.string())) inputs.push_back({path.string(), digest_of(path)});
     }
     if (i < loaded_.size()) loaded_[i] = std::move(loaded);

@@ -37,19 +37,25 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         return source;
     };
     std::vector<request_trace*> request_traces;
+    std::vector<model_file> models = loaded.models;
     const auto open_requests = [&](const scenario::request_file& f,
-                                   std::uint16_t) -> std::unique_ptr<workload::request_source> {
+                                   std::uint16_t entry) -> std::unique_ptr<workload::request_source> {
         auto source = open_request_trace({.path = loaded.resolve(f.path),
                                           .format = std::string{scenario::name_of_value(f.format)},
                                           .reorder = f.reorder,
                                           .align = f.align,
-                                          .unix_start_ns = loaded.value.start.time_since_epoch().count()});
+                                          .unix_start_ns = loaded.value.start.time_since_epoch().count(),
+                                          .lengths = f.lengths ? loaded.resolve(*f.lengths) : std::filesystem::path{},
+                                          .rate_factor = f.rate_factor.value_or(1),
+                                          .seed = loaded.value.seed,
+                                          .entry = entry});
+        const auto others = source->other_files();
+        add_files(models, {others.begin(), others.end()});
         request_traces.push_back(source.get());
         return source;
     };
     const auto locate = [&](std::string_view key) { return loaded.locate(key); };
     try {
-        std::vector<model_file> models = loaded.models;
         std::optional<training_reader> training;
         const auto train = [&](const scenario::single_or_list<scenario::training_job>& jobs, std::uint16_t entry) {
             if (!training) training.emplace(loaded, models, shared);

@@ -5,6 +5,7 @@
 #include "name_table.hpp"
 #include "ordered_trace.hpp"
 #include "reorder_window.hpp"
+#include "servegen.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -92,7 +93,10 @@ constexpr std::array formats{
     request_trace_format{.name = "burstgpt",
                          .description = "BurstGPT's traces of ChatGPT and GPT-4: seconds, tokens in and out",
                          .columns = burst_columns,
-                         .skips = burst_skips}};
+                         .skips = burst_skips},
+    request_trace_format{.name = "servegen",
+                         .description = "rates of ServeGen's clients by windows; with `lengths` requests are drawn",
+                         .columns = servegen_columns}};
 
 /// What the formats have in common: the order of rows, time 0, records that are skipped.
 class ordered_requests : public request_trace {
@@ -468,6 +472,7 @@ std::unique_ptr<request_trace> open_request_trace(const request_trace_options& o
         if (options.format == formats[1].name) return std::make_unique<azure_llm>(options);
         if (options.format == formats[2].name) return std::make_unique<mooncake_jsonl>(options);
         if (options.format == formats[3].name) return std::make_unique<burstgpt>(options);
+        if (options.format == formats[4].name) return open_servegen(options);
         std::vector<std::string_view> names;
         for (const request_trace_format& format : formats) names.push_back(format.name);
         throw scenario_error(

@@ -78,6 +78,17 @@ void check_clients(const synthetic_requests& r, bool has_preset, const std::stri
     }
 }
 
+void check_servegen(const request_file& f, const std::string& path, const reporter& report) {
+    const bool draws = f.format == request_format::servegen;
+    if (draws && (!f.lengths || f.lengths->empty()))
+        report.fail(path + ".lengths", "servegen has its lengths in another file", {}, "give that file by `lengths`");
+    if (!draws && f.lengths)
+        report.fail(path + ".lengths", "is for servegen", *f.lengths, "remove it, or write format: servegen");
+    if (!draws && f.rate_factor)
+        report.fail(path + ".rate_factor", "is for servegen", yaml_text(*f.rate_factor),
+                    "remove it, or write format: servegen");
+}
+
 void check_requests(const inference_service& service, const std::string& path, const reporter& report) {
     if (service.requests.has_value() == service.synthetic.has_value())
         report.fail(path,
@@ -85,6 +96,7 @@ void check_requests(const inference_service& service, const std::string& path, c
                     service.name, "give one of: requests, synthetic");
     if (service.requests && service.requests->path.empty())
         report.fail(path + ".requests.path", "is empty", {}, "write the name of a file");
+    if (service.requests) check_servegen(*service.requests, path + ".requests", report);
     if (!service.synthetic) return;
     const synthetic_requests& r = *service.synthetic;
     const std::string at = path + ".synthetic";

@@ -145,18 +145,11 @@ workload::token_lengths lengths_of(const token_length& l) {
     return workload::token_lengths(std::move(laws), max);
 }
 
-/// Draws of different entries of the workload never meet, nor do those of their clients.
-constexpr unsigned request_bits = 48;
-constexpr unsigned client_bits = 40;
-
 /// Of all clients together where there are several.
 class request_streams {
 public:
     request_streams(const synthetic_requests& r, const scenario& s, std::uint16_t entry)
-        : r_(r),
-          s_(s),
-          entity_(std::uint64_t{entry} << request_bits),
-          preset_(r.preset ? workload::find_request_preset(*r.preset) : nullptr) {}
+        : r_(r), s_(s), entry_(entry), preset_(r.preset ? workload::find_request_preset(*r.preset) : nullptr) {}
 
     [[nodiscard]] std::unique_ptr<workload::request_source> all() const {
         if (r_.clients.empty()) return one({}, r_.requests, 1, 0);
@@ -178,7 +171,7 @@ private:
 
     [[nodiscard]] std::unique_ptr<workload::request_source> one(const request_client& c, std::uint64_t requests,
                                                                 double share, std::size_t number) const {
-        const std::uint64_t entity = entity_ + (std::uint64_t{number} << client_bits);
+        const std::uint64_t entity = workload::first_request(entry_, number);
         workload::synthetic_request_options options{
             .seed = s_.seed,
             .entity = entity,
@@ -201,7 +194,7 @@ private:
 
     const synthetic_requests& r_;
     const scenario& s_;
-    std::uint64_t entity_;
+    std::uint16_t entry_;
     const workload::request_preset* preset_;
 };
 

@@ -66,7 +66,7 @@ TEST_CASE("bash completes commands, options and names") {
     CHECK(offered(here, {"ampacity", "run", "--policy", "=", "conserv"}) == words{"conservative"});
     CHECK(offered(here, {"ampacity", "run", "--policy", "="}) == listed("policies"));
     words of_jobs = listed("formats");
-    for (const char* of_requests : {"requests-csv", "azure-llm", "mooncake-jsonl", "burstgpt"})
+    for (const char* of_requests : {"requests-csv", "azure-llm", "mooncake-jsonl", "burstgpt", "servegen"})
         CHECK(of_jobs.erase(of_requests) == 1);
     CHECK(offered(here, {"ampacity", "trace", "--format", ""}) == of_jobs);
     CHECK(offered(here, {"ampacity", "run", "--until", ""}) == words{"drained"});

@@ -3,6 +3,7 @@
 
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/job_traces.hpp>
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/scenario/reference.hpp>
 #include <ampacity/scenario/units.hpp>
@@ -73,7 +74,7 @@ std::string zstandard(const std::string& text) {
 
 /// A field that a column could hold in row `row`.
 std::string field_of(const io::trace_column& column, std::size_t row) {
-    if (column.name.find("timestamp") != std::string_view::npos)
+    if (column.name.find("timestamp") != std::string_view::npos || column.name == "TIMESTAMP")
         return "2017-10-0" + std::to_string(row + 1) + " 01:02:03";
     if (column.unit == "s") return std::to_string(row * 10) + ".5";
     return std::to_string(row);
@@ -97,6 +98,30 @@ std::vector<std::string> traces_of(const io::job_trace_format& format) {
     out.emplace_back(
         "; UnixStartTime: 1\n1 0 5 10 4 -1 -1 4 20 -1 1 1 1 1 1 1 -1 -1\n2 3 0 1 -1 -1 -1 2 -1 -1 0 1 1 1 1 1 -1 -1\n");
     return out;
+}
+
+/// By the columns, where the format is a table.
+std::string requests_of(const io::request_trace_format& format) {
+    if (format.name == "mooncake-jsonl")
+        return R"({"timestamp":0,"input_length":600,"output_length":5,"hash_ids":[1,2]}
+{"timestamp":27482,"input_length":1100,"output_length":1,"hash_ids":[1,2,3]}
+)";
+    if (format.name == "servegen")
+        return "client,window_start_s,rate,cv,pattern,param1,param2\n8,0,0.5,1,Gamma,1,2\n3,600,1,0.5,Weibull,2.1,"
+               "1\n\x1E"
+               R"({"client":8,"window_start_s":0,"input_tokens_q":[10,20],"output_tokens_q":[5,5]}
+{"client":3,"window_start_s":0,"text_tokens_q":[2,9],"text_tokens_mean":4.5,"output_tokens_q":[7,7]}
+)";
+    std::string text;
+    for (std::size_t row = 0; row != 4; ++row) {
+        std::string line;
+        for (const auto& column : format.columns) {
+            if (!line.empty()) line += ',';
+            line += row == 0 ? std::string{column.name} : field_of(column, row);
+        }
+        text += line + '\n';
+    }
+    return text;
 }
 
 void add_word(std::set<std::string>& words, std::string_view word) {
@@ -123,6 +148,11 @@ std::set<std::string> all_words() {
         add_word(words, f.name);
         for (const auto& c : f.columns) add_word(words, c.name);
     }
+    for (const auto& f : io::request_trace_formats()) {
+        for (const auto& c : f.columns) add_word(words, c.name);
+    }
+    for (const char* word : {"input_tokens_q", "text_tokens_q", "output_tokens_q", "output_tokens_mean", "Weibull"})
+        add_word(words, word);
     return words;
 }
 
@@ -157,6 +187,13 @@ int main(int argc, char** argv) {
             for (const auto& bytes : {text, gzip(text), gzip(text) + gzip("x\n"), zstandard(text.substr(0, 255))})
                 streams.add('\7' + bytes);
         }
+    }
+    corpus requests(folder, "request_traces_fuzz");
+    const auto request_formats = io::request_trace_formats();
+    for (std::size_t i = 0; i != request_formats.size(); ++i) {
+        const std::string text = requests_of(request_formats[i]);
+        for (const char how : {'\0', '\1', '\6'})
+            for (const auto& bytes : {text, gzip(text)}) requests.add(std::string{static_cast<char>(i), how} + bytes);
     }
     rows.add("\1a,\"b\"\"c\"\r\n\"x\ny\",z\r\n");
     corpus numbers(folder, "numbers_fuzz");

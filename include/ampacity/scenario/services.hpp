@@ -35,15 +35,15 @@ struct names<alignment> {
 };
 
 /// Formats of traces of requests.
-enum class request_format : std::uint8_t { requests_csv, azure_llm, mooncake_jsonl, burstgpt };
+enum class request_format : std::uint8_t { requests_csv, azure_llm, mooncake_jsonl, burstgpt, servegen };
 
 template <>
 struct names<request_format> {
     static constexpr std::array known{named<request_format>{request_format::requests_csv, "requests-csv"},
                                       named<request_format>{request_format::azure_llm, "azure-llm"},
                                       named<request_format>{request_format::mooncake_jsonl, "mooncake-jsonl"},
-                                      named<request_format>{request_format::burstgpt, "burstgpt"}};
-    static constexpr std::array<std::string_view, 1> not_yet{"servegen"};
+                                      named<request_format>{request_format::burstgpt, "burstgpt"},
+                                      named<request_format>{request_format::servegen, "servegen"}};
 };
 
 template <>
@@ -165,6 +165,8 @@ struct request_file {
     request_format format = request_format::requests_csv;
     duration reorder = std::chrono::hours{1};
     alignment align = alignment::first;
+    std::optional<std::string> lengths{};
+    std::optional<double> rate_factor{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -182,6 +184,15 @@ struct request_file {
               {.key = "align",
                .doc = "time 0 of published formats: their first kept arrival, or `start`: by the dates of azure-llm, "
                       "else as written; requests-csv always counts from `start`"});
+        visit(&request_file::lengths,
+              {.key = "lengths",
+               .doc = "the other file of servegen: quantiles of the lengths of each client, in JSON lines",
+               .example = "lengths.jsonl.gz"});
+        visit(&request_file::rate_factor, {.key = "rate_factor",
+                                           .doc = "all rates of servegen are so many times what the file says",
+                                           .example = "2",
+                                           .min = 0.0,
+                                           .max = 1e6});
     }
     friend bool operator==(const request_file&, const request_file&) = default;
 };

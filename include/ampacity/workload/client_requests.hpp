@@ -20,6 +20,12 @@
 
 namespace ampacity::workload {
 
+/// Names the draws of request 0 of a client of an entry of the workload; those of the others follow. No two streams of
+/// requests meet. \pre client < 256
+[[nodiscard]] constexpr std::uint64_t first_request(std::uint16_t entry, std::uint64_t client = 0) noexcept {
+    return (std::uint64_t{entry} << 48U) + (client << 40U);
+}
+
 class client_requests final : public request_source {
 public:
     /// \pre there is a client.

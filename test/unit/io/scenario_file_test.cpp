@@ -686,8 +686,12 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
         if (!c.model && *c.gpus_per_replica % 2 != 0) add_autoscale(c);
         if (upto(2) != 0) {
-            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(4)), duration{upto(1000)},
+            c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(5)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
+            if (c.requests->format == scenario::request_format::servegen) {
+                c.requests->lengths = "some lengths.jsonl";
+                if (upto(2) != 0) c.requests->rate_factor = static_cast<double>(upto(100)) / 7;
+            }
             continue;
         }
         auto& r = c.synthetic.emplace();
