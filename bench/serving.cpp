@@ -4,13 +4,16 @@
 // and answers lognormal with means of 500 and 200 tokens, at 50, 80, 90 and 110 % of the rate that it can just serve;
 // and at 80 % with answers eight times as long, at an eighth of the rate. Baseline: the same rules in a plain loop that
 // goes through every running request in every step, in C++; a loop in Python is some 50 times slower still (see
-// docs/serving.md). The answer that a fast wrong engine fails: the sums of all first and last token times are the
-// loop's to the nanosecond, and so is the number of steps.
+// docs/serving.md). The same of published traces, where AMPACITY_DATA has them: their lengths and order, with the times
+// between arrivals scaled to 50, 90 and 110 % of what the replica can just serve. The answer that a fast wrong engine
+// fails: the sums of all first and last token times are the loop's to the nanosecond, and so is the number of steps.
 
 #include "draws.hpp"
 #include "support/allocations.hpp"
+#include "support/data.hpp"
 #include "table.hpp"
 
+#include <ampacity/io/request_traces.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/workload/request_source.hpp>
@@ -31,7 +34,7 @@ using workload::request;
 
 constexpr std::int64_t max_seqs = 64;
 constexpr std::int64_t max_batched_tokens = 2048;
-constexpr std::int64_t kv_tokens = 60000;
+constexpr std::int64_t usual_kv_tokens = 60000;
 constexpr std::int64_t block_tokens = 16;
 // 5 ms, 20 us, 30 ns, 1 ns: whole nanoseconds, so that the loop needs nothing but 64-bit integers.
 constexpr std::int64_t base = 5'000'000;
@@ -69,7 +72,7 @@ std::vector<request> draw_requests(std::size_t n, double rate_per_s, double answ
 }
 
 /// The rules, step by step.
-sums step_by_step(const std::vector<request>& requests) {
+sums step_by_step(const std::vector<request>& requests, std::int64_t kv_tokens) {
     struct one {
         const request* r;
         std::int64_t computed, produced, known, blocks, scheduled;
@@ -153,7 +156,7 @@ struct engine_run {
     instant last_end = start_of_time;
 };
 
-engine_run through_engine(const std::vector<request>& requests) {
+engine_run through_engine(const std::vector<request>& requests, std::int64_t kv_tokens) {
     engine_run out;
     const stopwatch watch;
     const auto ns = [](std::int64_t t) { return serving::exact_time{t, 0}; };
@@ -192,14 +195,14 @@ engine_run through_engine(const std::vector<request>& requests) {
 }
 
 /// Requests per second that it serves with a queue that never empties.
-double capacity(double answer) {
-    std::vector<request> all = draw_requests(20'000, 1, answer);
+double capacity(std::vector<request> all, std::int64_t kv_tokens) {
     for (request& r : all) r.arrival = start_of_time;
-    return static_cast<double>(all.size()) / to_seconds(through_engine(all).last_end);
+    return static_cast<double>(all.size()) / to_seconds(through_engine(all, kv_tokens).last_end);
 }
+double capacity(double answer) { return capacity(draw_requests(20'000, 1, answer), usual_kv_tokens); }
 
-void ask(table& t, double load, double answer, double rate_per_s, std::size_t n) {
-    const std::vector<request> requests = draw_requests(n, load * rate_per_s, answer);
+void ask(table& t, const std::string& of, double load, const std::vector<request>& requests, std::int64_t kv_tokens) {
+    const std::size_t n = requests.size();
     constexpr int repeats = 5;
     std::vector<double> loop;
     std::vector<double> engine;
@@ -207,14 +210,14 @@ void ask(table& t, double load, double answer, double rate_per_s, std::size_t n)
     engine_run run;
     for (int i = 0; i != repeats; ++i) {
         const stopwatch watch;
-        expected = step_by_step(requests);
+        expected = step_by_step(requests, kv_tokens);
         loop.push_back(watch.ns());
-        run = through_engine(requests);
+        run = through_engine(requests, kv_tokens);
         engine.push_back(run.ns);
     }
     const auto rate = [n](double ns) { return static_cast<double>(n) / ns * 1e9; };
     char what[96];
-    std::snprintf(what, sizeof what, "%.0f %% load, %.0f output tokens, requests per second", load * 100, answer);
+    std::snprintf(what, sizeof what, "%.0f %% load, %s, requests per second", load * 100, of.c_str());
     const double ours = rate(median(engine));
     t.row(what, cell{rate(median(loop)), "/s"}, cell{ours, "/s"}, load == 0.8 ? at_least(500'000) : multiple());
     t.expect(run.result == expected, std::string{what} + ": sums of token times, steps, preemptions");
@@ -225,6 +228,38 @@ void ask(table& t, double load, double answer, double rate_per_s, std::size_t n)
                   static_cast<long long>(run.result.preemptions), run.peak_live,
                   static_cast<unsigned long long>(run.allocations));
     t.note(what);
+}
+
+void ask(table& t, double load, double answer, double rate_per_s, std::size_t n) {
+    ask(t, std::to_string(static_cast<int>(answer)) + " output tokens", load,
+        draw_requests(n, load * rate_per_s, answer), usual_kv_tokens);
+}
+
+/// The lengths and gaps of a trace, over and over.
+void ask_of_trace(table& t, const std::string& name, const char* path, const char* format, std::int64_t kv_tokens) {
+    const auto file = test::real_data(path);
+    if (!file) return t.note(name + " is not there");
+    const auto source = io::open_request_trace({.path = *file, .format = format});
+    std::vector<request> trace(50'000);
+    trace.resize(source->next(trace));
+    const double rate = capacity(trace, kv_tokens);
+    const double length_s =
+        to_seconds(trace.back().arrival - start_of_time) * (1 + 1.0 / static_cast<double>(trace.size()));
+    for (const double load : {0.5, 0.9, 1.1}) {
+        // Sessions and tenants change nothing here.
+        const double stretch = static_cast<double>(trace.size()) / length_s / (load * rate);
+        std::vector<request> requests;
+        for (int again = 0; again != 3; ++again) {
+            for (const request& r : trace) {
+                const double s = (again * length_s + to_seconds(r.arrival - start_of_time)) * stretch;
+                requests.push_back({.row = requests.size(),
+                                    .arrival = start_of_time + duration{std::llround(s * 1e9)},
+                                    .prompt_tokens = r.prompt_tokens,
+                                    .output_tokens = r.output_tokens});
+            }
+        }
+        ask(t, name, load, requests, kv_tokens);
+    }
 }
 
 /// Eight replicas that keep the prefixes of sessions of ten requests each; half of every prompt is the session's.
@@ -247,7 +282,7 @@ void ask_with_prefixes(table& t, const char* router, double rate_per_s, std::siz
         serving::service s({.replicas = 8,
                             .engine = {.max_seqs = max_seqs,
                                        .max_batched_tokens = max_batched_tokens,
-                                       .kv_capacity_tokens = kv_tokens,
+                                       .kv_capacity_tokens = usual_kv_tokens,
                                        .kv_block_tokens = block_tokens,
                                        .prefix_cache = true},
                             .router = router,
@@ -278,6 +313,10 @@ int main() {
     for (const double load : {0.5, 0.8, 0.9, 1.1}) ask(t, load, 200, rate, 100'000);
     ask(t, 0.8, 1600, capacity(1600), 20'000);
     for (const char* const router : {"session", "least-kv"}) ask_with_prefixes(t, router, rate, 100'000);
+    ask_of_trace(t, "Azure 2023 conversations", "requests/AzureLLMInferenceTrace_2023_conv.csv.gz", "azure-llm",
+                 usual_kv_tokens);
+    ask_of_trace(t, "Mooncake conversations", "requests/mooncake_conversation_trace.jsonl.gz", "mooncake-jsonl",
+                 400'000);
     const auto bytes = static_cast<double>(serving::replica::bytes_per_request());
     t.row("state of a live request", {}, {bytes, "B"}, at_most(256));
     return t.exit_status();

@@ -73,9 +73,28 @@ void check_clients(const synthetic_requests& r, bool has_preset, const std::stri
         const std::string at = path + ".clients." + std::to_string(i);
         if (c.prompt) check_lengths(*c.prompt, at + ".prompt", report);
         if (c.output) check_lengths(*c.output, at + ".output", report);
-        if (c.cv && r.arrivals) check_arrivals(*r.arrivals, *c.cv, r.rate, path, report.of_map(path));
+        if (c.cv && r.arrivals) check_arrivals(*r.arrivals, *c.cv, *r.rate, path, report.of_map(path));
         require_both(c.prompt, c.output, at);
     }
+}
+
+/// What brings requests: a rate, or users who wait for answers.
+void check_loop(const synthetic_requests& r, const std::string& path, const reporter& report) {
+    if (!r.rate && !r.users)
+        report.fail(path + ".rate", "required key is missing", {}, "add it, such as `rate: \"3 /s\"`, or `users`");
+    if (r.rate && r.users)
+        report.fail_between({{path + ".users"}, {path + ".rate", format(*r.rate)}}, "users beside a rate",
+                            "give one of both: users send when they have been answered");
+    if (r.users && r.arrivals)
+        report.fail_between({{path + ".users"}, {path + ".arrivals"}}, "users beside arrivals",
+                            "remove the arrivals: users send when they have been answered");
+    if (r.users && r.cv)
+        report.fail_between({{path + ".users"}, {path + ".cv", yaml_text(*r.cv)}}, "users beside a cv",
+                            "remove the cv: users send when they have been answered");
+    const bool waits = r.users || (r.sessions && r.sessions->after == pause_after::answer);
+    if (waits && !r.clients.empty())
+        report.fail(path + ".clients", "are not for requests that follow answers", {},
+                    "give each client a service entry of its own, or write sessions.after: arrival");
 }
 
 void check_servegen(const request_file& f, const std::string& path, const reporter& report) {
@@ -102,10 +121,11 @@ void check_requests(const inference_service& service, const std::string& path, c
     const std::string at = path + ".synthetic";
     const workload::request_preset* const preset = check_preset(r, at, report);
     const double cv = r.cv.value_or(preset != nullptr ? preset->cv : 1.0);
-    if (r.arrivals) check_arrivals(*r.arrivals, cv, r.rate, at, report.of_map(at));
+    check_loop(r, at, report);
+    if (r.arrivals) check_arrivals(*r.arrivals, cv, *r.rate, at, report.of_map(at));
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
-    if (static_cast<double>(r.requests) / r.rate.value > to_seconds(longest_input) / 2)
-        report.fail(at + ".rate", "the requests would take more than 100 years to arrive", format(r.rate),
+    if (r.rate && static_cast<double>(r.requests) / r.rate->value > to_seconds(longest_input) / 2)
+        report.fail(at + ".rate", "the requests would take more than 100 years to arrive", format(*r.rate),
                     "write a larger rate or fewer requests");
     if (r.prompt) check_lengths(*r.prompt, at + ".prompt", report);
     if (r.output) check_lengths(*r.output, at + ".output", report);
@@ -213,7 +233,6 @@ void check_surroundings(const scenario& s, const reporter& report) {
     };
     refuse(is_mixed(s), "fleet");
     refuse(!s.fleet.slowdowns.empty(), "fleet.slowdowns");
-    refuse(!s.fleet.deliveries.empty(), "fleet.deliveries");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
     refuse(!s.faults.planned.empty(), "faults.maintenance");
     refuse(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
@@ -221,6 +240,7 @@ void check_surroundings(const scenario& s, const reporter& report) {
     const bool all_scale = std::all_of(s.workload.begin(), s.workload.end(), [](const workload_entry& w) {
         return !w.service || w.service->autoscale.has_value();
     });
+    refuse(!all_scale && !s.fleet.deliveries.empty(), "fleet.deliveries");
     refuse(!all_scale && !s.faults.outages.empty(), "faults.outages");
     refuse(!all_scale && s.faults.parts_fail(), s.faults.model ? "faults.model"
                                                 : s.faults.log ? "faults.log"

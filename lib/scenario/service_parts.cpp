@@ -8,6 +8,7 @@
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/workload/client_requests.hpp>
+#include <ampacity/workload/closed_requests.hpp>
 #include <ampacity/workload/request_presets.hpp>
 #include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
@@ -178,18 +179,27 @@ private:
             .requests = requests,
             .arrivals = {.seed = s_.seed,
                          .entity = entity,
-                         .rate_per_s = r_.rate.value * share,
+                         .rate_per_s = r_.rate ? r_.rate->value * share : 1,
                          .cv = c.cv.value_or(r_.cv.value_or(preset_ ? preset_->cv : 1.0))},
             .prompt = lengths(c.prompt, r_.prompt, preset_ ? &preset_->prompt : nullptr),
             .output = lengths(c.output, r_.output, preset_ ? &preset_->output : nullptr),
             .priority = static_cast<std::uint8_t>(c.priority)};
         if (r_.arrivals) set_arrivals(options.arrivals, *r_.arrivals, s_.start);
+        if (r_.users || (r_.sessions && r_.sessions->after == pause_after::answer)) {
+            std::optional<workload::loop_users> users;
+            if (r_.users) users = {static_cast<std::uint32_t>(r_.users->count), to_seconds(r_.users->think)};
+            return std::make_unique<workload::closed_requests>(std::move(options), sessions(), users);
+        }
         if (!r_.sessions) return std::make_unique<workload::synthetic_requests>(std::move(options));
-        const conversation_shape& shape = *r_.sessions;
-        return std::make_unique<workload::session_requests>(
-            std::move(options), workload::session_options{.turns = shape.turns,
-                                                          .think_s = to_seconds(shape.think),
-                                                          .context = static_cast<std::uint64_t>(shape.context.value)});
+        return std::make_unique<workload::session_requests>(std::move(options), sessions());
+    }
+
+    /// Without conversations each request is one of its own.
+    [[nodiscard]] workload::session_options sessions() const {
+        if (!r_.sessions) return {.turns = 1};
+        return {.turns = r_.sessions->turns,
+                .think_s = to_seconds(r_.sessions->think),
+                .context = static_cast<std::uint64_t>(r_.sessions->context.value)};
     }
 
     const synthetic_requests& r_;

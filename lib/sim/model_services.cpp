@@ -44,6 +44,8 @@ void simulation::model::start_serving_steps() {
     for (const std::uint32_t i : services_->touched()) {
         services_->start(i, kernel_.now());
         tell_requests(i);
+        if (services_->follows_answers(i))
+            follow(request_arrivals_[i], services_->next_arrival(i), arrivals, requests_arrive, i);
         follow(step_ends_[i], services_->next_end(i), completions, serving_steps_end, i);
         if (const replica_set* const r = services_->replicas(i))
             follow(service_acts_[i], r->next(), changes, service_acts, i);

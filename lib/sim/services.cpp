@@ -64,6 +64,7 @@ services::services(std::vector<service_parts> list) {
         }
         all_.push_back(std::make_unique<one>(std::move(p)));
         all_.back()->where = by_node(all_.back()->parts.places);
+        all_.back()->loop = all_.back()->parts.requests->loop();
         refill(*all_.back());
     }
     touched_.reserve(all_.size());
@@ -78,6 +79,7 @@ job_event services::told(std::uint32_t i, instant now) const {
 }
 
 void services::refill(one& s) {
+    if (s.loop != nullptr) return;
     const auto begin = std::chrono::steady_clock::now();
     try {
         s.have = s.parts.requests->next(s.batch);
@@ -111,8 +113,12 @@ void services::submit(std::uint32_t i, instant now) {
     one& s = *all_[i];
     count_requests(s, now);
     while (s.next_arrival() == now) {
-        s.engine.submit(s.batch[s.at], now);
         ++s.arrived;
+        if (s.loop != nullptr) {
+            s.engine.submit(s.loop->take(), now);
+            continue;
+        }
+        s.engine.submit(s.batch[s.at], now);
         if (++s.at == s.have) refill(s);
     }
     touch(i);
@@ -192,6 +198,8 @@ void services::clear_records(std::uint32_t i) {
     one& s = *all_[i];
     for (const serving::request_record& r : s.engine.records()) {
         s.metrics.add(r);
+        if (s.loop != nullptr && r.end != never)
+            s.loop->left(r.row, r.state == serving::request_state::finished, r.end);
         if (!s.parts.options.engine.priorities) continue;
         auto& own = s.by_priority[r.priority];
         if (!own) own = std::make_unique<serving::service_metrics>(s.parts.targets);
@@ -200,9 +208,11 @@ void services::clear_records(std::uint32_t i) {
     s.engine.clear_records();
 }
 
-bool services::is_over(std::uint32_t i) const noexcept {
+bool services::is_over(std::uint32_t i) const {
     const one& s = *all_[i];
-    return s.at == s.have && s.metrics.requests + s.engine.records().size() == s.arrived;
+    // What follows a request of a loop is known once its record is cleared.
+    const std::size_t leaving = s.loop != nullptr ? 0 : s.engine.records().size();
+    return s.next_arrival() == never && s.metrics.requests + leaving == s.arrived;
 }
 
 void services::leave(std::uint32_t i, instant now) {

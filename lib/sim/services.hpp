@@ -41,7 +41,9 @@ public:
     /// A start or an end of its holding all its GPUs, by node: what the energy meter is told.
     [[nodiscard]] job_event told(std::uint32_t i, instant now) const;
 
-    [[nodiscard]] instant next_arrival(std::uint32_t i) const noexcept { return all_[i]->next_arrival(); }
+    /// May become earlier by `clear_records` where requests follow answers.
+    [[nodiscard]] instant next_arrival(std::uint32_t i) const { return all_[i]->next_arrival(); }
+    [[nodiscard]] bool follows_answers(std::uint32_t i) const noexcept { return all_[i]->loop != nullptr; }
     [[nodiscard]] instant next_end(std::uint32_t i) const noexcept { return all_[i]->engine.next(); }
 
     /// Does what ends at this instant.
@@ -60,7 +62,7 @@ public:
     void clear_records(std::uint32_t i);
 
     /// Has the last request left?
-    [[nodiscard]] bool is_over(std::uint32_t i) const noexcept;
+    [[nodiscard]] bool is_over(std::uint32_t i) const;
     // --- replicas that come and go ---
 
     /// Null: they are there from the start.
@@ -101,7 +103,10 @@ private:
             if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine);
         }
 
-        [[nodiscard]] instant next_arrival() const noexcept { return at == have ? never : batch[at].arrival; }
+        [[nodiscard]] instant next_arrival() const {
+            if (loop != nullptr) return loop->next_arrival();
+            return at == have ? never : batch[at].arrival;
+        }
 
         service_parts parts;
         std::vector<fleet::gpu_share> where{};  ///< all its GPUs, by node
@@ -110,6 +115,7 @@ private:
         serving::service_metrics metrics;
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
+        workload::request_loop* loop = nullptr;  ///< its requests follow answers; else they come in batches
         std::vector<workload::request> batch;
         std::size_t at = 0, have = 0;  ///< the next of the batch; at == have: there are none
         std::uint64_t arrived = 0;

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <ampacity/serving/service.hpp>
+#include <ampacity/workload/closed_requests.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -127,4 +128,34 @@ TEST_CASE("serving answers of one length at a cost per step is M/D/c with a serv
     CHECK(expected > 0.3 * tokens * token_ns * static_cast<double>(requests.size()));
     CHECK(got == Approx(expected).epsilon(0.02));
     CHECK(worst < 0.1 * tokens * token_ns);
+}
+
+TEST_CASE("serving users who wait for their answers with one seat is the machine repair model") {
+    const double answer = 200, think = 900;  // tokens, or their milliseconds
+    for (const std::uint32_t users : {1U, 4U, 12U}) {
+        workload::closed_requests source(
+            {.seed = 44,
+             .requests = 400'000,
+             .arrivals = {.seed = 44, .entity = 0},
+             .prompt = workload::token_lengths({{.law = constant_distribution{1}}}),
+             .output = workload::token_lengths({{.law = exponential_distribution{answer}}})},
+            {.turns = 1}, workload::loop_users{users, think * token_ns * 1e-9});
+        serving::service s({.engine = one_seat, .random = {.seed = 1}},
+                           serving::iteration_time(serving::linear_step{.base = {token_ns, 0}}));
+        double sum = 0;
+        instant last = start_of_time;
+        serving::serve(source, s, never, [&](const request_record& r) {
+            sum += static_cast<double>(ticks(*serving::e2e(r)));
+            last = std::max(last, r.end);
+        });
+        // P(nobody is served) of M/M/1//K; Kleinrock, "Queueing Systems" I, 1975, 3.8.
+        double all = 0, term = 1;
+        for (std::uint32_t n = 0; n <= users; ++n) {
+            all += term;
+            term *= (users - n) * answer / think;
+        }
+        const double rate = (1 - 1 / all) / answer;
+        CHECK(400'000 / (static_cast<double>(ticks(last - start_of_time)) / token_ns) == Approx(rate).epsilon(0.006));
+        CHECK(sum / 400'000 / token_ns == Approx(users / rate - think).epsilon(0.01));
+    }
 }

@@ -77,10 +77,43 @@ struct request_client {
     friend bool operator==(const request_client&, const request_client&) = default;
 };
 
+/// What a pause between two turns begins with.
+enum class pause_after : std::uint8_t { arrival, answer };
+
+template <>
+struct names<pause_after> {
+    static constexpr std::array known{named<pause_after>{pause_after::arrival, "arrival"},
+                                      named<pause_after>{pause_after::answer, "answer"}};
+};
+
+/// So many users, each of whom waits for an answer before the next request.
+struct request_users {
+    std::uint64_t count = 1;
+    duration think{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&request_users::count, {.key = "count",
+                                      .doc = "number of users, all there from the start",
+                                      .required = true,
+                                      .example = "64",
+                                      .min = std::uint64_t{1},
+                                      .max = std::uint64_t{1} << 24U});
+        visit(&request_users::think,
+              {.key = "think",
+               .doc = "mean time from an answer, with `sessions` from the last one of a conversation, to the next "
+                      "request, exponential",
+               .min = duration::zero(),
+               .max = longest_input});
+    }
+    friend bool operator==(const request_users&, const request_users&) = default;
+};
+
 /// Conversations: each prompt begins with all that was said before.
 struct conversation_shape {
     double turns = 4;
     duration think{std::chrono::seconds{30}};
+    pause_after after = pause_after::arrival;
     quantity<dimension::tokens> context{131072};
 
     template <class Visitor>
@@ -89,11 +122,15 @@ struct conversation_shape {
                                            .doc = "mean requests of a conversation, geometric; 1: none goes on",
                                            .min = 1.0,
                                            .max = 10'000.0});
-        visit(&conversation_shape::think,
-              {.key = "think",
-               .doc = "mean time between the arrivals of two turns, exponential, whatever the answer takes",
-               .above = duration::zero(),
-               .max = longest_input});
+        visit(&conversation_shape::think, {.key = "think",
+                                           .doc = "mean time between two turns, exponential",
+                                           .above = duration::zero(),
+                                           .max = longest_input});
+        visit(
+            &conversation_shape::after,
+            {.key = "after",
+             .doc = "what that begins with: the arrival of the turn before, whatever its answer takes, or the answer, "
+                    "as always with `users`; a conversation without an answer has ended then"});
         visit(&conversation_shape::context,
               {.key = "context",
                .doc = "a conversation ends before a prompt and its answer would be longer",
@@ -106,7 +143,8 @@ struct conversation_shape {
 /// Requests from distributions.
 struct synthetic_requests {
     std::uint64_t requests = 0;
-    ampacity::scenario::rate rate{};
+    std::optional<ampacity::scenario::rate> rate{};
+    std::optional<request_users> users{};
     std::optional<std::string> preset{};
     std::optional<double> cv{};
     std::optional<arrival_shape> arrivals{};
@@ -125,10 +163,15 @@ struct synthetic_requests {
                                               .max = std::uint64_t{1} << 40U});
         visit(&synthetic_requests::rate, {.key = "rate",
                                           .doc = "mean arrival rate, of conversations with `sessions`",
-                                          .required = true,
                                           .example = "\"3 /s\"",
                                           .above = quantity<dimension::rate>{0.0},
                                           .max = quantity<dimension::rate>{1e9}});
+        visit(
+            &synthetic_requests::users,
+            {.key = "users",
+             .doc = "in place of a rate so many users, each of whom sends the next request when the last one has been "
+                    "answered",
+             .example = "{ count: 64, think: \"5 s\" }"});
         visit(&synthetic_requests::preset,
               {.key = "preset",
                .doc = "lengths and cv of a published trace, where they are not given: azure-conv-2023, "

@@ -102,19 +102,29 @@ private:
 /// \throws data_error from the source.
 template <class Sink>
 void serve(workload::request_source& source, service& s, instant until, Sink&& sink) {
+    workload::request_loop* const loop = source.loop();
     std::array<workload::request, 256> batch;
-    std::size_t have = source.next(batch);
+    std::size_t have = loop != nullptr ? 0 : source.next(batch);
     std::size_t at = 0;
+    const auto next_arrival = [&] {
+        return loop != nullptr ? loop->next_arrival() : at == have ? never : batch[at].arrival;
+    };
     const auto deliver = [&] {
-        for (const request_record& r : s.records()) sink(r);
+        for (const request_record& r : s.records()) {
+            if (loop != nullptr && r.end != never) loop->left(r.row, r.state == request_state::finished, r.end);
+            sink(r);
+        }
         s.clear_records();
     };
     for (;;) {
-        const instant arrival = at == have ? never : batch[at].arrival;
-        const instant now = std::min(arrival, s.next());
+        const instant now = std::min(next_arrival(), s.next());
         if (now == never || now > until) break;
         s.advance(now);
-        while (at != have && batch[at].arrival == now) {
+        while (next_arrival() == now) {
+            if (loop != nullptr) {
+                s.submit(loop->take(), now);
+                continue;
+            }
             s.submit(batch[at], now);
             if (++at != have) continue;
             have = source.next(batch);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,23 @@
 #include <vector>
 
 namespace ampacity::workload {
+
+/// What a source is whose requests follow answers. `next_arrival` may become earlier by `left`, but never lies before
+/// the instant of the latest call.
+class request_loop {
+public:
+    request_loop() = default;
+    request_loop(const request_loop&) = delete;
+    request_loop& operator=(const request_loop&) = delete;
+    virtual ~request_loop() = default;
+
+    /// Of the next request that is known; `never`: there is none until one leaves.
+    [[nodiscard]] virtual instant next_arrival() const = 0;
+    /// That request. \pre next_arrival() != never
+    virtual request take() = 0;
+    /// A request that was taken has left at `now`, with its answer or without. Once for each.
+    virtual void left(std::uint64_t row, bool answered, instant now) = 0;
+};
 
 /// A stream of requests.
 class request_source {
@@ -40,6 +58,10 @@ public:
         static_cast<void>(through);
         return {};
     }
+
+    /// Itself as a loop, if its requests follow answers; whoever knows of answers then asks the loop and not `next`,
+    /// which reads on as if answers took no time.
+    [[nodiscard]] virtual request_loop* loop() noexcept { return nullptr; }
 
     /// The text behind `request::tenant` and `request::session`; empty for 0 and for what is none.
     [[nodiscard]] virtual std::string_view text(std::uint32_t index) const {

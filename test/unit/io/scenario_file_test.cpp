@@ -696,12 +696,12 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         }
         auto& r = c.synthetic.emplace();
         r = {.requests = upto(1'000'000),
-             .rate = {0.01 + static_cast<double>(upto(1000)) / 7},
+             .rate = scenario::rate{0.01 + static_cast<double>(upto(1000)) / 7},
              .cv = static_cast<double>(upto(100)) / 7,
              .prompt = some_length(),
              .output = some_length()};
         scenario::synthetic_jobs like;
-        like.rate = r.rate;
+        like.rate = *r.rate;
         like.cv = *r.cv;
         test::random_synthetic{random}.enrich(like);
         r.rate = like.rate;
@@ -711,8 +711,20 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         if (r.preset && upto(2) != 0) r.prompt.reset();
         const bool beats = r.arrivals && r.arrivals->beat;
         if (!beats && upto(2) != 0)
-            r.sessions = scenario::conversation_shape{
-                1 + static_cast<double>(upto(99)) / 7, duration{1 + upto(999)}, {2 + static_cast<double>(upto(999))}};
+            r.sessions = scenario::conversation_shape{1 + static_cast<double>(upto(99)) / 7,
+                                                      duration{1 + upto(999)},
+                                                      scenario::pause_after::arrival,
+                                                      {2 + static_cast<double>(upto(999))}};
+        if (upto(3) == 0) {
+            if (r.sessions) r.sessions->after = scenario::pause_after::answer;
+            if (!r.sessions || upto(2) != 0) {
+                r.users = scenario::request_users{1 + upto(999), duration{upto(999)}};
+                r.rate.reset();
+                r.cv.reset();
+                r.arrivals.reset();
+            }
+            continue;
+        }
         for (std::uint64_t k = upto(3); k > 0; --k) {
             auto& client = r.clients.emplace_back();
             client = {.weight = 0.1 + static_cast<double>(upto(100)), .priority = upto(8)};
