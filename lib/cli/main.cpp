@@ -8,6 +8,7 @@
 #include "optimise_command.hpp"
 #include "plan_command.hpp"
 #include "run_command.hpp"
+#include "steady_command.hpp"
 #include "sweep_command.hpp"
 #include "trace_command.hpp"
 #include "why_command.hpp"
@@ -125,19 +126,22 @@ void add_optimise_options(CLI::App& command, cli::optimise_options& options) {
     add_plugin_option(command, options.plugins);
 }
 
-void add_compare_options(CLI::App& command, cli::compare_options& options) {
-    command.add_option("DB", options.store, "the file that `sweep` wrote")->required();
+/// Of a sweep: which variants are compared, and by which numbers.
+void add_comparison(CLI::App& command, std::string& by, std::string& baseline, std::vector<std::string>& metrics) {
     command
-        .add_option("--by", options.by,
+        .add_option("--by", by,
                     "the key or axis whose values are compared (default: scheduler.policy, else the first that varies)")
         ->check(given_text());
-    command
-        .add_option("--baseline", options.baseline, "the value that the others are compared with (default: the first)")
+    command.add_option("--baseline", baseline, "the value that the others are compared with (default: the first)")
         ->check(given_text());
-    command
-        .add_option("--metric", options.metrics, "a number of summary.json; may be repeated (default: the usual ones)")
+    command.add_option("--metric", metrics, "a number of summary.json; may be repeated (default: the usual ones)")
         ->allow_extra_args(false)
         ->check(given_text());
+}
+
+void add_compare_options(CLI::App& command, cli::compare_options& options) {
+    command.add_option("DB", options.store, "the file that `sweep` wrote")->required();
+    add_comparison(command, options.by, options.baseline, options.metrics);
     command
         .add_option("--interval", options.interval,
                     "of Student's t, of the bootstrap-t, of Hall's transformation, or careful: all three (default)")
@@ -145,6 +149,33 @@ void add_compare_options(CLI::App& command, cli::compare_options& options) {
     command.add_option("--confidence", options.confidence, "of intervals and verdicts in percent (default: 95)")
         ->check(CLI::Range(50.0, 99.99));
     command.add_flag("--pareto", options.pareto, "show which variants no other one beats in all these metrics");
+}
+
+void add_report_options(CLI::App& command, cli::report_options& options) {
+    command.add_option("RESULTS", options.results, "output folder of a run, or the file that `sweep` wrote")
+        ->required();
+    command
+        .add_option("-o,--output", options.output,
+                    "the page (default: report.html in the folder, or beside the file); a name ending in .svg gives a "
+                    "picture of a run")
+        ->check(given_text());
+    add_comparison(command, options.by, options.baseline, options.metrics);
+}
+
+void add_steady_options(CLI::App& command, cli::steady_options& options) {
+    command.add_option("DIR", options.directory, "output folder of a run")->required();
+    command
+        .add_option("--metric", options.metrics,
+                    "jct_s, wait_s or bounded_slowdown of jobs, ttft_s, tpot_s or e2e_s of requests; may be repeated "
+                    "(default: all that the run's files have)")
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember({"jct_s", "wait_s", "bounded_slowdown", "ttft_s", "tpot_s", "e2e_s"}));
+    command.add_option("--service", options.service, "of the requests of this service (default: of each, and of jobs)")
+        ->check(given_text());
+    command.add_option("--confidence", options.confidence, "of the intervals in percent (default: 95)")
+        ->check(CLI::Range(50.0, 99.99));
+    command.add_option("--batches", options.batches, "the fewest that the values are cut into (default: 32)")
+        ->check(CLI::Range(std::uint32_t{10}, std::uint32_t{1000}));
 }
 
 std::string joined(int argc, char** argv) {
@@ -224,15 +255,13 @@ int run_program(int argc, char** argv) {
     export_csv.add_option("DB", exported, "the file that `sweep` wrote")->required();
     export_csv.add_option("-o,--output", table, "the file to write (default: stdout)")->check(given_text());
 
-    std::string directory;
-    std::string page;
+    cli::report_options reported;
     CLI::App& report = *app.add_subcommand("report", "make one HTML page of the results of a run or a sweep");
-    report.add_option("RESULTS", directory, "output folder of a run, or the file that `sweep` wrote")->required();
-    report
-        .add_option("-o,--output", page,
-                    "the page (default: report.html in the folder, or beside the file); a name ending in .svg gives a "
-                    "picture of a run")
-        ->check(given_text());
+    add_report_options(report, reported);
+    cli::steady_options settled;
+    CLI::App& steady =
+        *app.add_subcommand("steady", "means of one long run without its warm-up, and how far they may be off");
+    add_steady_options(steady, settled);
 
     cli::trace_options traced;
     CLI::App& trace = *app.add_subcommand("trace", "what a trace of jobs holds; --to converts it");
@@ -330,7 +359,8 @@ int run_program(int argc, char** argv) {
     if (optimise) return cli::optimise(optimised);
     if (merge) return cli::merge(merged, parts);
     if (export_csv) return cli::export_csv(exported, table);
-    if (report) return cli::report(directory, page);
+    if (report) return cli::report(reported);
+    if (steady) return cli::steady(settled);
     if (trace) return cli::trace(traced);
     if (plan) return cli::plan(planned);
     if (calibrate && calibrate_what == "inference") return cli::calibrate_inference(calibrated);

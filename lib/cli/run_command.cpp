@@ -361,8 +361,9 @@ int run(const run_options& options) {
     return cut_short ? 4 : 0;
 }
 
-int report(const std::string& results, const std::string& output) {
+int report(const report_options& options) {
     namespace fs = std::filesystem;
+    const auto& [results, output, by, baseline, metrics] = options;
     std::error_code ignored;
     const bool is_store = fs::is_regular_file(results, ignored);
     fs::path page = output;
@@ -372,9 +373,16 @@ int report(const std::string& results, const std::string& output) {
     if (is_store && is_picture)
         throw scenario_error({{page.string(), 0, 0}, "--output", "a sweep has no picture", {}, "give a name in .html"});
     if (is_store) {
-        io::write_file(page, report::html(experiment::result_store::open(results)));
+        io::write_file(page, report::html(experiment::result_store::open(results),
+                                          {.by = by, .baseline = baseline, .metrics = metrics}));
     } else {
         const auto run = report::read_run(results);
+        for (const auto& [option, given] : {std::pair{"--by", !by.empty()}, std::pair{"--baseline", !baseline.empty()},
+                                            std::pair{"--metric", !metrics.empty()}}) {
+            if (given)
+                throw scenario_error(
+                    {{results, 0, 0}, option, "a run has no variants", {}, "give the file of a sweep"});
+        }
         io::write_file(page, is_picture ? report::overview_svg(run) : report::html(run));
     }
     fmt::print("{}\n", page.string());

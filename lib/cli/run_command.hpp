@@ -23,9 +23,17 @@ struct run_options {
     std::string command{};  ///< the whole command line, for run.json
 };
 
+struct report_options {
+    std::string results{};  ///< folder of a run, or file of a sweep
+    std::string output{};   ///< empty: beside them
+    // Only of a sweep; empty: as `experiment::compare_options`.
+    std::string by{}, baseline{};
+    std::vector<std::string> metrics{};
+};
+
 // Each returns the exit status: 0, or 4 if interrupted. \throws ampacity::error
 int run(const run_options& options);
 int validate(const scenario_options& options);
-int report(const std::string& results, const std::string& output);
+int report(const report_options& options);
 
 }  // namespace ampacity::cli

@@ -28,6 +28,8 @@ void thread_crew::add(std::span<const trial> list) {
 std::vector<trial_result> thread_crew::take(std::chrono::microseconds wait) {
     std::unique_lock lock{mutex_};
     if (open_ != 0) ended_.wait_for(lock, wait, [&] { return !results_.empty(); });
+    if (!results_.empty() && gathering_.count() != 0)
+        ended_.wait_for(lock, gathering_, [&] { return results_.size() >= open_; });
     auto out = std::exchange(results_, {});
     open_ -= out.size();
     return out;

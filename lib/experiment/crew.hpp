@@ -44,8 +44,9 @@ public:
 /// Threads of this process.
 class thread_crew final : public crew {
 public:
-    /// \pre threads >= 1; the runner outlives it
-    thread_crew(const trial_runner& runner, unsigned threads) : runner_(runner), most_(threads) {}
+    /// With the first result `take` waits for more, for `gathering` at most. \pre threads >= 1; the runner outlives it
+    thread_crew(const trial_runner& runner, unsigned threads, std::chrono::microseconds gathering = {})
+        : runner_(runner), most_(threads), gathering_(gathering) {}
     ~thread_crew() override;
 
     void add(std::span<const trial> list) override;
@@ -58,6 +59,7 @@ private:
 
     const trial_runner& runner_;
     unsigned most_;
+    std::chrono::microseconds gathering_;
     std::size_t open_ = 0;
     std::atomic<bool> stop_{false};
     std::mutex mutex_;  // of what follows

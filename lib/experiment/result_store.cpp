@@ -292,9 +292,21 @@ result_store result_store::open(const fs::path& file) {
 }
 
 void result_store::add(const trial_result& r, const variant& of) {
+    transaction t(db_->on);
+    insert(r, of);
+    t.commit();
+}
+
+void result_store::add(std::span<const trial_result> results, std::span<const variant> variants) {
+    if (results.empty()) return;
+    transaction t(db_->on);
+    for (const trial_result& r : results) insert(r, variants[r.which.variant]);
+    t.commit();
+}
+
+void result_store::insert(const trial_result& r, const variant& of) {
     AMPACITY_ASSERT(r.status != trial_status::stopped);
     auto& w = db_->writing();
-    transaction t(db_->on);
     if (w.find.with(of.key, r.which.replication).next()) {
         const std::int64_t id = w.find.integer(0);
         AMPACITY_ASSERT(w.find.text(1) == "failed");
@@ -314,7 +326,6 @@ void result_store::add(const trial_result& r, const variant& of) {
     for (const histogram& h : r.histograms) {
         for (const auto& bin : h.bins) w.bin.with(id, h.name, bin.up_to, bin.count).run();
     }
-    t.commit();
 }
 
 provenance result_store::about() const {

@@ -19,7 +19,8 @@ class connection {
 public:
     connection(std::string file, int flags) : file_(std::move(file)) {
         sqlite3* handle = nullptr;
-        const int status = sqlite3_open_v2(file_.c_str(), &handle, flags, nullptr);
+        // One thread at a time has a connection, so that SQLite need not lock it at every step.
+        const int status = sqlite3_open_v2(file_.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
         handle_.reset(handle);
         if (status != SQLITE_OK) fail("cannot be opened");
         sqlite3_busy_timeout(handle, 10'000);

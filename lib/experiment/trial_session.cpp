@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace ampacity::experiment {
+namespace {
+
+/// Results of so long are written in one transaction: what a trial costs beside its run, and what a killed sweep loses.
+constexpr std::chrono::milliseconds gathering{20};
+
+}  // namespace
 
 trial_session::trial_session(const sweep& s, const trial_runner& runner, result_store& store,
                              const sweep_options& options)
@@ -11,7 +17,7 @@ trial_session::trial_session(const sweep& s, const trial_runner& runner, result_
     if (options.others != nullptr)
         crew_ = make_rank_crew(*options.others, runner, threads, options.fingerprint);
     else
-        crew_ = std::make_unique<thread_crew>(runner, threads);
+        crew_ = std::make_unique<thread_crew>(runner, threads, gathering);
 }
 
 bool trial_session::run(std::vector<trial> list, std::size_t trials) {
@@ -26,9 +32,12 @@ bool trial_session::run(std::vector<trial> list, std::size_t trials) {
     std::size_t left = list.size();
     bool stopped = false;
     do {
-        const auto results = crew_->take(std::chrono::milliseconds{100});
+        auto results = crew_->take(std::chrono::milliseconds{100});
+        std::erase_if(results, [](const trial_result& r) { return r.status == trial_status::stopped; });
+        store_.add(results, sweep_.variants);
+        left -= results.size();
         for (const trial_result& r : results) {
-            left -= take(r) ? 1U : 0U;
+            count(r);
             stopped = !goes_on() || stopped;
         }
         if (results.empty()) stopped = !goes_on() || stopped;
@@ -39,17 +48,13 @@ bool trial_session::run(std::vector<trial> list, std::size_t trials) {
     return !interrupted_;
 }
 
-/// False where the trial was given up.
-bool trial_session::take(const trial_result& r) {
-    if (r.status == trial_status::stopped) return false;
-    store_.add(r, sweep_.variants[r.which.variant]);
+void trial_session::count(const trial_result& r) {
     ++state_.ended;
     ++state_.ended_here;
     if (r.status == trial_status::failed) {
         ++state_.failed;
         failures_.emplace(order_of(r.which), r.error);
     }
-    return true;
 }
 
 bool trial_session::goes_on() {

@@ -35,7 +35,7 @@ private:
     using steady = std::chrono::steady_clock;
     static std::pair<std::uint64_t, std::size_t> order_of(const trial& t) { return {t.replication, t.variant}; }
 
-    bool take(const trial_result& r);
+    void count(const trial_result& r);
     bool goes_on();
 
     const sweep& sweep_;

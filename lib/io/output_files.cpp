@@ -63,6 +63,37 @@ constexpr std::array telemetry{
     output_column{"utility_w", "W",
                   "what the utility delivers for it: with the losses from there, without what batteries and generators "
                   "give"},
+    output_column{"facility_w", "W",
+                  "IT, losses and overhead at the sample; this and the columns below only where the scenario lets them "
+                  "be known, and empty at a time when they are not"},
+    output_column{"carbon_g_per_kwh", "g/kWh",
+                  "CO2e of what the grid delivers at the sample, location-based; of several sites the mean by "
+                  "`facility_w`"},
+    output_column{"price_usd_per_mwh", "USD/MWh", "of its energy; the same"},
+    output_column{"it_kwh", "kWh", "from the start to the sample, exactly, as in summary.json"},
+    output_column{"facility_kwh", "kWh", "the same, with losses and overhead"},
+    output_column{"carbon_kg", "kg", "the same: `carbon_kg.location`"},
+    output_column{"energy_usd", "USD", "the same: `cost_usd.energy`"},
+    output_column{"cost_usd", "USD", "the same: `cost_usd.total`"},
+    output_column{"gpu_temperature_mean_c", "degC",
+                  "of the hottest GPU of each node, the mean over the nodes that stand there and whose coolant is "
+                  "known; only with power.thermal"},
+    output_column{"gpu_temperature_max_c", "degC", "the same, the largest"},
+};
+
+constexpr std::array sites{
+    output_column{"time_s", "s", "when the sample was taken"},
+    output_column{"site", "", "its name"},
+    output_column{"it_w", "W", "this and the columns below as in telemetry.csv, of this site; empty where not known"},
+    output_column{"utility_w", "W", "what the utility delivers for it"},
+    output_column{"facility_w", "W", "IT, losses and overhead"},
+    output_column{"carbon_g_per_kwh", "g/kWh", "CO2e of what the grid delivers"},
+    output_column{"price_usd_per_mwh", "USD/MWh", "of its energy"},
+    output_column{"it_kwh", "kWh", "from the start to the sample"},
+    output_column{"facility_kwh", "kWh", "the same, with losses and overhead"},
+    output_column{"carbon_kg", "kg", "the same, location-based"},
+    output_column{"energy_usd", "USD", "the same, of its energy"},
+    output_column{"cost_usd", "USD", "the same, with demand charges, generators and capacity"},
 };
 
 constexpr std::array replicas{
@@ -126,6 +157,8 @@ constexpr std::array table{
         requests},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
+    output_description{"sites.csv", "output.telemetry",
+                       "one row per site and interval, where there are several sites and power is modelled", sites},
     output_description{"replicas.csv", "output.telemetry",
                        "one row per service and interval, where replicas of one come and go", replicas},
     output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},

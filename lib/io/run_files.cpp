@@ -1,6 +1,7 @@
 #include "csv_text.hpp"
 #include "event_trace.hpp"
 #include "output_file.hpp"
+#include "power_samples.hpp"
 #include "request_table.hpp"
 
 #include <ampacity/core/decimal.hpp>
@@ -39,8 +40,8 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
-                               "placement.csv", "telemetry.csv", "replicas.csv", "explain.csv",
+constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv", "placement.csv",
+                               "telemetry.csv", "sites.csv",     "replicas.csv", "feeds.csv",    "explain.csv",
                                "events.json",   "resolved.yaml", "run.json",     "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
@@ -138,11 +139,6 @@ void keep_input(const fs::path& folder, const fs::path& input, std::span<const s
 
 void append_time(std::string& out, instant t) {
     if (t != sim::unset) append_ns_as_seconds(out, ticks(t));
-}
-
-/// Exactly.
-void append_watts(std::string& out, power::microwatts p) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}.{:06}"), p / 1'000'000, p % 1'000'000);
 }
 
 /// The job_id of the file, quoted where CSV needs it.
@@ -528,11 +524,27 @@ std::string header_of(const std::vector<Column>& columns) {
     return out + '\n';
 }
 
+/// Of a site.
+constexpr std::array site_columns{scenario::telemetry_column::it,
+                                  scenario::telemetry_column::utility,
+                                  scenario::telemetry_column::facility,
+                                  scenario::telemetry_column::carbon_intensity,
+                                  scenario::telemetry_column::price,
+                                  scenario::telemetry_column::it_energy,
+                                  scenario::telemetry_column::facility_energy,
+                                  scenario::telemetry_column::carbon,
+                                  scenario::telemetry_column::energy_cost,
+                                  scenario::telemetry_column::cost};
+constexpr std::string_view sites_header =
+    "time_s,site,it_w,utility_w,facility_w,carbon_g_per_kwh,price_usd_per_mwh,it_kwh,facility_kwh,carbon_kg,"
+    "energy_usd,cost_usd\n";
+
 struct run_files::streams {
     std::unique_ptr<folder_lock> lock;
     std::optional<output_file> rejected;
     std::optional<output_file> placement;
     std::optional<output_file> telemetry;
+    std::optional<output_file> sites;
     std::optional<output_file> replicas;
     std::optional<output_file> feeds;
     std::vector<scenario::telemetry_column> telemetry_columns;
@@ -581,12 +593,9 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
             gpu_types_.empty() ? "job_id,attempt,start_s,nodes\n" : "job_id,attempt,start_s,nodes,gpu\n";
     }
     if (described_.output.telemetry) {
-        auto& columns = streams_->telemetry_columns = columns_of(described_.output.telemetry_columns);
-        if (!described_.is_powered()) {
-            std::erase(columns, scenario::telemetry_column::it);
-            std::erase(columns, scenario::telemetry_column::utility);
-        }
-        streams_->telemetry.emplace(folder_ / "telemetry.csv").text() += header_of(columns);
+        streams_->telemetry.emplace(folder_ / "telemetry.csv");
+        if (described_.is_powered() && described_.fleet.sites.size() > 1)
+            streams_->sites.emplace(folder_ / "sites.csv").text() += sites_header;
     }
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || !w.service->autoscale || streams_->replicas) continue;
@@ -715,15 +724,19 @@ void run_files::write_place(const sim::job_event& s) {
     streams_->placement->row_done();
 }
 
+void run_files::begin_telemetry(const power_sample& first) {
+    auto& columns = streams_->telemetry_columns = columns_of(described_.output.telemetry_columns);
+    if (described_.output.telemetry_columns.empty())
+        std::erase_if(columns, [&](scenario::telemetry_column c) { return !first.has(c); });
+    streams_->telemetry->text() += header_of(columns);
+}
+
 void run_files::on_sample(const sim::sample& s) {
     if (!streams_->telemetry) return;
     const timed clock{writing_};
+    const power_sample of_power{s};
+    if (streams_->telemetry_columns.empty()) begin_telemetry(of_power);
     std::string& out = streams_->telemetry->text();
-    power::microwatts it = 0, drawn = 0;
-    for (std::size_t i = 0; s.plant != nullptr && i != s.plant->tree().sites().size(); ++i) {
-        it += s.plant->it(i);
-        drawn += s.plant->drawn(i);
-    }
     bool first = true;
     for (const scenario::telemetry_column c : streams_->telemetry_columns) {
         if (!std::exchange(first, false)) out += ',';
@@ -736,14 +749,30 @@ void run_files::on_sample(const sim::sample& s) {
             case column::busy: count(s.busy_gpus); break;
             case column::free: count(s.free_gpus); break;
             case column::finished: count(s.finished); break;
-            case column::it: append_watts(out, it); break;
-            case column::utility: append_watts(out, drawn); break;
+            default: of_power.append(out, c); break;
         }
     }
     out += '\n';
     streams_->telemetry->row_done();
+    if (streams_->sites) write_sites(s);
     if (streams_->replicas) write_replicas(s);
     if (streams_->feeds && s.plant != nullptr) write_feeds(s);
+}
+
+void run_files::write_sites(const sim::sample& s) {
+    std::string& out = streams_->sites->text();
+    for (std::size_t i = 0; i != s.sites.size(); ++i) {
+        const power_sample of{s, i};
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, s.plant->tree().sites()[i].name);
+        for (const scenario::telemetry_column c : site_columns) {
+            out += ',';
+            of.append(out, c);
+        }
+        out += '\n';
+        streams_->sites->row_done();
+    }
 }
 
 void run_files::write_replicas(const sim::sample& s) {
@@ -854,8 +883,9 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     if (streams_->waits) streams_->waits->finish(start_of_time + summary.simulated);
     {
         const timed clock{writing_};
-        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->replicas,
-                             &streams_->feeds, &streams_->explain}) {
+        if (streams_->telemetry && streams_->telemetry_columns.empty()) begin_telemetry(power_sample{sim::sample{}});
+        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites,
+                             &streams_->replicas, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         for (const auto& table : streams_->requests) table->commit();

@@ -67,14 +67,15 @@ heat::heat(const power_tree& tree, std::span<const std::optional<coolant_plan>> 
         if (site >= coolant.size() || !coolant[site] || !(model.liquid_share() > 0)) continue;
         const chip& c = chips_[at.model];
         const double supply_c = coolant[site]->supply_c;
+        unit_state& u = units_[i];
+        u.known = true;
+        u.chip = at.model;
+        u.supply_c = u.coolant_c = supply_c;
         if (!disturbed[i] && c.mass.settled_c(most_w[at.model], supply_c) <= c.throttle_c + same_k) continue;
         const double loop = coolant[site]->rack_loop_j_per_k;
-        unit_state& u = units_[i];
         u.first = static_cast<std::uint32_t>(nodes_.size());
         u.nodes = u.running = at.nodes;
         u.first_node = at.first_node;
-        u.chip = at.model;
-        u.supply_c = u.coolant_c = supply_c;
         u.k_per_j = loop > 0 ? model.liquid_share() / loop : 0;
         set_limit(u);
         const double idle_w = model.node.gpu.power.idle_w;

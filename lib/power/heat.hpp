@@ -36,6 +36,12 @@ public:
          const std::vector<bool>& disturbed, duration boot, std::span<const power_floor> floors);
 
     [[nodiscard]] bool keeps(std::uint32_t unit) const noexcept { return units_[unit].nodes != 0; }
+    /// Is its coolant known?
+    [[nodiscard]] bool knows(std::uint32_t unit) const noexcept { return units_[unit].known; }
+    /// Where its GPU settles that draws this. \pre knows(unit), and nothing happens to its coolant [degC]
+    [[nodiscard]] double settled_c(std::uint32_t unit, double w) const noexcept {
+        return chips_[units_[unit].chip].mass.settled_c(w, units_[unit].supply_c);
+    }
     /// That a node gives itself; `no_limit`.
     [[nodiscard]] permille limit_of(std::uint32_t unit, std::size_t node) const noexcept {
         const unit_state& u = units_[unit];
@@ -98,6 +104,7 @@ private:
         std::uint32_t first_node = 0;        // of the fleet
         std::uint32_t chip = 0;
         std::uint32_t running = 0;  // nodes that are not off
+        bool known = false;         // its coolant
         std::uint16_t warm = 0, dry = 0;
         permille limit = no_limit;  // of its nodes that are throttled
         double limit_w = std::numeric_limits<double>::infinity();

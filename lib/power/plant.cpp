@@ -583,6 +583,25 @@ std::optional<double> plant::temperature_c(node_id n, instant now) const {
     return heat_->temperature_c(unit, index(n), now);
 }
 
+std::optional<gpu_temperatures> plant::temperatures(instant now) const {
+    if (!heat_) return std::nullopt;
+    double sum = 0, most = -std::numeric_limits<double>::infinity();
+    std::size_t count = 0;
+    for (std::uint32_t u = 0; u != units_.size(); ++u) {
+        if (!heat_->knows(u) || units_[u].absent) continue;
+        const powered_unit& at = tree_.units()[u];
+        for (std::uint32_t n = at.first_node; n != at.first_node + at.nodes; ++n) {
+            const double c =
+                heat_->keeps(u) ? heat_->temperature_c(u, n, now) : heat_->settled_c(u, hottest_gpu_w(n, u));
+            sum += c;
+            most = std::max(most, c);
+        }
+        count += at.nodes;
+    }
+    if (count == 0) return std::nullopt;
+    return gpu_temperatures{.mean_c = sum / static_cast<double>(count), .max_c = most};
+}
+
 std::optional<double> plant::coolant_c(std::uint32_t unit) const {
     if (!heat_ || !heat_->keeps(unit)) return std::nullopt;
     return heat_->coolant_c(unit);

@@ -78,6 +78,24 @@ void site_account::advance(instant to, microwatts it, microwatts utility_in, con
     }
 }
 
+site_reading site_account::read(microwatts it, microwatts utility_in, const stored_flow& stored) {
+    if (!knows_overhead_) return {};
+    site_reading out;
+    const microwatts lost = utility_in + stored.made + stored.given - stored.kept - it;
+    if (!follows_weather_ || options_.signals.outdoor_c->known_at(now_))
+        out.facility = it + lost + overhead_at(now_, it, lost);
+    const auto& at = options_.region;
+    if (carbon_.of)
+        out.carbon_kg_per_j = carbon_.of->known_at(now_);
+    else if (at)
+        out.carbon_kg_per_j = at->carbon.mean_kg_per_j;
+    if (price_.of)
+        out.price_usd_per_j = price_.of->known_at(now_);
+    else if (at)
+        out.price_usd_per_j = at->price_usd_per_j;
+    return out;
+}
+
 double site_account::overhead_j() const {
     if (follows_weather_) return to_joules(overhead_);
     const double it_j = to_joules(it_energy_);

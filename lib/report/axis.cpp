@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -85,6 +86,22 @@ axis count_axis(double top, std::size_t most) {
     const double step = std::max(1.0, round_step(top / static_cast<double>(most)));
     const auto steps = static_cast<int>(top / step);
     for (int k = 0; k <= steps; ++k) out.ticks.push_back({k * step, fixed(k * step, 0)});
+    return out;
+}
+
+axis value_axis(double low, double high, std::size_t most) {
+    AMPACITY_ASSERT(low <= high && most >= 1);
+    if (!(high - low > 1e-9 * std::max(std::abs(low), std::abs(high)))) {
+        const double room = low == 0 ? 1 : 0.1 * std::abs(low);
+        low -= low == 0 ? 0 : room;
+        high += room;
+    }
+    const double step = round_step((high - low) / static_cast<double>(most));
+    const double first = std::floor(low / step + 1e-9), last = std::ceil(high / step - 1e-9);
+    int decimals = 0;
+    for (double unit = step; unit < 0.999 && decimals < 12; unit *= 10) ++decimals;
+    axis out{.low = first * step, .high = last * step, .logarithmic = false, .unit = {}, .ticks = {}};
+    for (double k = first; k <= last; ++k) out.ticks.push_back({k * step, fixed(k * step, decimals)});
     return out;
 }
 

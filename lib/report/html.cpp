@@ -1,4 +1,5 @@
 #include "analysis.hpp"
+#include "over_time.hpp"
 #include "overview.hpp"
 #include "page.hpp"
 #include "power_chart.hpp"
@@ -430,6 +431,8 @@ std::string html(const run_files& run) {
     add_services(out, run);
     add_trainings(out, s);
     add_power(out, run);
+    add_carbon_and_cost(out, run);
+    add_temperatures(out, run);
     add_feeds(out, run);
     if (run.jobs) {
         add_cumulative(out, *run.jobs);

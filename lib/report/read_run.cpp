@@ -146,6 +146,13 @@ telemetry_columns read_telemetry(const std::filesystem::path& file) {
     const auto utility_w = rows.optional("utility_w");
     telemetry_columns out;
     if (!time_s) return out;
+    const std::array<std::pair<std::optional<std::size_t>, std::vector<double>*>, 6> others{
+        {{rows.optional("carbon_g_per_kwh"), &out.carbon_g_kwh},
+         {rows.optional("price_usd_per_mwh"), &out.price_usd_mwh},
+         {rows.optional("carbon_kg"), &out.carbon_kg},
+         {rows.optional("cost_usd"), &out.cost_usd},
+         {rows.optional("gpu_temperature_mean_c"), &out.gpu_mean_c},
+         {rows.optional("gpu_temperature_max_c"), &out.gpu_max_c}}};
     while (rows.next()) {
         const instant at = rows.time(*time_s);
         if (!out.time.empty() && at < out.time.back())
@@ -159,6 +166,9 @@ telemetry_columns read_telemetry(const std::filesystem::path& file) {
         if (it_w && utility_w) {
             out.it_w.push_back(rows.amount(*it_w));
             out.utility_w.push_back(rows.amount(*utility_w));
+        }
+        for (const auto& [column, values] : others) {
+            if (column) values->push_back(rows.value_or_nan(*column));
         }
     }
     return out;

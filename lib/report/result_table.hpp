@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,6 +84,17 @@ public:
         if (fault != std::errc{} || end != text.data() + text.size() || !std::isfinite(value) || value < 0) {
             fail(column, "not a number", "give a decimal number from 0 up");
         }
+        return value;
+    }
+
+    /// Of either sign; NaN of an empty field.
+    [[nodiscard]] double value_or_nan(std::size_t column) const {
+        const std::string_view text = (*this)[column];
+        if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
+        double value = 0;
+        const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (fault != std::errc{} || end != text.data() + text.size() || !(std::abs(value) <= 1e15))
+            fail(column, "not a number", "give a decimal number between -1e15 and 1e15, or nothing");
         return value;
     }
 

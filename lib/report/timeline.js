@@ -1,5 +1,6 @@
 // The timeline of jobs and the occupancy of the fleet, on canvases. Time runs from 0 to `units`, the vertical axis
-// counts GPUs. Bars too small to be seen are left to the shading behind them, so that a frame costs what is visible.
+// counts GPUs. Bars too small to be seen are left to the shading behind them, and those of a few pixels are summed up
+// pixel by pixel, which costs a tenth of drawing them one by one.
 'use strict';
 (() => {
   const source = document.getElementById('timeline-data');
@@ -143,8 +144,35 @@
       g.drawImage(image, 0, b, d.columns, 1, x, y, d.units / (view.to - view.from) * box.width, h);
     });
   };
+  // Small bars as shares of pixels; of several in one pixel the larger one gives the colour. They do not overlap.
+  const rgb = palette.map(c => parseInt(c.slice(5, 7) + c.slice(3, 5) + c.slice(1, 3), 16));
+  const speckle = element('canvas');
+  let specks = null, pixel = null;
+  const beginSpecks = (width, height) => {
+    if (!specks || specks.width !== width || specks.height !== height) {
+      speckle.width = width;
+      speckle.height = height;
+      specks = new ImageData(width, height);
+      pixel = new Uint32Array(specks.data.buffer);
+    }
+    pixel.fill(0);
+  };
+  const addSpeck = (x0, y0, x1, y1, colour) => {
+    const width = specks.width, right = Math.min(width, Math.ceil(x1)), bottom = Math.min(specks.height, Math.ceil(y1));
+    for (let y = Math.max(0, Math.floor(y0)); y < bottom; ++y) {
+      const tall = 255 * (Math.min(y + 1, y1) - Math.max(y, y0));
+      for (let x = Math.max(0, Math.floor(x0)); x < right; ++x) {
+        const share = tall * (Math.min(x + 1, x1) - Math.max(x, x0));
+        const old = pixel[y * width + x], before = old >>> 24;
+        const alpha = Math.min(255, before + Math.ceil(share));
+        pixel[y * width + x] = (alpha << 24 | (share >= before / 2 ? rgb[colour] : old & 0xffffff)) >>> 0;
+      }
+    }
+  };
+  const smallBar = 64;  // device pixels
   const draw = () => {
     const {g, width, height} = fit(canvas);
+    const ratio = window.devicePixelRatio || 1;
     const left = labelWidth();
     box = {left, top: 8, width: width - left - 12, height: height - 36};
     g.save();
@@ -154,6 +182,8 @@
     drawImage(g, shading);
     const sx = box.width / (view.to - view.from), sy = box.height / (view.high - view.low);
     drawn = 0;
+    const ox = Math.floor(box.left * ratio), oy = Math.floor(box.top * ratio);
+    beginSpecks(Math.ceil(box.width * ratio) + 1, Math.ceil(box.height * ratio) + 1);
     order.forEach((bars, colour) => {
       g.fillStyle = palette[colour];
       for (const i of bars) {
@@ -164,10 +194,16 @@
         const x = box.left + (start[i] - view.from) * sx, y = box.top + (first[i] - view.low) * sy;
         if (w > 4) w -= 1;
         if (h > 4) h -= 1;
-        g.fillRect(x, y, Math.max(w, 0.5), Math.max(h, 0.5));
+        w = Math.max(w, 0.5);
+        h = Math.max(h, 0.5);
         ++drawn;
+        if (w * h * ratio * ratio >= smallBar) { g.fillRect(x, y, w, h); continue; }
+        addSpeck(x * ratio - ox, y * ratio - oy, (x + w) * ratio - ox, (y + h) * ratio - oy, colour);
       }
     });
+    speckle.getContext('2d').putImageData(specks, 0, 0);
+    g.imageSmoothingEnabled = false;
+    g.drawImage(speckle, ox / ratio, oy / ratio, specks.width / ratio, specks.height / ratio);
     names(g, sx, sy);
     g.restore();
     timeAxis(g, box, view.from, view.to);

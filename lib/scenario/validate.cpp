@@ -240,9 +240,11 @@ void check_columns(const scenario& s, const reporter& report) {
                   report);
     for (std::size_t i = 0; i != o.telemetry_columns.size(); ++i) {
         const telemetry_column c = o.telemetry_columns[i];
-        if ((c == telemetry_column::it || c == telemetry_column::utility) && !s.is_powered())
-            report.fail("output.telemetry_columns." + std::to_string(i), "power is not modelled",
-                        std::string{name_of_value(c)}, "give `energy` or `power`, or remove it");
+        const std::string key = "output.telemetry_columns." + std::to_string(i), name{name_of_value(c)};
+        if (c >= telemetry_column::it && !s.is_powered())
+            report.fail(key, "power is not modelled", name, "give `energy` or `power`, or remove it");
+        if (c >= telemetry_column::gpu_mean && !(s.power && s.power->thermal))
+            report.fail(key, "temperatures are not modelled", name, "write power.thermal: true, or remove it");
     }
 }
 

@@ -58,6 +58,22 @@ void add_stores(energy_result& r, const power::site_books& one) {
     plus(r.generators_usd, one.generators_usd);
 }
 
+/// One more site.
+void add(energy_result& r, const power::site_books& one, bool first) {
+    r.it_j += one.it_j;
+    r.losses_j += one.losses_j;
+    add(r.overhead_j, one.overhead_j, first);
+    add(r.carbon_location_kg, one.carbon_location_kg, first);
+    add(r.carbon_marginal_kg, one.carbon_marginal_kg, first);
+    add(r.carbon_market_kg, one.carbon_market_kg, first);
+    add(r.carbon_embodied_kg, one.carbon_embodied_kg, first);
+    add(r.energy_usd, one.energy_usd, first);
+    add(r.demand_usd, one.demand_usd, first);
+    add(r.capacity_usd, one.capacity_usd, first);
+    add(r.water_m3, one.water_m3, first);
+    add_stores(r, one);
+}
+
 /// Tells the plant of the floors of all sources; which one each has.
 std::vector<std::uint32_t> add_floors(energy_model& m) {
     std::vector<std::uint32_t> of;
@@ -203,25 +219,32 @@ void energy_meter::sum_up() {
     for (std::size_t i = 0; i != accounts_.size(); ++i) it_ += plant_.it(i);
 }
 
+std::span<const power::site_sample> energy_meter::look(instant now) {
+    samples_.resize(accounts_.size());
+    for (std::size_t i = 0; i != accounts_.size(); ++i) {
+        if (i == shown_.size())
+            shown_.push_back(accounts_[i]);
+        else if (accounts_[i].now() >= shown_[i].now())
+            shown_[i] = accounts_[i];
+        power::site_account& shown = shown_[i];
+        shown.advance(now, plant_.it(i), plant_.drawn(i), plant_.stored(i));
+        samples_[i] = {.now = shown.read(plant_.it(i), plant_.drawn(i), plant_.stored(i)), .so_far = shown.books()};
+    }
+    return samples_;
+}
+
+energy_result sum_of(std::span<const power::site_sample> sites) {
+    energy_result r;
+    for (const power::site_sample& s : sites) add(r, s.so_far, &s == sites.data());
+    return r;
+}
+
 energy_result energy_meter::results(instant end) {
     advance(end);
     energy_result r;
     for (std::size_t i = 0; i != accounts_.size(); ++i) {
-        const power::site_books one = accounts_[i].books();
         r.nameplate_w += plant_.tree().sites()[i].planned_w;
-        r.it_j += one.it_j;
-        r.losses_j += one.losses_j;
-        const bool first = i == 0;
-        add(r.overhead_j, one.overhead_j, first);
-        add(r.carbon_location_kg, one.carbon_location_kg, first);
-        add(r.carbon_marginal_kg, one.carbon_marginal_kg, first);
-        add(r.carbon_market_kg, one.carbon_market_kg, first);
-        add(r.carbon_embodied_kg, one.carbon_embodied_kg, first);
-        add(r.energy_usd, one.energy_usd, first);
-        add(r.demand_usd, one.demand_usd, first);
-        add(r.capacity_usd, one.capacity_usd, first);
-        add(r.water_m3, one.water_m3, first);
-        add_stores(r, one);
+        add(r, accounts_[i].books(), i == 0);
     }
     if (r.generators_j) r.generators_s = static_cast<double>(running_) * 1e-9;
     // Sites without stores have all from the grid.

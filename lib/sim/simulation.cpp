@@ -587,6 +587,8 @@ void simulation::model::sample_now() {
         busy += p->fleet.held_gpus();
         free += p->is_over ? 0 : p->fleet.free().free_gpus();
     }
+    // The last one may lie behind the end of the run.
+    const bool over = until_ == never && kernel_.pending() == 0;
     const sample s{.at = now,
                    .queued = waiting(),
                    .running = running_,
@@ -594,7 +596,8 @@ void simulation::model::sample_now() {
                    .free_gpus = free,
                    .finished = finished_,
                    .plant = energy_ ? &energy_->plant() : nullptr,
-                   .replicas = services_ ? services_->samples() : std::span<const replica_sample>{}};
+                   .replicas = services_ ? services_->samples() : std::span<const replica_sample>{},
+                   .sites = energy_ ? energy_->look(over ? reached_ : now) : std::span<const power::site_sample>{}};
     tell_.show(s);
     // Samples alone do not keep a run alive, and none lies beyond the end of time.
     const instant next = add_saturating(now, *sample_every_);

@@ -46,11 +46,12 @@ TEST_CASE("chosen columns are those of all, in the order that is asked for, and 
     here.run_well({}, "all");
     const std::string telemetry = here.read("all/telemetry.csv"), feeds = here.read("all/feeds.csv");
     CHECK(lines_of(telemetry).size() > 3);
-    CHECK(telemetry.starts_with("time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs,it_w,utility_w\n"));
+    CHECK(telemetry.starts_with(
+        "time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs,it_w,utility_w,it_kwh\n"));
 
     here.run_well({"--set",
                    "output.telemetry_columns=[ time_s, queued_jobs, running_jobs, busy_gpus, free_gpus, "
-                   "finished_jobs, it_w, utility_w ]",
+                   "finished_jobs, it_w, utility_w, it_kwh ]",
                    "--set",
                    "output.feeds_columns=[ time_s, feed, load_w, limit_w, gpu_limit_low, gpu_limit_high, charge ]"});
     CHECK(here.read("out/telemetry.csv") == telemetry);
@@ -73,6 +74,12 @@ TEST_CASE("chosen columns are those of all, in the order that is asked for, and 
               .starts_with("time_s,queued_jobs,running_jobs,busy_gpus,free_gpus,finished_jobs\n"));
     CHECK(contains(refused(pool, "output.telemetry_columns=[ time_s, it_w ]"),
                    "output.telemetry_columns.1: power is not modelled (it_w); give `energy` or `power`"));
+    CHECK(contains(refused(pool, "output.telemetry_columns=[ cost_usd ]"), "power is not modelled (cost_usd)"));
+    CHECK(contains(refused(here, "output.telemetry_columns=[ gpu_temperature_max_c ]"),
+                   "temperatures are not modelled (gpu_temperature_max_c); write power.thermal: true"));
+    // Chosen, and not to be known in this run.
+    here.run_well({"--set", "output.telemetry_columns=[ time_s, carbon_kg, facility_w, it_kwh ]"});
+    CHECK(lines_of(here.read("out/telemetry.csv")).at(1) == "0,,,0");
 }
 
 TEST_CASE("reports are made of what columns there are") {

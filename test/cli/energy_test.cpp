@@ -3,7 +3,11 @@
 #include "cli/program.hpp"
 
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace ampacity::test;
 
@@ -330,4 +334,117 @@ TEST_CASE("what floors cost is part of the energy, and told") {
     CHECK(low.number("energy_kwh.floor") == 0);
     for (const char* const key : {"energy_kwh.it", "energy_kwh.facility", "power_w.peak", "swing.coherent_w"})
         CHECK(low.number(key) == bare.number(key));
+}
+
+namespace {
+
+/// A table without quotes, by the names of its columns.
+std::map<std::string, std::vector<std::string>> columns_of(const std::string& table) {
+    std::map<std::string, std::vector<std::string>> out;
+    const auto rows = lines_of(table);
+    const auto names = fields_of(rows.at(0));
+    for (std::size_t i = 1; i != rows.size(); ++i) {
+        const auto cells = fields_of(rows[i]);
+        REQUIRE(cells.size() == names.size());
+        for (std::size_t c = 0; c != cells.size(); ++c) out[names[c]].push_back(cells[c]);
+    }
+    return out;
+}
+
+std::vector<double> numbers_of(const std::vector<std::string>& cells) {
+    std::vector<double> out;
+    for (const std::string& c : cells) out.push_back(std::stod(c));
+    return out;
+}
+
+/// The last sample, and summary.json.
+void check_totals(const std::map<std::string, std::vector<std::string>>& telemetry, const document& s) {
+    for (const auto& [column, key] :
+         {std::pair{"it_kwh", "energy_kwh.it"}, std::pair{"facility_kwh", "energy_kwh.facility"},
+          std::pair{"carbon_kg", "carbon_kg.location"}, std::pair{"energy_usd", "cost_usd.energy"},
+          std::pair{"cost_usd", "cost_usd.total"}}) {
+        INFO(column);
+        CHECK(std::stod(telemetry.at(column).back()) == Approx(s.number(key)).epsilon(1e-12));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("samples tell what has come together, and end at the totals") {
+    const workspace here{with(with_signals, "{ region: us-east-1,",
+                              "{ region: us-east-1, demand_charge: 10 USD/kW, gpu_price: 3 USD/h, cooling: "
+                              "warm-water-w40,"),
+                         header + "a,0,144,7200\nb,1800,72,20000\nc,10000,144,4321\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.run_well({"--until", "9 h"});
+    const std::string before = here.read("out/summary.json");
+    here.run_well({"--until", "9 h", "--set", "output.telemetry=\"20 min\""});
+    CHECK(here.read("out/summary.json") == before);
+    const auto t = columns_of(here.read("out/telemetry.csv"));
+    REQUIRE(t.at("time_s").back() == "32400");
+    check_totals(t, here.summary());
+    // Within a step of the signals, which begin at whole hours, carbon and money follow energy.
+    const auto facility = numbers_of(t.at("facility_kwh")), carbon = numbers_of(t.at("carbon_kg"));
+    const auto usd = numbers_of(t.at("energy_usd"));
+    for (std::size_t i = 1; i != facility.size(); ++i) {
+        const bool high = (i - 1) / 3 % 2 == 1;
+        CHECK(t.at("carbon_g_per_kwh")[i - 1] == (high ? "900" : "100"));
+        CHECK(t.at("price_usd_per_mwh")[i - 1] == (high ? "80" : "20"));
+        const double kwh = facility[i] - facility[i - 1];
+        CHECK(carbon[i] - carbon[i - 1] == Approx(kwh * (high ? 0.9 : 0.1)));
+        CHECK(usd[i] - usd[i - 1] == Approx(kwh * (high ? 0.08 : 0.02)));
+    }
+    // No load changes in the first twenty minutes.
+    CHECK(std::stod(t.at("facility_w")[0]) == Approx(facility[1] * 3000));
+    CHECK(std::stod(t.at("cost_usd")[1]) == Approx(usd[1] + 144 * 3 / 3.0 + facility[1] * 3 * 10));
+    // Of a run that ends before its last sample.
+    here.run_well({"--set", "output.telemetry=\"7000 s\""});
+    const auto drained = columns_of(here.read("out/telemetry.csv"));
+    CHECK(std::stod(drained.at("time_s").back()) > here.summary().number("simulated_s"));
+    check_totals(drained, here.summary());
+    // Where the signal ends with the run nothing is known at its end, and the sums are.
+    here.write("grid.csv", hours_of(9, 1));
+    here.run_well({"--until", "9 h", "--set", "output.telemetry=\"20 min\"", "--set",
+                   "energy.signals.carbon.beyond=error", "--set", "energy.signals.marginal.beyond=hold", "--set",
+                   "energy.signals.price.beyond=hold"});
+    const auto ends = columns_of(here.read("out/telemetry.csv"));
+    CHECK(ends.at("carbon_g_per_kwh").back().empty());
+    CHECK(ends.at("carbon_g_per_kwh").end()[-2] == "100");
+    check_totals(ends, here.summary());
+    CHECK(here.call({"report", "out"}).status == 0);
+    CHECK(contains(here.read("out/report.html"), "Carbon and cost over time"));
+}
+
+TEST_CASE("sites have samples of their own, which add up") {
+    const std::string two =
+        with(with_signals, "{ racks: { model: gb300-nvl72, count: 2 } }",
+             "{ sites: [ { name: \"a\", racks: [ { model: gb300-nvl72, count: 1 } ] }, { name: b, region: us-west-2, "
+             "racks: [ "
+             "{ model: gb300-nvl72, count: 2 } ], signals: { carbon: { path: own.csv, column: ci, unit: g/kWh, from: "
+             "2021-06-01, beyond: hold } } } ] }");
+    const workspace here{two, header + "a,0,144,7200\nb,600,72,9000\n"};
+    here.write("grid.csv", hours_of(24, 1));
+    here.write("own.csv", "time,ci\n2021-06-01 00:00,50\n2021-06-01 01:00,60\n");
+    here.run_well({"--until", "4 h", "--set", "output.telemetry=\"30 min\""});
+    const auto all = columns_of(here.read("out/telemetry.csv")), each = columns_of(here.read("out/sites.csv"));
+    check_totals(all, here.summary());
+    REQUIRE(each.at("site").size() == 2 * all.at("time_s").size());
+    for (const char* const column :
+         {"it_w", "utility_w", "facility_w", "it_kwh", "facility_kwh", "carbon_kg", "energy_usd", "cost_usd"}) {
+        for (std::size_t i = 0; i != all.at("time_s").size(); ++i)
+            CHECK(std::stod(all.at(column)[i]) ==
+                  Approx(std::stod(each.at(column)[2 * i]) + std::stod(each.at(column)[2 * i + 1])));
+    }
+    for (std::size_t i = 0; i != all.at("time_s").size(); ++i) {
+        CHECK(each.at("site")[2 * i] == "a");
+        CHECK(each.at("time_s")[2 * i + 1] == all.at("time_s")[i]);
+        const double a = std::stod(each.at("facility_w")[2 * i]), b = std::stod(each.at("facility_w")[2 * i + 1]);
+        CHECK(std::stod(all.at("carbon_g_per_kwh")[i]) ==
+              Approx((a * std::stod(each.at("carbon_g_per_kwh")[2 * i]) +
+                      b * std::stod(each.at("carbon_g_per_kwh")[2 * i + 1])) /
+                     (a + b)));
+    }
+    // A later run without them leaves none behind.
+    here.run_well({"--until", "1 h"});
+    CHECK(!std::filesystem::exists(here.path("out/sites.csv")));
 }

@@ -193,7 +193,7 @@ TEST_CASE("telemetry shows feeds at any level, and changes nothing") {
         CHECK(contains(feeds, "time_s,feed,load_w,limit_w,gpu_limit_low,gpu_limit_high,charge\n0,site,"));
         CHECK(contains(feeds, "hall-0/source-3") == (std::string{level} != "site"));
         CHECK(contains(feeds, "rack-11") == (std::string{level} == "rack"));
-        CHECK(contains(here.read("out/telemetry.csv"), ",it_w,utility_w\n"));
+        CHECK(contains(here.read("out/telemetry.csv"), ",it_w,utility_w,it_kwh\n"));
     }
 }
 
@@ -237,6 +237,18 @@ TEST_CASE("water that is too warm, and cooling that is lost, act on jobs") {
     CHECK(here.summary().number("heat.throttles") == 3 * 18);
     CHECK(here.summary().number("jobs.restarts") == 1);
     CHECK(contains(here.read("out/resolved.yaml"), "thermal: true"));
+    here.run_well({"--set", "output.telemetry=\"1 min\"", "--set",
+                   "output.telemetry_columns=[ gpu_temperature_mean_c, gpu_temperature_max_c ]"});
+    const auto temperatures = lines_of(here.read("out/telemetry.csv"));
+    // What has lost its flow is the hottest an hour later.
+    double most = 0;
+    for (std::size_t i = 1; i != temperatures.size(); ++i) {
+        const auto cells = fields_of(temperatures[i]);
+        CHECK(std::stod(cells[0]) <= std::stod(cells[1]));
+        if (i <= 60) CHECK(std::stod(cells[1]) < 87);
+        most = std::max(most, std::stod(cells[1]));
+    }
+    CHECK(most >= 87);
     // A hall, a site.
     here.run_well({"--set", "power.events.0.feed=hall-0"});
     CHECK(here.summary().number("heat.shutdowns") == 12 * 18);

@@ -9,10 +9,13 @@ using namespace ampacity::test;
 
 TEST_CASE("the listed columns are those of the files") {
     const workspace here{
-        with(with(small_scenario, "fifo", "explain"), "{ pool_gpus: 4 }", "{ nodes: { model: dgx-h100, count: 1 } }") +
-            "energy: {}\noutput: { requests: true, placement: true, telemetry: \"1 s\", events: true, feeds: rack }\n",
+        with(with(small_scenario, "fifo", "explain"), "{ pool_gpus: 4 }",
+             "{ sites: [ { name: a, racks: [ { model: gb300-nvl72, count: 1 } ] }, { name: b, racks: [ { model: "
+             "gb300-nvl72, count: 1 } ] } ] }") +
+            "energy: { region: us-east-1, cooling: warm-water-w40 }\noutput: { requests: "
+            "true, placement: true, telemetry: \"1 s\", events: true, feeds: rack }\n",
         // A column is there only where jobs wait for others.
-        "job_id,submit_s,gpus,duration_s,after\na,0,2,10,\nb,1.5,8,5,\nc,2,1,0.25,a\nnever,3,9,1,\n"};
+        "job_id,submit_s,gpus,duration_s,after\na,0,2,10,\nb,1.5,8,5,\nc,2,1,0.25,a\nnever,3,145,1,\n"};
     here.run_well({"--set",
                    "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, engine: { "
                    "kv_capacity_tokens: 1000, step: { "
@@ -31,11 +34,16 @@ TEST_CASE("the listed columns are those of the files") {
         std::vector<std::string> listed;
         for (const auto& c : file.columns) {
             CHECK_FALSE(c.text.empty());
-            listed.emplace_back(c.name);
+            // Temperatures need a key that goes with no service yet.
+            if (!c.name.starts_with("gpu_temperature")) listed.emplace_back(c.name);
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 8);
+    CHECK(tables == 9);
+    const workspace warm{with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 1 } }") +
+                         "energy: { cooling: warm-water-w40 }\npower: { thermal: true }\noutput: { telemetry: 1 s }\n"};
+    warm.run_well();
+    CHECK(lines_of(warm.read("out/telemetry.csv")).front().ends_with(",gpu_temperature_mean_c,gpu_temperature_max_c"));
     const auto listed = here.call({"list", "files"}).out;
     for (const auto& entry : std::filesystem::directory_iterator(here.path("out"))) {
         INFO(entry.path());

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 
 using namespace ampacity::test;
 
@@ -196,6 +197,20 @@ seed: 7
     CHECK(merged.status == 0);
     CHECK(here.read("whole.html") == here.read("merged.html"));
     CHECK(here.call({"report", "whole.db", "-o", "x.svg"}).status == 2);
+    // By another parameter, to another baseline.
+    CHECK(contains(here.read("whole.html"), "Differences are to fifo,"));
+    REQUIRE(here.call({"report", "whole.db", "-o", "by.html", "--by", "fleet.pool_gpus", "--baseline", "8", "--metric",
+                       "wait_s.mean"})
+                .status == 0);
+    const std::string by = here.read("by.html");
+    CHECK(contains(by, "Differences are to 8,"));
+    CHECK(contains(by, ">fleet.pool_gpus</th>"));
+    CHECK(contains(by, "wait_s.mean [s], lower is better"));
+    CHECK_FALSE(contains(by, "jct_s.mean [s], lower is better"));
+    CHECK(contains(here.call({"report", "whole.db", "--baseline", "sjf"}).err, "sjf"));
+    for (const auto& [option, value] :
+         {std::pair{"--baseline", "sjf"}, std::pair{"--by", "fleet"}, std::pair{"--metric", "wait_s.men"}})
+        CHECK(here.call({"report", "whole.db", option, value}).status == 2);
     here.write("torn.db", here.read("whole.db").substr(0, 1000));
     const auto torn = here.call({"report", "torn.db"});
     CHECK(torn.status == 3);

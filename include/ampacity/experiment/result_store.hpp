@@ -78,6 +78,8 @@ public:
 
     /// Writes a trial that is done or failed; takes the place of one that failed before.
     void add(const trial_result& r, const variant& of);
+    /// The same of several, all of them or none; `variants` by their number.
+    void add(std::span<const trial_result> results, std::span<const variant> variants);
 
     [[nodiscard]] provenance about() const;
     /// By the order of the variants, then by replication.
@@ -106,6 +108,8 @@ public:
 
 private:
     class database;
+    /// Within a transaction.
+    void insert(const trial_result& r, const variant& of);
     explicit result_store(std::unique_ptr<database> d);
     std::unique_ptr<database> db_;
 };

@@ -46,6 +46,8 @@ struct run_facts {
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
 };
 
+class power_sample;
+
 class run_files final : public sim::observer {
 public:
     /// `inputs`: the files that the run reads; none of them may be one that it would replace.
@@ -77,7 +79,9 @@ private:
     void write_jobs(const sim::simulation& s) const;
     [[nodiscard]] bool is_explained(const sim::job_event& e) const;
     void write_place(const sim::job_event& s);
+    void begin_telemetry(const power_sample& first);
     void write_feeds(const sim::sample& s);
+    void write_sites(const sim::sample& s);
     void write_replicas(const sim::sample& s);
     void write_stretch(const sim::wait_stretch& w);
 

@@ -89,6 +89,11 @@ struct trip_record {
     std::uint32_t units = 0;  ///< that lost their power
 };
 
+/// Of the hottest GPU of each node [degC].
+struct gpu_temperatures {
+    double mean_c = 0, max_c = 0;  ///< over nodes
+};
+
 /// What nodes have done because of their temperature.
 struct heat_counts {
     std::uint64_t throttles = 0;  ///< times that GPUs of a node came to their throttle temperature
@@ -195,6 +200,9 @@ public:
     [[nodiscard]] class_limits limits_of(std::uint32_t unit) const noexcept { return units_[unit].limits; }
     /// Of the hottest GPU of a node [degC]; none where it is not followed.
     [[nodiscard]] std::optional<double> temperature_c(node_id n, instant now) const;
+    /// Of all nodes that stand there and whose coolant is known; those that can never get too hot, as they settle. None
+    /// where temperatures act on nothing. O(nodes)
+    [[nodiscard]] std::optional<gpu_temperatures> temperatures(instant now) const;
     /// At the cold plates of a unit [degC]; none where it is not followed.
     [[nodiscard]] std::optional<double> coolant_c(std::uint32_t unit) const;
     /// None where temperatures act on nothing.

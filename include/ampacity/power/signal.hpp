@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace ampacity::power {
@@ -53,6 +54,14 @@ public:
 
     /// \pre not before any other question
     [[nodiscard]] double at(instant t) { return step_at(t).value; }
+    /// The same; none where nothing is known.
+    [[nodiscard]] std::optional<double> known_at(instant t) {
+        if (t < now_.end) return now_.value;
+        const auto next = series_->find(t);
+        if (!next) return std::nullopt;
+        now_ = *next;
+        return now_.value;
+    }
     /// When its step ends: after `t`; `never` of a constant. \pre not before any other question
     [[nodiscard]] instant next_change(instant t) { return step_at(t).end; }
     /// From `a` to `b` [its unit x ns]. \pre a <= b, a not before any other question

@@ -74,6 +74,19 @@ struct site_books {
     [[nodiscard]] double facility_j() const noexcept { return it_j + losses_j + overhead_j.value_or(0); }
 };
 
+/// What holds at a site at an instant; absent where it is not known, or not known then.
+struct site_reading {
+    std::optional<microwatts> facility{};     ///< IT, losses and overhead
+    std::optional<double> carbon_kg_per_j{};  ///< of what is consumed
+    std::optional<double> price_usd_per_j{};
+};
+
+/// A site as telemetry sees it.
+struct site_sample {
+    site_reading now{};
+    site_books so_far{};
+};
+
 class site_account {
 public:
     explicit site_account(site_options options);
@@ -85,6 +98,9 @@ public:
     void set_standing(standing s);
     /// As of the last call.
     [[nodiscard]] site_books books() const;
+
+    /// As of the last call, of powers that begin then. It may read signals on: \pre no `advance` to before that
+    [[nodiscard]] site_reading read(microwatts it, microwatts utility_in, const stored_flow& stored);
 
     [[nodiscard]] energy it_energy() const noexcept { return it_energy_; }
     /// How far it has been told.

@@ -35,6 +35,10 @@ struct axis {
 /// beside 0. \pre top > 0, most >= 1
 [[nodiscard]] axis count_axis(double top, std::size_t most);
 
+/// From a tick at or below `low` to one at or above `high`: steps of 1, 2 or 5 times a power of ten, about `most` of
+/// them. Where both are equal it has room on both sides. \pre finite, low <= high, most >= 1
+[[nodiscard]] axis value_axis(double low, double high, std::size_t most);
+
 /// From 0 to `length` [ns], with at most `most` ticks beside 0; the unit is that of the step.
 /// \pre length > 0, most >= 1
 [[nodiscard]] axis time_axis(duration length, std::size_t most);

@@ -146,6 +146,10 @@ struct telemetry_columns {
     std::vector<instant> time;
     std::vector<std::int64_t> queued, busy_gpus, free_gpus;  ///< empty where the file lacks one of them
     std::vector<double> it_w, utility_w;                     ///< the same, and where power was not modelled [W]
+    // Each empty where the file lacks it; NaN where a cell is empty.
+    std::vector<double> carbon_g_kwh, price_usd_mwh;  ///< of the grid [g/kWh], [USD/MWh]
+    std::vector<double> carbon_kg, cost_usd;          ///< since the start [kg], [USD]
+    std::vector<double> gpu_mean_c, gpu_max_c;        ///< of GPUs [degC]
 };
 
 /// The output folder of a run.

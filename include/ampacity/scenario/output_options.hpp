@@ -17,7 +17,26 @@
 namespace ampacity::scenario {
 
 /// Columns of telemetry.csv.
-enum class telemetry_column : std::uint8_t { time, queued, running, busy, free, finished, it, utility };
+enum class telemetry_column : std::uint8_t {
+    time,
+    queued,
+    running,
+    busy,
+    free,
+    finished,
+    it,
+    utility,
+    facility,
+    carbon_intensity,
+    price,
+    it_energy,
+    facility_energy,
+    carbon,
+    energy_cost,
+    cost,
+    gpu_mean,
+    gpu_max
+};
 
 template <>
 struct names<telemetry_column> {
@@ -29,7 +48,17 @@ struct names<telemetry_column> {
                                       named<column>{column::free, "free_gpus"},
                                       named<column>{column::finished, "finished_jobs"},
                                       named<column>{column::it, "it_w"},
-                                      named<column>{column::utility, "utility_w"}};
+                                      named<column>{column::utility, "utility_w"},
+                                      named<column>{column::facility, "facility_w"},
+                                      named<column>{column::carbon_intensity, "carbon_g_per_kwh"},
+                                      named<column>{column::price, "price_usd_per_mwh"},
+                                      named<column>{column::it_energy, "it_kwh"},
+                                      named<column>{column::facility_energy, "facility_kwh"},
+                                      named<column>{column::carbon, "carbon_kg"},
+                                      named<column>{column::energy_cost, "energy_usd"},
+                                      named<column>{column::cost, "cost_usd"},
+                                      named<column>{column::gpu_mean, "gpu_temperature_mean_c"},
+                                      named<column>{column::gpu_max, "gpu_temperature_max_c"}};
 };
 
 /// Columns of feeds.csv.
@@ -74,10 +103,11 @@ struct output {
                                .doc = "write feeds.csv: loads and limits of all feeds down to this level, at the "
                                       "interval of `telemetry`; only with `energy` or `power`",
                                .example = "row"});
-        visit(&output::telemetry_columns, {.key = "telemetry_columns",
-                                           .doc = "columns of telemetry.csv, in this order; all without it",
-                                           .example = "[ time_s, queued_jobs, utility_w ]",
-                                           .never_empty = true});
+        visit(&output::telemetry_columns,
+              {.key = "telemetry_columns",
+               .doc = "columns of telemetry.csv, in this order; without it all that have values",
+               .example = "[ time_s, queued_jobs, utility_w ]",
+               .never_empty = true});
         visit(&output::feeds_columns, {.key = "feeds_columns",
                                        .doc = "columns of feeds.csv, in this order; all without it",
                                        .example = "[ time_s, feed, load_w ]",

@@ -62,6 +62,10 @@ public:
     [[nodiscard]] double it_w() const noexcept { return static_cast<double>(it_) * 1e-6; }
     /// As of the end of the run.
     [[nodiscard]] energy_result results(instant end);
+    /// Every site as of `now`, its books included, which looking does not change: they would be added up in other
+    /// pieces. O(signals' steps since the last call or change). Valid until the next call.
+    /// \pre not before the last call or change
+    [[nodiscard]] std::span<const power::site_sample> look(instant now);
 
     [[nodiscard]] const power::plant& plant() const noexcept { return plant_; }
     /// Does anything of it act on jobs: limits, trips, feeds that are lost, temperatures?
@@ -119,6 +123,12 @@ private:
     int128 running_ = 0;        // generators x time [ns]
     power::energy lifted_ = 0;  // by floors
     instant since_ = start_of_time;
+    // What `look` has shown: copies of the accounts, read on from there as long as nothing changes.
+    std::vector<power::site_account> shown_;
+    std::vector<power::site_sample> samples_;
 };
+
+/// What of all sites is known so far: energies, carbon and money.
+[[nodiscard]] energy_result sum_of(std::span<const power::site_sample> sites);
 
 }  // namespace ampacity::sim

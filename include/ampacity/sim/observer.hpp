@@ -6,6 +6,7 @@
 #include <ampacity/core/time.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/gpu_types.hpp>
+#include <ampacity/power/site_account.hpp>
 #include <ampacity/serving/request_record.hpp>
 
 #include <cstddef>
@@ -35,6 +36,8 @@ struct sample {
     std::uint64_t finished = 0;                  ///< jobs finished so far
     const power::plant* plant = nullptr;         ///< powers of this instant; none: not modelled
     std::span<const replica_sample> replicas{};  ///< by service
+    /// Sites of the plant; where the run is over, as of its end. Valid during the call.
+    std::span<const power::site_sample> sites{};
 };
 
 /// Something that happened to a job.

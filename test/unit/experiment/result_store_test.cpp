@@ -89,6 +89,26 @@ TEST_CASE("result_store: what is written is read") {
               std::to_string(seed_of(7, 0)) + ",done,,easy,20.125,40.25\n");
 }
 
+TEST_CASE("result_store: several results are written as one by one or not at all") {
+    const sweep_folder here;
+    const auto s = here.sweep(two);
+    auto each = result_store::create(here.path("each.db"), provenance_of(s, {}));
+    auto all = result_store::create(here.path("all.db"), provenance_of(s, {}));
+    trial_result failed = result_of(0, 0, 1);
+    failed.status = trial_status::failed;
+    failed.error = "once";
+    const std::vector<trial_result> results{result_of(1, 0, 20), failed, result_of(0, 1, 5), result_of(0, 0, 7)};
+    for (const auto& r : results) each.add(r, s.variants[r.which.variant]);
+    all.add(results, s.variants);
+    CHECK(content_of(all) == content_of(each));
+    CHECK(all.done().size() == 3);
+    all.add(std::vector<trial_result>{}, s.variants);
+    CHECK_THROWS_AS(all.add(std::vector{result_of(1, 1, 3), result_of(1, 0, 3)}, s.variants), internal_error);
+    CHECK(content_of(all) == content_of(each));
+    all.add(std::vector{result_of(1, 1, 3)}, s.variants);
+    CHECK(all.done().size() == 4);
+}
+
 TEST_CASE("result_store: a trial that failed may run again and one that is done is done") {
     const sweep_folder here;
     const auto s = here.sweep(two);

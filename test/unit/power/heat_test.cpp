@@ -115,6 +115,42 @@ struct driver {
 
 }  // namespace
 
+TEST_CASE("temperatures of all nodes are those that are followed, and where the others settle", "[heat]") {
+    driver d{racks(2, unbound_gb300(), w45)};
+    const double idle = w45 + r * 178;
+    d.start(at(hours{1}), 3);
+    const instant then = at_s(3612);
+    const double warm = 90 + (idle - 90) * std::exp(-1);
+    CHECK(d.p.temperatures(then)->max_c == Approx(warm).epsilon(1e-12));
+    CHECK(d.p.temperatures(then)->mean_c == Approx((35 * idle + warm) / 36).epsilon(1e-12));
+    // Colder water makes no node hot, so that none is followed unless something is to happen to it.
+    plant_plan cold = racks(2, gb300(), w40), disturbed = racks(2, gb300(), w40);
+    disturbed.events.push_back(event(feed_event::kind::flow_loss, hours{100}, minutes{1}, "iad"));
+    driver plain{std::move(cold)}, followed{std::move(disturbed)};
+    REQUIRE(!plain.p.temperature_c(node_id{0}, start_of_time));
+    REQUIRE(followed.p.temperature_c(node_id{0}, start_of_time));
+    CHECK(plain.p.temperatures(start_of_time)->max_c == Approx(w40 + r * 178));
+    for (driver* const one : {&plain, &followed}) {
+        one->start(at(hours{1}), 0);
+        one->start(at(hours{1}), 20, 0x3, phase::decode_mla);
+    }
+    const auto settled = *plain.p.temperatures(at(hours{2})), steps = *followed.p.temperatures(at(hours{2}));
+    CHECK(settled.max_c > settled.mean_c + 5);
+    CHECK(settled.max_c == Approx(steps.max_c).epsilon(1e-12));
+    CHECK(settled.mean_c == Approx(steps.mean_c).epsilon(1e-12));
+    // Racks that are to come have no temperature.
+    std::vector<node_id> second;
+    for (std::uint32_t n = 18; n != 36; ++n) second.push_back(node_id{n});
+    driver later{racks(2, gb300(), w40)};
+    later.start(start_of_time, 0);
+    later.p.set_absent(start_of_time, second, true);
+    const double only = later.p.temperatures(start_of_time)->max_c;
+    CHECK(later.p.temperatures(start_of_time)->mean_c == Approx((only + 17 * (w40 + r * 178)) / 18));
+    plant_plan none = racks(1, gb300(), w40);
+    none.coolant.clear();
+    CHECK(!driver{std::move(none)}.p.temperatures(start_of_time));
+}
+
 TEST_CASE("a step of power warms a GPU by the exponential until it throttles, and what it holds is slower", "[heat]") {
     driver d{racks(1, unbound_gb300(), w45)};
     const double idle = w45 + r * 178;

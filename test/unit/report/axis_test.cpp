@@ -40,6 +40,31 @@ TEST_CASE("ticks of counts are round whole numbers", "[report]") {
     CHECK(labels(count_axis(0.5, 6)) == texts{"0"});
 }
 
+TEST_CASE("ticks of values are round and hold all of them", "[report]") {
+    CHECK(labels(value_axis(0, 396, 5)) == texts{"0", "100", "200", "300", "400"});
+    CHECK(labels(value_axis(53.34, 92, 5)) == texts{"50", "60", "70", "80", "90", "100"});
+    CHECK(labels(value_axis(0, 0.0042, 4)) == texts{"0.000", "0.002", "0.004", "0.006"});
+    CHECK(value_axis(7, 7, 5).low < 7);
+    CHECK(value_axis(7, 7, 5).high > 7);
+    CHECK(value_axis(0, 0, 5).low == 0);
+    std::mt19937_64 random{11};
+    std::uniform_real_distribution<double> some{-1, 1}, decade{-3, 6};
+    for (int i = 0; i != 2000; ++i) {
+        const double size = std::pow(10, decade(random));
+        double low = some(random) * size, high = some(random) * size;
+        if (high < low) std::swap(low, high);
+        const axis a = value_axis(low, high, 5);
+        INFO(low << " to " << high);
+        CHECK(a.low <= low + 1e-6 * size);
+        CHECK(a.high >= high - 1e-6 * size);
+        CHECK(a.ticks.size() >= 2);
+        CHECK(a.ticks.size() <= 8);
+        CHECK(a.ticks.front().at == a.low);
+        CHECK(a.ticks.back().at == Approx(a.high));
+        CHECK(a.high - a.low <= 2.1 * std::max(high - low, 0.0) + 0.3 * size);
+    }
+}
+
 TEST_CASE("ticks of time are in the unit of their step", "[report]") {
     const axis quarter = time_axis(87 * 24h, 12);
     CHECK(labels(quarter) == texts{"0", "10", "20", "30", "40", "50", "60", "70", "80"});

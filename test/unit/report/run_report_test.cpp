@@ -260,6 +260,30 @@ TEST_CASE("preempted jobs need telemetry for charts over time", "[report]") {
     CHECK(holds(folder.page(), "Set output.telemetry to"));
 }
 
+TEST_CASE("carbon, cost and temperatures are drawn where there are samples of them", "[report]") {
+    run_folder folder;
+    folder.jobs(two_jobs);
+    folder.write("telemetry.csv", "time_s,carbon_g_per_kwh,carbon_kg\n0,300,0\n100,,5\n200,-20,25000\n");
+    const std::string page = folder.page();
+    CHECK(holds(page, "Carbon and cost over time"));
+    CHECK(holds(page, "carbon of the grid [g/kWh]"));
+    CHECK(holds(page, "carbon so far [t]"));
+    CHECK(!holds(page, "price of energy"));
+    CHECK(!holds(page, "Temperatures of GPUs"));
+    CHECK(unbalanced(page).empty());
+    folder.write("telemetry.csv", "time_s,gpu_temperature_max_c,price_usd_per_mwh,cost_usd\n0,40,-3,0\n100,41.5,5,1\n");
+    const std::string other = folder.page();
+    CHECK(holds(other, "price of energy [USD/MWh]"));
+    CHECK(holds(other, "cost so far [USD]"));
+    CHECK(holds(other, "hottest [\u00B0C]"));
+    CHECK(!holds(other, "carbon of the grid"));
+    // One sample is no course.
+    folder.write("telemetry.csv", "time_s,cost_usd\n0,0\n");
+    CHECK(!holds(folder.page(), "Carbon and cost over time"));
+    folder.write("telemetry.csv", "time_s,cost_usd\n0,x\n");
+    CHECK(folder.fault().starts_with("telemetry.csv:2:3: error: cost_usd: not a number (x)"));
+}
+
 TEST_CASE("jobs that do not account for the GPU-time are not drawn as exact", "[report]") {
     run_text text{.hours = R"("capacity": 0.4444444444444444, "useful": 0.4, "idle": 0.0444444444444444)"};
     run_folder folder{text};
