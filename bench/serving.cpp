@@ -277,7 +277,7 @@ int main() {
     const double rate = capacity(200);
     for (const double load : {0.5, 0.8, 0.9, 1.1}) ask(t, load, 200, rate, 100'000);
     ask(t, 0.8, 1600, capacity(1600), 20'000);
-    for (const char* const router : {"session", "least-kv"}) ask_with_prefixes(t, router, rate, 100'000);
+    for (const char* const router : {"session", "least-kv", "prefix-aware", "kv-aware"}) ask_with_prefixes(t, router, rate, 100'000);
     const auto bytes = static_cast<double>(serving::replica::bytes_per_request());
     t.row("state of a live request", {}, {bytes, "B"}, at_most(256));
     return t.exit_status();

@@ -243,6 +243,9 @@ void check_services(const scenario& s, const reporter& report) {
         check_name(service.name, path + ".service.name", report);
         if (!names.insert(service.name).second)
             report.fail(path + ".service.name", "another service has this name", service.name, "name each once");
+        if (service.kv_weight && service.router != "kv-aware")
+            report.fail(path + ".service.kv_weight", "is for another router", service.router,
+                        "write `router: kv-aware`, or remove it");
         check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);

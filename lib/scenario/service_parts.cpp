@@ -73,6 +73,10 @@ serving::iteration_time time_of(const engine_options& engine) {
     return serving::iteration_time{pieces, serving::step_table{grid_of(engine.table)}};
 }
 
+serving::router_options router_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
+    return {.seed = seed, .entity = entry, .kv_weight = std::llround(service.kv_weight.value_or(1.0) * 1000)};
+}
+
 serving::service_options options_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
     const engine_options& e = service.engine;
     return {.replicas = static_cast<std::uint32_t>(most_replicas(service)),
@@ -86,7 +90,7 @@ serving::service_options options_of(const inference_service& service, std::uint6
                        .timeout = e.timeout,
                        .max_wait = e.max_wait},
             .router = service.router,
-            .random = {.seed = seed, .entity = entry},
+            .random = router_of(service, seed, entry),
             .scaled = service.autoscale.has_value()};
 }
 
@@ -242,7 +246,7 @@ ampacity::fleet::demand demand_of(std::uint32_t gpus, const workload::placement_
 /// Where the bare keys of the serving module's faults stand in a scenario.
 std::string path_of(const std::string& service, const std::string& key) {
     // Of replicas that come and go their largest number.
-    if (key == "replicas" || key == "router") return service + '.' + key;
+    if (key == "replicas" || key == "router" || key == "kv_weight") return service + '.' + key;
     if (key == "rate") return service + ".synthetic.rate";
     return service + ".engine." + key;
 }

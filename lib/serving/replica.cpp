@@ -219,6 +219,7 @@ void replica::enqueue(slot s, bool at_front) noexcept {
         link_back<order_links>(queue, s);
     waiting_classes_ |= 1U << (&queue - waiting_.data());
     ++num_waiting_;
+    waiting_tokens_ += known(live_[s]);
 }
 
 void replica::dequeue(slot s) noexcept {
@@ -226,6 +227,7 @@ void replica::dequeue(slot s) noexcept {
     unlink<order_links>(queue, s);
     if (queue.first == nobody) waiting_classes_ &= ~(1U << (&queue - waiting_.data()));
     --num_waiting_;
+    waiting_tokens_ -= known(live_[s]);
 }
 
 // ---- The begin of a step
@@ -495,16 +497,26 @@ void replica::stop_running(slot s) {
 // ---- The prefix cache
 
 /// Lets the cache forget what `reserved` blocks, besides those that are taken, have no other room for.
-void replica::evict(std::int64_t reserved) noexcept {
+void replica::evict(std::int64_t reserved) const noexcept {
     const std::int64_t surplus = cache_.evictable() - (kv_.free() - reserved);
     if (surplus > 0) cache_.evict(surplus);
 }
 
 /// Leading blocks of its prefix that are known, short of the last token that it knows.
-std::uint32_t replica::matching_blocks(const live& r) const noexcept {
-    if (!options_.prefix_cache || r.request.session == 0) return 0;
-    const std::int64_t tokens = std::min<std::int64_t>(r.request.prefix_tokens, known(r) - 1);
-    return cache_.matching(r.request.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+std::uint32_t replica::matching_blocks(const workload::request& r, std::int64_t known) const noexcept {
+    if (!options_.prefix_cache || r.session == 0) return 0;
+    const std::int64_t tokens = std::min<std::int64_t>(r.prefix_tokens, known - 1);
+    return cache_.matching(r.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+}
+
+std::int64_t replica::most_cached_tokens(const workload::request& r) const noexcept {
+    return matching_blocks(r, r.prompt_tokens) * kv_.block_tokens();
+}
+
+std::int64_t replica::cached_tokens(const workload::request& r, instant now) const noexcept {
+    if (matching_blocks(r, r.prompt_tokens) == 0) return 0;
+    evict(blocks_in_use(now) - blocks_held());
+    return most_cached_tokens(r);
 }
 
 /// Makes its full blocks known; those of which others are known stay its own.

@@ -81,8 +81,9 @@ exact_time some_time(drawer& d, std::int64_t most, std::string& text) {
 
 service_case random_service(drawer& d, const std::string& name) {
     service_case c{.name = name, .replicas = d.between(1, 4), .gpus = d.between(1, 3)};
-    c.router = std::array{"round-robin", "random", "least-requests", "least-kv", "power-of-two", "session"}.at(
-        static_cast<std::size_t>(d.between(0, 5)));
+    c.router = std::array{"round-robin",  "random",  "least-requests", "least-kv",
+                          "power-of-two", "session", "prefix-aware",   "kv-aware"}
+                   .at(static_cast<std::size_t>(d.between(0, 7)));
     serving::replica_options& o = c.engine;
     o.max_seqs = d.between(1, 20);
     o.max_batched_tokens = d.between(1, 300);
@@ -449,6 +450,9 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
     refused_at(with(chat, "name: chat", "name: chat\n      router: least-request"),
                "s.yaml:8:15: error: workload.0.service.router: unknown router (least-request); did you mean "
                "`least-requests`?");
+    refused_at(with(chat, "name: chat", "name: chat\n      kv_weight: 2"),
+               "s.yaml:8:18: error: workload.0.service.kv_weight: is for another router (round-robin); write `router: "
+               "kv-aware`, or remove it");
     refused_at(with(chat, "\"1 us\"", "\"-1 us\""),
                "s.yaml:11:42: error: workload.0.service.engine.step.per_token: must not be negative (-1 us); write 0 "
                "or more");

@@ -69,6 +69,12 @@ public:
         std::optional<std::int64_t> last_end;
         std::int64_t t0 = 0;
         int128 sum = 0;
+        bool is_told = false;
+        const auto tell = [&] {
+            if (std::exchange(is_told, true)) return;
+            for (const one* x : waiting_) result.waiting_at_until += x->known();
+            for (const auto& [key, b] : known_blocks_) result.known_at_until.insert(key);
+        };
         for (;;) {
             if (running_.empty() && waiting_.empty()) {
                 if (next == requests.size()) break;
@@ -83,7 +89,10 @@ public:
                 all[next].r = requests[next];
                 arrive(all[next], came(next));
             }
-            if (now == ticks(until)) result.blocks_at_until = num_blocks_ - free_;
+            if (now == ticks(until)) {
+                result.blocks_at_until = num_blocks_ - free_;
+                tell();
+            }
             cancel(now);
             if (running_.empty() && waiting_.empty()) continue;
             const int128 d = begin_step(now);
@@ -106,6 +115,7 @@ public:
             all[next].r = requests[next];
             arrive(all[next], came(next));
         }
+        tell();
         for (const one* x : running_) result.cached_at_until += x->computed;
         for (std::size_t i = 0; i != next; ++i) {
             all[i].out.produced = static_cast<std::uint32_t>(all[i].produced);

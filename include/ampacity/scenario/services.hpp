@@ -225,6 +225,7 @@ struct inference_service {
     std::optional<serving_sizes> parallel{};
     std::optional<serving_assumptions> assumptions{};
     std::string router = "round-robin";
+    std::optional<double> kv_weight{};
     engine_options engine{};
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
@@ -273,7 +274,14 @@ struct inference_service {
         visit(&inference_service::router,
               {.key = "router",
                .doc = "which replica a request goes to: round-robin, random, least-requests, least-kv, power-of-two, "
-                      "session"});
+                      "session, prefix-aware, kv-aware"});
+        visit(&inference_service::kv_weight,
+              {.key = "kv_weight",
+               .doc = "what a token in the cache of a replica weighs against one that it has to compute, 1 without it, "
+                      "in whole thousandths; only with `router: kv-aware`",
+               .example = "0.5",
+               .min = 0.0,
+               .max = 1000.0});
         visit(&inference_service::engine,
               {.key = "engine",
                .doc = "how a replica serves",

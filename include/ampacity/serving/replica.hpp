@@ -112,6 +112,14 @@ public:
     /// The same without those of the step in progress. O(1).
     [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
+    [[nodiscard]] std::int64_t block_tokens() const noexcept { return kv_.block_tokens(); }
+    /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
+    /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
+    [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
+    /// The same, or more: what the step in progress makes it forget may be included. O(1).
+    [[nodiscard]] std::int64_t most_cached_tokens(const workload::request& r) const noexcept;
+    /// Tokens that the requests know that wait: all that they may have to compute.
+    [[nodiscard]] std::int64_t waiting_tokens() const noexcept { return waiting_tokens_; }
     [[nodiscard]] const replica_counts& counts() const noexcept { return counts_; }
     /// Size of the state of one live request [B].
     [[nodiscard]] static std::size_t bytes_per_request() noexcept;
@@ -190,8 +198,11 @@ private:
 
     void plan();
     void preempt_last();
-    void evict(std::int64_t reserved) noexcept;
-    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept;
+    void evict(std::int64_t reserved) const noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const workload::request& r, std::int64_t known) const noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept {
+        return matching_blocks(r.request, known(r));
+    }
     void offer_blocks(live& r);
     void release_blocks(live& r);
     bool take_chunks(std::int64_t budget, std::int64_t reserved);
@@ -221,7 +232,9 @@ private:
     replica_options options_;
     iteration_time time_;
     kv_blocks kv_;
-    prefix_cache cache_;  // its blocks that nobody holds count as free in `kv_`
+    // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
+    // at its end, or when somebody asks.
+    mutable prefix_cache cache_;
     finish_queue finishing_;
 
     std::vector<live> live_;
@@ -232,6 +245,7 @@ private:
     list all_;                           // in order of arrival; kept for `timeout` only
     list unseen_;                        // in order of arrival; kept for `max_wait` only
     std::size_t num_waiting_ = 0;
+    std::int64_t waiting_tokens_ = 0;
     std::size_t num_running_ = 0;
     slot partial_ = nobody;  // runs and has prompt left: always the last of the running
     std::uint64_t admissions_ = 0;

@@ -666,7 +666,8 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         c.name = "service " + std::to_string(i);
         c.replicas = 1 + upto(1000);
         c.gpus_per_replica = 1 + upto(1000);
-        c.router = upto(2) != 0 ? "least-kv" : "session";
+        c.router = upto(2) != 0 ? "least-kv" : "kv-aware";
+        if (c.router == "kv-aware") c.kv_weight = static_cast<double>(upto(5000)) / 1000;
         c.engine = {.max_seqs = 1 + upto(1000),
                     .max_batched_tokens = 1000 + upto(1000),
                     .kv_capacity_tokens = upto(1'000'000),
