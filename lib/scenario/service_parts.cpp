@@ -73,6 +73,15 @@ serving::iteration_time time_of(const engine_options& engine) {
     return serving::iteration_time{pieces, serving::step_table{grid_of(engine.table)}};
 }
 
+std::optional<serving::speculation_options> speculation_of(const std::optional<speculative_decoding>& s) {
+    if (!s) return std::nullopt;
+    const auto drafts = static_cast<std::int64_t>(s->tokens);
+    return serving::speculation_options{
+        .drafts = drafts,
+        .gain = s->acceptance ? serving::mean_gain(drafts, *s->acceptance) : serving::mean_gain(s->accepted),
+        .draft = {s->draft.value.mantissa * drafts, s->draft.value.scale}};
+}
+
 serving::router_options router_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
     return {.seed = seed, .entity = entry, .kv_weight = std::llround(service.kv_weight.value_or(1.0) * 1000)};
 }
@@ -88,7 +97,8 @@ serving::service_options options_of(const inference_service& service, std::uint6
                        .priorities = e.priorities,
                        .prefix_cache = e.prefix_cache,
                        .timeout = e.timeout,
-                       .max_wait = e.max_wait},
+                       .max_wait = e.max_wait,
+                       .speculation = speculation_of(e.speculation)},
             .router = service.router,
             .random = router_of(service, seed, entry),
             .scaled = service.autoscale.has_value()};

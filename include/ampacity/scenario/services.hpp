@@ -8,6 +8,7 @@
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
+#include <ampacity/scenario/speculative.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
@@ -108,6 +109,7 @@ struct engine_options {
     bool prefix_cache = false;
     std::optional<duration> timeout{};
     std::optional<duration> max_wait{};
+    std::optional<speculative_decoding> speculation{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -155,6 +157,9 @@ struct engine_options {
                                           .example = "\"10 s\"",
                                           .above = duration::zero(),
                                           .max = longest_input});
+        visit(&engine_options::speculation, {.key = "speculation",
+                                             .doc = "decode steps verify tokens that a small model has drafted",
+                                             .example = "{ tokens: 3, acceptance: 0.8, draft: \"1 ms\" }"});
     }
     friend bool operator==(const engine_options&, const engine_options&) = default;
 };

@@ -25,6 +25,7 @@
 #include <ampacity/serving/kv_blocks.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/request_record.hpp>
+#include <ampacity/serving/speculation.hpp>
 #include <ampacity/workload/request.hpp>
 
 #include <array>
@@ -59,14 +60,17 @@ struct replica_options {
     std::optional<duration> timeout{};
     /// The same for one that no step has worked on.
     std::optional<duration> max_wait{};
+    /// Decode steps verify drafts. Requires max_batched_tokens >= max_seqs (drafts + 1), and blocks of drafts + 1 to
+    /// `speculation_options::max_block_tokens` tokens, so that no decode takes two of them in a step.
+    std::optional<speculation_options> speculation{};
 };
 
 /// What a replica has done, in whole numbers.
 struct replica_counts {
     std::int64_t steps = 0;            ///< ended
     std::int64_t prefill_tokens = 0;   ///< computed in chunks, recomputed ones included
-    std::int64_t decode_tokens = 0;    ///< computed in decodes
-    std::int64_t produced_tokens = 0;  ///< given to requests
+    std::int64_t decode_tokens = 0;    ///< computed in decodes, drafts included
+    std::int64_t produced_tokens = 0;  ///< given to requests; with speculation, to those that do not decode any more
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
@@ -135,9 +139,8 @@ private:
         instant first_start;
         instant first_token;
         std::uint64_t admission;     // order of the last one
-        std::int64_t computed;       // while it decodes: less the number of decode steps done
-        std::int64_t finish;         // while it decodes: the decode step that gives its last token
-        std::uint32_t num_produced;  // while it does not decode
+        std::int64_t computed;       // while it decodes: in parts, less those that all have grown by
+        std::uint32_t num_produced;  // before it decoded
         std::uint32_t preemptions;
         std::uint32_t shared_blocks;  // the first ones, found in the prefix cache
         std::uint32_t known_blocks;   // the first ones, found there or offered to it
@@ -159,7 +162,7 @@ private:
     /// What is in progress.
     struct run {
         std::int64_t steps = 0;    // 0: nothing is
-        std::int64_t decodes = 0;  // tokens of decodes in each step
+        std::int64_t decodes = 0;  // requests that decode in each step
         time_units total = 0;      // exact time of all
         std::int64_t blocks = 0;   // taken in its first step
         bool prefills = false;     // has chunks that are no decodes
@@ -193,6 +196,15 @@ private:
     void enqueue(slot s, bool at_front) noexcept;
     void dequeue(slot s) noexcept;
     [[nodiscard]] static std::int64_t known(const live& r) noexcept;
+    /// Parts by which whoever decoded since the beginning has grown.
+    [[nodiscard]] std::int64_t grown() const noexcept { return decode_steps_ * growth_; }
+    /// Blocks that the next decode steps take.
+    [[nodiscard]] std::int64_t needed(std::int64_t steps = 1) const noexcept {
+        return growth_ == 1 && steps == 1 ? kv_.needed(decode_steps_) : kv_.needed(grown(), steps * growth_);
+    }
+    [[nodiscard]] std::int64_t steps_with(std::int64_t blocks, std::int64_t limit) const noexcept {
+        return kv_.steps_with(blocks, grown(), limit * growth_) / growth_;
+    }
     [[nodiscard]] std::uint32_t produced(const live& r) const noexcept;
     [[nodiscard]] bool may_admit() const noexcept;
 
@@ -217,6 +229,7 @@ private:
     void count_steps(std::int64_t steps) noexcept;
     void count_time(duration took) noexcept;
     void stop_series(instant at) noexcept;
+    void count_speculated(const live& r) noexcept;
     [[nodiscard]] std::vector<slot> all_live() const;
 
     void complete();
@@ -230,6 +243,9 @@ private:
     void cancel(slot s);
 
     replica_options options_;
+    std::int64_t width_ = 1;   // tokens that a decode schedules
+    std::int64_t parts_ = 1;   // of a token, in which decodes grow
+    std::int64_t growth_ = 1;  // of each in a step, in parts
     iteration_time time_;
     kv_blocks kv_;
     // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
