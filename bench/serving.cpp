@@ -312,7 +312,8 @@ int main() {
     const double rate = capacity(200);
     for (const double load : {0.5, 0.8, 0.9, 1.1}) ask(t, load, 200, rate, 100'000);
     ask(t, 0.8, 1600, capacity(1600), 20'000);
-    for (const char* const router : {"session", "least-kv"}) ask_with_prefixes(t, router, rate, 100'000);
+    for (const char* const router : {"session", "least-kv", "prefix-aware", "kv-aware"})
+        ask_with_prefixes(t, router, rate, 100'000);
     ask_of_trace(t, "Azure 2023 conversations", "requests/AzureLLMInferenceTrace_2023_conv.csv.gz", "azure-llm",
                  usual_kv_tokens);
     ask_of_trace(t, "Mooncake conversations", "requests/mooncake_conversation_trace.jsonl.gz", "mooncake-jsonl",

@@ -24,6 +24,7 @@
 #include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
+#include <ampacity/scenario/speculative.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
@@ -74,6 +75,7 @@ void a_service() {
     require(!chat.model && plan.attention_dp * plan.pp == 1, "this one has its coefficients");
     chat.engine.kv_capacity_tokens = 60'000;
     chat.engine.step = step;
+    chat.engine.speculation = scenario::speculative_decoding{.tokens = 2, .acceptance = 0.7};
     chat.synthetic = scenario::synthetic_requests{
         .requests = 100,
         .rate = {3},

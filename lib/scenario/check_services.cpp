@@ -9,7 +9,11 @@
 #include <ampacity/workload/request_presets.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
 #include <set>
 #include <string>
 #include <string_view>
@@ -134,10 +138,27 @@ void check_requests(const inference_service& service, const std::string& path, c
         report.fail(at + ".arrivals.beat", "is not for conversations", format(*r.arrivals->beat), "remove it");
 }
 
+void check_speculation(const speculative_decoding& s, const std::string& at, const reporter& report) {
+    if (s.acceptance.has_value() == !s.accepted.empty())
+        report.fail(at, s.acceptance ? "says twice how many drafts are accepted" : "does not say how many are accepted",
+                    {}, "give one of: acceptance, accepted");
+    // What all drafts of a step take must be a number of the same decimals.
+    if (s.draft.value.mantissa > std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(s.tokens))
+        report.fail(at + ".draft", "too long", format(s.draft), "write a shorter time, or one of fewer decimals");
+    if (s.accepted.empty()) return;
+    if (s.accepted.size() != s.tokens + 1)
+        report.fail(at + ".accepted", "has not one share for each number of drafts that may be accepted",
+                    std::to_string(s.accepted.size()), "write " + std::to_string(s.tokens + 1));
+    const double sum = std::accumulate(s.accepted.begin(), s.accepted.end(), 0.0);
+    if (std::abs(sum - 1) > 1e-6)
+        report.fail(at + ".accepted", "shares do not sum to 1", yaml_text(sum), "write shares of all steps");
+}
+
 /// Either a model says what a replica is, or the keys do.
 void check_engine(const inference_service& service, const std::string& path, const reporter& report) {
     const engine_options& engine = service.engine;
     const std::string at = path + ".engine";
+    if (engine.speculation) check_speculation(*engine.speculation, at + ".speculation", report);
     if (engine.step.size() > serving::iteration_time::max_pieces)
         report.fail(at + ".step", "wrong number of terms", std::to_string(engine.step.size()), "write 1 to 16");
     if (service.model) {
@@ -275,6 +296,9 @@ void check_services(const scenario& s, const reporter& report) {
         check_name(service.name, path + ".service.name", report);
         if (!names.insert(service.name).second)
             report.fail(path + ".service.name", "another service has this name", service.name, "name each once");
+        if (service.kv_weight && service.router != "kv-aware")
+            report.fail(path + ".service.kv_weight", "is for another router", service.router,
+                        "write `router: kv-aware`, or remove it");
         check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);

@@ -74,6 +74,19 @@ serving::iteration_time time_of(const engine_options& engine) {
     return serving::iteration_time{pieces, serving::step_table{grid_of(engine.table)}};
 }
 
+std::optional<serving::speculation_options> speculation_of(const std::optional<speculative_decoding>& s) {
+    if (!s) return std::nullopt;
+    const auto drafts = static_cast<std::int64_t>(s->tokens);
+    return serving::speculation_options{
+        .drafts = drafts,
+        .gain = s->acceptance ? serving::mean_gain(drafts, *s->acceptance) : serving::mean_gain(s->accepted),
+        .draft = {s->draft.value.mantissa * drafts, s->draft.value.scale}};
+}
+
+serving::router_options router_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
+    return {.seed = seed, .entity = entry, .kv_weight = std::llround(service.kv_weight.value_or(1.0) * 1000)};
+}
+
 serving::service_options options_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
     const engine_options& e = service.engine;
     return {.replicas = static_cast<std::uint32_t>(most_replicas(service)),
@@ -85,9 +98,10 @@ serving::service_options options_of(const inference_service& service, std::uint6
                        .priorities = e.priorities,
                        .prefix_cache = e.prefix_cache,
                        .timeout = e.timeout,
-                       .max_wait = e.max_wait},
+                       .max_wait = e.max_wait,
+                       .speculation = speculation_of(e.speculation)},
             .router = service.router,
-            .random = {.seed = seed, .entity = entry},
+            .random = router_of(service, seed, entry),
             .scaled = service.autoscale.has_value()};
 }
 
@@ -236,7 +250,7 @@ ampacity::fleet::demand demand_of(std::uint32_t gpus, const workload::placement_
 /// Where the bare keys of the serving module's faults stand in a scenario.
 std::string path_of(const std::string& service, const std::string& key) {
     // Of replicas that come and go their largest number.
-    if (key == "replicas" || key == "router") return service + '.' + key;
+    if (key == "replicas" || key == "router" || key == "kv_weight") return service + '.' + key;
     if (key == "rate") return service + ".synthetic.rate";
     return service + ".engine." + key;
 }

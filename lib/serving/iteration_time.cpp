@@ -48,13 +48,39 @@ iteration_time::iteration_time(std::span<const linear_step> pieces, step_table t
     units_per_ns_ = static_cast<std::int64_t>(power_of_ten(scale));
     if (!table_.empty()) units_per_entry_ = static_cast<std::int64_t>(power_of_ten(scale - step_table::scale));
     const auto units = [scale](const exact_time& t) { return t.mantissa * power_of_ten(scale - t.scale); };
+    for (const linear_step& s : pieces)
+        pieces_.push_back({units(s.base), units(s.per_token), units(s.per_kv_token), units(s.per_prefill_attention)});
+    find_whether_ends_differ();
+}
+
+void iteration_time::find_whether_ends_differ() noexcept {
     // After x.5 ns, rounded up, a step of 1 ns would end at the same instant, rounded down.
     const time_units distinct = units_per_ns_ == 1 ? 1 : units_per_ns_ + time_units{1};
     const time_units least = table_.empty() ? 0 : table_.least() * units_per_entry_;
-    for (const linear_step& s : pieces) {
-        pieces_.push_back({units(s.base), units(s.per_token), units(s.per_kv_token), units(s.per_prefill_attention)});
-        ends_differ_ = ends_differ_ || least + pieces_.back().base >= distinct;
+    ends_differ_ =
+        std::any_of(pieces_.begin(), pieces_.end(), [&](const piece& p) { return least + p.base >= distinct; });
+}
+
+void iteration_time::speculate(const speculation_options& o) {
+    if (drafts_ != 0) return;
+    if (o.draft.mantissa < 0) refuse("speculation.draft", "negative", {}, "give 0 or more");
+    int128 finer = parts_per_token;
+    while (units_per_ns_ * finer < power_of_ten(o.draft.scale) * parts_per_token) finer *= 10;
+    if (units_per_ns_ * finer > power_of_ten(max_time_scale))
+        refuse("speculation", "times have too many decimals for parts of tokens", {},
+               "give at most " + std::to_string(max_time_scale - 3) + " decimals of a nanosecond");
+    for (piece& p : pieces_) {
+        p.base *= finer;
+        p.per_token *= finer;
+        p.per_kv_token *= finer / parts_per_token;
+        p.per_prefill_attention *= finer;
     }
+    units_per_ns_ *= static_cast<std::int64_t>(finer);
+    units_per_entry_ *= static_cast<std::int64_t>(finer);
+    drafts_ = o.drafts;
+    growth_ = o.gain;
+    draft_ = o.draft.mantissa * (units_per_ns_ / power_of_ten(o.draft.scale));
+    find_whether_ends_differ();
 }
 
 time_units iteration_time::operator()(const batch& b) const noexcept {
@@ -63,7 +89,7 @@ time_units iteration_time::operator()(const batch& b) const noexcept {
         longest = std::max(longest, p.base + p.per_token * b.tokens + p.per_kv_token * b.kv_tokens +
                                         p.per_prefill_attention * b.prefill_attention);
     }
-    return longest + of_table(b.decodes, b.tokens - b.decodes);
+    return longest + of_table(b.decodes, b.tokens - b.decodes) + (b.drafts ? draft_ : 0);
 }
 
 std::int64_t iteration_time::round_to_ns(time_units t) const noexcept {
@@ -93,9 +119,9 @@ time_units iteration_time::first_rounded_to(std::int64_t ns) const noexcept {
 
 void iteration_time::check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention,
                                  std::int64_t decodes) const {
-    double largest = 0;
+    auto largest = static_cast<double>(draft_);
     if (!table_.empty()) {
-        largest = static_cast<double>(table_.largest()) * static_cast<double>(units_per_entry_);
+        largest += static_cast<double>(table_.largest()) * static_cast<double>(units_per_entry_);
         const auto reaches = [](const char* key, std::int64_t has, std::int64_t wanted) {
             if (has < wanted)
                 refuse("table", std::string{"ends before `"} + key + '`', std::to_string(has),
@@ -135,15 +161,15 @@ std::int64_t decode_run::segment::first_reaching(time_units wanted) const noexce
 }
 
 decode_run::segment decode_run::next_segment(std::int64_t done, std::int64_t limit) const noexcept {
-    const std::int64_t kv = kv_tokens_ + done * decodes_;
-    const auto at = [&](const iteration_time::piece& p) {
-        return p.base + p.per_token * decodes_ + p.per_kv_token * kv;
-    };
+    const std::int64_t growth = decodes_ * time_->growth_;
+    const std::int64_t tokens = decodes_ * (1 + time_->drafts_);
+    const std::int64_t kv = kv_tokens_ + done * growth;
+    const auto at = [&](const iteration_time::piece& p) { return p.base + p.per_token * tokens + p.per_kv_token * kv; };
     const iteration_time::piece* active = nullptr;
     segment s{.first = -1, .slope = 0, .steps = limit};
     for (const iteration_time::piece& p : time_->pieces_) {
         const time_units first = at(p);
-        const time_units slope = p.per_kv_token * decodes_;
+        const time_units slope = p.per_kv_token * growth;
         if (first > s.first || (first == s.first && slope > s.slope)) {
             active = &p;
             s.first = first;
@@ -151,7 +177,7 @@ decode_run::segment decode_run::next_segment(std::int64_t done, std::int64_t lim
         }
     }
     for (const iteration_time::piece& p : time_->pieces_) {
-        const time_units slope = p.per_kv_token * decodes_;
+        const time_units slope = p.per_kv_token * growth;
         if (&p == active || slope <= s.slope) continue;
         const time_units steps = (s.first - at(p)) / (slope - s.slope) + 1;
         if (steps < s.steps) s.steps = static_cast<std::int64_t>(steps);

@@ -5,17 +5,18 @@
 
 namespace ampacity::serving {
 
-kv_blocks::kv_blocks(std::int64_t num_blocks, std::int64_t block_tokens)
+kv_blocks::kv_blocks(std::int64_t num_blocks, std::int64_t block_tokens, std::int64_t parts)
     : num_blocks_(num_blocks),
       block_tokens_(block_tokens),
+      block_steps_(block_tokens * parts),
       free_(num_blocks),
-      class_(static_cast<std::size_t>(block_tokens)),
-      group_(static_cast<std::size_t>(block_tokens / group + 1)) {}
+      class_(static_cast<std::size_t>(block_tokens * parts)),
+      group_(static_cast<std::size_t>(block_tokens * parts / group + 1)) {}
 
 void kv_blocks::count(std::int64_t step, std::int64_t computed, std::int32_t by) noexcept {
     // It takes a block before step i where computed + (i - step) is a multiple of the block.
-    std::int64_t c = (step - computed) % block_tokens_;
-    if (c < 0) c += block_tokens_;
+    std::int64_t c = (step - computed) % block_steps_;
+    if (c < 0) c += block_steps_;
     class_[static_cast<std::size_t>(c)] += by;
     group_[static_cast<std::size_t>(c / group)] += by;
     members_ += by;
@@ -38,23 +39,23 @@ std::int64_t kv_blocks::in_classes(std::int64_t from, std::int64_t n) const noex
 }
 
 std::int64_t kv_blocks::needed(std::int64_t step, std::int64_t steps) const noexcept {
-    const std::int64_t rounds = steps / block_tokens_;
-    const std::int64_t rest = steps - rounds * block_tokens_;
-    const std::int64_t from = step % block_tokens_;
-    const std::int64_t first = std::min(rest, block_tokens_ - from);
+    const std::int64_t rounds = steps / block_steps_;
+    const std::int64_t rest = steps - rounds * block_steps_;
+    const std::int64_t from = step % block_steps_;
+    const std::int64_t first = std::min(rest, block_steps_ - from);
     return rounds * members_ + in_classes(from, first) + in_classes(0, rest - first);
 }
 
 std::int64_t kv_blocks::steps_with(std::int64_t blocks, std::int64_t step, std::int64_t limit) const noexcept {
     // In `limit` steps no request takes more than ceil(limit / block) blocks.
-    if (members_ == 0 || blocks / members_ >= (limit - 1) / block_tokens_ + 1) return limit;
-    std::int64_t steps = blocks / members_ * block_tokens_;
+    if (members_ == 0 || blocks / members_ >= (limit - 1) / block_steps_ + 1) return limit;
+    std::int64_t steps = blocks / members_ * block_steps_;
     std::int64_t left = blocks % members_;
-    std::int64_t at = step % block_tokens_;
+    std::int64_t at = step % block_steps_;
     // Within one round more than `left` blocks are taken: this ends.
     while (steps < limit) {
-        if (at == block_tokens_) at = 0;
-        const bool whole = at % group == 0 && at + group <= block_tokens_;
+        if (at == block_steps_) at = 0;
+        const bool whole = at % group == 0 && at + group <= block_steps_;
         const std::int64_t some = group_[static_cast<std::size_t>(at / group)];
         if (whole && some <= left) {
             left -= some;

@@ -1,5 +1,6 @@
 #include <ampacity/serving/prefix_cache.hpp>
 
+#include <algorithm>
 #include <bit>
 
 namespace ampacity::serving {
@@ -18,9 +19,8 @@ prefix_cache::place prefix_cache::find(std::uint64_t key) const noexcept {
 }
 
 std::uint32_t prefix_cache::matching(std::uint32_t session, std::uint32_t limit) const noexcept {
-    std::uint32_t n = 0;
-    while (n != limit && find(key_of(session, n)) != nowhere) ++n;
-    return n;
+    const place first = find(key_of(session, 0));
+    return first == nowhere ? 0 : std::min(limit, entries_[first].front);
 }
 
 std::uint32_t prefix_cache::unheld(std::uint32_t session, std::uint32_t count) const noexcept {
@@ -49,12 +49,22 @@ bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint6
     } else {
         free_ = entries_[p].after;
     }
-    entries_[p] = {key, holder, 1, nowhere, nowhere};
+    entries_[p] = {key, holder, 1, nowhere, nowhere, 0};
     std::size_t at = home(key);
     while (table_[at] != nowhere) at = (at + 1) & (table_.size() - 1);
     table_[at] = p;
     ++size_;
+    extend_front(session, block);
     return true;
+}
+
+/// Block `block` is new: it may close the gap behind those before it.
+void prefix_cache::extend_front(std::uint32_t session, std::uint32_t block) noexcept {
+    const place first = find(key_of(session, 0));
+    if (first == nowhere || entries_[first].front != block) return;
+    std::uint32_t n = block + 1;
+    while (find(key_of(session, n)) != nowhere) ++n;
+    entries_[first].front = n;
 }
 
 bool prefix_cache::inserted_by(std::uint32_t session, std::uint32_t block, std::uint64_t holder) const noexcept {
@@ -78,7 +88,11 @@ void prefix_cache::evict(std::int64_t count) noexcept {
         const place p = first_;
         unlink(p);
         --evictable_;
-        erase(entries_[p].key);
+        const std::uint64_t key = entries_[p].key;
+        erase(key);
+        const auto block = static_cast<std::uint32_t>(key);
+        const place first = find(key - block);
+        if (first != nowhere) entries_[first].front = std::min(entries_[first].front, block);
         entries_[p].after = free_;
         free_ = p;
         --size_;

@@ -24,6 +24,19 @@ void check(const char* key, const std::optional<duration>& value) {
         {{}, key, "out of range", std::to_string(ticks(*value)) + " ns", "give a time above 0, of at most 200 years"});
 }
 
+void check(const speculation_options& s, const replica_options& o) {
+    check("speculation.tokens", s.drafts, 1, speculation_options::max_drafts);
+    check("speculation.gain", s.gain, parts_per_token, parts_per_token * (s.drafts + 1));
+    check("kv_block_tokens", o.kv_block_tokens, s.drafts + 1, speculation_options::max_block_tokens);
+    if (o.max_batched_tokens < o.max_seqs * (s.drafts + 1)) {
+        throw scenario_error({{},
+                              "max_batched_tokens",
+                              "fewer than `max_seqs` requests with their drafts decode",
+                              std::to_string(o.max_batched_tokens),
+                              "give at least " + std::to_string(o.max_seqs * (s.drafts + 1))});
+    }
+}
+
 replica_options checked(const replica_options& o) {
     check("max_seqs", o.max_seqs, 1, std::int64_t{1} << 20U);
     check("max_batched_tokens", o.max_batched_tokens, 1, std::int64_t{1} << 31U);
@@ -38,6 +51,7 @@ replica_options checked(const replica_options& o) {
                               std::to_string(o.max_batched_tokens),
                               "give at least " + std::to_string(o.max_seqs)});
     }
+    if (o.speculation) check(*o.speculation, o);
     return o;
 }
 
@@ -87,11 +101,15 @@ void replica::unlink(list& l, slot s) noexcept {
 
 replica::replica(const replica_options& options, iteration_time time)
     : options_(checked(options)),
+      width_(options.speculation ? options.speculation->drafts + 1 : 1),
+      parts_(options.speculation ? parts_per_token : 1),
+      growth_(options.speculation ? options.speculation->gain : 1),
       time_(std::move(time)),
-      kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens) {
+      kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_) {
+    if (options.speculation) time_.speculate(*options.speculation);
     const auto most = static_cast<double>(
         std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
-    time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens,
+    time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens * parts_,
                       static_cast<double>(options.max_batched_tokens) * most, options.max_seqs);
     const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
     finishing_.reserve(seats, 0);
@@ -115,7 +133,6 @@ replica::slot replica::take_slot(const workload::request& r) {
                 .first_token = never,
                 .admission = 0,
                 .computed = 0,
-                .finish = 0,
                 .num_produced = 0,
                 .preemptions = 0,
                 .shared_blocks = 0,
@@ -135,7 +152,8 @@ void replica::submit(const workload::request& r, instant now) {
     AMPACITY_ASSERT(r.prompt_tokens >= 1 && r.prompt_tokens <= workload::max_tokens_per_request);
     AMPACITY_ASSERT(r.output_tokens >= 1 && r.output_tokens <= workload::max_tokens_per_request);
     AMPACITY_ASSERT(r.priority < workload::num_request_priorities && end_ >= now);
-    const std::int64_t most = std::int64_t{r.prompt_tokens} + r.output_tokens;
+    // The last step may give drafts that nobody asked for.
+    const std::int64_t most = std::int64_t{r.prompt_tokens} + r.output_tokens + (width_ - 1);
     if (kv_.holding(most) > kv_.num_blocks()) {
         live rejected{};
         rejected.request = r;
@@ -159,7 +177,8 @@ void replica::submit(const workload::request& r, instant now) {
 bool replica::may_admit() const noexcept {
     if (static_cast<std::int64_t>(num_running_) >= options_.max_seqs) return false;
     switch (options_.order) {
-        case step_order::mixed: return static_cast<std::int64_t>(finishing_.size()) < options_.max_batched_tokens;
+        case step_order::mixed:
+            return static_cast<std::int64_t>(finishing_.size()) * width_ < options_.max_batched_tokens;
         case step_order::prefill_first: return true;
         case step_order::decode_first: return finishing_.empty();
     }
@@ -197,7 +216,9 @@ std::int64_t replica::known(const live& r) noexcept { return std::int64_t{r.requ
 
 std::uint32_t replica::produced(const live& r) const noexcept {
     if (r.where != phase::decoding) return r.num_produced;
-    return r.request.output_tokens - static_cast<std::uint32_t>(r.finish - decode_steps_);
+    // One more than it has computed of its answer.
+    const std::int64_t n = (r.computed + grown()) / parts_ - r.request.prompt_tokens + 1;
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(n, r.request.output_tokens));
 }
 
 // ---- The queue
@@ -219,6 +240,7 @@ void replica::enqueue(slot s, bool at_front) noexcept {
         link_back<order_links>(queue, s);
     waiting_classes_ |= 1U << (&queue - waiting_.data());
     ++num_waiting_;
+    waiting_tokens_ += known(live_[s]);
 }
 
 void replica::dequeue(slot s) noexcept {
@@ -226,6 +248,7 @@ void replica::dequeue(slot s) noexcept {
     unlink<order_links>(queue, s);
     if (queue.first == nobody) waiting_classes_ &= ~(1U << (&queue - waiting_.data()));
     --num_waiting_;
+    waiting_tokens_ -= known(live_[s]);
 }
 
 // ---- The begin of a step
@@ -249,14 +272,14 @@ void replica::plan() {
         if (!chunks_.empty()) return begin_step(false);
         admits = false;
     }
-    while (kv_.needed(decode_steps_) > kv_.free()) {
+    while (needed() > kv_.free()) {
         cache_.evict(cache_.evictable());  // whoever lacks a block comes after others who took all that were free
         preempt_last();
         preempted = true;
     }
     const auto decodes = static_cast<std::int64_t>(finishing_.size());
     if (options_.order == step_order::decode_first && decodes != 0) admits = false;
-    if (admits && !preempted) preempted = take_chunks(options_.max_batched_tokens - decodes, kv_.needed(decode_steps_));
+    if (admits && !preempted) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed());
     AMPACITY_ASSERT(decodes != 0 || !chunks_.empty());
     if (chunks_.empty() && !preempted) return begin_series();
     begin_step(true);
@@ -318,7 +341,7 @@ void replica::add_chunk(slot s, std::int64_t tokens) {
     batch_.tokens += tokens;
     if (is_decode) {
         ++batch_.decodes;
-        batch_.kv_tokens += r.computed;
+        batch_.kv_tokens += r.computed * parts_;
     } else {
         batch_.prefill_attention +=
             static_cast<int128>(tokens) * r.computed + static_cast<int128>(tokens) * (tokens + 1) / 2;
@@ -340,29 +363,30 @@ void replica::preempt_last() {
 
 void replica::begin_step(bool with_decodes) {
     run_ = {.steps = 1, .decodes = 0, .total = 0, .blocks = 0, .prefills = false, .is_series = false};
+    run_.prefills = batch_.tokens != batch_.decodes;
     if (with_decodes) {
         run_.decodes = static_cast<std::int64_t>(finishing_.size());
-        batch_.tokens += run_.decodes;
+        batch_.tokens += run_.decodes * width_;
         batch_.decodes += run_.decodes;
         batch_.kv_tokens += decode_tokens_;
+        batch_.drafts = run_.decodes != 0;
     }
-    run_.prefills = batch_.tokens != batch_.decodes;
     run_.total = time_(batch_);
-    run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : kv_.needed(decode_steps_));
+    run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : needed());
     set_end();
 }
 
 void replica::begin_series() {
-    run_.steps = kv_.steps_with_blocks(decode_steps_, finishing_.front().step - decode_steps_);
+    run_.steps = steps_with(kv_.free(), finishing_.front().step - decode_steps_);
     if (num_waiting_ != 0 && may_admit() && matching_blocks(live_[head()]) != 0) {
         // Its chunk begins behind what it finds in the cache: it may fit once a block of that has been forgotten, as
         // the first step does that takes more than the nameless blocks.
         const std::int64_t nameless = kv_.free() - cache_.evictable();
-        run_.steps = std::max<std::int64_t>(1, kv_.steps_with(nameless, decode_steps_, run_.steps));
+        run_.steps = std::max<std::int64_t>(1, steps_with(nameless, run_.steps));
     }
     run_.decodes = static_cast<std::int64_t>(finishing_.size());
     run_.is_series = true;
-    run_.blocks = blocks_held() + kv_.needed(decode_steps_);
+    run_.blocks = blocks_held() + needed();
     run_.total = series().total(run_.steps);
     set_end();
     if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
@@ -405,12 +429,12 @@ void replica::advance(instant to) {
 void replica::count_steps(std::int64_t steps) noexcept {
     counts_.steps += steps;
     if (run_.decodes == 0) return;
-    kv_.take(kv_.needed(decode_steps_, steps));
+    kv_.take(needed(steps));
     evict(0);
     decode_steps_ += steps;
-    decode_tokens_ += steps * run_.decodes;
-    counts_.decode_tokens += steps * run_.decodes;
-    counts_.produced_tokens += steps * run_.decodes;
+    decode_tokens_ += steps * run_.decodes * growth_;
+    counts_.decode_tokens += steps * run_.decodes * width_;
+    if (!options_.speculation) counts_.produced_tokens += steps * run_.decodes;
 }
 
 /// \pre its steps are counted.
@@ -465,20 +489,25 @@ void replica::gain_token(slot s) {
 
 void replica::begin_decoding(slot s) {
     live& r = live_[s];
-    kv_.join(decode_steps_, r.computed);
-    decode_tokens_ += r.computed;
-    r.computed -= decode_steps_;
-    r.finish = decode_steps_ + (r.request.output_tokens - r.num_produced);
+    const std::int64_t computed = r.computed * parts_;
+    const std::int64_t left = std::int64_t{r.request.output_tokens - r.num_produced} * parts_;
+    kv_.join(grown(), computed);
+    decode_tokens_ += computed;
+    r.computed = computed - grown();
     r.where = phase::decoding;
-    finishing_.push({r.finish, r.admission, s});
+    finishing_.push({decode_steps_ + (left + growth_ - 1) / growth_, r.admission, s});
 }
 
 void replica::stop_decoding(slot s) noexcept {
     live& r = live_[s];
+    const std::int64_t computed = r.computed + grown();
+    count_speculated(r);
     r.num_produced = produced(r);
-    r.computed += decode_steps_;
-    kv_.leave(decode_steps_, r.computed);
-    decode_tokens_ -= r.computed;
+    kv_.leave(grown(), computed);
+    decode_tokens_ -= computed;
+    // Of a token that is not complete nothing stays, nor of what nobody asked for.
+    r.computed = known(r) - 1;
+    kv_.give_back(kv_.holding((computed + parts_ - 1) / parts_) - kv_.holding(r.computed));
     r.where = phase::prefilling;
     finishing_.erase(s);
 }
@@ -495,16 +524,26 @@ void replica::stop_running(slot s) {
 // ---- The prefix cache
 
 /// Lets the cache forget what `reserved` blocks, besides those that are taken, have no other room for.
-void replica::evict(std::int64_t reserved) noexcept {
+void replica::evict(std::int64_t reserved) const noexcept {
     const std::int64_t surplus = cache_.evictable() - (kv_.free() - reserved);
     if (surplus > 0) cache_.evict(surplus);
 }
 
 /// Leading blocks of its prefix that are known, short of the last token that it knows.
-std::uint32_t replica::matching_blocks(const live& r) const noexcept {
-    if (!options_.prefix_cache || r.request.session == 0) return 0;
-    const std::int64_t tokens = std::min<std::int64_t>(r.request.prefix_tokens, known(r) - 1);
-    return cache_.matching(r.request.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+std::uint32_t replica::matching_blocks(const workload::request& r, std::int64_t known) const noexcept {
+    if (!options_.prefix_cache || r.session == 0) return 0;
+    const std::int64_t tokens = std::min<std::int64_t>(r.prefix_tokens, known - 1);
+    return cache_.matching(r.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+}
+
+std::int64_t replica::most_cached_tokens(const workload::request& r) const noexcept {
+    return matching_blocks(r, r.prompt_tokens) * kv_.block_tokens();
+}
+
+std::int64_t replica::cached_tokens(const workload::request& r, instant now) const noexcept {
+    if (matching_blocks(r, r.prompt_tokens) == 0) return 0;
+    evict(blocks_in_use(now) - blocks_held());
+    return most_cached_tokens(r);
 }
 
 /// Makes its full blocks known; those of which others are known stay its own.
@@ -560,7 +599,7 @@ void replica::cancel(slot s) {
 }
 
 std::int64_t replica::blocks_in_use(instant now) const noexcept {
-    const std::int64_t taken = run_.decodes == 0 ? 0 : kv_.needed(decode_steps_, steps_begun(now));
+    const std::int64_t taken = run_.decodes == 0 ? 0 : needed(steps_begun(now));
     return kv_.num_blocks() - kv_.free() + taken;
 }
 
@@ -572,6 +611,11 @@ void replica::stop_series(instant at) noexcept {
     const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
     count_steps(ended);
     count_time(last - boundary_);
+}
+
+/// What it has been given since it decodes, once it stops.
+void replica::count_speculated(const live& r) noexcept {
+    if (options_.speculation) counts_.produced_tokens += produced(r) - r.num_produced;
 }
 
 /// In order of arrival.
@@ -592,7 +636,10 @@ std::vector<replica::slot> replica::all_live() const {
 
 void replica::close(instant at) {
     stop_series(at);
-    for (const slot s : all_live()) record(live_[s], request_state::unfinished, never);
+    for (const slot s : all_live()) {
+        count_speculated(live_[s]);
+        record(live_[s], request_state::unfinished, never);
+    }
 }
 
 std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed_out) {
@@ -600,7 +647,8 @@ std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed
     std::int64_t lost = 0;
     for (const slot s : all_live()) {
         const live& r = live_[s];
-        lost += r.where == phase::decoding ? r.computed + decode_steps_ : r.computed;
+        lost += r.where == phase::decoding ? (r.computed + grown()) / parts_ : r.computed;
+        count_speculated(r);
         if (handed_out != nullptr)
             handed_out->push_back(r.request);
         else

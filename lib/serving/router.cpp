@@ -146,6 +146,57 @@ private:
     fewest_requests fewest_;
 };
 
+class prefix_aware_router final : public router {
+public:
+    explicit prefix_aware_router(const router_options&) {}
+    std::size_t route(const workload::request& r, const replica_view& view) override {
+        std::int64_t longest = 0;
+        std::size_t best = 0;
+        for (std::size_t i = 0; i != view.size(); ++i) {
+            const std::int64_t most = view.most_cached_tokens(i, r);
+            if (most == 0 || most < longest) continue;
+            const std::int64_t cached = view.cached_tokens(i, r);
+            if (cached < longest || cached == 0) continue;
+            if (cached == longest && view.requests(i) >= view.requests(best)) continue;
+            longest = cached;
+            best = i;
+        }
+        return longest == 0 ? fewest_.first(view) : best;
+    }
+    void changed(std::size_t i, const replica_view& view) override { fewest_.changed(i, view); }
+    void renumbered() override { fewest_.renumbered(); }
+
+private:
+    fewest_requests fewest_;
+};
+
+/// The cost that NVIDIA Dynamo's KV router weighs: tokens to compute, and tokens in the cache.
+class kv_aware_router final : public router {
+public:
+    explicit kv_aware_router(const router_options& o) : kv_weight_(o.kv_weight) {}
+    std::size_t route(const workload::request& r, const replica_view& view) override {
+        const auto cost = [&](std::size_t i, std::int64_t cached, std::int64_t blocks) {
+            const std::int64_t to_compute = r.prompt_tokens - cached + view.waiting_tokens(i);
+            return static_cast<int128>(1000) * to_compute +
+                   static_cast<int128>(kv_weight_) * (blocks * view.block_tokens(i));
+        };
+        std::size_t best = 0;
+        int128 least = 0;
+        for (std::size_t i = 0; i != view.size(); ++i) {
+            // Whoever costs too much at the least need not be asked for more.
+            if (i != 0 && cost(i, view.most_cached_tokens(i, r), view.least_kv_blocks(i)) >= least) continue;
+            const int128 exact = cost(i, view.cached_tokens(i, r), view.kv_blocks(i));
+            if (i != 0 && exact >= least) continue;
+            least = exact;
+            best = i;
+        }
+        return best;
+    }
+
+private:
+    std::int64_t kv_weight_;
+};
+
 template <class Router>
 std::unique_ptr<router> make(const router_options& o) {
     return std::make_unique<Router>(o);
@@ -158,18 +209,26 @@ constexpr std::array descriptions{
     router_description{"least-kv", "that with the fewest KV blocks taken; the first of several"},
     router_description{"power-of-two", "of two at random that with fewer requests; the one drawn first if equal"},
     router_description{"session", "all requests of a session to one, by a hash; those of none as `least-requests`"},
+    router_description{"prefix-aware", "that whose cache has most of the prompt; of several as `least-requests`"},
+    router_description{"kv-aware", "that with the fewest tokens to compute and, by `kv_weight`, in the cache"},
 };
 
 using maker = std::unique_ptr<router> (*)(const router_options&);
-constexpr std::array<maker, descriptions.size()> makers{make<round_robin_router>,    make<random_router>,
-                                                        make<least_requests_router>, make<least_kv_router>,
-                                                        make<power_of_two_router>,   make<session_router>};
+constexpr std::array<maker, descriptions.size()> makers{
+    make<round_robin_router>,  make<random_router>,  make<least_requests_router>, make<least_kv_router>,
+    make<power_of_two_router>, make<session_router>, make<prefix_aware_router>,   make<kv_aware_router>};
 
 }  // namespace
 
 std::span<const router_description> router_descriptions() noexcept { return descriptions; }
 
 std::unique_ptr<router> make_router(std::string_view name, const router_options& options) {
+    if (options.kv_weight < 0 || options.kv_weight > 1'000'000)
+        throw scenario_error({{},
+                              "kv_weight",
+                              options.kv_weight < 0 ? "too small" : "too large",
+                              std::to_string(options.kv_weight) + " / 1000",
+                              "give 0 to 1000"});
     std::vector<std::string_view> names;
     for (std::size_t i = 0; i != descriptions.size(); ++i) {
         if (descriptions[i].name == name) return makers[i](options);

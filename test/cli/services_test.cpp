@@ -81,8 +81,9 @@ exact_time some_time(drawer& d, std::int64_t most, std::string& text) {
 
 service_case random_service(drawer& d, const std::string& name) {
     service_case c{.name = name, .replicas = d.between(1, 4), .gpus = d.between(1, 3)};
-    c.router = std::array{"round-robin", "random", "least-requests", "least-kv", "power-of-two", "session"}.at(
-        static_cast<std::size_t>(d.between(0, 5)));
+    c.router = std::array{"round-robin",  "random",  "least-requests", "least-kv",
+                          "power-of-two", "session", "prefix-aware",   "kv-aware"}
+                   .at(static_cast<std::size_t>(d.between(0, 7)));
     serving::replica_options& o = c.engine;
     o.max_seqs = d.between(1, 20);
     o.max_batched_tokens = d.between(1, 300);
@@ -92,6 +93,13 @@ service_case random_service(drawer& d, const std::string& name) {
     if (o.order == step_order::prefill_first) o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs);
     o.priorities = d.one_in(3);
     o.prefix_cache = d.one_in(3);
+    if (d.one_in(3)) {
+        const std::int64_t drafts = d.between(1, 4);
+        o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs * (drafts + 1));
+        o.kv_block_tokens = std::max(o.kv_block_tokens, drafts + 1);
+        // Half of the steps accept all drafts, the others none; all drafts take 4 us x drafts.
+        o.speculation = {.drafts = drafts, .gain = 1000 + 500 * drafts, .draft = {4000 * drafts, 0}};
+    }
     if (d.one_in(4)) o.timeout = duration{d.between(1, 50'000'000)};
     if (d.one_in(4)) o.max_wait = duration{d.between(1, 20'000'000)};
     const std::int64_t base = d.between(0, 200'000);
@@ -151,6 +159,14 @@ std::string trace_of(drawer& d, service_case& c) {
     return text;
 }
 
+std::string speculation_of(const serving::replica_options& o) {
+    if (!o.speculation) return {};
+    const std::int64_t drafts = o.speculation->drafts;
+    std::string text = ", speculation: { tokens: " + std::to_string(drafts) + ", draft: \"4 us\", accepted: [ 0.5";
+    for (std::int64_t k = 1; k <= drafts; ++k) text += k == drafts ? ", 0.5" : ", 0";
+    return text + " ] }";
+}
+
 std::string entry_of(const service_case& c, const std::string& path) {
     const serving::replica_options& o = c.engine;
     const auto span = [](const char* key, const std::optional<duration>& value) {
@@ -165,7 +181,8 @@ std::string entry_of(const service_case& c, const std::string& path) {
            ", order: " + std::string{serving::step_order_names.at(static_cast<std::size_t>(o.order))} +
            ", priorities: " + (o.priorities ? "true" : "false") +
            ", prefix_cache: " + (o.prefix_cache ? "true" : "false") + span("timeout", o.timeout) +
-           span("max_wait", o.max_wait) + ", step: " + c.steps + " }\n      requests: { path: " + path + " }\n";
+           span("max_wait", o.max_wait) + speculation_of(o) + ", step: " + c.steps +
+           " }\n      requests: { path: " + path + " }\n";
 }
 
 /// Each line of the table is what its replica does when the rules are done literally with the requests it was sent.
@@ -449,6 +466,9 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
     refused_at(with(chat, "name: chat", "name: chat\n      router: least-request"),
                "s.yaml:8:15: error: workload.0.service.router: unknown router (least-request); did you mean "
                "`least-requests`?");
+    refused_at(with(chat, "name: chat", "name: chat\n      kv_weight: 2"),
+               "s.yaml:8:18: error: workload.0.service.kv_weight: is for another router (round-robin); write `router: "
+               "kv-aware`, or remove it");
     refused_at(with(chat, "\"1 us\"", "\"-1 us\""),
                "s.yaml:11:42: error: workload.0.service.engine.step.per_token: must not be negative (-1 us); write 0 "
                "or more");
@@ -463,6 +483,19 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
                     "        max_batched_tokens: 8"),
                "s.yaml:12:29: error: workload.0.service.engine.max_batched_tokens: below max_seqs, with prefill-first "
                "(8); give at least 64");
+    const std::string speculates = "kv_capacity_tokens: 4000\n        speculation: { tokens: 2, ";
+    refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "draft: \"1 ms\" }"),
+               "s.yaml:11:22: error: workload.0.service.engine.speculation: does not say how many are accepted; give "
+               "one of: acceptance, accepted");
+    refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "accepted: [ 0.5, 0.5 ] }"),
+               "s.yaml:11:45: error: workload.0.service.engine.speculation.accepted: has not one share for each number "
+               "of drafts that may be accepted (2); write 3");
+    refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "accepted: [ 0.5, 0.4, 0.2 ] }"),
+               "s.yaml:11:45: error: workload.0.service.engine.speculation.accepted: shares do not sum to 1 (1.1); "
+               "write shares of all steps");
+    refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "acceptance: 0.7 }\n        max_batched_tokens: 99"),
+               "s.yaml:12:29: error: workload.0.service.engine.max_batched_tokens: fewer than `max_seqs` requests with "
+               "their drafts decode (99); give at least 192");
     refused_at(with(chat, "      requests: { path: requests.csv }\n", ""),
                "s.yaml:7:7: error: workload.0.service: does not say which requests it gets (chat); give one of: "
                "requests, synthetic");

@@ -37,9 +37,10 @@ load random_load(std::uint64_t number, const std::string& router) {
                         .max_batched_tokens = between(8, 100),
                         .kv_capacity_tokens = between(60, 200),
                         .kv_block_tokens = between(1, 16)};
+    l.options.engine.prefix_cache = number % 2 == 0;
     if (number % 3 == 0) l.options.engine.timeout = duration{between(1, 20'000)};
     l.options.router = router;
-    l.options.random = {.seed = number, .entity = 5};
+    l.options.random = {.seed = number, .entity = 5, .kv_weight = between(0, 4) * 500};
     l.pieces = {{.base = {between(2, 100), 0},
                  .per_token = {between(0, 200), 1},
                  .per_kv_token = {between(0, 300), 2},
@@ -47,10 +48,12 @@ load random_load(std::uint64_t number, const std::string& router) {
     std::int64_t now = 0;
     for (std::uint64_t row = 0; row != 120; ++row) {
         if (between(0, 3) != 0) now += between(0, 300);
+        const std::int64_t prompt = between(1, 60);
         l.requests.push_back({.row = row,
                               .arrival = instant{duration{now}},
-                              .prompt_tokens = static_cast<std::uint32_t>(between(1, 60)),
+                              .prompt_tokens = static_cast<std::uint32_t>(prompt),
                               .output_tokens = static_cast<std::uint32_t>(between(1, 40)),
+                              .prefix_tokens = static_cast<std::uint32_t>(between(0, prompt)),
                               .session = static_cast<std::uint32_t>(between(0, 6))});
     }
     return l;
@@ -147,6 +150,69 @@ TEST_CASE("services: least-kv takes the first with the fewest blocks") {
         }
         return first_least(blocks);
     });
+}
+
+namespace {
+
+/// What a replica is when request `i` comes, from the steps done one by one.
+struct seen_replica {
+    std::int64_t cached = 0;  ///< tokens of the request's prompt
+    std::int64_t waiting = 0, blocks = 0;
+};
+
+std::vector<seen_replica> look(const load& l, const std::vector<request_record>& records, std::size_t i) {
+    const request& r = l.requests[i];
+    const std::int64_t block = l.options.engine.kv_block_tokens;
+    std::vector<seen_replica> out;
+    for (std::size_t replica = 0; replica != l.options.replicas; ++replica) {
+        const auto alone = test::serve_naively(sent_to(l, records, replica, i), l.options.engine, l.pieces, r.arrival);
+        seen_replica& s = out.emplace_back();
+        s.waiting = alone.waiting_at_until;
+        s.blocks = alone.blocks_at_until;
+        const std::int64_t most = std::min<std::int64_t>(r.prefix_tokens, r.prompt_tokens - 1);
+        while (r.session != 0 && s.cached + block <= most &&
+               alone.known_at_until.contains({r.session, s.cached / block}))
+            s.cached += block;
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("services: prefix-aware takes the longest prefix and of several the fewest requests") {
+    std::size_t hits = 0, moved = 0;
+    check_choices("prefix-aware", [&](const load& l, const auto& records, std::size_t i) {
+        const std::vector<seen_replica> all = look(l, records, i);
+        const auto live = recount(l, records, i);
+        std::size_t best = 0;
+        for (std::size_t k = 1; k != all.size(); ++k) {
+            if (all[k].cached > all[best].cached || (all[k].cached == all[best].cached && live[k] < live[best]))
+                best = k;
+        }
+        if (all[best].cached != 0) ++hits;
+        if (best != first_least(live)) ++moved;
+        return best;
+    });
+    CHECK(hits > 100);
+    CHECK(moved > 100);
+}
+
+TEST_CASE("services: kv-aware takes the least of tokens to compute and tokens in the cache") {
+    std::size_t by_cache = 0;
+    check_choices("kv-aware", [&](const load& l, const auto& records, std::size_t i) {
+        std::vector<std::int64_t> costs, without;
+        for (const seen_replica& s : look(l, records, i)) {
+            const std::int64_t held = l.options.random.kv_weight * s.blocks * l.options.engine.kv_block_tokens;
+            costs.push_back(1000 * (l.requests[i].prompt_tokens - s.cached + s.waiting) + held);
+            without.push_back(costs.back() + 1000 * s.cached);
+        }
+        const auto least = [](const std::vector<std::int64_t>& of) {
+            return static_cast<std::size_t>(std::min_element(of.begin(), of.end()) - of.begin());
+        };
+        if (least(costs) != least(without)) ++by_cache;
+        return least(costs);
+    });
+    CHECK(by_cache > 30);
 }
 
 TEST_CASE("services: power-of-two takes the emptier of two that the request's own draws name") {

@@ -35,7 +35,9 @@ struct serving_case {
         out << "max_seqs " << options.max_seqs << ", max_batched_tokens " << options.max_batched_tokens
             << ", kv_capacity_tokens " << options.kv_capacity_tokens << ", kv_block_tokens " << options.kv_block_tokens
             << ", order " << static_cast<int>(options.order) << ", priorities " << options.priorities
-            << ", prefix_cache " << options.prefix_cache << ", timeout "
+            << ", prefix_cache " << options.prefix_cache << ", speculation "
+            << (options.speculation ? options.speculation->drafts : 0) << " / "
+            << (options.speculation ? options.speculation->gain : 0) << ", timeout "
             << (options.timeout ? ticks(*options.timeout) : 0) << ", max_wait "
             << (options.max_wait ? ticks(*options.max_wait) : 0) << ", until " << ticks(until) << '\n';
         for (const linear_step& p : pieces) {
@@ -94,6 +96,15 @@ serving::step_grid random_grid(drawer& d, const replica_options& o, std::int64_t
     return g;
 }
 
+serving::speculation_options random_speculation(drawer& d, replica_options& o, std::int64_t most) {
+    const std::int64_t drafts = d.spread(1, 9);
+    o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs * (drafts + 1));
+    o.kv_block_tokens = std::clamp<std::int64_t>(o.kv_block_tokens, drafts + 1, 1024);
+    return {.drafts = drafts,
+            .gain = d.one_in(4) ? 1000 * d.between(1, drafts + 1) : d.between(1000, 1000 * (drafts + 1)),
+            .draft = d.time(most)};
+}
+
 serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     drawer d(20, number);
     serving_case c;
@@ -116,6 +127,7 @@ serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     const std::int64_t base = d.spread(0, 5000);
     for (std::int64_t pieces = d.one_in(2) ? 1 : d.between(2, 4); pieces != 0; --pieces)
         c.pieces.push_back({d.time(base), d.time(base / 10 + 1), d.time(base / 50 + 1), d.time(base / 200 + 1)});
+    if (d.one_in(3)) o.speculation = random_speculation(d, o, base);
     if (d.one_in(4)) c.grid = random_grid(d, o, base);
     const std::int64_t step = base * 2 + 1;
     if (d.one_in(4)) o.timeout = duration{d.spread(1, step * longest * 4)};
@@ -278,6 +290,7 @@ TEST_CASE("serving: long answers are jumped over exactly") {
                      .kv_block_tokens = d.one_in(4) ? d.between(65, 2000) : d.between(1, 32)};
         for (std::int64_t pieces = d.between(1, 4); pieces != 0; --pieces)
             c.pieces.push_back({d.time(5'000'000), d.time(20'000), d.time(30), d.time(1)});
+        if (d.one_in(3)) c.options.speculation = random_speculation(d, c.options, 1'000'000);
         if (d.one_in(3)) c.grid = random_grid(d, c.options, 5'000'000);
         std::int64_t now = 0;
         for (std::size_t row = 0; row != 40; ++row) {
@@ -303,6 +316,7 @@ TEST_CASE("serving: the blocks taken over time are those of the steps one by one
         c.pieces = {{.base = {static_cast<std::int64_t>(2 + i % 1000), 0}}};
         c.options.kv_capacity_tokens /= c.options.kv_block_tokens;
         c.options.kv_block_tokens = 1;
+        c.options.speculation.reset();
         const engine_result engine = serve(c);
         const test::naive_serving_result naive = naively(c);
         INFO(c.text());

@@ -16,8 +16,9 @@ namespace {
 using serving::request_state;
 using serving::step_order;
 
-constexpr int128 one_ns = 1'000'000'000'000'000'000;  // in units of 1e-18 ns
+constexpr int128 one_ns = static_cast<int128>(1'000'000'000'000'000'000) * 1000;  // in units of 1e-21 ns
 
+/// In 1e-18 ns.
 int128 units(const serving::exact_time& t) {
     int128 u = t.mantissa;
     for (int i = t.scale; i < 18; ++i) u *= 10;
@@ -36,9 +37,11 @@ struct one {
     serving::request_record out;
     std::int64_t computed = 0;
     std::int64_t produced = 0;
+    std::int64_t thousandths = 0;  // of a token, beyond those computed
     std::vector<std::size_t> blocks;
     std::int64_t scheduled = 0;  // in this step
     bool is_decode = false;      // in this step
+    bool drafts = false;         // in this step
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -69,6 +72,12 @@ public:
         std::optional<std::int64_t> last_end;
         std::int64_t t0 = 0;
         int128 sum = 0;
+        bool is_told = false;
+        const auto tell = [&] {
+            if (std::exchange(is_told, true)) return;
+            for (const one* x : waiting_) result.waiting_at_until += x->known();
+            for (const auto& [key, b] : known_blocks_) result.known_at_until.insert(key);
+        };
         for (;;) {
             if (running_.empty() && waiting_.empty()) {
                 if (next == requests.size()) break;
@@ -83,7 +92,10 @@ public:
                 all[next].r = requests[next];
                 arrive(all[next], came(next));
             }
-            if (now == ticks(until)) result.blocks_at_until = num_blocks_ - free_;
+            if (now == ticks(until)) {
+                result.blocks_at_until = num_blocks_ - free_;
+                tell();
+            }
             cancel(now);
             if (running_.empty() && waiting_.empty()) continue;
             const int128 d = begin_step(now);
@@ -106,6 +118,7 @@ public:
             all[next].r = requests[next];
             arrive(all[next], came(next));
         }
+        tell();
         for (const one* x : running_) result.cached_at_until += x->computed;
         for (std::size_t i = 0; i != next; ++i) {
             all[i].out.produced = static_cast<std::uint32_t>(all[i].produced);
@@ -126,7 +139,8 @@ private:
         x.out.output_tokens = x.r.output_tokens;
         x.out.priority = x.r.priority;
         x.out.tenant = x.r.tenant;
-        if (blocks_for(std::int64_t{x.r.prompt_tokens} + x.r.output_tokens) > num_blocks_) {
+        const std::int64_t drafts = o_.speculation ? o_.speculation->drafts : 0;
+        if (blocks_for(x.r.prompt_tokens + drafts + x.r.output_tokens) > num_blocks_) {
             x.out.state = request_state::rejected;
             x.out.end = at_server;
             return;
@@ -207,7 +221,7 @@ private:
             b.let_go = b.is_known ? ++clock_ : 0;
             unheld_.insert({b.let_go, at});
         }
-        x.computed = 0;
+        x.computed = x.thousandths = 0;
     }
 
     // Known blocks at the front of its prefix, short of its last token.
@@ -224,8 +238,15 @@ private:
     }
 
     // Takes the blocks for n more tokens; false where they are lacking.
-    bool take(one& x, std::int64_t n) {
-        std::int64_t more = blocks_for(x.computed + n) - static_cast<std::int64_t>(x.blocks.size());
+    bool take(one& x, std::int64_t n) { return take_up_to(x, blocks_for(x.computed + n)); }
+    // The same, where drafts are verified: for as many as are accepted.
+    bool take_drafted(one& x) {
+        std::int64_t tokens = x.computed;
+        for (std::int64_t left = x.thousandths + o_.speculation->gain; left > 0; left -= 1000) ++tokens;
+        return take_up_to(x, blocks_for(tokens));
+    }
+    bool take_up_to(one& x, std::int64_t blocks) {
+        std::int64_t more = blocks - static_cast<std::int64_t>(x.blocks.size());
         if (more > free_) return false;
         for (; more != 0; --more) x.blocks.push_back(take_block());
         return true;
@@ -238,10 +259,13 @@ private:
         for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
             one& x = *running_[i];
             if (!wanted(x)) continue;
-            const std::int64_t n = std::min(x.known() - x.computed, budget);
+            x.drafts = o_.speculation && x.decodes_next();
+            const std::int64_t n = x.drafts ? 1 + o_.speculation->drafts : std::min(x.known() - x.computed, budget);
+            if (n > budget) throw std::logic_error("decodes beyond the budget");
             bool itself = false;
-            while (!itself && !take(x, n)) {
+            while (!itself && !(x.drafts ? take_drafted(x) : take(x, n))) {
                 one& victim = *running_.back();
+                victim.drafts = false;
                 running_.pop_back();
                 release(victim);
                 ++victim.out.preemptions;
@@ -258,7 +282,7 @@ private:
 
     void schedule(one& x, std::int64_t n, std::int64_t& budget) {
         x.scheduled = n;
-        x.is_decode = n == 1 && x.decodes_next();
+        x.is_decode = x.drafts || (n == 1 && x.decodes_next());
         budget -= n;
     }
 
@@ -306,19 +330,21 @@ private:
         int128 kv = 0;
         int128 attention = 0;
         std::int64_t decodes = 0;
+        int128 drafting = 0;
         for (const one* x : running_) {
             const int128 n = x->scheduled;
             tokens += n;
+            if (x->drafts) drafting = units(o_.speculation->draft);
             if (x->is_decode) {
-                kv += x->computed;
+                kv += 1000 * x->computed + x->thousandths;
                 ++decodes;
             } else
                 attention += n * x->computed + n * (n + 1) / 2;
         }
         int128 longest = 0;
         for (const auto& [base, per_token, per_kv, per_attention] : pieces_)
-            longest = std::max(longest, base + per_token * tokens + per_kv * kv + per_attention * attention);
-        return longest + of_grid(decodes, static_cast<std::int64_t>(tokens) - decodes);
+            longest = std::max(longest, 1000 * (base + per_token * tokens + per_attention * attention) + per_kv * kv);
+        return longest + 1000 * drafting + 1000 * of_grid(decodes, static_cast<std::int64_t>(tokens) - decodes);
     }
 
     // Between the four corners around it, rounded half to even to 1e-9 ns.
@@ -353,15 +379,24 @@ private:
         std::deque<one*> stay;
         for (one* x : running_) {
             const bool was_chunk = x->scheduled > 0 && !x->is_decode;
-            x->computed += x->scheduled;
             result.computed_tokens += x->scheduled;
-            const bool gains = x->scheduled > 0 && x->computed == x->known();
+            // Tokens of its answer that it gets, and those of them that it has computed.
+            std::int64_t gets = 0;
+            if (x->drafts) {
+                x->thousandths += o_.speculation->gain;
+                for (; x->thousandths >= 1000 && x->produced + gets < x->r.output_tokens; ++gets)
+                    x->thousandths -= 1000;
+                x->computed += gets;
+            } else {
+                x->computed += x->scheduled;
+                gets = x->scheduled > 0 && x->computed == x->known() ? 1 : 0;
+            }
             x->scheduled = 0;
-            x->is_decode = false;
-            if (gains) {
+            x->is_decode = x->drafts = false;
+            if (gets > 0) {
                 if (was_chunk) make_known(*x);
-                ++x->produced;
-                ++result.produced_tokens;
+                x->produced += gets;
+                result.produced_tokens += gets;
                 if (x->produced == 1) x->out.first_token = instant{duration{end}};
                 if (x->produced == x->r.output_tokens) {
                     x->out.state = request_state::finished;

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
+#include <ampacity/scenario/speculative.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
@@ -108,6 +109,7 @@ struct engine_options {
     bool prefix_cache = false;
     std::optional<duration> timeout{};
     std::optional<duration> max_wait{};
+    std::optional<speculative_decoding> speculation{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -155,6 +157,9 @@ struct engine_options {
                                           .example = "\"10 s\"",
                                           .above = duration::zero(),
                                           .max = longest_input});
+        visit(&engine_options::speculation, {.key = "speculation",
+                                             .doc = "decode steps verify tokens that a small model has drafted",
+                                             .example = "{ tokens: 3, acceptance: 0.8, draft: \"1 ms\" }"});
     }
     friend bool operator==(const engine_options&, const engine_options&) = default;
 };
@@ -236,6 +241,7 @@ struct inference_service {
     std::optional<serving_sizes> parallel{};
     std::optional<serving_assumptions> assumptions{};
     std::string router = "round-robin";
+    std::optional<double> kv_weight{};
     engine_options engine{};
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
@@ -284,7 +290,14 @@ struct inference_service {
         visit(&inference_service::router,
               {.key = "router",
                .doc = "which replica a request goes to: round-robin, random, least-requests, least-kv, power-of-two, "
-                      "session"});
+                      "session, prefix-aware, kv-aware"});
+        visit(&inference_service::kv_weight,
+              {.key = "kv_weight",
+               .doc = "what a token in the cache of a replica weighs against one that it has to compute, 1 without it, "
+                      "in whole thousandths; only with `router: kv-aware`",
+               .example = "0.5",
+               .min = 0.0,
+               .max = 1000.0});
         visit(&inference_service::engine,
               {.key = "engine",
                .doc = "how a replica serves",

@@ -3,7 +3,7 @@
 /// How long one step of a replica lasts: linear in its batch, or the largest of several linear functions (a roofline);
 /// beside them, where one is given, what a table has for its decodes and prefilled tokens.
 ///
-///     d = table(decodes, tokens - decodes)
+///     d = draft x (1 if drafts are verified, else 0) + table(decodes, tokens - decodes)
 ///         + max over pieces of (base + per_token x tokens + per_kv_token x kv_tokens
 ///                               + per_prefill_attention x prefill_attention)
 ///
@@ -14,6 +14,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/wide.hpp>
 #include <ampacity/serving/exact_time.hpp>
+#include <ampacity/serving/speculation.hpp>
 #include <ampacity/serving/step_table.hpp>
 
 #include <cstddef>
@@ -35,10 +36,11 @@ struct linear_step {
 /// What a step works on.
 struct batch {
     std::int64_t tokens = 0;     ///< scheduled, of all requests
-    std::int64_t kv_tokens = 0;  ///< sum over decodes of the tokens computed before
+    std::int64_t kv_tokens = 0;  ///< sum over decodes of the tokens computed before; in parts with `speculate`
     /// Sum over the other chunks, of n tokens after c computed ones, of n c + n (n + 1) / 2.
     int128 prefill_attention = 0;
-    std::int64_t decodes = 0;  ///< of the tokens, those of requests that decode
+    std::int64_t decodes = 0;  ///< of the tokens, those of requests that decode, drafts excluded
+    bool drafts = false;       ///< tokens that were drafted for the step are among `tokens`
 };
 
 /// An exact time as an integer number of units, see above.
@@ -54,6 +56,11 @@ public:
     explicit iteration_time(std::span<const linear_step> pieces, step_table table = {});
     explicit iteration_time(const linear_step& linear, step_table table = {})
         : iteration_time(std::span{&linear, 1}, std::move(table)) {}
+
+    /// From now on decode steps verify drafts, and `kv_tokens` are in 1 / `parts_per_token` of a token; if they do so
+    /// already, nothing changes.
+    /// \throws scenario_error where times cannot be exact any more; the key is `speculation`.
+    void speculate(const speculation_options& o);
 
     /// Of one step.
     [[nodiscard]] time_units operator()(const batch& b) const noexcept;
@@ -80,6 +87,7 @@ private:
         time_units base, per_token, per_kv_token, per_prefill_attention;
     };
 
+    void find_whether_ends_differ() noexcept;
     [[nodiscard]] time_units of_table(std::int64_t decodes, std::int64_t prefill_tokens) const noexcept {
         return table_.empty() ? 0 : table_(decodes, prefill_tokens) * units_per_entry_;
     }
@@ -89,16 +97,22 @@ private:
     std::int64_t units_per_entry_ = 1;  ///< units of the table's 10^-9 ns
     std::int64_t units_per_ns_ = 1;
     bool ends_differ_ = false;
+    std::int64_t drafts_ = 0;  ///< verified for each decode of a series
+    std::int64_t growth_ = 1;  ///< of the tokens in the cache of each, per step, as `kv_tokens` counts them
+    time_units draft_ = 0;
 };
 
-/// A series of steps in which the same requests decode: every step schedules one token of each, so that the tokens in
-/// their caches grow by their number. Closed form between changes of the active piece; O(pieces) per call where the
-/// time is linear, O(pieces^2) else.
+/// A series of steps in which the same requests decode: every step schedules one token of each, and drafts, so that the
+/// tokens in their caches grow by the same amount. Closed form between changes of the active piece; O(pieces) per call
+/// where the time is linear, O(pieces^2) else.
 class decode_run {
 public:
     /// `kv_tokens` before the first step. \pre decodes >= 1. `time` must outlive it.
     decode_run(const iteration_time& time, std::int64_t decodes, std::int64_t kv_tokens) noexcept
-        : time_(&time), decodes_(decodes), kv_tokens_(kv_tokens), fixed_(time.of_table(decodes, 0)) {}
+        : time_(&time),
+          decodes_(decodes),
+          kv_tokens_(kv_tokens),
+          fixed_(time.of_table(decodes, decodes * time.drafts_) + time.draft_) {}
 
     /// The exact time of the first `steps` steps. \pre 0 <= steps <= 2^32.
     [[nodiscard]] time_units total(std::int64_t steps) const noexcept;
@@ -123,7 +137,7 @@ private:
     const iteration_time* time_;
     std::int64_t decodes_;
     std::int64_t kv_tokens_;
-    time_units fixed_;  ///< of each step, from the table
+    time_units fixed_;  ///< of each step, from the table and for drafts
 };
 
 }  // namespace ampacity::serving

@@ -6,6 +6,8 @@
 /// *class*. So the blocks that a series of steps takes follow from the number of requests in each class. Steps are
 /// counted by whoever owns this; step s is the one before which s steps were done. join, leave and needed are O(1); the
 /// others O(min(block_tokens, 64) + block_tokens / 64). Allocates in the constructor only. One thread.
+///
+/// Where requests grow by parts of tokens, a step here is one of one part, and `computed` are parts.
 
 #include <cstdint>
 #include <vector>
@@ -17,8 +19,8 @@ public:
     /// The largest block [tokens].
     static constexpr std::int64_t max_block_tokens = std::int64_t{1} << 20U;
 
-    /// \pre num_blocks >= 0, 1 <= block_tokens <= max_block_tokens.
-    kv_blocks(std::int64_t num_blocks, std::int64_t block_tokens);
+    /// `parts` of a token are one step. \pre num_blocks >= 0, 1 <= block_tokens x parts <= max_block_tokens.
+    kv_blocks(std::int64_t num_blocks, std::int64_t block_tokens, std::int64_t parts = 1);
 
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return num_blocks_; }
     [[nodiscard]] std::int64_t free() const noexcept { return free_; }
@@ -37,7 +39,7 @@ public:
 
     /// Blocks that step `step` takes.
     [[nodiscard]] std::int64_t needed(std::int64_t step) const noexcept {
-        return class_[static_cast<std::size_t>(step % block_tokens_)];
+        return class_[static_cast<std::size_t>(step % block_steps_)];
     }
     /// Blocks that the `steps` steps from `step` on take.
     [[nodiscard]] std::int64_t needed(std::int64_t step, std::int64_t steps) const noexcept;
@@ -57,6 +59,7 @@ private:
 
     std::int64_t num_blocks_;
     std::int64_t block_tokens_;
+    std::int64_t block_steps_;  ///< in which a request fills a block
     std::int64_t free_;
     std::int64_t members_ = 0;  ///< requests that decode
     std::vector<std::int32_t> class_;

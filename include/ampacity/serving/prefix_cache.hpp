@@ -4,7 +4,8 @@
 ///
 /// A block is *held* by the requests that use it; one that nobody holds stays until it is evicted, the one that was let
 /// go longest ago first. A hash table over (session, block) with linear probing and a list in order of letting go: O(1)
-/// expected per operation, no allocation once it has held as many blocks as it will. One thread.
+/// expected per operation and per block that joins the front of a session, no allocation once it has held as many
+/// blocks as it will. One thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +20,7 @@ public:
     /// All blocks that it knows.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    /// How many of the session's first `limit` blocks are here, without a gap.
+    /// How many of the session's first `limit` blocks are here, without a gap. O(1).
     [[nodiscard]] std::uint32_t matching(std::uint32_t session, std::uint32_t limit) const noexcept;
     /// The same, of those that nobody holds among the first `count`. \pre they are here.
     [[nodiscard]] std::uint32_t unheld(std::uint32_t session, std::uint32_t count) const noexcept;
@@ -44,6 +45,7 @@ private:
         std::uint64_t inserter;
         std::uint32_t holders;
         place before, after;  // in the order of letting go, or the chain of free entries
+        std::uint32_t front;  // of a session's first block: how many are here without a gap
     };
 
     static std::uint64_t key_of(std::uint32_t session, std::uint32_t block) noexcept {
@@ -52,6 +54,7 @@ private:
     [[nodiscard]] std::size_t home(std::uint64_t key) const noexcept;
     [[nodiscard]] place find(std::uint64_t key) const noexcept;
     void erase(std::uint64_t key) noexcept;
+    void extend_front(std::uint32_t session, std::uint32_t block) noexcept;
     void grow();
     void unlink(place p) noexcept;
 

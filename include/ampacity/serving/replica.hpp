@@ -25,6 +25,7 @@
 #include <ampacity/serving/kv_blocks.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/request_record.hpp>
+#include <ampacity/serving/speculation.hpp>
 #include <ampacity/workload/request.hpp>
 
 #include <array>
@@ -59,14 +60,17 @@ struct replica_options {
     std::optional<duration> timeout{};
     /// The same for one that no step has worked on.
     std::optional<duration> max_wait{};
+    /// Decode steps verify drafts. Requires max_batched_tokens >= max_seqs (drafts + 1), and blocks of drafts + 1 to
+    /// `speculation_options::max_block_tokens` tokens, so that no decode takes two of them in a step.
+    std::optional<speculation_options> speculation{};
 };
 
 /// What a replica has done, in whole numbers.
 struct replica_counts {
     std::int64_t steps = 0;            ///< ended
     std::int64_t prefill_tokens = 0;   ///< computed in chunks, recomputed ones included
-    std::int64_t decode_tokens = 0;    ///< computed in decodes
-    std::int64_t produced_tokens = 0;  ///< given to requests
+    std::int64_t decode_tokens = 0;    ///< computed in decodes, drafts included
+    std::int64_t produced_tokens = 0;  ///< given to requests; with speculation, to those that do not decode any more
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
@@ -112,6 +116,14 @@ public:
     /// The same without those of the step in progress. O(1).
     [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
+    [[nodiscard]] std::int64_t block_tokens() const noexcept { return kv_.block_tokens(); }
+    /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
+    /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
+    [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
+    /// The same, or more: what the step in progress makes it forget may be included. O(1).
+    [[nodiscard]] std::int64_t most_cached_tokens(const workload::request& r) const noexcept;
+    /// Tokens that the requests know that wait: all that they may have to compute.
+    [[nodiscard]] std::int64_t waiting_tokens() const noexcept { return waiting_tokens_; }
     [[nodiscard]] const replica_counts& counts() const noexcept { return counts_; }
     /// Size of the state of one live request [B].
     [[nodiscard]] static std::size_t bytes_per_request() noexcept;
@@ -127,9 +139,8 @@ private:
         instant first_start;
         instant first_token;
         std::uint64_t admission;     // order of the last one
-        std::int64_t computed;       // while it decodes: less the number of decode steps done
-        std::int64_t finish;         // while it decodes: the decode step that gives its last token
-        std::uint32_t num_produced;  // while it does not decode
+        std::int64_t computed;       // while it decodes: in parts, less those that all have grown by
+        std::uint32_t num_produced;  // before it decoded
         std::uint32_t preemptions;
         std::uint32_t shared_blocks;  // the first ones, found in the prefix cache
         std::uint32_t known_blocks;   // the first ones, found there or offered to it
@@ -151,7 +162,7 @@ private:
     /// What is in progress.
     struct run {
         std::int64_t steps = 0;    // 0: nothing is
-        std::int64_t decodes = 0;  // tokens of decodes in each step
+        std::int64_t decodes = 0;  // requests that decode in each step
         time_units total = 0;      // exact time of all
         std::int64_t blocks = 0;   // taken in its first step
         bool prefills = false;     // has chunks that are no decodes
@@ -185,13 +196,25 @@ private:
     void enqueue(slot s, bool at_front) noexcept;
     void dequeue(slot s) noexcept;
     [[nodiscard]] static std::int64_t known(const live& r) noexcept;
+    /// Parts by which whoever decoded since the beginning has grown.
+    [[nodiscard]] std::int64_t grown() const noexcept { return decode_steps_ * growth_; }
+    /// Blocks that the next decode steps take.
+    [[nodiscard]] std::int64_t needed(std::int64_t steps = 1) const noexcept {
+        return growth_ == 1 && steps == 1 ? kv_.needed(decode_steps_) : kv_.needed(grown(), steps * growth_);
+    }
+    [[nodiscard]] std::int64_t steps_with(std::int64_t blocks, std::int64_t limit) const noexcept {
+        return kv_.steps_with(blocks, grown(), limit * growth_) / growth_;
+    }
     [[nodiscard]] std::uint32_t produced(const live& r) const noexcept;
     [[nodiscard]] bool may_admit() const noexcept;
 
     void plan();
     void preempt_last();
-    void evict(std::int64_t reserved) noexcept;
-    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept;
+    void evict(std::int64_t reserved) const noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const workload::request& r, std::int64_t known) const noexcept;
+    [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept {
+        return matching_blocks(r.request, known(r));
+    }
     void offer_blocks(live& r);
     void release_blocks(live& r);
     bool take_chunks(std::int64_t budget, std::int64_t reserved);
@@ -206,6 +229,7 @@ private:
     void count_steps(std::int64_t steps) noexcept;
     void count_time(duration took) noexcept;
     void stop_series(instant at) noexcept;
+    void count_speculated(const live& r) noexcept;
     [[nodiscard]] std::vector<slot> all_live() const;
 
     void complete();
@@ -219,9 +243,14 @@ private:
     void cancel(slot s);
 
     replica_options options_;
+    std::int64_t width_ = 1;   // tokens that a decode schedules
+    std::int64_t parts_ = 1;   // of a token, in which decodes grow
+    std::int64_t growth_ = 1;  // of each in a step, in parts
     iteration_time time_;
     kv_blocks kv_;
-    prefix_cache cache_;  // its blocks that nobody holds count as free in `kv_`
+    // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
+    // at its end, or when somebody asks.
+    mutable prefix_cache cache_;
     finish_queue finishing_;
 
     std::vector<live> live_;
@@ -232,6 +261,7 @@ private:
     list all_;                           // in order of arrival; kept for `timeout` only
     list unseen_;                        // in order of arrival; kept for `max_wait` only
     std::size_t num_waiting_ = 0;
+    std::int64_t waiting_tokens_ = 0;
     std::size_t num_running_ = 0;
     slot partial_ = nobody;  // runs and has prompt left: always the last of the running
     std::uint64_t admissions_ = 0;

@@ -5,7 +5,8 @@
 ///
 /// O(1) per request, but O(log replicas) per request and per change of a replica for `least-requests`, `session` and
 /// `least-kv`. The last asks again for those replicas alone whose blocks were less than the least when they were last
-/// looked at. One router belongs to one service.
+/// looked at. `prefix-aware` and `kv-aware` are O(replicas) per request, with one look into the table of each prefix
+/// cache. No allocation per request. One router belongs to one service.
 
 #include <ampacity/serving/replica.hpp>
 
@@ -35,6 +36,18 @@ public:
     /// The same without those of the step in progress: at most as many, now and until the replica is told to have
     /// changed. O(1).
     [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept { return at(i).blocks_held(); }
+    /// Tokens of such a block.
+    [[nodiscard]] std::int64_t block_tokens(std::size_t i) const noexcept { return at(i).block_tokens(); }
+    /// Tokens of the request's prompt that the prefix cache there has now.
+    [[nodiscard]] std::int64_t cached_tokens(std::size_t i, const workload::request& r) const noexcept {
+        return at(i).cached_tokens(r, now_);
+    }
+    /// At least as many. O(1).
+    [[nodiscard]] std::int64_t most_cached_tokens(std::size_t i, const workload::request& r) const noexcept {
+        return at(i).most_cached_tokens(r);
+    }
+    /// Tokens that the requests know that wait there.
+    [[nodiscard]] std::int64_t waiting_tokens(std::size_t i) const noexcept { return at(i).waiting_tokens(); }
 
 private:
     [[nodiscard]] const replica& at(std::size_t i) const noexcept {
@@ -66,10 +79,11 @@ public:
     virtual void renumbered() {}
 };
 
-/// The name of a random choice; see `random_stream`.
+/// The name of a random choice, see `random_stream`, and what else a router may be told.
 struct router_options {
-    std::uint64_t seed;        ///< of the run
-    std::uint64_t entity = 0;  ///< of the service: a number that does not depend on the order of construction
+    std::uint64_t seed;             ///< of the run
+    std::uint64_t entity = 0;       ///< of the service: a number that does not depend on the order of construction
+    std::int64_t kv_weight = 1000;  ///< of `kv-aware`: of a token in a cache against one to compute [1/1000], 0 .. 10^6
 };
 
 /// A router and what it does.

@@ -666,7 +666,8 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         c.name = "service " + std::to_string(i);
         c.replicas = 1 + upto(1000);
         c.gpus_per_replica = 1 + upto(1000);
-        c.router = upto(2) != 0 ? "least-kv" : "session";
+        c.router = upto(2) != 0 ? "least-kv" : "kv-aware";
+        if (c.router == "kv-aware") c.kv_weight = static_cast<double>(upto(5000)) / 1000;
         c.engine = {.max_seqs = 1 + upto(1000),
                     .max_batched_tokens = 1000 + upto(1000),
                     .kv_capacity_tokens = upto(1'000'000),
@@ -676,6 +677,15 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
                     .prefix_cache = upto(2) != 0,
                     .timeout = some_span(),
                     .max_wait = some_span()};
+        if (upto(2) != 0) {
+            c.engine.speculation = {.tokens = 1 + upto(3),
+                                    .draft = {{static_cast<std::int64_t>(1 + 10 * upto(99999)), 1}}};
+            if (upto(2) != 0)
+                c.engine.speculation->acceptance = static_cast<double>(upto(100)) / 100;
+            else
+                c.engine.speculation->accepted.assign(1 + c.engine.speculation->tokens,
+                                                      1.0 / static_cast<double>(1 + c.engine.speculation->tokens));
+        }
         if (upto(3) == 0) {
             serve_some_model(c, random);
         } else {
@@ -1331,6 +1341,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 "{ base: 1 ms } }, requests: { path: a.csv } } }]");
         if (path.find(".parallel.") != std::string::npos || path.find(".assumptions.") != std::string::npos)
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
+        if (path.find(".speculation.") != std::string::npos)
+            sets.insert(sets.begin() + 1, "workload.0.service.engine.speculation={ acceptance: 0.5 }");
         if (path.find(".table.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.engine.table=[{ decodes: 0, time: 1 ms }]");
         if (path.find(".service.placement.") != std::string::npos)

@@ -38,6 +38,12 @@ drawn draw(std::uint64_t number) {
                   .prefix_cache = upto(3) == 0};
     if (upto(2) == 0) out.engine.timeout = duration{1 + upto(400'000)};
     if (upto(2) == 0) out.engine.max_wait = duration{1 + upto(200'000)};
+    if (upto(3) == 0) {
+        const std::int64_t drafts = 1 + upto(4);
+        out.engine.max_batched_tokens = std::max(out.engine.max_batched_tokens, out.engine.max_seqs * (drafts + 1));
+        out.engine.speculation = serving::speculation_options{
+            .drafts = drafts, .gain = 1000 + upto(1000 * static_cast<std::uint64_t>(drafts)), .draft = {55, 1}};
+    }
     std::int64_t now = 0;
     const auto count = static_cast<std::uint64_t>(upto(120));
     for (std::uint64_t i = 0; i != count; ++i) {
@@ -150,6 +156,7 @@ TEST_CASE("requests of an abandoned replica begin anew where they are sent then"
         }
         REQUIRE(by_row(all_of(run.service)) == expected);
         REQUIRE(run.service.counts().steps == first.steps + second.steps);
+        REQUIRE(run.service.counts().produced_tokens == first.produced_tokens + second.produced_tokens);
     }
     CHECK(moved > 3000);
     for (const request_state s : {request_state::finished, request_state::rejected, request_state::cancelled}) {

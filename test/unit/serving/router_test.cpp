@@ -41,6 +41,35 @@ TEST_CASE("router: a random choice follows from seed, service and row alone") {
     }
 }
 
+TEST_CASE("router: kv-aware weighs tokens to compute against tokens in the cache") {
+    // Replica 0 has the prompt of session 7 in its cache and works on it again; replica 1 is idle.
+    const serving::iteration_time time(serving::linear_step{.base = {10, 0}});
+    std::vector<serving::replica> replicas;
+    for (int i = 0; i != 2; ++i)
+        replicas.emplace_back(serving::replica_options{.kv_block_tokens = 16, .prefix_cache = true}, time);
+    workload::request r{.prompt_tokens = 160, .output_tokens = 2, .prefix_tokens = 160, .session = 7};
+    replicas[0].submit(r, start_of_time);
+    replicas[0].start(start_of_time);
+    const instant end = replicas[0].next();
+    replicas[0].advance(end);
+    replicas[0].start(end);
+    const serving::replica_view view(replicas, end);
+    // 9 of its 10 blocks, short of the last token; it holds 11.
+    CHECK(view.cached_tokens(0, r) == 144);
+    CHECK(view.kv_blocks(0) == 11);
+    const auto choice = [&](std::int64_t kv_weight) {
+        return serving::make_router("kv-aware", {.seed = 1, .kv_weight = kv_weight})->route(r, view);
+    };
+    // 160 - 144 + w 176 against 160.
+    CHECK(choice(818) == 0);
+    CHECK(choice(819) == 1);
+    CHECK(serving::make_router("prefix-aware", {.seed = 1})->route(r, view) == 0);
+    r.session = 8;
+    CHECK(serving::make_router("prefix-aware", {.seed = 1})->route(r, view) == 1);
+    CHECK_THROWS_AS(choice(-1), scenario_error);
+    CHECK_THROWS_AS(choice(1'000'001), scenario_error);
+}
+
 TEST_CASE("service: refuses to have no replicas") {
     const serving::iteration_time time(serving::linear_step{.base = {10, 0}});
     CHECK_THROWS_AS(serving::service({.replicas = 0, .random = {.seed = 1}}, time), scenario_error);

@@ -348,7 +348,8 @@ struct random_case {
         if (upto(2) == 0) out.services[0].options.engine.timeout = (1 + upto(80)) * 1s;
         if (upto(3) == 0) out.services[0].options.engine.max_wait = (1 + upto(40)) * 1s;
         out.services[0].options.router =
-            std::array{"round-robin", "least-requests", "random", "power-of-two"}.at(static_cast<std::size_t>(upto(4)));
+            std::array{"round-robin", "least-requests", "random", "power-of-two", "prefix-aware", "kv-aware"}.at(
+                static_cast<std::size_t>(upto(6)));
         out.services[0].targets = {.e2e = 30s};
         std::int64_t start = 0;
         for (std::int64_t i = upto(6); i != 0; --i) {
