@@ -3,6 +3,7 @@
 
 #include <ampacity/workload/arrivals.hpp>
 #include <ampacity/workload/client_requests.hpp>
+#include <ampacity/workload/delayed_requests.hpp>
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/links.hpp>
