@@ -78,6 +78,9 @@ void check_clients(const synthetic_requests& r, bool has_preset, const std::stri
     }
 }
 
+/// Each has draws of its own beside those of up to 256 streams.
+constexpr std::size_t most_bursts = 200;
+
 void check_requests(const inference_service& service, const std::string& path, const reporter& report) {
     if (service.requests.has_value() == service.synthetic.has_value())
         report.fail(path,
@@ -98,6 +101,10 @@ void check_requests(const inference_service& service, const std::string& path, c
     if (r.prompt) check_lengths(*r.prompt, at + ".prompt", report);
     if (r.output) check_lengths(*r.output, at + ".output", report);
     check_clients(r, preset != nullptr, at, report);
+    if (!r.bursts.empty() && (!r.clients.empty() || r.sessions))
+        report.fail(at + ".bursts", "are not for clients or conversations", {}, "remove them");
+    if (r.bursts.size() > most_bursts)
+        report.fail(at + ".bursts", "too many", std::to_string(r.bursts.size()), "write at most 200");
     if (r.sessions && r.arrivals && r.arrivals->beat)
         report.fail(at + ".arrivals.beat", "is not for conversations", format(*r.arrivals->beat), "remove it");
 }
@@ -194,6 +201,29 @@ void check_autoscale(const inference_service& service, const std::string& path, 
     }
 }
 
+/// What a flow knows nothing of.
+void check_fluid(const inference_service& service, const std::string& path, const reporter& report) {
+    if (service.fidelity != service_fidelity::fluid) {
+        if (service.fluid) report.fail(path + ".fluid", "is for fluid services", {}, "write `fidelity: fluid`");
+        return;
+    }
+    const auto refuse = [&](bool given, const char* key) {
+        if (given) report.fail(path + key, "is not for fluid services", {}, "remove it, or write `fidelity: request`");
+    };
+    refuse(service.requests.has_value(), ".requests");
+    refuse(service.router == "session", ".router");
+    refuse(service.engine.priorities, ".engine.priorities");
+    refuse(service.engine.prefix_cache, ".engine.prefix_cache");
+    refuse(service.engine.timeout.has_value(), ".engine.timeout");
+    refuse(service.engine.max_wait.has_value(), ".engine.max_wait");
+    if (!service.synthetic) return;
+    const synthetic_requests& r = *service.synthetic;
+    refuse(!r.clients.empty(), ".synthetic.clients");
+    refuse(r.sessions.has_value(), ".synthetic.sessions");
+    refuse(r.arrivals && r.arrivals->batches, ".synthetic.arrivals.batches");
+    refuse(r.arrivals && r.arrivals->beat, ".synthetic.arrivals.beat");
+}
+
 /// Nothing may take the nodes of a service that holds them for good away, or make those of any slow.
 void check_surroundings(const scenario& s, const reporter& report) {
     const auto refuse = [&report](bool given, const std::string& key) {
@@ -246,6 +276,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);
+        check_fluid(service, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},
                                          {entry.swing.has_value(), ".swing"}}) {

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/workload/client_requests.hpp>
+#include <ampacity/workload/delayed_requests.hpp>
 #include <ampacity/workload/request_presets.hpp>
 #include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
@@ -145,6 +146,9 @@ workload::token_lengths lengths_of(const token_length& l) {
     return workload::token_lengths(std::move(laws), max);
 }
 
+/// The most replicas behind the router at a point of a surface: beyond them a router spreads arrivals no better.
+constexpr std::uint32_t most_in_surface = 4;
+
 /// Draws of different entries of the workload never meet, nor do those of their clients.
 constexpr unsigned request_bits = 48;
 constexpr unsigned client_bits = 40;
@@ -159,6 +163,7 @@ public:
           preset_(r.preset ? workload::find_request_preset(*r.preset) : nullptr) {}
 
     [[nodiscard]] std::unique_ptr<workload::request_source> all() const {
+        if (!r_.bursts.empty()) return with_bursts();
         if (r_.clients.empty()) return one({}, r_.requests, 1, 0);
         double sum = 0;
         for (const request_client& c : r_.clients) sum += c.weight;
@@ -174,6 +179,23 @@ private:
                                                          const std::optional<token_length>& common,
                                                          const workload::token_lengths* preset) {
         return own ? lengths_of(*own) : common ? lengths_of(*common) : *preset;
+    }
+
+    [[nodiscard]] std::unique_ptr<workload::request_source> with_bursts() const {
+        std::vector<std::unique_ptr<workload::request_source>> streams;
+        streams.push_back(one({}, r_.requests, 1, 0));
+        for (const request_burst& b : r_.bursts) {
+            const std::uint64_t entity = entity_ + (std::uint64_t{streams.size()} << client_bits);
+            auto more = std::make_unique<workload::synthetic_requests>(workload::synthetic_request_options{
+                .seed = s_.seed,
+                .entity = entity,
+                .requests = r_.requests,
+                .arrivals = {.seed = s_.seed, .entity = entity, .rate_per_s = b.rate.value},
+                .prompt = lengths({}, r_.prompt, preset_ ? &preset_->prompt : nullptr),
+                .output = lengths({}, r_.output, preset_ ? &preset_->output : nullptr)});
+            streams.push_back(std::make_unique<workload::delayed_requests>(std::move(more), b.at, b.length));
+        }
+        return std::make_unique<workload::client_requests>(std::move(streams), r_.requests);
     }
 
     [[nodiscard]] std::unique_ptr<workload::request_source> one(const request_client& c, std::uint64_t requests,
@@ -213,6 +235,32 @@ private:
     std::uint64_t entity_;
     const workload::request_preset* preset_;
 };
+
+/// \pre checked: one stream, of the arrival process alone
+sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, const sim::service_parts& of) {
+    const synthetic_requests& r = *service.synthetic;
+    const workload::request_preset* const preset = r.preset ? workload::find_request_preset(*r.preset) : nullptr;
+    const auto lengths = [](const std::optional<token_length>& own, const workload::token_lengths* other) {
+        return own ? lengths_of(*own) : *other;
+    };
+    const fluid_shape shape = service.fluid.value_or(fluid_shape{});
+    fluid::surface_options from{.engine = of.options.engine,
+                                .time = of.time,
+                                .replicas = std::min<std::uint32_t>(of.options.replicas, most_in_surface),
+                                .router = of.options.router,
+                                .prompt = lengths(r.prompt, preset ? &preset->prompt : nullptr),
+                                .output = lengths(r.output, preset ? &preset->output : nullptr),
+                                .cv = r.cv.value_or(preset ? preset->cv : 1.0),
+                                .process = r.arrivals ? r.arrivals->process : workload::arrival_process::gamma,
+                                .targets = of.targets,
+                                .requests = shape.requests};
+    const std::vector<double> profile = r.arrivals ? profile_of(*r.arrivals) : std::vector<double>{};
+    std::vector<fluid::offered_burst> bursts;
+    for (const request_burst& b : r.bursts) bursts.push_back({b.at, b.length, b.rate.value});
+    return {.from = std::move(from),
+            .offered = fluid::offered_rate{r.rate.value, r.requests, profile, into_week(s.start), std::move(bursts)},
+            .tick = shape.tick};
+}
 
 class named_replicas final : public workload::job_source {
 public:
@@ -325,6 +373,11 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             if (!to.scaling) to.places.push_back(shares);
         }
         if (!to.scaling) left = std::move(all);
+        if (from.fidelity == service_fidelity::fluid) {
+            to.fluid = fluid_of(from, s, to);
+            to.requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{});
+            continue;
+        }
         to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();
     }
 }

@@ -13,11 +13,13 @@ TEST_CASE("the listed columns are those of the files") {
             "energy: {}\noutput: { requests: true, placement: true, telemetry: \"1 s\", events: true, feeds: rack }\n",
         // A column is there only where jobs wait for others.
         "job_id,submit_s,gpus,duration_s,after\na,0,2,10,\nb,1.5,8,5,\nc,2,1,0.25,a\nnever,3,9,1,\n"};
-    here.run_well({"--set",
-                   "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, engine: { "
-                   "kv_capacity_tokens: 1000, step: { "
-                   "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
-                   "median: 9 token } } }"});
+    here.run_well(
+        {"--set",
+         "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, fidelity: fluid, fluid: { "
+         "requests: 1000 }, engine: { "
+         "kv_capacity_tokens: 1000, step: { "
+         "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
+         "median: 9 token } } }"});
     std::size_t tables = 0;
     for (const auto& file : ampacity::io::output_files()) {
         const std::string name{file.name};
@@ -35,7 +37,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 8);
+    CHECK(tables == 9);
     const auto listed = here.call({"list", "files"}).out;
     for (const auto& entry : std::filesystem::directory_iterator(here.path("out"))) {
         INFO(entry.path());

@@ -103,6 +103,36 @@ struct conversation_shape {
     friend bool operator==(const conversation_shape&, const conversation_shape&) = default;
 };
 
+/// Requests that come besides for a while, as a Poisson process.
+struct request_burst {
+    duration at{};
+    duration length{};
+    ampacity::scenario::rate rate{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&request_burst::at, {.key = "at",
+                                   .doc = "when it begins, from `start`",
+                                   .required = true,
+                                   .example = "\"20 h\"",
+                                   .min = duration::zero(),
+                                   .max = longest_input});
+        visit(&request_burst::length, {.key = "for",
+                                       .doc = "how long it lasts",
+                                       .required = true,
+                                       .example = "\"5 min\"",
+                                       .above = duration::zero(),
+                                       .max = longest_input});
+        visit(&request_burst::rate, {.key = "rate",
+                                     .doc = "of the requests that come besides the others",
+                                     .required = true,
+                                     .example = "\"6 /s\"",
+                                     .above = quantity<dimension::rate>{0.0},
+                                     .max = quantity<dimension::rate>{1e9}});
+    }
+    friend bool operator==(const request_burst&, const request_burst&) = default;
+};
+
 /// Requests from distributions.
 struct synthetic_requests {
     std::uint64_t requests = 0;
@@ -114,6 +144,7 @@ struct synthetic_requests {
     std::optional<token_length> output{};
     std::vector<request_client> clients{};
     std::optional<conversation_shape> sessions{};
+    std::vector<request_burst> bursts{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -158,6 +189,10 @@ struct synthetic_requests {
               {.key = "sessions",
                .doc = "arrivals begin conversations of several turns, each of whose prompts begins with all before",
                .example = "{ turns: 5, think: \"20 s\" }"});
+        visit(&synthetic_requests::bursts,
+              {.key = "bursts",
+               .doc = "more requests of these lengths for a while; not with `clients` and `sessions`",
+               .example = "[ { at: \"20 h\", for: \"5 min\", rate: \"6 /s\" } ]"});
     }
     friend bool operator==(const synthetic_requests&, const synthetic_requests&) = default;
 };
