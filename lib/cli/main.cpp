@@ -62,6 +62,8 @@ void add_surface_options(CLI::App& command, cli::surface_command_options& option
         ->check(given_text());
     command.add_option("-o,--output", options.output, "the file to write, for `fluid.surface` of a scenario")
         ->check(given_text());
+    command.add_option("--from", options.input, "a surface that was written before, in place of measuring it")
+        ->check(given_text());
     command.add_option("--span", options.span, "lengths from 1 / SPAN of the service's to SPAN times (default: 4)")
         ->check(CLI::Range(1.01, 64.0));
     command.add_option("--steps", options.steps, "lengths of prompts and of answers, an odd number (default: 9)")

@@ -94,6 +94,8 @@ enum error_kind : std::size_t { throughput, power, ttft_p50, tpot_p50, e2e_p50, 
 constexpr std::size_t num_kinds = growth + 1;
 constexpr std::array<const char*, num_kinds> kind_names{"throughput", "power",    "TTFT p50", "TPOT p50", "E2E p50",
                                                         "TTFT p99",   "TPOT p99", "E2E p99",  "growth"};
+/// At which a queue is let grow.
+constexpr double overload = 1.5;
 constexpr std::array<double, num_kinds> bounds{0.03, 0.03, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.05};
 
 struct checked_mix {
@@ -122,7 +124,6 @@ checked_mix check_one(const fluid::surface& s, const fluid::surface_options& o,
     const fluid::mix_values mix = s.mix(out.prompt, out.output);
     const fluid::point_values a = s.at(out.load, out.prompt, out.output);
     const fluid::measured_point b = fluid::measure_point(o, out.prompt, out.output, out.load, mix.capacity);
-    constexpr double overload = 1.3;
     const fluid::measured_point over = fluid::measure_point(o, out.prompt, out.output, overload, mix.capacity);
     const auto set = [&out](error_kind k, double surface, double engine) { out.error[k] = surface / engine - 1; };
     set(throughput, std::min(b.offered_per_s, mix.capacity), b.served_per_s);
@@ -182,11 +183,13 @@ int surface(const surface_command_options& o) {
     from.prompt_scales = from.output_scales = scales(o.span, o.steps);
     const fluid::surface::loop each = on_threads(threads_for(o.threads, {}));
     const auto begin = std::chrono::steady_clock::now();
-    const fluid::surface made = fluid::surface::build(from, each);
+    const fluid::surface made =
+        o.input.empty() ? fluid::surface::build(from, each) : io::read_surface_of(from, o.input, "--from");
     const double took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    fmt::print("{}: {} mixes x {} loads x {} requests x {} replicas in {:.1f} s; {:016x}\n", part->name,
-               made.mixes().size(), fluid::surface_loads.size(), from.requests, from.replicas, took_s,
-               made.made_from());
+    if (o.input.empty())
+        fmt::print("{}: {} mixes x {} loads x {} requests x {} replicas in {:.1f} s; {:016x}\n", part->name,
+                   made.mixes().size(), fluid::surface_loads.size(), from.requests, from.replicas, took_s,
+                   made.made_from());
     print_own(made);
     if (!o.output.empty()) io::write_surface(o.output, made, from, {.service = part->name, .command = o.command});
     if (o.check == 0) return 0;

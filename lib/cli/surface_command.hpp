@@ -14,6 +14,7 @@ struct surface_command_options {
     scenario_options of{};
     std::string service{};  ///< empty: the only one
     std::string output{};   ///< empty: none
+    std::string input{};    ///< a surface that was written before; empty: it is measured
     double span = 4;        ///< scales are 1 / span .. span
     std::uint32_t steps = 9;
     std::uint64_t requests = 40'000;

@@ -94,6 +94,10 @@ void check_requests(const inference_service& service, const std::string& path, c
     const workload::request_preset* const preset = check_preset(r, at, report);
     const double cv = r.cv.value_or(preset != nullptr ? preset->cv : 1.0);
     if (r.arrivals) check_arrivals(*r.arrivals, cv, r.rate, at, report.of_map(at));
+    constexpr std::uint64_t most_one_by_one = std::uint64_t{1} << 40U;
+    if (r.requests > most_one_by_one && service.fidelity != service_fidelity::fluid)
+        report.fail(at + ".requests", "too many to be simulated one by one", std::to_string(r.requests),
+                    "write at most " + std::to_string(most_one_by_one) + ", or `fidelity: fluid`");
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     if (static_cast<double>(r.requests) / r.rate.value > to_seconds(longest_input) / 2)
         report.fail(at + ".rate", "the requests would take more than 100 years to arrive", format(r.rate),
