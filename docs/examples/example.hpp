@@ -19,6 +19,7 @@ void faults_example();
 void llm_example();
 void workload_example();
 void serving_example();
+void fluid_example();
 void policy_example();
 void simulation_example();
 void scenario_example();

@@ -15,6 +15,7 @@ int main() {
         llm_example();
         workload_example();
         serving_example();
+        fluid_example();
         policy_example();
         simulation_example();
         scenario_example();

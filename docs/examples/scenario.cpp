@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/scenario/arrival_shape.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>

@@ -3,9 +3,12 @@
 
 #include <ampacity/workload/arrivals.hpp>
 #include <ampacity/workload/client_requests.hpp>
+#include <ampacity/workload/closed_requests.hpp>
+#include <ampacity/workload/conversation.hpp>
 #include <ampacity/workload/durations.hpp>
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/links.hpp>
+#include <ampacity/workload/rate_clock.hpp>
 #include <ampacity/workload/rate_profile.hpp>
 #include <ampacity/workload/request.hpp>
 #include <ampacity/workload/request_presets.hpp>
@@ -15,10 +18,12 @@
 #include <ampacity/workload/source.hpp>
 #include <ampacity/workload/synthetic.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
+#include <ampacity/workload/windowed_requests.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -50,9 +55,34 @@ void clients_talk() {
             "some prompts begin with what was said before");
 }
 
+/// Two users of whom each waits for an answer, half a second after every request, before the next.
+void users_wait() {
+    workload::closed_requests asks({.seed = 1,
+                                    .requests = 6,
+                                    .arrivals = {.seed = 1, .entity = 0},
+                                    .prompt = workload::token_lengths({{.law = constant_distribution{100}}}),
+                                    .output = workload::token_lengths({{.law = constant_distribution{20}}})},
+                                   {.turns = 1}, workload::loop_users{.count = 2});
+    while (asks.next_arrival() != never) {
+        const workload::request r = asks.take();
+        require(r.arrival == start_of_time + static_cast<std::int64_t>(r.row / 2) * 500ms, "both come in step");
+        if (r.row % 2 == 0) continue;
+        asks.left(r.row - 1, true, r.arrival + 500ms);
+        asks.left(r.row, true, r.arrival + 500ms);
+    }
+}
+
+/// A rate that doubles for an hour: 3 hours of operational time have passed after 2.
+void rates_surge() {
+    workload::rate_clock clock({}, {.surges = {{.at = 1h, .length = 1h, .factor = 2}}});
+    require(clock.calendar_time(3h) == 2h, "the surge lasts from 1 h to 2 h");
+}
+
 }  // namespace
 
 void workload_example() {
+    users_wait();
+    rates_surge();
     // Jobs from memory come in order of submit.
     workload::job_request late{.name = 1, .submit = start_of_time + 1h, .work = 10min, .gpus = 8};
     workload::job_request early{.name = 2, .work = 5min, .gpus = 1};

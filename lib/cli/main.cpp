@@ -9,6 +9,7 @@
 #include "plan_command.hpp"
 #include "run_command.hpp"
 #include "steady_command.hpp"
+#include "surface_command.hpp"
 #include "sweep_command.hpp"
 #include "trace_command.hpp"
 #include "why_command.hpp"
@@ -54,6 +55,27 @@ void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("--policy", options.policy, "scheduling policy")->check(given_text());
     command.add_option("--until", options.until, "end of the run: a duration, or drained")->check(given_text());
     add_plugin_option(command, options.plugins);
+}
+
+void add_surface_options(CLI::App& command, cli::surface_command_options& options) {
+    add_scenario_options(command, options.of);
+    command.add_option("--service", options.service, "name of the service (default: the only one)")
+        ->check(given_text());
+    command.add_option("-o,--output", options.output, "the file to write, for `fluid.surface` of a scenario")
+        ->check(given_text());
+    command.add_option("--from", options.input, "a surface that was written before, in place of measuring it")
+        ->check(given_text());
+    command.add_option("--span", options.span, "lengths from 1 / SPAN of the service's to SPAN times (default: 4)")
+        ->check(CLI::Range(1.01, 64.0));
+    command.add_option("--steps", options.steps, "lengths of prompts and of answers, an odd number (default: 9)")
+        ->check(CLI::Range(1, 99));
+    command.add_option("--requests", options.requests, "of each replica at each point (default: 40000)")
+        ->check(CLI::Range(1000, 1 << 30));
+    command.add_option("--check", options.check, "compare with the engine on so many other mixes below 90 % of load")
+        ->check(CLI::Range(1, 100'000));
+    command.add_option("--check-seed", options.check_seed, "seed of its runs (default: the draws of the surface)");
+    command.add_option("--threads", options.threads, "runs at a time (default: one per core)")
+        ->check(CLI::Range(1, 4096));
 }
 
 void add_plan_options(CLI::App& command, cli::plan_options& options) {
@@ -284,6 +306,12 @@ int run_program(int argc, char** argv) {
     CLI::App& plan = *app.add_subcommand("plan", "the fastest parallel plans of a training job");
     add_plan_options(plan, planned);
 
+    cli::surface_command_options measured;
+    CLI::App& surface =
+        *app.add_subcommand("surface", "measure what a replica of a service does at a load, for `fidelity: fluid`");
+    add_surface_options(surface, measured);
+    measured.command = joined(argc, argv);
+
     cli::calibrate_options calibrated;
     CLI::App& calibrate = *app.add_subcommand(
         "calibrate", "fit coefficients of models to measurements, and tell how near the models are to them");
@@ -363,6 +391,7 @@ int run_program(int argc, char** argv) {
     if (steady) return cli::steady(settled);
     if (trace) return cli::trace(traced);
     if (plan) return cli::plan(planned);
+    if (surface) return cli::surface(measured);
     if (calibrate && calibrate_what == "inference") return cli::calibrate_inference(calibrated);
     if (calibrate) return cli::calibrate_training(calibrated);
     if (list) return cli::list(what, markdown, plugins);

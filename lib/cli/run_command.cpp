@@ -162,11 +162,19 @@ void print_scaling(const sim::service_result& s) {
 
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
-        fmt::print(
-            "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected, {} cancelled, {} unfinished; {} "
-            "preemptions; {} steps\n",
-            s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
-            s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
+        if (s.fluid)
+            fmt::print(
+                "\n{:<18}{:>16} requests on {} GPUs, as rates: {} finished, {} rejected, {} unfinished; mean load "
+                "{:.3f} "
+                "of {:.4g} requests/s per replica; at most {} behind\n",
+                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.unfinished,
+                s.fluid->mean_load, s.fluid->capacity_per_s, grouped(s.fluid->max_backlog, 0));
+        else
+            fmt::print(
+                "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected, {} cancelled, {} unfinished; {} "
+                "preemptions; {} steps\n",
+                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
+                s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
         if (s.modelled) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
         if (s.scaling) print_scaling(s);

@@ -134,6 +134,12 @@ constexpr std::array table{
     metric{"services.NAME.kv_occupancy.mean", "",
            "share of KV blocks taken while it held its GPUs; linear within a series of decode steps"},
     metric{"services.NAME.kv_occupancy.peak", "", "largest share at the end of a step, of one replica"},
+    metric{
+        "services.NAME.fluid.capacity_per_s", "1/s",
+        "requests that a replica can take, rejected ones included; this and those below only with `fidelity: fluid`, "
+        "which has neither steps nor preemptions nor queueing_s nor kv_occupancy.peak"},
+    metric{"services.NAME.fluid.mean_load", "", "requests served / what replicas could have served while they did"},
+    metric{"services.NAME.fluid.max_backlog", "", "most requests that waited beyond what a load has waiting"},
     metric{"services.NAME.priorities.P.requests", "",
            "requests of priority P; this and those below only with `engine.priorities`"},
     metric{"services.NAME.priorities.P.finished", "", "of these"},

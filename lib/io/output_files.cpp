@@ -105,6 +105,19 @@ constexpr std::array replicas{
     output_column{"draining", "", "that get no more, and work on"},
 };
 
+constexpr std::array flows{
+    output_column{"time_s", "s", "when the sample was taken"},
+    output_column{"service", "", "its name"},
+    output_column{"serving", "", "replicas that serve"},
+    output_column{"offered_per_s", "1/s",
+                  "requests that came in the last `fluid.tick`, or since replicas came or went"},
+    output_column{"served_per_s", "1/s", "that were served then"},
+    output_column{"load", "", "these / what replicas could have served"},
+    output_column{"backlog", "", "requests that wait beyond what a load has waiting"},
+    output_column{"ttft_p50_s", "s", "time to the first token, median; with a backlog that of what comes now"},
+    output_column{"ttft_p99_s", "s", "the same, 99th percentile"},
+};
+
 constexpr std::array feeds{
     output_column{"time_s", "s", "when the sample was taken"},
     output_column{"feed", "",
@@ -161,6 +174,7 @@ constexpr std::array table{
                        "one row per site and interval, where there are several sites and power is modelled", sites},
     output_description{"replicas.csv", "output.telemetry",
                        "one row per service and interval, where replicas of one come and go", replicas},
+    output_description{"flows.csv", "output.telemetry", "one row per fluid service and interval", flows},
     output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},
     output_description{
         "explain.csv", "scheduler.policy",

@@ -1,9 +1,12 @@
 #include "energy_models.hpp"
 #include "fault_models.hpp"
 #include "service_models.hpp"
+#include "text_file.hpp"
 #include "training_models.hpp"
 
 #include <ampacity/io/prepare.hpp>
+#include <ampacity/io/surface_file.hpp>
+#include <ampacity/io/xxh64.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/fields.hpp>
 
@@ -15,6 +18,24 @@
 #include <utility>
 
 namespace ampacity::io {
+
+namespace {
+
+/// Those that fluid services name.
+void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector<model_file>& files) {
+    for (sim::service_parts& s : parts.services) {
+        const auto& shape = loaded.value.workload[s.entry].service->fluid;
+        if (!s.fluid || !shape || !shape->surface) continue;
+        const std::filesystem::path file = loaded.resolve(*shape->surface);
+        const std::string key = "workload." + std::to_string(s.entry) + ".service.fluid.surface";
+        s.fluid->made = std::make_shared<const fluid::surface>(read_surface_of(s.fluid->from, file, key));
+        xxh64 hash;
+        hash.update(read_text_file(file).text);
+        add_files(files, {{.path = file.string(), .digest = hash.digest()}});
+    }
+}
+
+}  // namespace
 
 prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_inputs* shared) {
     std::vector<trace_source*> traces;
@@ -65,6 +86,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             return serve_model(loaded, service, entry, models, shared);
         };
         sim::parts parts = scenario::build(loaded.value, open, locate, more, train, open_requests, serve);
+        read_surfaces(loaded, parts, models);
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         parts.signals = std::move(energy.signals);

@@ -40,9 +40,9 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv", "placement.csv",
-                               "telemetry.csv", "sites.csv",     "replicas.csv", "feeds.csv",    "explain.csv",
-                               "events.json",   "resolved.yaml", "run.json",     "report.html"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
+                               "telemetry.csv", "sites.csv",   "replicas.csv",  "flows.csv",    "feeds.csv",
+                               "explain.csv",   "events.json", "resolved.yaml", "run.json",     "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -290,8 +290,12 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     }
     out["prompt_tokens"] = s.prompt_tokens;
     out["output_tokens"] = s.output_tokens;
-    out["preemptions"] = s.preemptions;
-    out["steps"] = s.steps;
+    if (s.fluid)
+        out["fluid"] = {{"capacity_per_s", s.fluid->capacity_per_s},
+                        {"mean_load", s.fluid->mean_load},
+                        {"max_backlog", s.fluid->max_backlog}};
+    if (!s.fluid) out["preemptions"] = s.preemptions;
+    if (!s.fluid) out["steps"] = s.steps;
     if (engine.prefix_cache) {
         out["cached_tokens"] = s.cached_tokens;
         if (const std::uint64_t all = s.cached_tokens + s.prefill_tokens; all != 0)
@@ -299,7 +303,8 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     }
     if (s.replica_s() > 0) {
         out["busy_share"] = to_seconds(s.busy) / s.replica_s();
-        out["kv_occupancy"] = {{"mean", s.kv_occupancy}, {"peak", s.kv_peak}};
+        out["kv_occupancy"] = {{"mean", s.kv_occupancy}};
+        if (!s.fluid) out["kv_occupancy"]["peak"] = s.kv_peak;
     }
     for (const sim::priority_result& p : s.priorities) {
         json& one = out["priorities"][std::to_string(p.priority)];
@@ -546,6 +551,7 @@ struct run_files::streams {
     std::optional<output_file> telemetry;
     std::optional<output_file> sites;
     std::optional<output_file> replicas;
+    std::optional<output_file> flows;
     std::optional<output_file> feeds;
     std::vector<scenario::telemetry_column> telemetry_columns;
     std::vector<scenario::feeds_column> feeds_columns;
@@ -600,6 +606,13 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || !w.service->autoscale || streams_->replicas) continue;
         streams_->replicas.emplace(folder_ / "replicas.csv").text() += "time_s,service,wanted,cold,serving,draining\n";
+    }
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!described_.output.telemetry || !w.service || streams_->flows ||
+            w.service->fidelity != scenario::service_fidelity::fluid)
+            continue;
+        streams_->flows.emplace(folder_ / "flows.csv").text() +=
+            "time_s,service,serving,offered_per_s,served_per_s,load,backlog,ttft_p50_s,ttft_p99_s\n";
     }
     if (described_.output.feeds) {
         streams_->feeds_columns = columns_of(described_.output.feeds_columns);
@@ -756,6 +769,7 @@ void run_files::on_sample(const sim::sample& s) {
     streams_->telemetry->row_done();
     if (streams_->sites) write_sites(s);
     if (streams_->replicas) write_replicas(s);
+    if (streams_->flows) write_flows(s);
     if (streams_->feeds && s.plant != nullptr) write_feeds(s);
 }
 
@@ -786,6 +800,28 @@ void run_files::write_replicas(const sim::sample& s) {
         append_csv_text(out, w.service->name);
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{}\n"), r.wanted, r.cold, r.serving, r.draining);
         streams_->replicas->row_done();
+    }
+}
+
+void run_files::write_flows(const sim::sample& s) {
+    std::string& out = streams_->flows->text();
+    std::size_t i = 0;
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!w.service) continue;
+        const sim::replica_sample& r = s.replicas[i++];
+        if (!r.flow) continue;
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, w.service->name);
+        const sim::flow_sample& f = *r.flow;
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{:.6g},{:.6g},{:.6g},{:.6g}"), r.serving,
+                       f.offered_per_s, f.served_per_s, f.load, f.backlog);
+        for (const auto& t : {f.ttft_p50_s, f.ttft_p99_s}) {
+            out += ',';
+            if (t) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.6g}"), *t);
+        }
+        out += '\n';
+        streams_->flows->row_done();
     }
 }
 
@@ -885,7 +921,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         const timed clock{writing_};
         if (streams_->telemetry && streams_->telemetry_columns.empty()) begin_telemetry(power_sample{sim::sample{}});
         for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites,
-                             &streams_->replicas, &streams_->feeds, &streams_->explain}) {
+                             &streams_->replicas, &streams_->flows, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         for (const auto& table : streams_->requests) table->commit();

@@ -127,6 +127,10 @@ void check_requests(const inference_service& service, const std::string& path, c
     const double cv = r.cv.value_or(preset != nullptr ? preset->cv : 1.0);
     check_loop(r, at, report);
     if (r.arrivals) check_arrivals(*r.arrivals, cv, *r.rate, at, report.of_map(at));
+    constexpr std::uint64_t most_one_by_one = std::uint64_t{1} << 40U;
+    if (r.requests > most_one_by_one && service.fidelity != service_fidelity::fluid)
+        report.fail(at + ".requests", "too many to be simulated one by one", std::to_string(r.requests),
+                    "write at most " + std::to_string(most_one_by_one) + ", or `fidelity: fluid`");
     // Half of the limit of input times leaves room for a stream that runs longer than its mean.
     if (r.rate && static_cast<double>(r.requests) / r.rate->value > to_seconds(longest_input) / 2)
         report.fail(at + ".rate", "the requests would take more than 100 years to arrive", format(*r.rate),
@@ -247,6 +251,31 @@ void check_autoscale(const inference_service& service, const std::string& path, 
     }
 }
 
+/// What a flow knows nothing of.
+void check_fluid(const inference_service& service, const std::string& path, const reporter& report) {
+    if (service.fidelity != service_fidelity::fluid) {
+        if (service.fluid) report.fail(path + ".fluid", "is for fluid services", {}, "write `fidelity: fluid`");
+        return;
+    }
+    const auto refuse = [&](bool given, const char* key) {
+        if (given) report.fail(path + key, "is not for fluid services", {}, "remove it, or write `fidelity: request`");
+    };
+    refuse(service.requests.has_value(), ".requests");
+    refuse(service.router == "session" || service.router == "prefix-aware" || service.router == "kv-aware", ".router");
+    refuse(service.engine.speculation.has_value(), ".engine.speculation");
+    refuse(service.engine.priorities, ".engine.priorities");
+    refuse(service.engine.prefix_cache, ".engine.prefix_cache");
+    refuse(service.engine.timeout.has_value(), ".engine.timeout");
+    refuse(service.engine.max_wait.has_value(), ".engine.max_wait");
+    if (!service.synthetic) return;
+    const synthetic_requests& r = *service.synthetic;
+    refuse(!r.clients.empty(), ".synthetic.clients");
+    refuse(r.sessions.has_value(), ".synthetic.sessions");
+    refuse(r.users.has_value(), ".synthetic.users");
+    refuse(r.arrivals && r.arrivals->batches, ".synthetic.arrivals.batches");
+    refuse(r.arrivals && r.arrivals->beat, ".synthetic.arrivals.beat");
+}
+
 /// Nothing may take the nodes of a service that holds them for good away, or make those of any slow.
 void check_surroundings(const scenario& s, const reporter& report) {
     const auto refuse = [&report](bool given, const std::string& key) {
@@ -302,6 +331,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_engine(service, path + ".service", report);
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);
+        check_fluid(service, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},
                                          {entry.swing.has_value(), ".swing"}}) {

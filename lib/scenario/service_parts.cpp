@@ -160,6 +160,9 @@ workload::token_lengths lengths_of(const token_length& l) {
     return workload::token_lengths(std::move(laws), max);
 }
 
+/// The most replicas behind the router at a point of a surface: beyond them a router spreads arrivals no better.
+constexpr std::uint32_t most_in_surface = 4;
+
 /// Of all clients together where there are several.
 class request_streams {
 public:
@@ -221,6 +224,31 @@ private:
     std::uint16_t entry_;
     const workload::request_preset* preset_;
 };
+
+/// \pre checked: one stream, of the arrival process alone
+sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, const sim::service_parts& of) {
+    const synthetic_requests& r = *service.synthetic;
+    const workload::request_preset* const preset = r.preset ? workload::find_request_preset(*r.preset) : nullptr;
+    const auto lengths = [](const std::optional<token_length>& own, const workload::token_lengths* other) {
+        return own ? lengths_of(*own) : *other;
+    };
+    const fluid_shape shape = service.fluid.value_or(fluid_shape{});
+    fluid::surface_options from{.engine = of.options.engine,
+                                .time = of.time,
+                                .replicas = std::min<std::uint32_t>(of.options.replicas, most_in_surface),
+                                .router = of.options.router,
+                                .prompt = lengths(r.prompt, preset ? &preset->prompt : nullptr),
+                                .output = lengths(r.output, preset ? &preset->output : nullptr),
+                                .cv = r.cv.value_or(preset ? preset->cv : 1.0),
+                                .process = r.arrivals ? r.arrivals->process : workload::arrival_process::gamma,
+                                .targets = of.targets,
+                                .requests = shape.requests};
+    const std::vector<double> profile = r.arrivals ? profile_of(*r.arrivals) : std::vector<double>{};
+    const workload::rate_trend trend = r.arrivals ? trend_of(*r.arrivals) : workload::rate_trend{};
+    return {.from = std::move(from),
+            .offered = fluid::offered_rate{r.rate->value, r.requests, profile, into_week(s.start), trend},
+            .tick = shape.tick};
+}
 
 class named_replicas final : public workload::job_source {
 public:
@@ -333,6 +361,11 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             if (!to.scaling) to.places.push_back(shares);
         }
         if (!to.scaling) left = std::move(all);
+        if (from.fidelity == service_fidelity::fluid) {
+            to.fluid = fluid_of(from, s, to);
+            to.requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{});
+            continue;
+        }
         to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();
     }
 }

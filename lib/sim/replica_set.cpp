@@ -51,7 +51,7 @@ void replica_set::set_next(instant now) noexcept {
 }
 
 void replica_set::decide(serving::scaling_observation seen) {
-    seen.waiting = static_cast<std::int64_t>(engine_.num_pending());
+    seen.waiting += static_cast<std::int64_t>(engine_.num_pending());
     for (const serving::replica& r : engine_.replicas()) {
         seen.running += static_cast<std::int64_t>(r.num_running());
         seen.waiting += static_cast<std::int64_t>(r.num_waiting());

@@ -32,7 +32,7 @@ public:
     [[nodiscard]] instant next() const noexcept { return next_; }
     /// Is a decision of the autoscaler due? Then `decide` comes before `act`.
     [[nodiscard]] bool must_decide(instant now) const noexcept { return !is_over_ && decision_ == now; }
-    /// `seen.running` and `seen.waiting` are filled in.
+    /// Requests of the engine are added to `seen.running` and `seen.waiting`.
     void decide(serving::scaling_observation seen);
     /// What is due at this instant: starts that are over, limits of draining, replicas too many.
     void act(instant now);

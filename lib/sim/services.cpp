@@ -3,6 +3,7 @@
 #include <ampacity/core/error.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <utility>
@@ -52,6 +53,18 @@ std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_s
     return out;
 }
 
+flow_sample flow_of(const fluid::fluid_service& f) {
+    const fluid::flow_interval& i = f.last();
+    const double seconds = to_seconds(i.to - i.from);
+    if (seconds <= 0) return {};
+    return {.offered_per_s = i.offered / seconds,
+            .served_per_s = i.served / seconds,
+            .load = i.load,
+            .backlog = i.backlog,
+            .ttft_p50_s = i.ttft_p50_s,
+            .ttft_p99_s = i.ttft_p99_s};
+}
+
 }  // namespace
 
 services::services(std::vector<service_parts> list) {
@@ -65,7 +78,10 @@ services::services(std::vector<service_parts> list) {
         all_.push_back(std::make_unique<one>(std::move(p)));
         all_.back()->where = by_node(all_.back()->parts.places);
         all_.back()->loop = all_.back()->parts.requests->loop();
-        refill(*all_.back());
+        if (all_.back()->parts.fluid)
+            make_flow(*all_.back());
+        else
+            refill(*all_.back());
     }
     touched_.reserve(all_.size());
 }
@@ -92,6 +108,14 @@ void services::refill(one& s) {
     reading_ += std::chrono::steady_clock::now() - begin;
 }
 
+void services::make_flow(one& s) {
+    const auto begin = std::chrono::steady_clock::now();
+    fluid_parts& f = *s.parts.fluid;
+    if (!f.made) f.made = std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
+    s.flow.emplace(f.made, f.offered, s.parts.targets);
+    reading_ += std::chrono::steady_clock::now() - begin;
+}
+
 void services::touch(std::uint32_t i) {
     if (!std::exchange(all_[i]->is_touched, true)) touched_.push_back(i);
 }
@@ -112,7 +136,8 @@ void services::advance(std::uint32_t i, instant now) {
 void services::submit(std::uint32_t i, instant now) {
     one& s = *all_[i];
     count_requests(s, now);
-    while (s.next_arrival() == now) {
+    if (s.flow) s.next_tick = now + s.parts.fluid->tick;
+    while (!s.flow && s.next_arrival() == now) {
         ++s.arrived;
         if (s.loop != nullptr) {
             s.engine.submit(s.loop->take(), now);
@@ -131,13 +156,15 @@ void services::start(std::uint32_t i, instant now) {
 }
 
 void services::count_requests(one& s, instant now) {
-    if (!s.replicas) return;
+    if (s.flow) s.flow->advance(now, s.num_serving());
+    if (s.flow || !s.replicas) return;
     const std::uint64_t live = s.arrived - s.metrics.requests - s.engine.records().size();
     s.request_ns += int128{live} * ticks(now - s.counted);
     s.counted = now;
 }
 
 serving::scaling_observation services::seen(one& s, instant now) {
+    if (s.flow) return seen_of_flow(s, now);
     const serving::service_metrics& m = s.metrics;
     const std::uint64_t left = m.finished + m.rejected + m.cancelled + m.failed;
     serving::scaling_observation out{.now = now,
@@ -149,6 +176,25 @@ serving::scaling_observation services::seen(one& s, instant now) {
     s.decided = now;
     s.had_left = left;
     s.had_met = m.met;
+    return out;
+}
+
+serving::scaling_observation services::seen_of_flow(one& s, instant now) {
+    const fluid::flow_totals& t = s.flow->totals();
+    const auto left = static_cast<std::uint64_t>(std::llround(t.served));
+    const auto met = static_cast<std::uint64_t>(std::llround(t.met));
+    serving::scaling_observation out{
+        .now = now,
+        .since = now - s.decided,
+        .running = std::llround(s.flow->running()),
+        .waiting = std::llround(s.flow->backlog()),
+        .request_ns = static_cast<int128>(std::round((t.request_s - s.had_request_s) * 1e9)),
+        .left = left - s.had_left,
+        .met = met - s.had_met};
+    s.had_request_s = t.request_s;
+    s.decided = now;
+    s.had_left = left;
+    s.had_met = met;
     return out;
 }
 
@@ -190,6 +236,7 @@ std::span<const replica_sample> services::samples() {
     for (const auto& s : all_) {
         const std::uint32_t all = s->left == never ? s->parts.options.replicas : 0;
         samples_.push_back(s->replicas ? s->replicas->sample() : replica_sample{.wanted = all, .serving = all});
+        if (s->flow) samples_.back().flow = flow_of(*s->flow);
     }
     return samples_;
 }
@@ -210,6 +257,7 @@ void services::clear_records(std::uint32_t i) {
 
 bool services::is_over(std::uint32_t i) const {
     const one& s = *all_[i];
+    if (s.flow) return s.flow->is_over();
     // What follows a request of a loop is known once its record is cleared.
     const std::size_t leaving = s.loop != nullptr ? 0 : s.engine.records().size();
     return s.next_arrival() == never && s.metrics.requests + leaving == s.arrived;
@@ -226,7 +274,45 @@ void services::close(std::uint32_t i, instant end) {
     one& s = *all_[i];
     // A run that is cut short between two rounds may have left it in the middle of this instant.
     if (s.engine.next() == end) s.engine.advance(end);
+    if (s.flow && !has_left(i)) count_requests(s, end);
     s.engine.close(end);
+}
+
+service_result services::flow_result(const one& s, duration held, const std::optional<scaling_result>& scaling) {
+    const fluid::flow_totals& t = s.flow->totals();
+    const fluid::mix_values& mix = s.flow->mix();
+    const auto whole = [](double n) { return static_cast<std::uint64_t>(std::llround(n)); };
+    const auto seconds = [](double of) { return duration{std::llround(of * 1e9)}; };
+    const std::uint64_t all = whole(t.offered), served = std::min(all, whole(t.served));
+    const std::uint64_t rejected = whole(t.served * mix.rejected), finished = served - std::min(served, rejected);
+    service_result out{.name = s.parts.name,
+                       .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.options.replicas,
+                       .gpus_per_replica = s.parts.gpus_per_replica,
+                       .requests = all,
+                       .finished = finished,
+                       .rejected = served - finished,
+                       .unfinished = all - served,
+                       .met = std::min(finished, whole(t.met)),
+                       .prompt_tokens = whole(static_cast<double>(finished) * mix.prompt_tokens),
+                       .output_tokens = whole(static_cast<double>(finished) * mix.output_tokens),
+                       .modelled = s.parts.modelled,
+                       .busy = seconds(t.busy_s),
+                       .prefilling = seconds(t.prefilling_s),
+                       .held = held,
+                       .scaling = scaling};
+    if (served != 0) out.attainment = static_cast<double>(out.met) / static_cast<double>(served);
+    if (out.replica_s() > 0) out.kv_occupancy = t.kv_s / out.replica_s();
+    out.fluid = fluid_result{.capacity_per_s = mix.capacity, .max_backlog = t.max_backlog};
+    if (t.capacity > 0) out.fluid->mean_load = t.served / t.capacity;
+    if (const auto l = s.flow->result()) {
+        const auto summary = [](const fluid::fluid_service::latency& of) {
+            return distribution_summary{.mean = of.mean, .p50 = of.p50, .p90 = of.p90, .p99 = of.p99, .max = of.max};
+        };
+        out.ttft_s = summary(l->ttft);
+        out.tpot_s = summary(l->tpot);
+        out.e2e_s = summary(l->e2e);
+    }
+    return out;
 }
 
 service_result services::result(std::uint32_t i, instant end, instant through) const {
@@ -240,6 +326,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
+    if (s.flow) return flow_result(s, held, scaling);
     return {.name = s.parts.name,
             .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.options.replicas,
             .gpus_per_replica = s.parts.gpus_per_replica,

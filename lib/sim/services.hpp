@@ -6,14 +6,15 @@
 /// In each round the simulation calls, of each service that has something to do, `advance` (completions), `submit`
 /// (arrivals), and behind the scheduling pass `start`; whatever touches a service calls for its `start` in that round.
 /// Requests are read in batches, and reading is timed. Nothing is allocated per request once its replicas have held as
-/// many as they will. Of a service that scales, whatever touches it may also have made something due of its replicas.
-/// Not thread-safe.
+/// many as they will. A service without requests has its ticks for arrivals. Of a service that scales, whatever touches
+/// it may also have made something due of its replicas. Not thread-safe.
 
 #include "replica_set.hpp"
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fluid/fluid_service.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/sim/observer.hpp>
@@ -104,14 +105,21 @@ private:
         }
 
         [[nodiscard]] instant next_arrival() const {
+            if (flow) return flow->is_over() ? never : next_tick;
             if (loop != nullptr) return loop->next_arrival();
             return at == have ? never : batch[at].arrival;
+        }
+        /// Replicas that serve now.
+        [[nodiscard]] std::uint32_t num_serving() const noexcept {
+            return replicas ? static_cast<std::uint32_t>(engine.num_open()) : parts.options.replicas;
         }
 
         service_parts parts;
         std::vector<fleet::gpu_share> where{};  ///< all its GPUs, by node
         serving::service engine;
         std::optional<replica_set> replicas{};
+        std::optional<fluid::fluid_service> flow{};  ///< in place of requests
+        instant next_tick = start_of_time;
         serving::service_metrics metrics;
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
@@ -125,14 +133,19 @@ private:
         int128 request_ns = 0;  ///< requests x time, until `counted`
         instant counted = start_of_time, decided = start_of_time;
         std::uint64_t had_left = 0, had_met = 0;  ///< by then
+        double had_request_s = 0;                 ///< by then, of a flow
     };
     static constexpr std::size_t batch_size = 1024;
 
     void refill(one& s);
     void touch(std::uint32_t i);
-    /// Something is about to change the number of its requests.
+    void make_flow(one& s);
+    /// Something is about to change the number of its requests, or of replicas that serve.
     static void count_requests(one& s, instant now);
     [[nodiscard]] static serving::scaling_observation seen(one& s, instant now);
+    [[nodiscard]] static serving::scaling_observation seen_of_flow(one& s, instant now);
+    [[nodiscard]] static service_result flow_result(const one& s, duration held,
+                                                    const std::optional<scaling_result>& scaling);
 
     std::vector<std::unique_ptr<one>> all_;
     std::vector<std::uint32_t> touched_;

@@ -68,4 +68,11 @@ duration rate_clock::calendar_time(duration s) {
     return begin_ + duration{static_cast<std::int64_t>(part)};
 }
 
+duration rate_clock::operational_time(duration t) {
+    AMPACITY_ASSERT(t >= begin_ && t <= longest_input);
+    while (t >= end_ && end_ <= longest_input - day) next_piece();
+    const int128 part = static_cast<int128>(ticks(t - begin_)) * ticks(length_) / ticks(end_ - begin_);
+    return reached_ + duration{static_cast<std::int64_t>(part)};
+}
+
 }  // namespace ampacity::workload

@@ -17,7 +17,8 @@ TEST_CASE("the listed columns are those of the files") {
         // A column is there only where jobs wait for others.
         "job_id,submit_s,gpus,duration_s,after\na,0,2,10,\nb,1.5,8,5,\nc,2,1,0.25,a\nnever,3,145,1,\n"};
     here.run_well({"--set",
-                   "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, engine: { "
+                   "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, fidelity: fluid, "
+                   "fluid: { requests: 1000 }, engine: { "
                    "kv_capacity_tokens: 1000, step: { "
                    "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
                    "median: 9 token } } }"});
@@ -39,7 +40,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 9);
+    CHECK(tables == 10);
     const workspace warm{with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 1 } }") +
                          "energy: { cooling: warm-water-w40 }\npower: { thermal: true }\noutput: { telemetry: 1 s }\n"};
     warm.run_well();

@@ -229,6 +229,40 @@ struct service_targets {
     friend bool operator==(const service_targets&, const service_targets&) = default;
 };
 
+/// Whether requests of a service are simulated one by one.
+enum class service_fidelity : std::uint8_t { request, fluid };
+
+template <>
+struct names<service_fidelity> {
+    static constexpr std::array known{named<service_fidelity>{service_fidelity::request, "request"},
+                                      named<service_fidelity>{service_fidelity::fluid, "fluid"}};
+};
+
+/// How a service without requests is followed.
+struct fluid_shape {
+    duration tick = std::chrono::minutes{1};
+    std::optional<std::string> surface{};
+    std::uint64_t requests = 40'000;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&fluid_shape::tick, {.key = "tick",
+                                   .doc = "the flow is followed at its multiples, and whenever replicas come or go",
+                                   .above = duration::zero(),
+                                   .max = longest_input});
+        visit(&fluid_shape::surface,
+              {.key = "surface",
+               .doc = "the file that `ampacity surface` wrote; without it the surface of these lengths is built when "
+                      "the run begins",
+               .example = "chat.surface.json"});
+        visit(&fluid_shape::requests, {.key = "requests",
+                                       .doc = "of each replica at each point of a surface that is built",
+                                       .min = std::uint64_t{1000},
+                                       .max = std::uint64_t{1} << 30U});
+    }
+    friend bool operator==(const fluid_shape&, const fluid_shape&) = default;
+};
+
 /// Replicas that are alike, behind one router.
 struct inference_service {
     std::string name;
@@ -249,6 +283,8 @@ struct inference_service {
     std::optional<autoscale_options> autoscale{};
     std::optional<std::uint64_t> priority{};
     std::optional<placement_wishes> placement{};
+    service_fidelity fidelity = service_fidelity::request;
+    std::optional<fluid_shape> fluid{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -326,6 +362,13 @@ struct inference_service {
                                               .doc = "where the GPUs of a replica may be, on racks; only with "
                                                      "`autoscale`",
                                               .example = "{ within: rack }"});
+        visit(&inference_service::fidelity,
+              {.key = "fidelity",
+               .doc = "request: every request and every step; fluid: rates, and what replicas do at a load, measured "
+                      "beforehand"});
+        visit(&inference_service::fluid, {.key = "fluid",
+                                          .doc = "how a fluid service is followed",
+                                          .example = "{ tick: \"1 min\", surface: chat.surface.json }"});
     }
     friend bool operator==(const inference_service&, const inference_service&) = default;
 };

@@ -156,11 +156,11 @@ struct synthetic_requests {
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
         visit(&synthetic_requests::requests, {.key = "requests",
-                                              .doc = "number of requests",
+                                              .doc = "number of requests; more than 2^40 of a fluid service alone",
                                               .required = true,
                                               .example = "100000",
                                               .min = 0,
-                                              .max = std::uint64_t{1} << 40U});
+                                              .max = std::uint64_t{1} << 50U});
         visit(&synthetic_requests::rate, {.key = "rate",
                                           .doc = "mean arrival rate, of conversations with `sessions`",
                                           .example = "\"3 /s\"",

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -20,10 +21,19 @@ class plant;
 
 namespace ampacity::sim {
 
+/// A service without requests over its last tick, or the part of it since replicas came or went.
+struct flow_sample {
+    double offered_per_s = 0, served_per_s = 0;        ///< requests [1/s]
+    double load = 0;                                   ///< served / what replicas could have served [1]
+    double backlog = 0;                                ///< requests
+    std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of what was served; none: nothing was [s]
+};
+
 /// Replicas of a service at one instant; of one that does not scale those that have not left are serving.
 struct replica_sample {
     std::uint32_t wanted = 0;
     std::uint32_t cold = 0, serving = 0, draining = 0;
+    std::optional<flow_sample> flow{};  ///< none: it has requests
 };
 
 /// The state of a run at one instant.

@@ -219,6 +219,13 @@ struct scaling_result {
     [[nodiscard]] gpu_time held() const noexcept { return serving + cold + draining; }
 };
 
+/// Of a service without requests.
+struct fluid_result {
+    double capacity_per_s = 0;  ///< requests that a replica can take [1/s]
+    double max_backlog = 0;     ///< requests at a time, as it is known at ticks
+    double mean_load = 0;       ///< requests served / what serving replicas could have [1]
+};
+
 /// What became of a service and its requests. Times are over finished requests.
 struct service_result {
     std::string name;
@@ -246,6 +253,7 @@ struct service_result {
     duration held{};                                     ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
     std::optional<scaling_result> scaling{};             ///< none: all were there from the start
+    std::optional<fluid_result> fluid{};                 ///< then steps, preemptions and queueing are not known
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         if (scaling) return scaling->held() * static_cast<gpu_time>(scaling->gpus_per_replica);

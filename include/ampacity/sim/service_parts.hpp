@@ -3,6 +3,8 @@
 /// What an inference service of a run is made of. Plain values.
 
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fluid/offered_rate.hpp>
+#include <ampacity/fluid/surface.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/service.hpp>
@@ -30,6 +32,14 @@ struct scaling_options {
     workload::placement_constraint placement{};
 };
 
+/// A service without requests: its replicas are as the points of a surface.
+struct fluid_parts {
+    fluid::surface_options from;
+    std::shared_ptr<const fluid::surface> made{};  ///< none: it is built when the run begins
+    fluid::offered_rate offered;
+    duration tick = std::chrono::minutes{1};  ///< the flow is followed at its multiples; > 0
+};
+
 /// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless
 /// they come and go.
 struct service_parts {
@@ -47,6 +57,7 @@ struct service_parts {
     /// Then there are at most `options.replicas` == `scaling->autoscale.max` at a time, and `options.scaled`. \pre one
     /// has a place on the empty fleet
     std::optional<scaling_options> scaling{};
+    std::optional<fluid_parts> fluid{};  ///< then `requests` has none
 };
 
 }  // namespace ampacity::sim

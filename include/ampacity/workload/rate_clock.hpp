@@ -42,6 +42,8 @@ public:
     /// The calendar's time at operational time `s`, both from time 0; more than `longest_input` where it lies beyond.
     /// \pre s >= 0, and not less than in the call before
     [[nodiscard]] duration calendar_time(duration s);
+    /// Operational time at calendar time `t`, rounded down. \pre t >= 0, and not before the piece of the call before
+    [[nodiscard]] duration operational_time(duration t);
 
 private:
     struct change {

@@ -637,6 +637,29 @@ void add_autoscale(scenario::inference_service& c) {
     }
 }
 
+/// The same: rates in place of requests, without what they know nothing of.
+void make_fluid(scenario::inference_service& c) {
+    std::mt19937_64 random{c.replicas * 1000 + 1};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    c.fidelity = scenario::service_fidelity::fluid;
+    if (upto(2) != 0) {
+        c.fluid = {.tick = duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))},
+                   .requests = 1000 + upto(100'000)};
+        if (upto(2) != 0) c.fluid->surface = "a surface.json";
+    }
+    if (c.router != "least-kv") c.router = "random";
+    c.engine.speculation.reset();
+    c.engine.priorities = c.engine.prefix_cache = false;
+    c.engine.timeout.reset();
+    c.engine.max_wait.reset();
+    c.synthetic->sessions.reset();
+    c.synthetic->clients.clear();
+    if (c.synthetic->arrivals) {
+        c.synthetic->arrivals->batches.reset();
+        c.synthetic->arrivals->beat.reset();
+    }
+}
+
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
     const auto some_time = [&] {
@@ -742,6 +765,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             if (upto(2) != 0) client.prompt = some_length();
             if (upto(2) != 0) client.output = some_length();
         }
+        if (c.replicas % 3 == 0) make_fluid(c);
     }
 }
 
@@ -1339,6 +1363,11 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 sets.begin(),
                 "workload=[{ service: { name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: "
                 "{ base: 1 ms } }, requests: { path: a.csv } } }]");
+        if (path.find(".service.fluid.") != std::string::npos)
+            sets.front() =
+                "workload=[{ service: { name: a, gpus_per_replica: 1, fidelity: fluid, engine: { kv_capacity_tokens: "
+                "1000, step: { base: 1 ms } }, synthetic: { requests: 1, rate: 1 /s, prompt: { median: 9 token }, "
+                "output: { median: 9 token } } } }]";
         if (path.find(".parallel.") != std::string::npos || path.find(".assumptions.") != std::string::npos)
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
         if (path.find(".speculation.") != std::string::npos)

@@ -1,0 +1,35 @@
+// Module fluid: what a replica does at a load, and a service that flows by it.
+#include "example.hpp"
+
+#include <ampacity/fluid/fluid_service.hpp>
+#include <ampacity/fluid/offered_rate.hpp>
+#include <ampacity/fluid/surface.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+
+void fluid_example() {
+    // One seat, and a step of 1 s for each request: a queue with one server.
+    const fluid::surface_options replica{
+        .engine = {.max_seqs = 1, .max_batched_tokens = 64, .kv_capacity_tokens = 64},
+        .time = serving::iteration_time(serving::linear_step{.base = serving::to_exact(1s)}),
+        .prompt = workload::token_lengths({{.law = constant_distribution{1}}}),
+        .output = workload::token_lengths({{.law = constant_distribution{1}}}),
+        .targets = {.ttft = 5s},
+        .requests = 20'000};
+    const auto made = std::make_shared<const fluid::surface>(fluid::surface::build(replica));
+    require(std::abs(made->mix(1, 1).capacity - 1) < 1e-6, "it serves a request per second");
+    require(std::abs(made->at(0.5, 1, 1).ttft.mean - 1.5) < 0.1, "half loaded, one waits half a second");
+
+    // 30 requests per second to 50 of them, and for a minute 60.
+    fluid::offered_rate rate{30, 20'000, {}, 0ns, {.surges = {{.at = 2min, .length = 1min, .factor = 2}}}};
+    fluid::fluid_service service(made, rate, replica.targets);
+    for (int minute = 1; minute <= 5; ++minute) service.advance(start_of_time + minute * 1min, 50);
+    require(std::abs(service.totals().max_backlog - 600) < 1e-6, "10 per second are too many");
+    require(service.backlog() == 0, "half a minute later they are served");
+    require(service.result()->ttft.p99 > 10, "and have waited");
+}

@@ -1,0 +1,112 @@
+#pragma once
+/// \file
+/// A service without requests: what comes, what replicas can take, and what waits are real numbers that flow.
+///
+/// Between two calls of `advance` the rate of arrivals is their mean, and the replicas that serve are constant:
+///
+///     served = min(offered + backlog, replicas x capacity x time)
+///
+/// to the instant at which a backlog is gone. Without a backlog a request has the latencies of the surface at the load
+/// of that while. With one, replicas are saturated, and times to the first and the last token are those from the first
+/// step on and the wait before it: first come, first served, by when the same share of the arrivals came. Requests that
+/// the cache can never hold take their part of the flow and are counted apart.
+///
+/// O(1) per call without a backlog; with one, O(pieces of arrivals that it serves), amortised O(1), and a few hundred
+/// additions to the sketches. Results are those of `quantile_sketch`. Not thread-safe.
+
+#include <ampacity/core/quantile_sketch.hpp>
+#include <ampacity/core/time.hpp>
+#include <ampacity/fluid/offered_rate.hpp>
+#include <ampacity/fluid/surface.hpp>
+#include <ampacity/serving/service_metrics.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace ampacity::fluid {
+
+/// Requests and shares of replicas' time since time 0.
+struct flow_totals {
+    double offered = 0;
+    double served = 0;        ///< rejected ones included
+    double met = 0;           ///< finished within all targets
+    double busy_s = 0;        ///< replicas x time in steps [s]
+    double prefilling_s = 0;  ///< of it, in steps with prompts [s]
+    double kv_s = 0;          ///< replicas x time x share of KV blocks taken [s]
+    double request_s = 0;     ///< requests in the service x time [s]
+    double capacity = 0;      ///< what replicas could have served
+    double max_backlog = 0;   ///< requests
+};
+
+/// What happened between two calls.
+struct flow_interval {
+    instant from{}, to{};
+    double offered = 0, served = 0;                    ///< requests
+    double load = 0;                                   ///< served / capacity; 0 without replicas
+    std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of those that were served, by the wait at the end
+    double backlog = 0;                                ///< at the end
+};
+
+class fluid_service {
+public:
+    fluid_service(std::shared_ptr<const surface> of, offered_rate offered, const serving::latency_targets& targets);
+
+    /// Through `now`, with so many replicas since the last call. \pre now is not before it
+    void advance(instant now, std::uint32_t replicas);
+
+    /// All requests have come and been served.
+    [[nodiscard]] bool is_over() const noexcept { return totals_.offered == offered_.requests() && backlog_ == 0; }
+    [[nodiscard]] double backlog() const noexcept { return backlog_; }
+    /// Requests that run, as of the last interval.
+    [[nodiscard]] double running() const noexcept { return running_; }
+    [[nodiscard]] const flow_totals& totals() const noexcept { return totals_; }
+    [[nodiscard]] const flow_interval& last() const noexcept { return last_; }
+    [[nodiscard]] const mix_values& mix() const noexcept { return mix_; }
+
+    struct latency {
+        double mean = 0, p50 = 0, p90 = 0, p99 = 0, max = 0;  ///< [s]
+    };
+    struct latencies {
+        latency ttft, tpot, e2e;
+    };
+    /// Of all that were served; nothing where none was.
+    [[nodiscard]] std::optional<latencies> result() const;
+
+private:
+    static constexpr std::size_t num_bins = 1024;  // of loads
+
+    /// Arrivals of a while, evenly.
+    struct piece {
+        double from_s = 0, to_s = 0, requests = 0;
+    };
+    struct sketches {
+        quantile_sketch ttft{10}, tpot{10}, e2e{10};
+        double ttft_sum = 0, tpot_sum = 0, e2e_sum = 0, requests = 0;
+    };
+
+    void flow(double load, double seconds, double requests, std::uint32_t replicas);
+    void work_off(double from_s, double seconds, double requests, std::uint32_t replicas);
+    static void add(sketches& to, const point_values& v, double wait_s, double requests);
+
+    std::shared_ptr<const surface> surface_;
+    offered_rate offered_;
+    double longest_target_s_;
+    mix_values mix_;
+    point_values saturated_;
+    std::vector<point_values> bins_;  // at loads k / num_bins
+    std::vector<double> in_bin_;      // requests that were served at a load about k / num_bins
+
+    instant now_ = start_of_time;
+    double backlog_ = 0;
+    double running_ = 0;
+    std::deque<piece> waiting_;  // of the backlog, by time
+    flow_totals totals_;
+    flow_interval last_;
+    sketches waited_;  // those that met a backlog
+};
+
+}  // namespace ampacity::fluid

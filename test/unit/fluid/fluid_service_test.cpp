@@ -1,0 +1,135 @@
+// Flows: a loop of small steps of time that shares nothing with them but the surface, what is kept, and waits in closed
+// form.
+#include "support/cases.hpp"
+#include "support/catch.hpp"
+
+#include <ampacity/core/stream.hpp>
+#include <ampacity/fluid/fluid_service.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using namespace std::chrono_literals;
+using fluid::fluid_service;
+
+/// Capacity 2 requests/s; busy as the load; times to the first token of 0.1 s, to the last of 1 s, but within a factor.
+std::shared_ptr<const fluid::surface> plain_surface(double spread = 0) {
+    fluid::mix_values m{.capacity = 2, .rejected = 0.25, .prompt_tokens = 100, .output_tokens = 10, .points = {}};
+    for (std::size_t i = 0; i != fluid::surface_loads.size(); ++i) {
+        fluid::point_values& p = m.points[i];
+        p.busy = fluid::surface_loads[i];
+        p.prefilling = p.busy / 4;
+        p.kv = p.busy / 2;
+        for (std::size_t k = 0; k <= fluid::num_waits; ++k) p.met[k] = 1 - static_cast<double>(k) / fluid::num_waits;
+        const auto set = [&](fluid::latency_values& v, double mean) {
+            v.mean = mean;
+            for (std::size_t q = 0; q != v.quantiles.size(); ++q)
+                v.quantiles[q] = mean * (1 + spread * (fluid::quantile_shares[q] - 0.5));
+        };
+        set(p.ttft, 0.1);
+        set(p.tpot, 0.05);
+        set(p.e2e, 1);
+    }
+    return std::make_shared<const fluid::surface>(0, std::vector<double>{1}, std::vector<double>{1}, std::vector{m});
+}
+
+instant at_s(double s) { return start_of_time + duration{std::llround(s * 1e9)}; }
+
+}  // namespace
+
+TEST_CASE("a constant load has the latencies of the surface and Little's number of requests") {
+    fluid_service s(plain_surface(0.5), {3.0, 36'000, {}, 0ns}, {.ttft = 1s});
+    for (int minute = 1; !s.is_over(); ++minute) s.advance(at_s(60.0 * minute), 3);
+    const fluid::flow_totals& t = s.totals();
+    CHECK(t.offered == 36'000);
+    CHECK(t.served == Approx(36'000));
+    CHECK(t.met == Approx(36'000 * 0.75));
+    CHECK(t.max_backlog == 0);
+    CHECK(t.busy_s == Approx(3 * 12'000 * 0.5).epsilon(1e-3));
+    CHECK(t.kv_s == Approx(t.busy_s / 2));
+    CHECK(t.request_s == Approx(36'000 * 0.75 * 1.0));
+    const auto r = s.result().value();
+    CHECK(r.ttft.mean == Approx(0.1));
+    CHECK(r.ttft.p50 == Approx(0.1).epsilon(0.01));
+    CHECK(r.ttft.p99 == Approx(0.1 * (1 + 0.5 * 0.49)).epsilon(0.005));
+    CHECK(r.e2e.p90 == Approx(1 + 0.5 * 0.4).epsilon(0.005));
+}
+
+TEST_CASE("a burst of twice the capacity waits as a triangle does") {
+    // An hour at 4/s and nothing for the rest of the week, on one replica of 2/s: the backlog is 7200 after an hour.
+    std::vector<double> hours(168, 0.0);
+    hours[0] = 1;
+    fluid_service s(plain_surface(), {4.0 / 168, 14'400, hours, 0ns}, {.ttft = 3600s});
+    double most = 0;
+    for (int k = 1; !s.is_over(); ++k) {
+        s.advance(at_s(61.0 * k), 1);
+        most = std::max(most, s.backlog());
+        CHECK(s.totals().served + s.backlog() == Approx(s.totals().offered).epsilon(1e-12));
+    }
+    CHECK(most == Approx(7200).margin(122));
+    const auto r = s.result().value();
+    // Waits rise evenly from 0 to 3600 s.
+    CHECK(r.ttft.mean == Approx(0.1 + 1800).epsilon(1e-3));
+    CHECK(r.ttft.p50 == Approx(0.1 + 1800).epsilon(0.02));
+    CHECK(r.ttft.p99 == Approx(0.1 + 3564).epsilon(0.02));
+    CHECK(r.tpot.p99 == Approx(0.05).epsilon(1e-3));
+    CHECK(s.totals().met == Approx(14'400 * 0.75 * 0.5).epsilon(0.01));
+}
+
+TEST_CASE("without replicas everything waits, and first come is first served") {
+    fluid_service s(plain_surface(), {1.0, 100, {}, 0ns}, {});
+    s.advance(at_s(100), 0);
+    s.advance(at_s(200), 0);
+    CHECK(s.backlog() == Approx(100));
+    CHECK(s.totals().served == 0);
+    CHECK_FALSE(s.is_over());
+    s.advance(at_s(300), 1);
+    CHECK(s.is_over());
+    // Request k came at k and was served at 200 + k / 2, from 200 s of waiting to 150.
+    const auto r = s.result().value();
+    CHECK(r.ttft.mean == Approx(0.1 + 175));
+    CHECK(r.ttft.max == Approx(0.1 + 200).epsilon(0.05));
+}
+
+TEST_CASE("a flow is what small steps of time make of it, whatever comes and goes") {
+    const std::size_t cases = test::random_cases(40);
+    for (std::size_t n = 0; n != cases; ++n) {
+        random_stream random(11, purpose::test, n);
+        std::vector<double> hours(168);
+        for (double& h : hours) h = random.below(4) == 0 ? 0 : random.uniform01();
+        hours[5] = 1;
+        const double rate = 0.5 + 4 * random.uniform01();
+        const auto requests = 1000 + random.below(30'000);
+        fluid::offered_rate offered{rate, requests, hours, 0ns};
+        fluid_service s(plain_surface(), offered, {});
+        double now = 0, backlog = 0, served = 0, waiting_s = 0;
+        for (int k = 0; k != 60 && !s.is_over(); ++k) {
+            const double length = std::round(1 + random.uniform01() * 3000);
+            const auto replicas = static_cast<std::uint32_t>(random.below(5));
+            // The rate of a while is its mean.
+            const double come = offered.through(at_s(now + length)) - offered.through(at_s(now));
+            constexpr int steps = 4000;
+            for (int i = 0; i != steps; ++i) {
+                const double have = backlog + come / steps, out = std::min(have, 2.0 * replicas * length / steps);
+                waiting_s += (backlog + have - out) / 2 * length / steps;
+                served += out;
+                backlog = have - out;
+            }
+            now += length;
+            s.advance(at_s(now), replicas);
+            REQUIRE(s.totals().offered == Approx(offered.through(at_s(now))).epsilon(1e-12));
+            REQUIRE(s.backlog() == Approx(backlog).margin(1e-3));
+            REQUIRE(s.totals().served == Approx(served).margin(1e-3));
+            REQUIRE(s.totals().served + s.backlog() == Approx(s.totals().offered).epsilon(1e-9));
+            const double with_service = waiting_s + 0.75 * served * 1.0;
+            REQUIRE(s.totals().request_s == Approx(with_service).epsilon(2e-3).margin(2));
+        }
+    }
+}
