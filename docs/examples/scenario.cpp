@@ -79,7 +79,7 @@ void a_service() {
     chat.engine.speculation = scenario::speculative_decoding{.tokens = 2, .acceptance = 0.7};
     chat.synthetic = scenario::synthetic_requests{
         .requests = 100,
-        .rate = {3},
+        .rate = scenario::rate{3},
         .prompt = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{1000}},
         .output = scenario::token_length{.median = scenario::quantity<scenario::dimension::tokens>{100}}};
     s.workload.emplace_back().service = chat;

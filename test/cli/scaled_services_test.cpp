@@ -83,14 +83,16 @@ TEST_CASE("a replica that starts cold is what one reckons by hand") {
 }
 
 TEST_CASE("a replica waits for a node that is delivered later") {
-    const workspace here{with(with(scaled, "count: 2 } }", "count: 2 }, deliveries: [ { at: \"2.5 s\", nodes: [1] } ] }"),
+    const workspace here{with(with(scaled, "count: 2 } }", "count: 2 }, deliveries: [ { at: \"2.5 s\", nodes: \"1\" } ] }"),
                               "      gpus_per_replica: 4", "      replicas: 2\n      gpus_per_replica: 4")};
     here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,3\n5,10,1\n5,10,1\n");
     here.run_well();
     CHECK(here.read("out/replicas.csv") ==
           "time_s,service,wanted,cold,serving,draining\n0,chat,2,1,0,0\n1,chat,2,1,0,0\n2,chat,2,0,1,0\n"
           "3,chat,2,1,1,0\n4,chat,2,0,2,0\n5,chat,2,0,2,0\n6,chat,0,0,0,0\n");
-    CHECK(lines_of(here.read("out/requests.csv"))[3] == "2,5,0.00101,5.00101,10,1,0,1,finished");
+    const auto rows = lines_of(here.read("out/requests.csv"));
+    CHECK(rows[2] == "1,5,0.00101,5.00101,10,1,0,1,finished");
+    CHECK(rows[3] == "2,5,0.00101,5.00101,10,1,0,0,finished");
     const auto s = here.summary();
     check_books(s);
     CHECK(s.number("gpu_hours.uncommissioned") == Approx(4 * 2.5 / 3600));

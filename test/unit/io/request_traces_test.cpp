@@ -317,5 +317,5 @@ TEST_CASE("request traces: unknown formats and negative windows are refused") {
     CHECK_THROWS_AS(io::open_request_trace({.path = "x", .format = "azure"}), scenario_error);
     CHECK_THROWS_AS(io::open_request_trace({.path = "x", .reorder = -1s}), scenario_error);
     CHECK_THROWS_AS(io::open_request_trace({.path = "/nowhere/requests.csv"}), data_error);
-    CHECK(io::request_trace_formats().size() == 4);
+    CHECK(io::request_trace_formats().size() == 5);
 }

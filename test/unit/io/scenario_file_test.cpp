@@ -649,6 +649,7 @@ void make_fluid(scenario::inference_service& c) {
     }
     if (c.router != "least-kv") c.router = "random";
     c.engine.speculation.reset();
+    c.kv_weight.reset();
     c.engine.priorities = c.engine.prefix_cache = false;
     c.engine.timeout.reset();
     c.engine.max_wait.reset();
