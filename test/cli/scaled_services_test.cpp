@@ -83,8 +83,9 @@ TEST_CASE("a replica that starts cold is what one reckons by hand") {
 }
 
 TEST_CASE("a replica waits for a node that is delivered later") {
-    const workspace here{with(with(scaled, "count: 2 } }", "count: 2 }, deliveries: [ { at: \"2.5 s\", nodes: \"1\" } ] }"),
-                              "      gpus_per_replica: 4", "      replicas: 2\n      gpus_per_replica: 4")};
+    const workspace here{
+        with(with(scaled, "count: 2 } }", "count: 2 }, deliveries: [ { at: \"2.5 s\", nodes: \"1\" } ] }"),
+             "      gpus_per_replica: 4", "      replicas: 2\n      gpus_per_replica: 4")};
     here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,3\n5,10,1\n5,10,1\n");
     here.run_well();
     CHECK(here.read("out/replicas.csv") ==
