@@ -98,13 +98,15 @@ TEST_CASE("rate clock: the integral of the rate up to each instant is the operat
                                     .length = 1min + minutes(1500),
                                     .factor = 0.5 * static_cast<double>(random() % 6)});
         const auto profile = weights.empty() ? std::nullopt : std::optional{rate_profile{weights, offset}};
-        rate_clock clock(profile, trend);
+        rate_clock clock(profile, trend), back(profile, trend);
         // All changes are at whole minutes.
         long double sum = 0;
         duration at{0};
         for (duration s = 5min; s < 10 * day; s += 3h + duration{static_cast<std::int64_t>(random() % 1'000'000'000)}) {
             const duration t = clock.calendar_time(s);
             REQUIRE(t >= at);
+            // The first nanosecond at which it is reached: with a high rate several pass in one.
+            CHECK((back.operational_time(t) >= s - 1ns && back.operational_time(t) < s + 1us));
             if (t > 40 * day) break;
             for (; at + 1min <= t; at += 1min) sum += 60 * rate_at(weights, offset, trend, at);
             const long double rest =
