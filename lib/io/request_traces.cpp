@@ -397,6 +397,9 @@ private:
             const std::size_t at = std::min(e.byte == 0 ? 0 : e.byte - 1, lines_.line().size());
             throw data_error({lines_.where(lines_.line().data() + at), "", "no JSON",
                               std::string{lines_.line().substr(0, 60)}, "give one JSON object per line"});
+        } catch (const json::out_of_range&) {
+            throw data_error({lines_.where(lines_.line().data()), "", "a number is too large",
+                              std::string{lines_.line().substr(0, 60)}, "give numbers below 1e308"});
         }
         if (!row_.is_object()) fail("", "no JSON object", "give one JSON object per line");
         return true;

@@ -276,6 +276,7 @@ TEST_CASE("mooncake-jsonl: faults name their line, key and value") {
     CHECK(fault("{\"timestamp\": 1, \"input_length\": 4, \"output").starts_with("requests.csv:2:") == true);
     CHECK(fault("{\"timestamp\": 1, \"input_length\": 4, \"output").find("no JSON") != std::string::npos);
     CHECK(fault("[1]").find("no JSON object") != std::string::npos);
+    CHECK(fault("{\"timestamp\": 1e999}").find("a number is too large") != std::string::npos);
     CHECK(fault("{\"timestamp\": 1, \"input_length\": 600, \"output_length\": 1, \"hash_ids\": []}")
               .find("hash_ids: fewer than the prompt has full blocks") != std::string::npos);
     CHECK(fault("{\"timestamp\": 1, \"input_length\": 600, \"output_length\": 1, \"hash_ids\": [\"a\"]}")
