@@ -50,31 +50,35 @@ instant closed_requests::next_arrival() const {
     return num_given_ == options_.requests || due_.empty() ? never : due_.top().at;
 }
 
+void closed_requests::widen() {
+    std::vector<pending> wider(std::max<std::size_t>(64, 2 * out_.size()));
+    for (std::uint64_t row = first_out_; row != num_given_; ++row) wider[row & (wider.size() - 1)] = pending_of(row);
+    out_ = std::move(wider);
+}
+
 request closed_requests::take() {
     AMPACITY_ASSERT(next_arrival() != never);
-    const due d = due_.top();
+    const turn_due d = due_.top();
     due_.pop();
     if (!users_ && d.turn.number == 0) begin_by_arrival();
     turn t = turn_of(d.turn, options_, sessions_);
-    out_.push_back({t.following, t.pause, d.turn.conversation, false});
+    if (num_given_ - first_out_ == out_.size()) widen();
+    pending_of(num_given_) = {t.following, t.pause, d.turn.conversation, false};
     t.asked.row = num_given_++;
     t.asked.arrival = d.at;
     return t.asked;
 }
 
 void closed_requests::left(std::uint64_t row, bool answered, instant now) {
-    AMPACITY_ASSERT(row >= first_out_ && row - first_out_ < out_.size());
-    pending& p = out_[row - first_out_];
+    AMPACITY_ASSERT(row >= first_out_ && row < num_given_);
+    pending& p = pending_of(row);
     AMPACITY_ASSERT(!p.has_left);
     p.has_left = true;
     if (answered && p.following)
         push(add_saturating(now, p.pause), *p.following);
     else if (users_)
         begin_again(p.conversation, now);
-    while (!out_.empty() && out_.front().has_left) {
-        out_.pop_front();
-        ++first_out_;
-    }
+    while (first_out_ != num_given_ && pending_of(first_out_).has_left) ++first_out_;
 }
 
 std::size_t closed_requests::next(std::span<request> out) {

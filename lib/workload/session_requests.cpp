@@ -16,10 +16,10 @@ void session_requests::begin() {
     if (first_ || ended_) return;
     const std::optional<instant> at = arrivals_.next();
     ended_ = !at;
-    if (at) first_ = due{*at, {.conversation = num_begun_++}};
+    if (at) first_ = turn_due{*at, {.conversation = num_begun_++}};
 }
 
-request session_requests::take(const due& d) {
+request session_requests::take(const turn_due& d) {
     turn t = turn_of(d.turn, options_, sessions_);
     if (t.following) {
         const instant at = add_saturating(d.at, t.pause);
@@ -41,7 +41,7 @@ std::size_t session_requests::next(std::span<request> out) {
                                   {},
                                   "give a larger rate or fewer requests"});
         }
-        due d;
+        turn_due d;
         if (!first_ || (!later_.empty() && *first_ > later_.top())) {
             d = later_.top();
             later_.pop();

@@ -10,7 +10,8 @@
 ///
 /// Ties in time go by the conversation. `requests` counts all; behind the last nothing follows. O(log live
 /// conversations) per request; memory is the live conversations, and the rows between the oldest request that has not
-/// left and the youngest. One thread at a time.
+/// left and the youngest; nothing is allocated once both
+/// have been as large as they will. One thread at a time.
 
 #include <ampacity/workload/arrivals.hpp>
 #include <ampacity/workload/conversation.hpp>
@@ -18,7 +19,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <queue>
@@ -49,13 +49,6 @@ public:
     void left(std::uint64_t row, bool answered, instant now) override;
 
 private:
-    struct due {
-        instant at;
-        turn_name turn;
-        friend bool operator>(const due& a, const due& b) {
-            return a.at != b.at ? a.at > b.at : a.turn.conversation > b.turn.conversation;
-        }
-    };
     /// What follows a request that has not left.
     struct pending {
         std::optional<turn_name> following;
@@ -63,6 +56,9 @@ private:
         std::uint64_t conversation;
         bool has_left;
     };
+
+    [[nodiscard]] pending& pending_of(std::uint64_t row) noexcept { return out_[row & (out_.size() - 1)]; }
+    void widen();
 
     void begin_by_arrival();
     void begin_again(std::uint64_t ended, instant now);
@@ -74,9 +70,10 @@ private:
     std::optional<arrivals> arrivals_;  // of conversations; none: there are users
     std::uint64_t num_begun_ = 0;
     std::uint64_t num_given_ = 0;
-    std::priority_queue<due, std::vector<due>, std::greater<>> due_;  // with the next conversation, where they arrive
-    std::deque<pending> out_;                                         // from the oldest request that has not left on
-    std::uint64_t first_out_ = 0;
+    std::priority_queue<turn_due, std::vector<turn_due>, std::greater<>>
+        due_;                      // with the next conversation, where they arrive
+    std::vector<pending> out_;     // a ring by row, from `first_out_` to `num_given_`; a power of two
+    std::uint64_t first_out_ = 0;  // the oldest request that has not left
 };
 
 }  // namespace ampacity::workload

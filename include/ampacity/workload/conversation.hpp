@@ -37,6 +37,15 @@ struct turn {
     duration pause{};                      ///< until that
 };
 
+/// A turn that comes at an instant; of one instant that of the conversation that began first.
+struct turn_due {
+    instant at;
+    turn_name turn;
+    friend bool operator>(const turn_due& a, const turn_due& b) {
+        return a.at != b.at ? a.at > b.at : a.turn.conversation > b.turn.conversation;
+    }
+};
+
 /// \pre the options are in their ranges
 [[nodiscard]] turn turn_of(const turn_name& name, const synthetic_request_options& options,
                            const session_options& sessions);

@@ -32,25 +32,17 @@ public:
     [[nodiscard]] std::optional<double> progress() const override;
 
 private:
-    struct due {
-        instant at;
-        turn_name turn;
-        friend bool operator>(const due& a, const due& b) {
-            return a.at != b.at ? a.at > b.at : a.turn.conversation > b.turn.conversation;
-        }
-    };
-
     void begin();
-    [[nodiscard]] request take(const due& d);
+    [[nodiscard]] request take(const turn_due& d);
 
     synthetic_request_options options_;
     session_options sessions_;
     arrivals arrivals_;
     std::uint64_t num_begun_ = 0;
     std::uint64_t num_given_ = 0;
-    std::optional<due> first_;  ///< the first turn of the next conversation
-    bool ended_ = false;        ///< no conversation begins any more
-    std::priority_queue<due, std::vector<due>, std::greater<>> later_;
+    std::optional<turn_due> first_;  ///< the first turn of the next conversation
+    bool ended_ = false;             ///< no conversation begins any more
+    std::priority_queue<turn_due, std::vector<turn_due>, std::greater<>> later_;
 };
 
 }  // namespace ampacity::workload

@@ -1,3 +1,4 @@
+#include "serve_alone.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
@@ -28,26 +29,10 @@ request asks(std::int64_t arrival, std::uint32_t prompt, std::uint32_t output, s
     return {.arrival = at(arrival), .prompt_tokens = prompt, .output_tokens = output, .priority = priority};
 }
 
-/// Serves the requests, which are in order of arrival; records by row.
-std::vector<request_record> serve(replica& server, std::vector<request> requests) {
-    for (std::size_t i = 0; i != requests.size(); ++i) requests[i].row = i;
-    std::size_t next = 0;
-    for (;;) {
-        const instant now = std::min(next == requests.size() ? never : requests[next].arrival, server.next());
-        if (now == never) break;
-        server.advance(now);
-        for (; next != requests.size() && requests[next].arrival == now; ++next) server.submit(requests[next], now);
-        server.start(now);
-    }
-    std::vector<request_record> out{server.records().begin(), server.records().end()};
-    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
-    return out;
-}
-
 std::vector<request_record> serve(const replica_options& options, const linear_step& step,
                                   const std::vector<request>& requests) {
     replica server(options, iteration_time(step));
-    return serve(server, requests);
+    return test::serve_alone(server, requests);
 }
 
 /// The key that a set of options is refused with.
@@ -75,7 +60,7 @@ TEST_CASE("replica: the last to be admitted gives way and computes its answer ag
     // Steps 1 and 2 leave both with two tokens and three blocks; in step 3 the first takes the seventh block of seven.
     replica server({.max_seqs = 4, .max_batched_tokens = 100, .kv_capacity_tokens = 7, .kv_block_tokens = 1},
                    iteration_time(linear_step{.base = {10, 0}}));
-    const auto r = serve(server, {asks(0, 2, 3), asks(0, 2, 3)});
+    const auto r = test::serve_alone(server, {asks(0, 2, 3), asks(0, 2, 3)});
     CHECK(r[0].end == at(30));
     CHECK(r[0].preemptions == 0);
     CHECK(r[1].first_token == at(10));
@@ -149,7 +134,7 @@ TEST_CASE("replica: requests give up, and their blocks with them") {
                    iteration_time(linear_step{.base = {10, 0}}));
     // The first is cancelled at the first end of a step after 25; only then are there two blocks for the second, whose
     // last token comes with the step in which its own time runs out.
-    const auto r = serve(server, {asks(0, 15, 10), asks(12, 17, 1)});
+    const auto r = test::serve_alone(server, {asks(0, 15, 10), asks(12, 17, 1)});
     CHECK(r[0].state == request_state::cancelled);
     CHECK(r[0].end == at(30));
     CHECK(r[0].produced == 3);
@@ -161,7 +146,7 @@ TEST_CASE("replica: requests give up, and their blocks with them") {
 
 TEST_CASE("replica: waiting has an end of its own") {
     replica server({.max_seqs = 1, .max_wait = duration{25}}, iteration_time(linear_step{.base = {10, 0}}));
-    const auto r = serve(server, {asks(0, 1, 9), asks(1, 1, 1), asks(70, 1, 1)});
+    const auto r = test::serve_alone(server, {asks(0, 1, 9), asks(1, 1, 1), asks(70, 1, 1)});
     CHECK(r[0].state == request_state::finished);
     CHECK(r[1].state == request_state::cancelled);
     CHECK(r[1].end == at(30));

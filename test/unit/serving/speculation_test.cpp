@@ -1,3 +1,4 @@
+#include "serve_alone.hpp"
 #include "support/catch.hpp"
 
 #include <ampacity/core/stream.hpp>
@@ -25,17 +26,7 @@ namespace {
 std::vector<request_record> serve(const replica_options& options, const linear_step& step,
                                   const std::vector<request>& requests) {
     serving::replica server(options, iteration_time(step));
-    std::size_t next = 0;
-    for (;;) {
-        const instant now = std::min(next == requests.size() ? never : requests[next].arrival, server.next());
-        if (now == never) break;
-        server.advance(now);
-        for (; next != requests.size() && requests[next].arrival == now; ++next) server.submit(requests[next], now);
-        server.start(now);
-    }
-    std::vector<request_record> out{server.records().begin(), server.records().end()};
-    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
-    return out;
+    return test::serve_alone(server, requests);
 }
 
 std::string refused(const replica_options& options, const linear_step& step) {
