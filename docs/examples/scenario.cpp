@@ -4,6 +4,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>

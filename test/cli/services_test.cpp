@@ -328,6 +328,54 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
 }
 
+TEST_CASE("a small service with prompts and answers apart is what one reckons by hand") {
+    // The prompt of 10 takes 1.010 ms; its cache 10 x 10 us and 50 us; two more tokens 1.001 ms each.
+    const workspace here{
+        with(chat, "requests: {",
+             "disaggregated:\n        transfer: { bandwidth: \"1 GB/s\", bytes_per_token: \"0.01 MB\", "
+             "latency: \"50 us\" }\n      requests: {")};
+    here.write("requests.csv", two_requests);
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "2 requests on 8 GPUs: 2 finished"));
+    CHECK(contains(run.out, "GB of caches moved; 0.15 ms on average"));
+    CHECK(here.read("out/requests.csv") ==
+          "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state,transfer_s\n"
+          "0,0.5,0.00101,0.503162,10,3,0,1,finished,0.00015\n"
+          "1,2,0.00102,2.00102,20,1,0,0,finished,\n");
+    const auto s = here.summary();
+    const std::string at = "services.chat.";
+    CHECK(s.number(at + "steps") == 4);
+    CHECK(s.number(at + "pools.prefill.steps") == 2);
+    CHECK(s.number(at + "pools.decode.steps") == 2);
+    CHECK(s.number(at + "pools.prefill.gpus") == 4);
+    CHECK(s.number(at + "pools.decode.busy_share") == Approx(0.002002 / 2.00102));
+    CHECK(s.number(at + "busy_share") == Approx((0.00203 + 0.002002) / (2 * 2.00102)));
+    CHECK(s.number(at + "transfers.begun") == 1);
+    CHECK(s.number(at + "transfers.received") == 1);
+    CHECK(s.number(at + "transfers.moved_gb") == Approx(1e-4));
+    CHECK(s.number(at + "transfers.time_s.max") == 0.00015);
+    CHECK(s.number(at + "held_gpu_hours") == Approx(2.00102 * 8 / 3600));
+    CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 8 / 3600));
+    check_books(s);
+    CHECK(here.call({"run", "out/resolved.yaml", "-o", "again"}).status == 0);
+    check_same(here.results("again"), here.results("out"));
+
+    const auto refused = [&](const std::string& set) {
+        return check_refused(here.run({"--set", "workload.0.service." + set}), 2).what;
+    };
+    CHECK(refused("autoscale={ policy: fixed }") ==
+          "replicas that compute prompts or answers alone cannot come and go yet");
+    CHECK(refused("replicas=2") == "is said of either kind of replicas");
+    CHECK(refused("disaggregated={ transfer: { bandwidth: 1 GB/s } }") == "required key is missing");
+    CHECK(refused("disaggregated={ transfer: { bytes_per_token: 1 MB } }") == "required key is missing");
+    CHECK(refused("disaggregated.decode={ parallel: { tp: 2 } }") == "is for a model");
+    CHECK(refused("disaggregated.decode={ engine: { kv_capacity_tokens: 9 } }") ==
+          "does not say how long a step takes");
+    CHECK(refused("disaggregated.decode={ replicas: 2 }") ==
+          "only 1 of 2 replicas of 4 GPUs have a place on the fleet");
+    CHECK(refused("disaggregated.decode={ router: best }") == "unknown router");
+}
+
 TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {
     for (const std::string fleet :
          {"pool_gpus: 8", "nodes: { gpus: 4, count: 2 }", "racks: { nodes_per_rack: 1, gpus_per_node: 4, count: 2 }"}) {

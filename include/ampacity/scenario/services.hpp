@@ -6,6 +6,7 @@
 /// Part of `scenario.hpp`. Plain values.
 
 #include <ampacity/scenario/autoscale.hpp>
+#include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
@@ -159,6 +160,51 @@ struct engine_options {
     friend bool operator==(const engine_options&, const engine_options&) = default;
 };
 
+/// Replicas of one kind, where prompts and answers are computed apart. What is not said is as for the service.
+struct service_pool {
+    std::uint64_t replicas = 1;
+    std::optional<std::uint64_t> gpus_per_replica{};
+    std::optional<serving_sizes> parallel{};
+    std::optional<std::string> router{};
+    std::optional<engine_options> engine{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&service_pool::replicas, {.key = "replicas",
+                                        .doc = "of this kind, all there from the start",
+                                        .min = std::uint64_t{1},
+                                        .max = std::uint64_t{1} << 20U});
+        visit(&service_pool::gpus_per_replica, {.key = "gpus_per_replica",
+                                                .doc = "in place of that of the service",
+                                                .example = "8",
+                                                .min = std::uint64_t{1},
+                                                .max = std::uint64_t{1} << 31U});
+        visit(&service_pool::parallel,
+              {.key = "parallel", .doc = "in place of that of the service", .example = "{ tp: 8 }"});
+        visit(&service_pool::router,
+              {.key = "router", .doc = "in place of that of the service", .example = "least-requests"});
+        visit(&service_pool::engine,
+              {.key = "engine", .doc = "in place of the whole of that of the service", .example = "{ max_seqs: 256 }"});
+    }
+    friend bool operator==(const service_pool&, const service_pool&) = default;
+};
+
+/// Prompts and answers on different replicas.
+struct disaggregation {
+    service_pool prefill{};
+    service_pool decode{};
+    cache_transfer transfer{};
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&disaggregation::prefill, {.key = "prefill", .doc = "replicas that compute prompts and first tokens"});
+        visit(&disaggregation::decode, {.key = "decode", .doc = "replicas that give all other tokens"});
+        visit(&disaggregation::transfer,
+              {.key = "transfer", .doc = "how the KV cache of a prompt comes to the others"});
+    }
+    friend bool operator==(const disaggregation&, const disaggregation&) = default;
+};
+
 /// Requests from a file.
 struct request_file {
     std::string path;
@@ -229,6 +275,7 @@ struct inference_service {
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
     std::optional<service_targets> slo{};
+    std::optional<disaggregation> disaggregated{};
     std::optional<autoscale_options> autoscale{};
     std::optional<std::uint64_t> priority{};
     std::optional<placement_wishes> placement{};
@@ -287,6 +334,11 @@ struct inference_service {
                           "\"129 token\" } }"});
         visit(&inference_service::slo,
               {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
+        visit(&inference_service::disaggregated,
+              {.key = "disaggregated",
+               .doc = "replicas that compute prompts, and others that give the answers",
+               .example = "{ prefill: { replicas: 2 }, decode: { replicas: 4 }, transfer: { bandwidth: \"50 GB/s\", "
+                          "bytes_per_token: \"0.16 MB\" } }"});
         visit(&inference_service::autoscale,
               {.key = "autoscale",
                .doc = "replicas come and go: each is a job without end, which the scheduler's policy places",
