@@ -357,8 +357,6 @@ TEST_CASE("a small service with prompts and answers apart is what one reckons by
     CHECK(s.number(at + "held_gpu_hours") == Approx(2.00102 * 8 / 3600));
     CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 8 / 3600));
     check_books(s);
-    CHECK(here.call({"run", "out/resolved.yaml", "-o", "again"}).status == 0);
-    check_same(here.results("again"), here.results("out"));
 
     const auto refused = [&](const std::string& set) {
         return check_refused(here.run({"--set", "workload.0.service." + set}), 2).what;
@@ -440,6 +438,33 @@ TEST_CASE("nothing that only looks changes what becomes of requests, and resolve
     CHECK(here.call({"run", "plain/resolved.yaml", "-o", "again"}).status == 0);
     check_same(here.results("again"), here.results("plain"));
     CHECK(lines_of(here.read("plain/requests.csv")).size() == 2001);
+}
+
+TEST_CASE("the example of prompts and answers apart moves each prompt once, and runs alike when it is resolved") {
+    const workspace here;
+    std::filesystem::copy_file(source_directory() / "scenarios/serving/disaggregated.yaml", here.path("s.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    here.run_well({"--set", "workload.0.service.synthetic.requests=500", "--set", "output.requests=true"}, "plain");
+    CHECK(here.call({"run", "plain/resolved.yaml", "-o", "again"}).status == 0);
+    check_same(here.results("again"), here.results("plain"));
+    const auto s = here.summary("plain");
+    std::int64_t tokens = 0, moved = 0;
+    for (const auto& line : lines_of(here.read("plain/requests.csv"))) {
+        const auto f = fields_of(line);
+        if (f[0] == "request" || f[5] == "1") continue;
+        ++moved;
+        tokens += std::stoll(f[4]);
+        CHECK(std::stoi(f[7]) >= 3);
+        CHECK(ns_of(f[9]) > 0);
+    }
+    CHECK(moved > 400);
+    CHECK(s.number("services.chat.transfers.received") == static_cast<double>(moved));
+    // 80 layers with 8 heads of 128 numbers for keys and for values, of 2 bytes each.
+    CHECK(s.number("services.chat.transfers.moved_gb") ==
+          Approx(static_cast<double>(tokens) * 80 * 8 * 128 * 2 * 2e-9));
+    CHECK(s.number("services.chat.pools.prefill.gpus") == 12);
+    CHECK(s.number("services.chat.gpu_energy_kwh") > 0);
+    check_books(s);
 }
 
 TEST_CASE("files of requests of an earlier run go, and no other file") {

@@ -646,7 +646,7 @@ void add_pools(scenario::inference_service& c) {
     for (scenario::service_pool* pool : {&d.prefill, &d.decode}) {
         pool->replicas = 1 + upto(100);
         if (upto(2) != 0) pool->gpus_per_replica = 1 + upto(100);
-        if (c.model && upto(2) != 0) pool->parallel = {.tp = 1 + upto(9), .pp = 1 + upto(3)};
+        if (c.model && upto(2) != 0) pool->parallel = {.tp = 1 + upto(9), .pp = 1 + upto(3), .ep = 1 + upto(9)};
         if (upto(2) != 0) pool->router = "power-of-two";
         if (upto(2) == 0) continue;
         pool->engine = c.engine;
