@@ -5,11 +5,13 @@
 #include <ampacity/scenario/arrival_shape.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/elastic_training.hpp>
 #include <ampacity/scenario/energy_options.hpp>
+#include <ampacity/scenario/engine.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>

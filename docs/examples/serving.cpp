@@ -2,10 +2,12 @@
 #include "example.hpp"
 
 #include <ampacity/serving/autoscaler.hpp>
+#include <ampacity/serving/decode_pool.hpp>
 #include <ampacity/serving/exact_time.hpp>
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
+#include <ampacity/serving/kv_transfer.hpp>
 #include <ampacity/serving/load_tree.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/replica.hpp>
@@ -136,6 +138,28 @@ void whole_service() {
     require(serving::make_router("power-of-two", {.seed = 1}) != nullptr, "routers by name");
 }
 
+void prompts_and_answers_apart() {
+    // Caches of 160 kB per token in 80 layers, at 0.8 of 50 GB/s: 4 ms for 1000 tokens, 50 us for their last layer.
+    const serving::kv_transfer_options network{.latency = 100us,
+                                               .bytes_per_token = 160'000,
+                                               .bandwidth_b_s = 50'000'000'000,
+                                               .efficiency_ppb = 800'000'000,
+                                               .layers = 80};
+    require(serving::kv_transfer(network).whole(1000) == 4ms, "the whole cache");
+    require(serving::kv_transfer(network).last(1000) == 50us, "its last layer");
+
+    serving::service service(
+        {.random = {.seed = 1},
+         .decode = serving::decode_options{.replicas = 2, .time = step_time(), .transfer = network}},
+        step_time());
+    workload::vector_request_source source({{.arrival = start_of_time, .prompt_tokens = 1000, .output_tokens = 50}});
+    serving::serve(source, service, never, [](const serving::request_record& r) {
+        require(r.transfer == 150us, "all but the last layer left while the prompt was computed");
+        require(r.replica == 1, "the first of those that decode");
+    });
+    require(service.decode()->tokens_received() == 1000, "one cache");
+}
+
 void replicas_that_come_and_go() {
     // Eight requests on average for each replica of ten seats; fewer only when that has held for a minute.
     serving::autoscaler scaler({.policy = serving::scaling_policy::target_utilisation,
@@ -170,5 +194,6 @@ void serving_example() {
     one_replica();
     speculative_decoding();
     whole_service();
+    prompts_and_answers_apart();
     replicas_that_come_and_go();
 }

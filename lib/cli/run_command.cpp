@@ -160,6 +160,21 @@ void print_scaling(const sim::service_result& s) {
         "", grouped(mean, 2), r.max_serving, r.cold_starts, r.failures, r.preemptions, r.requeued, s.failed);
 }
 
+void print_pools(const sim::disaggregated_result& d, duration held) {
+    for (const auto& [name, p] : {std::pair{"prefill", &d.prefill}, {"decode", &d.decode}}) {
+        const double all_s = to_seconds(held) * static_cast<double>(p->replicas);
+        fmt::print(
+            "{:<18}{:>16} {} replicas of {} GPUs: {:.1f} % of the time in steps, KV cache at most {:.1f} % full\n", "",
+            p->replicas, name, p->gpus_per_replica, all_s > 0 ? 100 * to_seconds(p->busy) / all_s : 0.0,
+            100 * p->kv_peak);
+        if (p->modelled) fmt::print("{:<18}{}\n", "", model_text(*p->modelled));
+    }
+    fmt::print("{:<18}{:>16} GB of caches moved", "", grouped(d.moved_b / 1e9, 2));
+    if (d.transfer_s)
+        fmt::print("; {:.4g} ms on average, {:.4g} ms p99", 1e3 * d.transfer_s->mean, 1e3 * d.transfer_s->p99);
+    fmt::print("\n");
+}
+
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
         if (s.fluid)
@@ -176,7 +191,8 @@ void print_services(const std::vector<sim::service_result>& list) {
                 s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
                 s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
-        if (s.modelled) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
+        if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
+        if (s.disaggregated) print_pools(*s.disaggregated, s.held);
         if (s.scaling) print_scaling(s);
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};

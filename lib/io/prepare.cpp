@@ -148,7 +148,8 @@ checked_inputs check_inputs(const loaded_scenario& loaded, const plugins* more) 
         auto records = s.requests->skipped();
         if (!records.empty())
             out.push_back({"workload." + std::to_string(s.entry) + ".service.requests", std::move(records)});
-        if (s.modelled) all.modelled.emplace_back(s.name, *s.modelled);
+        if (s.modelled) all.modelled.emplace_back(s.decode_modelled ? s.name + ", prefill" : s.name, *s.modelled);
+        if (s.decode_modelled) all.modelled.emplace_back(s.name + ", decode", *s.decode_modelled);
     }
     return all;
 }

@@ -13,7 +13,26 @@
 
 namespace ampacity::io {
 
-request_table::request_table(const std::filesystem::path& file) : file_(file), ring_(1024) { file_.text() += header; }
+namespace {
+
+constexpr std::string_view with_transfer = ",transfer_s\n";
+
+}  // namespace
+
+request_table::request_table(const std::filesystem::path& file, bool with_transfers)
+    : file_(file), with_transfers_(with_transfers), ring_(1024) {
+    file_.text() += header;
+    if (!with_transfers) return;
+    file_.text().pop_back();
+    file_.text() += with_transfer;
+}
+
+bool request_table::is_header(std::string_view line) noexcept {
+    const std::string_view start = header.substr(0, header.size() - 1);
+    if (!line.starts_with(start)) return false;
+    line.remove_prefix(start.size());
+    return line.empty() || line == with_transfer.substr(0, with_transfer.size() - 1);
+}
 
 void request_table::add(const serving::request_record& r) {
     AMPACITY_ASSERT(r.row >= first_);
@@ -21,6 +40,7 @@ void request_table::add(const serving::request_record& r) {
     line& l = ring_[r.row & (ring_.size() - 1)];
     AMPACITY_ASSERT(!l.is_there);
     l = {.arrival = ticks(r.arrival),
+         .transfer = ticks(r.transfer),
          .prompt_tokens = r.prompt_tokens,
          .output_tokens = r.output_tokens,
          .preemptions = r.preemptions,
@@ -53,8 +73,13 @@ void request_table::write(std::uint64_t row, const line& l) {
     }
     fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},"), l.prompt_tokens, l.output_tokens, l.preemptions);
     if (l.replica != serving::no_replica) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}"), l.replica);
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{}\n"),
-                   serving::request_state_names[static_cast<std::size_t>(l.state)]);
+    out += ',';
+    out += serving::request_state_names[static_cast<std::size_t>(l.state)];
+    if (with_transfers_) {
+        out += ',';
+        if (l.transfer >= 0) append_ns_as_seconds(out, l.transfer);
+    }
+    out += '\n';
     file_.row_done();
 }
 

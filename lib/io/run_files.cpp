@@ -87,7 +87,7 @@ std::vector<fs::path> files_of_services(const fs::path& folder) {
         if (!name.starts_with("requests-") || !(name.ends_with(".csv") || name.ends_with(".csv.partial"))) continue;
         std::ifstream file(entry.path());
         std::string first;
-        if (std::getline(file, first) && first + '\n' == request_table::header) out.push_back(entry.path());
+        if (std::getline(file, first) && request_table::is_header(first)) out.push_back(entry.path());
     }
     return out;
 }
@@ -270,11 +270,51 @@ void add_scaling(json& out, const sim::service_result& s) {
         replicas["mean"] = static_cast<double>(r.serving) / static_cast<double>(ticks(r.lasted));
 }
 
+json to_json(const sim::modelled_service& m) {
+    return {{"gpus", m.gpus},
+            {"kv_capacity_tokens", m.kv_capacity_tokens},
+            {"weights_gb_per_gpu", m.weights_b / 1e9},
+            {"full_decodes", m.full_decodes},
+            {"decode_alone_s", m.decode_alone_s},
+            {"decode_full_s", m.decode_full_s},
+            {"prefill_tokens_per_s", m.prefill_tokens_s},
+            {"step_error", m.mean_error}};
+}
+
+/// Prompts and answers on different replicas.
+void add_pools(json& out, const sim::disaggregated_result& d, duration held) {
+    for (const auto& [name, p] : {std::pair{"prefill", &d.prefill}, {"decode", &d.decode}}) {
+        json& to = out["pools"][name];
+        to = {{"replicas", p->replicas},
+              {"gpus", p->replicas * p->gpus_per_replica},
+              {"steps", p->steps},
+              {"preemptions", p->preemptions}};
+        const double all_s = to_seconds(held) * static_cast<double>(p->replicas);
+        if (all_s > 0) {
+            to["busy_share"] = to_seconds(p->busy) / all_s;
+            to["kv_occupancy"] = {{"mean", p->kv_occupancy}, {"peak", p->kv_peak}};
+        }
+        if (p->modelled) to["replica"] = to_json(*p->modelled);
+    }
+    json& moved = out["transfers"];
+    moved = {{"begun", d.begun}, {"received", d.received}, {"moved_gb", d.moved_b / 1e9}};
+    if (d.transfer_s) moved["time_s"] = to_json(*d.transfer_s);
+}
+
+/// May its engines cancel requests?
+bool may_cancel(const scenario::inference_service& of) {
+    const auto cancels = [](const scenario::engine_options& e) { return e.timeout || e.max_wait; };
+    if (!of.disaggregated) return cancels(of.engine);
+    return cancels(of.disaggregated->prefill.engine.value_or(of.engine)) ||
+           cancels(of.disaggregated->decode.engine.value_or(of.engine));
+}
+
 json to_json(const sim::service_result& s, const scenario::inference_service& of,
              const std::optional<scenario::energy>& energy) {
-    const scenario::engine_options& engine = of.engine;
+    const scenario::engine_options engine =
+        of.disaggregated ? of.disaggregated->prefill.engine.value_or(of.engine) : of.engine;
     json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
-    if (engine.timeout || engine.max_wait) out["cancelled"] = s.cancelled;
+    if (may_cancel(of)) out["cancelled"] = s.cancelled;
     if (s.scaling) out["failed"] = s.failed;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
@@ -326,19 +366,15 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
             static_cast<double>(s.output_tokens) / (to_seconds(s.held) * static_cast<double>(s.gpus));
     if (const auto joules = s.gpu_energy_j(); joules && s.replica_s() > 0) {
         out["gpu_energy_kwh"] = *joules / 3.6e6;
-        out["gpu_power_w"] = *joules / (s.replica_s() * static_cast<double>(s.gpus_per_replica));
+        out["gpu_power_w"] = *joules / (s.disaggregated ? to_seconds(s.held) * static_cast<double>(s.gpus)
+                                                        : s.replica_s() * static_cast<double>(s.gpus_per_replica));
         if (s.output_tokens != 0)
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
     }
-    if (const auto& m = s.modelled)
-        out["replica"] = {{"gpus", m->gpus},
-                          {"kv_capacity_tokens", m->kv_capacity_tokens},
-                          {"weights_gb_per_gpu", m->weights_b / 1e9},
-                          {"full_decodes", m->full_decodes},
-                          {"decode_alone_s", m->decode_alone_s},
-                          {"decode_full_s", m->decode_full_s},
-                          {"prefill_tokens_per_s", m->prefill_tokens_s},
-                          {"step_error", m->mean_error}};
+    if (s.disaggregated)
+        add_pools(out, *s.disaggregated, s.held);
+    else if (s.modelled)
+        out["replica"] = to_json(*s.modelled);
     return out;
 }
 
@@ -624,8 +660,12 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->waits.emplace([this](const sim::job_event& e) { return is_explained(e); },
                                 [this](const sim::wait_stretch& w) { write_stretch(w); });
     }
-    for (const std::string& name : tables)
-        streams_->requests.push_back(std::make_unique<request_table>(folder_ / name));
+    std::size_t service = 0;
+    for (const std::string& name : tables) {
+        while (!described_.workload[service].service) ++service;
+        const bool moves = described_.workload[service++].service->disaggregated.has_value();
+        streams_->requests.push_back(std::make_unique<request_table>(folder_ / name, moves));
+    }
     if (described_.output.events) streams_->events.emplace(folder_ / "events.json", described_.workload.size());
 }
 

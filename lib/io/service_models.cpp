@@ -53,6 +53,7 @@ public:
             .memory_share = assumed_.memory_share};
         const llm::modelled_replica r = llm::replica_of(m, plan, s, e, e.find_software(service_.software), range);
         scenario::served_model out = served(r, plan);
+        out.cache = cache_of(m, s, e, plan);
         add_power(out.facts, m, s, plan.precision);
         return out;
     }
@@ -64,6 +65,18 @@ private:
                               .what = std::move(what),
                               .value = std::move(value),
                               .remedy = std::move(remedy)});
+    }
+
+    /// As `llm::transfer_s` has it: the GPUs of one group send, between NVLink domains where two replicas do not fit in
+    /// one.
+    static scenario::served_cache cache_of(const llm::model& m, const llm::system& s,
+                                           const llm::inference_efficiency& e, const llm::inference_plan& p) {
+        const bool crosses = 2 * p.gpus() > s.domain_gpus;
+        return {.bytes_per_token = m.kv_bytes_per_token(p.cache_bytes),
+                .layers = m.num_layers(),
+                .link_b_s = (crosses ? s.rail_b_s : s.domain_b_s) * p.tp,
+                .link_share = crosses ? e.rail_share : e.exchange_share,
+                .link_latency = duration{std::llround(e.rail_s * 1e9)}};
     }
 
     /// GPUs that the catalogue does not have by name draw nothing that is known.

@@ -159,9 +159,9 @@ void check_speculation(const speculative_decoding& s, const std::string& at, con
 }
 
 /// Either a model says what a replica is, or the keys do.
-void check_engine(const inference_service& service, const std::string& path, const reporter& report) {
+void check_engine(const inference_service& service, const std::string& path, const std::string& at,
+                  const reporter& report) {
     const engine_options& engine = service.engine;
-    const std::string at = path + ".engine";
     if (engine.speculation) check_speculation(*engine.speculation, at + ".speculation", report);
     if (engine.step.size() > serving::iteration_time::max_pieces)
         report.fail(at + ".step", "wrong number of terms", std::to_string(engine.step.size()), "write 1 to 16");
@@ -191,6 +191,39 @@ void check_engine(const inference_service& service, const std::string& path, con
                                      {service.assumptions.has_value(), ".assumptions"}}) {
         if (given) report.fail(path + key, "is for a model", {}, "remove it, or write `model`");
     }
+}
+
+/// Each pool as a service of its own, and what carries caches between them.
+void check_pools(const inference_service& service, const std::string& path, const reporter& report) {
+    const disaggregation& d = *service.disaggregated;
+    if (service.fidelity == service_fidelity::fluid)
+        report.fail(path + ".disaggregated", "is not for fluid services", {},
+                    "remove it, or write `fidelity: request`");
+    if (service.autoscale)
+        report.fail(path + ".autoscale", "replicas that compute prompts or answers alone cannot come and go yet", {},
+                    "remove it, or `disaggregated`");
+    if (service.replicas != 1)
+        report.fail(path + ".replicas", "is said of either kind of replicas", std::to_string(service.replicas),
+                    "remove it, and write disaggregated.prefill.replicas and disaggregated.decode.replicas");
+    for (const auto& [pool, key] : {std::pair{&d.prefill, ".prefill"}, {&d.decode, ".decode"}}) {
+        const std::string at = path + ".disaggregated" + key;
+        if (pool->parallel && !service.model)
+            report.fail(at + ".parallel", "is for a model", {}, "remove it, or write `model`");
+        const inference_service one = service_of_pool(service, *pool);
+        const std::string engine = (pool->engine ? at : path) + ".engine";
+        if (one.engine.speculation)
+            report.fail(engine + ".speculation", "is not for replicas that compute prompts or answers alone yet", {},
+                        "remove it, or `disaggregated`");
+        check_engine(one, path, engine, report);
+    }
+    if (service.model) return;
+    const std::string at = path + ".disaggregated.transfer";
+    if (!d.transfer.bandwidth)
+        report.fail(at + ".bandwidth", "required key is missing", {},
+                    "add it, such as `bandwidth: \"50 GB/s\"`, or `model`");
+    if (!d.transfer.bytes_per_token)
+        report.fail(at + ".bytes_per_token", "required key is missing", {},
+                    "add it, such as `bytes_per_token: \"0.16 MB\"`, or `model`");
 }
 
 void check_schedule(const autoscale_options& a, const std::string& path, const reporter& report) {
@@ -306,6 +339,17 @@ void check_surroundings(const scenario& s, const reporter& report) {
 
 }  // namespace
 
+inference_service service_of_pool(const inference_service& service, const service_pool& pool) {
+    inference_service out = service;
+    out.disaggregated.reset();
+    out.replicas = pool.replicas;
+    if (pool.gpus_per_replica) out.gpus_per_replica = pool.gpus_per_replica;
+    if (pool.parallel) out.parallel = pool.parallel;
+    if (pool.router) out.router = *pool.router;
+    if (pool.engine) out.engine = *pool.engine;
+    return out;
+}
+
 std::uint64_t most_replicas(const inference_service& service) {
     if (!service.autoscale) return service.replicas;
     const autoscale_options& a = *service.autoscale;
@@ -328,7 +372,10 @@ void check_services(const scenario& s, const reporter& report) {
         if (service.kv_weight && service.router != "kv-aware")
             report.fail(path + ".service.kv_weight", "is for another router", service.router,
                         "write `router: kv-aware`, or remove it");
-        check_engine(service, path + ".service", report);
+        if (service.disaggregated)
+            check_pools(service, path + ".service", report);
+        else
+            check_engine(service, path + ".service", path + ".service.engine", report);
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);
         check_fluid(service, path + ".service", report);

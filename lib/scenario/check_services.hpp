@@ -13,6 +13,9 @@ namespace ampacity::scenario {
 /// The largest number of replicas at a time.
 [[nodiscard]] std::uint64_t most_replicas(const inference_service& service);
 
+/// The service as one kind of its replicas alone.
+[[nodiscard]] inference_service service_of_pool(const inference_service& service, const service_pool& pool);
+
 /// \pre every value is in its own range. \throws scenario_error
 void check_services(const scenario& s, const reporter& report);
 

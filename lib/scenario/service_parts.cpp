@@ -6,6 +6,7 @@
 #include <ampacity/core/tables.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
+#include <ampacity/serving/kv_transfer.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/workload/client_requests.hpp>
 #include <ampacity/workload/closed_requests.hpp>
@@ -13,6 +14,7 @@
 #include <ampacity/workload/session_requests.hpp>
 #include <ampacity/workload/synthetic_requests.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -275,8 +277,14 @@ ampacity::fleet::demand demand_of(std::uint32_t gpus, const workload::placement_
             .spread = placement.spread};
 }
 
-/// Where the bare keys of the serving module's faults stand in a scenario.
-std::string path_of(const std::string& service, const std::string& key) {
+/// Where the bare keys of the serving module's faults stand in a scenario. `pool`: of the key `pool_key`; null: none.
+std::string path_of(const std::string& service, const std::string& key, const service_pool* pool = nullptr,
+                    const std::string& pool_key = {}) {
+    if (pool != nullptr) {
+        const bool is_own =
+            key == "replicas" || (key == "router" ? pool->router.has_value() : pool->engine.has_value());
+        if (is_own) return path_of(service + ".disaggregated." + pool_key, key);
+    }
     // Of replicas that come and go their largest number.
     if (key == "replicas" || key == "router" || key == "kv_weight") return service + '.' + key;
     if (key == "rate") return service + ".synthetic.rate";
@@ -285,14 +293,80 @@ std::string path_of(const std::string& service, const std::string& key) {
 
 /// Runs `f`; what it refuses gets the place of its key.
 template <class F>
-decltype(auto) blame(const std::string& service, const reporter& report, F f) {
+decltype(auto) blame(const std::string& service, const reporter& report, F f, const service_pool* pool = nullptr,
+                     const std::string& pool_key = {}) {
     try {
         return f();
     } catch (const scenario_error& e) {
         const diagnostic& d = e.details();
-        report.fail(path_of(service, d.key), d.what, d.value, d.remedy);
+        report.fail(path_of(service, d.key, pool, pool_key), d.what, d.value, d.remedy);
     }
 }
+
+/// Replicas that are alike, as an engine and a fleet see them.
+struct replica_group {
+    serving::service_options options;
+    serving::iteration_time time;
+    std::uint32_t gpus = 1;
+    std::optional<served_model> served{};
+};
+
+/// Of a service, or of one of its pools.
+replica_group group_of(const inference_service& from, std::uint64_t seed, std::uint16_t entry,
+                       const model_opener& model, const std::string& key, const reporter& report,
+                       const service_pool* pool = nullptr, const std::string& pool_key = {}) {
+    serving::service_options options = options_of(from, seed, entry);
+    std::optional<served_model> served;
+    if (from.model) {
+        served = model(from, entry);
+        if (!from.engine.kv_capacity_tokens) options.engine.kv_capacity_tokens = served->kv_capacity_tokens;
+        if (from.autoscale && served->replicas != 1)
+            report.fail(key + ".autoscale", "replicas with several pipeline stages cannot come and go yet", {},
+                        "remove it, or write `parallel: { pp: 1 }`");
+        options.replicas *= served->replicas;
+    }
+    const auto checked = [&] {
+        serving::iteration_time t = served
+                                        ? serving::iteration_time{served->attention, serving::step_table{served->grid}}
+                                        : time_of(from.engine);
+        serving::service_options one = options;
+        one.replicas = 1;
+        static_cast<void>(serving::service{one, t});
+        return t;
+    };
+    serving::iteration_time time = blame(key, report, checked, pool, pool_key);
+    const std::uint32_t gpus = served ? served->gpus : static_cast<std::uint32_t>(*from.gpus_per_replica);
+    return {.options = std::move(options), .time = std::move(time), .gpus = gpus, .served = std::move(served)};
+}
+
+/// Of caches that replicas of `from` send.
+serving::kv_transfer_options transfer_of(const cache_transfer& t, const std::optional<served_model>& from,
+                                         const std::string& service, const reporter& report) {
+    const std::string key = service + ".disaggregated.transfer";
+    const served_cache model = from ? from->cache : served_cache{};
+    const double link_b_s = t.bandwidth ? t.bandwidth->value : model.link_b_s;
+    if (link_b_s < 1)
+        report.fail(key + ".bandwidth", "no network between these GPUs is known", {},
+                    "add it, such as `bandwidth: \"50 GB/s\"`");
+    const double share = t.efficiency.value_or(t.bandwidth ? 1.0 : model.link_share);
+    const double bytes = t.bytes_per_token ? t.bytes_per_token->value : model.bytes_per_token;
+    const serving::kv_transfer_options out{
+        .latency = t.latency.value_or(model.link_latency),
+        .bytes_per_token = std::llround(std::clamp(std::ceil(bytes), 1.0, 1e18)),
+        .bandwidth_b_s = std::llround(std::min(link_b_s, 1e18)),
+        .efficiency_ppb = std::llround(share * 1e9),
+        .layers = static_cast<std::int64_t>(t.layers.value_or(std::max<std::uint32_t>(1, model.layers)))};
+    try {
+        static_cast<void>(serving::kv_transfer{out});
+    } catch (const scenario_error& e) {
+        const diagnostic& d = e.details();
+        report.fail(key + '.' + d.key, d.what, d.value, d.remedy);
+    }
+    return out;
+}
+
+/// The draws of the router of replicas that decode never meet those of the others'.
+constexpr unsigned decode_bit = 32;
 
 }  // namespace
 
@@ -307,7 +381,9 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
     std::vector<ampacity::fleet::gpu_share> shares;
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (!s.workload[i].service) continue;
-        const inference_service& from = *s.workload[i].service;
+        const inference_service& whole = *s.workload[i].service;
+        const disaggregation* const apart = whole.disaggregated ? &*whole.disaggregated : nullptr;
+        const inference_service from = apart != nullptr ? service_of_pool(whole, apart->prefill) : whole;
         const auto entry = static_cast<std::uint16_t>(i);
         const std::string key = "workload." + std::to_string(i) + ".service";
         if (from.requests && !open)
@@ -316,49 +392,57 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         if (from.model && !model)
             report.fail(key + ".model", "no way to read models was given", *from.model,
                         "pass a model_opener to build, or use the library of files");
-        serving::service_options options = options_of(from, s.seed, entry);
-        std::optional<served_model> served;
-        if (from.model) {
-            served = model(from, entry);
-            if (!from.engine.kv_capacity_tokens) options.engine.kv_capacity_tokens = served->kv_capacity_tokens;
-            if (from.autoscale && served->replicas != 1)
-                report.fail(key + ".autoscale", "replicas with several pipeline stages cannot come and go yet", {},
-                            "remove it, or write `parallel: { pp: 1 }`");
-            options.replicas *= served->replicas;
+        replica_group group =
+            group_of(from, s.seed, entry, model, key, report, apart != nullptr ? &apart->prefill : nullptr, "prefill");
+        std::optional<replica_group> decode;
+        if (apart != nullptr) {
+            decode = group_of(service_of_pool(whole, apart->decode), s.seed, entry, model, key, report, &apart->decode,
+                              "decode");
+            group.options.decode = serving::decode_options{
+                .replicas = decode->options.replicas,
+                .engine = decode->options.engine,
+                .router = decode->options.router,
+                .random = {.seed = s.seed, .entity = std::uint64_t{entry} | std::uint64_t{1} << decode_bit},
+                .time = decode->time,
+                .transfer = transfer_of(apart->transfer, group.served, key, report)};
         }
-        const serving::iteration_time time = blame(key, report, [&] {
-            serving::iteration_time t =
-                served ? serving::iteration_time{served->attention, serving::step_table{served->grid}}
-                       : time_of(from.engine);
-            serving::service_options one = options;
-            one.replicas = 1;
-            static_cast<void>(serving::service{one, t});
-            return t;
-        });
         if (parts.services.empty()) left = parts.fleet.free();
-        sim::service_parts& to = parts.services.emplace_back(
-            sim::service_parts{.name = from.name, .options = std::move(options), .time = time, .requests = nullptr});
+        sim::service_parts& to = parts.services.emplace_back(sim::service_parts{
+            .name = from.name, .options = std::move(group.options), .time = group.time, .requests = nullptr});
         if (from.slo) to.targets = {.ttft = from.slo->ttft, .tpot = from.slo->tpot, .e2e = from.slo->e2e};
-        to.gpus_per_replica = served ? served->gpus : static_cast<std::uint32_t>(*from.gpus_per_replica);
-        if (served) to.modelled = served->facts;
+        to.gpus_per_replica = group.gpus;
+        if (group.served) to.modelled = group.served->facts;
+        if (decode) {
+            to.decode_gpus_per_replica = decode->gpus;
+            if (decode->served) to.decode_modelled = decode->served->facts;
+        }
         to.entry = entry;
         if (from.autoscale) to.scaling = scaling_of(from, s.start);
-        const ampacity::fleet::demand wanted =
-            to.scaling ? demand_of(to.gpus_per_replica, to.scaling->placement) : demand_of(to.gpus_per_replica, {});
         // Those that come and go must have places, and leave them to all others.
         ampacity::fleet::free_index all = left;
+        const auto place_all = [&](std::uint64_t most, std::uint32_t gpus, const std::string& fault_at) {
+            const ampacity::fleet::demand wanted =
+                demand_of(gpus, to.scaling ? to.scaling->placement : workload::placement_constraint{});
+            for (std::uint64_t r = 0; r != most; ++r) {
+                shares.clear();
+                if (!policy::place(*parts.placer, all, wanted, shares))
+                    report.fail(fault_at,
+                                "only " + std::to_string(r) + " of " + std::to_string(most) + " replicas of " +
+                                    std::to_string(gpus) + " GPUs have a place on the fleet",
+                                std::to_string(most == 1 ? gpus : most), "write fewer, or a larger fleet");
+                all.take(wanted, shares);
+                if (!to.scaling) to.places.push_back(shares);
+            }
+        };
         const std::uint64_t most = to.options.replicas;
-        for (std::uint64_t r = 0; r != most; ++r) {
-            shares.clear();
-            if (!policy::place(*parts.placer, all, wanted, shares))
-                report.fail(key + (most == 1        ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
-                                   : from.autoscale ? ".autoscale"
-                                                    : ".replicas"),
-                            "only " + std::to_string(r) + " of " + std::to_string(most) + " replicas of " +
-                                std::to_string(to.gpus_per_replica) + " GPUs have a place on the fleet",
-                            std::to_string(most == 1 ? to.gpus_per_replica : most), "write fewer, or a larger fleet");
-            all.take(wanted, shares);
-            if (!to.scaling) to.places.push_back(shares);
+        if (decode) {
+            place_all(most, to.gpus_per_replica, key + ".disaggregated.prefill");
+            place_all(decode->options.replicas, decode->gpus, key + ".disaggregated.decode");
+        } else {
+            place_all(most, to.gpus_per_replica,
+                      key + (most == 1        ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
+                             : from.autoscale ? ".autoscale"
+                                              : ".replicas"));
         }
         if (!to.scaling) left = std::move(all);
         if (from.fidelity == service_fidelity::fluid) {

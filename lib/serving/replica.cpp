@@ -144,7 +144,9 @@ replica::slot replica::take_slot(const workload::request& r) {
                 .younger = nobody,
                 .older_unseen = nobody,
                 .younger_unseen = nobody,
-                .where = phase::waiting};
+                .where = phase::waiting,
+                .has_come = false,
+                .transfer = duration{-1}};
     return s;
 }
 
@@ -153,25 +155,87 @@ void replica::submit(const workload::request& r, instant now) {
     AMPACITY_ASSERT(r.output_tokens >= 1 && r.output_tokens <= workload::max_tokens_per_request);
     AMPACITY_ASSERT(r.priority < workload::num_request_priorities && end_ >= now);
     // The last step may give drafts that nobody asked for.
-    const std::int64_t most = std::int64_t{r.prompt_tokens} + r.output_tokens + (width_ - 1);
-    if (kv_.holding(most) > kv_.num_blocks()) {
+    const std::int64_t most =
+        std::int64_t{r.prompt_tokens} + (options_.hands_over ? 1 : r.output_tokens + (width_ - 1));
+    const bool fits_elsewhere =
+        r.output_tokens == 1 || std::int64_t{r.prompt_tokens} + r.output_tokens <= options_.most_tokens_elsewhere;
+    if (kv_.holding(most) > kv_.num_blocks() || (options_.hands_over && !fits_elsewhere)) {
         live rejected{};
         rejected.request = r;
         rejected.first_start = rejected.first_token = never;
+        rejected.transfer = duration{-1};
         return record(rejected, request_state::rejected, now);
     }
-    if (num_live() == 0 && boundary_ != now) {
-        busy_since_ = boundary_ = now;
-        busy_time_ = 0;
-    }
-    const slot s = take_slot(r);
+    if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
+    join_queue(take_slot(r), now);
+}
+
+void replica::accept(const moved_request& m, instant now) {
+    AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over);
+    if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
+    const slot s = take_slot(m.request);
+    live& r = live_[s];
+    r.first_start = m.first_start;
+    r.first_token = m.first_token;
+    r.cached_tokens = m.cached_tokens;
+    r.num_produced = 1;
+    r.has_come = true;
+    r.transfer = now - m.first_token;
+    expect(m.request, false);
+    join_queue(s, now);
+}
+
+void replica::expect(const workload::request& r, bool will_come) noexcept {
+    num_expected_ = will_come ? num_expected_ + 1 : num_expected_ - 1;
+    const std::int64_t blocks = kv_.holding(std::int64_t{r.prompt_tokens} + 1);
+    blocks_expected_ += will_come ? blocks : -blocks;
+}
+
+void replica::join_queue(slot s, instant now) {
+    const workload::request& r = live_[s].request;
+    const bool is_unseen = live_[s].first_start == never;
     enqueue(s, false);
     if (options_.timeout) link_by_arrival<age_links>(all_, s);
-    if (options_.max_wait) link_by_arrival<unseen_links>(unseen_, s);
+    if (options_.max_wait && is_unseen) link_by_arrival<unseen_links>(unseen_, s);
     if (!run_.is_series) return;
     if (head() == s && may_admit()) cut(now);
-    if (options_.max_wait) cut(std::max(now, add_saturating(r.arrival, *options_.max_wait)));
+    if (options_.max_wait && is_unseen) cut(std::max(now, add_saturating(r.arrival, *options_.max_wait)));
     if (options_.timeout && r.arrival != now) cut(std::max(now, add_saturating(r.arrival, *options_.timeout)));
+}
+
+void replica::begin_busy_period(instant now) noexcept {
+    busy_since_ = boundary_ = now;
+    busy_time_ = 0;
+}
+
+/// Its seat is free, its blocks are not.
+void replica::hand_over(slot s) {
+    live& r = live_[s];
+    unlink<order_links>(running_, s);
+    --num_running_;
+    if (options_.timeout) unlink<age_links>(all_, s);
+    r.where = phase::moving;
+    moved_.push_back({.request = r.request,
+                      .first_start = r.first_start,
+                      .first_token = r.first_token,
+                      .cached_tokens = r.cached_tokens,
+                      .slot = s});
+}
+
+void replica::release(slot s, instant now) {
+    live& r = live_[s];
+    AMPACITY_ASSERT(r.where == phase::moving);
+    if (run_.steps == 0) count_idle(now);
+    release_blocks(r);
+    r.where = phase::waiting;
+    r.after = free_slots_;
+    free_slots_ = s;
+}
+
+/// Blocks of caches that are on their way while no step is.
+void replica::count_idle(instant now) noexcept {
+    counts_.twice_block_time += static_cast<int128>(2 * blocks_held()) * ticks(now - idle_since_);
+    idle_since_ = now;
 }
 
 bool replica::may_admit() const noexcept {
@@ -199,7 +263,8 @@ void replica::record(const live& r, request_state state, instant end) {
                         .replica = 0,
                         .tenant = r.request.tenant,
                         .priority = r.request.priority,
-                        .state = state});
+                        .state = state,
+                        .transfer = r.transfer});
 }
 
 void replica::leave(slot s, request_state state) {
@@ -255,7 +320,11 @@ void replica::dequeue(slot s) noexcept {
 
 void replica::start(instant now) {
     if (run_.steps != 0 || num_live() == 0) return;
-    AMPACITY_ASSERT(boundary_ == now);
+    if (boundary_ != now) {
+        AMPACITY_ASSERT(options_.hands_over);
+        begin_busy_period(now);
+    }
+    if (options_.hands_over) count_idle(now);
     if (options_.timeout || options_.max_wait) {
         cancel_expired();
         if (num_live() == 0) return;
@@ -280,7 +349,10 @@ void replica::plan() {
     const auto decodes = static_cast<std::int64_t>(finishing_.size());
     if (options_.order == step_order::decode_first && decodes != 0) admits = false;
     if (admits && !preempted) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed());
-    AMPACITY_ASSERT(decodes != 0 || !chunks_.empty());
+    if (decodes == 0 && chunks_.empty()) {
+        AMPACITY_ASSERT(options_.hands_over);
+        return;
+    }
     if (chunks_.empty() && !preempted) return begin_series();
     begin_step(true);
 }
@@ -292,6 +364,7 @@ bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
         const live& r = live_[partial_];
         const std::int64_t n = std::min(known(r) - r.computed, budget);
         if (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
+            if (options_.hands_over) return false;
             preempt_last();
             return true;
         }
@@ -303,7 +376,8 @@ bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
         const slot s = head();
         const live& r = live_[s];
         const std::uint32_t matching = matching_blocks(r);
-        const std::int64_t computed = matching * kv_.block_tokens();
+        const std::int64_t computed =
+            r.has_come ? std::int64_t{r.request.prompt_tokens} : matching * kv_.block_tokens();
         const std::int64_t n = std::min(known(r) - computed, budget);
         const std::int64_t revived = matching == 0 ? 0 : cache_.unheld(r.request.session, matching);
         if (kv_.holding(computed + n) - matching + revived > kv_.free() - reserved) break;
@@ -325,13 +399,17 @@ void replica::admit(slot s, std::uint32_t matching) {
     }
     for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
     r.shared_blocks = r.known_blocks = matching;
-    r.computed = matching * kv_.block_tokens();
-    r.cached_tokens += static_cast<std::uint32_t>(r.computed);
-    counts_.cached_tokens += r.computed;
     r.admission = admissions_++;
     r.where = phase::prefilling;
     link_back<order_links>(running_, s);
     ++num_running_;
+    if (std::exchange(r.has_come, false)) {
+        r.computed = r.request.prompt_tokens;
+        return kv_.take(kv_.holding(r.computed));
+    }
+    r.computed = matching * kv_.block_tokens();
+    r.cached_tokens += static_cast<std::uint32_t>(r.computed);
+    counts_.cached_tokens += r.computed;
 }
 
 void replica::add_chunk(slot s, std::int64_t tokens) {
@@ -452,6 +530,7 @@ void replica::complete() {
     boundary_ = end_;
     end_ = never;
     run_ = {};
+    idle_since_ = boundary_;
     while (!finishing_.empty() && finishing_.front().step == decode_steps_) {
         const slot s = finishing_.front().slot;
         stop_decoding(s);
@@ -482,7 +561,7 @@ void replica::gain_token(slot s) {
     live& r = live_[s];
     ++counts_.produced_tokens;
     if (++r.num_produced == 1) r.first_token = boundary_;
-    if (r.num_produced != r.request.output_tokens) return begin_decoding(s);
+    if (r.num_produced != r.request.output_tokens) return options_.hands_over ? hand_over(s) : begin_decoding(s);
     stop_running(s);
     leave(s, request_state::finished);
 }
@@ -624,7 +703,7 @@ std::vector<replica::slot> replica::all_live() const {
     std::vector<bool> is_free(live_.size(), false);
     for (slot s = free_slots_; s != nobody; s = live_[s].after) is_free[s] = true;
     for (slot s = 0; s != live_.size(); ++s) {
-        if (!is_free[s]) left.push_back(s);
+        if (!is_free[s] && live_[s].where != phase::moving) left.push_back(s);
     }
     std::sort(left.begin(), left.end(), [&](slot a, slot b) {
         const workload::request& x = live_[a].request;
@@ -636,6 +715,7 @@ std::vector<replica::slot> replica::all_live() const {
 
 void replica::close(instant at) {
     stop_series(at);
+    if (options_.hands_over && run_.steps == 0 && at != never) count_idle(at);
     for (const slot s : all_live()) {
         count_speculated(live_[s]);
         record(live_[s], request_state::unfinished, never);

@@ -1,10 +1,24 @@
 #include <ampacity/core/error.hpp>
+#include <ampacity/serving/decode_pool.hpp>
 #include <ampacity/serving/service.hpp>
 
 #include <algorithm>
 #include <bit>
 
 namespace ampacity::serving {
+namespace {
+
+replica_options engine_of(const service_options& o) {
+    replica_options out = o.engine;
+    if (!o.decode) return out;
+    const replica_options& other = o.decode->engine;
+    out.hands_over = true;
+    if (other.kv_block_tokens > 0)  // else it is refused
+        out.most_tokens_elsewhere = other.kv_capacity_tokens / other.kv_block_tokens * other.kv_block_tokens;
+    return out;
+}
+
+}  // namespace
 
 service::service(const service_options& options, const iteration_time& time)
     : router_(make_router(options.router, options.random)),
@@ -15,8 +29,15 @@ service::service(const service_options& options, const iteration_time& time)
     if (options.replicas == 0) throw scenario_error({{}, "replicas", "too small", "0", "give 1 or more"});
     replicas_.reserve(options.replicas);
     touched_.reserve(options.replicas);
-    for (std::uint32_t i = 0; i != options.replicas; ++i) replicas_.emplace_back(options.engine, time);
+    for (std::uint32_t i = 0; i != options.replicas; ++i) replicas_.emplace_back(engine_of(options), time);
+    if (!options.decode) return;
+    AMPACITY_ASSERT(!scaled_);
+    decode_ = std::make_unique<decode_pool>(*options.decode, options.replicas);
 }
+
+service::service(service&&) noexcept = default;
+service& service::operator=(service&&) noexcept = default;
+service::~service() = default;
 
 std::size_t service::submit(const workload::request& r, instant now) {
     if (!scaled_ || (!open_.empty() && pending_.empty())) return send(r, now);
@@ -71,6 +92,9 @@ void service::start(instant now) {
         settle(i, now);
     }
     touched_.clear();
+    if (!decode_) return;
+    decode_->start(now);
+    collect_decoded();
 }
 
 void service::advance(instant to) {
@@ -82,12 +106,51 @@ void service::advance(instant to) {
         settle(i, to);
         touch(i);
     }
+    if (decode_) move_requests(to);
+}
+
+void service::move_requests(instant now) {
+    decode_->advance(now);
+    for (const handed_over& h : handed_over_) decode_->send(h.request, h.from, now);
+    handed_over_.clear();
+    while (decode_->has_arrived(now)) {
+        const transfer t = decode_->receive(now);
+        replicas_[t.from].release(t.request.slot, now);
+        settle(t.from, now);
+        touch(t.from);
+    }
+    collect_decoded();
+}
+
+void service::collect_decoded() {
+    decode_->collect();
+    records_.insert(records_.end(), decode_->records().begin(), decode_->records().end());
+    decode_->clear_records();
+    decode_next_ = decode_->next();
+}
+
+std::size_t service::expect(const workload::request& r, instant now) {
+    const std::size_t i = router_->route(r, replica_view{replicas_, now});
+    AMPACITY_ASSERT(i < replicas_.size());
+    replicas_[i].expect(r, true);
+    settle(i, now);
+    return i;
+}
+
+void service::accept(std::size_t i, const moved_request& r, instant now) {
+    replicas_[i].accept(r, now);
+    settle(i, now);
+    touch(i);
 }
 
 void service::close(instant at) {
     for (std::size_t i = 0; i != replicas_.size(); ++i) {
         replicas_[i].close(at);
         collect(i);
+    }
+    if (decode_) {
+        decode_->close(at);
+        collect_decoded();
     }
     for (const workload::request& r : pending_)
         records_.push_back({.row = r.row,
@@ -121,6 +184,10 @@ void service::collect(std::size_t i) {
         records_.push_back(r);
     }
     replicas_[i].clear_records();
+    if (!decode_) return;
+    for (const moved_request& r : replicas_[i].moved())
+        handed_over_.push_back({.from = static_cast<std::uint32_t>(i), .request = r});
+    replicas_[i].clear_moved();
 }
 
 void service::set_end(std::size_t i) noexcept {
@@ -133,21 +200,32 @@ void service::set_end(std::size_t i) noexcept {
     }
 }
 
-replica_counts service::counts() const noexcept {
+namespace {
+
+void add(replica_counts& sum, const replica_counts& c) noexcept {
+    sum.steps += c.steps;
+    sum.prefill_tokens += c.prefill_tokens;
+    sum.decode_tokens += c.decode_tokens;
+    sum.produced_tokens += c.produced_tokens;
+    sum.preemptions += c.preemptions;
+    sum.cached_tokens += c.cached_tokens;
+    sum.busy += c.busy;
+    sum.prefilling += c.prefilling;
+    sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);
+    sum.twice_block_time += c.twice_block_time;
+}
+
+}  // namespace
+
+replica_counts counts_of(std::span<const replica> replicas) noexcept {
     replica_counts sum;
-    for (const replica& r : replicas_) {
-        const replica_counts& c = r.counts();
-        sum.steps += c.steps;
-        sum.prefill_tokens += c.prefill_tokens;
-        sum.decode_tokens += c.decode_tokens;
-        sum.produced_tokens += c.produced_tokens;
-        sum.preemptions += c.preemptions;
-        sum.cached_tokens += c.cached_tokens;
-        sum.busy += c.busy;
-        sum.prefilling += c.prefilling;
-        sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);
-        sum.twice_block_time += c.twice_block_time;
-    }
+    for (const replica& r : replicas) add(sum, r.counts());
+    return sum;
+}
+
+replica_counts service::counts() const noexcept {
+    replica_counts sum = counts_of(replicas_);
+    if (decode_) add(sum, counts_of(decode_->replicas()));
     return sum;
 }
 

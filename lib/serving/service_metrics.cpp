@@ -37,6 +37,7 @@ void service_metrics::add(const request_record& r) {
         case request_state::unfinished: ++unfinished; break;
         case request_state::failed: ++failed; break;
     }
+    if (r.transfer >= duration::zero()) transfer.add(static_cast<double>(ticks(r.transfer)));
     if (r.state != request_state::finished) return;
     prompt_tokens += r.prompt_tokens;
     output_tokens += r.output_tokens;

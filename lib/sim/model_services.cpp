@@ -7,7 +7,7 @@ namespace ampacity::sim {
 void simulation::model::withdraw_services(fleet::fleet_state& all) {
     for (std::uint32_t i = 0; i != services_->size(); ++i) {
         const service_parts& s = services_->of(i);
-        for (const auto& place : s.places) all.withdraw({.gpus = s.gpus_per_replica}, place);
+        for (std::size_t r = 0; r != s.places.size(); ++r) all.withdraw({.gpus = s.gpus_of(r)}, s.places[r]);
     }
 }
 
@@ -67,7 +67,7 @@ void simulation::model::leave_service(std::uint32_t i) {
     services_->leave(i, kernel_.now());
     if (services_->replicas(i) != nullptr) return settle_replicas(i);
     const service_parts& s = services_->of(i);
-    for (const auto& place : s.places) main().fleet.give_back({.gpus = s.gpus_per_replica}, place);
+    for (std::size_t r = 0; r != s.places.size(); ++r) main().fleet.give_back({.gpus = s.gpus_of(r)}, s.places[r]);
     if (energy_) energy_->on_stop(services_->told(i, kernel_.now()), run_end::finished);
     tell_capacity(main());
 }

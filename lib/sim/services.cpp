@@ -1,6 +1,7 @@
 #include "services.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/serving/decode_pool.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -65,12 +66,53 @@ flow_sample flow_of(const fluid::fluid_service& f) {
             .ttft_p99_s = i.ttft_p99_s};
 }
 
+pool_result pool_of(std::span<const serving::replica> replicas, std::uint32_t gpus_each, duration held,
+                    const std::optional<modelled_service>& modelled) {
+    const serving::replica_counts c = serving::counts_of(replicas);
+    const auto blocks = static_cast<double>(replicas.front().num_blocks());
+    const double room = blocks * static_cast<double>(replicas.size()) * static_cast<double>(ticks(held));
+    return {.replicas = replicas.size(),
+            .gpus_per_replica = gpus_each,
+            .steps = static_cast<std::uint64_t>(c.steps),
+            .preemptions = static_cast<std::uint64_t>(c.preemptions),
+            .busy = c.busy,
+            .prefilling = c.prefilling,
+            .kv_occupancy = room > 0 ? 0.5 * static_cast<double>(c.twice_block_time) / room : 0,
+            .kv_peak = blocks > 0 ? static_cast<double>(c.peak_blocks) / blocks : 0,
+            .modelled = modelled};
+}
+
+std::optional<disaggregated_result> pools_of(const service_parts& parts, const serving::service& engine,
+                                             const serving::service_metrics& m, duration held) {
+    const serving::decode_pool* const pool = engine.decode();
+    if (pool == nullptr) return std::nullopt;
+    return disaggregated_result{
+        .prefill = pool_of(engine.replicas(), parts.gpus_per_replica, held, parts.modelled),
+        .decode = pool_of(pool->replicas(), parts.decode_gpus_per_replica, held, parts.decode_modelled),
+        .begun = pool->num_begun(),
+        .received = pool->num_received(),
+        .moved_b = static_cast<double>(pool->tokens_received()) *
+                   static_cast<double>(pool->transfers().options().bytes_per_token),
+        .transfer_s = summary_of(m.transfer)};
+}
+
+/// Of all blocks of all replicas.
+double mean_occupancy(const disaggregated_result& d, const serving::service& engine) {
+    const auto blocks = [](std::span<const serving::replica> all) {
+        return static_cast<double>(all.front().num_blocks()) * static_cast<double>(all.size());
+    };
+    const double prefill = blocks(engine.replicas()), decode = blocks(engine.decode()->replicas());
+    return prefill + decode > 0
+               ? (d.prefill.kv_occupancy * prefill + d.decode.kv_occupancy * decode) / (prefill + decode)
+               : 0;
+}
+
 }  // namespace
 
 services::services(std::vector<service_parts> list) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
-        AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.options.replicas));
+        AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
         if (p.scaling) {
             of_source_.resize(std::max<std::size_t>(of_source_.size(), p.entry + 1U), 0);
             of_source_[p.entry] = static_cast<std::uint32_t>(all_.size()) + 1;
@@ -91,7 +133,7 @@ job_event services::told(std::uint32_t i, instant now) const {
     return {.at = now,
             .source = s.parts.entry,
             .where = s.where,
-            .gpus = static_cast<std::uint32_t>(s.parts.places.size()) * s.parts.gpus_per_replica};
+            .gpus = s.parts.scaling ? 0 : static_cast<std::uint32_t>(s.parts.num_gpus())};
 }
 
 void services::refill(one& s) {
@@ -234,7 +276,7 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
 std::span<const replica_sample> services::samples() {
     samples_.clear();
     for (const auto& s : all_) {
-        const std::uint32_t all = s->left == never ? s->parts.options.replicas : 0;
+        const std::uint32_t all = s->left == never ? static_cast<std::uint32_t>(s->parts.num_replicas()) : 0;
         samples_.push_back(s->replicas ? s->replicas->sample() : replica_sample{.wanted = all, .serving = all});
         if (s->flow) samples_.back().flow = flow_of(*s->flow);
     }
@@ -323,40 +365,47 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const duration held = std::min(s.left, end) - start_of_time;
     const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
     const auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    const auto pools = pools_of(s.parts, s.engine, m, held);
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
     if (s.flow) return flow_result(s, held, scaling);
-    return {.name = s.parts.name,
-            .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.options.replicas,
-            .gpus_per_replica = s.parts.gpus_per_replica,
-            .requests = m.requests,
-            .finished = m.finished,
-            .rejected = m.rejected,
-            .cancelled = m.cancelled,
-            .unfinished = m.unfinished,
-            .failed = m.failed,
-            .ttft_s = summary_of(m.ttft),
-            .tpot_s = summary_of(m.tpot),
-            .e2e_s = summary_of(m.e2e),
-            .queueing_s = summary_of(m.queueing),
-            .attainment = m.attainment(),
-            .met = m.met,
-            .priorities = priorities_of(s.by_priority),
-            .prompt_tokens = m.prompt_tokens,
-            .output_tokens = m.output_tokens,
-            .preemptions = m.preemptions,
-            .steps = count(counts.steps),
-            .cached_tokens = count(counts.cached_tokens),
-            .prefill_tokens = count(counts.prefill_tokens),
-            .kv_occupancy = room > 0 ? 0.5 * static_cast<double>(counts.twice_block_time) / room : 0,
-            .kv_peak = blocks > 0 ? static_cast<double>(counts.peak_blocks) / blocks : 0,
-            .modelled = s.parts.modelled,
-            .busy = counts.busy,
-            .prefilling = counts.prefilling,
-            .held = held,
-            .skipped = s.parts.requests->skipped(through),
-            .scaling = scaling};
+    return {
+        .name = s.parts.name,
+        .gpus = s.parts.num_gpus(),
+        .gpus_per_replica = s.parts.gpus_per_replica,
+        .requests = m.requests,
+        .finished = m.finished,
+        .rejected = m.rejected,
+        .cancelled = m.cancelled,
+        .unfinished = m.unfinished,
+        .failed = m.failed,
+        .ttft_s = summary_of(m.ttft),
+        .tpot_s = summary_of(m.tpot),
+        .e2e_s = summary_of(m.e2e),
+        .queueing_s = summary_of(m.queueing),
+        .attainment = m.attainment(),
+        .met = m.met,
+        .priorities = priorities_of(s.by_priority),
+        .prompt_tokens = m.prompt_tokens,
+        .output_tokens = m.output_tokens,
+        .preemptions = m.preemptions,
+        .steps = count(counts.steps),
+        .cached_tokens = count(counts.cached_tokens),
+        .prefill_tokens = count(pools ? serving::counts_of(s.engine.replicas()).prefill_tokens : counts.prefill_tokens),
+        .kv_occupancy = pools      ? mean_occupancy(*pools, s.engine)
+                        : room > 0 ? 0.5 * static_cast<double>(counts.twice_block_time) / room
+                                   : 0,
+        .kv_peak = pools        ? std::max(pools->prefill.kv_peak, pools->decode.kv_peak)
+                   : blocks > 0 ? static_cast<double>(counts.peak_blocks) / blocks
+                                : 0,
+        .modelled = s.parts.modelled,
+        .busy = counts.busy,
+        .prefilling = counts.prefilling,
+        .held = held,
+        .skipped = s.parts.requests->skipped(through),
+        .scaling = scaling,
+        .disaggregated = pools};
 }
 
 }  // namespace ampacity::sim

@@ -38,6 +38,11 @@ TEST_CASE("the listed columns are those of the files") {
             // Temperatures need a key that goes with no service yet.
             if (!c.name.starts_with("gpu_temperature")) listed.emplace_back(c.name);
         }
+        // Only where prompts and answers are computed apart, as the tests of services see.
+        if (name == "requests.csv") {
+            CHECK(listed.back() == "transfer_s");
+            listed.pop_back();
+        }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
     CHECK(tables == 10);

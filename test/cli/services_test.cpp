@@ -345,6 +345,52 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
 }
 
+TEST_CASE("a small service with prompts and answers apart is what one reckons by hand") {
+    // The prompt of 10 takes 1.010 ms; its cache 10 x 10 us and 50 us; two more tokens 1.001 ms each.
+    const workspace here{
+        with(chat, "requests: {",
+             "disaggregated:\n        transfer: { bandwidth: \"1 GB/s\", bytes_per_token: \"0.01 MB\", "
+             "latency: \"50 us\" }\n      requests: {")};
+    here.write("requests.csv", two_requests);
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "2 requests on 8 GPUs: 2 finished"));
+    CHECK(contains(run.out, "GB of caches moved; 0.15 ms on average"));
+    CHECK(here.read("out/requests.csv") ==
+          "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state,transfer_s\n"
+          "0,0.5,0.00101,0.503162,10,3,0,1,finished,0.00015\n"
+          "1,2,0.00102,2.00102,20,1,0,0,finished,\n");
+    const auto s = here.summary();
+    const std::string at = "services.chat.";
+    CHECK(s.number(at + "steps") == 4);
+    CHECK(s.number(at + "pools.prefill.steps") == 2);
+    CHECK(s.number(at + "pools.decode.steps") == 2);
+    CHECK(s.number(at + "pools.prefill.gpus") == 4);
+    CHECK(s.number(at + "pools.decode.busy_share") == Approx(0.002002 / 2.00102));
+    CHECK(s.number(at + "busy_share") == Approx((0.00203 + 0.002002) / (2 * 2.00102)));
+    CHECK(s.number(at + "transfers.begun") == 1);
+    CHECK(s.number(at + "transfers.received") == 1);
+    CHECK(s.number(at + "transfers.moved_gb") == Approx(1e-4));
+    CHECK(s.number(at + "transfers.time_s.max") == 0.00015);
+    CHECK(s.number(at + "held_gpu_hours") == Approx(2.00102 * 8 / 3600));
+    CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 8 / 3600));
+    check_books(s);
+
+    const auto refused = [&](const std::string& set) {
+        return check_refused(here.run({"--set", "workload.0.service." + set}), 2).what;
+    };
+    CHECK(refused("autoscale={ policy: fixed }") ==
+          "replicas that compute prompts or answers alone cannot come and go yet");
+    CHECK(refused("replicas=2") == "is said of either kind of replicas");
+    CHECK(refused("disaggregated={ transfer: { bandwidth: 1 GB/s } }") == "required key is missing");
+    CHECK(refused("disaggregated={ transfer: { bytes_per_token: 1 MB } }") == "required key is missing");
+    CHECK(refused("disaggregated.decode={ parallel: { tp: 2 } }") == "is for a model");
+    CHECK(refused("disaggregated.decode={ engine: { kv_capacity_tokens: 9 } }") ==
+          "does not say how long a step takes");
+    CHECK(refused("disaggregated.decode={ replicas: 2 }") ==
+          "only 1 of 2 replicas of 4 GPUs have a place on the fleet");
+    CHECK(refused("disaggregated.decode={ router: best }") == "unknown router");
+}
+
 TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {
     for (const std::string fleet :
          {"pool_gpus: 8", "nodes: { gpus: 4, count: 2 }", "racks: { nodes_per_rack: 1, gpus_per_node: 4, count: 2 }"}) {
@@ -409,6 +455,33 @@ TEST_CASE("nothing that only looks changes what becomes of requests, and resolve
     CHECK(here.call({"run", "plain/resolved.yaml", "-o", "again"}).status == 0);
     check_same(here.results("again"), here.results("plain"));
     CHECK(lines_of(here.read("plain/requests.csv")).size() == 2001);
+}
+
+TEST_CASE("the example of prompts and answers apart moves each prompt once, and runs alike when it is resolved") {
+    const workspace here;
+    std::filesystem::copy_file(source_directory() / "scenarios/serving/disaggregated.yaml", here.path("s.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    here.run_well({"--set", "workload.0.service.synthetic.requests=500", "--set", "output.requests=true"}, "plain");
+    CHECK(here.call({"run", "plain/resolved.yaml", "-o", "again"}).status == 0);
+    check_same(here.results("again"), here.results("plain"));
+    const auto s = here.summary("plain");
+    std::int64_t tokens = 0, moved = 0;
+    for (const auto& line : lines_of(here.read("plain/requests.csv"))) {
+        const auto f = fields_of(line);
+        if (f[0] == "request" || f[5] == "1") continue;
+        ++moved;
+        tokens += std::stoll(f[4]);
+        CHECK(std::stoi(f[7]) >= 3);
+        CHECK(ns_of(f[9]) > 0);
+    }
+    CHECK(moved > 400);
+    CHECK(s.number("services.chat.transfers.received") == static_cast<double>(moved));
+    // 80 layers with 8 heads of 128 numbers for keys and for values, of 2 bytes each.
+    CHECK(s.number("services.chat.transfers.moved_gb") ==
+          Approx(static_cast<double>(tokens) * 80 * 8 * 128 * 2 * 2e-9));
+    CHECK(s.number("services.chat.pools.prefill.gpus") == 12);
+    CHECK(s.number("services.chat.gpu_energy_kwh") > 0);
+    check_books(s);
 }
 
 TEST_CASE("files of requests of an earlier run go, and no other file") {

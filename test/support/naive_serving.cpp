@@ -42,6 +42,7 @@ struct one {
     std::int64_t scheduled = 0;  // in this step
     bool is_decode = false;      // in this step
     bool drafts = false;         // in this step
+    bool brought = false;        // its cache came with it, and it was not admitted since
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -125,6 +126,52 @@ public:
             result.records.push_back(all[i].out);
         }
         if (until == never && free_ != num_blocks_) throw std::logic_error("blocks leak");
+    }
+
+    // One of several, driven by whoever has them all.
+
+    std::vector<one*> handed_over;  // whose prompts are done, where others go on
+    bool hands_over = false;
+    bool is_touched = false;
+
+    [[nodiscard]] std::int64_t step_end() const { return step_end_; }
+    [[nodiscard]] std::int64_t num_requests() const {
+        return static_cast<std::int64_t>(waiting_.size() + running_.size());
+    }
+    [[nodiscard]] std::int64_t blocks_taken() const { return num_blocks_ - free_; }
+    [[nodiscard]] bool can_hold(std::int64_t tokens) const { return blocks_for(tokens) <= num_blocks_; }
+    [[nodiscard]] std::int64_t blocks_of(std::int64_t tokens) const { return blocks_for(tokens); }
+
+    void wait(one& x) {
+        auto at = waiting_.end();
+        while (o_.priorities && at != waiting_.begin() && (*(at - 1))->r.priority < x.r.priority) --at;
+        waiting_.insert(at, &x);
+        is_touched = true;
+    }
+    void let_go(one& x) {
+        release(x);
+        is_touched = true;
+    }
+    void end_step_now() {
+        const std::int64_t now = std::exchange(step_end_, ticks(never));
+        sum_ += step_;
+        last_end_ = now;
+        ++result.steps;
+        end_step(now);
+        is_touched = true;
+    }
+    void begin(std::int64_t now) {
+        is_touched = false;
+        if (step_end_ != ticks(never)) return;
+        cancel(now);
+        if (running_.empty() && waiting_.empty()) return;
+        if (last_end_ != now) {
+            t0_ = now;
+            sum_ = 0;
+        }
+        step_ = begin_step(now);
+        if (std::none_of(running_.begin(), running_.end(), [](const one* x) { return x->scheduled > 0; })) return;
+        step_end_ = t0_ + half_even(sum_ + step_);
     }
 
 private:
@@ -264,6 +311,7 @@ private:
             if (n > budget) throw std::logic_error("decodes beyond the budget");
             bool itself = false;
             while (!itself && !(x.drafts ? take_drafted(x) : take(x, n))) {
+                if (hands_over) return true;
                 one& victim = *running_.back();
                 victim.drafts = false;
                 running_.pop_back();
@@ -291,7 +339,7 @@ private:
             one& x = *waiting_.front();
             const std::vector<std::size_t> cached = matching(x);
             const auto hits = static_cast<std::int64_t>(cached.size());
-            const std::int64_t computed = hits * o_.kv_block_tokens;
+            const std::int64_t computed = x.brought ? x.r.prompt_tokens : hits * o_.kv_block_tokens;
             const std::int64_t n = std::min(x.known() - computed, budget);
             const std::int64_t unheld =
                 std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
@@ -299,7 +347,7 @@ private:
             for (const std::size_t b : cached) hold(b);
             x.blocks = cached;
             x.computed = computed;
-            x.out.cached_tokens += static_cast<std::uint32_t>(computed);
+            if (!std::exchange(x.brought, false)) x.out.cached_tokens += static_cast<std::uint32_t>(computed);
             take(x, n);
             waiting_.pop_front();
             running_.push_back(&x);
@@ -404,6 +452,10 @@ private:
                     release(*x);
                     continue;
                 }
+                if (hands_over) {
+                    handed_over.push_back(x);
+                    continue;
+                }
             }
             stay.push_back(x);
         }
@@ -428,6 +480,168 @@ private:
     std::int64_t clock_ = 0;
     std::deque<one*> waiting_;
     std::deque<one*> running_;
+    std::int64_t step_end_ = ticks(never), last_end_ = -1, t0_ = 0;
+    int128 step_ = 0, sum_ = 0;
+};
+
+/// Half to even.
+std::int64_t quotient(int128 whole, int128 by) {
+    const int128 twice = 2 * whole + by;
+    int128 q = twice / (2 * by);
+    if (twice % (2 * by) == 0 && q % 2 != 0) --q;
+    return static_cast<std::int64_t>(q);
+}
+
+/// Two pools, one instant after the other, every replica looked at for every choice.
+class naive_pools {
+public:
+    naive_pools(const std::vector<workload::request>& requests, const serving::service_options& service,
+                const std::vector<serving::linear_step>& pieces, const std::vector<serving::linear_step>& decode_pieces)
+        : requests_(requests), service_(service), decode_(service.decode->engine), all_(requests.size()) {
+        decode_.prefix_cache = false;
+        for (std::uint32_t i = 0; i != service.replicas; ++i) {
+            senders_.emplace_back(service.engine, pieces, no_grid_);
+            senders_.back().hands_over = true;
+        }
+        for (std::uint32_t i = 0; i != service.decode->replicas; ++i)
+            receivers_.emplace_back(decode_, decode_pieces, no_grid_);
+        link_free_.assign(senders_.size(), 0);
+        expected_.assign(receivers_.size(), {});
+    }
+
+    naive_pools_result serve(instant until) {
+        for (;;) {
+            std::int64_t now = next_ == requests_.size() ? ticks(never) : ticks(requests_[next_].arrival);
+            for (const auto* pool : {&senders_, &receivers_})
+                for (const naive_replica& r : *pool) now = std::min(now, r.step_end());
+            for (const moving& m : moving_) now = std::min(now, m.end);
+            if (now == ticks(never) || now > ticks(until)) break;
+            end_steps(now);
+            receive(now);
+            arrive(now);
+            for (auto* pool : {&senders_, &receivers_})
+                for (naive_replica& r : *pool)
+                    if (r.is_touched) r.begin(now);
+        }
+        for (std::size_t i = 0; i != next_; ++i) {
+            all_[i].out.produced = static_cast<std::uint32_t>(all_[i].produced);
+            out_.records.push_back(all_[i].out);
+        }
+        for (const auto& [pool, sum] : {std::pair{&senders_, &out_.prefill}, {&receivers_, &out_.decode}}) {
+            for (const naive_replica& r : *pool) {
+                sum->steps += r.result.steps;
+                sum->preemptions += r.result.preemptions;
+                sum->computed_tokens += r.result.computed_tokens;
+                sum->produced_tokens += r.result.produced_tokens;
+                if (until == never && r.blocks_taken() != 0) throw std::logic_error("blocks leak");
+            }
+        }
+        return std::move(out_);
+    }
+
+private:
+    struct moving {
+        std::int64_t end;
+        one* x;
+        std::size_t from, to;
+    };
+    struct expected {
+        std::int64_t requests = 0, blocks = 0;
+    };
+
+    static std::size_t choose(const std::string& router, std::vector<naive_replica>& pool,
+                              const std::vector<expected>& more, std::size_t& turn) {
+        if (router == "round-robin") return turn++ % pool.size();
+        std::size_t best = 0;
+        const auto load = [&](std::size_t i) {
+            const expected e = more.empty() ? expected{} : more[i];
+            return router == "least-kv" ? pool[i].blocks_taken() + e.blocks : pool[i].num_requests() + e.requests;
+        };
+        for (std::size_t i = 1; i != pool.size(); ++i)
+            if (load(i) < load(best)) best = i;
+        return best;
+    }
+
+    void end_steps(std::int64_t now) {
+        for (auto* pool : {&senders_, &receivers_})
+            for (naive_replica& r : *pool)
+                if (r.step_end() == now) r.end_step_now();
+        for (std::size_t from = 0; from != senders_.size(); ++from) {
+            for (one* x : senders_[from].handed_over) send(*x, from, now);
+            senders_[from].handed_over.clear();
+        }
+    }
+
+    void send(one& x, std::size_t from, std::int64_t now) {
+        const serving::kv_transfer_options& t = service_.decode->transfer;
+        const int128 e18 = 1'000'000'000'000'000'000;
+        const int128 bytes = int128{x.r.prompt_tokens} * t.bytes_per_token;
+        const int128 rate = int128{t.bandwidth_b_s} * t.efficiency_ppb;
+        const std::int64_t whole = quotient(bytes * e18, rate);
+        const std::int64_t last = quotient(bytes * e18, rate * t.layers);
+        std::int64_t& free = link_free_[from];
+        free = std::max(std::max(free, ticks(x.out.first_start)) + whole, std::max(free, now) + last);
+        const std::size_t to = choose(service_.decode->router, receivers_, expected_, decode_turn_);
+        ++expected_[to].requests;
+        expected_[to].blocks += receivers_[to].blocks_of(x.r.prompt_tokens + 1);
+        x.out.replica = static_cast<std::uint32_t>(senders_.size() + to);
+        moving_.push_back({free + ticks(t.latency), &x, from, to});
+    }
+
+    void receive(std::int64_t now) {
+        std::vector<moving> left;
+        for (const moving& m : moving_) {  // in order of first tokens
+            if (m.end > now) {
+                left.push_back(m);
+                continue;
+            }
+            --expected_[m.to].requests;
+            expected_[m.to].blocks -= receivers_[m.to].blocks_of(m.x->r.prompt_tokens + 1);
+            senders_[m.from].let_go(*m.x);
+            m.x->computed = 0;
+            m.x->brought = true;
+            m.x->out.transfer = duration{now} - (m.x->out.first_token - start_of_time);
+            receivers_[m.to].wait(*m.x);
+            ++out_.transfers;
+            out_.tokens_moved += m.x->r.prompt_tokens;
+        }
+        moving_ = std::move(left);
+    }
+
+    void arrive(std::int64_t now) {
+        for (; next_ != requests_.size() && ticks(requests_[next_].arrival) == now; ++next_) {
+            one& x = all_[next_];
+            x.r = requests_[next_];
+            const std::size_t to = choose(service_.router, senders_, {}, turn_);
+            x.out = {.row = x.r.row,
+                     .arrival = x.r.arrival,
+                     .prompt_tokens = x.r.prompt_tokens,
+                     .output_tokens = x.r.output_tokens,
+                     .replica = static_cast<std::uint32_t>(to),
+                     .tenant = x.r.tenant,
+                     .priority = x.r.priority};
+            const std::int64_t prompt = x.r.prompt_tokens, output = x.r.output_tokens;
+            if (!senders_[to].can_hold(prompt + 1) || (output > 1 && !receivers_[0].can_hold(prompt + output))) {
+                x.out.state = request_state::rejected;
+                x.out.end = x.r.arrival;
+                senders_[to].is_touched = true;  // who waits for blocks looks at time-outs then
+            } else {
+                senders_[to].wait(x);
+            }
+        }
+    }
+
+    const std::vector<workload::request>& requests_;
+    const serving::service_options& service_;
+    serving::replica_options decode_;
+    serving::step_grid no_grid_;
+    std::vector<one> all_;
+    std::vector<naive_replica> senders_, receivers_;
+    std::vector<std::int64_t> link_free_;
+    std::vector<expected> expected_;
+    std::vector<moving> moving_;
+    std::size_t next_ = 0, turn_ = 0, decode_turn_ = 0;
+    naive_pools_result out_;
 };
 
 }  // namespace
@@ -439,6 +653,13 @@ naive_serving_result serve_naively(const std::vector<workload::request>& request
     naive_replica replica(options, pieces, grid);
     replica.serve(requests, until, submitted);
     return std::move(replica.result);
+}
+
+naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
+                                       const serving::service_options& service,
+                                       const std::vector<serving::linear_step>& pieces,
+                                       const std::vector<serving::linear_step>& decode_pieces, instant until) {
+    return naive_pools{requests, service, pieces, decode_pieces}.serve(until);
 }
 
 }  // namespace ampacity::test

@@ -7,6 +7,7 @@
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
+#include <ampacity/serving/service.hpp>
 
 #include <cstdint>
 #include <set>
@@ -39,5 +40,21 @@ struct naive_serving_result {
                                                  const std::vector<serving::linear_step>& pieces, instant until = never,
                                                  const serving::step_grid& grid = {},
                                                  const std::vector<instant>& submitted = {});
+
+struct naive_pools_result {
+    std::vector<serving::request_record> records;  ///< by row
+    naive_serving_result prefill{}, decode{};      ///< sums over replicas, without records
+    std::int64_t transfers = 0;                    ///< that ended
+    std::int64_t tokens_moved = 0;                 ///< by these
+};
+
+/// The same of a service whose prompts and answers are computed apart: `service.decode` is there, routers are
+/// round-robin, least-requests or least-kv, and steps take 1 ns or more. `pieces`, and `decode_pieces` in place of
+/// `service.decode->time`.
+[[nodiscard]] naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
+                                                     const serving::service_options& service,
+                                                     const std::vector<serving::linear_step>& pieces,
+                                                     const std::vector<serving::linear_step>& decode_pieces,
+                                                     instant until = never);
 
 }  // namespace ampacity::test

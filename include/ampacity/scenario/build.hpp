@@ -32,6 +32,15 @@ using training_opener =
 using request_opener =
     std::function<std::unique_ptr<workload::request_source>(const request_file&, std::uint16_t entry)>;
 
+/// The cache of a model, and what carries it from one replica to another.
+struct served_cache {
+    double bytes_per_token = 0;  ///< [B]
+    std::uint32_t layers = 1;
+    double link_b_s = 0;      ///< of one group of the replica; 0: not known [B/s]
+    double link_share = 1;    ///< of it that is reached [1]
+    duration link_latency{};  ///< of a transfer
+};
+
 /// What the model of a service comes to.
 struct served_model {
     serving::step_grid grid{};         ///< times of steps without what came before
@@ -40,6 +49,7 @@ struct served_model {
     std::uint32_t gpus = 1;      ///< of a replica
     std::uint32_t replicas = 1;  ///< that one replica of the scenario is: stages of its pipeline
     sim::modelled_service facts{};
+    served_cache cache{};
 };
 
 /// Reads the model of the service of entry number `entry` of the workload.

@@ -6,13 +6,11 @@
 /// Part of `scenario.hpp`. Plain values.
 
 #include <ampacity/scenario/autoscale.hpp>
+#include <ampacity/scenario/cache_transfer.hpp>
+#include <ampacity/scenario/engine.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
-#include <ampacity/scenario/speculative.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
-#include <ampacity/serving/iteration_time.hpp>
-#include <ampacity/serving/kv_blocks.hpp>
-#include <ampacity/serving/replica.hpp>
 #include <ampacity/workload/request.hpp>
 
 #include <array>
@@ -47,121 +45,49 @@ struct names<request_format> {
                                       named<request_format>{request_format::servegen, "servegen"}};
 };
 
-template <>
-struct names<serving::step_order> {
-    using order = serving::step_order;
-    static constexpr std::array known{named<order>{order::mixed, serving::step_order_names[0]},
-                                      named<order>{order::prefill_first, serving::step_order_names[1]},
-                                      named<order>{order::decode_first, serving::step_order_names[2]}};
-};
-
-/// How long a scheduler step takes: a sum of exact terms.
-struct step_terms {
-    exact_duration base{};
-    exact_duration per_token{};
-    exact_duration per_kv_token{};
-    exact_duration per_prefill_attention{};
+/// Replicas of one kind, where prompts and answers are computed apart. What is not said is as for the service.
+struct service_pool {
+    std::uint64_t replicas = 1;
+    std::optional<std::uint64_t> gpus_per_replica{};
+    std::optional<serving_sizes> parallel{};
+    std::optional<std::string> router{};
+    std::optional<engine_options> engine{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&step_terms::base, {.key = "base", .doc = "of every step"});
-        visit(&step_terms::per_token, {.key = "per_token", .doc = "for each token that it works on"});
-        visit(&step_terms::per_kv_token,
-              {.key = "per_kv_token", .doc = "for each token in the caches of the requests that decode"});
-        visit(&step_terms::per_prefill_attention,
-              {.key = "per_prefill_attention",
-               .doc = "for each pair of a prefilled token and one up to it in its request"});
+        visit(&service_pool::replicas, {.key = "replicas",
+                                        .doc = "of this kind, all there from the start",
+                                        .min = std::uint64_t{1},
+                                        .max = std::uint64_t{1} << 20U});
+        visit(&service_pool::gpus_per_replica, {.key = "gpus_per_replica",
+                                                .doc = "in place of that of the service",
+                                                .example = "8",
+                                                .min = std::uint64_t{1},
+                                                .max = std::uint64_t{1} << 31U});
+        visit(&service_pool::parallel,
+              {.key = "parallel", .doc = "in place of that of the service", .example = "{ tp: 8 }"});
+        visit(&service_pool::router,
+              {.key = "router", .doc = "in place of that of the service", .example = "least-requests"});
+        visit(&service_pool::engine,
+              {.key = "engine", .doc = "in place of the whole of that of the service", .example = "{ max_seqs: 256 }"});
     }
-    friend bool operator==(const step_terms&, const step_terms&) = default;
+    friend bool operator==(const service_pool&, const service_pool&) = default;
 };
 
-/// A corner of the grid of a table of steps.
-struct table_entry {
-    std::uint64_t decodes = 0;
-    std::uint64_t prefill_tokens = 0;
-    exact_duration time{};
+/// Prompts and answers on different replicas.
+struct disaggregation {
+    service_pool prefill{};
+    service_pool decode{};
+    cache_transfer transfer{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
-        visit(&table_entry::decodes, {.key = "decodes",
-                                      .doc = "requests that decode in the step",
-                                      .required = true,
-                                      .example = "64",
-                                      .max = std::uint64_t{1} << 20U});
-        visit(&table_entry::prefill_tokens,
-              {.key = "prefill_tokens", .doc = "its tokens of prompts", .max = std::uint64_t{1} << 31U});
-        visit(&table_entry::time,
-              {.key = "time", .doc = "how long it takes", .required = true, .example = "\"12.5 ms\""});
+        visit(&disaggregation::prefill, {.key = "prefill", .doc = "replicas that compute prompts and first tokens"});
+        visit(&disaggregation::decode, {.key = "decode", .doc = "replicas that give all other tokens"});
+        visit(&disaggregation::transfer,
+              {.key = "transfer", .doc = "how the KV cache of a prompt comes to the others"});
     }
-    friend bool operator==(const table_entry&, const table_entry&) = default;
-};
-
-/// The engine of each replica.
-struct engine_options {
-    std::uint64_t max_seqs = 64;
-    std::uint64_t max_batched_tokens = 2048;
-    std::optional<std::uint64_t> kv_capacity_tokens{};
-    std::uint64_t kv_block_tokens = 16;
-    single_or_list<step_terms> step{};
-    std::vector<table_entry> table{};
-    serving::step_order order = serving::step_order::mixed;
-    bool priorities = false;
-    bool prefix_cache = false;
-    std::optional<duration> timeout{};
-    std::optional<duration> max_wait{};
-    std::optional<speculative_decoding> speculation{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        constexpr std::uint64_t one = 1;
-        visit(&engine_options::max_seqs,
-              {.key = "max_seqs", .doc = "requests that run at a time", .min = one, .max = std::uint64_t{1} << 20U});
-        visit(&engine_options::max_batched_tokens,
-              {.key = "max_batched_tokens", .doc = "tokens of a step", .min = one, .max = std::uint64_t{1} << 31U});
-        visit(&engine_options::kv_capacity_tokens, {.key = "kv_capacity_tokens",
-                                                    .doc = "tokens that the KV cache holds; whole blocks count; "
-                                                           "without it what the model leaves of the memory",
-                                                    .example = "60000",
-                                                    .min = std::uint64_t{0},
-                                                    .max = std::uint64_t{1} << 48U});
-        visit(&engine_options::kv_block_tokens,
-              {.key = "kv_block_tokens",
-               .doc = "tokens of a block of the KV cache",
-               .min = one,
-               .max = static_cast<std::uint64_t>(serving::kv_blocks::max_block_tokens)});
-        visit(&engine_options::step, {.key = "step",
-                                      .doc = "how long a scheduler step takes; of a list of up to 16 the longest; "
-                                             "without `model`",
-                                      .example = "{ base: \"5 ms\", per_token: \"20 us\", per_kv_token: \"30 ns\" }",
-                                      .never_empty = true});
-        visit(
-            &engine_options::table,
-            {.key = "table",
-             .doc = "a grid of times by decodes and tokens of prompts, linear between, beside `step`; without `model`",
-             .example = "[ { decodes: 0, time: \"0 ms\" }, { decodes: 64, time: \"12.5 ms\" }, ... ]",
-             .never_empty = true});
-        visit(&engine_options::order,
-              {.key = "order", .doc = "what shares a step: decodes and chunks of prompts, or either alone first"});
-        visit(&engine_options::priorities,
-              {.key = "priorities", .doc = "requests wait by priority, larger first; else nobody looks at it"});
-        visit(&engine_options::prefix_cache,
-              {.key = "prefix_cache", .doc = "full blocks of sessions stay known after their requests"});
-        visit(&engine_options::timeout,
-              {.key = "timeout",
-               .doc = "a request that is not finished so long after its arrival is cancelled when a step ends",
-               .example = "\"60 s\"",
-               .above = duration::zero(),
-               .max = longest_input});
-        visit(&engine_options::max_wait, {.key = "max_wait",
-                                          .doc = "the same of a request that no step has worked on",
-                                          .example = "\"10 s\"",
-                                          .above = duration::zero(),
-                                          .max = longest_input});
-        visit(&engine_options::speculation, {.key = "speculation",
-                                             .doc = "decode steps verify tokens that a small model has drafted",
-                                             .example = "{ tokens: 3, acceptance: 0.8, draft: \"1 ms\" }"});
-    }
-    friend bool operator==(const engine_options&, const engine_options&) = default;
+    friend bool operator==(const disaggregation&, const disaggregation&) = default;
 };
 
 /// Requests from a file.
@@ -280,6 +206,7 @@ struct inference_service {
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
     std::optional<service_targets> slo{};
+    std::optional<disaggregation> disaggregated{};
     std::optional<autoscale_options> autoscale{};
     std::optional<std::uint64_t> priority{};
     std::optional<placement_wishes> placement{};
@@ -347,6 +274,11 @@ struct inference_service {
                           "\"129 token\" } }"});
         visit(&inference_service::slo,
               {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
+        visit(&inference_service::disaggregated,
+              {.key = "disaggregated",
+               .doc = "replicas that compute prompts, and others that give the answers",
+               .example = "{ prefill: { replicas: 2 }, decode: { replicas: 4 }, transfer: { bandwidth: \"50 GB/s\", "
+                          "bytes_per_token: \"0.16 MB\" } }"});
         visit(&inference_service::autoscale,
               {.key = "autoscale",
                .doc = "replicas come and go: each is a job without end, which the scheduler's policy places",

@@ -63,6 +63,20 @@ struct replica_options {
     /// Decode steps verify drafts. Requires max_batched_tokens >= max_seqs (drafts + 1), and blocks of drafts + 1 to
     /// `speculation_options::max_block_tokens` tokens, so that no decode takes two of them in a step.
     std::optional<speculation_options> speculation{};
+    /// A request leaves with its first token, unless that is its last: it and its cache are then for another replica.
+    /// Who lacks blocks while caches are on their way waits for these.
+    bool hands_over = false;
+    /// With `hands_over`: a request of more tokens, prompt and answer, can never be served there and is rejected.
+    std::int64_t most_tokens_elsewhere = std::int64_t{1} << 48U;
+};
+
+/// A request whose prompt one replica has computed and whose answer another one continues.
+struct moved_request {
+    workload::request request{};
+    instant first_start = never;
+    instant first_token = never;
+    std::uint32_t cached_tokens = 0;
+    std::uint32_t slot = 0;  ///< where its blocks are until `release`
 };
 
 /// What a replica has done, in whole numbers.
@@ -90,6 +104,16 @@ public:
     /// it. \pre `advance(now)` was called;
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
     void submit(const workload::request& r, instant now);
+    /// A request comes whose prompt was computed elsewhere, and its first token with it: it waits for blocks of its
+    /// own, and nothing is computed again unless it is preempted. \pre as for `submit`, and no prefix cache
+    void accept(const moved_request& r, instant now);
+    /// The cache of a request that was handed over is gone from here. \pre `advance(now)` was called
+    void release(std::uint32_t slot, instant now);
+    /// Such a request will come, or has.
+    void expect(const workload::request& r, bool will_come) noexcept;
+    /// Requests that were handed over since `clear_moved`, in order of their admission.
+    [[nodiscard]] std::span<const moved_request> moved() const noexcept { return moved_; }
+    void clear_moved() noexcept { moved_.clear(); }
     /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
     void start(instant now);
     /// The end of what is in progress; never: nothing is.
@@ -109,6 +133,9 @@ public:
     void clear_records() noexcept { records_.clear(); }
 
     [[nodiscard]] std::size_t num_live() const noexcept { return num_waiting_ + num_running_; }
+    /// Requests that will come with their caches, and the blocks that those take.
+    [[nodiscard]] std::size_t num_expected() const noexcept { return num_expected_; }
+    [[nodiscard]] std::int64_t blocks_expected() const noexcept { return blocks_expected_; }
     [[nodiscard]] std::size_t num_waiting() const noexcept { return num_waiting_; }
     [[nodiscard]] std::size_t num_running() const noexcept { return num_running_; }
     /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
@@ -132,7 +159,7 @@ private:
     using slot = std::uint32_t;
     static constexpr slot nobody = 0xFFFF'FFFFU;
 
-    enum class phase : std::uint8_t { waiting, prefilling, decoding };
+    enum class phase : std::uint8_t { waiting, prefilling, decoding, moving };
 
     struct live {
         workload::request request;
@@ -149,6 +176,8 @@ private:
         slot older, younger;                // of all
         slot older_unseen, younger_unseen;  // of those that were never admitted
         phase where;
+        bool has_come;      // with its prompt computed, and was not admitted since
+        duration transfer;  // as in a record
     };
     struct list {
         slot first = nobody;
@@ -189,6 +218,10 @@ private:
 
     [[nodiscard]] slot take_slot(const workload::request& r);
     void leave(slot s, request_state state);
+    void join_queue(slot s, instant now);
+    void begin_busy_period(instant now) noexcept;
+    void hand_over(slot s);
+    void count_idle(instant now) noexcept;
     void record(const live& r, request_state state, instant end);
 
     [[nodiscard]] list& queue_of(slot s) noexcept;
@@ -277,8 +310,13 @@ private:
     std::int64_t decode_steps_ = 0;       // done so far
     std::int64_t decode_tokens_ = 0;      // computed by those that decode, of all their tokens
 
+    std::size_t num_expected_ = 0;
+    std::int64_t blocks_expected_ = 0;
+    instant idle_since_ = start_of_time;  // no step since; with `hands_over`
+
     replica_counts counts_;
     std::vector<request_record> records_;
+    std::vector<moved_request> moved_;
 };
 
 }  // namespace ampacity::serving

@@ -37,6 +37,9 @@ struct request_record {
     std::uint32_t tenant = 0;
     std::uint8_t priority = 0;
     request_state state = request_state::unfinished;
+    /// From its first token until its cache was at the replica that decodes; below 0: it was computed there, or is not
+    /// there yet.
+    duration transfer{-1};
 
     friend bool operator==(const request_record&, const request_record&) = default;
 };

@@ -29,13 +29,17 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] instant now() const noexcept { return now_; }
-    /// Requests that wait or run there.
-    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return at(i).num_live(); }
-    /// KV blocks that are taken there, those of the step in progress included.
-    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept { return at(i).blocks_in_use(now_); }
+    /// Requests that wait or run there, or are on their way from where their prompts were computed.
+    [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return at(i).num_live() + at(i).num_expected(); }
+    /// KV blocks that are taken there, those of the step in progress included, and of caches on their way.
+    [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept {
+        return at(i).blocks_in_use(now_) + at(i).blocks_expected();
+    }
     /// The same without those of the step in progress: at most as many, now and until the replica is told to have
     /// changed. O(1).
-    [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept { return at(i).blocks_held(); }
+    [[nodiscard]] std::int64_t least_kv_blocks(std::size_t i) const noexcept {
+        return at(i).blocks_held() + at(i).blocks_expected();
+    }
     /// Tokens of such a block.
     [[nodiscard]] std::int64_t block_tokens(std::size_t i) const noexcept { return at(i).block_tokens(); }
     /// Tokens of the request's prompt that the prefix cache there has now.

@@ -9,8 +9,13 @@
 ///
 /// Where replicas come and go (`scaled`), none gets requests until it is opened; what arrives while none is open waits
 /// at the router, and is sent on in that order when steps begin, behind the arrivals of the instant.
+///
+/// With `decode` the replicas compute prompts and give first tokens alone, and those of a `decode_pool` the others. At
+/// one instant steps end first, of prompts, then of others; then decoding replicas are chosen for requests that have
+/// their first token, and then caches arrive.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/serving/kv_transfer.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/router.hpp>
@@ -21,24 +26,41 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace ampacity::serving {
 
+class decode_pool;
+
+/// Replicas that give all tokens but the first.
+struct decode_options {
+    std::uint32_t replicas = 1;  ///< >= 1
+    replica_options engine{};    ///< of each; it has no prefix cache
+    std::string router = "round-robin";
+    router_options random{};
+    iteration_time time;  ///< of their steps
+    kv_transfer_options transfer{};
+};
+
 struct service_options {
     std::uint32_t replicas = 1;  ///< >= 1
     replica_options engine{};    ///< of each
     std::string router = "round-robin";
-    router_options random;  ///< names the router's draws
-    bool scaled = false;    ///< replicas come and go: at first none is open
+    router_options random;                   ///< names the router's draws
+    bool scaled = false;                     ///< replicas come and go: at first none is open
+    std::optional<decode_options> decode{};  ///< none: replicas give whole answers. \pre not scaled
 };
 
 class service {
 public:
     /// \throws scenario_error for options outside their ranges; the key is their name.
     service(const service_options& options, const iteration_time& time);
+    service(service&&) noexcept;
+    service& operator=(service&&) noexcept;
+    ~service();
 
     /// A request arrives and is sent to a replica, whose number is returned, or `no_replica` if it waits for one.
     /// \pre as for `replica::submit`.
@@ -46,7 +68,7 @@ public:
     /// Sends on what waits at the router, if it can, and begins steps on replicas at which something arrived or ended.
     void start(instant now);
     /// The earliest end of what is in progress; never: nothing is.
-    [[nodiscard]] instant next() const noexcept { return ends_[1]; }
+    [[nodiscard]] instant next() const noexcept { return std::min(ends_[1], decode_next_); }
     /// Does what ends at `to`, by number of replica. \pre to <= next().
     void advance(instant to);
     /// The run is over, see `replica::close`.
@@ -74,8 +96,18 @@ public:
     /// \pre advance(now) was called
     loss abandon(std::size_t i, instant now, bool requeue);
 
+    // --- as a pool that decodes, see `decode_pool` ---
+
+    /// The replica to which a request will come with its cache.
+    std::size_t expect(const workload::request& r, instant now);
+    /// It has come. \pre it was expected there
+    void accept(std::size_t i, const moved_request& r, instant now);
+
+    /// Those that get requests.
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
-    /// Of all replicas; the peak is that of one.
+    /// Those that go on with them; null: the same.
+    [[nodiscard]] const decode_pool* decode() const noexcept { return decode_.get(); }
+    /// Of all replicas, those of the decode pool included; the peak is that of one.
     [[nodiscard]] replica_counts counts() const noexcept;
 
 private:
@@ -85,6 +117,8 @@ private:
     void set_end(std::size_t i) noexcept;
     std::size_t send(const workload::request& r, instant now);
     void send_pending(instant now);
+    void move_requests(instant now);
+    void collect_decoded();
 
     std::vector<replica> replicas_;
     std::unique_ptr<router> router_;
@@ -93,10 +127,20 @@ private:
     std::vector<std::size_t> touched_;  // replicas on which `start` is to be called
     std::vector<bool> is_touched_;
     std::vector<request_record> records_;
+    struct handed_over {
+        std::uint32_t from;
+        moved_request request;
+    };
+    std::vector<handed_over> handed_over_;  // at this instant
+    std::unique_ptr<decode_pool> decode_;
+    instant decode_next_ = never;
     bool scaled_;
     std::vector<std::uint32_t> open_;         // rising; only if replicas come and go
     std::vector<workload::request> pending_;  // the same
 };
+
+/// Sums over replicas; the peak is that of one.
+[[nodiscard]] replica_counts counts_of(std::span<const replica> replicas) noexcept;
 
 /// Serves all requests of a source, or those up to `until`; `sink` gets every record, in order of leaving.
 /// \throws data_error from the source.

@@ -67,6 +67,7 @@ public:
     latency_statistics tpot{};      ///< of finished requests of more than one token
     latency_statistics e2e{};       ///< of finished requests
     latency_statistics queueing{};  ///< of finished requests
+    latency_statistics transfer{};  ///< of those whose cache went to another replica
 
     /// Share of the requests that met all targets, of those that finished, were rejected or cancelled or failed;
     /// nothing where there are none.

@@ -226,6 +226,26 @@ struct fluid_result {
     double mean_load = 0;       ///< requests served / what serving replicas could have [1]
 };
 
+/// What the replicas of one kind did, where prompts and answers are computed apart.
+struct pool_result {
+    std::uint64_t replicas = 0, gpus_per_replica = 0;
+    std::uint64_t steps = 0;  ///< that have ended
+    std::uint64_t preemptions = 0;
+    duration busy{};                             ///< in steps, summed over replicas
+    duration prefilling{};                       ///< of it, in steps with prompts
+    double kv_occupancy = 0;                     ///< mean share of KV blocks taken while it held its GPUs [1]
+    double kv_peak = 0;                          ///< largest share at the end of a step, of one replica [1]
+    std::optional<modelled_service> modelled{};  ///< of one replica
+};
+
+/// A service whose prompts and answers are computed apart.
+struct disaggregated_result {
+    pool_result prefill, decode;
+    std::uint64_t begun = 0, received = 0;             ///< transfers
+    double moved_b = 0;                                ///< by those that were received [B]
+    std::optional<distribution_summary> transfer_s{};  ///< first token to the cache at the other replica [s]
+};
+
 /// What became of a service and its requests. Times are over finished requests.
 struct service_result {
     std::string name;
@@ -233,27 +253,28 @@ struct service_result {
     std::uint64_t gpus_per_replica = 1;
     std::uint64_t requests = 0, finished = 0, rejected = 0, cancelled = 0, unfinished = 0;  ///< that arrived
     std::uint64_t failed = 0;                                                               ///< the same
-    std::optional<distribution_summary> ttft_s{};        ///< time to the first token [s]
-    std::optional<distribution_summary> tpot_s{};        ///< time per token after the first [s]
-    std::optional<distribution_summary> e2e_s{};         ///< arrival to the last token [s]
-    std::optional<distribution_summary> queueing_s{};    ///< arrival to the first step that worked on it [s]
-    std::optional<double> attainment{};                  ///< of its targets, by requests that have left [1]
-    std::uint64_t met = 0;                               ///< finished and within all targets
-    std::vector<priority_result> priorities{};           ///< from the least; none: nobody looks at priorities
-    std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
-    std::uint64_t preemptions = 0;                       ///< of all
-    std::uint64_t steps = 0;                             ///< that have ended, of all replicas
-    std::uint64_t cached_tokens = 0;                     ///< found in prefix caches
-    std::uint64_t prefill_tokens = 0;                    ///< computed in prompts, recomputed ones included
-    double kv_occupancy = 0;                             ///< mean share of KV blocks taken while it held its GPUs [1]
-    double kv_peak = 0;                                  ///< largest share at the end of a step, of one replica [1]
-    std::optional<modelled_service> modelled{};          ///< of one replica; none: no model says what it is
-    duration busy{};                                     ///< in these steps, summed over replicas
-    duration prefilling{};                               ///< of these, in steps with prompts
-    duration held{};                                     ///< for which it held its GPUs
-    std::vector<workload::skipped_records> skipped{};    ///< records of its file that are no requests
-    std::optional<scaling_result> scaling{};             ///< none: all were there from the start
-    std::optional<fluid_result> fluid{};                 ///< then steps, preemptions and queueing are not known
+    std::optional<distribution_summary> ttft_s{};         ///< time to the first token [s]
+    std::optional<distribution_summary> tpot_s{};         ///< time per token after the first [s]
+    std::optional<distribution_summary> e2e_s{};          ///< arrival to the last token [s]
+    std::optional<distribution_summary> queueing_s{};     ///< arrival to the first step that worked on it [s]
+    std::optional<double> attainment{};                   ///< of its targets, by requests that have left [1]
+    std::uint64_t met = 0;                                ///< finished and within all targets
+    std::vector<priority_result> priorities{};            ///< from the least; none: nobody looks at priorities
+    std::uint64_t prompt_tokens = 0, output_tokens = 0;   ///< of finished requests
+    std::uint64_t preemptions = 0;                        ///< of all
+    std::uint64_t steps = 0;                              ///< that have ended, of all replicas
+    std::uint64_t cached_tokens = 0;                      ///< found in prefix caches
+    std::uint64_t prefill_tokens = 0;                     ///< computed in prompts, recomputed ones included
+    double kv_occupancy = 0;                              ///< mean share of KV blocks taken while it held its GPUs [1]
+    double kv_peak = 0;                                   ///< largest share at the end of a step, of one replica [1]
+    std::optional<modelled_service> modelled{};           ///< of one replica; none: no model says what it is
+    duration busy{};                                      ///< in these steps, summed over replicas
+    duration prefilling{};                                ///< of these, in steps with prompts
+    duration held{};                                      ///< for which it held its GPUs
+    std::vector<workload::skipped_records> skipped{};     ///< records of its file that are no requests
+    std::optional<scaling_result> scaling{};              ///< none: all were there from the start
+    std::optional<disaggregated_result> disaggregated{};  ///< none: replicas give whole answers
+    std::optional<fluid_result> fluid{};                  ///< then steps, preemptions and queueing are not known
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         if (scaling) return scaling->held() * static_cast<gpu_time>(scaling->gpus_per_replica);
@@ -262,16 +283,30 @@ struct service_result {
     /// Replicas x time that they held GPUs [s].
     [[nodiscard]] double replica_s() const noexcept {
         if (scaling) return static_cast<double>(scaling->held()) * 1e-9;
+        if (disaggregated)
+            return to_seconds(held) *
+                   static_cast<double>(disaggregated->prefill.replicas + disaggregated->decode.replicas);
         return to_seconds(held) * static_cast<double>(gpus) / static_cast<double>(gpus_per_replica);
     }
     /// Of its GPUs alone, without a cap, by what steps do; none: no model says what they draw. [J]
     [[nodiscard]] std::optional<double> gpu_energy_j() const noexcept {
         if (!modelled || modelled->waiting_w <= 0) return std::nullopt;
-        const double busy_s = to_seconds(busy), prefilling_s = to_seconds(prefilling);
-        const double all_s = replica_s();
-        return static_cast<double>(gpus_per_replica) *
-               (prefilling_s * modelled->prefill_w + (busy_s - prefilling_s) * modelled->decode_w +
-                (all_s - busy_s) * modelled->waiting_w);
+        if (!disaggregated) return energy_j(*modelled, gpus_per_replica, replica_s(), busy, prefilling);
+        double sum = 0;
+        for (const pool_result* p : {&disaggregated->prefill, &disaggregated->decode}) {
+            if (!p->modelled) return std::nullopt;
+            sum += energy_j(*p->modelled, p->gpus_per_replica, to_seconds(held) * static_cast<double>(p->replicas),
+                            p->busy, p->prefilling);
+        }
+        return sum;
+    }
+
+private:
+    static double energy_j(const modelled_service& m, std::uint64_t gpus_each, double all_s, duration in_steps,
+                           duration with_prompts) noexcept {
+        const double busy_s = to_seconds(in_steps), prefilling_s = to_seconds(with_prompts);
+        return static_cast<double>(gpus_each) *
+               (prefilling_s * m.prefill_w + (busy_s - prefilling_s) * m.decode_w + (all_s - busy_s) * m.waiting_w);
     }
 };
 

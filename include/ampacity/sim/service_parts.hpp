@@ -13,6 +13,7 @@
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/request_source.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -49,15 +50,31 @@ struct service_parts {
     std::unique_ptr<workload::request_source> requests;
     serving::latency_targets targets{};
     std::uint32_t gpus_per_replica = 1;
+    /// Of those of `options.decode`, whose places follow those of the others.
+    std::uint32_t decode_gpus_per_replica = 0;
     /// Of the workload: a source without jobs, whose texts name those that are its replicas.
     std::uint16_t entry = 0;
     /// By replica: its GPUs, free on the empty fleet, each in one; on a pool without shares. Empty with `scaling`.
     std::vector<std::vector<fleet::gpu_share>> places{};
-    std::optional<modelled_service> modelled{};  ///< none: it does not say what it serves
+    std::optional<modelled_service> modelled{};         ///< none: it does not say what it serves
+    std::optional<modelled_service> decode_modelled{};  ///< the same of replicas that decode
     /// Then there are at most `options.replicas` == `scaling->autoscale.max` at a time, and `options.scaled`. \pre one
     /// has a place on the empty fleet
     std::optional<scaling_options> scaling{};
     std::optional<fluid_parts> fluid{};  ///< then `requests` has none
+
+    /// Of the replica with this place.
+    [[nodiscard]] std::uint32_t gpus_of(std::size_t place) const noexcept {
+        return place < options.replicas ? gpus_per_replica : decode_gpus_per_replica;
+    }
+    [[nodiscard]] std::uint64_t num_replicas() const noexcept {
+        return std::uint64_t{options.replicas} + (options.decode ? options.decode->replicas : 0U);
+    }
+    /// Of all replicas.
+    [[nodiscard]] std::uint64_t num_gpus() const noexcept {
+        return std::uint64_t{gpus_per_replica} * options.replicas +
+               (options.decode ? std::uint64_t{decode_gpus_per_replica} * options.decode->replicas : 0U);
+    }
 };
 
 }  // namespace ampacity::sim

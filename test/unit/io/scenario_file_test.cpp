@@ -661,6 +661,28 @@ void make_fluid(scenario::inference_service& c) {
     }
 }
 
+/// The same.
+void add_pools(scenario::inference_service& c) {
+    std::mt19937_64 random{c.engine.max_seqs * 1000 + c.replicas};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    scenario::disaggregation& d = c.disaggregated.emplace();
+    c.replicas = 1;
+    for (scenario::service_pool* pool : {&d.prefill, &d.decode}) {
+        pool->replicas = 1 + upto(100);
+        if (upto(2) != 0) pool->gpus_per_replica = 1 + upto(100);
+        if (c.model && upto(2) != 0) pool->parallel = {.tp = 1 + upto(9), .pp = 1 + upto(3), .ep = 1 + upto(9)};
+        if (upto(2) != 0) pool->router = "power-of-two";
+        if (upto(2) == 0) continue;
+        pool->engine = c.engine;
+        pool->engine->max_seqs = 1 + upto(1000);
+    }
+    if (upto(2) != 0) d.transfer.latency = duration{static_cast<std::int64_t>(upto(1000))};
+    if (!c.model || upto(2) != 0) d.transfer.bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7};
+    if (upto(2) != 0) d.transfer.efficiency = static_cast<double>(1 + upto(99)) / 100;
+    if (!c.model || upto(2) != 0) d.transfer.bytes_per_token = {1 + static_cast<double>(upto(1'000'000)) / 7};
+    if (upto(2) != 0) d.transfer.layers = 1 + upto(100);
+}
+
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
     const auto some_time = [&] {
@@ -719,6 +741,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
         if (!c.model && *c.gpus_per_replica % 2 != 0) add_autoscale(c);
+        if (!c.autoscale && c.engine.max_seqs % 3 == 0) add_pools(c);
         if (upto(2) != 0) {
             c.requests = {"some requests.csv", static_cast<scenario::request_format>(upto(5)), duration{upto(1000)},
                           static_cast<scenario::alignment>(upto(2))};
@@ -1275,7 +1298,7 @@ void collect_paths(const io::yaml_tree& tree, io::yaml_index row, const std::str
         collect_paths(tree, entry.value, path.empty() ? entry.key : path + '.' + entry.key, out);
     // Lists that may be one map are documented as such.
     const bool may_be_single = path == "fleet.nodes" || path == "fleet.racks" || path == "power.control" ||
-                               path == "workload.N.training" || path == "workload.N.service.engine.step";
+                               path == "workload.N.training" || path.ends_with(".engine.step");
     for (const io::yaml_index item : node.items) collect_paths(tree, item, may_be_single ? path : path + ".N", out);
 }
 
@@ -1373,8 +1396,16 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
         if (path.find(".speculation.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.engine.speculation={ acceptance: 0.5 }");
-        if (path.find(".table.") != std::string::npos)
+        const std::size_t pool = path.find(".disaggregated.");
+        if (path.find(".table.") != std::string::npos && pool == std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.engine.table=[{ decodes: 0, time: 1 ms }]");
+        if (pool != std::string::npos && path.find(".engine.") != std::string::npos)
+            sets.insert(sets.begin() + 1, path.substr(0, path.find(".engine.")) +
+                                              ".engine={ kv_capacity_tokens: 1000, step: { base: 1 ms }, table: [{ "
+                                              "decodes: 0, time: 1 ms }] }");
+        if (pool != std::string::npos)
+            sets.insert(sets.begin() + 1,
+                        "workload.0.service.disaggregated={ transfer: { bandwidth: 1 GB/s, bytes_per_token: 1 MB } }");
         if (path.find(".service.placement.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.autoscale={ policy: fixed }");
         if (path.starts_with("fleet.network."))

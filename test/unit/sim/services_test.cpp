@@ -47,6 +47,15 @@ drawn draw(std::uint64_t number) {
         .router = upto(2) != 0 ? "least-requests" : "random",
         .random = {.seed = number}};
     if (upto(3) == 0) out.options.engine.timeout = duration{1 + upto(300'000)};
+    // Of every second one prompts and answers are computed apart.
+    if (number / 2 % 2 == 0)
+        out.options.decode =
+            serving::decode_options{.replicas = static_cast<std::uint32_t>(1 + number % 3),
+                                    .engine = {.max_seqs = 8, .kv_capacity_tokens = 700},
+                                    .router = "least-kv",
+                                    .time = serving::iteration_time{step},
+                                    .transfer = {.latency = duration{static_cast<std::int64_t>(number % 5) * 2000},
+                                                 .bytes_per_token = static_cast<std::int64_t>(1 + number % 7 * 200)}};
     std::int64_t now = 0;
     const auto count = static_cast<std::size_t>(upto(120));
     for (std::size_t i = 0; i != count; ++i) {
@@ -81,7 +90,8 @@ sim::parts parts_of(const std::vector<drawn>& services, sim::observer& who) {
                                .time = serving::iteration_time{step},
                                .requests = std::make_unique<workload::vector_request_source>(s.requests)});
         to.gpus_per_replica = 3;
-        to.places.resize(s.options.replicas);
+        to.decode_gpus_per_replica = 2;
+        to.places.resize(to.num_replicas());
     }
     return parts;
 }
@@ -123,7 +133,20 @@ TEST_CASE("services in a simulation do what they do alone", "[services]") {
             const sim::service_result& r = all.services[i];
             REQUIRE(r.requests == expected.size());
             REQUIRE(r.held == left - start_of_time);
-            REQUIRE(r.gpus == services[i].options.replicas * 3);
+            const auto& decode = services[i].options.decode;
+            REQUIRE(r.gpus == services[i].options.replicas * 3 + (decode ? decode->replicas * 2 : 0));
+            REQUIRE(r.disaggregated.has_value() == decode.has_value());
+            if (decode) {
+                const sim::disaggregated_result& d = *r.disaggregated;
+                REQUIRE(d.begun == d.received);
+                REQUIRE(d.prefill.steps + d.decode.steps == r.steps);
+                REQUIRE(d.prefill.busy + d.decode.busy == r.busy);
+                REQUIRE(d.prefill.preemptions == 0);
+                std::int64_t tokens = 0;
+                for (const request_record& x : expected) tokens += x.transfer < duration::zero() ? 0 : x.prompt_tokens;
+                REQUIRE(d.moved_b == static_cast<double>(tokens * decode->transfer.bytes_per_token));
+                REQUIRE(d.transfer_s.has_value() == (d.received != 0));
+            }
             held += r.held_gpu_time();
         }
         for (const sim::job_record& j : s.records(0)) held += gpu_time{ticks(j.useful)} * j.gpus;
