@@ -11,6 +11,7 @@
 #include <ampacity/hardware/rack.hpp>
 #include <ampacity/hardware/region.hpp>
 #include <ampacity/hardware/reliability.hpp>
+#include <ampacity/hardware/site_preference.hpp>
 
 #include <cmath>
 
