@@ -230,18 +230,31 @@ private:
             }
             return;
         }
-        while (left != 0) {
-            auto at =
-                std::find_if(racks_.begin(), racks_.end(), [&](std::uint32_t rack) { return room(rack) >= left; });
-            if (at == racks_.end()) {
-                at = std::max_element(racks_.begin(), racks_.end(),
-                                      [&](std::uint32_t a, std::uint32_t b) { return room(a) < room(b); });
-            }
-            const std::uint32_t n = std::min(left, room(*at));
-            AMPACITY_ASSERT(n != 0);
-            units_[*at - first] = n;
-            left -= n;
+        if (left != 0) assign_fullest(left, first, room);
+    }
+
+    /// Again and again the first rack that can take all that is left, else the one that can take most of it: the racks
+    /// by falling room, up to one that ends it.
+    template <class Room>
+    void assign_fullest(std::uint32_t left, std::uint32_t first, const Room& room) {
+        struct candidate {
+            std::uint32_t room, rank;
+        };
+        std::vector<candidate> by_room;
+        by_room.reserve(racks_.size());
+        for (std::uint32_t i = 0; i != racks_.size(); ++i) by_room.push_back({room(racks_[i]), i});
+        std::sort(by_room.begin(), by_room.end(), [](const candidate& a, const candidate& b) {
+            return a.room != b.room ? a.room > b.room : a.rank < b.rank;
+        });
+        auto at = by_room.begin();
+        for (; at->room < left; ++at) {
+            AMPACITY_ASSERT(at->room != 0);
+            units_[racks_[at->rank] - first] = at->room;
+            left -= at->room;
         }
+        std::uint32_t last = at->rank;
+        for (; at != by_room.end() && at->room >= left; ++at) last = std::min(last, at->rank);
+        units_[racks_[last] - first] = left;
     }
 
     /// The best rack for the rest among those for which `may(rack, units beside the rest)`.
