@@ -706,6 +706,18 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
     s.faults = {};
     s.fleet.slowdowns.clear();
     s.fleet.deliveries.clear();
+    s.fleet.plan.reset();
+    const auto keep = [](std::vector<scenario::rack_group>& groups) {
+        for (scenario::rack_group& g : groups) {
+            g.retire.reset();
+            g.replaces.reset();
+        }
+    };
+    keep(s.fleet.racks);
+    for (scenario::site& site : s.fleet.sites) {
+        site.plan.reset();
+        keep(site.racks);
+    }
     s.output.requests = upto(2) != 0;
     for (std::uint64_t i = 1 + upto(2); i > 0; --i) {
         scenario::inference_service& c = s.workload.emplace_back().service.emplace();
@@ -1116,6 +1128,44 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
+    const auto some_plan = [&](std::vector<scenario::rack_group>& groups) {
+        std::uint64_t places = 0;
+        for (std::size_t i = 0; i != groups.size(); ++i) {
+            scenario::rack_group& g = groups[i];
+            if (upto(2) != 0) {
+                scenario::retirement& r = g.retire.emplace();
+                (upto(2) != 0 ? r.at : r.after) = some_duration();
+                if (r.at && upto(2) != 0) r.racks_per_week = 0.01 + 100 * fraction();
+                if (upto(2) != 0) r.notice = some_duration();
+            }
+            if (i != 0 && groups[i - 1].retire && groups[i - 1].count >= g.count)
+                g.replaces = i - 1;
+            else
+                places += g.count;
+        }
+        scenario::build_out b{.start = some_duration(), .present = upto(places + 1)};
+        if (upto(2) != 0 || b.present == places)
+            b.racks_per_week = 0.01 + 100 * fraction();
+        else
+            b.arrivals.push_back({.at = some_duration(), .racks = places - b.present});
+        for (std::uint64_t i = upto(3); i > 0; --i) {
+            auto& block = b.blocks.emplace_back();
+            block = {.racks = places, .ready = some_duration()};
+            if (upto(2) != 0) block.delay = some_law();
+        }
+        if (upto(2) != 0) b.install = some_law();
+        if (upto(2) != 0) b.crews = 1 + upto(100);
+        if (upto(2) != 0) b.burn_in = some_law();
+        if (upto(2) != 0) b.acceptance_failure = 0.01 + fraction() / 2;
+        if (b.acceptance_failure != 0 && upto(2) != 0) b.rework = some_law();
+        return b;
+    };
+    if (s.fleet.deliveries.empty() && upto(2) != 0) {
+        if (s.fleet.racks) s.fleet.plan = some_plan(s.fleet.racks);
+        for (scenario::site& site : s.fleet.sites) {
+            if (upto(2) != 0) site.plan = some_plan(site.racks);
+        }
+    }
     if (nodes_may_leave && upto(2) != 0) {
         scenario::faults& f = s.faults;
         if (upto(2) != 0) {
