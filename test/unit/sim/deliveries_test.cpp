@@ -171,3 +171,23 @@ TEST_CASE("one rack comes as another leaves, again and again", "[deliveries]") {
     CHECK((all.books[account::uncommissioned] == gpu_hours((4 + 6 + 1) * gpus_per_rack)));
     CHECK((all.books.capacity == gpu_hours(9 * gpus_per_rack)));
 }
+
+TEST_CASE("what comes and leaves is paid for at its own site", "[deliveries]") {
+    auto plan = test::plant_of(3, "2n", 3);
+    plan.sites.push_back(plan.sites.front());
+    plan.sites[0].units = 2;
+    plan.sites[1].units = 1;
+    plan.sites[1].name = "fra";
+    auto p = test::powered_parts(plan, {{}}, {power::phase::gemm_bf16}, policy::make_policy("fifo", {}));
+    p.energy->sites.resize(2);
+    p.energy->gpu_usd_s = 1.0 / 3600;
+    p.energy->shows_headroom = false;
+    p.until = hours{10};
+    p.deliveries.push_back({.at = start_of_time + hours{3}, .nodes = nodes_of_racks(1, 3)});  // one at each
+    p.retirements.push_back({.at = start_of_time + hours{5}, .nodes = nodes_of_racks(0, 1)});
+    p.retirements.push_back({.at = start_of_time + hours{9}, .nodes = nodes_of_racks(2, 3)});
+    sim::simulation s{std::move(p)};
+    s.run();
+    REQUIRE(s.results().energy->capacity_usd);
+    CHECK(*s.results().energy->capacity_usd == Approx((5.0 + 7 + 6) * gpus_per_rack).epsilon(1e-12));
+}
