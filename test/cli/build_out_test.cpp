@@ -57,7 +57,8 @@ TEST_CASE("racks come over a turn of the year and a leap day, leave, and are rep
     CHECK(contains(here.read("out/summary.json"), "\"last_date\": \"2028-04-04\""));
     CHECK(s.number("gpu_hours.capacity") == Approx(24 * 2 * (200 + 105 + 65 + 25 + 45)));
     CHECK(s.number("gpu_hours.capacity") + s.number("gpu_hours.uncommissioned") == Approx(24 * 2 * 5 * 200));
-    CHECK(here.call({"run", "out/resolved.yaml", "-o", "resolved"}).status == 0);
+    here.write("again.yaml", here.read("out/resolved.yaml"));
+    CHECK(here.call({"run", "again.yaml", "-o", "resolved"}).status == 0);
     CHECK(here.read("resolved/build_out.csv") == here.read("out/build_out.csv"));
     CHECK(here.read("resolved/summary.json") == here.read("out/summary.json"));
 
@@ -85,13 +86,13 @@ TEST_CASE("the build-out that is shipped differs by seed") {
 }
 
 TEST_CASE("replicas on racks that leave go on elsewhere") {
-    const workspace here{R"(ampacity: 1
+    const std::string text = R"(ampacity: 1
 name: c
 seed: 4
 until: "20 d"
 fleet:
   racks:
-    - { nodes_per_rack: 1, gpus_per_node: 4, count: 1, retire: { at: "10 d" } }
+    - { nodes_per_rack: 1, gpus_per_node: 4, count: 1, retire: { at: "10 d", notice: "1 d" } }
     - { nodes_per_rack: 1, gpus_per_node: 4, count: 1 }
 workload:
   - service:
@@ -102,12 +103,21 @@ workload:
       requests: { path: requests.csv }
 scheduler: { policy: fifo }
 output: { requests: true, placement: true }
-)"};
-    here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens\n0,10,3\n900000,10,1\n1728000,10,1\n");
+)";
+    const std::string requests = "arrival_s,prompt_tokens,output_tokens\n0,10,3\n900000,10,1\n1728000,10,1\n";
+    const workspace here{text};
+    here.write("requests.csv", requests);
     here.run_well();
     CHECK(here.read("out/placement.csv") == "job_id,attempt,start_s,nodes\nchat/0,1,0,0:4\nchat/0,2,864000,1:4\n");
     CHECK(here.summary().number("services.chat.finished") == 2);
     CHECK(here.summary().number("services.chat.failed") == 0);
     CHECK(here.summary().number("gpu_hours.uncommissioned") == 4 * 240);
     check_books(here.summary());
+    // What is known from the start: no replica is put there.
+    const workspace known{with(text, ", notice: \"1 d\"", "")};
+    known.write("requests.csv", requests);
+    known.run_well();
+    CHECK(known.read("out/placement.csv") == "job_id,attempt,start_s,nodes\nchat/0,1,0,1:4\n");
+    // Of a service that holds its GPUs for good nothing can be taken.
+    check_key_refused(with(text, "autoscale: { policy: fixed, start: \"1 s\" }", "replicas: 1"), "fleet", "", "remove");
 }
