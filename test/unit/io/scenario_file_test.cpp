@@ -191,7 +191,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
 
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
-          "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
+          "gpus_per_node, count, racks_per_block, usable_per_rack, gpu, retire, replaces");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: { name: a, model: b }")) ==
@@ -1458,6 +1458,10 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                         "workload.0.service.disaggregated={ transfer: { bandwidth: 1 GB/s, bytes_per_token: 1 MB } }");
         if (path.find(".service.placement.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.autoscale={ policy: fixed }");
+        if (path.starts_with("fleet.build_out."))
+            sets.insert(sets.begin(), "fleet={ racks: { count: 1 }, build_out: { racks_per_week: 1 } }");
+        if (path.starts_with("fleet.sites.0.build_out."))
+            sets.insert(sets.begin(), "fleet.sites.0.build_out={ racks_per_week: 1 }");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
