@@ -876,7 +876,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     switch (upto(6)) {
         case 0: s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus); break;
         case 1: s.fleet.nodes = scenario::node_group{gpus_per_node, 1 + upto(scenario::max_nodes)}; break;
-        case 2: s.fleet.racks = some_racks(); break;
+        case 2:
+            for (std::uint64_t i = 1 + upto(2); i > 0; --i) s.fleet.racks.push_back(some_racks());
+            break;
         case 3:
             for (std::uint64_t i = 1 + upto(3); i > 0; --i) s.fleet.pools.push_back({some_type(), 1 + upto(1000)});
             break;
@@ -1122,7 +1124,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         slow.speed = 0.01 + 0.9 * fraction();
         auto& late = s.fleet.deliveries.emplace_back();
         late.at = some_duration();
-        (s.fleet.nodes ? late.nodes : late.racks) = std::to_string(i);
+        (s.fleet.nodes ? late.nodes : late.racks) = "0";
         auto& o = s.faults.outages.emplace_back();
         o = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
@@ -1156,14 +1158,14 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (upto(2) != 0) b.install = some_law();
         if (upto(2) != 0) b.crews = 1 + upto(100);
         if (upto(2) != 0) b.burn_in = some_law();
-        if (upto(2) != 0) b.acceptance_failure = 0.01 + fraction() / 2;
-        if (b.acceptance_failure != 0 && upto(2) != 0) b.rework = some_law();
+        if (upto(4) != 0) b.acceptance_failure = 0.01 + fraction() / 2;
+        if (b.acceptance_failure != 0 && upto(8) != 0) b.rework = some_law();
         return b;
     };
-    if (s.fleet.deliveries.empty() && upto(2) != 0) {
+    if (s.fleet.deliveries.empty() && upto(8) != 0) {
         if (s.fleet.racks) s.fleet.plan = some_plan(s.fleet.racks);
         for (scenario::site& site : s.fleet.sites) {
-            if (upto(2) != 0) site.plan = some_plan(site.racks);
+            if (upto(4) != 0) site.plan = some_plan(site.racks);
         }
     }
     if (nodes_may_leave && upto(2) != 0) {
