@@ -9,6 +9,7 @@
 #include <ampacity/execution/shared_store.hpp>
 #include <ampacity/execution/training.hpp>
 #include <ampacity/fleet/allocation.hpp>
+#include <ampacity/fleet/build_out.hpp>
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/free_index.hpp>
@@ -53,6 +54,13 @@ void nodes_leave_as_planned() {
     fleet.plan_closings({upgrade});
     require(fleet.horizons()[0].free->free_gpus() == 16 && fleet.horizons()[1].free->free_gpus() == 8,
             "jobs of more than an hour get the other node");
+}
+
+void racks_come_into_service() {
+    const fleet::build_out_terms terms{.seed = 1, .crews = 1, .install = [](random_stream&) { return 48h; }};
+    const std::vector<fleet::planned_rack> racks{{.arrives = start_of_time}, {.arrives = start_of_time + 24h}};
+    const auto dates = fleet::build_out(terms, racks);
+    require(dates[1].in_service == start_of_time + 96h, "the second waits a day for the crew");
 }
 
 void racks_are_ranges_of_nodes() {
@@ -155,6 +163,7 @@ void training_jobs_share() {
 void fleet_example() {
     a_fleet_keeps_books();
     nodes_leave_as_planned();
+    racks_come_into_service();
     racks_are_ranges_of_nodes();
     free_gpus_are_found();
     racks_hold_segments();

@@ -5,6 +5,7 @@
 #include <ampacity/scenario/arrival_shape.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
+#include <ampacity/scenario/build_out.hpp>
 #include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
@@ -97,10 +98,25 @@ void a_service() {
     require(scaled.finished == 100 && scaled.scaling->cold_starts == 1, "by a replica that is a job of its own");
 }
 
+/// Two racks a week.
+void a_build_out() {
+    scenario::scenario s;
+    s.name = "built";
+    s.seed = 42;
+    s.until = 24h * 70;
+    s.fleet.racks = scenario::rack_group{.count = 20};
+    s.fleet.plan = scenario::build_out{.racks_per_week = 2, .burn_in = scenario::time_law{.constant = 96h}};
+    s.scheduler.policy = "fifo";
+    const auto facts = scenario::facts_of(scenario::rack_courses(s), start_of_time + *s.until);
+    require(facts.racks == 19 && *facts.first == start_of_time + 96h,
+            "one rack is burnt in for four days each half week");
+}
+
 }  // namespace
 
 void scenario_example() {
     a_service();
+    a_build_out();
     scenario::scenario s = described();
     scenario::validate(s);
     sim::simulation simulation(scenario::build(s));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 namespace ampacity::fleet {
@@ -141,6 +142,8 @@ void fleet_state::plan_closings(std::vector<closing> planned, std::uint32_t drai
     if (!free_.is_mixed() && free_.has_racks()) failed_in_.assign(free_.where().num_racks(), 0);
     closings_ = std::move(planned);
     over_.assign(closings_.size(), false);
+    numbers_.resize(closings_.size());
+    std::iota(numbers_.begin(), numbers_.end(), std::size_t{0});
     for (std::uint32_t row = 0; row != free_.num_nodes(); ++row) find_next_closing(node_id{row});
     for (std::uint32_t k = 0; k != closings_.size(); ++k) {
         AMPACITY_ASSERT(closings_[k].start < closings_[k].end && !closings_[k].nodes.empty());
@@ -200,12 +203,55 @@ void fleet_state::begin_closing() {
 }
 
 void fleet_state::end_closing(std::size_t number) {
-    AMPACITY_ASSERT(number < begun_ && !over_[number]);
-    over_[number] = true;
-    while (num_over_ != begun_ && over_[num_over_]) ++num_over_;
-    for (const node_id n : closings_[number].nodes) {
+    const auto row = static_cast<std::size_t>(std::find(numbers_.begin(), numbers_.end(), number) - numbers_.begin());
+    AMPACITY_ASSERT(row < begun_ && !over_[row]);
+    end_row(row);
+    for (const node_id n : closings_[row].nodes) {
         --troubles_[index(n)].closings;
-        if (closings_[number].lent) lend(n, false);
+        if (closings_[row].lent) lend(n, false);
+        refresh(n);
+    }
+    find_horizons();
+}
+
+void fleet_state::end_row(std::size_t row) {
+    over_[row] = true;
+    while (num_over_ != begun_ && over_[num_over_]) ++num_over_;
+}
+
+void fleet_state::announce(closing c) {
+    AMPACITY_ASSERT(!troubles_.empty() && !free_.is_mixed() && c.end == never);
+    const auto to_come = closings_.begin() + static_cast<std::ptrdiff_t>(begun_);
+    const auto at = std::upper_bound(to_come, closings_.end(), c.start,
+                                     [](instant start, const closing& other) { return start < other.start; });
+    const auto row = static_cast<std::uint32_t>(at - closings_.begin());
+    for (troubles& t : troubles_) {
+        if (t.next_closing != no_closing && t.next_closing >= row) ++t.next_closing;
+    }
+    for (const node_id n : c.nodes) {
+        std::uint32_t& next = troubles_[index(n)].next_closing;
+        next = std::min(next, row);
+    }
+    const std::size_t k = row - begun_;
+    later_.insert(later_.begin() + static_cast<std::ptrdiff_t>(k), k == 0 ? free_ : later_[k - 1]);
+    for (std::size_t i = k; i != later_.size(); ++i) {
+        for (const node_id n : c.nodes) later_[i].set_in_service(n, false);
+    }
+    over_.insert(over_.begin() + row, false);
+    numbers_.insert(numbers_.begin() + row, ~std::size_t{0});
+    closings_.insert(at, std::move(c));
+    find_horizons();
+}
+
+void fleet_state::retire(std::span<const node_id> nodes, bool announced) {
+    if (announced) {
+        later_.erase(later_.begin());
+        ++begun_;
+        end_row(begun_ - 1);
+    }
+    for (const node_id n : nodes) {
+        troubles_[index(n)].is_to_come = true;
+        if (announced) find_next_closing(n);
         refresh(n);
     }
     find_horizons();

@@ -7,15 +7,6 @@
 
 namespace ampacity::io {
 
-faults::duration_law law_of(const scenario::time_law& t) {
-    if (t.constant) return constant_distribution{to_seconds(*t.constant)};
-    if (t.uniform) return uniform_distribution{to_seconds(t.uniform->min), to_seconds(t.uniform->max)};
-    if (t.exponential) return exponential_distribution{to_seconds(*t.exponential)};
-    if (t.lognormal) return lognormal_distribution{to_seconds(t.lognormal->median), t.lognormal->sigma};
-    AMPACITY_ASSERT(t.weibull.has_value());
-    return weibull_distribution{t.weibull->shape, to_seconds(t.weibull->scale)};
-}
-
 std::uint64_t feed_entity(std::string_view process, std::string_view feed) noexcept {
     return fnv_1a(feed, fnv_1a(" ", fnv_1a(process)));
 }

@@ -22,8 +22,7 @@ struct feed_outage {
     instant end{};
 };
 
-/// \pre valid
-[[nodiscard]] faults::duration_law law_of(const scenario::time_law& t);
+using scenario::law_of;
 
 /// The entity of the streams of a process of a feed.
 [[nodiscard]] std::uint64_t feed_entity(std::string_view process, std::string_view feed) noexcept;

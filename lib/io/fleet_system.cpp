@@ -34,7 +34,11 @@ llm::system fleet_system(const loaded_scenario& loaded, std::vector<model_file>&
                    model.value_or(""), "give all groups of the fleet one `model`, or " + otherwise);
         name = model;
     };
-    for (const auto* g : racks) take(g->model);
+    // Racks that the scenario gives one GPU type are reckoned as those of the first group.
+    const bool are_one = std::all_of(racks.begin(), racks.end(), [&racks](const auto* g) {
+        return g->model && g->gpu && g->gpu == racks.front()->gpu;
+    });
+    for (const auto* g : racks) take(are_one ? racks.front()->model : g->model);
     for (const auto& g : f.nodes) take(g.model);
     if (!name)
         refuse("a pool does not say what its GPUs are", {},

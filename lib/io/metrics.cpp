@@ -64,7 +64,19 @@ constexpr std::array table{
     metric{"reservations.NAME.down_gpu_hours", "GPU-h", "time for which its nodes had failed, or drained"},
     metric{"gpu_hours.idle", "GPU-h", "time in service and unallocated"},
     metric{"gpu_hours.uncommissioned", "GPU-h",
-           "time before deliveries, no part of the capacity; absent where there are none"},
+           "time before deliveries and after racks have left, no part of the capacity; absent where there are none"},
+    metric{"build_out.racks", "",
+           "racks in service at the end, of the sites that have a build-out or racks that leave; this and those below "
+           "only with such"},
+    metric{"build_out.gpus", "", "GPUs of these"},
+    metric{"build_out.came", "", "racks that have come into service after the start"},
+    metric{"build_out.retired", "", "racks that have left for good"},
+    metric{"build_out.first_s", "s", "when the first one came; absent, as what follows, where none did"},
+    metric{"build_out.last_s", "s", "when the last one came"},
+    metric{"build_out.racks_per_week", "/week", "racks that came from the first to the last"},
+    metric{"build_out.reworks", "", "burn-ins of those that came after which they were reworked"},
+    metric{"build_out.crew_wait_s.mean", "s", "time for which they waited for a crew"},
+    metric{"build_out.crew_wait_s.max", "s", "the longest"},
     metric{
         "failures.total", "",
         "parts of the fleet that failed, at random or as a log has it; this and those below only with `faults.model`, "

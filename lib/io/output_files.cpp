@@ -54,6 +54,20 @@ constexpr std::array rejected{
     output_column{"reason", "", "why it can never run, in words"},
 };
 
+constexpr std::array build_out{
+    output_column{"site", "", "its name; empty of a fleet without sites"},
+    output_column{"rack", "", "its number in the fleet, from 0"},
+    output_column{"arrived_s", "s",
+                  "when it came to the site; this and the times below as planned, also beyond the end of "
+                  "the run; empty where it does not come to that"},
+    output_column{"ready_s", "s", "from when it could be installed: its place free, its power block ready"},
+    output_column{"installed_s", "s", "when its crew was done"},
+    output_column{"burnt_in_s", "s", "when it was burnt in for the first time"},
+    output_column{"in_service_s", "s", "when it took jobs"},
+    output_column{"retired_s", "s", "when it left for good"},
+    output_column{"attempts", "", "how often it was burnt in; 0: in service from the start"},
+};
+
 constexpr std::array telemetry{
     output_column{
         "time_s", "s",
@@ -172,6 +186,9 @@ constexpr std::array table{
         "one row per request that has arrived, in file order; exact decimals; of each of several services "
         "in requests-NAME.csv",
         requests},
+    output_description{
+        "build_out.csv", "fleet.build_out",
+        "one row per rack of the sites where racks come or leave, by site and in the order of its groups", build_out},
     output_description{"placement.csv", "output.placement", "one row per start of a job, in order of time", placement},
     output_description{"telemetry.csv", "output.telemetry", "one row per interval", telemetry},
     output_description{"sites.csv", "output.telemetry",

@@ -1,3 +1,4 @@
+#include "build_out_files.hpp"
 #include "csv_text.hpp"
 #include "event_trace.hpp"
 #include "output_file.hpp"
@@ -40,9 +41,10 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
-                               "telemetry.csv", "sites.csv",   "replicas.csv",  "flows.csv",    "feeds.csv",
-                               "explain.csv",   "events.json", "resolved.yaml", "run.json",     "report.html"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
+                               "placement.csv", "telemetry.csv", "sites.csv",    "replicas.csv",
+                               "flows.csv",     "feeds.csv",     "explain.csv",  "events.json",
+                               "resolved.yaml", "run.json",      "report.html",  "build_out.csv"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -426,7 +428,8 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
     if (sc.faults.may_hang()) show(account::stalled);
     if (may_fail && sc.faults.drain_rack_at != 0) show(account::draining);
     if (may_fail || !s.reservations.empty()) show(account::down);
-    if (!sc.fleet.deliveries.empty()) show(account::uncommissioned);
+    if (!sc.fleet.deliveries.empty() || has_build_out(sc)) show(account::uncommissioned);
+    if (has_build_out(sc)) out["build_out"] = build_out_summary(sc, start_of_time + s.simulated);
     for (const sim::reservation_result& r : s.reservations) {
         out["reservations"][r.name] = {{"gpus", r.gpus},
                                        {"closed_gpu_hours", to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus)},
@@ -967,6 +970,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         for (const auto& table : streams_->requests) table->commit();
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);
         if (described_.output.jobs) write_jobs(s);
+        if (has_build_out(described_)) write_build_out(folder_ / "build_out.csv", described_);
         write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_) +
                                                   (facts.more == nullptr ? std::string{} : facts.more->comment()));
     }

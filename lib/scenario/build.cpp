@@ -14,6 +14,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -152,6 +153,33 @@ void add_maintenance(const scenario& s, const maintenance& m, const std::string&
     }
 }
 
+/// Racks that come and leave as their sites plan it: what is at the same instant, at once.
+void add_build_out(const scenario& s, sim::parts& parts) {
+    const auto racks = ampacity::fleet::rack_ranges(parts.fleet.free());
+    std::map<instant, std::vector<node_id>> come;
+    std::map<instant, sim::retirement> leave;
+    for (const rack_course& c : rack_courses(s)) {
+        const instant in_service = c.dates.in_service;
+        std::vector<node_id> nodes;
+        for (std::uint32_t n = racks[c.rack].first; n != racks[c.rack].last; ++n) nodes.push_back(node_id{n});
+        if (in_service != start_of_time) come[in_service].insert(come[in_service].end(), nodes.begin(), nodes.end());
+        if (in_service == never || c.dates.retired == never) continue;
+        sim::retirement& r = leave[c.dates.retired];
+        const instant known = start_of_time + std::max(duration::zero(), c.dates.retired - start_of_time - c.notice);
+        r.known = r.nodes.empty() ? known : std::min(known, r.known);
+        r.at = c.dates.retired;
+        r.nodes.insert(r.nodes.end(), nodes.begin(), nodes.end());
+    }
+    for (auto& [at, nodes] : come) {
+        std::sort(nodes.begin(), nodes.end());
+        parts.deliveries.push_back({.at = at, .nodes = std::move(nodes)});
+    }
+    for (auto& [at, r] : leave) {
+        std::sort(r.nodes.begin(), r.nodes.end());
+        parts.retirements.push_back(std::move(r));
+    }
+}
+
 /// Nodes that leave and come, or are slow for a while.
 void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const outage& o : s.faults.outages) {
@@ -166,6 +194,7 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     for (const delivery& d : s.fleet.deliveries)
         parts.deliveries.push_back({.at = start_of_time + d.at, .nodes = nodes_of(d, parts.fleet)});
     check_delivered_once(parts.deliveries, parts.fleet.free().num_nodes(), locate);
+    add_build_out(s, parts);
     std::vector<std::string> keys;
     for (const reservation& r : s.scheduler.reservations) {
         const instant start = start_of_time + r.start;

@@ -324,6 +324,7 @@ void check_surroundings(const scenario& s, const reporter& report) {
         return !w.service || w.service->autoscale.has_value();
     });
     refuse(!all_scale && !s.fleet.deliveries.empty(), "fleet.deliveries");
+    refuse(!all_scale && has_build_out(s), "fleet");
     refuse(!all_scale && !s.faults.outages.empty(), "faults.outages");
     refuse(!all_scale && s.faults.parts_fail(), s.faults.model ? "faults.model"
                                                 : s.faults.log ? "faults.log"

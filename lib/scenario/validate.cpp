@@ -1,3 +1,4 @@
+#include "check_build_out.hpp"
 #include "check_services.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
@@ -654,6 +655,7 @@ void check(const scenario& s, const locator& locate) {
     check_groups(s.scheduler.fair_share.groups, report);
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     check_mixed(s, report);
+    check_build_out(s, report);
     check_services(s, report);
     check_changes(s, report);
     if (s.power) check_power(*s.power, s.until.has_value(), report);

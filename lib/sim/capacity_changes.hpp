@@ -1,6 +1,7 @@
 #pragma once
 /// \file
-/// Outages, reservations and deliveries of a run: when nodes leave and come, in one order, and what reservations cost.
+/// Outages, reservations, deliveries and retirements of a run: when nodes leave and come, in one order, and what
+/// reservations cost.
 ///
 /// Changes of one instant: ends before beginnings, deliveries between, each kind in the order of its list;
 /// reservations by start. Not thread-safe.
@@ -23,7 +24,15 @@ namespace ampacity::sim {
 
 /// Nodes leave or come.
 struct capacity_change {
-    enum class kind : std::uint8_t { outage_ends, closing_ends, delivery_comes, outage_begins, closing_begins };
+    enum class kind : std::uint8_t {
+        outage_ends,
+        closing_ends,
+        delivery_comes,
+        retirement_is_known,
+        outage_begins,
+        closing_begins,
+        retirement_comes,
+    };
     instant at{};
     kind what{};
     std::uint32_t row = 0;  ///< of its list
@@ -39,8 +48,12 @@ struct capacity_plan {
 class capacity_changes {
 public:
     capacity_changes(const fleet::fleet_state& fleet, std::vector<outage> outages,
-                     std::vector<reservation> reservations, std::vector<delivery> deliveries)
-        : outages_(std::move(outages)), reservations_(std::move(reservations)), deliveries_(std::move(deliveries)) {
+                     std::vector<reservation> reservations, std::vector<delivery> deliveries,
+                     std::vector<retirement> retirements = {})
+        : outages_(std::move(outages)),
+          reservations_(std::move(reservations)),
+          deliveries_(std::move(deliveries)),
+          retirements_(std::move(retirements)) {
         if (!any()) return;
         std::stable_sort(reservations_.begin(), reservations_.end(),
                          [](const reservation& a, const reservation& b) { return a.what.start < b.what.start; });
@@ -60,17 +73,25 @@ public:
             if (deliveries_[i].at != never)
                 changes_.push_back({deliveries_[i].at, capacity_change::kind::delivery_comes, i});
         }
+        for (std::uint32_t i = 0; i != retirements_.size(); ++i) {
+            changes_.push_back({retirements_[i].at, capacity_change::kind::retirement_comes, i});
+            // Policies of a fleet of several types know of no closings.
+            if (fleet.free().is_mixed()) retirements_[i].known = retirements_[i].at;
+            if (retirements_[i].known != retirements_[i].at)
+                changes_.push_back({retirements_[i].known, capacity_change::kind::retirement_is_known, i});
+        }
         std::sort(changes_.begin(), changes_.end(), is_before);
         if (!reservations_.empty()) released_.resize(std::size_t{fleet.free().num_nodes()} * gpus_per_node_);
     }
 
     [[nodiscard]] bool any() const noexcept {
-        return !outages_.empty() || !reservations_.empty() || !deliveries_.empty();
+        return !outages_.empty() || !reservations_.empty() || !deliveries_.empty() || !retirements_.empty();
     }
     [[nodiscard]] const std::vector<outage>& outages() const noexcept { return outages_; }
     /// By start.
     [[nodiscard]] std::vector<reservation>& reservations() noexcept { return reservations_; }
     [[nodiscard]] const std::vector<delivery>& deliveries() const noexcept { return deliveries_; }
+    [[nodiscard]] const std::vector<retirement>& retirements() const noexcept { return retirements_; }
     /// One more, in time.
     void add(delivery d) {
         const capacity_change c{d.at, capacity_change::kind::delivery_comes,
@@ -98,6 +119,8 @@ public:
             case capacity_change::kind::outage_begins:
             case capacity_change::kind::outage_ends: return outages_[c.row].nodes;
             case capacity_change::kind::delivery_comes: return deliveries_[c.row].nodes;
+            case capacity_change::kind::retirement_is_known:
+            case capacity_change::kind::retirement_comes: return retirements_[c.row].nodes;
             default: return reservations_[c.row].what.nodes;
         }
     }
@@ -149,6 +172,7 @@ private:
     std::vector<outage> outages_;
     std::vector<reservation> reservations_;
     std::vector<delivery> deliveries_;
+    std::vector<retirement> retirements_;
     std::vector<capacity_change> changes_;
     std::size_t next_ = 0;
     std::uint32_t gpus_per_node_ = 0;

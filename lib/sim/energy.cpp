@@ -209,7 +209,13 @@ power::standing energy_meter::standing_at(std::size_t site) const {
 void energy_meter::set_absent(instant now, std::span<const node_id> nodes, bool absent) {
     advance(now);
     plant_.set_absent(now, nodes, absent);
-    for (std::size_t i = 0; i != accounts_.size(); ++i) accounts_[i].set_standing(standing_at(i));
+    const power::power_tree& tree = plant_.tree();
+    std::size_t done = accounts_.size();  // nodes of a site mostly stand together
+    for (const node_id n : nodes) {
+        const std::size_t site = tree.site_of(tree.unit_of(index(n)));
+        if (site != done) accounts_[site].set_standing(standing_at(site));
+        done = site;
+    }
     ++load_changes_;
     sum_up();
 }

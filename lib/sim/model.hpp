@@ -310,6 +310,8 @@ private:
     void hold_back(std::span<const node_id> nodes);
     void commission(std::span<const node_id> nodes);
     void deliver(delivery d);
+    /// They leave for good, with their jobs.
+    void retire(const retirement& r);
     /// All changes of this instant.
     void change_capacity();
     /// Its nodes have left or come back.

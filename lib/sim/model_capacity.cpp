@@ -119,10 +119,23 @@ void simulation::model::commission(std::span<const node_id> nodes) {
     for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
     main().fleet.commission(nodes);
     if (failures_) failures_->commission(kernel_.now(), nodes);
-    came_.push_back({.at = kernel_.now(), .gpus = gpus_of(nodes)});
+    came_.push_back({.at = kernel_.now(), .gpus = static_cast<std::int64_t>(gpus_of(nodes))});
     changes_.come_back(nodes);
     if (!energy_) return;
     energy_->set_absent(kernel_.now(), nodes, false);
+    tell_headroom(nullptr);
+}
+
+void simulation::model::retire(const retirement& r) {
+    for_reserved(r.nodes, [this](partition& p, std::span<const node_id> own) {
+        stop_jobs(p, own, run_end::preempted);
+        p.fleet.uncommission(own);
+    });
+    stop_jobs(main(), r.nodes, run_end::preempted);
+    main().fleet.retire(r.nodes, r.known != r.at);
+    came_.push_back({.at = kernel_.now(), .gpus = -static_cast<std::int64_t>(gpus_of(r.nodes))});
+    if (!energy_) return;
+    energy_->set_absent(kernel_.now(), r.nodes, true);
     tell_headroom(nullptr);
 }
 
@@ -146,6 +159,12 @@ void simulation::model::change_capacity() {
                 break;
             case capacity_change::kind::outage_ends: bring_back(nodes); break;
             case capacity_change::kind::delivery_comes: commission(nodes); break;
+            case capacity_change::kind::retirement_is_known:
+                main().fleet.announce({.start = changes_.retirements()[c.row].at,
+                                       .end = never,
+                                       .nodes = changes_.retirements()[c.row].nodes});
+                break;
+            case capacity_change::kind::retirement_comes: retire(changes_.retirements()[c.row]); break;
             case capacity_change::kind::closing_ends:
                 shut(c.row);
                 main().fleet.end_closing(c.row);

@@ -6,7 +6,8 @@ namespace ampacity::sim {
 
 simulation::model::model(parts p)
     : feed_(std::move(p.sources)),
-      changes_(p.fleet, std::move(p.outages), std::move(p.reservations), std::move(p.deliveries)),
+      changes_(p.fleet, std::move(p.outages), std::move(p.reservations), std::move(p.deliveries),
+               std::move(p.retirements)),
       slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
       energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
       limits_(energy_.get()),

@@ -10,8 +10,9 @@ using namespace ampacity::test;
 TEST_CASE("the listed columns are those of the files") {
     const workspace here{
         with(with(small_scenario, "fifo", "explain"), "{ pool_gpus: 4 }",
-             "{ sites: [ { name: a, racks: [ { model: gb300-nvl72, count: 1 } ] }, { name: b, racks: [ { model: "
-             "gb300-nvl72, count: 1 } ] } ] }") +
+             "{ sites: [ { name: a, racks: [ { model: gb300-nvl72, count: 1 } ], build_out: { present: 1 } }, { name: "
+             "b, "
+             "racks: [ { model: gb300-nvl72, count: 1 } ] } ] }") +
             "energy: { region: us-east-1, cooling: warm-water-w40 }\noutput: { requests: "
             "true, placement: true, telemetry: \"1 s\", events: true, feeds: rack }\n",
         // A column is there only where jobs wait for others.
@@ -45,7 +46,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
     }
-    CHECK(tables == 10);
+    CHECK(tables == 11);
     const workspace warm{with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 1 } }") +
                          "energy: { cooling: warm-water-w40 }\npower: { thermal: true }\noutput: { telemetry: 1 s }\n"};
     warm.run_well();

@@ -1,5 +1,5 @@
-// Nodes that come into service later are to jobs what nodes are that failed at the start and are repaired then; only
-// the books name their time otherwise.
+// Nodes that come into service later are to jobs what nodes are that failed at the start and are repaired then, and
+// nodes that leave for good what nodes are that close without end; only the books name their time otherwise.
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/engine_outcomes.hpp"
@@ -49,26 +49,29 @@ std::vector<sim::delivery> random_deliveries(std::uint64_t seed, naive::flavour 
     return out;
 }
 
+/// Nodes fail and close, and nothing else.
+sim::parts parts_of(const naive::fleet& where, const std::string& policy) {
+    sim::parts p{.fleet = test::fleet_of(where),
+                 .policy = policy::make_policy(policy, {}),
+                 .placer = policy::make_placer(where.placer, {})};
+    for (const naive::leave& l : where.leaves) {
+        std::vector<node_id> nodes;
+        for (const std::uint32_t n : l.nodes) nodes.push_back(node_id{n});
+        const instant start{duration{l.start_ns}}, end{duration{l.end_ns}};
+        if (l.planned)
+            p.reservations.push_back({.name = "r", .what = {.start = start, .end = end, .nodes = nodes}});
+        else
+            p.outages.push_back({.start = start, .end = end, .nodes = nodes});
+    }
+    return p;
+}
+
 void compare(const std::string& policy, std::uint64_t seed, naive::flavour kind) {
     naive::fleet where = naive::random_nodes_or_racks_that_leave(seed, kind);
     where.drain_at_millionths = 0;  // counts what has failed, not what is to come
     auto jobs = naive::random_workload(seed, kind, where, 40);
     if (!where.racks.empty()) naive::add_wishes(seed, jobs);
-    const auto parts = [&] {
-        sim::parts p{.fleet = test::fleet_of(where),
-                     .policy = policy::make_policy(policy, {}),
-                     .placer = policy::make_placer(where.placer, {})};
-        for (const naive::leave& l : where.leaves) {
-            std::vector<node_id> nodes;
-            for (const std::uint32_t n : l.nodes) nodes.push_back(node_id{n});
-            const instant start{duration{l.start_ns}}, end{duration{l.end_ns}};
-            if (l.planned)
-                p.reservations.push_back({.name = "r", .what = {.start = start, .end = end, .nodes = nodes}});
-            else
-                p.outages.push_back({.start = start, .end = end, .nodes = nodes});
-        }
-        return p;
-    };
+    const auto parts = [&] { return parts_of(where, policy); };
     const auto list = random_deliveries(seed, kind, where.nodes);
     sim::parts late = parts(), down = parts();
     for (const sim::delivery& d : list) {
@@ -93,15 +96,62 @@ void compare(const std::string& policy, std::uint64_t seed, naive::flavour kind)
     CHECK((a[account::lost] == b[account::lost]));
 }
 
-}  // namespace
+/// Of the nodes some come, of which some leave for good later, known from the start.
+void compare_leaving(const std::string& policy, std::uint64_t seed, naive::flavour kind) {
+    naive::fleet where = naive::random_nodes_or_racks_that_leave(seed, kind);
+    where.drain_at_millionths = 0;
+    auto jobs = naive::random_workload(seed, kind, where, 40);
+    if (!where.racks.empty()) naive::add_wishes(seed, jobs);
+    sim::parts gone = parts_of(where, policy), closed = parts_of(where, policy);
+    const std::int64_t tick = kind == naive::flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    gone.deliveries = closed.deliveries = random_deliveries(seed, kind, where.nodes);
+    naive::test_random random(seed ^ 0x72657469U);
+    std::int64_t at = 40;
+    for (const sim::delivery& d : random_deliveries(seed ^ 1U, kind, where.nodes)) {
+        if (d.nodes.empty()) continue;
+        at += random.between(1, 20);
+        const instant start = start_of_time + duration{at * tick};
+        gone.retirements.push_back({.known = start_of_time, .at = start, .nodes = d.nodes});
+        closed.reservations.push_back({.name = "r", .what = {.start = start, .end = never, .nodes = d.nodes}});
+    }
+    gone.until = closed.until = duration{2000 * tick};
+    const answer as_gone = run(std::move(gone), jobs);
+    const answer as_closed = run(std::move(closed), jobs);
+    INFO(policy << " seed " << seed << " flavour " << naive::name_of(kind) << naive::text_of_leaves(where));
+    for (std::size_t i = 0; i != jobs.size(); ++i) {
+        INFO("job " << i);
+        REQUIRE(naive::describe(as_gone.jobs[i]) == naive::describe(as_closed.jobs[i]));
+    }
+    const ledger &a = as_gone.sums.books, &b = as_closed.sums.books;
+    const auto installed =
+        static_cast<gpu_time>(ticks(as_gone.sums.simulated)) * test::fleet_of(where).installed_gpus();
+    CHECK((a.capacity + a[account::uncommissioned] == installed));
+    CHECK((a[account::uncommissioned] + a[account::down] == b[account::uncommissioned] + b[account::down]));
+    CHECK((a[account::idle] == b[account::idle]));
+    CHECK((a[account::useful] == b[account::useful]));
+    CHECK((a[account::lost] == b[account::lost]));
+}
 
-TEST_CASE("nodes to come are to jobs nodes that failed at the start") {
+std::string some_policy() {
     std::vector<std::string> policies;
     for (const auto& d : policy::policies()) {
         if (d.name != "explain" && d.name != "round") policies.emplace_back(d.name);
     }
-    const std::string policy = GENERATE_COPY(from_range(policies));
+    return GENERATE_COPY(from_range(policies));
+}
+
+}  // namespace
+
+TEST_CASE("nodes to come are to jobs nodes that failed at the start") {
+    const std::string policy = some_policy();
     for (std::uint64_t seed = 0; seed != test::random_cases(60); ++seed) {
         for (const auto kind : naive::all_flavours) compare(policy, seed, kind);
+    }
+}
+
+TEST_CASE("nodes that leave for good are to jobs nodes that close without end") {
+    const std::string policy = some_policy();
+    for (std::uint64_t seed = 0; seed != test::random_cases(30); ++seed) {
+        for (const auto kind : naive::all_flavours) compare_leaving(policy, seed, kind);
     }
 }

@@ -51,6 +51,7 @@ enum class purpose : std::uint32_t {
     delays = 15,           ///< until a failure is noticed, or its part swapped
     excess_delays = 16,    ///< the same, of failures beyond the usual rate
     sessions = 17,         ///< turns of a conversation and the pauses between them
+    build_out = 18,        ///< steps of a rack until it is in service, delays of power blocks
     test = 1000,           ///< tests and benchmarks
     designs = 40,          ///< points at which an experiment samples its parameters
     resampling = 41,       ///< samples that statistics draw from themselves

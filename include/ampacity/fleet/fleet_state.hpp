@@ -102,7 +102,7 @@ public:
 
     /// A closing begins: its nodes are closed. In order of their starts. \pre no job holds GPUs of them
     void begin_closing();
-    /// The one of this number, by start, ends.
+    /// The one of this number, by start of those that were planned before the run, ends.
     void end_closing(std::size_t number);
     /// Nodes fail, or are repaired; a node that has failed twice is repaired twice. \pre no job holds GPUs of them
     void fail(std::span<const node_id> nodes);
@@ -111,6 +111,11 @@ public:
     void uncommission(std::span<const node_id> nodes);
     /// They come into service. \pre they are not yet
     void commission(std::span<const node_id> nodes);
+    /// One more closing, without end: nodes that will be retired at its start. \pre `plan_closings` was called; nodes
+    /// of one type; it starts after now, and no other such one then
+    void announce(closing c);
+    /// Nodes leave for good: the ones of the next closing where that was announced. \pre no job holds GPUs of them
+    void retire(std::span<const node_id> nodes, bool announced);
 
     /// Adds capacity and the unallocated accounts to the books.
     void book(ledger& books) const;
@@ -125,7 +130,7 @@ private:
         std::uint16_t failures = 0;  ///< not repaired yet
         std::uint16_t closings = 0;  ///< that have begun and not ended
         std::uint32_t next_closing = no_closing;
-        bool is_lent = false, is_to_come = false;
+        bool is_lent = false, is_to_come = false;  // or has gone for good
     };
 
     static fleet_state of_nodes(free_index all);
@@ -141,6 +146,7 @@ private:
     void recount(node_id node, std::size_t from);
     void lend(node_id node, bool is_lent);
     void find_next_closing(node_id node);
+    void end_row(std::size_t row);
     [[nodiscard]] bool drains(node_id node) const;
     void refresh(node_id node);
     void count_failed(node_id node, bool failed);
@@ -151,6 +157,7 @@ private:
     std::optional<free_index> in_service_;  // with no job on it; none: as empty_
     std::vector<closing> closings_;         // by start
     std::vector<bool> over_;                // (closings)
+    std::vector<std::size_t> numbers_;      // (closings) of those planned before the run
     std::size_t num_over_ = 0;              // at the beginning of closings_
     std::size_t begun_ = 0;                 // at the beginning of closings_, over or not
     std::vector<free_index> later_;         // what is free without the nodes of the next 1, 2, ... closings

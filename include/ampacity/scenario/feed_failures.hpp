@@ -4,6 +4,7 @@
 ///
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/faults/duration_law.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/fields.hpp>
 
@@ -95,6 +96,9 @@ struct time_law {
     }
     friend bool operator==(const time_law&, const time_law&) = default;
 };
+
+/// \pre exactly one law is given
+[[nodiscard]] ampacity::faults::duration_law law_of(const time_law& t);
 
 /// What happens again and again to each feed of a level, or to one, independently of all others.
 struct feed_failures {

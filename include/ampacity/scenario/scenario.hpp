@@ -6,6 +6,7 @@
 /// into a simulation by `build`. Each struct's `fields` is the only list of its keys (fields.hpp).
 /// Plain values: copy, compare and move between threads freely.
 
+#include <ampacity/scenario/build_out.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
@@ -84,6 +85,8 @@ struct rack_group {
     std::optional<std::uint64_t> usable_per_rack{};  ///< none: all nodes
     std::optional<std::string> gpu{};                ///< GPU type
     std::optional<std::string> model{};              ///< of the catalogue, where the rest came from
+    std::optional<retirement> retire{};
+    std::optional<std::uint64_t> replaces{};  ///< group of the same site, by number
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -113,6 +116,16 @@ struct rack_group {
                .max = max_nodes_per_rack});
         visit(&rack_group::gpu,
               {.key = "gpu", .doc = "the GPU type, which workload.N.speeds and outputs name", .example = "gb300"});
+        visit(
+            &rack_group::retire,
+            {.key = "retire", .doc = "when its racks leave for good; none: never", .example = "{ after: \"1825 d\" }"});
+        visit(
+            &rack_group::replaces,
+            {.key = "replaces",
+             .doc = "the number, from 0, of a group before it in the list: each rack arrives when the rack of the same "
+                    "place in that group has left, and is installed there as build_out says",
+             .example = "0",
+             .max = max_nodes});
         visit.not_yet("online");
     }
     friend bool operator==(const rack_group&, const rack_group&) = default;
@@ -126,6 +139,7 @@ struct site {
     std::optional<std::string> cooling{};
     std::optional<site_power> power{};
     std::optional<energy_signals> signals{};
+    std::optional<build_out> plan{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -144,6 +158,9 @@ struct site {
         visit(&site::power,
               {.key = "power", .doc = "its halls; `power.hall` without it", .example = "{ model: 4n3-hall }"});
         visit(&site::signals, {.key = "signals", .doc = "carbon, price, weather there; else those of energy.signals"});
+        visit(&site::plan, {.key = "build_out",
+                            .doc = "how its racks come into service; none: all are there from the start",
+                            .example = "{ racks_per_week: 9.6 }"});
     }
     friend bool operator==(const site&, const site&) = default;
 };
@@ -158,6 +175,7 @@ struct fleet {
     std::vector<site> sites{};
     std::vector<slowdown> slowdowns{};
     std::vector<delivery> deliveries{};
+    std::optional<build_out> plan{};
     std::optional<storage_options> storage{};
     std::optional<network_options> network{};
 
@@ -196,6 +214,11 @@ struct fleet {
                .doc = "nodes or racks of the fleet that come into service while the run goes on; all others are there "
                       "from its start",
                .example = "[ { racks: \"8-15\", at: \"72 h\" } ]",
+               .beside = true});
+        visit(&fleet::plan,
+              {.key = "build_out",
+               .doc = "how the racks of a fleet without sites come into service; none: all are there from the start",
+               .example = "{ racks_per_week: 48 }",
                .beside = true});
         visit(&fleet::storage, {.key = "storage",
                                 .doc = "where training jobs write their checkpoints to",

@@ -51,10 +51,10 @@ struct elastic_record {
     gpu_time lost = 0;    ///< [GPU-ns]
 };
 
-/// More GPUs in service from an instant on.
+/// More GPUs in service from an instant on, or fewer.
 struct capacity_step {
     instant at{};
-    std::uint64_t gpus = 0;
+    std::int64_t gpus = 0;
 };
 
 /// The records of one source, by row.

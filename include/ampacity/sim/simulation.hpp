@@ -72,6 +72,15 @@ struct delivery {
     std::vector<node_id> nodes;
 };
 
+/// Nodes that leave for good: from `at` on they are uncommissioned. Policies know it from `known` on, on a fleet of one
+/// GPU type. \pre nodes rising, whole racks, in service by then; known < at, or equal: nobody knows beforehand; of
+/// several no two at the same instant
+struct retirement {
+    instant known{};
+    instant at{};
+    std::vector<node_id> nodes;
+};
+
 /// What the nodes of a reservation do meanwhile.
 enum class reservation_kind : std::uint8_t {
     maintenance,     ///< they take no jobs
@@ -116,6 +125,7 @@ struct parts {
     std::vector<outage> outages{};  ///< \pre a fleet of nodes, as the next two
     std::vector<slowdown> slowdowns{};
     std::vector<delivery> deliveries{};
+    std::vector<retirement> retirements{};
     std::vector<reservation> reservations{};  ///< \pre nodes of one type
     std::uint32_t drain_racks_at = 0;         ///< share of failed nodes at which a rack drains [millionths]; 0: never
     std::optional<duration> sample_every{};   ///< interval of `observer::on_sample`

@@ -345,6 +345,53 @@ TEST_CASE("horizons show what is free for how long, and closings and failures co
     CHECK(books_of(f) == expected);
 }
 
+TEST_CASE("nodes that will leave for good are announced among what closes, and go", "[fleet_state]") {
+    fleet_state f = fleet_state::flat_nodes(4, 2);
+    f.plan_closings({{.start = at(10), .end = at(30), .nodes = {node(0)}},
+                     {.start = at(20), .end = at(40), .nodes = {node(0), node(1)}}});
+    const auto frees = [&f] {
+        std::vector<std::uint64_t> out;
+        for (const fleet::horizon& h : f.horizons()) out.push_back(h.free->free_gpus());
+        return out;
+    };
+    CHECK(frees() == std::vector<std::uint64_t>{8, 6, 4});
+    f.announce({.start = at(15), .end = never, .nodes = {node(1), node(2)}});
+    CHECK(f.horizons()[2].until == at(20));
+    CHECK(frees() == std::vector<std::uint64_t>{8, 6, 2, 2});
+    f.advance(at(10));
+    f.begin_closing();
+    CHECK(frees() == std::vector<std::uint64_t>{6, 2, 2});
+    f.announce({.start = at(50), .end = never, .nodes = {node(3)}});
+    f.advance(at(15));
+    f.retire(std::vector{node(1), node(2)}, true);
+    CHECK(f.state(node(1)) == node_state::uncommissioned);
+    CHECK(frees() == std::vector<std::uint64_t>{2, 2, 0});
+    f.advance(at(20));
+    f.begin_closing();
+    CHECK(f.state(node(1)) == node_state::uncommissioned);
+    f.advance(at(30));
+    f.end_closing(0);
+    CHECK(f.state(node(0)) == node_state::closed);
+    f.advance(at(40));
+    f.end_closing(1);
+    CHECK(f.state(node(0)) == node_state::up);
+    CHECK(f.state(node(1)) == node_state::uncommissioned);
+    CHECK(frees() == std::vector<std::uint64_t>{4, 2});
+    f.advance(at(50));
+    f.retire(std::vector{node(3)}, true);
+    CHECK(f.horizons().empty());
+    f.retire(std::vector{node(0)}, false);
+    CHECK(f.free().free_gpus() == 0);
+    CHECK(f.installed_gpus() == 8);
+
+    ledger expected;
+    expected[account::idle] = 10 * 8 + 5 * 6 + 5 * 2 + 20 * 2 + 10 * 4;
+    expected[account::down] = 30 * 2;
+    expected[account::uncommissioned] = 35 * 4;
+    expected.capacity = 50 * 8 - 35 * 4;
+    CHECK(books_of(f) == expected);
+}
+
 TEST_CASE("GPUs that are withdrawn are neither free nor idle until they are given back", "[fleet_state]") {
     const auto pool = [] { return fleet_state::pool(8); };
     const auto nodes = [] { return fleet_state::flat_nodes(2, 4); };

@@ -191,7 +191,7 @@ TEST_CASE("unknown, duplicate, missing and unsupported keys", "[scenario_file]")
 
     CHECK(refusal(with("nodes: { gpus: 8, count: 64 }", "racks: { count: 1, online: 3 }")) ==
           "s.yaml:6:22: error: fleet.racks.online: not supported yet (online); known: model, nodes_per_rack, "
-          "gpus_per_node, count, racks_per_block, usable_per_rack, gpu");
+          "gpus_per_node, count, racks_per_block, usable_per_rack, gpu, retire, replaces");
     CHECK(refusal(with("gpus: 8, count", "model: dgx-h100, count")) == "accepted");
     CHECK(refusal(with("- trace: { path: jobs.csv.gz, format: philly-csv, reorder: \"2 h\", align: absolute }",
                        "- service: { name: a, model: b }")) ==
@@ -707,6 +707,18 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
     s.faults = {};
     s.fleet.slowdowns.clear();
     s.fleet.deliveries.clear();
+    s.fleet.plan.reset();
+    const auto keep = [](std::vector<scenario::rack_group>& groups) {
+        for (scenario::rack_group& g : groups) {
+            g.retire.reset();
+            g.replaces.reset();
+        }
+    };
+    keep(s.fleet.racks);
+    for (scenario::site& site : s.fleet.sites) {
+        site.plan.reset();
+        keep(site.racks);
+    }
     s.output.requests = upto(2) != 0;
     for (std::uint64_t i = 1 + upto(2); i > 0; --i) {
         scenario::inference_service& c = s.workload.emplace_back().service.emplace();
@@ -865,7 +877,9 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
     switch (upto(6)) {
         case 0: s.fleet.pool_gpus = 1 + upto(scenario::max_fleet_gpus); break;
         case 1: s.fleet.nodes = scenario::node_group{gpus_per_node, 1 + upto(scenario::max_nodes)}; break;
-        case 2: s.fleet.racks = some_racks(); break;
+        case 2:
+            for (std::uint64_t i = 1 + upto(2); i > 0; --i) s.fleet.racks.push_back(some_racks());
+            break;
         case 3:
             for (std::uint64_t i = 1 + upto(3); i > 0; --i) s.fleet.pools.push_back({some_type(), 1 + upto(1000)});
             break;
@@ -1111,12 +1125,50 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         slow.speed = 0.01 + 0.9 * fraction();
         auto& late = s.fleet.deliveries.emplace_back();
         late.at = some_duration();
-        (s.fleet.nodes ? late.nodes : late.racks) = std::to_string(i);
+        (s.fleet.nodes ? late.nodes : late.racks) = "0";
         auto& o = s.faults.outages.emplace_back();
         o = {.start = some_duration(), .length = some_duration()};
         (s.fleet.nodes ? o.nodes : upto(2) != 0 ? o.nodes : o.racks) = "0";
     }
     if (nodes_may_leave && !s.fleet.nodes) s.faults.drain_rack_at = fraction();
+    const auto some_plan = [&](std::vector<scenario::rack_group>& groups) {
+        std::uint64_t places = 0;
+        for (std::size_t i = 0; i != groups.size(); ++i) {
+            scenario::rack_group& g = groups[i];
+            if (upto(2) != 0) {
+                scenario::retirement& r = g.retire.emplace();
+                (upto(2) != 0 ? r.at : r.after) = some_duration();
+                if (r.at && upto(2) != 0) r.racks_per_week = 0.01 + 100 * fraction();
+                if (upto(2) != 0) r.notice = some_duration();
+            }
+            if (i != 0 && groups[i - 1].retire && groups[i - 1].count >= g.count)
+                g.replaces = i - 1;
+            else
+                places += g.count;
+        }
+        scenario::build_out b{.start = some_duration(), .present = upto(places + 1)};
+        if (upto(2) != 0 || b.present == places)
+            b.racks_per_week = 0.01 + 100 * fraction();
+        else
+            b.arrivals.push_back({.at = some_duration(), .racks = places - b.present});
+        for (std::uint64_t i = upto(3); i > 0; --i) {
+            auto& block = b.blocks.emplace_back();
+            block = {.racks = places, .ready = some_duration()};
+            if (upto(2) != 0) block.delay = some_law();
+        }
+        if (upto(2) != 0) b.install = some_law();
+        if (upto(2) != 0) b.crews = 1 + upto(100);
+        if (upto(2) != 0) b.burn_in = some_law();
+        if (upto(4) != 0) b.acceptance_failure = 0.01 + fraction() / 2;
+        if (b.acceptance_failure != 0 && upto(8) != 0) b.rework = some_law();
+        return b;
+    };
+    if (s.fleet.deliveries.empty() && upto(8) != 0) {
+        if (s.fleet.racks) s.fleet.plan = some_plan(s.fleet.racks);
+        for (scenario::site& site : s.fleet.sites) {
+            if (upto(4) != 0) site.plan = some_plan(site.racks);
+        }
+    }
     if (nodes_may_leave && upto(2) != 0) {
         scenario::faults& f = s.faults;
         if (upto(2) != 0) {
@@ -1409,6 +1461,10 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                         "workload.0.service.disaggregated={ transfer: { bandwidth: 1 GB/s, bytes_per_token: 1 MB } }");
         if (path.find(".service.placement.") != std::string::npos)
             sets.insert(sets.begin() + 1, "workload.0.service.autoscale={ policy: fixed }");
+        if (path.starts_with("fleet.build_out."))
+            sets.insert(sets.begin(), "fleet={ racks: { count: 1 }, build_out: { racks_per_week: 1 } }");
+        if (path.starts_with("fleet.sites.0.build_out."))
+            sets.insert(sets.begin(), "fleet.sites.0.build_out={ racks_per_week: 1 }");
         if (path.starts_with("fleet.network."))
             sets = {"fleet={ racks: { count: 1 }, network: { oversubscription: 2 } }",
                     "workload=[{ training: { name: a, gpus: 1, steps: 1, step: { compute: 1 s } } }]", sets.back()};
