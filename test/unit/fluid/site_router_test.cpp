@@ -270,7 +270,7 @@ TEST_CASE("the numbers of origins and sites do not matter") {
     }
 }
 
-TEST_CASE("a cheap site is filled first; far sites come behind near ones; the rest waits by capacity") {
+TEST_CASE("a cheap site is filled first and far sites come behind near ones and the rest waits by capacity") {
     situation c{.options = {.by = site_preference::cheapest, .max_load = 0.5, .max_round_trip_s = 0.05},
                 .origins = {{50, 8}, {40, -75}},
                 .sites = {{50, 9}, {52, 5}, {39, -77}},
