@@ -3,11 +3,13 @@
 
 #include <ampacity/fluid/fluid_service.hpp>
 #include <ampacity/fluid/offered_rate.hpp>
+#include <ampacity/fluid/site_router.hpp>
 #include <ampacity/fluid/surface.hpp>
 
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <vector>
 
 using namespace ampacity;
 using namespace std::chrono_literals;
@@ -32,4 +34,13 @@ void fluid_example() {
     require(std::abs(service.totals().max_backlog - 600) < 1e-6, "10 per second are too many");
     require(service.backlog() == 0, "half a minute later they are served");
     require(service.result()->ttft.p99 > 10, "and have waited");
+
+    // Frankfurt's requests go to the cheaper of two sites until nine tenths of it are taken.
+    const hardware::position frankfurt{50.1, 8.7}, stockholm{59.3, 18.1};
+    fluid::site_router router({.by = hardware::site_preference::cheapest}, {frankfurt}, {frankfurt, stockholm});
+    const fluid::site_room rooms[]{{.capacity = 1000, .price_usd_per_j = 3e-8},
+                                   {.capacity = 1000, .price_usd_per_j = 1e-8}};
+    std::vector<double> to(2);
+    router.split(std::vector{1200.0}, rooms, 0, to);
+    require(std::abs(to[1] - 900) < 1e-9 && std::abs(to[0] - 300) < 1e-9, "the rest stays");
 }

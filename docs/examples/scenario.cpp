@@ -13,6 +13,7 @@
 #include <ampacity/scenario/elastic_training.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/engine.hpp>
+#include <ampacity/scenario/everywhere.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>
@@ -96,6 +97,17 @@ void a_service() {
     again.run();
     const sim::service_result& scaled = again.results().services.front();
     require(scaled.finished == 100 && scaled.scaling->cold_starts == 1, "by a replica that is a job of its own");
+
+    s.workload[0].service->everywhere =
+        scenario::everywhere_options{.router = hardware::site_preference::greenest,
+                                     .origins = {{.name = "berlin", .latitude = 52.5, .longitude = 13.4}}};
+    bool refused = false;
+    try {
+        scenario::validate(s);
+    } catch (const scenario_error& e) {
+        refused = e.details().key == "workload.0.service.everywhere";
+    }
+    require(refused, "only a fluid service can be at several sites");
 }
 
 /// Two racks a week.

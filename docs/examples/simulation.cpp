@@ -10,6 +10,7 @@
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
+#include <ampacity/sim/service_sites.hpp>
 #include <ampacity/sim/simulation.hpp>
 #include <ampacity/sim/wait_recorder.hpp>
 
@@ -81,6 +82,34 @@ void a_service_answers() {
     require(s.results().books[account::useful] == gpu_time{4} * 1'003'000'000, "its GPUs were there all the time");
 }
 
+/// One site for all requests of Berlin, and the time that they are on the way.
+void a_service_is_elsewhere() {
+    const serving::iteration_time second{serving::linear_step{.base = serving::to_exact(1s)}};
+    const workload::token_lengths one{{{.law = constant_distribution{1}}}};
+    sim::parts parts{.fleet = fleet::fleet_state::flat_nodes(1, 8),
+                     .policy = policy::make_policy("easy", {}),
+                     .placer = policy::make_first_fit()};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{}));
+    sim::service_parts& chat = parts.services.emplace_back(sim::service_parts{
+        .name = "chat@arn",
+        .options = {.engine = {.max_seqs = 1}, .random = {.seed = 1}, .scaled = true},
+        .time = second,
+        .requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{})});
+    chat.gpus_per_replica = 8;
+    chat.scaling.emplace();
+    chat.fluid = sim::fluid_parts{
+        .from = {.engine = {.max_seqs = 1}, .time = second, .prompt = one, .output = one, .requests = 1000}};
+    chat.site = sim::service_site{std::make_shared<sim::spread_service>(
+        sim::spread_service{.name = "chat",
+                            .origins = {{.name = "berlin", .where = {52.5, 13.4}, .offered = {0.5, 1800, {}, 0ns}}},
+                            .sites = {{.name = "arn", .where = {59.6, 17.9}}}})};
+    sim::simulation s(std::move(parts));
+    s.run();
+    const sim::service_result& all = s.results().services.front();
+    require(all.finished == 1800 && all.sites.front().finished == 1800, "half a request per second for an hour");
+    require(all.routing->round_trip_s > 0.011 && all.routing->round_trip_s < 0.013, "there and back");
+}
+
 void a_run_has_energy() {
     hardware::node node;
     node.gpus = 8;
@@ -106,6 +135,7 @@ void a_run_has_energy() {
 
 void simulation_example() {
     a_service_answers();
+    a_service_is_elsewhere();
     a_wait_is_explained();
     a_run_has_energy();
     watcher seen;

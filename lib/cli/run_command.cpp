@@ -175,6 +175,22 @@ void print_pools(const sim::disaggregated_result& d, duration held) {
     fmt::print("\n");
 }
 
+void print_sites(const sim::service_result& s) {
+    text_table table{18, {16, 16, 16, 16, 16}};
+    table.row({"site", "requests", "round trip [ms]", "mean load", "replicas", "TTFT p99 [s]"});
+    for (std::size_t k = 0; k != s.sites.size(); ++k) {
+        const sim::service_result& site = s.sites[k];
+        const double lasted = to_seconds(site.scaling->lasted);
+        table.row({site.name, grouped(static_cast<double>(site.requests), 0),
+                   grouped(1e3 * s.routing->sites[k].round_trip_s, 1), grouped(site.fluid->mean_load, 3),
+                   grouped(lasted > 0 ? static_cast<double>(site.scaling->serving) * 1e-9 / lasted : 0, 2),
+                   site.ttft_s ? grouped(site.ttft_s->p99, 4) : ""});
+    }
+    table.print();
+    fmt::print("{:<18}{:>16} ms on the network on average; {:.2f} % of the requests beyond max_round_trip\n", "",
+               grouped(1e3 * s.routing->round_trip_s, 1), 100 * s.routing->far_share);
+}
+
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
         if (s.fluid)
@@ -194,6 +210,7 @@ void print_services(const std::vector<sim::service_result>& list) {
         if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
         if (s.disaggregated) print_pools(*s.disaggregated, s.held);
         if (s.scaling) print_scaling(s);
+        if (s.routing) print_sites(s);
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
         table.row({"", "mean", "p50", "p90", "p99", "max"});

@@ -178,6 +178,7 @@ int surface(const surface_command_options& o) {
     const io::prepared_run run = io::prepare(loaded, &more);
     const auto part = std::find_if(run.parts.services.begin(), run.parts.services.end(),
                                    [&](const sim::service_parts& p) { return p.entry == entry; });
+    const std::string& name = loaded.value.workload[entry].service->name;
     fluid::surface_options from = part->fluid->from;
     from.requests = o.requests;
     from.prompt_scales = from.output_scales = scales(o.span, o.steps);
@@ -187,11 +188,11 @@ int surface(const surface_command_options& o) {
         o.input.empty() ? fluid::surface::build(from, each) : io::read_surface_of(from, o.input, "--from");
     const double took_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     if (o.input.empty())
-        fmt::print("{}: {} mixes x {} loads x {} requests x {} replicas in {:.1f} s; {:016x}\n", part->name,
+        fmt::print("{}: {} mixes x {} loads x {} requests x {} replicas in {:.1f} s; {:016x}\n", name,
                    made.mixes().size(), fluid::surface_loads.size(), from.requests, from.replicas, took_s,
                    made.made_from());
     print_own(made);
-    if (!o.output.empty()) io::write_surface(o.output, made, from, {.service = part->name, .command = o.command});
+    if (!o.output.empty()) io::write_surface(o.output, made, from, {.service = name, .command = o.command});
     if (o.check == 0) return 0;
     if (o.check_seed) from.seed = *o.check_seed;
     std::vector<checked_mix> mixes(o.check);

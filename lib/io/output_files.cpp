@@ -116,7 +116,7 @@ constexpr std::array sites{
 
 constexpr std::array replicas{
     output_column{"time_s", "s", "when the sample was taken"},
-    output_column{"service", "", "its name"},
+    output_column{"service", "", "its name; of one that is `everywhere` with the site: `chat@iad`"},
     output_column{"wanted", "", "replicas that its autoscaler wants"},
     output_column{"cold", "", "that hold GPUs and do not serve yet"},
     output_column{"serving", "", "that get requests"},
@@ -125,7 +125,7 @@ constexpr std::array replicas{
 
 constexpr std::array flows{
     output_column{"time_s", "s", "when the sample was taken"},
-    output_column{"service", "", "its name"},
+    output_column{"service", "", "its name; of one that is `everywhere` with the site: `chat@iad`"},
     output_column{"serving", "", "replicas that serve"},
     output_column{"offered_per_s", "1/s",
                   "requests that came in the last `fluid.tick`, or since replicas came or went"},

@@ -24,6 +24,10 @@ namespace {
 /// Those that fluid services name.
 void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector<model_file>& files) {
     for (sim::service_parts& s : parts.services) {
+        if (s.site && s.site->number != 0) {
+            s.fluid->made = (&s - 1)->fluid->made;
+            continue;
+        }
         const auto& shape = loaded.value.workload[s.entry].service->fluid;
         if (!s.fluid || !shape || !shape->surface) continue;
         const std::filesystem::path file = loaded.resolve(*shape->surface);
@@ -32,6 +36,21 @@ void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector
         xxh64 hash;
         hash.update(read_text_file(file).text);
         add_files(files, {{.path = file.string(), .digest = hash.digest()}});
+    }
+}
+
+/// Where sites are that services are spread over, and what energy costs and emits there. \pre they have regions
+void place_services(sim::parts& parts) {
+    for (sim::service_parts& s : parts.services) {
+        if (!s.site || s.site->number != 0) continue;
+        for (sim::serving_site& site : s.site->of->sites) {
+            const sim::site_environment& at = parts.energy->sites.at(site.number);
+            site.where = {at.region->latitude_deg, at.region->longitude_deg};
+            site.mean_usd_per_j = at.region->price_usd_per_j;
+            site.mean_kg_per_j = at.region->carbon.mean_kg_per_j;
+            site.price = at.signals.price;
+            site.carbon = at.signals.carbon;
+        }
     }
 }
 
@@ -89,6 +108,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         read_surfaces(loaded, parts, models);
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
+        place_services(parts);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);
@@ -148,6 +168,7 @@ checked_inputs check_inputs(const loaded_scenario& loaded, const plugins* more) 
         auto records = s.requests->skipped();
         if (!records.empty())
             out.push_back({"workload." + std::to_string(s.entry) + ".service.requests", std::move(records)});
+        if (s.site && s.site->number != 0) continue;
         if (s.modelled) all.modelled.emplace_back(s.decode_modelled ? s.name + ", prefill" : s.name, *s.modelled);
         if (s.decode_modelled) all.modelled.emplace_back(s.name + ", decode", *s.decode_modelled);
     }

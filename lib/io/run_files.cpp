@@ -311,6 +311,42 @@ bool may_cancel(const scenario::inference_service& of) {
            cancels(of.disaggregated->decode.engine.value_or(of.engine));
 }
 
+/// Requests of a place or at a site, of a service that is everywhere.
+json to_json(const sim::routed_requests& r, const sim::routing_result& of) {
+    return {{"requests", std::llround(r.requests)},
+            {"served", std::llround(r.served)},
+            {"prompt_tokens", std::llround(r.served * of.prompt_tokens)},
+            {"output_tokens", std::llround(r.served * of.output_tokens)},
+            {"round_trip_s", r.round_trip_s},
+            {"far_share", r.far_share}};
+}
+
+/// Of a service that is everywhere what its places and sites have.
+void add_routing(json& out, const sim::service_result& s) {
+    const sim::routing_result& r = *s.routing;
+    out["round_trip_s"] = r.round_trip_s;
+    out["far_share"] = r.far_share;
+    for (const sim::routed_requests& origin : r.origins) {
+        json& to = out["origins"][origin.name] = to_json(origin, r);
+        for (std::size_t k = 0; k != s.sites.size(); ++k)
+            to["served_at"][s.sites[k].name] = std::llround(origin.served_at[k]);
+    }
+    for (std::size_t k = 0; k != s.sites.size(); ++k) {
+        const sim::service_result& site = s.sites[k];
+        json& to = out["sites"][site.name] = to_json(r.sites[k], r);
+        to["unfinished"] = site.unfinished;
+        if (site.ttft_s) to["ttft_s"] = to_json(*site.ttft_s);
+        if (site.e2e_s) to["e2e_s"] = to_json(*site.e2e_s);
+        if (site.attainment) to["slo_attainment"] = *site.attainment;
+        to["mean_load"] = site.fluid->mean_load;
+        to["max_backlog"] = site.fluid->max_backlog;
+        to["held_gpu_hours"] = to_gpu_hours(site.held_gpu_time());
+        json own;
+        add_scaling(own, site);
+        to["replicas"] = own["replicas"];
+    }
+}
+
 json to_json(const sim::service_result& s, const scenario::inference_service& of,
              const std::optional<scenario::energy>& energy) {
     const scenario::engine_options engine =
@@ -373,6 +409,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         if (s.output_tokens != 0)
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
     }
+    if (s.routing) add_routing(out, s);
     if (s.disaggregated)
         add_pools(out, *s.disaggregated, s.held);
     else if (s.modelled)
@@ -598,7 +635,26 @@ struct run_files::streams {
     std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
     std::vector<std::unique_ptr<request_table>> requests;  // (services) where they are written
+    std::vector<std::string> services;                     // (services, and sites of those that are everywhere)
 };
+
+/// In the order of samples: `chat`, or `chat@iad` for each site of one that is everywhere.
+std::vector<std::string> names_of_replicas(const scenario::scenario& of) {
+    std::vector<std::string> out;
+    for (const scenario::workload_entry& w : of.workload) {
+        if (!w.service) continue;
+        if (!w.service->everywhere) {
+            out.push_back(w.service->name);
+            continue;
+        }
+        const std::vector<std::string>& chosen = w.service->everywhere->sites;
+        for (const scenario::site& site : of.fleet.sites) {
+            if (chosen.empty() || std::find(chosen.begin(), chosen.end(), site.name) != chosen.end())
+                out.push_back(w.service->name + '@' + site.name);
+        }
+    }
+    return out;
+}
 
 std::vector<workload::skipped_records> skipped_in(const sim::simulation& s, const scenario::scenario& described,
                                                   bool interrupted) {
@@ -653,6 +709,7 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->flows.emplace(folder_ / "flows.csv").text() +=
             "time_s,service,serving,offered_per_s,served_per_s,load,backlog,ttft_p50_s,ttft_p99_s\n";
     }
+    streams_->services = names_of_replicas(described_);
     if (described_.output.feeds) {
         streams_->feeds_columns = columns_of(described_.output.feeds_columns);
         streams_->feeds.emplace(folder_ / "feeds.csv").text() += header_of(streams_->feeds_columns);
@@ -834,13 +891,11 @@ void run_files::write_sites(const sim::sample& s) {
 
 void run_files::write_replicas(const sim::sample& s) {
     std::string& out = streams_->replicas->text();
-    std::size_t i = 0;
-    for (const scenario::workload_entry& w : described_.workload) {
-        if (!w.service) continue;
-        const sim::replica_sample& r = s.replicas[i++];
+    for (std::size_t i = 0; i != s.replicas.size(); ++i) {
+        const sim::replica_sample& r = s.replicas[i];
         append_time(out, s.at);
         out += ',';
-        append_csv_text(out, w.service->name);
+        append_csv_text(out, streams_->services[i]);
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{}\n"), r.wanted, r.cold, r.serving, r.draining);
         streams_->replicas->row_done();
     }
@@ -848,14 +903,12 @@ void run_files::write_replicas(const sim::sample& s) {
 
 void run_files::write_flows(const sim::sample& s) {
     std::string& out = streams_->flows->text();
-    std::size_t i = 0;
-    for (const scenario::workload_entry& w : described_.workload) {
-        if (!w.service) continue;
-        const sim::replica_sample& r = s.replicas[i++];
+    for (std::size_t i = 0; i != s.replicas.size(); ++i) {
+        const sim::replica_sample& r = s.replicas[i];
         if (!r.flow) continue;
         append_time(out, s.at);
         out += ',';
-        append_csv_text(out, w.service->name);
+        append_csv_text(out, streams_->services[i]);
         const sim::flow_sample& f = *r.flow;
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{:.6g},{:.6g},{:.6g},{:.6g}"), r.serving,
                        f.offered_per_s, f.served_per_s, f.load, f.backlog);

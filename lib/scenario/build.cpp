@@ -405,7 +405,7 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);
         if (entry.service) {
-            parts.sources.push_back(replica_names(entry.service->name));
+            parts.sources.push_back(replica_names(*entry.service, s.fleet));
             continue;
         }
         if (entry.synthetic) {

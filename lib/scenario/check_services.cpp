@@ -270,6 +270,9 @@ void check_autoscale(const inference_service& service, const std::string& path, 
         report.fail(at + (a.weights ? ".weights" : ".bandwidth"), "goes with its other half", {},
                     "give both, weights and bandwidth, or none");
     const std::uint64_t most = most_replicas(service);
+    if (a.min == 0 && !service.everywhere)
+        report.fail(at + ".min", "a service without replicas has nobody to see its requests", "0",
+                    "write at least 1, or give the service `everywhere`");
     if (a.min > most)
         report.fail(at + ".min", "more than the most that are wanted", std::to_string(a.min),
                     "write at most " + std::to_string(most));
@@ -307,6 +310,47 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     refuse(r.users.has_value(), ".synthetic.users");
     refuse(r.arrivals && r.arrivals->batches, ".synthetic.arrivals.batches");
     refuse(r.arrivals && r.arrivals->beat, ".synthetic.arrivals.beat");
+}
+
+/// Places and sites that there are, and replicas that can come and go there.
+void check_everywhere(const inference_service& service, const scenario& s, const std::string& path,
+                      const reporter& report) {
+    if (!service.everywhere) return;
+    const everywhere_options& e = *service.everywhere;
+    const std::string at = path + ".everywhere";
+    if (service.fidelity != service_fidelity::fluid)
+        report.fail(at, "is for fluid services", {}, "write `fidelity: fluid`, or remove it");
+    if (!service.autoscale)
+        report.fail(at, "is for replicas that come and go", {}, "give `autoscale`, such as { policy: fixed }");
+    if (s.fleet.sites.empty())
+        report.fail(at, "the fleet has no sites", {}, "describe the fleet by `sites`, or remove it");
+    std::set<std::string_view> names;
+    double sum = 0;
+    for (std::size_t i = 0; i != e.origins.size(); ++i) {
+        const std::string key = at + ".origins." + std::to_string(i);
+        if (e.origins[i].name.empty()) report.fail(key + ".name", "is empty", {}, "write a name, such as us-east");
+        if (!names.insert(e.origins[i].name).second)
+            report.fail(key + ".name", "another one has this name", e.origins[i].name, "name each once");
+        sum += e.origins[i].share;
+    }
+    if (std::abs(sum - 1) > 1e-6)
+        report.fail(at + ".origins", "shares do not sum to 1", yaml_text(sum), "write shares of all requests");
+    std::vector<std::string_view> known;
+    for (const site& one : s.fleet.sites) known.push_back(one.name);
+    std::set<std::string_view> chosen;
+    for (std::size_t i = 0; i != e.sites.size(); ++i) {
+        const std::string key = at + ".sites." + std::to_string(i);
+        if (std::find(known.begin(), known.end(), e.sites[i]) == known.end())
+            report.fail(key, "the fleet has no such site", e.sites[i], suggestion(e.sites[i], known));
+        if (!chosen.insert(e.sites[i]).second) report.fail(key, "is named twice", e.sites[i], "name each site once");
+    }
+    for (std::size_t i = 0; i != s.fleet.sites.size(); ++i) {
+        if (!chosen.empty() && !chosen.contains(s.fleet.sites[i].name)) continue;
+        if (!s.fleet.sites[i].region)
+            report.fail("fleet.sites." + std::to_string(i) + ".region",
+                        "where this site of a service that is everywhere is, is not known", s.fleet.sites[i].name,
+                        "add it, such as `region: us-east-1`");
+    }
 }
 
 /// Nothing may take the nodes of a service that holds them for good away, or make those of any slow.
@@ -351,6 +395,15 @@ inference_service service_of_pool(const inference_service& service, const servic
     return out;
 }
 
+std::vector<std::size_t> sites_of(const inference_service& service, const fleet& f) {
+    const std::vector<std::string>& names = service.everywhere->sites;
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i != f.sites.size(); ++i) {
+        if (names.empty() || std::find(names.begin(), names.end(), f.sites[i].name) != names.end()) out.push_back(i);
+    }
+    return out;
+}
+
 std::uint64_t most_replicas(const inference_service& service) {
     if (!service.autoscale) return service.replicas;
     const autoscale_options& a = *service.autoscale;
@@ -380,6 +433,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_requests(service, path + ".service", report);
         check_autoscale(service, path + ".service", report);
         check_fluid(service, path + ".service", report);
+        check_everywhere(service, s, path + ".service", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},
                                          {entry.swing.has_value(), ".swing"}}) {

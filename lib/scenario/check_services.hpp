@@ -6,12 +6,17 @@
 
 #include <ampacity/scenario/scenario.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace ampacity::scenario {
 
 /// The largest number of replicas at a time.
 [[nodiscard]] std::uint64_t most_replicas(const inference_service& service);
+
+/// Numbers of the sites that have replicas, rising. \pre it is everywhere
+[[nodiscard]] std::vector<std::size_t> sites_of(const inference_service& service, const fleet& f);
 
 /// The service as one kind of its replicas alone.
 [[nodiscard]] inference_service service_of_pool(const inference_service& service, const service_pool& pool);

@@ -4,6 +4,7 @@
 #include "reporter.hpp"
 
 #include <ampacity/core/tables.hpp>
+#include <ampacity/fleet/rack_ranges.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
 #include <ampacity/serving/kv_transfer.hpp>
@@ -227,6 +228,12 @@ private:
     const workload::request_preset* preset_;
 };
 
+fluid::offered_rate rate_of(const synthetic_requests& r, double rate, std::uint64_t requests, duration into_week) {
+    const std::vector<double> profile = r.arrivals ? profile_of(*r.arrivals) : std::vector<double>{};
+    const workload::rate_trend trend = r.arrivals ? trend_of(*r.arrivals) : workload::rate_trend{};
+    return {rate, requests, profile, into_week, trend};
+}
+
 /// \pre checked: one stream, of the arrival process alone
 sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, const sim::service_parts& of) {
     const synthetic_requests& r = *service.synthetic;
@@ -245,27 +252,97 @@ sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, c
                                 .process = r.arrivals ? r.arrivals->process : workload::arrival_process::gamma,
                                 .targets = of.targets,
                                 .requests = shape.requests};
-    const std::vector<double> profile = r.arrivals ? profile_of(*r.arrivals) : std::vector<double>{};
-    const workload::rate_trend trend = r.arrivals ? trend_of(*r.arrivals) : workload::rate_trend{};
-    return {.from = std::move(from),
-            .offered = fluid::offered_rate{r.rate->value, r.requests, profile, into_week(s.start), trend},
-            .tick = shape.tick};
+    sim::fluid_parts out{.from = std::move(from), .tick = shape.tick};
+    if (!service.everywhere) out.offered = rate_of(r, r.rate->value, r.requests, into_week(s.start));
+    return out;
+}
+
+duration utc_offset_of(const request_origin& o) {
+    return o.utc_offset.value_or(duration{std::llround(o.longitude * 3600e9 / 15)});
+}
+
+/// Without places and signals of sites, which only models know. \pre it is everywhere
+std::shared_ptr<sim::spread_service> spread_of(const inference_service& service, const scenario& s) {
+    const everywhere_options& e = *service.everywhere;
+    const synthetic_requests& r = *service.synthetic;
+    auto out = std::make_shared<sim::spread_service>(sim::spread_service{.name = service.name});
+    out->router = {.by = e.router, .max_load = e.max_load, .detour = e.detour};
+    if (e.max_round_trip) out->router.max_round_trip_s = to_seconds(*e.max_round_trip);
+    constexpr duration week = std::chrono::weeks{1}, day = std::chrono::days{1};
+    std::uint64_t left = r.requests;
+    for (const request_origin& o : e.origins) {
+        // The last one has what rounding leaves.
+        const auto share = static_cast<std::uint64_t>(std::llround(o.share * static_cast<double>(r.requests)));
+        const std::uint64_t requests = &o == &e.origins.back() ? left : std::min(left, share);
+        left -= requests;
+        const duration local = (into_week(s.start) + utc_offset_of(o) + week) % week;
+        out->origins.push_back({.name = o.name,
+                                .where = {o.latitude, o.longitude},
+                                .offered = rate_of(r, r.rate->value * o.share, requests, local)});
+    }
+    for (const std::size_t i : sites_of(service, s.fleet))
+        out->sites.push_back({.name = s.fleet.sites[i].name, .number = static_cast<std::uint16_t>(i)});
+    const duration today = s.start.time_since_epoch() % day;
+    out->utc_s = to_seconds(today < duration::zero() ? today + day : today);
+    return out;
+}
+
+/// Nodes of a site. \pre a fleet of one type
+ampacity::fleet::node_range nodes_of_site(const fleet& f, std::size_t site) {
+    std::uint64_t first = 0, count = 0;
+    for (std::size_t i = 0; i <= site; ++i) {
+        first += count;
+        count = 0;
+        for (const rack_group& g : f.sites[i].racks) count += g.count * g.nodes_per_rack;
+    }
+    return {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(first + count)};
+}
+
+/// The others are out of service.
+ampacity::fleet::free_index only_nodes(ampacity::fleet::free_index all, ampacity::fleet::node_range nodes) {
+    for (std::uint32_t n = 0; n != all.num_nodes(); ++n) {
+        if (n < nodes.first || n >= nodes.last) all.set_in_service(node_id{n}, false);
+    }
+    return all;
+}
+
+/// In place of the last service, which is everywhere, one for each of its sites.
+void spread_over_sites(const inference_service& service, const scenario& s, sim::parts& parts) {
+    const sim::service_parts whole = std::move(parts.services.back());
+    parts.services.pop_back();
+    const std::shared_ptr<sim::spread_service> all = spread_of(service, s);
+    for (std::uint32_t k = 0; k != all->sites.size(); ++k) {
+        sim::service_parts& one = parts.services.emplace_back(sim::service_parts{
+            .name = whole.name + '@' + all->sites[k].name,
+            .options = whole.options,
+            .time = whole.time,
+            .requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{})});
+        one.targets = whole.targets;
+        one.gpus_per_replica = whole.gpus_per_replica;
+        one.entry = whole.entry;
+        one.modelled = whole.modelled;
+        one.scaling = whole.scaling;
+        one.fluid = whole.fluid;
+        one.site = {all, k};
+    }
 }
 
 class named_replicas final : public workload::job_source {
 public:
-    explicit named_replicas(std::string service) : service_(std::move(service)) {}
+    explicit named_replicas(std::vector<std::string> services) : services_(std::move(services)) {}
     std::size_t next(std::span<workload::job_request>) override { return 0; }
     [[nodiscard]] std::optional<double> progress() const override { return 1.0; }
     [[nodiscard]] std::string_view text(std::int64_t index) const override {
         if (index < 0) return {};
-        while (names_.size() <= static_cast<std::size_t>(index))
-            names_.push_back(service_ + '/' + std::to_string(names_.size()));
+        while (names_.size() <= static_cast<std::size_t>(index)) {
+            const std::size_t n = names_.size();
+            names_.push_back(services_[n % services_.size()] + '/' + std::to_string(n / services_.size()));
+        }
         return names_[static_cast<std::size_t>(index)];
     }
 
 private:
-    std::string service_;
+    std::vector<std::string> services_;
     mutable std::deque<std::string> names_;  // never moves what is told
 };
 
@@ -370,8 +447,12 @@ constexpr unsigned decode_bit = 32;
 
 }  // namespace
 
-std::unique_ptr<workload::job_source> replica_names(const std::string& service) {
-    return std::make_unique<named_replicas>(service);
+std::unique_ptr<workload::job_source> replica_names(const inference_service& service, const fleet& f) {
+    std::vector<std::string> names;
+    if (service.everywhere) {
+        for (const std::size_t i : sites_of(service, f)) names.push_back(service.name + '@' + f.sites[i].name);
+    }
+    return std::make_unique<named_replicas>(names.empty() ? std::vector{service.name} : std::move(names));
 }
 
 void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
@@ -420,6 +501,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         if (from.autoscale) to.scaling = scaling_of(from, s.start);
         // Those that come and go must have places, and leave them to all others.
         ampacity::fleet::free_index all = left;
+        std::string place = "the fleet";
         const auto place_all = [&](std::uint64_t most, std::uint32_t gpus, const std::string& fault_at) {
             const ampacity::fleet::demand wanted =
                 demand_of(gpus, to.scaling ? to.scaling->placement : workload::placement_constraint{});
@@ -428,7 +510,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
                 if (!policy::place(*parts.placer, all, wanted, shares))
                     report.fail(fault_at,
                                 "only " + std::to_string(r) + " of " + std::to_string(most) + " replicas of " +
-                                    std::to_string(gpus) + " GPUs have a place on the fleet",
+                                    std::to_string(gpus) + " GPUs have a place on " + place,
                                 std::to_string(most == 1 ? gpus : most), "write fewer, or a larger fleet");
                 all.take(wanted, shares);
                 if (!to.scaling) to.places.push_back(shares);
@@ -439,15 +521,23 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             place_all(most, to.gpus_per_replica, key + ".disaggregated.prefill");
             place_all(decode->options.replicas, decode->gpus, key + ".disaggregated.decode");
         } else {
-            place_all(most, to.gpus_per_replica,
-                      key + (most == 1        ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
-                             : from.autoscale ? ".autoscale"
-                                              : ".replicas"));
+            const std::string fault_at = key + (most == 1 ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
+                                                : from.autoscale ? ".autoscale"
+                                                                 : ".replicas");
+            const std::vector<std::size_t> sites =
+                from.everywhere ? sites_of(from, s.fleet) : std::vector<std::size_t>{};
+            for (const std::size_t site : sites) {
+                all = only_nodes(left, nodes_of_site(s.fleet, site));
+                place = "site " + s.fleet.sites[site].name;
+                place_all(most, to.gpus_per_replica, fault_at);
+            }
+            if (sites.empty()) place_all(most, to.gpus_per_replica, fault_at);
         }
         if (!to.scaling) left = std::move(all);
         if (from.fidelity == service_fidelity::fluid) {
             to.fluid = fluid_of(from, s, to);
             to.requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{});
+            if (from.everywhere) spread_over_sites(from, s, parts);
             continue;
         }
         to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();

@@ -15,7 +15,7 @@ namespace ampacity::scenario {
 void add_services(const scenario& s, sim::parts& parts, const request_opener& open, const model_opener& model,
                   const locator& locate);
 
-/// No jobs, but the names of those that are replicas of a service: `chat/0`.
-[[nodiscard]] std::unique_ptr<workload::job_source> replica_names(const std::string& service);
+/// No jobs, but the names of those that are replicas of a service: `chat/0`, or `chat@iad/0` at one of its sites.
+[[nodiscard]] std::unique_ptr<workload::job_source> replica_names(const inference_service& service, const fleet& f);
 
 }  // namespace ampacity::scenario

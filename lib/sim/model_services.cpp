@@ -58,7 +58,7 @@ void simulation::model::start_serving_steps() {
 
 void simulation::model::tell_requests(std::uint32_t i) {
     if (services_->records(i).empty()) return;
-    tell_.requests(i, services_->records(i));
+    tell_.requests(services_->place_of(i), services_->records(i));
     services_->clear_records(i);
 }
 
@@ -96,13 +96,13 @@ void simulation::model::settle_replicas(std::uint32_t i) {
 
 void simulation::model::start_replica(std::size_t i) {
     jobs_.end_event(i) = kernel::no_event;
-    const std::uint32_t s = *services_->of_source(jobs_[i].source());
+    const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
     services_->replicas(s)->started(job_id{static_cast<std::uint32_t>(i)}, kernel_.now());
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
 
 void simulation::model::stop_replica(std::size_t i, run_end how) {
-    const std::uint32_t s = *services_->of_source(jobs_[i].source());
+    const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
     services_->stop(s, job_id{static_cast<std::uint32_t>(i)}, how == run_end::failed, kernel_.now());
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
@@ -113,6 +113,11 @@ void simulation::model::close_services(instant end) {
         tell_requests(i);
         // Of a file that was read to its end all that is in it.
         const instant through = until_ != never || !ended_ ? end : never;
+        if (const auto& site = services_->of(i).site) {
+            if (site->number + 1 == site->of->sites.size())
+                summary_.services.push_back(services_->result_everywhere(i - site->number, end));
+            continue;
+        }
         summary_.services.push_back(services_->result(i, end, through));
         if (services_->replicas(i) == nullptr)
             summary_.books[account::useful] += summary_.services.back().held_gpu_time();

@@ -55,6 +55,10 @@ public:
     /// It has lost them, and waits again; `failed`: by its nodes.
     void stopped(job_id job, bool failed, instant now);
 
+    /// Replicas that wait for GPUs; that start or serve; that there may be.
+    [[nodiscard]] std::uint32_t num_queued() const noexcept { return count(state::queued); }
+    [[nodiscard]] std::uint32_t num_up() const noexcept { return count(state::cold) + count(state::serving); }
+    [[nodiscard]] std::uint32_t most() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
     [[nodiscard]] replica_sample sample() const noexcept;
     /// As of `end`, or when it was over.
     [[nodiscard]] scaling_result result(instant end) const;
@@ -69,7 +73,6 @@ private:
 
     [[nodiscard]] std::size_t row_of(job_id job) const noexcept;
     [[nodiscard]] std::uint32_t count(state s) const noexcept { return counts_[static_cast<std::size_t>(s)]; }
-    [[nodiscard]] std::uint32_t num_up() const noexcept { return count(state::cold) + count(state::serving); }
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
     void take_away(instant now);

@@ -54,6 +54,15 @@ std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_s
     return out;
 }
 
+/// What is planned for a site beyond what it gets, as if it were there.
+void add_lacks(serving::scaling_observation& to, double requests, const fluid::fluid_service& flow,
+               const demand_router& router, std::size_t site) {
+    const double each_s = (1 - flow.mix().rejected) * flow.service_s(std::min(1.0, router.of().router.max_load));
+    to.request_ns += static_cast<int128>(std::round(requests * each_s * 1e9));
+    to.running += std::llround(router.lacks_per_s(site) * each_s);
+    to.left += static_cast<std::uint64_t>(std::llround(requests));
+}
+
 flow_sample flow_of(const fluid::fluid_service& f) {
     const fluid::flow_interval& i = f.last();
     const double seconds = to_seconds(i.to - i.from);
@@ -113,11 +122,14 @@ services::services(std::vector<service_parts> list) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
         AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
-        if (p.scaling) {
+        const bool is_first = !p.site || p.site->number == 0;
+        if (p.scaling && is_first) {
             of_source_.resize(std::max<std::size_t>(of_source_.size(), p.entry + 1U), 0);
             of_source_[p.entry] = static_cast<std::uint32_t>(all_.size()) + 1;
         }
         all_.push_back(std::make_unique<one>(std::move(p)));
+        all_.back()->place = is_first ? num_places_++ : num_places_ - 1;
+        if (all_.back()->parts.site) join_sites(*all_.back());
         all_.back()->where = by_node(all_.back()->parts.places);
         all_.back()->loop = all_.back()->parts.requests->loop();
         if (all_.back()->parts.fluid)
@@ -153,8 +165,15 @@ void services::refill(one& s) {
 void services::make_flow(one& s) {
     const auto begin = std::chrono::steady_clock::now();
     fluid_parts& f = *s.parts.fluid;
+    // One surface is for all sites.
+    if (s.together && !f.made) f.made = all_[s.together->first]->parts.fluid->made;
     if (!f.made) f.made = std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
-    s.flow.emplace(f.made, f.offered, s.parts.targets);
+    if (s.together) {
+        s.flow.emplace(f.made, s.parts.targets, s.together->router.ways_to(s.parts.site->number));
+        s.together->states.back().flow = &*s.flow;
+    } else {
+        s.flow.emplace(f.made, *f.offered, s.parts.targets);
+    }
     reading_ += std::chrono::steady_clock::now() - begin;
 }
 
@@ -179,6 +198,7 @@ void services::submit(std::uint32_t i, instant now) {
     one& s = *all_[i];
     count_requests(s, now);
     if (s.flow) s.next_tick = now + s.parts.fluid->tick;
+    if (s.together) route(s, now);
     while (!s.flow && s.next_arrival() == now) {
         ++s.arrived;
         if (s.loop != nullptr) {
@@ -195,10 +215,15 @@ void services::start(std::uint32_t i, instant now) {
     one& s = *all_[i];
     s.engine.start(now);
     if (s.replicas) s.replicas->find_drained(now);
+    if (s.together) look_at_replicas(s);
 }
 
 void services::count_requests(one& s, instant now) {
     if (s.flow) s.flow->advance(now, s.num_serving());
+    if (s.together) {
+        s.lacked_requests += s.together->router.lacks_per_s(s.parts.site->number) * to_seconds(now - s.counted);
+        s.counted = now;
+    }
     if (s.flow || !s.replicas) return;
     const std::uint64_t live = s.arrived - s.metrics.requests - s.engine.records().size();
     s.request_ns += int128{live} * ticks(now - s.counted);
@@ -233,6 +258,8 @@ serving::scaling_observation services::seen_of_flow(one& s, instant now) {
         .request_ns = static_cast<int128>(std::round((t.request_s - s.had_request_s) * 1e9)),
         .left = left - s.had_left,
         .met = met - s.had_met};
+    if (s.together) add_lacks(out, s.lacked_requests, *s.flow, s.together->router, s.parts.site->number);
+    s.lacked_requests = 0;
     s.had_request_s = t.request_s;
     s.decided = now;
     s.had_left = left;
@@ -258,7 +285,9 @@ void services::stop(std::uint32_t i, job_id job, bool failed, instant now) {
 
 workload::job_request services::next_job(std::uint32_t i, instant now) const {
     const service_parts& p = all_[i]->parts;
-    const std::uint64_t number = all_[i]->replicas->num_jobs();
+    const auto& site = p.site;
+    const std::uint64_t number =
+        all_[i]->replicas->num_jobs() * (site ? site->of->sites.size() : 1) + (site ? site->number : 0);
     return {.row = number,
             .name = static_cast<std::int64_t>(number),
             .submit = now,
@@ -270,7 +299,8 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
             .source = p.entry,
             .kind = workload::job_kind::service,
             .name_is_text = true,
-            .placement = p.scaling->placement};
+            .placement = p.scaling->placement,
+            .site = static_cast<std::uint16_t>(site ? site->of->sites[site->number].number + 1 : 0)};
 }
 
 std::span<const replica_sample> services::samples() {
@@ -299,7 +329,7 @@ void services::clear_records(std::uint32_t i) {
 
 bool services::is_over(std::uint32_t i) const {
     const one& s = *all_[i];
-    if (s.flow) return s.flow->is_over();
+    if (s.flow) return s.is_over();
     // What follows a request of a loop is known once its record is cleared.
     const std::size_t leaving = s.loop != nullptr ? 0 : s.engine.records().size();
     return s.next_arrival() == never && s.metrics.requests + leaving == s.arrived;
@@ -320,16 +350,17 @@ void services::close(std::uint32_t i, instant end) {
     s.engine.close(end);
 }
 
-service_result services::flow_result(const one& s, duration held, const std::optional<scaling_result>& scaling) {
-    const fluid::flow_totals& t = s.flow->totals();
-    const fluid::mix_values& mix = s.flow->mix();
+service_result services::flow_result(const service_parts& parts, const fluid::flow_totals& t,
+                                     const fluid::mix_values& mix,
+                                     const std::optional<fluid::fluid_service::latencies>& times, duration held,
+                                     const std::optional<scaling_result>& scaling) {
     const auto whole = [](double n) { return static_cast<std::uint64_t>(std::llround(n)); };
     const auto seconds = [](double of) { return duration{std::llround(of * 1e9)}; };
     const std::uint64_t all = whole(t.offered), served = std::min(all, whole(t.served));
     const std::uint64_t rejected = whole(t.served * mix.rejected), finished = served - std::min(served, rejected);
-    service_result out{.name = s.parts.name,
-                       .gpus = std::uint64_t{s.parts.gpus_per_replica} * s.parts.options.replicas,
-                       .gpus_per_replica = s.parts.gpus_per_replica,
+    service_result out{.name = parts.name,
+                       .gpus = std::uint64_t{parts.gpus_per_replica} * parts.options.replicas,
+                       .gpus_per_replica = parts.gpus_per_replica,
                        .requests = all,
                        .finished = finished,
                        .rejected = served - finished,
@@ -337,7 +368,7 @@ service_result services::flow_result(const one& s, duration held, const std::opt
                        .met = std::min(finished, whole(t.met)),
                        .prompt_tokens = whole(static_cast<double>(finished) * mix.prompt_tokens),
                        .output_tokens = whole(static_cast<double>(finished) * mix.output_tokens),
-                       .modelled = s.parts.modelled,
+                       .modelled = parts.modelled,
                        .busy = seconds(t.busy_s),
                        .prefilling = seconds(t.prefilling_s),
                        .held = held,
@@ -346,13 +377,13 @@ service_result services::flow_result(const one& s, duration held, const std::opt
     if (out.replica_s() > 0) out.kv_occupancy = t.kv_s / out.replica_s();
     out.fluid = fluid_result{.capacity_per_s = mix.capacity, .max_backlog = t.max_backlog};
     if (t.capacity > 0) out.fluid->mean_load = t.served / t.capacity;
-    if (const auto l = s.flow->result()) {
+    if (times) {
         const auto summary = [](const fluid::fluid_service::latency& of) {
             return distribution_summary{.mean = of.mean, .p50 = of.p50, .p90 = of.p90, .p99 = of.p99, .max = of.max};
         };
-        out.ttft_s = summary(l->ttft);
-        out.tpot_s = summary(l->tpot);
-        out.e2e_s = summary(l->e2e);
+        out.ttft_s = summary(times->ttft);
+        out.tpot_s = summary(times->tpot);
+        out.e2e_s = summary(times->e2e);
     }
     return out;
 }
@@ -369,7 +400,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
-    if (s.flow) return flow_result(s, held, scaling);
+    if (s.flow) return flow_result(s.parts, s.flow->totals(), s.flow->mix(), s.flow->result(), held, scaling);
     return {
         .name = s.parts.name,
         .gpus = s.parts.num_gpus(),

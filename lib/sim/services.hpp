@@ -7,8 +7,10 @@
 /// (arrivals), and behind the scheduling pass `start`; whatever touches a service calls for its `start` in that round.
 /// Requests are read in batches, and reading is timed. Nothing is allocated per request once its replicas have held as
 /// many as they will. A service without requests has its ticks for arrivals. Of a service that scales, whatever touches
-/// it may also have made something due of its replicas. Not thread-safe.
+/// it may also have made something due of its replicas. Each site of a service that is everywhere is one of its own
+/// here, but what comes to it is said by a router that they share, at the ticks of all. Not thread-safe.
 
+#include "demand_router.hpp"
 #include "replica_set.hpp"
 
 #include <ampacity/core/time.hpp>
@@ -21,6 +23,7 @@
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -75,6 +78,11 @@ public:
         if (source >= of_source_.size() || of_source_[source] == 0) return std::nullopt;
         return of_source_[source] - 1;
     }
+    /// The same of the job in this row of the source, which may be of one of several sites. \pre they are replicas
+    [[nodiscard]] std::uint32_t of_job(std::size_t source, std::uint64_t row) const noexcept {
+        const std::uint32_t first = of_source_[source] - 1;
+        return first + static_cast<std::uint32_t>(row % num_sites_of(first));
+    }
     /// Does what is due of its replicas. \pre they come and go
     void act(std::uint32_t i, instant now);
     /// The job of a replica has lost its GPUs; `failed`: by their nodes.
@@ -93,11 +101,28 @@ public:
     void close(std::uint32_t i, instant end);
     /// `through`: records of the file up to then count as skipped. \pre closed, records cleared
     [[nodiscard]] service_result result(std::uint32_t i, instant end, instant through) const;
+    /// Sites of the service whose first one this is; 1 of others.
+    [[nodiscard]] std::uint32_t num_sites_of(std::uint32_t first) const noexcept {
+        const auto& site = all_[first]->parts.site;
+        return site ? static_cast<std::uint32_t>(site->of->sites.size()) : 1;
+    }
+    /// Of all its sites together. \pre closed; the first of them
+    [[nodiscard]] service_result result_everywhere(std::uint32_t first, instant end) const;
+    /// Its place among services as the workload has them.
+    [[nodiscard]] std::uint32_t place_of(std::uint32_t i) const noexcept { return all_[i]->place; }
 
     /// Wall time spent on reading requests [s].
     [[nodiscard]] double reading_s() const noexcept { return std::chrono::duration<double>(reading_).count(); }
 
 private:
+    /// What the sites of a service share.
+    struct sites_together {
+        explicit sites_together(std::shared_ptr<const spread_service> of) : router(std::move(of)) {}
+        demand_router router;
+        std::uint32_t first = 0;
+        std::vector<demand_router::site_state> states{};
+        std::uint32_t max_serving = 0;  ///< replicas, at the ends of rounds
+    };
     struct one {
         explicit one(service_parts p)
             : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
@@ -105,9 +130,15 @@ private:
         }
 
         [[nodiscard]] instant next_arrival() const {
-            if (flow) return flow->is_over() ? never : next_tick;
+            if (flow) return is_over() ? never : next_tick;
             if (loop != nullptr) return loop->next_arrival();
             return at == have ? never : batch[at].arrival;
+        }
+        /// Of a flow; the sites of a service end together. \pre it is one
+        [[nodiscard]] bool is_over() const {
+            return together ? std::all_of(together->states.begin(), together->states.end(),
+                                          [](const auto& s) { return s.flow->is_over(); })
+                            : flow->is_over();
         }
         /// Replicas that serve now.
         [[nodiscard]] std::uint32_t num_serving() const noexcept {
@@ -134,24 +165,35 @@ private:
         instant counted = start_of_time, decided = start_of_time;
         std::uint64_t had_left = 0, had_met = 0;  ///< by then
         double had_request_s = 0;                 ///< by then, of a flow
+        std::uint32_t place = 0;
+        // Of one of several sites:
+        std::shared_ptr<sites_together> together{};
+        bool is_short = false;       ///< replicas waited for GPUs when the last round that touched it was over
+        double lacked_requests = 0;  ///< since its last decision, until `counted`: planned for it beyond what it got
     };
     static constexpr std::size_t batch_size = 1024;
 
     void refill(one& s);
     void touch(std::uint32_t i);
     void make_flow(one& s);
+    void join_sites(one& s);
+    /// Of all sites, the first time at a tick.
+    void route(one& s, instant now);
+    void look_at_replicas(one& s);
     /// Something is about to change the number of its requests, or of replicas that serve.
     static void count_requests(one& s, instant now);
     [[nodiscard]] static serving::scaling_observation seen(one& s, instant now);
     [[nodiscard]] static serving::scaling_observation seen_of_flow(one& s, instant now);
-    [[nodiscard]] static service_result flow_result(const one& s, duration held,
-                                                    const std::optional<scaling_result>& scaling);
+    [[nodiscard]] static service_result flow_result(const service_parts& parts, const fluid::flow_totals& totals,
+                                                    const fluid::mix_values& mix,
+                                                    const std::optional<fluid::fluid_service::latencies>& times,
+                                                    duration held, const std::optional<scaling_result>& scaling);
 
     std::vector<std::unique_ptr<one>> all_;
     std::vector<std::uint32_t> touched_;
     std::vector<std::uint32_t> of_source_;  // number + 1; 0: none
     std::vector<replica_sample> samples_;
-    std::uint32_t num_over_ = 0;
+    std::uint32_t num_over_ = 0, num_places_ = 0;
     std::chrono::steady_clock::duration reading_{};
 };
 

@@ -11,6 +11,10 @@
 /// step on and the wait before it: first come, first served, by when the same share of the arrivals came. Requests that
 /// the cache can never hold take their part of the flow and are counted apart.
 ///
+/// What comes follows from a rate, or somebody says it interval by interval, in parts from different places. Requests
+/// of a part are so long on the way, there and back, which adds to their times to the first and the last token and
+/// counts for targets; of those that meet a backlog it is the mean of what came with them.
+///
 /// O(1) per call without a backlog; with one, O(pieces of arrivals that it serves), amortised O(1), and a few hundred
 /// additions to the sketches. Results are those of `quantile_sketch`. Not thread-safe.
 
@@ -25,6 +29,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace ampacity::fluid {
@@ -54,12 +59,25 @@ struct flow_interval {
 class fluid_service {
 public:
     fluid_service(std::shared_ptr<const surface> of, offered_rate offered, const serving::latency_targets& targets);
+    /// What comes is what `expect` says. `way_s`: how long requests are on the way, by part; >= 0, at least one [s]
+    fluid_service(std::shared_ptr<const surface> of, const serving::latency_targets& targets,
+                  std::vector<double> way_s);
 
+    /// From the last call of `advance` to `to` so many requests of each part come, evenly, and nothing behind them if
+    /// they are the last ones. \pre nobody said otherwise of that while; to is later
+    void expect(instant to, std::span<const double> requests, bool last);
+    /// What waits goes on waiting at the others, in these shares, with the time that it came. \pre as many shares, with
+    /// a sum of 1; all of the same parts, and advanced to the same instant
+    void hand_over(std::span<fluid_service* const> others, std::span<const double> shares);
     /// Through `now`, with so many replicas since the last call. \pre now is not before it
     void advance(instant now, std::uint32_t replicas);
 
     /// All requests have come and been served.
-    [[nodiscard]] bool is_over() const noexcept { return totals_.offered == offered_.requests() && backlog_ == 0; }
+    [[nodiscard]] bool is_over() const noexcept {
+        const bool came = offered_ ? totals_.offered == offered_->requests()
+                                   : told_.is_last && totals_.offered == told_.before + told_.requests;
+        return came && backlog_ == 0;
+    }
     [[nodiscard]] double backlog() const noexcept { return backlog_; }
     /// Requests that run, as of the last interval.
     [[nodiscard]] double running() const noexcept { return running_; }
@@ -75,6 +93,15 @@ public:
     };
     /// Of all that were served; nothing where none was.
     [[nodiscard]] std::optional<latencies> result() const;
+    /// Of all that several have served.
+    [[nodiscard]] static std::optional<latencies> result_of(std::span<const fluid_service* const> all);
+    /// Requests that have come and that were served, of each part.
+    [[nodiscard]] std::span<const double> offered_of_parts() const noexcept { return offered_of_; }
+    [[nodiscard]] std::span<const double> served_of_parts() const noexcept { return served_of_; }
+    /// Mean time in the service of those that are not rejected, at a load of 0 to 1 without a backlog [s].
+    [[nodiscard]] double service_s(double load) const noexcept {
+        return bins_[static_cast<std::size_t>(load * num_bins)].e2e.mean;
+    }
 
 private:
     static constexpr std::size_t num_bins = 1024;  // of loads
@@ -82,28 +109,45 @@ private:
     /// Arrivals of a while, evenly.
     struct piece {
         double from_s = 0, to_s = 0, requests = 0;
+        double way_s = 0;  // mean
+    };
+    /// What comes in an interval.
+    struct told {
+        instant from = start_of_time, to = start_of_time;
+        double before = 0, requests = 0;  // by its begin, and in it
+        bool is_last = false;
     };
     struct sketches {
         quantile_sketch ttft{10}, tpot{10}, e2e{10};
         double ttft_sum = 0, tpot_sum = 0, e2e_sum = 0, requests = 0;
     };
 
+    [[nodiscard]] double come_by(instant now);
+    [[nodiscard]] double met_of(const point_values& v, double wait_s) const noexcept;
+    void add_to(sketches& all) const;
+    void take(const piece& p, std::span<const double> shares);
     void flow(double load, double seconds, double requests, std::uint32_t replicas);
     void work_off(double from_s, double seconds, double requests, std::uint32_t replicas);
     static void add(sketches& to, const point_values& v, double wait_s, double requests);
 
     std::shared_ptr<const surface> surface_;
-    offered_rate offered_;
+    std::optional<offered_rate> offered_;  // none: it is told
     double longest_target_s_;
     mix_values mix_;
     point_values saturated_;
     std::vector<point_values> bins_;  // at loads k / num_bins
-    std::vector<double> in_bin_;      // requests that were served at a load about k / num_bins
+    std::vector<double> way_s_;       // (parts)
+    std::vector<double> in_bin_;      // (parts x bins) requests that were served at a load about k / num_bins
+    std::vector<double> offered_of_, served_of_;  // (parts) requests
 
     instant now_ = start_of_time;
     double backlog_ = 0;
     double running_ = 0;
-    std::deque<piece> waiting_;  // of the backlog, by time
+    told told_;
+    std::vector<double> shares_;         // (parts) of what comes
+    double mean_way_s_ = 0;              // of it
+    std::deque<piece> waiting_;          // of the backlog, by time
+    std::deque<double> waiting_shares_;  // (waiting x parts) of each piece
     flow_totals totals_;
     flow_interval last_;
     sketches waited_;  // those that met a backlog

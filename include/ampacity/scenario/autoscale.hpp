@@ -91,7 +91,11 @@ struct autoscale_options {
                .doc = "how many replicas are wanted: always `replicas`; so many that a share `target` of the seats "
                       "(max_seqs) is taken on average; seats for the requests that run, and one more for each `target` "
                       "that wait; more while fewer than `target` of the requests meet `slo`; or by time"});
-        visit(&autoscale_options::min, {.key = "min", .doc = "fewest that are wanted", .min = one, .max = most});
+        visit(&autoscale_options::min,
+              {.key = "min",
+               .doc = "fewest that are wanted; 0 only at the sites of a service that is `everywhere`",
+               .min = std::uint64_t{0},
+               .max = most});
         visit(&autoscale_options::max, {.key = "max",
                                         .doc = "most that are wanted, and that hold GPUs at a time; `replicas` without "
                                                "it, or the most of the schedule",

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/engine.hpp>
+#include <ampacity/scenario/everywhere.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/served_model.hpp>
 #include <ampacity/scenario/synthetic_requests.hpp>
@@ -212,6 +213,7 @@ struct inference_service {
     std::optional<placement_wishes> placement{};
     service_fidelity fidelity = service_fidelity::request;
     std::optional<fluid_shape> fluid{};
+    std::optional<everywhere_options> everywhere{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -301,6 +303,13 @@ struct inference_service {
         visit(&inference_service::fluid, {.key = "fluid",
                                           .doc = "how a fluid service is followed",
                                           .example = "{ tick: \"1 min\", surface: chat.surface.json }"});
+        visit(
+            &inference_service::everywhere,
+            {.key = "everywhere",
+             .doc = "requests from several places, and replicas at each of several sites, as `replicas` and "
+                    "`autoscale` say of one; for a fluid service",
+             .example = "{ router: cheapest, origins: [ { name: us-east, latitude: 40.7, longitude: -74, share: 1 } ] "
+                        "}"});
     }
     friend bool operator==(const inference_service&, const inference_service&) = default;
 };

@@ -226,6 +226,24 @@ struct fluid_result {
     double mean_load = 0;       ///< requests served / what serving replicas could have [1]
 };
 
+/// Requests from one place or at one site, of a service that is everywhere. Means are over those that were served.
+struct routed_requests {
+    std::string name;
+    double requests = 0;      ///< that came
+    double served = 0;        ///< rejected ones included
+    double round_trip_s = 0;  ///< mean on the way, there and back [s]
+    double far_share = 0;     ///< of those at sites beyond the longest round trip [1]
+    /// Of a place, requests that were served, by site.
+    std::vector<double> served_at{};
+};
+
+/// Where requests came from and went to.
+struct routing_result {
+    double prompt_tokens = 0, output_tokens = 0;  ///< mean of a request that was served
+    double round_trip_s = 0, far_share = 0;       ///< of all, as above
+    std::vector<routed_requests> origins{}, sites{};
+};
+
 /// What the replicas of one kind did, where prompts and answers are computed apart.
 struct pool_result {
     std::uint64_t replicas = 0, gpus_per_replica = 0;
@@ -275,6 +293,8 @@ struct service_result {
     std::optional<scaling_result> scaling{};              ///< none: all were there from the start
     std::optional<disaggregated_result> disaggregated{};  ///< none: replicas give whole answers
     std::optional<fluid_result> fluid{};                  ///< then steps, preemptions and queueing are not known
+    std::optional<routing_result> routing{};              ///< none: it is at one place
+    std::vector<service_result> sites{};                  ///< of it, as services of their own
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         if (scaling) return scaling->held() * static_cast<gpu_time>(scaling->gpus_per_replica);

@@ -10,6 +10,7 @@
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/sim/modelled_service.hpp>
+#include <ampacity/sim/service_sites.hpp>
 #include <ampacity/workload/job.hpp>
 #include <ampacity/workload/request_source.hpp>
 
@@ -37,8 +38,8 @@ struct scaling_options {
 struct fluid_parts {
     fluid::surface_options from;
     std::shared_ptr<const fluid::surface> made{};  ///< none: it is built when the run begins
-    fluid::offered_rate offered;
-    duration tick = std::chrono::minutes{1};  ///< the flow is followed at its multiples; > 0
+    std::optional<fluid::offered_rate> offered{};  ///< none: of one of several sites
+    duration tick = std::chrono::minutes{1};       ///< the flow is followed at its multiples; > 0
 };
 
 /// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless
@@ -62,6 +63,8 @@ struct service_parts {
     /// has a place on the empty fleet
     std::optional<scaling_options> scaling{};
     std::optional<fluid_parts> fluid{};  ///< then `requests` has none
+    /// Then sites of one service follow one another, by number, with one `entry`. \pre fluid, scaling
+    std::optional<service_site> site{};
 
     /// Of the replica with this place.
     [[nodiscard]] std::uint32_t gpus_of(std::size_t place) const noexcept {

@@ -133,3 +133,105 @@ TEST_CASE("a flow is what small steps of time make of it, whatever comes and goe
         }
     }
 }
+
+TEST_CASE("what is told interval by interval flows as a rate does") {
+    const std::size_t cases = test::random_cases(40);
+    for (std::size_t n = 0; n != cases; ++n) {
+        random_stream random(12, purpose::test, n);
+        std::vector<double> hours(168);
+        for (double& h : hours) h = random.below(4) == 0 ? 0 : random.uniform01();
+        hours[5] = 1;
+        fluid::offered_rate offered{2 + 2 * random.uniform01(), 20'000, hours, 0ns};
+        fluid_service by_rate(plain_surface(0.3), offered, {.ttft = 600s});
+        const std::vector<double> no_way(3, 0.0);
+        fluid_service told(plain_surface(0.3), {.ttft = 600s}, no_way);
+        for (int hour = 0; !by_rate.is_over(); ++hour) {
+            REQUIRE_FALSE(told.is_over());
+            const double before = offered.through(at_s(3600.0 * hour)),
+                         by_then = offered.through(at_s(3600.0 * (hour + 1)));
+            const double share = random.uniform01();
+            const std::vector<double> parts{(by_then - before) * share, 0, (by_then - before) * (1 - share)};
+            told.expect(at_s(3600.0 * (hour + 1)), parts, by_then == offered.requests());
+            // The rate is not even in the hour in which its last request comes.
+            const bool is_last = by_then == offered.requests();
+            for (const double into : {0.25, 1.0}) {
+                if (is_last && into < 1) continue;
+                const auto replicas = static_cast<std::uint32_t>(random.below(4));
+                by_rate.advance(at_s(3600.0 * (hour + into)), replicas);
+                told.advance(at_s(3600.0 * (hour + into)), replicas);
+                REQUIRE(told.totals().offered == Approx(by_rate.totals().offered).epsilon(1e-9));
+                REQUIRE(told.backlog() == Approx(by_rate.backlog()).margin(1e-4));
+            }
+        }
+        CHECK(told.is_over());
+        CHECK(told.totals().served == Approx(by_rate.totals().served).epsilon(1e-9));
+        CHECK(told.totals().met == Approx(by_rate.totals().met).epsilon(1e-6));
+        CHECK(told.totals().request_s == Approx(by_rate.totals().request_s).epsilon(1e-6));
+        CHECK(told.result()->ttft.mean == Approx(by_rate.result()->ttft.mean).epsilon(1e-6));
+        double of_parts = 0;
+        for (const double x : told.served_of_parts()) of_parts += x;
+        CHECK(of_parts == Approx(told.totals().served).epsilon(1e-9));
+    }
+}
+
+TEST_CASE("requests take the time of their way more") {
+    // Half of the targets are met after half of the longest one.
+    fluid_service s(plain_surface(), {.ttft = 1s}, {0.0, 0.5});
+    for (int minute = 0; minute != 100; ++minute) {
+        s.expect(at_s(60.0 * (minute + 1)), std::vector{45.0, 15.0}, minute == 99);
+        s.advance(at_s(60.0 * (minute + 1)), 1);
+        REQUIRE(s.last().ttft_p50_s == Approx(0.1 + 0.125));
+    }
+    CHECK(s.is_over());
+    const auto r = s.result().value();
+    CHECK(r.ttft.mean == Approx(0.225));
+    CHECK(r.ttft.p50 == Approx(0.1).epsilon(1e-3));
+    CHECK(r.ttft.p90 == Approx(0.6).epsilon(1e-3));
+    CHECK(r.e2e.mean == Approx(1.125));
+    CHECK(r.e2e.max == Approx(1.5).epsilon(1e-3));
+    CHECK(r.tpot.max == Approx(0.05).epsilon(1e-3));
+    CHECK(s.served_of_parts()[1] == Approx(1500));
+    CHECK(s.totals().met == Approx(0.75 * (4500 + 1500 * 0.5)));
+    CHECK(s.totals().request_s == Approx(6000 * 0.75));
+
+    // With a backlog: 3/s on 2/s for 100 s, and the mean way.
+    fluid_service late(plain_surface(), {}, {0.0, 10.0});
+    late.expect(at_s(100), std::vector{150.0, 150.0}, true);
+    for (const double t : {100.0, 150.0}) late.advance(at_s(t), 1);
+    CHECK(late.is_over());
+    CHECK(late.result()->ttft.mean == Approx(0.1 + 25 + 5).epsilon(1e-6));
+    CHECK(late.served_of_parts()[0] == Approx(150));
+
+    const fluid_service* const both[]{&s, &late};
+    const auto all = fluid_service::result_of(both).value();
+    CHECK(all.ttft.mean == Approx((6000 * 0.225 + 300 * 30.1) / 6300).epsilon(1e-6));
+    CHECK(all.e2e.max == Approx(late.result()->e2e.max));
+    CHECK(all.ttft.p50 == Approx(0.1).epsilon(1e-3));
+}
+
+TEST_CASE("what waits can go on waiting elsewhere and keeps its time and its place") {
+    const std::vector<double> ways{0.0, 2.0};
+    fluid_service a(plain_surface(), {}, ways), b(plain_surface(), {}, ways), c(plain_surface(), {}, ways);
+    a.expect(at_s(100), std::vector{100.0, 0.0}, true);
+    b.expect(at_s(100), std::vector{0.0, 50.0}, true);
+    c.expect(at_s(100), std::vector{0.0, 0.0}, true);
+    for (fluid_service* const s : {&a, &b, &c}) s->advance(at_s(100), 0);
+    CHECK(c.is_over());
+    fluid_service* const others[]{&b, &c};
+    a.hand_over(others, std::vector{0.6, 0.4});
+    CHECK(a.is_over());
+    CHECK(a.totals().offered == 0);
+    CHECK(a.offered_of_parts()[0] == Approx(0).margin(1e-9));
+    CHECK(b.backlog() == Approx(110));
+    CHECK(c.backlog() == Approx(40));
+    CHECK(c.offered_of_parts()[0] == Approx(40));
+    CHECK_FALSE(c.is_over());
+    for (fluid_service* const s : {&b, &c}) s->advance(at_s(200), 1);
+    CHECK(b.is_over());
+    CHECK(c.is_over());
+    CHECK(b.totals().served == Approx(110));
+    CHECK(b.served_of_parts()[1] == Approx(50));
+    // Requests of 0 to 100 s, served from 100 s at 2/s.
+    CHECK(c.result()->ttft.mean == Approx(0.1 + 50 + 20.0 / 2).epsilon(1e-6));
+    CHECK(b.result()->ttft.mean == Approx(0.1 + 50 + 55.0 / 2 + 2.0 * 50 / 110).epsilon(1e-6));
+}

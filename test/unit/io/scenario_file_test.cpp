@@ -661,6 +661,29 @@ void make_fluid(scenario::inference_service& c) {
     }
 }
 
+/// The same: at several sites, which then have regions.
+void spread(scenario::scenario& s, scenario::inference_service& c) {
+    std::mt19937_64 random{c.replicas * 1000 + 2};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    scenario::everywhere_options& e = c.everywhere.emplace();
+    e.router = static_cast<hardware::site_preference>(upto(5));
+    e.max_load = static_cast<double>(1 + upto(100)) / 100;
+    if (upto(2) != 0) e.max_round_trip = duration{static_cast<std::int64_t>(upto(1'000'000'000))};
+    e.detour = 1 + static_cast<double>(upto(100)) / 50;
+    for (int i = 0; i != 4; ++i) {
+        e.origins.push_back({.name = std::to_string(i),
+                             .latitude = static_cast<double>(upto(181)) - 90,
+                             .longitude = static_cast<double>(upto(361)) - 180,
+                             .share = 0.25});
+        if (upto(2) != 0) e.origins.back().utc_offset = std::chrono::minutes{static_cast<int>(upto(1680)) - 840};
+    }
+    if (upto(2) != 0) e.sites = {s.fleet.sites.back().name};
+    for (scenario::site& site : s.fleet.sites) {
+        if (!site.region) site.region = "a region";
+    }
+    if (upto(2) != 0) c.autoscale->min = 0;
+}
+
 /// The same.
 void add_pools(scenario::inference_service& c) {
     std::mt19937_64 random{c.engine.max_seqs * 1000 + c.replicas};
@@ -803,6 +826,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             if (upto(2) != 0) client.output = some_length();
         }
         if (c.replicas % 3 == 0) make_fluid(c);
+        if (c.fluid && c.autoscale && !s.fleet.sites.empty()) spread(s, c);
     }
 }
 
@@ -1440,11 +1464,20 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 sets.begin(),
                 "workload=[{ service: { name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: "
                 "{ base: 1 ms } }, requests: { path: a.csv } } }]");
-        if (path.find(".service.fluid.") != std::string::npos)
+        if (path.find(".service.fluid.") != std::string::npos || path.find(".service.everywhere") != std::string::npos)
             sets.front() =
                 "workload=[{ service: { name: a, gpus_per_replica: 1, fidelity: fluid, engine: { kv_capacity_tokens: "
                 "1000, step: { base: 1 ms } }, synthetic: { requests: 1, rate: 1 /s, prompt: { median: 9 token }, "
                 "output: { median: 9 token } } } }]";
+        // Sites have a region, without which nobody knows where they are.
+        if (path.find(".service.everywhere") != std::string::npos) {
+            sets.insert(sets.begin() + 1, {"workload.0.service.autoscale={ policy: fixed }",
+                                           "workload.0.service.everywhere={ origins: [{ name: a, latitude: 0, "
+                                           "longitude: 0, share: 1 }] }"});
+            sets.insert(sets.begin(),
+                        "fleet={ sites: [{ name: iad, region: us-east-1, racks: [{ count: 1 }] }, { name: "
+                        "arn, region: eu-north-1, racks: [{ count: 1 }] }] }");
+        }
         if (path.find(".parallel.") != std::string::npos || path.find(".assumptions.") != std::string::npos)
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
         if (path.find(".speculation.") != std::string::npos)

@@ -1,0 +1,122 @@
+// A service at several sites from file to file: sums of its files, what routers differ in, what is refused.
+#include "cli/program.hpp"
+
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace ampacity;
+using namespace ampacity::test;
+
+/// Requests of two places, five times apart in time; the east is cheap.
+const std::string sites = R"(ampacity: 1
+name: e
+seed: 3
+fleet:
+  sites:
+    - { name: west, region: us-west-2, racks: [ { model: dgx-h100-x4, count: 2 } ] }
+    - { name: east, region: us-east-1, racks: [ { model: dgx-h100-x4, count: 2 } ] }
+    - { name: north, region: eu-north-1, racks: [ { model: dgx-h100-x4, count: 2 } ] }
+workload:
+  - service:
+      name: chat
+      fidelity: fluid
+      fluid: { tick: "1 min", requests: 2000 }
+      everywhere:
+        router: nearest
+        origins:
+          - { name: portland, latitude: 45.5, longitude: -122.7, share: 0.25 }
+          - { name: berlin, latitude: 52.5, longitude: 13.4, share: 0.75, utc_offset: "1 h" }
+      replicas: 2
+      gpus_per_replica: 8
+      router: least-requests
+      autoscale: { policy: target-utilisation, min: 0, max: 6, target: 0.5, interval: "1 min", start: "2 min" }
+      engine: { max_seqs: 32, kv_capacity_tokens: 100000, step: { base: "5 ms", per_token: "20 us" } }
+      synthetic:
+        requests: 1000000
+        rate: "120 /s"
+        prompt: { median: "200 token", sigma: 0.5 }
+        output: { median: "50 token", sigma: 0.5 }
+      slo: { ttft: "1 s", tpot: "30 ms" }
+scheduler: { policy: fifo }
+until: "2 h"
+output: { telemetry: "10 min" }
+)";
+
+const std::string at = "services.chat.";
+
+}  // namespace
+
+TEST_CASE("the files of a service at several sites agree") {
+    const workspace here{sites};
+    here.run_well();
+    const auto a = here.summary();
+    check_books(a);
+    double requests = 0, tokens = 0, of_origins = 0, held = 0;
+    for (const char* const site : {"west", "east", "north"}) {
+        const std::string own = at + "sites." + site + '.';
+        requests += a.number(own + "requests");
+        tokens += a.number(own + "output_tokens");
+        held += a.number(own + "held_gpu_hours");
+    }
+    for (const char* const origin : {"portland", "berlin"})
+        of_origins += a.number(at + "origins." + origin + ".requests");
+    CHECK(requests == Approx(a.number(at + "requests")).margin(2));
+    CHECK(of_origins == Approx(a.number(at + "requests")).margin(2));
+    CHECK(a.number(at + "requests") == Approx(120 * 7200).margin(1));
+    CHECK(tokens == Approx(a.number(at + "output_tokens")).epsilon(1e-3));
+    CHECK(held == Approx(a.number(at + "held_gpu_hours")).epsilon(1e-9));
+    CHECK(a.number(at + "origins.berlin.requests") == Approx(90 * 7200).margin(1));
+    // All that the near ones can take, they get.
+    CHECK(a.number(at + "origins.portland.served_at.west") == Approx(30 * 7200).epsilon(0.02));
+    CHECK(a.number(at + "origins.berlin.served_at.north") > 0.8 * 90 * 7200);
+    CHECK(a.number(at + "sites.north.replicas.mean") > 2);
+    CHECK(a.number(at + "far_share") == 0);
+    const auto flows = lines_of(here.read("out/flows.csv"));
+    CHECK(flows.size() == 1 + 3 * 13);
+    CHECK(contains(flows[1], ",chat@west,"));
+    CHECK(contains(flows[3], ",chat@north,"));
+    CHECK(lines_of(here.read("out/replicas.csv")).size() == flows.size());
+    here.run_well({}, "again");
+    check_same(here.results("again"), here.results());
+
+    here.run_well({"--set", "workload.0.service.everywhere.router=balanced"}, "balanced");
+    const auto b = here.summary("balanced");
+    CHECK(b.number(at + "round_trip_s") > a.number(at + "round_trip_s"));
+    CHECK(b.number(at + "sites.east.requests") == Approx(b.number(at + "sites.west.requests")).epsilon(0.15));
+    // Berlin has nothing near, and all is served.
+    here.run_well({"--set", "workload.0.service.everywhere.max_round_trip=1 ms"}, "far");
+    const auto c = here.summary("far");
+    CHECK(c.number(at + "far_share") == Approx(0.75));
+    CHECK(c.number(at + "finished") + c.number(at + "rejected") + c.number(at + "unfinished") ==
+          c.number(at + "requests"));
+}
+
+TEST_CASE("sites and places that there are not are refused") {
+    const auto refused = [](const std::vector<std::string>& sets, const std::string& key) {
+        std::vector<std::string> more;
+        for (const std::string& s : sets) {
+            more.push_back("--set");
+            more.push_back(s);
+        }
+        const workspace here{sites};
+        const auto m = check_refused(here.run(more), 2);
+        CHECK(m.key == key);
+        return m;
+    };
+    const std::string service = "workload.0.service.", all = service + "everywhere";
+    CHECK(refused({all + ".sites=[ wets ]"}, all + ".sites.0").remedy == "did you mean `west`?");
+    refused({all + ".sites=[ west, west ]"}, all + ".sites.1");
+    refused({all + ".origins.0.share=0.5"}, all + ".origins");
+    refused({all + ".origins.0.name=berlin"}, all + ".origins.1.name");
+    refused({all + ".max_load=0"}, all + ".max_load");
+    refused({service + "fidelity=request", service + "fluid=null"}, all);
+    refused({service + "autoscale=null"}, all);
+    refused({"fleet={ nodes: { gpus: 8, count: 64 } }"}, all);
+    refused({"fleet.sites.1.region=null"}, "fleet.sites.1.region");
+    refused({service + "everywhere=null"}, service + "autoscale.min");
+    // Eight nodes of 8 GPUs at a site.
+    CHECK(contains(refused({service + "autoscale.max=9"}, service + "autoscale").what,
+                   "only 8 of 9 replicas of 8 GPUs have a place on site west"));
+}
