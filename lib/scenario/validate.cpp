@@ -1,3 +1,4 @@
+#include "check_contract.hpp"
 #include "check_services.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
@@ -659,6 +660,7 @@ void check(const scenario& s, const locator& locate) {
     if (s.power) check_power(*s.power, s.until.has_value(), report);
     check_columns(s, report);
     if (s.energy) check_daily(*s.energy, report);
+    if (s.contract) check_contract(s, report);
     if (s.output.feeds && !s.is_powered())
         report.fail("output.feeds", "power is not modelled", std::string{name_of_value(*s.output.feeds)},
                     "give `energy` or `power`, or remove it");
