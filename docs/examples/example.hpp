@@ -23,6 +23,7 @@ void fluid_example();
 void policy_example();
 void simulation_example();
 void scenario_example();
+void money_example();
 void io_example();
 void experiment_example();
 void report_example();

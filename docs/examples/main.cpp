@@ -19,6 +19,7 @@ int main() {
         policy_example();
         simulation_example();
         scenario_example();
+        money_example();
         io_example();
         experiment_example();
         report_example();

@@ -8,6 +8,7 @@
 #include <ampacity/scenario/build_out.hpp>
 #include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
+#include <ampacity/scenario/contract.hpp>
 #include <ampacity/scenario/duration_shape.hpp>
 #include <ampacity/scenario/elastic_options.hpp>
 #include <ampacity/scenario/elastic_training.hpp>

@@ -12,6 +12,7 @@
 #include <ampacity/sim/service_parts.hpp>
 #include <ampacity/sim/service_sites.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/sim/snapshot.hpp>
 #include <ampacity/sim/wait_recorder.hpp>
 
 #include <algorithm>
@@ -126,8 +127,11 @@ void a_run_has_energy() {
     plant.units = {{}};
     plant.sites = {{.name = "site", .units = 1}};
     parts.energy = sim::energy_model{.plant = std::move(plant), .phases = {power::phase::gemm_bf16}};
+    parts.snapshots = {start_of_time + 45min};
     sim::simulation s(std::move(parts));
     s.run();
+    const sim::snapshot& then = s.results().snapshots.front();
+    require(then.sites[0].it_j == 1800 * (8 * 700.0) + 900 * (8 * 100.0), "a quarter of an hour less");
     require(s.results().energy->it_j == 1800 * (8 * 700.0) + 1800 * (8 * 100.0), "half an hour of each");
 }
 

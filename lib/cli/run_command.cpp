@@ -12,6 +12,8 @@
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/money/account.hpp>
+#include <ampacity/money/years.hpp>
 #include <ampacity/policy/wrappers.hpp>
 #include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
@@ -85,6 +87,43 @@ void print_energy(const sim::energy_result& e) {
     if (e.throttles)
         fmt::print("{:<18}{:>16} nodes throttled, {} shut down\n", "heat",
                    grouped(static_cast<double>(*e.throttles), 0), grouped(static_cast<double>(*e.shutdowns), 0));
+}
+
+/// What was paid and what it was good for, in all and by year.
+void print_contract(const scenario::scenario& sc, const sim::summary& s) {
+    const money::account all = money::account_of(sc, s);
+    const auto usd = [](const std::optional<double>& n) { return n ? grouped(*n, 2) : std::string{"-"}; };
+    if (all.customer)
+        fmt::print("\n{:<18}{:>16} for {} GPU-hours in service: {} each, {} each useful one; {} for what was missing\n",
+                   "paid [USD]", grouped(all.customer->paid.usd, 0), grouped(all.customer->gpu_hours, 0),
+                   usd(all.customer->usd_per_gpu_h), usd(all.customer->usd_per_useful_gpu_h),
+                   grouped(all.customer->paid.missing_usd, 0));
+    if (all.owner) {
+        const money::capital_cost& c = all.owner->capital;
+        fmt::print(
+            "{:<18}{:>16} = {} racks + {} facility + {} interest + {} maintenance + {} energy + {} demand; {} per "
+            "GPU-hour\n",
+            "cost [USD]", grouped(all.owner->total_usd(), 0), grouped(c.racks_usd, 0), grouped(c.facility_usd, 0),
+            grouped(c.interest_usd, 0), grouped(c.maintenance_usd, 0), grouped(all.owner->energy_usd.value_or(0), 0),
+            grouped(all.owner->demand_usd.value_or(0), 0),
+            all.owner->gpu_hours > 0 ? grouped(all.owner->total_usd() / all.owner->gpu_hours, 2) : "-");
+        if (all.owner->margin_usd) fmt::print("{:<18}{:>16}\n", "margin [USD]", grouped(*all.owner->margin_usd, 0));
+    }
+    text_table table{6, {18, 18, 18, 14, 14, 20}};
+    table.row({"", "GPU-h in service", "GPU-h useful", "paid [USD]", "energy [MWh]", "CO2e [t]", "tokens out"});
+    const auto or_dash = [](const std::optional<double>& n, double unit) {
+        return n ? grouped(*n / unit, 0) : std::string{"-"};
+    };
+    for (const money::year_row& y : money::years_of(sc, s)) {
+        if (!y.site.empty()) continue;
+        const bool knows = y.energy && y.energy->overhead_j;
+        table.row({std::to_string(y.year), grouped(to_gpu_hours(y.in_service), 0),
+                   grouped(to_gpu_hours(y.books[account::useful]), 0), or_dash(y.contract_usd, 1),
+                   or_dash(knows ? std::optional{y.energy->facility_j()} : std::nullopt, 3.6e9),
+                   or_dash(y.energy ? y.energy->carbon_location_kg : std::nullopt, 1000),
+                   grouped(static_cast<double>(y.served.output_tokens), 0)});
+    }
+    table.print();
 }
 
 void print_failures(const sim::summary& s) {
@@ -246,6 +285,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         if (s.energy) print_energy(*s.energy);
         print_trainings(s.trainings);
         print_services(s.services);
+        if (sc.contract) print_contract(sc, s);
         return;
     }
     text_table table{18, {16, 16, 16, 16, 16}};
@@ -287,6 +327,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
     }
     print_trainings(s.trainings);
     print_services(s.services);
+    if (sc.contract) print_contract(sc, s);
 }
 
 /// Of the terminal that stdout is, else 80.

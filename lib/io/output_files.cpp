@@ -149,6 +149,41 @@ constexpr std::array feeds{
                   "left in the battery of a source, or of the fuel of a generator, 0 to 1; empty without"},
 };
 
+constexpr std::array years{
+    output_column{"year", "", "of the calendar (UTC); the first and the last as long as the run lies in them"},
+    output_column{"site", "", "all, or the name of one, where there are several"},
+    output_column{"hours", "h", "of the run in that year"},
+    output_column{"gpu_hours_in_service", "GPU-h", "time of GPUs that have come, those that have failed included"},
+    output_column{"gpu_hours_useful", "GPU-h",
+                  "as `gpu_hours` of summary.json, as are those that follow: time of work that was kept, as far as is "
+                  "known by the end of the year; of all sites together alone"},
+    output_column{"gpu_hours_lost", "GPU-h", "time of work that was thrown away, where it was; the same"},
+    output_column{"gpu_hours_checkpoint", "GPU-h", "time of writing checkpoints; the same"},
+    output_column{"gpu_hours_restart", "GPU-h", "time of restarts; the same"},
+    output_column{"gpu_hours_stalled", "GPU-h", "time in which jobs hung; the same"},
+    output_column{"gpu_hours_idle", "GPU-h", "time unallocated; the same"},
+    output_column{"gpu_hours_draining", "GPU-h", "time unallocated in draining racks; the same"},
+    output_column{"gpu_hours_down", "GPU-h", "time of nodes that have failed or are reserved; the same"},
+    output_column{"gpu_hours_uncommissioned", "GPU-h", "time of GPUs that are still to come"},
+    output_column{"interruptions", "", "times that a job or a replica lost GPUs to a failure; of all sites together"},
+    output_column{"it_kwh", "kWh", "this and those up to `rent_usd` only where power is modelled"},
+    output_column{"facility_kwh", "kWh", "with losses and overhead"},
+    output_column{"pue", "", "of the year"},
+    output_column{"carbon_location_kg", "kg", "CO2e of its energy from the grid, by location"},
+    output_column{"carbon_marginal_kg", "kg", "the same at what one more kilowatt-hour emits"},
+    output_column{"carbon_market_kg", "kg", "the same after the operator's contracts"},
+    output_column{"carbon_embodied_kg", "kg", "of making what stands there, over its life"},
+    output_column{"energy_usd", "USD", "of its energy from the grid"},
+    output_column{"demand_usd", "USD", "demand charges of its months"},
+    output_column{"rent_usd", "USD", "`cost_usd.capacity`"},
+    output_column{"contract_usd", "USD", "paid under `contract`; of a site for what was in service there"},
+    output_column{"capital_usd", "USD", "depreciation, interest and maintenance by `contract.capex`, without energy"},
+    output_column{"requests", "", "that arrived at services; this and those below of all sites together alone"},
+    output_column{"finished", "", "requests that got their whole answer"},
+    output_column{"prompt_tokens", "", "of finished requests"},
+    output_column{"output_tokens", "", "of finished requests"},
+};
+
 constexpr std::array explain{
     output_column{"job_id", "", "the name in the trace"},
     output_column{"from_s", "s",
@@ -204,6 +239,8 @@ constexpr std::array table{
                        "output.events",
                        "a timeline of all runs, for Perfetto or chrome://tracing: a slice for each",
                        {}},
+    output_description{"years.csv", "output.years",
+                       "one row per calendar year, and per site of several; written with `contract`, too", years},
     output_description{
         "resolved.yaml", "always", "the scenario with every default spelt out; running it gives the same results", {}},
     output_description{

@@ -7,6 +7,7 @@
 #include <ampacity/io/prepare.hpp>
 #include <ampacity/io/surface_file.hpp>
 #include <ampacity/io/xxh64.hpp>
+#include <ampacity/money/capital_costs.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/fields.hpp>
 
@@ -51,6 +52,34 @@ void place_services(sim::parts& parts) {
             site.price = at.signals.price;
             site.carbon = at.signals.carbon;
         }
+    }
+}
+
+/// What models say of the groups of the fleet; those of energy are in the same order.
+void add_prices(const scenario::scenario& s, sim::parts& parts) {
+    for (std::size_t i = 0; parts.energy && i != parts.groups.size(); ++i) {
+        const power::unit_model& model = parts.energy->plant.models.at(i);
+        sim::fleet_group& g = parts.groups[i];
+        g.nameplate_w = model.nameplate_w();
+        if (!model.rack) continue;
+        g.price_usd = model.rack->price_usd;
+        g.price_installed_usd = model.rack->price_installed_usd;
+    }
+    if (!s.contract || !s.contract->capex) return;
+    const auto refuse = [](const char* key, const char* what, const char* remedy) {
+        throw scenario_error({.where = {}, .key = key, .what = what, .value = {}, .remedy = remedy});
+    };
+    for (const sim::fleet_group& g : parts.groups) {
+        if (!money::rack_price_usd(*s.contract->capex, g))
+            refuse("contract.capex.rack", "the model of a group of the fleet has no price, or there is none",
+                   "write it, such as \"3.4e6 USD\", or give `energy`, and each group a rack `model` with a price");
+        if (money::facility_price_usd(*s.contract->capex, g)) continue;
+        if (s.contract->capex->facility)
+            refuse("contract.capex.facility", "the nameplate of a group of the fleet is not known",
+                   "give `energy`, and each group a `model`");
+        refuse("contract.capex.facility",
+               "the model of a group of the fleet does not say what it costs, or there is none",
+               "write it, such as \"15 USD/W\"");
     }
 }
 
@@ -109,6 +138,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         place_services(parts);
+        add_prices(loaded.value, parts);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);

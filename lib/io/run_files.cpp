@@ -4,6 +4,7 @@
 #include "output_file.hpp"
 #include "power_samples.hpp"
 #include "request_table.hpp"
+#include "years_table.hpp"
 
 #include <ampacity/core/decimal.hpp>
 #include <ampacity/core/error.hpp>
@@ -44,7 +45,7 @@ namespace fs = std::filesystem;
 constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
                                "placement.csv", "telemetry.csv", "sites.csv",    "replicas.csv",
                                "flows.csv",     "feeds.csv",     "explain.csv",  "events.json",
-                               "resolved.yaml", "run.json",      "report.html",  "build_out.csv"};
+                               "resolved.yaml", "run.json",      "report.html",  "build_out.csv", "years.csv"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -227,6 +228,7 @@ json to_json(const sim::training_result& t) {
         put("carbon_location_t", c.carbon_location_kg, 1000);
         put("energy_usd", c.energy_usd, 1);
         put("capacity_usd", c.capacity_usd, 1);
+        put("carbon_embodied_t", c.carbon_embodied_kg, 1000);
     }
     json& hours = out["hours"];
     for (const auto& [name, s] : {std::pair{"elapsed", t.elapsed_s},
@@ -504,6 +506,8 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
         out["services"][s.services[i].name] = to_json(s.services[i], *services.at(i), sc.energy);
     for (const sim::training_result& t : s.trainings) out["training"][t.name] = to_json(t);
     if (s.energy) add_energy(out, *s.energy);
+    add_carbon_shares(out, s);
+    if (sc.contract) add_contract(out, sc, s);
     return out;
 }
 
@@ -1024,6 +1028,7 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
         if (streams_->events) streams_->events->commit(start_of_time + summary.simulated, described_.name);
         if (described_.output.jobs) write_jobs(s);
         if (has_build_out(described_)) write_build_out(folder_ / "build_out.csv", described_);
+        if (described_.has_years()) write_file(folder_ / "years.csv", years_table(described_, summary));
         write_file(folder_ / "resolved.yaml", scenario::write_resolved(described_) +
                                                   (facts.more == nullptr ? std::string{} : facts.more->comment()));
     }

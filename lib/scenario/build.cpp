@@ -1,3 +1,4 @@
+#include "fleet_groups.hpp"
 #include "gpu_fleet.hpp"
 #include "reporter.hpp"
 #include "row_list.hpp"
@@ -392,6 +393,10 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
                      .speeds = std::move(made.speeds)};
     add_changes(s, parts, locate);
     add_shared(s.fleet, parts);
+    if (s.has_years()) {
+        parts.groups = groups_of(s.fleet);
+        parts.snapshots = year_starts(s.start);
+    }
     const scheduler_parts scheduling{s, more};
     parts.policy = scheduling.make_policy();
     parts.placer = scheduling.make_placer();

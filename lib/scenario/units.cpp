@@ -27,6 +27,7 @@ constexpr std::array table{
     unit{"h", dimension::time, h, 1},
     unit{"d", dimension::time, d, 1},
     unit{"w", dimension::time, 7 * d, 1},
+    unit{"y", dimension::time, 365 * d, 1},
     unit{"GPU-ns", dimension::gpu_time, 1, 1},
     unit{"GPU-us", dimension::gpu_time, us, 1},
     unit{"GPU-ms", dimension::gpu_time, ms, 1},
@@ -257,6 +258,7 @@ std::string format_exact(int128 value, dimension of) {
     const unit* best = nullptr;
     for (const unit& row : table) {
         if (row.of != of) continue;
+        if (row.num == 365 * d) continue;  // nobody counts times of runs in years
         const bool is_main = row.num == s;
         if (value == 0 ? is_main : value % row.num == 0) best = &row;
     }

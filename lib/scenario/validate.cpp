@@ -1,4 +1,5 @@
 #include "check_build_out.hpp"
+#include "check_contract.hpp"
 #include "check_services.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
@@ -661,6 +662,7 @@ void check(const scenario& s, const locator& locate) {
     if (s.power) check_power(*s.power, s.until.has_value(), report);
     check_columns(s, report);
     if (s.energy) check_daily(*s.energy, report);
+    if (s.contract) check_contract(s, report);
     if (s.output.feeds && !s.is_powered())
         report.fail("output.feeds", "power is not modelled", std::string{name_of_value(*s.output.feeds)},
                     "give `energy` or `power`, or remove it");

@@ -239,6 +239,16 @@ std::span<const power::site_sample> energy_meter::look(instant now) {
     return samples_;
 }
 
+std::vector<power::site_books> energy_meter::books_at(instant then) const {
+    std::vector<power::site_books> out;
+    for (std::size_t i = 0; i != accounts_.size(); ++i) {
+        power::site_account account = accounts_[i];
+        account.advance(then, plant_.it(i), plant_.drawn(i), plant_.stored(i));
+        out.push_back(account.books());
+    }
+    return out;
+}
+
 energy_result sum_of(std::span<const power::site_sample> sites) {
     energy_result r;
     for (const power::site_sample& s : sites) add(r, s.so_far, &s == sites.data());

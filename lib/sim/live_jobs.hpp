@@ -6,6 +6,7 @@
 /// policies see of a job is kept elsewhere and passed in. Everything costs O(1). Not thread-safe.
 
 #include "holds.hpp"
+#include "job_books.hpp"
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/error.hpp>
@@ -226,9 +227,7 @@ public:
     }
 
     /// Run time of a live job that was not useful, where preemption has costs.
-    struct waste {
-        duration lost{}, checkpoint{}, restart{}, stalled{};
-    };
+    using waste = job_waste;
     /// \pre it does
     [[nodiscard]] const waste& waste_of(std::size_t i) const noexcept { return waste_[i]; }
 
@@ -239,11 +238,7 @@ public:
         job_record& r = record_of(i);
         r.state = how;
         r.finish = finish;
-        elastic_books used;
-        if (is_elastic(i))
-            used = elastic_books_[i];
-        else
-            used.held = gpu_time{ticks(ran)} * r.gpus;
+        job_books used = is_elastic(i) ? elastic_books_[i] : job_books{.held = gpu_time{ticks(ran)} * r.gpus};
         if (how == outcome::killed || how == outcome::rejected) {
             r.lost += ran;
             used = {.held = used.held, .lost = used.held};
@@ -253,24 +248,31 @@ public:
             const waste& w = waste_[i];
             r.lost += w.lost;
             r.useful = ran - w.lost - w.checkpoint - w.restart - w.stalled;
-            if (!is_elastic(i)) {
-                used.lost = gpu_time{ticks(w.lost)} * r.gpus;
-                used.checkpoint = gpu_time{ticks(w.checkpoint)} * r.gpus;
-                used.restart = gpu_time{ticks(w.restart)} * r.gpus;
-                used.stalled = gpu_time{ticks(w.stalled)} * r.gpus;
-            }
+            if (!is_elastic(i)) used = job_books::of(ran, w, r.gpus);
         }
-        const gpu_time useful = used.held - used.lost - used.checkpoint - used.restart - used.stalled;
-        books_[account::useful] += useful;
-        books_[account::lost] += used.lost;
-        books_[account::checkpoint] += used.checkpoint;
-        books_[account::restart] += used.restart;
-        books_[account::stalled] += used.stalled;
+        used.book(books_);
         if (is_elastic(i)) {
             elastic_record& e = elastic_record_of(i);
-            e.useful = useful;
+            e.useful = used.useful();
             e.lost += used.lost;
         }
+    }
+
+    /// Books what `close` would of a job that is left unfinished at `until`; of one that runs, on so many GPUs.
+    void book_unfinished(ledger& to, std::size_t i, bool runs, instant until, std::uint32_t gpus) const {
+        duration ran = rows_[i].ran;
+        waste w = costs_ == nullptr ? waste{} : waste_[i];
+        job_books used = is_elastic(i) ? elastic_books_[i] : job_books{};
+        if (runs) {
+            const execution::run& run = run_of(i);
+            const run_time t = run.spent(until);
+            if (costs_ != nullptr) w.add(t, duration::zero());
+            if (is_elastic(i)) used.add(t, until - run.since, duration::zero(), gpus);
+            ran = run.ran + (until - run.since);
+        }
+        if (!is_elastic(i))
+            used = job_books::of(ran, w, records_[rows_[i].source()][rows_[i].key & holds::row_mask].gpus);
+        used.book(to);
     }
 
     /// GPU-time of kept work. \pre the job was closed
@@ -289,11 +291,6 @@ private:
     };
     static_assert(sizeof(running_job) == 64);
 
-    /// GPU-time of a live elastic job. What is not useful is part of what it held. [GPU-ns]
-    struct elastic_books {
-        gpu_time held = 0, lost = 0, checkpoint = 0, restart = 0, stalled = 0;
-    };
-
     static policy::elastic_job terms_of(const workload::job_request& r) noexcept {
         if (r.gpus_min == r.gpus_max) return {};
         return {.gpus_min = r.gpus_min,
@@ -309,8 +306,8 @@ private:
         const waste& w = waste_[i];
         useful_time out{.time = ran - w.lost - w.checkpoint - w.restart - w.stalled};
         if (!is_elastic(i)) return out;
-        const elastic_books& b = elastic_books_[i];
-        out.gpus = b.held - b.lost - b.checkpoint - b.restart - b.stalled;
+        const job_books& b = elastic_books_[i];
+        out.gpus = b.useful();
         return out;
     }
 
@@ -327,21 +324,8 @@ private:
             const bool loses = waits_again(how) && run.costs != nullptr;
             const duration lost = loses ? run.costs->stopped(until - run.since, run.speed, how == run_end::failed).lost
                                         : duration::zero();
-            if (costs_ != nullptr) {
-                waste& w = waste_[i];
-                w.lost += lost;
-                w.checkpoint += t.checkpoint;
-                w.restart += t.restart;
-                w.stalled += t.stalled;
-            }
-            if (is_elastic(i)) {
-                elastic_books& b = elastic_books_[i];
-                b.held += gpu_time{ticks(until - run.since)} * gpus;
-                b.lost += gpu_time{ticks(lost)} * gpus;
-                b.checkpoint += gpu_time{ticks(t.checkpoint)} * gpus;
-                b.restart += gpu_time{ticks(t.restart)} * gpus;
-                b.stalled += gpu_time{ticks(t.stalled)} * gpus;
-            }
+            if (costs_ != nullptr) waste_[i].add(t, lost);
+            if (is_elastic(i)) elastic_books_[i].add(t, until - run.since, lost, gpus);
         }
         run.advance(until);
         l.ran = run.ran;
@@ -358,13 +342,13 @@ private:
     const preemption_costs* costs_;
     bool enforce_estimate_;
     bool paced_;
-    pod_vector<live_job, pages::huge> rows_;   // by job_id
-    job_id free_row_ = none<job_id>;           // the first of a chain
-    pod_vector<duration> allowance_;           // by job_id: run time before it is killed; only where that is enforced
-    pod_vector<waste> waste_;                  // by job_id: only where preemption has costs
-    policy::elastic_table elastic_;            // by job_id
-    policy::changed_table changed_;            // by job_id: what policies see, ahead of the runs while they plan
-    pod_vector<elastic_books> elastic_books_;  // by job_id: ends behind the last elastic job
+    pod_vector<live_job, pages::huge> rows_;  // by job_id
+    job_id free_row_ = none<job_id>;          // the first of a chain
+    pod_vector<duration> allowance_;          // by job_id: run time before it is killed; only where that is enforced
+    pod_vector<waste> waste_;                 // by job_id: only where preemption has costs
+    policy::elastic_table elastic_;           // by job_id
+    policy::changed_table changed_;           // by job_id: what policies see, ahead of the runs while they plan
+    pod_vector<job_books> elastic_books_;     // by job_id: ends behind the last elastic job
     pod_vector<running_job> runs_;
     std::vector<std::uint32_t> free_runs_;                      // rows of runs_
     std::deque<run_costs> changed_costs_;                       // by row of runs_: of runs that have changed

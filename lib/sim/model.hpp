@@ -21,6 +21,7 @@
 #include "power_pacer.hpp"
 #include "services.hpp"
 #include "slowdowns.hpp"
+#include "snapshot_books.hpp"
 #include "training_runs.hpp"
 
 #include <ampacity/core/error.hpp>
@@ -97,6 +98,7 @@ private:
     std::vector<known_price> news_;  // by instant
     std::size_t next_news_ = 0;
     std::unique_ptr<services> services_;  // none: there are none
+    snapshot_books snapshots_;
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
     bool ended_ = false;
@@ -368,6 +370,7 @@ private:
     /// Behind all else of the plan: what it starts has begun.
     [[gnu::noinline]] void set_caps(const partition& p);
     void sample_now();
+    [[gnu::noinline]] void take_snapshots(instant now);
     std::vector<gpu_time> held_by_type_;            // on a mixed fleet: GPU-time of runs that have ended
     std::vector<std::uint32_t> touched_, passing_;  // partitions with something to decide, and those that do
     std::vector<partition*> open_;                  // reservations with jobs that have begun and not ended

@@ -112,6 +112,7 @@ void simulation::model::hold_back(std::span<const node_id> nodes) {
     for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.uncommission(own); });
     main().fleet.uncommission(nodes);
     to_come_ += gpus_of(nodes);
+    snapshots_.note(start_of_time, nodes, fleet(), false);
     if (energy_) energy_->set_absent(start_of_time, nodes, true);
 }
 
@@ -120,6 +121,7 @@ void simulation::model::commission(std::span<const node_id> nodes) {
     main().fleet.commission(nodes);
     if (failures_) failures_->commission(kernel_.now(), nodes);
     came_.push_back({.at = kernel_.now(), .gpus = static_cast<std::int64_t>(gpus_of(nodes))});
+    snapshots_.note(kernel_.now(), nodes, fleet(), true);
     changes_.come_back(nodes);
     if (!energy_) return;
     energy_->set_absent(kernel_.now(), nodes, false);
@@ -134,6 +136,7 @@ void simulation::model::retire(const retirement& r) {
     stop_jobs(main(), r.nodes, run_end::preempted);
     main().fleet.retire(r.nodes, r.known != r.at);
     came_.push_back({.at = kernel_.now(), .gpus = -static_cast<std::int64_t>(gpus_of(r.nodes))});
+    snapshots_.note(kernel_.now(), r.nodes, fleet(), false);
     if (!energy_) return;
     energy_->set_absent(kernel_.now(), r.nodes, true);
     tell_headroom(nullptr);
@@ -254,6 +257,7 @@ std::uint64_t simulation::model::stop_jobs(partition& p, std::span<const node_id
     for (const job_id job : hit) {
         if (how != run_end::failed || ~gpus != 0 || !shrink(p, job, nodes)) stop(p, job, how);
     }
+    if (how == run_end::failed) snapshots_.interrupt(hit.size());
     return hit.size();
 }
 

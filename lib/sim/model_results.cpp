@@ -14,6 +14,7 @@ const summary& simulation::model::results() {
     closed_ = true;
     const instant end = ended_ && until_ != never ? until_ : reached_;
     meter_.finish(end);
+    take_snapshots(end);
     advance(end);
     reached_ = end;
     for (std::size_t i = 0; i != jobs_.size(); ++i) {
@@ -62,6 +63,7 @@ const summary& simulation::model::results() {
     for (training_result& t : summary_.trainings) {
         if (t.cost) share_costs(*t.cost, *summary_.energy, summary_.books.capacity);
     }
+    snapshots_.finish(summary_, energy_.get(), end);
     return summary_;
 }
 

@@ -112,7 +112,10 @@ void share_costs(training_cost& of, const energy_result& run, gpu_time capacity)
         share(of.energy_usd, run.energy_usd, part);
         share(of.energy_usd, run.demand_usd, part);
     }
-    if (capacity > 0) share(of.capacity_usd, run.capacity_usd, of.gpu_s / (static_cast<double>(capacity) * 1e-9));
+    if (capacity == 0) return;
+    const double held = of.gpu_s / (static_cast<double>(capacity) * 1e-9);
+    share(of.capacity_usd, run.capacity_usd, held);
+    share(of.carbon_embodied_kg, run.carbon_embodied_kg, held);
 }
 
 summary summarise(std::span<const source_records> sources, std::uint64_t gpus, std::span<const capacity_step> came) {

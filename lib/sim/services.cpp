@@ -350,14 +350,52 @@ void services::close(std::uint32_t i, instant end) {
     s.engine.close(end);
 }
 
+namespace {
+
+/// Of flows, in whole requests and tokens.
+struct whole_counts : service_count {
+    std::uint64_t served = 0;  ///< rejected ones included
+};
+whole_counts counts_of(const fluid::flow_totals& t, const fluid::mix_values& mix) {
+    const auto whole = [](double n) { return static_cast<std::uint64_t>(std::llround(n)); };
+    whole_counts out;
+    out.requests = whole(t.offered);
+    out.served = std::min(out.requests, whole(t.served));
+    out.finished = out.served - std::min(out.served, whole(t.served * mix.rejected));
+    out.prompt_tokens = whole(static_cast<double>(out.finished) * mix.prompt_tokens);
+    out.output_tokens = whole(static_cast<double>(out.finished) * mix.output_tokens);
+    return out;
+}
+
+}  // namespace
+
+service_count services::count(std::uint32_t i, instant then) const {
+    const one& s = *all_[i];
+    if (s.flow) {
+        if (has_left(i)) return counts_of(s.flow->totals(), s.flow->mix());
+        fluid::fluid_service flow = *s.flow;
+        flow.advance(then, s.num_serving());
+        return counts_of(flow.totals(), flow.mix());
+    }
+    return {.requests = s.arrived,
+            .finished = s.metrics.finished,
+            .prompt_tokens = s.metrics.prompt_tokens,
+            .output_tokens = s.metrics.output_tokens};
+}
+
+gpu_time services::held(std::uint32_t i, instant then) const {
+    const one& s = *all_[i];
+    return gpu_time{ticks(std::min(s.left, then) - start_of_time)} * static_cast<gpu_time>(s.parts.num_gpus());
+}
+
 service_result services::flow_result(const service_parts& parts, const fluid::flow_totals& t,
                                      const fluid::mix_values& mix,
                                      const std::optional<fluid::fluid_service::latencies>& times, duration held,
                                      const std::optional<scaling_result>& scaling) {
     const auto whole = [](double n) { return static_cast<std::uint64_t>(std::llround(n)); };
     const auto seconds = [](double of) { return duration{std::llround(of * 1e9)}; };
-    const std::uint64_t all = whole(t.offered), served = std::min(all, whole(t.served));
-    const std::uint64_t rejected = whole(t.served * mix.rejected), finished = served - std::min(served, rejected);
+    const whole_counts n = counts_of(t, mix);
+    const std::uint64_t all = n.requests, served = n.served, finished = n.finished;
     service_result out{.name = parts.name,
                        .gpus = std::uint64_t{parts.gpus_per_replica} * parts.options.replicas,
                        .gpus_per_replica = parts.gpus_per_replica,
@@ -366,8 +404,8 @@ service_result services::flow_result(const service_parts& parts, const fluid::fl
                        .rejected = served - finished,
                        .unfinished = all - served,
                        .met = std::min(finished, whole(t.met)),
-                       .prompt_tokens = whole(static_cast<double>(finished) * mix.prompt_tokens),
-                       .output_tokens = whole(static_cast<double>(finished) * mix.output_tokens),
+                       .prompt_tokens = n.prompt_tokens,
+                       .output_tokens = n.output_tokens,
                        .modelled = parts.modelled,
                        .busy = seconds(t.busy_s),
                        .prefilling = seconds(t.prefilling_s),

@@ -99,6 +99,10 @@ public:
 
     /// The run is over. \pre its books are advanced to `end`
     void close(std::uint32_t i, instant end);
+    /// What it has done by then, and the GPU-time that its GPUs were its own. \pre nothing has happened since; records
+    /// cleared; for `held`: its replicas do not come and go
+    [[nodiscard]] service_count count(std::uint32_t i, instant then) const;
+    [[nodiscard]] gpu_time held(std::uint32_t i, instant then) const;
     /// `through`: records of the file up to then count as skipped. \pre closed, records cleared
     [[nodiscard]] service_result result(std::uint32_t i, instant end, instant through) const;
     /// Sites of the service whose first one this is; 1 of others.

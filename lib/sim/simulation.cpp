@@ -30,6 +30,7 @@ simulation::model::model(parts p)
       signals_(std::move(p.signals)),
       news_(std::move(p.price_news)),
       services_(p.services.empty() ? nullptr : std::make_unique<services>(std::move(p.services))),
+      snapshots_(std::move(p.groups), std::move(p.snapshots)),
       kernel_(*this) {
     if (services_) withdraw_services(p.fleet);
     capacity_plan planned = changes_.planned(p.drain_racks_at);
@@ -220,6 +221,7 @@ void simulation::model::reach(instant now) {
                               .value = {},
                               .remedy = "give a duration, or a larger fleet"});
     }
+    if (snapshots_.next() <= now) take_snapshots(now);
     advance(now);
     if (main().waiting() != 0) changes_.wait(now - reached_);
     reached_ = now;

@@ -547,7 +547,7 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
                "or more");
     refused_at(with(chat, "\"1 us\"", "0.001"),
                "s.yaml:11:42: error: workload.0.service.engine.step.per_token: expected a duration, found a bare "
-               "number (0.001); write the unit, such as \"60 s\" (units: ns, us, ms, s, min, h, d, w)");
+               "number (0.001); write the unit, such as \"60 s\" (units: ns, us, ms, s, min, h, d, w, y)");
     refused_at(with(chat, "\"1 us\"", "\"0.0000000000000000001 ns\""),
                "s.yaml:11:42: error: workload.0.service.engine.step.per_token: too many decimals "
                "(0.0000000000000000001 ns); write at most 18 decimals of a nanosecond");

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// The files of a run: jobs.csv, requests.csv, placement.csv, telemetry.csv, explain.csv, events.json, summary.json,
-/// run.json, resolved.yaml.
+/// The files of a run: jobs.csv, requests.csv, placement.csv, telemetry.csv, explain.csv, events.json, years.csv,
+/// summary.json, run.json, resolved.yaml.
 ///
 /// The folder is made if it is not there; our own files of an earlier run are removed first, others are left alone.
 /// requests.csv, placement.csv, telemetry.csv, explain.csv and events.json grow while the run goes on. No file stands

@@ -83,6 +83,9 @@ public:
     [[nodiscard]] virtual std::unique_ptr<power::cap_policy> make_cap_policy(const recipe& r) const = 0;
 };
 
+/// The beginnings of calendar years (UTC) within simulated time, without its start.
+[[nodiscard]] std::vector<instant> year_starts(date start);
+
 /// The GPU types that the fleet names, each once, in the order in which it does.
 [[nodiscard]] std::vector<std::string> gpu_types_of(const fleet& f);
 

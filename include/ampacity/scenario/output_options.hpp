@@ -84,6 +84,7 @@ struct output {
     std::optional<power::power_tree::level> feeds{};
     std::vector<telemetry_column> telemetry_columns{};
     std::vector<feeds_column> feeds_columns{};
+    bool years = false;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -112,6 +113,8 @@ struct output {
                                        .doc = "columns of feeds.csv, in this order; all without it",
                                        .example = "[ time_s, feed, load_w ]",
                                        .never_empty = true});
+        visit(&output::years,
+              {.key = "years", .doc = "write years.csv, by calendar year (UTC) and site; `contract` does so, too"});
     }
     friend bool operator==(const output&, const output&) = default;
 };

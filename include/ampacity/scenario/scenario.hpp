@@ -8,6 +8,7 @@
 
 #include <ampacity/scenario/build_out.hpp>
 #include <ampacity/scenario/capacity_changes.hpp>
+#include <ampacity/scenario/contract.hpp>
 #include <ampacity/scenario/energy_options.hpp>
 #include <ampacity/scenario/fields.hpp>
 #include <ampacity/scenario/output_options.hpp>
@@ -247,6 +248,7 @@ struct scenario {
     ampacity::scenario::faults faults{};
     std::optional<ampacity::scenario::energy> energy{};
     std::optional<power_delivery> power{};
+    std::optional<ampacity::scenario::contract> contract{};
     /// Is power modelled: does any key say so?
     [[nodiscard]] bool is_powered() const {
         return energy || power || std::any_of(fleet.sites.begin(), fleet.sites.end(), [](const site& s) {
@@ -254,6 +256,8 @@ struct scenario {
                });
     }
     ampacity::scenario::output output{};
+    /// Is it looked at by calendar year?
+    [[nodiscard]] bool has_years() const noexcept { return output.years || contract; }
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -294,6 +298,9 @@ struct scenario {
               {.key = "power",
                .doc = "power acts on the run: feeds are lost, limited and trip; every group of the fleet has a `model`",
                .example = "{ hall: 4n3-hall, control: { level: row, policy: uniform } }"});
+        visit(&scenario::contract, {.key = "contract",
+                                    .doc = "what is paid for the fleet over years, and what it costs its owner",
+                                    .example = "{ value: \"38e9 USD\", term: \"7 y\" }"});
         visit(&scenario::output, {.key = "output", .doc = "which files the run writes"});
     }
     friend bool operator==(const scenario&, const scenario&) = default;

@@ -67,6 +67,9 @@ public:
     /// \pre not before the last call or change
     [[nodiscard]] std::span<const power::site_sample> look(instant now);
 
+    /// The books of every site as of then. \pre nothing has changed between the last change and then
+    [[nodiscard]] std::vector<power::site_books> books_at(instant then) const;
+
     [[nodiscard]] const power::plant& plant() const noexcept { return plant_; }
     /// Does anything of it act on jobs: limits, trips, feeds that are lost, temperatures?
     [[nodiscard]] bool acts() const noexcept { return acts_; }

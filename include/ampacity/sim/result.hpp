@@ -10,6 +10,7 @@
 #include <ampacity/execution/post_training.hpp>
 #include <ampacity/power/swing_meter.hpp>
 #include <ampacity/sim/modelled_service.hpp>
+#include <ampacity/sim/snapshot.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -98,14 +99,15 @@ struct cause_result {
 };
 
 /// What training jobs used. Of all but `it_j` and `gpu_s` a share of that of the run: in proportion to IT energy, of
-/// capacity to GPU-time; none where the run does not know it.
+/// what stands there to GPU-time; none where the run does not know it.
 struct training_cost {
     double it_j = 0;   ///< of the units that they held, in proportion to the GPUs [J]
     double gpu_s = 0;  ///< that they held GPUs [GPU-s]
     std::optional<double> facility_j{};
     std::optional<double> carbon_location_kg{};
-    std::optional<double> energy_usd{};    ///< with demand charges
-    std::optional<double> capacity_usd{};  ///< of what stands there
+    std::optional<double> energy_usd{};          ///< with demand charges
+    std::optional<double> capacity_usd{};        ///< of what stands there
+    std::optional<double> carbon_embodied_kg{};  ///< the same
 };
 
 /// What has become of the training jobs of one kind. Times are sums over its jobs.
@@ -349,6 +351,9 @@ struct summary {
     ledger books;
     std::vector<type_summary> types{};      ///< empty without GPU types
     std::optional<energy_result> energy{};  ///< none: nobody asked
+    std::vector<fleet_group> groups{};      ///< as `parts::groups`
+    std::vector<standing_step> standing{};  ///< of these, by instant: what came into service
+    std::vector<snapshot> snapshots{};      ///< by instant, the end of the run included; empty: nobody asked
 };
 
 /// max(1, JCT / max(time alone, 10 s)). \pre finished

@@ -20,6 +20,7 @@
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
+#include <ampacity/sim/snapshot.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -141,6 +142,8 @@ struct parts {
     /// \pre a fleet of one GPU type and speed; no node ever leaves it unless all services scale
     std::vector<service_parts> services{};
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
+    std::vector<fleet_group> groups{};       ///< of the fleet, for what came when; empty: nobody asks
+    std::vector<instant> snapshots{};        ///< rising: when the books are looked at; empty: never
 };
 
 /// How a call that drives the simulation ended.

@@ -384,7 +384,7 @@ TEST_CASE("what is wrong with a model is said with its place", "[catalogue]") {
     says("value: 4", "value: 0", "9:19: error: modules.value: too small (0); write at least 1");
     says("value: 5 min", "value: 5",
          "16:19: error: battery.value: expected a duration, found a bare number (5); write the unit, such as \"60 s\" "
-         "(units: ns, us, ms, s, min, h, d, w)");
+         "(units: ns, us, ms, s, min, h, d, w, y)");
     says("value: 5 min, ", "", "16:1: error: battery.value: required key is missing; add it, such as `value: 178 W`");
     says("source: me, confidence: assumption", "confidence: assumption",
          "16:1: error: battery.source: required key is missing; add it, such as `source: ID`");

@@ -60,10 +60,10 @@ std::string refusal(const std::string& text, const std::vector<std::string>& set
     return "accepted";
 }
 
-constexpr const char* times = "ns, us, ms, s, min, h, d, w";
+constexpr const char* times = "ns, us, ms, s, min, h, d, w, y";
 const std::string all_keys =
     "known: ampacity, name, seed, start, until, enforce_estimate, fleet, workload, scheduler, faults, energy, "
-    "power, output";
+    "power, contract, output";
 
 }  // namespace
 
@@ -957,6 +957,23 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         else if (upto(2) != 0)
             s.energy->daily = {static_cast<scenario::daily_signal>(upto(3))};
     }
+    if (upto(4) == 0) {
+        scenario::contract& c = s.contract.emplace();
+        c.term = std::chrono::hours{1 + upto(100'000)};
+        if (upto(2) != 0) c.from = scenario::date{std::chrono::hours{upto(900'000)}};
+        if (upto(2) != 0)
+            c.value = {{1e9 * fraction()}};
+        else
+            c.price = {{.per_gpu = {fraction() / 7}}};
+        if (upto(2) != 0) {
+            c.commitment = {{.gpus = 1 + upto(1'000'000)}};
+            if (upto(2) != 0) c.take_or_pay = fraction();
+        }
+        if (upto(2) != 0 && !s.fleet.pool_gpus && s.fleet.pools.empty())
+            c.capex = scenario::capital{
+                .rack = {{1e6 * fraction()}}, .facility = {{10 * fraction()}}, .interest = fraction() / 2};
+    }
+    s.output.years = upto(4) == 0;
     if (upto(2) != 0) {
         const auto some_weight = [&] { return upto(3) == 0 ? 0 : static_cast<double>(upto(1'000'000'000'000)) / 1e6; };
         s.scheduler.topology.weights = {some_weight(), some_weight(), some_weight(), some_weight(), some_weight()};

@@ -174,6 +174,7 @@ output:
   placement: false
   telemetry: false
   events: false
+  years: false
 )");
 }
 
@@ -213,7 +214,7 @@ TEST_CASE("the key reference is complete and typed", "[scenario]") {
     CHECK(find("workload.N.synthetic.gpus.N.placement.within").range == "fleet, site, block, rack");
     CHECK(find("workload").type == "list of maps");
     CHECK(find("workload.N.trace.reorder").default_value == "\"1 h\"");
-    CHECK(find("workload.N.trace.reorder").unit == "ns, us, ms, s, min, h, d, w");
+    CHECK(find("workload.N.trace.reorder").unit == "ns, us, ms, s, min, h, d, w, y");
     CHECK(find("workload.N.trace.format").range == "jobs-csv, swf, philly-csv, alibaba-openb");
     CHECK(find("workload.N.synthetic.rate").type == "rate");
     CHECK(find("workload.N.synthetic.rate").range == "> \"0 /s\", <= \"1e+09 /s\"");

@@ -26,7 +26,7 @@ std::string refused(std::string_view text) {
     return wrong ? wrong->what + "; " + wrong->remedy : "accepted";
 }
 
-constexpr std::string_view time_units = "ns, us, ms, s, min, h, d, w";
+constexpr std::string_view time_units = "ns, us, ms, s, min, h, d, w, y";
 
 }  // namespace
 
@@ -45,6 +45,8 @@ TEST_CASE("durations become exact nanoseconds", "[units]") {
     CHECK(read<duration>("30 d") == std::chrono::hours{720});
     CHECK(read<duration>("1.5 h") == std::chrono::minutes{90});
     CHECK(read<duration>("2 w") == std::chrono::hours{336});
+    CHECK(read<duration>("7 y") == std::chrono::hours{7 * 8760});
+    CHECK(format(std::chrono::hours{8760}) == "365 d");  // never in years
     CHECK(read<duration>("1e3 ms") == std::chrono::seconds{1});
     CHECK(read<duration>("0.1 us").count() == 100);
     CHECK(read<duration>("-3 min") == -std::chrono::minutes{3});

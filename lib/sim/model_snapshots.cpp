@@ -1,0 +1,28 @@
+// The books of a run as of instants at which nothing has happened yet.
+
+#include "model.hpp"
+
+namespace ampacity::sim {
+
+void simulation::model::take_snapshots(instant now) {
+    for (instant then = snapshots_.next(); then <= now && then != never; then = snapshots_.next()) {
+        advance(then);
+        snapshot s{.at = then, .books = jobs_.books(), .interruptions = snapshots_.interruptions()};
+        for (std::size_t i = 0; i != jobs_.size(); ++i) {
+            const partition& p = part_of(i);
+            if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
+            const bool runs = p.jobs[i].state == policy::job_state::running;
+            jobs_.book_unfinished(s.books, i, runs, then, p.jobs[i].demand.gpus);
+        }
+        for (std::uint32_t i = 0; services_ && i != services_->size(); ++i) {
+            s.services.push_back(services_->count(i, then));
+            if (services_->replicas(i) == nullptr) s.books[account::useful] += services_->held(i, then);
+        }
+        for (const auto& p : partitions_) p->fleet.book(s.books);
+        s.books.check();
+        if (energy_) s.sites = energy_->books_at(then);
+        snapshots_.add(std::move(s));
+    }
+}
+
+}  // namespace ampacity::sim
