@@ -85,6 +85,24 @@ TEST_CASE("the build-out that is shipped differs by seed") {
     CHECK(s.number("jobs.finished") > 0);
 }
 
+TEST_CASE("on a fleet of several GPU types racks leave unannounced, and one type takes the place of another") {
+    const workspace here{with(small_scenario, "fleet: { pool_gpus: 4 }", R"(until: "1 d"
+fleet:
+  racks:
+    - { nodes_per_rack: 2, gpus_per_node: 1, count: 1, gpu: old, retire: { at: "100 s" } }
+    - { nodes_per_rack: 2, gpus_per_node: 1, count: 1, gpu: new, replaces: 0 }
+  build_out: { present: 1, install: { constant: "50 s" } })"),
+                         header + "a,0,2,120\nb,10,2,10\n"};
+    here.run_well();
+    CHECK(lines_of(here.read("out/build_out.csv"))[1] == ",0,0,0,0,0,0,100,0");
+    CHECK(lines_of(here.read("out/build_out.csv"))[2] == ",1,100,100,150,150,150,,1");
+    // Stopped after 100 of its 120 s, it goes on 50 s later.
+    const auto jobs = lines_of(here.read("out/jobs.csv"));
+    CHECK(jobs[1] == "a,0,0,170,2,finished,1,0,240,0");
+    CHECK(jobs[2] == "b,10,170,180,2,finished,0,0,20,0");
+    check_books(here.summary());
+}
+
 TEST_CASE("replicas on racks that leave go on elsewhere") {
     const std::string text = R"(ampacity: 1
 name: c
