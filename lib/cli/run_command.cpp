@@ -356,6 +356,7 @@ int run(const run_options& options) {
     io::run_facts facts{
         .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
     facts.filled = std::move(prepared.filled);
+    facts.surfaces = std::move(prepared.surfaces);
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();

@@ -14,6 +14,11 @@
 namespace ampacity::fluid {
 namespace {
 
+std::uint32_t scaled(std::uint32_t tokens, double scale) {
+    constexpr auto most = static_cast<double>(workload::max_tokens_per_request);
+    return static_cast<std::uint32_t>(std::clamp(std::round(tokens * scale), 1.0, most));
+}
+
 /// Requests of a mix: at `rate_per_s`, or all at time 0 if that is 0.
 class scaled_requests {
 public:
@@ -25,21 +30,12 @@ public:
     }
 
     [[nodiscard]] workload::request next() {
-        random_stream lengths(o_.seed, purpose::sizes, row_);
-        workload::request r{.row = row_++, .arrival = start_of_time};
-        if (arrivals_) r.arrival = arrivals_->next().value_or(never);
-        r.prompt_tokens = scaled(o_.prompt(lengths), prompt_scale_);
-        lengths.seek(2);
-        r.output_tokens = scaled(o_.output(lengths), output_scale_);
+        workload::request r = request_of(o_, row_++, prompt_scale_, output_scale_);
+        r.arrival = arrivals_ ? arrivals_->next().value_or(never) : start_of_time;
         return r;
     }
 
 private:
-    [[nodiscard]] static std::uint32_t scaled(std::uint32_t tokens, double scale) {
-        constexpr auto most = static_cast<double>(workload::max_tokens_per_request);
-        return static_cast<std::uint32_t>(std::clamp(std::round(tokens * scale), 1.0, most));
-    }
-
     const surface_options& o_;
     double prompt_scale_, output_scale_;
     std::uint64_t row_ = 0;
@@ -217,6 +213,15 @@ double longest_target_s(const serving::latency_targets& t) noexcept {
     if (t.ttft) out = std::max(out, to_seconds(*t.ttft));
     if (t.e2e) out = std::max(out, to_seconds(*t.e2e));
     return out;
+}
+
+workload::request request_of(const surface_options& o, std::uint64_t row, double prompt_scale, double output_scale) {
+    random_stream lengths(o.seed, purpose::sizes, row);
+    workload::request r{.row = row};
+    r.prompt_tokens = scaled(o.prompt(lengths), prompt_scale);
+    lengths.seek(2);
+    r.output_tokens = scaled(o.output(lengths), output_scale);
+    return r;
 }
 
 measured_point measure_point(const surface_options& o, double prompt_scale, double output_scale, double load,

@@ -101,23 +101,9 @@ std::uint64_t add(std::uint64_t hash, std::uint64_t word) {
 std::uint64_t add(std::uint64_t hash, double x) { return add(hash, std::bit_cast<std::uint64_t>(x)); }
 
 std::uint64_t add_time(std::uint64_t hash, const surface_options& o) {
-    const auto tokens = [&](int k) { return std::max<std::int64_t>(1, o.engine.max_batched_tokens * k / 8); };
-    hash = add(hash, static_cast<std::uint64_t>(o.time.units_per_ns()));
-    for (int d = 0; d <= 8; ++d) {
-        const std::int64_t decodes = std::min(o.engine.max_seqs, o.engine.max_batched_tokens) * d / 8;
-        for (int p = 0; p <= 8; ++p) {
-            const std::int64_t all = std::max(decodes, tokens(p));
-            const std::int64_t chunk = all - decodes;
-            for (const std::int64_t before : {0, 1000}) {
-                const serving::batch b{.tokens = all,
-                                       .kv_tokens = decodes * before,
-                                       .prefill_attention = int128{chunk} * before + int128{chunk} * (chunk + 1) / 2,
-                                       .decodes = decodes};
-                const serving::time_units units = o.time(b);
-                hash = add(add(hash, static_cast<std::uint64_t>(units)), static_cast<std::uint64_t>(units >> 64));
-            }
-        }
-    }
+    o.time.for_each_number([&hash](int128 n) {
+        hash = add(add(hash, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(n >> 64));
+    });
     return hash;
 }
 
@@ -136,6 +122,19 @@ std::uint64_t signature(const surface_options& o) {
     random_stream draws(1, purpose::sizes, 0);
     for (int i = 0; i != 256; ++i)
         hash = add(add(hash, std::uint64_t{o.prompt(draws)}), std::uint64_t{o.output(draws)});
+    return hash;
+}
+
+std::uint64_t fingerprint(const surface_options& o) {
+    std::uint64_t hash = add(add(signature(o), o.requests), o.seed);
+    for (const auto* scales : {&o.prompt_scales, &o.output_scales}) {
+        hash = add(hash, std::uint64_t{scales->size()});
+        for (const double s : *scales) hash = add(hash, s);
+    }
+    for (std::uint64_t row = 0; row != o.requests * o.replicas; ++row) {
+        const workload::request r = request_of(o, row, 1, 1);
+        hash = add(hash, (std::uint64_t{r.prompt_tokens} << 32U) | r.output_tokens);
+    }
     return hash;
 }
 

@@ -525,6 +525,11 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, const std
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
     for (const auto& [key, steps] : facts.filled) out["filled_steps"][key] = steps;
+    for (const auto& used : facts.surfaces) {
+        json& of = out["surfaces"][used->service];
+        of = {{"digest", digest_text(used->of.digest)}, {"from", used->of.was_read ? "cache" : "engine"}};
+        if (!used->of.file.empty()) of["file"] = used->of.file;
+    }
     if (facts.more != nullptr) {
         for (const auto& file : facts.more->files()) {
             out["inputs"][file.path] = digest_text(file.digest);

@@ -95,8 +95,7 @@ std::vector<double> scales_of(const json& j) {
 
 }  // namespace
 
-void write_surface(const std::filesystem::path& file, const fluid::surface& s, const fluid::surface_options& from,
-                   const surface_notes& notes) {
+std::string surface_text(const fluid::surface& s, const fluid::surface_options& from, const surface_notes& notes) {
     json out{{"ampacity_surface", format_version},
              {"program", std::string{"ampacity "} + std::string{version}},
              {"command", notes.command},
@@ -110,8 +109,13 @@ void write_surface(const std::filesystem::path& file, const fluid::surface& s, c
              {"prompt_scales", s.prompt_scales()},
              {"output_scales", s.output_scales()}};
     for (const fluid::mix_values& m : s.mixes()) out["mixes"].push_back(to_json(m));
+    return out.dump(1) + "\n";
+}
+
+void write_surface(const std::filesystem::path& file, const fluid::surface& s, const fluid::surface_options& from,
+                   const surface_notes& notes) {
     output_file to(file);
-    to.text() = out.dump(1) + "\n";
+    to.text() = surface_text(s, from, notes);
     to.commit();
 }
 
@@ -119,8 +123,12 @@ fluid::surface read_surface(const std::filesystem::path& file) {
     const text_file read = read_text_file(file);
     if (!read.error.empty())
         throw data_error({{.file = file.string()}, {}, "cannot be read", read.error, "check the path"});
+    return surface_of_text(read.text, file);
+}
+
+fluid::surface surface_of_text(std::string_view text, const std::filesystem::path& file) {
     try {
-        const json j = json::parse(read.text);
+        const json j = json::parse(text);
         if (j.at("ampacity_surface") != format_version) refuse(file, "a surface of another version");
         if (j.at("loads") != json(fluid::surface_loads)) refuse(file, "a surface at other loads");
         const std::string made_from = j.at("made_from").get<std::string>();

@@ -153,7 +153,8 @@ void services::refill(one& s) {
 void services::make_flow(one& s) {
     const auto begin = std::chrono::steady_clock::now();
     fluid_parts& f = *s.parts.fluid;
-    if (!f.made) f.made = std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
+    if (!f.made)
+        f.made = f.make ? f.make(f.from) : std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
     s.flow.emplace(f.made, f.offered, s.parts.targets);
     reading_ += std::chrono::steady_clock::now() - begin;
 }

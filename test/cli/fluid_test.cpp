@@ -139,6 +139,38 @@ TEST_CASE("a surface is measured once and used by those that it is of") {
     CHECK(check_refused(here.run({"--set", "workload.0.service.fluid={ surface: none.json }"}), 3).file == "none.json");
 }
 
+TEST_CASE("a surface that was built is read by the next run, and changes nothing") {
+    const workspace here{flows};
+    here.run_well();
+    const auto expected = here.results();
+    CHECK(here.about().text("surfaces.chat.from") == "engine");
+    CHECK_FALSE(here.about().has("surfaces.chat.file"));
+    const std::string digest = here.about().text("surfaces.chat.digest");
+    const auto run = [&](const std::string& from, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> arguments{"run", "s.yaml", "-o", "out"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const auto result = here.call(arguments, {.environment = {{"AMPACITY_CACHE", "kept"}}});
+        INFO(result.err);
+        REQUIRE(result.status == 0);
+        CHECK(here.about().text("surfaces.chat.from") == from);
+        CHECK(here.has(here.about().text("surfaces.chat.file")));
+    };
+    run("engine");
+    check_same(here.results(), expected);
+    run("cache");
+    check_same(here.results(), expected);
+    CHECK(here.about().text("surfaces.chat.digest") == digest);
+    const std::string file = here.about().text("surfaces.chat.file");
+    const std::string whole = here.read(file);
+    here.write(file, whole.substr(0, whole.size() - 100));
+    run("engine");
+    check_same(here.results(), expected);
+    CHECK(here.read(file) == whole);
+    run("engine", {"--set", "workload.0.service.engine.max_seqs=33"});
+    run("engine", {"--set", "workload.0.service.fluid.requests=4001"});
+    run("cache", {"--set", "workload.0.service.synthetic.rate=70 /s"});
+}
+
 TEST_CASE("what a flow knows nothing of is refused") {
     const auto refused = [](const std::vector<std::string>& sets, const std::string& key) {
         std::vector<std::string> more;

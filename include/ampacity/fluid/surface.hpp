@@ -50,8 +50,16 @@ struct surface_options {
 };
 
 /// What 64 bits tell surfaces of different replicas, lengths, routers, arrivals and targets apart; grid, number of
-/// requests and seed do not count. Times of steps count by what they are for a set of batches.
+/// requests and seed do not count. Lengths count by a set of draws.
 [[nodiscard]] std::uint64_t signature(const surface_options& o);
+
+/// The same of all that a surface hangs on, with grid, number of requests and seed, and every draw of a length. O(those
+/// draws).
+[[nodiscard]] std::uint64_t fingerprint(const surface_options& o);
+
+/// A request of the points of a mix, by its row; it has no arrival.
+[[nodiscard]] workload::request request_of(const surface_options& o, std::uint64_t row, double prompt_scale,
+                                           double output_scale);
 
 /// Loads of the points, beside 0.
 inline constexpr std::array<double, 16> surface_loads{0.05, 0.1,   0.2,  0.35,  0.5, 0.6,   0.7,  0.75,

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +37,9 @@ struct scaling_options {
 /// A service without requests: its replicas are as the points of a surface.
 struct fluid_parts {
     fluid::surface_options from;
-    std::shared_ptr<const fluid::surface> made{};  ///< none: it is built when the run begins
+    std::shared_ptr<const fluid::surface> made{};  ///< none: it is made when the run begins
+    /// Makes it from `from`; empty: it is built.
+    std::function<std::shared_ptr<const fluid::surface>(const fluid::surface_options&)> make{};
     fluid::offered_rate offered;
     duration tick = std::chrono::minutes{1};  ///< the flow is followed at its multiples; > 0
 };
