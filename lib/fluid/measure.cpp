@@ -206,6 +206,27 @@ private:
     bool is_done_ = false;
 };
 
+/// The highest rate at which the queue of idle replicas does not grow; `m` has the capacity with a long queue. [1/s]
+double sustained(const surface_options& o, double prompt_scale, double output_scale, const mix_values& m) {
+    // Half of what is too much for a long queue tells one that grows from one that does not.
+    const auto holds = [&](double times) {
+        const measured_point p = measure_point(o, prompt_scale, output_scale, times, m.capacity);
+        return p.growth_per_s < (1 - m.rejected) * (p.offered_per_s - m.capacity) / 2;
+    };
+    constexpr double precision = 1.01, most = 64;
+    // What few requests tell is not sure.
+    const double noise = std::max(1.0, o.cv) / std::sqrt(static_cast<double>(o.requests * o.replicas));
+    const double least = 1 + std::max(0.05, 4 * noise);
+    if (!holds(least)) return m.capacity;
+    double low = least, high = 1 + 2 * (least - 1);
+    while (high < most && holds(high)) low = std::exchange(high, 1 + 2 * (high - 1));
+    while (high / low > precision) {
+        const double middle = std::sqrt(low * high);
+        (holds(middle) ? low : high) = middle;
+    }
+    return low * m.capacity;
+}
+
 }  // namespace
 
 double longest_target_s(const serving::latency_targets& t) noexcept {
@@ -234,12 +255,23 @@ measured_point measure_point(const surface_options& o, double prompt_scale, doub
             .growth_per_s = t.growth_per_s()};
 }
 
+double queued_capacity(const surface_options& o, double prompt_scale, double output_scale) {
+    mix_values out;
+    trial saturated(o, prompt_scale, output_scale, 0);
+    saturated.run();
+    saturated.tell_mix(out);
+    return out.capacity;
+}
+
 mix_values measure_mix(const surface_options& o, double prompt_scale, double output_scale) {
     mix_values out;
     trial saturated(o, prompt_scale, output_scale, 0);
     saturated.run();
     saturated.tell_mix(out);
     if (out.rejected == 1) return out;
+    const double most = sustained(o, prompt_scale, output_scale, out);
+    out.queued_share = out.capacity / most;
+    out.capacity = most;
     for (std::size_t i = 0; i + 1 != surface_loads.size(); ++i)
         out.points[i] = measure_point(o, prompt_scale, output_scale, surface_loads[i], out.capacity).values;
     out.points.back() = saturated.values();

@@ -138,6 +138,8 @@ constexpr std::array table{
         "services.NAME.fluid.capacity_per_s", "1/s",
         "requests that a replica can take, rejected ones included; this and those below only with `fidelity: fluid`, "
         "which has neither steps nor preemptions nor queueing_s nor kv_occupancy.peak"},
+    metric{"services.NAME.fluid.queued_capacity_per_s", "1/s",
+           "the same while a long queue is worked off; less where it fills the cache"},
     metric{"services.NAME.fluid.mean_load", "", "requests served / what replicas could have served while they did"},
     metric{"services.NAME.fluid.max_backlog", "", "most requests that waited beyond what a load has waiting"},
     metric{"services.NAME.priorities.P.requests", "",

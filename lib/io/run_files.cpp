@@ -332,6 +332,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     out["output_tokens"] = s.output_tokens;
     if (s.fluid)
         out["fluid"] = {{"capacity_per_s", s.fluid->capacity_per_s},
+                        {"queued_capacity_per_s", s.fluid->queued_capacity_per_s},
                         {"mean_load", s.fluid->mean_load},
                         {"max_backlog", s.fluid->max_backlog}};
     if (!s.fluid) out["preemptions"] = s.preemptions;

@@ -17,7 +17,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 std::string hex(std::uint64_t n) { return fmt::format("{:016x}", n); }
 
@@ -51,6 +51,7 @@ void for_each_list(F f) {
 
 json to_json(const fluid::mix_values& m) {
     json out{{"capacity_per_s", m.capacity},
+             {"queued_share", m.queued_share},
              {"rejected", m.rejected},
              {"prompt_tokens", m.prompt_tokens},
              {"output_tokens", m.output_tokens}};
@@ -71,6 +72,8 @@ double number(const json& j) {
 fluid::mix_values mix_of(const json& j) {
     fluid::mix_values out;
     out.capacity = number(j.at("capacity_per_s"));
+    out.queued_share = number(j.at("queued_share"));
+    if (out.queued_share == 0 || out.queued_share > 1) throw std::invalid_argument("queued_share is no share above 0");
     out.rejected = number(j.at("rejected"));
     out.prompt_tokens = number(j.at("prompt_tokens"));
     out.output_tokens = number(j.at("output_tokens"));
@@ -107,7 +110,8 @@ std::string surface_text(const fluid::surface& s, const fluid::surface_options& 
              {"router", from.router},
              {"loads", fluid::surface_loads},
              {"prompt_scales", s.prompt_scales()},
-             {"output_scales", s.output_scales()}};
+             {"output_scales", s.output_scales()},
+             {"queued_capacity_per_s", s.queued()}};
     for (const fluid::mix_values& m : s.mixes()) out["mixes"].push_back(to_json(m));
     return out.dump(1) + "\n";
 }
@@ -139,7 +143,11 @@ fluid::surface surface_of_text(std::string_view text, const std::filesystem::pat
         std::vector<fluid::mix_values> mixes;
         for (const json& m : j.at("mixes")) mixes.push_back(mix_of(m));
         if (mixes.size() != prompt.size() * output.size()) refuse(file, "mixes are not those of the scales");
-        return {signature, std::move(prompt), std::move(output), std::move(mixes)};
+        std::vector<double> queued;
+        for (const json& c : j.at("queued_capacity_per_s")) queued.push_back(number(c));
+        if (queued.size() != fluid::surface::halved(prompt).size() * fluid::surface::halved(output).size())
+            refuse(file, "capacities are not those of the scales");
+        return {signature, std::move(prompt), std::move(output), std::move(mixes), std::move(queued)};
     } catch (const json::exception& e) {
         refuse(file, std::string{"not a surface: "} + e.what());
     } catch (const std::logic_error& e) {  // of numbers

@@ -345,7 +345,9 @@ service_result services::flow_result(const one& s, duration held, const std::opt
                        .scaling = scaling};
     if (served != 0) out.attainment = static_cast<double>(out.met) / static_cast<double>(served);
     if (out.replica_s() > 0) out.kv_occupancy = t.kv_s / out.replica_s();
-    out.fluid = fluid_result{.capacity_per_s = mix.capacity, .max_backlog = t.max_backlog};
+    out.fluid = fluid_result{.capacity_per_s = mix.capacity,
+                             .queued_capacity_per_s = mix.capacity * mix.queued_share,
+                             .max_backlog = t.max_backlog};
     if (t.capacity > 0) out.fluid->mean_load = t.served / t.capacity;
     if (const auto l = s.flow->result()) {
         const auto summary = [](const fluid::fluid_service::latency& of) {

@@ -221,9 +221,10 @@ struct scaling_result {
 
 /// Of a service without requests.
 struct fluid_result {
-    double capacity_per_s = 0;  ///< requests that a replica can take [1/s]
-    double max_backlog = 0;     ///< requests at a time, as it is known at ticks
-    double mean_load = 0;       ///< requests served / what serving replicas could have [1]
+    double capacity_per_s = 0;         ///< requests that a replica can take [1/s]
+    double queued_capacity_per_s = 0;  ///< the same while a long queue is worked off [1/s]
+    double max_backlog = 0;            ///< requests at a time, as it is known at ticks
+    double mean_load = 0;              ///< requests served / what serving replicas could have [1]
 };
 
 /// What the replicas of one kind did, where prompts and answers are computed apart.
