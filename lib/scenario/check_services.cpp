@@ -307,6 +307,11 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     refuse(r.users.has_value(), ".synthetic.users");
     refuse(r.arrivals && r.arrivals->batches, ".synthetic.arrivals.batches");
     refuse(r.arrivals && r.arrivals->beat, ".synthetic.arrivals.beat");
+    if (!service.fluid || !service.fluid->windows) return;
+    const fluid_window_shape& w = *service.fluid->windows;
+    if (w.length > w.every - w.warm_up)
+        report.fail(path + ".fluid.windows.every", "windows with their warm-up overlap", {},
+                    "write at least `warm_up` + `length`");
 }
 
 /// Nothing may take the nodes of a service that holds them for good away, or make those of any slow.

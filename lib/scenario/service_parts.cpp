@@ -3,6 +3,7 @@
 #include "check_services.hpp"
 #include "reporter.hpp"
 
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/core/tables.hpp>
 #include <ampacity/policy/placer.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>
@@ -245,11 +246,19 @@ sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, c
                                 .process = r.arrivals ? r.arrivals->process : workload::arrival_process::gamma,
                                 .targets = of.targets,
                                 .requests = shape.requests};
+    std::optional<fluid::window_options> windows;
+    if (const auto& w = shape.windows)
+        windows = {.every = w->every,
+                   .length = w->length,
+                   .warm_up = w->warm_up,
+                   .replicas = static_cast<std::uint32_t>(w->replicas),
+                   .seed = fnv_1a(service.name, s.seed)};
     const std::vector<double> profile = r.arrivals ? profile_of(*r.arrivals) : std::vector<double>{};
     const workload::rate_trend trend = r.arrivals ? trend_of(*r.arrivals) : workload::rate_trend{};
     return {.from = std::move(from),
             .offered = fluid::offered_rate{r.rate->value, r.requests, profile, into_week(s.start), trend},
-            .tick = shape.tick};
+            .tick = shape.tick,
+            .windows = windows};
 }
 
 class named_replicas final : public workload::job_source {

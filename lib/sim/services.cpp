@@ -156,6 +156,7 @@ void services::make_flow(one& s) {
     if (!f.made)
         f.made = f.make ? f.make(f.from) : std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
     s.flow.emplace(f.made, f.offered, s.parts.targets);
+    if (f.windows) s.windows.emplace(*f.windows);
     reading_ += std::chrono::steady_clock::now() - begin;
 }
 
@@ -200,6 +201,7 @@ void services::start(std::uint32_t i, instant now) {
 
 void services::count_requests(one& s, instant now) {
     if (s.flow) s.flow->advance(now, s.num_serving());
+    if (s.windows) s.windows->add(s.flow->last(), s.num_serving());
     if (s.flow || !s.replicas) return;
     const std::uint64_t live = s.arrived - s.metrics.requests - s.engine.records().size();
     s.request_ns += int128{live} * ticks(now - s.counted);
@@ -372,7 +374,12 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
-    if (s.flow) return flow_result(s, held, scaling);
+    if (s.flow) {
+        service_result out = flow_result(s, held, scaling);
+        if (s.windows)
+            out.fluid->windows = fluid::compare_windows(*s.parts.fluid->made, s.parts.fluid->from, *s.windows);
+        return out;
+    }
     return {
         .name = s.parts.name,
         .gpus = s.parts.num_gpus(),

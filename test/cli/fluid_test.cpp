@@ -1,6 +1,8 @@
 // Fluid services from file to file: a day of rates beside the same day of requests, surfaces in files, what is refused.
 #include "cli/program.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <string>
 #include <vector>
 
@@ -169,6 +171,44 @@ TEST_CASE("a surface that was built is read by the next run, and changes nothing
     run("engine", {"--set", "workload.0.service.engine.max_seqs=33"});
     run("engine", {"--set", "workload.0.service.fluid.requests=4001"});
     run("cache", {"--set", "workload.0.service.synthetic.rate=70 /s"});
+}
+
+TEST_CASE("windows of requests stand beside the rates, and change nothing") {
+    const workspace here{flows};
+    here.run_well();
+    const std::vector<std::string> windows{
+        "--set", "workload.0.service.fluid.windows={ every: 3 min, length: 100 s, warm_up: 30 s, replicas: 3 }"};
+    const auto shown = here.run_well(windows, "with");
+    here.run_well(windows, "again");
+    check_same(here.results("again"), here.results("with"));
+    auto with_windows = nlohmann::json::parse(here.read("with/summary.json"));
+    const auto w = with_windows["services"]["chat"]["fluid"]["windows"];
+    with_windows["services"]["chat"]["fluid"].erase("windows");
+    CHECK(with_windows == nlohmann::json::parse(here.read("out/summary.json")));
+    CHECK(here.read("with/flows.csv") == here.read("out/flows.csv"));
+
+    // From 3 to 9 minutes; that from 9 on ends behind the run.
+    CHECK(w.at("compared") == 2);
+    CHECK(w.at("not_compared") == 0);
+    REQUIRE(w.at("each").size() == 2);
+    CHECK(w.at("each")[1].at("from_s") == 360.0);
+    CHECK(w.at("each")[1].at("replicas") == 3);
+    const auto near = [&](const nlohmann::json& of, double share) {
+        INFO(of.dump());
+        CHECK(of.at("flow").get<double>() == Approx(of.at("engine").get<double>()).epsilon(share));
+        CHECK(of.at("error").get<double>() ==
+              Approx(of.at("flow").get<double>() / of.at("engine").get<double>() - 1).margin(1e-12));
+    };
+    near(w.at("served_per_s"), 0.05);
+    near(w.at("busy_share"), 0.05);
+    near(w.at("ttft_s").at("p50"), 0.1);
+    near(w.at("tpot_s").at("p50"), 0.1);
+    near(w.at("ttft_s").at("p99"), 0.2);
+    near(w.at("tpot_s").at("p99"), 0.2);
+    CHECK(w.at("served_per_s").at("flow").get<double>() == Approx(20));
+    CHECK(contains(shown.out, "2 windows with requests, 0 not compared; rates / requests - 1:"));
+    const auto m = check_refused(here.run({"--set", "workload.0.service.fluid.windows={ every: 14 min }"}), 2);
+    CHECK(m.key == "workload.0.service.fluid.windows.every");
 }
 
 TEST_CASE("what a flow knows nothing of is refused") {

@@ -5,6 +5,7 @@
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fluid/offered_rate.hpp>
 #include <ampacity/fluid/surface.hpp>
+#include <ampacity/fluid/window.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/service.hpp>
@@ -41,7 +42,8 @@ struct fluid_parts {
     /// Makes it from `from`; empty: it is built.
     std::function<std::shared_ptr<const fluid::surface>(const fluid::surface_options&)> make{};
     fluid::offered_rate offered;
-    duration tick = std::chrono::minutes{1};  ///< the flow is followed at its multiples; > 0
+    duration tick = std::chrono::minutes{1};         ///< the flow is followed at its multiples; > 0
+    std::optional<fluid::window_options> windows{};  ///< in which requests are simulated once the run is over
 };
 
 /// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless
