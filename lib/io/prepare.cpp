@@ -28,7 +28,8 @@ void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector
         if (!s.fluid) continue;
         const auto& shape = loaded.value.workload[s.entry].service->fluid;
         if (!shape || !shape->surface) {
-            const auto own = std::make_shared<used_surface>(used_surface{.service = s.name});
+            const auto own =
+                std::make_shared<used_surface>(used_surface{.service = loaded.value.workload[s.entry].service->name});
             s.fluid->make = [own, shared](const fluid::surface_options& from) {
                 const surface_cache cache;
                 own->of = shared != nullptr ? *shared->once<kept_surface>(surface_cache::name_of(from),
