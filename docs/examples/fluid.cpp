@@ -5,6 +5,7 @@
 #include <ampacity/fluid/offered_rate.hpp>
 #include <ampacity/fluid/site_router.hpp>
 #include <ampacity/fluid/surface.hpp>
+#include <ampacity/fluid/window.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -34,6 +35,17 @@ void fluid_example() {
     require(std::abs(service.totals().max_backlog - 600) < 1e-6, "10 per second are too many");
     require(service.backlog() == 0, "half a minute later they are served");
     require(service.result()->ttft.p99 > 10, "and have waited");
+
+    // 25 per second to 50 of them, and four of these simulated for half an hour.
+    fluid::fluid_service steady(made, fluid::offered_rate{25, 1'000'000, {}, 0ns}, replica.targets);
+    fluid::window_recorder recorder({.every = 1h, .length = 30min, .warm_up = 10min, .seed = 7});
+    for (int minute = 1; minute <= 90; ++minute) {
+        steady.advance(start_of_time + minute * 1min, 50);
+        recorder.add(steady.last(), 50);
+    }
+    const fluid::windows_result windows = compare_windows(*made, replica, recorder);
+    require(windows.each.size() == 1 && windows.each[0].replicas == 4, "of one window");
+    require(std::abs(windows.flow.busy / windows.engine.busy - 1) < 0.1, "both sides are alike");
 
     // Frankfurt's requests go to the cheaper of two sites until nine tenths of it are taken.
     const hardware::position frankfurt{50.1, 8.7}, stockholm{59.3, 18.1};

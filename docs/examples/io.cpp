@@ -16,6 +16,7 @@
 #include <ampacity/io/run_files.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/signal_files.hpp>
+#include <ampacity/io/surface_cache.hpp>
 #include <ampacity/io/surface_file.hpp>
 #include <ampacity/io/trace_statistics.hpp>
 #include <ampacity/io/training_measurements.hpp>

@@ -214,6 +214,29 @@ void print_pools(const sim::disaggregated_result& d, duration held) {
     fmt::print("\n");
 }
 
+/// Rates beside requests, window by window.
+void print_windows(const fluid::windows_result& w) {
+    fmt::print("{:<18}{:>16} windows with requests, {} not compared; rates / requests - 1:\n", "", w.each.size(),
+               w.not_compared);
+    if (w.each.empty()) return;
+    text_table table{18, {16, 12, 12, 12, 12, 12, 12}};
+    table.row({"", "from [d]", "served", "busy", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"});
+    const auto row = [&table](std::string from, const fluid::window_values& a, const fluid::window_values& b) {
+        const auto error = [](std::optional<double> x, std::optional<double> y) {
+            return x && y && *y > 0 ? fmt::format("{:+.1f} %", 100 * (*x / *y - 1)) : std::string{"-"};
+        };
+        table.row({"", std::move(from), error(a.served_per_s, b.served_per_s), error(a.busy, b.busy),
+                   error(a.ttft_p50_s, b.ttft_p50_s), error(a.ttft_p99_s, b.ttft_p99_s),
+                   error(a.tpot_p50_s, b.tpot_p50_s), error(a.tpot_p99_s, b.tpot_p99_s)});
+    };
+    constexpr std::size_t most_rows = 12;
+    for (std::size_t i = 0; i != std::min(w.each.size(), most_rows); ++i)
+        row(fmt::format("{:.4g}", w.each[i].from_s / 86'400), w.each[i].flow, w.each[i].engine);
+    if (w.each.size() > most_rows) table.row({"", "..."});
+    row("all", w.flow, w.engine);
+    table.print();
+}
+
 void print_sites(const sim::service_result& s) {
     text_table table{18, {16, 16, 16, 16, 16}};
     table.row({"site", "requests", "round trip [ms]", "mean load", "replicas", "TTFT p99 [s]"});
@@ -249,6 +272,7 @@ void print_services(const std::vector<sim::service_result>& list) {
         if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
         if (s.disaggregated) print_pools(*s.disaggregated, s.held);
         if (s.scaling) print_scaling(s);
+        if (s.fluid && s.fluid->windows) print_windows(*s.fluid->windows);
         if (s.routing) print_sites(s);
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
@@ -414,6 +438,7 @@ int run(const run_options& options) {
     io::run_facts facts{
         .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
     facts.filled = std::move(prepared.filled);
+    facts.surfaces = std::move(prepared.surfaces);
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();

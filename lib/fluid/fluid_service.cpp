@@ -115,6 +115,8 @@ void fluid_service::advance(instant now, std::uint32_t replicas) {
     const double served_before = totals_.served;
     // A capacity of 0: the cache holds none of them, and all are rejected at once.
     const double rate = mix_.capacity * replicas, most = mix_.capacity > 0 ? rate * seconds : arrived + backlog_;
+    const double queued_rate = rate * mix_.queued_share;
+    const double most_queued = mix_.capacity > 0 ? queued_rate * seconds : most;
     last_ = {.from = now_, .to = now, .offered = arrived};
     totals_.offered = come;
     totals_.capacity += rate * seconds;
@@ -126,9 +128,9 @@ void fluid_service::advance(instant now, std::uint32_t replicas) {
             waiting_shares_.insert(waiting_shares_.end(), shares_.begin(), shares_.end());
         }
         const double before = backlog_;
-        if (replicas != 0 && backlog_ + arrived <= most) {
+        if (replicas != 0 && backlog_ + arrived <= most_queued) {
             // Gone within the while: what comes behind that meets none.
-            const double until = std::min(seconds, backlog_ / (rate - arrived / seconds));
+            const double until = std::min(seconds, backlog_ / (queued_rate - arrived / seconds));
             const double late = arrived * (1 - until / seconds);
             totals_.request_s += backlog_ * until / 2;
             work_off(from_s, until, backlog_ + arrived - late, replicas);
@@ -137,8 +139,8 @@ void fluid_service::advance(instant now, std::uint32_t replicas) {
             backlog_ = 0;
             if (until < seconds) flow(late / (rate * (seconds - until)), seconds - until, late, replicas);
         } else {
-            if (replicas != 0) work_off(from_s, seconds, most, replicas);
-            backlog_ += arrived - (replicas != 0 ? most : 0);
+            if (replicas != 0) work_off(from_s, seconds, most_queued, replicas);
+            backlog_ += arrived - (replicas != 0 ? most_queued : 0);
             if (replicas == 0) running_ = 0;
             totals_.request_s += (before + backlog_) / 2 * seconds;
         }
@@ -149,7 +151,7 @@ void fluid_service::advance(instant now, std::uint32_t replicas) {
     last_.load = most > 0 && replicas != 0 ? last_.served / most : 0;
     last_.backlog = backlog_;
     if (last_.served > 0) {
-        const double wait_s = backlog_ > 0 && rate > 0 ? backlog_ / rate : 0;
+        const double wait_s = backlog_ > 0 && queued_rate > 0 ? backlog_ / queued_rate : 0;
         const point_values& v =
             backlog_ > 0 ? saturated_ : bins_[static_cast<std::size_t>(std::min(last_.load, 1.0) * num_bins)];
         last_.ttft_p50_s = v.ttft.p50() + wait_s + mean_way_s_;

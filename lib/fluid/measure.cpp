@@ -14,6 +14,11 @@
 namespace ampacity::fluid {
 namespace {
 
+std::uint32_t scaled(std::uint32_t tokens, double scale) {
+    constexpr auto most = static_cast<double>(workload::max_tokens_per_request);
+    return static_cast<std::uint32_t>(std::clamp(std::round(tokens * scale), 1.0, most));
+}
+
 /// Requests of a mix: at `rate_per_s`, or all at time 0 if that is 0.
 class scaled_requests {
 public:
@@ -25,21 +30,12 @@ public:
     }
 
     [[nodiscard]] workload::request next() {
-        random_stream lengths(o_.seed, purpose::sizes, row_);
-        workload::request r{.row = row_++, .arrival = start_of_time};
-        if (arrivals_) r.arrival = arrivals_->next().value_or(never);
-        r.prompt_tokens = scaled(o_.prompt(lengths), prompt_scale_);
-        lengths.seek(2);
-        r.output_tokens = scaled(o_.output(lengths), output_scale_);
+        workload::request r = request_of(o_, row_++, prompt_scale_, output_scale_);
+        r.arrival = arrivals_ ? arrivals_->next().value_or(never) : start_of_time;
         return r;
     }
 
 private:
-    [[nodiscard]] static std::uint32_t scaled(std::uint32_t tokens, double scale) {
-        constexpr auto most = static_cast<double>(workload::max_tokens_per_request);
-        return static_cast<std::uint32_t>(std::clamp(std::round(tokens * scale), 1.0, most));
-    }
-
     const surface_options& o_;
     double prompt_scale_, output_scale_;
     std::uint64_t row_ = 0;
@@ -210,6 +206,27 @@ private:
     bool is_done_ = false;
 };
 
+/// The highest rate at which the queue of idle replicas does not grow; `m` has the capacity with a long queue. [1/s]
+double sustained(const surface_options& o, double prompt_scale, double output_scale, const mix_values& m) {
+    // Half of what is too much for a long queue tells one that grows from one that does not.
+    const auto holds = [&](double times) {
+        const measured_point p = measure_point(o, prompt_scale, output_scale, times, m.capacity);
+        return p.growth_per_s < (1 - m.rejected) * (p.offered_per_s - m.capacity) / 2;
+    };
+    constexpr double precision = 1.01, most = 64;
+    // What few requests tell is not sure.
+    const double noise = std::max(1.0, o.cv) / std::sqrt(static_cast<double>(o.requests * o.replicas));
+    const double least = 1 + std::max(0.05, 4 * noise);
+    if (!holds(least)) return m.capacity;
+    double low = least, high = 1 + 2 * (least - 1);
+    while (high < most && holds(high)) low = std::exchange(high, 1 + 2 * (high - 1));
+    while (high / low > precision) {
+        const double middle = std::sqrt(low * high);
+        (holds(middle) ? low : high) = middle;
+    }
+    return low * m.capacity;
+}
+
 }  // namespace
 
 double longest_target_s(const serving::latency_targets& t) noexcept {
@@ -217,6 +234,15 @@ double longest_target_s(const serving::latency_targets& t) noexcept {
     if (t.ttft) out = std::max(out, to_seconds(*t.ttft));
     if (t.e2e) out = std::max(out, to_seconds(*t.e2e));
     return out;
+}
+
+workload::request request_of(const surface_options& o, std::uint64_t row, double prompt_scale, double output_scale) {
+    random_stream lengths(o.seed, purpose::sizes, row);
+    workload::request r{.row = row};
+    r.prompt_tokens = scaled(o.prompt(lengths), prompt_scale);
+    lengths.seek(2);
+    r.output_tokens = scaled(o.output(lengths), output_scale);
+    return r;
 }
 
 measured_point measure_point(const surface_options& o, double prompt_scale, double output_scale, double load,
@@ -229,12 +255,23 @@ measured_point measure_point(const surface_options& o, double prompt_scale, doub
             .growth_per_s = t.growth_per_s()};
 }
 
+double queued_capacity(const surface_options& o, double prompt_scale, double output_scale) {
+    mix_values out;
+    trial saturated(o, prompt_scale, output_scale, 0);
+    saturated.run();
+    saturated.tell_mix(out);
+    return out.capacity;
+}
+
 mix_values measure_mix(const surface_options& o, double prompt_scale, double output_scale) {
     mix_values out;
     trial saturated(o, prompt_scale, output_scale, 0);
     saturated.run();
     saturated.tell_mix(out);
     if (out.rejected == 1) return out;
+    const double most = sustained(o, prompt_scale, output_scale, out);
+    out.queued_share = out.capacity / most;
+    out.capacity = most;
     for (std::size_t i = 0; i + 1 != surface_loads.size(); ++i)
         out.points[i] = measure_point(o, prompt_scale, output_scale, surface_loads[i], out.capacity).values;
     out.points.back() = saturated.values();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <utility>
 
 namespace ampacity::fluid {
@@ -78,6 +79,17 @@ double cubic(std::span<const double> x, const line_place& at, const Value& y) {
     return std::clamp(value, std::min(y0, y1), std::max(y0, y1));
 }
 
+/// The same in two directions, of `value(place)` on a grid whose second direction runs fastest.
+template <class Value>
+double between(std::span<const double> rows, std::span<const double> columns, double prompt_scale, double output_scale,
+               const Value& value) {
+    const line_place p = place_of(rows, portable_log(prompt_scale));
+    const line_place o = place_of(columns, portable_log(output_scale));
+    return cubic(rows, p, [&](std::size_t i) {
+        return cubic(columns, o, [&](std::size_t j) { return value(i * columns.size() + j); });
+    });
+}
+
 /// A latency that nobody has is shorter than any.
 double to_scale(double v, scale_kind kind) {
     if (kind == scale_kind::latency || kind == scale_kind::queued) return portable_log(std::max(v, 1e-12));
@@ -101,30 +113,16 @@ std::uint64_t add(std::uint64_t hash, std::uint64_t word) {
 std::uint64_t add(std::uint64_t hash, double x) { return add(hash, std::bit_cast<std::uint64_t>(x)); }
 
 std::uint64_t add_time(std::uint64_t hash, const surface_options& o) {
-    const auto tokens = [&](int k) { return std::max<std::int64_t>(1, o.engine.max_batched_tokens * k / 8); };
-    hash = add(hash, static_cast<std::uint64_t>(o.time.units_per_ns()));
-    for (int d = 0; d <= 8; ++d) {
-        const std::int64_t decodes = std::min(o.engine.max_seqs, o.engine.max_batched_tokens) * d / 8;
-        for (int p = 0; p <= 8; ++p) {
-            const std::int64_t all = std::max(decodes, tokens(p));
-            const std::int64_t chunk = all - decodes;
-            for (const std::int64_t before : {0, 1000}) {
-                const serving::batch b{.tokens = all,
-                                       .kv_tokens = decodes * before,
-                                       .prefill_attention = int128{chunk} * before + int128{chunk} * (chunk + 1) / 2,
-                                       .decodes = decodes};
-                const serving::time_units units = o.time(b);
-                hash = add(add(hash, static_cast<std::uint64_t>(units)), static_cast<std::uint64_t>(units >> 64));
-            }
-        }
-    }
+    o.time.for_each_number([&hash](int128 n) {
+        hash = add(add(hash, static_cast<std::uint64_t>(n)), static_cast<std::uint64_t>(n >> 64));
+    });
     return hash;
 }
 
 }  // namespace
 
 std::uint64_t signature(const surface_options& o) {
-    std::uint64_t hash = add(fnv_start, std::uint64_t{1});  // the version of what is measured
+    std::uint64_t hash = add(fnv_start, std::uint64_t{2});  // the version of what is measured
     for (const std::int64_t n : {o.engine.max_seqs, o.engine.max_batched_tokens, o.engine.kv_capacity_tokens,
                                  o.engine.kv_block_tokens, static_cast<std::int64_t>(o.engine.order)})
         hash = add(hash, static_cast<std::uint64_t>(n));
@@ -139,6 +137,19 @@ std::uint64_t signature(const surface_options& o) {
     return hash;
 }
 
+std::uint64_t fingerprint(const surface_options& o) {
+    std::uint64_t hash = add(add(signature(o), o.requests), o.seed);
+    for (const auto* scales : {&o.prompt_scales, &o.output_scales}) {
+        hash = add(hash, std::uint64_t{scales->size()});
+        for (const double s : *scales) hash = add(hash, s);
+    }
+    for (std::uint64_t row = 0; row != o.requests * o.replicas; ++row) {
+        const workload::request r = request_of(o, row, 1, 1);
+        hash = add(hash, (std::uint64_t{r.prompt_tokens} << 32U) | r.output_tokens);
+    }
+    return hash;
+}
+
 double met_after(const point_values& v, double share) noexcept {
     const double place = share * num_waits;
     if (!(place < num_waits)) return share > 1 ? 0 : v.met[num_waits];
@@ -147,48 +158,78 @@ double met_after(const point_values& v, double share) noexcept {
 }
 
 surface::surface(std::uint64_t made_from, std::vector<double> prompt_scales, std::vector<double> output_scales,
-                 std::vector<mix_values> mixes)
+                 std::vector<mix_values> mixes, std::vector<double> queued)
     : made_from_(made_from),
       prompt_(std::move(prompt_scales)),
       output_(std::move(output_scales)),
       log_prompt_(logs_of(prompt_)),
       log_output_(logs_of(output_)),
-      mixes_(std::move(mixes)) {
+      mixes_(std::move(mixes)),
+      log_fine_prompt_(log_prompt_),
+      log_fine_output_(log_output_),
+      queued_(std::move(queued)) {
     AMPACITY_ASSERT(!prompt_.empty() && !output_.empty() && mixes_.size() == prompt_.size() * output_.size());
+    if (queued_.empty()) {
+        for (const mix_values& m : mixes_) queued_.push_back(m.capacity * m.queued_share);
+    } else {
+        log_fine_prompt_ = logs_of(halved(prompt_));
+        log_fine_output_ = logs_of(halved(output_));
+    }
+    AMPACITY_ASSERT(queued_.size() == log_fine_prompt_.size() * log_fine_output_.size());
+}
+
+std::vector<double> surface::halved(std::span<const double> scales) {
+    std::vector<double> out{scales.begin(), scales.begin() + 1};
+    for (std::size_t i = 1; i != scales.size(); ++i) {
+        out.push_back(std::sqrt(scales[i - 1] * scales[i]));
+        out.push_back(scales[i]);
+    }
+    return out;
 }
 
 surface surface::build(const surface_options& o, const loop& each) {
     const std::size_t rows = o.prompt_scales.size(), columns = o.output_scales.size();
+    const std::vector<double> prompt = halved(o.prompt_scales), output = halved(o.output_scales);
     std::vector<mix_values> mixes(rows * columns);
+    std::vector<double> queued(prompt.size() * output.size());
+    // Mixes first, as they take longest.
     const std::function<void(std::size_t)> measure = [&](std::size_t i) {
-        mixes[i] = measure_mix(o, o.prompt_scales[i / columns], o.output_scales[i % columns]);
+        if (i < mixes.size()) {
+            mixes[i] = measure_mix(o, o.prompt_scales[i / columns], o.output_scales[i % columns]);
+            return;
+        }
+        const std::size_t k = i - mixes.size(), p = k / output.size(), a = k % output.size();
+        if (p % 2 != 0 || a % 2 != 0) queued[k] = queued_capacity(o, prompt[p], output[a]);
     };
+    const std::size_t all = mixes.size() + queued.size();
     if (each) {
-        each(mixes.size(), measure);
+        each(all, measure);
     } else {
-        for (std::size_t i = 0; i != mixes.size(); ++i) measure(i);
+        for (std::size_t i = 0; i != all; ++i) measure(i);
     }
-    return {signature(o), o.prompt_scales, o.output_scales, std::move(mixes)};
+    for (std::size_t i = 0; i != mixes.size(); ++i)
+        queued[i / columns * 2 * output.size() + i % columns * 2] = mixes[i].capacity * mixes[i].queued_share;
+    return {signature(o), o.prompt_scales, o.output_scales, std::move(mixes), std::move(queued)};
 }
 
 template <class Value>
 double surface::between_mixes(double prompt_scale, double output_scale, const Value& value) const {
-    const line_place p = place_of(log_prompt_, portable_log(prompt_scale));
-    const line_place o = place_of(log_output_, portable_log(output_scale));
-    return cubic(log_prompt_, p, [&](std::size_t i) {
-        return cubic(log_output_, o, [&](std::size_t j) { return value(mixes_[i * output_.size() + j]); });
-    });
+    return between(log_prompt_, log_output_, prompt_scale, output_scale,
+                   [&](std::size_t i) { return value(mixes_[i]); });
 }
 
 mix_values surface::mix(double prompt_scale, double output_scale) const {
+    constexpr double least = 1e-300;
     const auto log_of = [&](auto get) {
-        const double least = 1e-300;
         const double v = between_mixes(prompt_scale, output_scale,
                                        [&](const mix_values& m) { return portable_log(std::max(get(m), least)); });
         return v < -600 ? 0 : portable_exp(v);
     };
     mix_values out;
-    out.capacity = log_of([](const mix_values& m) { return m.capacity; });
+    out.queued_share = std::min(1.0, log_of([](const mix_values& m) { return m.queued_share; }));
+    const double queued = between(log_fine_prompt_, log_fine_output_, prompt_scale, output_scale,
+                                  [&](std::size_t i) { return portable_log(std::max(queued_[i], least)); });
+    out.capacity = queued < -600 ? 0 : portable_exp(queued) / out.queued_share;
     out.prompt_tokens = log_of([](const mix_values& m) { return m.prompt_tokens; });
     out.output_tokens = log_of([](const mix_values& m) { return m.output_tokens; });
     out.rejected = between_mixes(prompt_scale, output_scale, [](const mix_values& m) { return m.rejected; });

@@ -22,15 +22,29 @@ namespace ampacity::io {
 
 namespace {
 
-/// Those that fluid services name.
-void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector<model_file>& files) {
+/// Those that fluid services name; the others come from the cache when the run begins.
+void read_surfaces(const loaded_scenario& loaded, sim::parts& parts, std::vector<model_file>& files,
+                   std::vector<std::shared_ptr<const used_surface>>& used, shared_inputs* shared) {
     for (sim::service_parts& s : parts.services) {
+        if (!s.fluid) continue;
         if (s.site && s.site->number != 0) {
             s.fluid->made = (&s - 1)->fluid->made;
             continue;
         }
         const auto& shape = loaded.value.workload[s.entry].service->fluid;
-        if (!s.fluid || !shape || !shape->surface) continue;
+        if (!shape || !shape->surface) {
+            const auto own =
+                std::make_shared<used_surface>(used_surface{.service = loaded.value.workload[s.entry].service->name});
+            s.fluid->make = [own, shared](const fluid::surface_options& from) {
+                const surface_cache cache;
+                own->of = shared != nullptr ? *shared->once<kept_surface>(surface_cache::name_of(from),
+                                                                          [&] { return cache.get(from); })
+                                            : cache.get(from);
+                return own->of.made;
+            };
+            used.push_back(own);
+            continue;
+        }
         const std::filesystem::path file = loaded.resolve(*shape->surface);
         const std::string key = "workload." + std::to_string(s.entry) + ".service.fluid.surface";
         s.fluid->made = std::make_shared<const fluid::surface>(read_surface_of(s.fluid->from, file, key));
@@ -134,7 +148,8 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
             return serve_model(loaded, service, entry, models, shared);
         };
         sim::parts parts = scenario::build(loaded.value, open, locate, more, train, open_requests, serve);
-        read_surfaces(loaded, parts, models);
+        std::vector<std::shared_ptr<const used_surface>> surfaces;
+        read_surfaces(loaded, parts, models, surfaces, shared);
         energy_parts energy = read_energy(loaded, models, more, shared);
         parts.energy = std::move(energy.model);
         place_services(parts);
@@ -163,8 +178,8 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
                                   .what = "places running jobs anew, and cannot have them go on with fewer GPUs",
                                   .value = loaded.value.scheduler.policy,
                                   .remedy = "use another one, or `on_failure: requeue` for elastic training jobs"});
-        return {std::move(parts), std::move(traces), std::move(request_traces), std::move(models),
-                std::move(energy.filled)};
+        return {std::move(parts),  std::move(traces),        std::move(request_traces),
+                std::move(models), std::move(energy.filled), std::move(surfaces)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;
         diagnostic d = e.details();

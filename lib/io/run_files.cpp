@@ -42,10 +42,10 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
-                               "placement.csv", "telemetry.csv", "sites.csv",    "replicas.csv",
-                               "flows.csv",     "feeds.csv",     "explain.csv",  "events.json",
-                               "resolved.yaml", "run.json",      "report.html",  "build_out.csv", "years.csv"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
+                               "telemetry.csv", "sites.csv",   "replicas.csv",  "flows.csv",    "feeds.csv",
+                               "explain.csv",   "events.json", "resolved.yaml", "run.json",     "report.html",
+                               "build_out.csv", "years.csv"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -313,6 +313,32 @@ bool may_cancel(const scenario::inference_service& of) {
            cancels(of.disaggregated->decode.engine.value_or(of.engine));
 }
 
+/// The same number by rates and by requests, and the first / the second - 1.
+void add_sides(json& to, const fluid::window_values& flow, const fluid::window_values& engine) {
+    const auto add = [](json& pair, std::optional<double> a, std::optional<double> b) {
+        if (a) pair["flow"] = *a;
+        if (b) pair["engine"] = *b;
+        if (a && b && *b > 0) pair["error"] = *a / *b - 1;
+    };
+    add(to["served_per_s"], flow.served_per_s, engine.served_per_s);
+    add(to["busy_share"], flow.busy, engine.busy);
+    add(to["ttft_s"]["p50"], flow.ttft_p50_s, engine.ttft_p50_s);
+    add(to["ttft_s"]["p99"], flow.ttft_p99_s, engine.ttft_p99_s);
+    add(to["tpot_s"]["p50"], flow.tpot_p50_s, engine.tpot_p50_s);
+    add(to["tpot_s"]["p99"], flow.tpot_p99_s, engine.tpot_p99_s);
+}
+
+json to_json(const fluid::windows_result& w) {
+    json out{{"compared", w.each.size()}, {"not_compared", w.not_compared}};
+    if (w.each.empty()) return out;
+    add_sides(out, w.flow, w.engine);
+    for (const fluid::window_result& one : w.each) {
+        json& to = out["each"].emplace_back(json{{"from_s", one.from_s}, {"replicas", one.replicas}});
+        add_sides(to, one.flow, one.engine);
+    }
+    return out;
+}
+
 /// Requests of a place or at a site, of a service that is everywhere.
 json to_json(const sim::routed_requests& r, const sim::routing_result& of) {
     return {{"requests", std::llround(r.requests)},
@@ -372,8 +398,10 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     out["output_tokens"] = s.output_tokens;
     if (s.fluid)
         out["fluid"] = {{"capacity_per_s", s.fluid->capacity_per_s},
+                        {"queued_capacity_per_s", s.fluid->queued_capacity_per_s},
                         {"mean_load", s.fluid->mean_load},
                         {"max_backlog", s.fluid->max_backlog}};
+    if (s.fluid && s.fluid->windows) out["fluid"]["windows"] = to_json(*s.fluid->windows);
     if (!s.fluid) out["preemptions"] = s.preemptions;
     if (!s.fluid) out["steps"] = s.steps;
     if (engine.prefix_cache) {
@@ -569,6 +597,11 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, const std
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
     for (const auto& [key, steps] : facts.filled) out["filled_steps"][key] = steps;
+    for (const auto& used : facts.surfaces) {
+        json& of = out["surfaces"][used->service];
+        of = {{"digest", digest_text(used->of.digest)}, {"from", used->of.was_read ? "cache" : "engine"}};
+        if (!used->of.file.empty()) of["file"] = used->of.file;
+    }
     if (facts.more != nullptr) {
         for (const auto& file : facts.more->files()) {
             out["inputs"][file.path] = digest_text(file.digest);

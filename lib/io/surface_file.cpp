@@ -17,7 +17,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 
 std::string hex(std::uint64_t n) { return fmt::format("{:016x}", n); }
 
@@ -51,6 +51,7 @@ void for_each_list(F f) {
 
 json to_json(const fluid::mix_values& m) {
     json out{{"capacity_per_s", m.capacity},
+             {"queued_share", m.queued_share},
              {"rejected", m.rejected},
              {"prompt_tokens", m.prompt_tokens},
              {"output_tokens", m.output_tokens}};
@@ -71,6 +72,8 @@ double number(const json& j) {
 fluid::mix_values mix_of(const json& j) {
     fluid::mix_values out;
     out.capacity = number(j.at("capacity_per_s"));
+    out.queued_share = number(j.at("queued_share"));
+    if (out.queued_share == 0 || out.queued_share > 1) throw std::invalid_argument("queued_share is no share above 0");
     out.rejected = number(j.at("rejected"));
     out.prompt_tokens = number(j.at("prompt_tokens"));
     out.output_tokens = number(j.at("output_tokens"));
@@ -95,8 +98,7 @@ std::vector<double> scales_of(const json& j) {
 
 }  // namespace
 
-void write_surface(const std::filesystem::path& file, const fluid::surface& s, const fluid::surface_options& from,
-                   const surface_notes& notes) {
+std::string surface_text(const fluid::surface& s, const fluid::surface_options& from, const surface_notes& notes) {
     json out{{"ampacity_surface", format_version},
              {"program", std::string{"ampacity "} + std::string{version}},
              {"command", notes.command},
@@ -108,10 +110,16 @@ void write_surface(const std::filesystem::path& file, const fluid::surface& s, c
              {"router", from.router},
              {"loads", fluid::surface_loads},
              {"prompt_scales", s.prompt_scales()},
-             {"output_scales", s.output_scales()}};
+             {"output_scales", s.output_scales()},
+             {"queued_capacity_per_s", s.queued()}};
     for (const fluid::mix_values& m : s.mixes()) out["mixes"].push_back(to_json(m));
+    return out.dump(1) + "\n";
+}
+
+void write_surface(const std::filesystem::path& file, const fluid::surface& s, const fluid::surface_options& from,
+                   const surface_notes& notes) {
     output_file to(file);
-    to.text() = out.dump(1) + "\n";
+    to.text() = surface_text(s, from, notes);
     to.commit();
 }
 
@@ -119,8 +127,12 @@ fluid::surface read_surface(const std::filesystem::path& file) {
     const text_file read = read_text_file(file);
     if (!read.error.empty())
         throw data_error({{.file = file.string()}, {}, "cannot be read", read.error, "check the path"});
+    return surface_of_text(read.text, file);
+}
+
+fluid::surface surface_of_text(std::string_view text, const std::filesystem::path& file) {
     try {
-        const json j = json::parse(read.text);
+        const json j = json::parse(text);
         if (j.at("ampacity_surface") != format_version) refuse(file, "a surface of another version");
         if (j.at("loads") != json(fluid::surface_loads)) refuse(file, "a surface at other loads");
         const std::string made_from = j.at("made_from").get<std::string>();
@@ -131,7 +143,11 @@ fluid::surface read_surface(const std::filesystem::path& file) {
         std::vector<fluid::mix_values> mixes;
         for (const json& m : j.at("mixes")) mixes.push_back(mix_of(m));
         if (mixes.size() != prompt.size() * output.size()) refuse(file, "mixes are not those of the scales");
-        return {signature, std::move(prompt), std::move(output), std::move(mixes)};
+        std::vector<double> queued;
+        for (const json& c : j.at("queued_capacity_per_s")) queued.push_back(number(c));
+        if (queued.size() != fluid::surface::halved(prompt).size() * fluid::surface::halved(output).size())
+            refuse(file, "capacities are not those of the scales");
+        return {signature, std::move(prompt), std::move(output), std::move(mixes), std::move(queued)};
     } catch (const json::exception& e) {
         refuse(file, std::string{"not a surface: "} + e.what());
     } catch (const std::logic_error& e) {  // of numbers

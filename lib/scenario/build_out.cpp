@@ -1,6 +1,6 @@
+#include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/build_out.hpp>
 #include <ampacity/scenario/scenario.hpp>
-#include <ampacity/scenario/build.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -3,6 +3,7 @@
 #include "check_services.hpp"
 #include "reporter.hpp"
 
+#include <ampacity/core/fnv.hpp>
 #include <ampacity/core/tables.hpp>
 #include <ampacity/fleet/rack_ranges.hpp>
 #include <ampacity/policy/placer.hpp>
@@ -252,7 +253,14 @@ sim::fluid_parts fluid_of(const inference_service& service, const scenario& s, c
                                 .process = r.arrivals ? r.arrivals->process : workload::arrival_process::gamma,
                                 .targets = of.targets,
                                 .requests = shape.requests};
-    sim::fluid_parts out{.from = std::move(from), .tick = shape.tick};
+    std::optional<fluid::window_options> windows;
+    if (const auto& w = shape.windows)
+        windows = {.every = w->every,
+                   .length = w->length,
+                   .warm_up = w->warm_up,
+                   .replicas = static_cast<std::uint32_t>(w->replicas),
+                   .seed = fnv_1a(service.name, s.seed)};
+    sim::fluid_parts out{.from = std::move(from), .tick = shape.tick, .windows = windows};
     if (!service.everywhere) out.offered = rate_of(r, r.rate->value, r.requests, into_week(s.start));
     return out;
 }

@@ -167,13 +167,15 @@ void services::make_flow(one& s) {
     fluid_parts& f = *s.parts.fluid;
     // One surface is for all sites.
     if (s.together && !f.made) f.made = all_[s.together->first]->parts.fluid->made;
-    if (!f.made) f.made = std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
+    if (!f.made)
+        f.made = f.make ? f.make(f.from) : std::make_shared<const fluid::surface>(fluid::surface::build(f.from));
     if (s.together) {
         s.flow.emplace(f.made, s.parts.targets, s.together->router.ways_to(s.parts.site->number));
         s.together->states.back().flow = &*s.flow;
     } else {
         s.flow.emplace(f.made, *f.offered, s.parts.targets);
     }
+    if (f.windows) s.windows.emplace(*f.windows);
     reading_ += std::chrono::steady_clock::now() - begin;
 }
 
@@ -220,6 +222,7 @@ void services::start(std::uint32_t i, instant now) {
 
 void services::count_requests(one& s, instant now) {
     if (s.flow) s.flow->advance(now, s.num_serving());
+    if (s.windows) s.windows->add(s.flow->last(), s.num_serving());
     if (s.together) {
         s.lacked_requests += s.together->router.lacks_per_s(s.parts.site->number) * to_seconds(now - s.counted);
         s.counted = now;
@@ -413,7 +416,9 @@ service_result services::flow_result(const service_parts& parts, const fluid::fl
                        .scaling = scaling};
     if (served != 0) out.attainment = static_cast<double>(out.met) / static_cast<double>(served);
     if (out.replica_s() > 0) out.kv_occupancy = t.kv_s / out.replica_s();
-    out.fluid = fluid_result{.capacity_per_s = mix.capacity, .max_backlog = t.max_backlog};
+    out.fluid = fluid_result{.capacity_per_s = mix.capacity,
+                             .queued_capacity_per_s = mix.capacity * mix.queued_share,
+                             .max_backlog = t.max_backlog};
     if (t.capacity > 0) out.fluid->mean_load = t.served / t.capacity;
     if (times) {
         const auto summary = [](const fluid::fluid_service::latency& of) {
@@ -438,7 +443,12 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
-    if (s.flow) return flow_result(s.parts, s.flow->totals(), s.flow->mix(), s.flow->result(), held, scaling);
+    if (s.flow) {
+        service_result out = flow_result(s.parts, s.flow->totals(), s.flow->mix(), s.flow->result(), held, scaling);
+        if (s.windows)
+            out.fluid->windows = fluid::compare_windows(*s.parts.fluid->made, s.parts.fluid->from, *s.windows);
+        return out;
+    }
     return {
         .name = s.parts.name,
         .gpus = s.parts.num_gpus(),

@@ -17,6 +17,7 @@
 #include <ampacity/core/wide.hpp>
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fluid/fluid_service.hpp>
+#include <ampacity/fluid/window.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/sim/observer.hpp>
@@ -154,6 +155,7 @@ private:
         serving::service engine;
         std::optional<replica_set> replicas{};
         std::optional<fluid::fluid_service> flow{};  ///< in place of requests
+        std::optional<fluid::window_recorder> windows{};
         instant next_tick = start_of_time;
         serving::service_metrics metrics;
         /// By priority, where requests wait by it and some have it.

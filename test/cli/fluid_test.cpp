@@ -1,6 +1,8 @@
 // Fluid services from file to file: a day of rates beside the same day of requests, surfaces in files, what is refused.
 #include "cli/program.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <string>
 #include <vector>
 
@@ -137,6 +139,76 @@ TEST_CASE("a surface is measured once and used by those that it is of") {
     CHECK(contains(m.what, "the surface is of another engine"));
     here.write("none.json", "{}");
     CHECK(check_refused(here.run({"--set", "workload.0.service.fluid={ surface: none.json }"}), 3).file == "none.json");
+}
+
+TEST_CASE("a surface that was built is read by the next run, and changes nothing") {
+    const workspace here{flows};
+    here.run_well();
+    const auto expected = here.results();
+    CHECK(here.about().text("surfaces.chat.from") == "engine");
+    CHECK_FALSE(here.about().has("surfaces.chat.file"));
+    const std::string digest = here.about().text("surfaces.chat.digest");
+    const auto run = [&](const std::string& from, const std::vector<std::string>& more = {}) {
+        std::vector<std::string> arguments{"run", "s.yaml", "-o", "out"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const auto result = here.call(arguments, {.environment = {{"AMPACITY_CACHE", "kept"}}});
+        INFO(result.err);
+        REQUIRE(result.status == 0);
+        CHECK(here.about().text("surfaces.chat.from") == from);
+        CHECK(here.has(here.about().text("surfaces.chat.file")));
+    };
+    run("engine");
+    check_same(here.results(), expected);
+    run("cache");
+    check_same(here.results(), expected);
+    CHECK(here.about().text("surfaces.chat.digest") == digest);
+    const std::string file = here.about().text("surfaces.chat.file");
+    const std::string whole = here.read(file);
+    here.write(file, whole.substr(0, whole.size() - 100));
+    run("engine");
+    check_same(here.results(), expected);
+    CHECK(here.read(file) == whole);
+    run("engine", {"--set", "workload.0.service.engine.max_seqs=33"});
+    run("engine", {"--set", "workload.0.service.fluid.requests=4001"});
+    run("cache", {"--set", "workload.0.service.synthetic.rate=70 /s"});
+}
+
+TEST_CASE("windows of requests stand beside the rates, and change nothing") {
+    const workspace here{flows};
+    here.run_well();
+    const std::vector<std::string> windows{
+        "--set", "workload.0.service.fluid.windows={ every: 3 min, length: 100 s, warm_up: 30 s, replicas: 3 }"};
+    const auto shown = here.run_well(windows, "with");
+    here.run_well(windows, "again");
+    check_same(here.results("again"), here.results("with"));
+    auto with_windows = nlohmann::json::parse(here.read("with/summary.json"));
+    const auto w = with_windows["services"]["chat"]["fluid"]["windows"];
+    with_windows["services"]["chat"]["fluid"].erase("windows");
+    CHECK(with_windows == nlohmann::json::parse(here.read("out/summary.json")));
+    CHECK(here.read("with/flows.csv") == here.read("out/flows.csv"));
+
+    // From 3 to 9 minutes; that from 9 on ends behind the run.
+    CHECK(w.at("compared") == 2);
+    CHECK(w.at("not_compared") == 0);
+    REQUIRE(w.at("each").size() == 2);
+    CHECK(w.at("each")[1].at("from_s") == 360.0);
+    CHECK(w.at("each")[1].at("replicas") == 3);
+    const auto near = [&](const nlohmann::json& of, double share) {
+        INFO(of.dump());
+        CHECK(of.at("flow").get<double>() == Approx(of.at("engine").get<double>()).epsilon(share));
+        CHECK(of.at("error").get<double>() ==
+              Approx(of.at("flow").get<double>() / of.at("engine").get<double>() - 1).margin(1e-12));
+    };
+    near(w.at("served_per_s"), 0.05);
+    near(w.at("busy_share"), 0.05);
+    near(w.at("ttft_s").at("p50"), 0.1);
+    near(w.at("tpot_s").at("p50"), 0.1);
+    near(w.at("ttft_s").at("p99"), 0.2);
+    near(w.at("tpot_s").at("p99"), 0.2);
+    CHECK(w.at("served_per_s").at("flow").get<double>() == Approx(20));
+    CHECK(contains(shown.out, "2 windows with requests, 0 not compared; rates / requests - 1:"));
+    const auto m = check_refused(here.run({"--set", "workload.0.service.fluid.windows={ every: 14 min }"}), 2);
+    CHECK(m.key == "workload.0.service.fluid.windows.every");
 }
 
 TEST_CASE("what a flow knows nothing of is refused") {

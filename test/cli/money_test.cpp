@@ -135,5 +135,6 @@ TEST_CASE("what a contract cannot say is refused with its place") {
     refused("price: [ { per_gpu: \"3 USD/h\" } ], commitment: { gpu_hours: 4 }", "contract.commitment.gpu_hours", "4",
             "contract.term");
     refused("capex: { rack: \"1 USD\" }", "contract.capex", "", "nodes or racks");
-    refused("price: [ { per_gpu: \"3 USD/h\" } ], comitment: { gpus: 3 }", "contract.comitment", "comitment", "commitment");
+    refused("price: [ { per_gpu: \"3 USD/h\" } ], comitment: { gpus: 3 }", "contract.comitment", "comitment",
+            "commitment");
 }

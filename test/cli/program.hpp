@@ -134,8 +134,11 @@ inline void check_books(const document& summary) {
     CHECK(sum == Approx(summary.number("gpu_hours.capacity")).epsilon(1e-12));
 }
 
-/// Runs the program.
-inline process_result ampacity(std::vector<std::string> arguments, const process_options& options = {}) {
+/// Runs the program. Surfaces are kept nowhere, unless the environment says where.
+inline process_result ampacity(std::vector<std::string> arguments, process_options options = {}) {
+    const auto is_cache = [](const auto& v) { return v.first == "AMPACITY_CACHE"; };
+    if (std::none_of(options.environment.begin(), options.environment.end(), is_cache))
+        options.environment.emplace_back("AMPACITY_CACHE", "");
     std::string shown = "ampacity";
     for (const auto& argument : arguments) shown += ' ' + argument;
     arguments.insert(arguments.begin(), AMPACITY_PROGRAM);

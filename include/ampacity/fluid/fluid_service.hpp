@@ -4,7 +4,8 @@
 ///
 /// Between two calls of `advance` the rate of arrivals is their mean, and the replicas that serve are constant:
 ///
-///     served = min(offered + backlog, replicas x capacity x time)
+///     served = offered                                                     up to replicas x capacity x time
+///     served = min(offered + backlog, replicas x queued capacity x time)   with a backlog, or above that
 ///
 /// to the instant at which a backlog is gone. Without a backlog a request has the latencies of the surface at the load
 /// of that while. With one, replicas are saturated, and times to the first and the last token are those from the first

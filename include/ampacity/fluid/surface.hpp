@@ -4,15 +4,20 @@
 /// capacity, shares of time, latencies. It stands for requests where there are too many of them to be simulated.
 ///
 /// The grid is load (a share of capacity) x scale of prompts x scale of answers: a mix has the lengths of the service,
-/// each times its scale. Capacity is the rate at which a long queue is worked off, between a tenth and nine tenths of
-/// it. At a load, requests come by the service's renewal process to `replicas` replicas behind its router; the first
-/// tenth of them is left out, and so are those at the end. All points have the same draws.
+/// each times its scale. At a load, requests come by the service's renewal process to `replicas` replicas behind its
+/// router; the first tenth of them is left out, and so are those at the end. All points have the same draws.
+///
+/// There are two capacities. A long queue is worked off at the lower one, taken between a tenth and nine tenths of it.
+/// The other one is the highest rate at which the queue of an idle replica does not grow, to one part in a hundred, and
+/// within the requests of a point. They differ by 5 % or more where a long queue fills the cache and preemptions cost
+/// time that is not lost below; else both are the lower one.
 ///
 /// Between loads and between the logarithms of scales everything is monotone piecewise cubic (Fritsch and Butland, SIAM
 /// J. Sci. Stat. Comput. 5 (1984)): latencies, capacities and lengths by their logarithms, the busy share by that of
-/// its complement. Load 0 has no work and the latencies of the lowest load. At load 1 the replica is never without
-/// work; its times to the first and the last token are at least those at the highest load below: a queue that grows is
-/// not a surface's.
+/// its complement. The lower capacity bends where the limit changes from seats to the cache, and is measured on lines
+/// halfway between those of the grid too. Load 0 has no work and the latencies of the lowest load. At load 1 the
+/// replica is never without work; its times to the first and the last token are at least those at the highest load
+/// below: a queue that grows is not a surface's.
 ///
 /// Values after construction: any number of threads. The same options give the same bits.
 
@@ -50,8 +55,16 @@ struct surface_options {
 };
 
 /// What 64 bits tell surfaces of different replicas, lengths, routers, arrivals and targets apart; grid, number of
-/// requests and seed do not count. Times of steps count by what they are for a set of batches.
+/// requests and seed do not count. Lengths count by a set of draws.
 [[nodiscard]] std::uint64_t signature(const surface_options& o);
+
+/// The same of all that a surface hangs on, with grid, number of requests and seed, and every draw of a length. O(those
+/// draws).
+[[nodiscard]] std::uint64_t fingerprint(const surface_options& o);
+
+/// A request of the points of a mix, by its row; it has no arrival.
+[[nodiscard]] workload::request request_of(const surface_options& o, std::uint64_t row, double prompt_scale,
+                                           double output_scale);
 
 /// Loads of the points, beside 0.
 inline constexpr std::array<double, 16> surface_loads{0.05, 0.1,   0.2,  0.35,  0.5, 0.6,   0.7,  0.75,
@@ -89,11 +102,15 @@ struct point_values {
 /// What a replica does with requests of a mix.
 struct mix_values {
     double capacity = 0;       ///< requests that it can take, rejected ones included [1/s]
+    double queued_share = 1;   ///< of `capacity`, at which a long queue is worked off
     double rejected = 0;       ///< share of the requests that its cache can never hold
     double prompt_tokens = 0;  ///< mean of the others
     double output_tokens = 0;  ///< the same
     std::array<point_values, surface_loads.size()> points{};
 };
+
+/// The rate at which a long queue of a mix is worked off [1/s]. \throws scenario_error for an engine that is not one
+[[nodiscard]] double queued_capacity(const surface_options& o, double prompt_scale, double output_scale);
 
 /// Runs all points of a mix. \throws scenario_error for an engine that is not one
 [[nodiscard]] mix_values measure_mix(const surface_options& o, double prompt_scale, double output_scale);
@@ -118,14 +135,16 @@ public:
     /// Measures every mix of the scales. \throws scenario_error for an engine that is not one
     [[nodiscard]] static surface build(const surface_options& o, const loop& each = {});
 
-    /// One that was built before. \pre mixes are those of the scales, answers running fastest
+    /// One that was built before. \pre mixes are those of the scales, answers running fastest, and `queued` capacities
+    /// with a long queue those of `halved` scales; none: they are those of the mixes
     surface(std::uint64_t made_from, std::vector<double> prompt_scales, std::vector<double> output_scales,
-            std::vector<mix_values> mixes);
+            std::vector<mix_values> mixes, std::vector<double> queued = {});
 
     [[nodiscard]] std::uint64_t made_from() const noexcept { return made_from_; }  ///< its options' signature
     [[nodiscard]] std::span<const double> prompt_scales() const noexcept { return prompt_; }
     [[nodiscard]] std::span<const double> output_scales() const noexcept { return output_; }
     [[nodiscard]] std::span<const mix_values> mixes() const noexcept { return mixes_; }
+    [[nodiscard]] std::span<const double> queued() const noexcept { return queued_; }  ///< [1/s]
 
     /// Without points. Scales beyond the grid are those of its edge.
     [[nodiscard]] mix_values mix(double prompt_scale, double output_scale) const;
@@ -133,6 +152,9 @@ public:
     [[nodiscard]] point_values at(double load, double prompt_scale, double output_scale) const;
     /// Never without work; times to the first and the last token from the first step on.
     [[nodiscard]] point_values saturated(double prompt_scale, double output_scale) const;
+
+    /// Scales with the geometric means of neighbours between them.
+    [[nodiscard]] static std::vector<double> halved(std::span<const double> scales);
 
 private:
     /// Of `value(mix)` on the grid.
@@ -142,6 +164,7 @@ private:
     std::uint64_t made_from_;
     std::vector<double> prompt_, output_, log_prompt_, log_output_;
     std::vector<mix_values> mixes_;
+    std::vector<double> log_fine_prompt_, log_fine_output_, queued_;
 };
 
 /// Share of the requests within all targets after a wait of `share` x the longest target. \pre share >= 0

@@ -8,9 +8,11 @@
 #include <ampacity/io/request_traces.hpp>
 #include <ampacity/io/scenario_file.hpp>
 #include <ampacity/io/shared_inputs.hpp>
+#include <ampacity/io/surface_cache.hpp>
 #include <ampacity/sim/simulation.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +27,7 @@ struct prepared_run {
     std::vector<request_trace*> request_traces;                   ///< of services, by entry of the workload
     std::vector<model_file> models{};                             ///< that it was made from, files of signals included
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
+    std::vector<std::shared_ptr<const used_surface>> surfaces{};  ///< of fluid services without a file
 };
 
 /// With what plug-ins add, if there are any. \throws scenario_error,

@@ -9,6 +9,7 @@
 /// their double, so the same results give the same bytes. One thread at a time.
 
 #include <ampacity/io/plugins.hpp>
+#include <ampacity/io/surface_cache.hpp>
 #include <ampacity/scenario/scenario.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -44,6 +45,7 @@ struct run_facts {
     std::vector<std::pair<std::string, std::string>> inputs;      ///< path and hash of each input file
     const plugins* more = nullptr;                                ///< the plug-ins of the run, if any
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
+    std::vector<std::shared_ptr<const used_surface>> surfaces{};  ///< of fluid services that name no file
 };
 
 class power_sample;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace ampacity::io {
 
@@ -15,6 +16,12 @@ struct surface_notes {
     std::string service{};
     std::string command{};  ///< the whole command line
 };
+
+/// What `write_surface` writes.
+[[nodiscard]] std::string surface_text(const fluid::surface& s, const fluid::surface_options& from,
+                                       const surface_notes& notes);
+/// \throws data_error that names `file` for what is none of these
+[[nodiscard]] fluid::surface surface_of_text(std::string_view text, const std::filesystem::path& file);
 
 /// \throws scenario_error if the file cannot be written
 void write_surface(const std::filesystem::path& file, const fluid::surface& s, const fluid::surface_options& from,

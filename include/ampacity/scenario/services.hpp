@@ -165,11 +165,45 @@ struct names<service_fidelity> {
                                       named<service_fidelity>{service_fidelity::fluid, "fluid"}};
 };
 
+/// When requests of a service without them are simulated all the same.
+struct fluid_window_shape {
+    duration every{};
+    duration length = std::chrono::minutes{10};
+    duration warm_up = std::chrono::minutes{5};
+    std::uint64_t replicas = 4;
+
+    template <class Visitor>
+    static constexpr void fields(Visitor& visit) {
+        visit(&fluid_window_shape::every, {.key = "every",
+                                           .doc = "windows begin at its multiples, from the first on",
+                                           .required = true,
+                                           .example = "\"30 d\"",
+                                           .above = duration::zero(),
+                                           .max = longest_input});
+        visit(&fluid_window_shape::length, {.key = "length",
+                                            .doc = "of each; requests that arrive in it are followed to their ends",
+                                            .above = duration::zero(),
+                                            .max = longest_input});
+        visit(&fluid_window_shape::warm_up,
+              {.key = "warm_up",
+               .doc = "how long requests come before it, to replicas that are idle then; with `length` at most `every`",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&fluid_window_shape::replicas,
+              {.key = "replicas",
+               .doc = "of those that serve, how many are simulated at most, each at the rate that each has",
+               .min = std::uint64_t{1},
+               .max = std::uint64_t{1} << 20U});
+    }
+    friend bool operator==(const fluid_window_shape&, const fluid_window_shape&) = default;
+};
+
 /// How a service without requests is followed.
 struct fluid_shape {
     duration tick = std::chrono::minutes{1};
     std::optional<std::string> surface{};
     std::uint64_t requests = 40'000;
+    std::optional<fluid_window_shape> windows{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -186,6 +220,11 @@ struct fluid_shape {
                                        .doc = "of each replica at each point of a surface that is built",
                                        .min = std::uint64_t{1000},
                                        .max = std::uint64_t{1} << 30U});
+        visit(&fluid_shape::windows,
+              {.key = "windows",
+               .doc = "short stretches of time in which requests are simulated too, once the run is over; the summary "
+                      "has both sides, and the run does not change",
+               .example = "{ every: \"30 d\", length: \"10 min\" }"});
     }
     friend bool operator==(const fluid_shape&, const fluid_shape&) = default;
 };

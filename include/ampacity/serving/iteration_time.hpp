@@ -80,6 +80,17 @@ public:
     void check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention,
                      std::int64_t decodes = 0) const;
 
+    /// Calls `f` with each number (int128) that a step hangs on, in one order: what has the same ones takes the same
+    /// times.
+    template <class F>
+    void for_each_number(F f) const {
+        for (const std::int64_t n : {units_per_ns_, units_per_entry_, drafts_, growth_}) f(int128{n});
+        f(draft_);
+        table_.for_each_number(f);
+        for (const piece& p : pieces_)
+            for (const time_units c : {p.base, p.per_token, p.per_kv_token, p.per_prefill_attention}) f(c);
+    }
+
 private:
     friend class decode_run;
 

@@ -52,6 +52,16 @@ public:
     [[nodiscard]] int128 least() const noexcept { return least_; }      ///< of all corners but the first [1e-9 ns]
     [[nodiscard]] int128 largest() const noexcept { return largest_; }  ///< of all corners [1e-9 ns]
 
+    /// Calls `f` with each number (int128) that it is made of, in one order: no two tables have the same ones.
+    template <class F>
+    void for_each_number(F f) const {
+        for (const auto* lines : {&rows_, &columns_}) {
+            f(int128{static_cast<std::int64_t>(lines->size())});
+            for (const std::int64_t line : *lines) f(int128{line});
+        }
+        for (const int128 t : time_) f(t);
+    }
+
 private:
     std::vector<std::int64_t> rows_, columns_;
     std::vector<int128> time_;

@@ -8,6 +8,7 @@
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/execution/post_training.hpp>
+#include <ampacity/fluid/window.hpp>
 #include <ampacity/power/swing_meter.hpp>
 #include <ampacity/sim/modelled_service.hpp>
 #include <ampacity/sim/snapshot.hpp>
@@ -223,9 +224,11 @@ struct scaling_result {
 
 /// Of a service without requests.
 struct fluid_result {
-    double capacity_per_s = 0;  ///< requests that a replica can take [1/s]
-    double max_backlog = 0;     ///< requests at a time, as it is known at ticks
-    double mean_load = 0;       ///< requests served / what serving replicas could have [1]
+    double capacity_per_s = 0;                       ///< requests that a replica can take [1/s]
+    double queued_capacity_per_s = 0;                ///< the same while a long queue is worked off [1/s]
+    double max_backlog = 0;                          ///< requests at a time, as it is known at ticks
+    double mean_load = 0;                            ///< requests served / what serving replicas could have [1]
+    std::optional<fluid::windows_result> windows{};  ///< none: there are none
 };
 
 /// Requests from one place or at one site, of a service that is everywhere. Means are over those that were served.

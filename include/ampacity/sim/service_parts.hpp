@@ -5,6 +5,7 @@
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fluid/offered_rate.hpp>
 #include <ampacity/fluid/surface.hpp>
+#include <ampacity/fluid/window.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/service.hpp>
@@ -16,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,9 +39,12 @@ struct scaling_options {
 /// A service without requests: its replicas are as the points of a surface.
 struct fluid_parts {
     fluid::surface_options from;
-    std::shared_ptr<const fluid::surface> made{};  ///< none: it is built when the run begins
-    std::optional<fluid::offered_rate> offered{};  ///< none: of one of several sites
-    duration tick = std::chrono::minutes{1};       ///< the flow is followed at its multiples; > 0
+    std::shared_ptr<const fluid::surface> made{};  ///< none: it is made when the run begins
+    /// Makes it from `from`; empty: it is built.
+    std::function<std::shared_ptr<const fluid::surface>(const fluid::surface_options&)> make{};
+    std::optional<fluid::offered_rate> offered{};    ///< none: of one of several sites
+    duration tick = std::chrono::minutes{1};         ///< the flow is followed at its multiples; > 0
+    std::optional<fluid::window_options> windows{};  ///< in which requests are simulated once the run is over
 };
 
 /// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless

@@ -19,9 +19,15 @@ using namespace ampacity;
 using namespace std::chrono_literals;
 using fluid::fluid_service;
 
-/// Capacity 2 requests/s; busy as the load; times to the first token of 0.1 s, to the last of 1 s, but within a factor.
-std::shared_ptr<const fluid::surface> plain_surface(double spread = 0) {
-    fluid::mix_values m{.capacity = 2, .rejected = 0.25, .prompt_tokens = 100, .output_tokens = 10, .points = {}};
+/// Capacity 2 requests/s, with a queue a share of that; busy as the load; times to the first token of 0.1 s, to the
+/// last of 1 s, but within a factor.
+std::shared_ptr<const fluid::surface> plain_surface(double spread = 0, double queued_share = 1) {
+    fluid::mix_values m{.capacity = 2,
+                        .queued_share = queued_share,
+                        .rejected = 0.25,
+                        .prompt_tokens = 100,
+                        .output_tokens = 10,
+                        .points = {}};
     for (std::size_t i = 0; i != fluid::surface_loads.size(); ++i) {
         fluid::point_values& p = m.points[i];
         p.busy = fluid::surface_loads[i];
@@ -98,6 +104,31 @@ TEST_CASE("without replicas everything waits, and first come is first served") {
     CHECK(r.ttft.max == Approx(0.1 + 200).epsilon(0.05));
 }
 
+TEST_CASE("a queue that costs capacity stays until less comes than it is worked off with") {
+    // 1.8/s of 2/s, and with a queue 1.5/s: a surge of a minute at 3/s leaves a queue that grows by 0.3/s.
+    fluid::offered_rate rate{1.8,
+                             100'000,
+                             {},
+                             0ns,
+                             {.surges = {{.at = 10min, .length = 1min, .factor = 3 / 1.8},
+                                         {.at = 30min, .length = 30min, .factor = 1 / 1.8}}}};
+    fluid_service s(plain_surface(0, 0.75), rate, {});
+    for (int minute = 1; minute <= 10; ++minute) s.advance(at_s(60.0 * minute), 1);
+    CHECK(s.backlog() == 0);
+    CHECK(s.last().load == Approx(0.9));
+    s.advance(at_s(660), 1);
+    CHECK(s.backlog() == Approx(60 * (3 - 1.5)));
+    for (int minute = 12; minute <= 30; ++minute) s.advance(at_s(60.0 * minute), 1);
+    CHECK(s.backlog() == Approx(90 + 19 * 60 * 0.3));
+    // At 1/s it shrinks by 0.5/s, and is gone after 864 s.
+    for (int minute = 31; minute <= 44; ++minute) s.advance(at_s(60.0 * minute), 1);
+    CHECK(s.backlog() == Approx(432 - 14 * 60 * 0.5));
+    s.advance(at_s(2700), 1);
+    CHECK(s.backlog() == 0);
+    for (int minute = 46; minute <= 70; ++minute) s.advance(at_s(60.0 * minute), 1);
+    CHECK(s.backlog() == 0);
+}
+
 TEST_CASE("a flow is what small steps of time make of it, whatever comes and goes") {
     const std::size_t cases = test::random_cases(40);
     for (std::size_t n = 0; n != cases; ++n) {
@@ -108,7 +139,8 @@ TEST_CASE("a flow is what small steps of time make of it, whatever comes and goe
         const double rate = 0.5 + 4 * random.uniform01();
         const auto requests = 1000 + random.below(30'000);
         fluid::offered_rate offered{rate, requests, hours, 0ns};
-        fluid_service s(plain_surface(), offered, {});
+        const double share = random.below(2) == 0 ? 1 : 0.6 + 0.4 * random.uniform01();
+        fluid_service s(plain_surface(0, share), offered, {});
         double now = 0, backlog = 0, served = 0, waiting_s = 0;
         for (int k = 0; k != 60 && !s.is_over(); ++k) {
             const double length = std::round(1 + random.uniform01() * 3000);
@@ -116,8 +148,10 @@ TEST_CASE("a flow is what small steps of time make of it, whatever comes and goe
             // The rate of a while is its mean.
             const double come = offered.through(at_s(now + length)) - offered.through(at_s(now));
             constexpr int steps = 4000;
+            const bool queues = backlog > 1e-9 || come > 2.0 * replicas * length;
+            const double rate_now = (queues ? share : 1) * 2.0 * replicas;
             for (int i = 0; i != steps; ++i) {
-                const double have = backlog + come / steps, out = std::min(have, 2.0 * replicas * length / steps);
+                const double have = backlog + come / steps, out = std::min(have, rate_now * length / steps);
                 waiting_s += (backlog + have - out) / 2 * length / steps;
                 served += out;
                 backlog = have - out;

@@ -120,8 +120,50 @@ TEST_CASE("a surface is near the engine on mixes that were not measured") {
             CHECK(x->p99() == Approx(y->p99()).epsilon(0.2));
         }
         const fluid::measured_point over = fluid::measure_point(o, prompt, output, 1.3, capacity);
-        CHECK(over.growth_per_s == Approx(over.offered_per_s - capacity).epsilon(0.05));
+        const double queued = capacity * s.mix(prompt, output).queued_share;
+        CHECK(over.growth_per_s == Approx(over.offered_per_s - queued).epsilon(0.05));
     }
+}
+
+TEST_CASE("where a long queue fills the cache, it is worked off more slowly than what is taken without one") {
+    surface_options o = usual();
+    o.engine.max_seqs = 64;
+    o.replicas = 4;
+    o.router = "least-requests";
+    o.prompt = workload::token_lengths({{.law = lognormal_distribution{3000, 0.8}}}, 40'000);
+    o.output = workload::token_lengths({{.law = lognormal_distribution{250, 1}}}, 2000);
+    o.requests = 3000;
+    const fluid::mix_values m = surface::build(o).mix(1, 1);
+    const double queued = fluid::queued_capacity(o, 1, 1);
+    CHECK(m.queued_share < 0.85);
+    CHECK(m.capacity * m.queued_share == Approx(queued).epsilon(1e-9));
+    const fluid::measured_point below = fluid::measure_point(o, 1, 1, 0.95, m.capacity);
+    CHECK(below.offered_per_s > 1.1 * queued);
+    CHECK(below.growth_per_s < 0.02 * below.offered_per_s);
+    for (const double load : {1.3, 1.5}) {
+        const fluid::measured_point over = fluid::measure_point(o, 1, 1, load, m.capacity);
+        CHECK(over.growth_per_s == Approx(over.offered_per_s - queued).epsilon(0.05));
+    }
+    // Seats alone: a queue costs nothing.
+    CHECK(surface::build(usual()).mix(1, 1).queued_share == 1);
+}
+
+TEST_CASE("capacities with a long queue are known halfway between the lines of the grid") {
+    surface_options o = usual();
+    o.requests = 1000;
+    o.prompt_scales = {1, 4};
+    const surface s = surface::build(o);
+    CHECK(surface::halved(o.prompt_scales) == std::vector<double>{1, 2, 4});
+    REQUIRE(s.queued().size() == 3);
+    CHECK(s.queued()[1] == fluid::queued_capacity(o, 2, 1));
+    const double scales[]{1, 2, 4};
+    for (std::size_t i = 0; i != 3; ++i) {
+        const fluid::mix_values m = s.mix(scales[i], 1);
+        CHECK(m.capacity * m.queued_share == Approx(s.queued()[i]).epsilon(1e-12));
+    }
+    const surface without(s.made_from(), {1, 4}, {1}, {s.mixes().begin(), s.mixes().end()});
+    CHECK(without.mix(4, 1).capacity == Approx(s.mix(4, 1).capacity).epsilon(1e-12));
+    CHECK(without.mix(2, 1).capacity > 0);
 }
 
 TEST_CASE("the order in which points are measured does not change a surface") {
@@ -136,6 +178,7 @@ TEST_CASE("the order in which points are measured does not change a surface") {
         for (std::size_t i = n; i != 0; --i) call(i - 1);
     });
     REQUIRE(a.mixes().size() == b.mixes().size());
+    CHECK(std::equal(a.queued().begin(), a.queued().end(), b.queued().begin(), b.queued().end()));
     for (std::size_t i = 0; i != a.mixes().size(); ++i) {
         CHECK(a.mixes()[i].capacity == b.mixes()[i].capacity);
         for (std::size_t k = 0; k != fluid::surface_loads.size(); ++k)

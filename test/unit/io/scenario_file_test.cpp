@@ -646,6 +646,11 @@ void make_fluid(scenario::inference_service& c) {
         c.fluid = {.tick = duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))},
                    .requests = 1000 + upto(100'000)};
         if (upto(2) != 0) c.fluid->surface = "a surface.json";
+        if (upto(2) != 0)
+            c.fluid->windows = {.every = duration{static_cast<std::int64_t>(3'000'000 + upto(1'000'000'000'000))},
+                                .length = duration{static_cast<std::int64_t>(1 + upto(1'000'000))},
+                                .warm_up = duration{static_cast<std::int64_t>(upto(1'000'000))},
+                                .replicas = 1 + upto(1U << 20U)};
     }
     if (c.router != "least-kv") c.router = "random";
     c.engine.speculation.reset();
@@ -1486,6 +1491,8 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
                 "workload=[{ service: { name: a, gpus_per_replica: 1, fidelity: fluid, engine: { kv_capacity_tokens: "
                 "1000, step: { base: 1 ms } }, synthetic: { requests: 1, rate: 1 /s, prompt: { median: 9 token }, "
                 "output: { median: 9 token } } } }]";
+        if (path.find(".service.fluid.windows.") != std::string::npos)
+            sets.insert(sets.begin() + 1, "workload.0.service.fluid.windows={ every: 30 d }");
         // Sites have a region, without which nobody knows where they are.
         if (path.find(".service.everywhere") != std::string::npos) {
             sets.insert(sets.begin() + 1, {"workload.0.service.autoscale={ policy: fixed }",

@@ -5,6 +5,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/surface_file.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -42,9 +43,12 @@ TEST_CASE("a surface comes back from its file to the last bit") {
     const fluid::surface read = io::read_surface_of(from, file, "key");
     CHECK(read.made_from() == made.made_from());
     REQUIRE(read.mixes().size() == made.mixes().size());
+    CHECK(read.queued().size() == 5 * 3);
+    CHECK(std::equal(read.queued().begin(), read.queued().end(), made.queued().begin(), made.queued().end()));
     for (std::size_t i = 0; i != made.mixes().size(); ++i) {
         const fluid::mix_values &a = made.mixes()[i], &b = read.mixes()[i];
         CHECK(a.capacity == b.capacity);
+        CHECK(a.queued_share == b.queued_share);
         CHECK(a.rejected == b.rejected);
         CHECK(a.prompt_tokens == b.prompt_tokens);
         for (std::size_t k = 0; k != a.points.size(); ++k) {
@@ -82,7 +86,10 @@ TEST_CASE("what is no surface is refused") {
     refused("");
     refused("[]");
     refused(good.substr(0, good.size() / 2));
-    refused(replaced(good, "\"ampacity_surface\": 1", "\"ampacity_surface\": 2"));
+    refused(replaced(good, "\"ampacity_surface\": 2", "\"ampacity_surface\": 1"));
+    refused(replaced(good, "\"queued_share\": 1", "\"queued_share\": 2"));
+    refused(replaced(good, "\"queued_share\": 1", "\"queued_share\": 0"));
+    refused(replaced(good, "\"queued_capacity_per_s\": [", "\"queued_capacity_per_s\": [ 1,"));
     refused(replaced(good, "\"made_from\": \"", "\"made_from\": \"x"));
     refused(replaced(good, "\"busy\"", "\"bussy\""));
     refused(replaced(good, "\"capacity_per_s\": ", "\"capacity_per_s\": -"));
