@@ -190,15 +190,13 @@ int compare(const compare_options& options) {
                                                  .metrics = options.metrics,
                                                  .confidence = options.confidence / 100,
                                                  .how = kind_of(options.interval)});
+    if (options.tornado && all.done != 0) experiment::require_tornado(all, options.store, "--tornado");
     fmt::print("{}: {} trials done, {} failed, up to {} replications\n", store.about().sweep, all.done, all.failed,
                all.replications);
     if (all.done == 0) return 0;
     fmt::print("differences to {}, on the same random draws; intervals and p values corrected for {} comparisons\n",
                all.baseline, all.comparisons);
-    if (options.tornado) {
-        experiment::require_tornado(all, options.store, "--tornado");
-        fmt::print("~: no difference shown; * one end alone\n");
-    }
+    if (options.tornado) fmt::print("~: no difference shown; * one end alone\n");
     for (const auto& m : all.metrics) print_metric(m, all, options.tornado);
     if (options.pareto) print_fronts(all);
     return 0;
