@@ -110,7 +110,7 @@ void print_tornado(const experiment::compared_group& g, const experiment::compar
     fmt::print("  {}: {:.{}f}\n", all.baseline, of.baseline, decimals);
     text_table table(20, {0, 0, 0, 0});
     table.row({"  factor", "low =", "high #", "swing",
-               fmt::format("[{:+.{}f} .. {:+.{}f}]", -left, decimals, right, decimals)});
+               fmt::format("[{:+.{}f} .. {:+.{}f}]", 0 - left, decimals, right, decimals)});
     for (const auto& row : of.rows) {
         table.row({"  " + row.factor, cell(row.low), row.single ? value(*row.single) + " *" : cell(row.high),
                    fmt::format("{:.{}f}", row.swing(), decimals), bar_of(row, left, right)});
