@@ -11,6 +11,7 @@
 #include <ampacity/experiment/run_sweep.hpp>
 #include <ampacity/experiment/steady_state.hpp>
 #include <ampacity/experiment/sweep.hpp>
+#include <ampacity/experiment/tornado.hpp>
 #include <ampacity/experiment/trial.hpp>
 #include <ampacity/io/optimise_file.hpp>
 #include <ampacity/io/prepare.hpp>
@@ -48,6 +49,18 @@ void variants_are_compared() {
             "worse in both");
     require(experiment::hall_t(saved).within().high < 0, "also where skew is taken out");
     require(experiment::is_thin_tail("jct_s.p99", 5'000), "50 values above a percentile are few");
+}
+
+void factors_are_ranked() {
+    // Mean JCT [s] of variants that change one assumption each.
+    experiment::compared_group cases;
+    for (const auto& [name, jct_s] : {std::pair{"base", 400.0}, std::pair{"load-low", 350.0},
+                                      std::pair{"failures-low", 390.0}, std::pair{"failures-high", 500.0}})
+        cases.variants.push_back({.name = name, .key = name, .mean = {.count = 20, .mean = jct_s}});
+    cases.variants.front().is_baseline = true;
+    const auto ranked = experiment::tornado_of(cases);
+    require(ranked.rows.size() == 2 && ranked.rows[0].factor == "failures", "what matters most is first");
+    require(ranked.rows[0].swing() == 110 && !ranked.rows[1].high, "from end to end; one may be missing");
 }
 
 void long_runs_are_averaged() {
@@ -190,5 +203,6 @@ void experiment_example() {
     runs_share_what_they_read(folder);
     fs::remove_all(folder);
     variants_are_compared();
+    factors_are_ranked();
     long_runs_are_averaged();
 }

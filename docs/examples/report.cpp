@@ -8,6 +8,7 @@
 #include <ampacity/report/svg_chart.hpp>
 #include <ampacity/report/sweep_report.hpp>
 #include <ampacity/report/text.hpp>
+#include <ampacity/report/tornado_chart.hpp>
 
 #include <array>
 #include <filesystem>
@@ -49,6 +50,15 @@ void report_example() {
     report::draw_axes(picture, where, x, y, true);
     report::draw_envelope(picture, where, busy, x, y, "c1");
     require(picture.standalone().find(report::chart_style()) != std::string::npos, "with its own style");
+
+    // What matters most, as a chart: delays of up to a day against one of two hours.
+    const experiment::tornado_end early{.variant = "delay-low", .difference = -0.5};
+    const experiment::tornado_end late{.variant = "delay-high", .difference = 4};
+    const experiment::tornado factors{.baseline = 10, .rows = {{.factor = "delay", .low = early, .high = late}}};
+    const double height = report::tornado_height(factors);
+    report::canvas chart(800, height, "Mean JCT [h]");
+    report::draw_tornado(chart, {.width = 800, .height = height}, factors, "two hours");
+    require(chart.standalone().find("two hours 10") != std::string::npos, "the baseline has its name and value");
 
     // A run of any length in a line: an observer that is told of each job.
     report::load_history load;

@@ -3,6 +3,7 @@
 #include "text_table.hpp"
 
 #include <ampacity/experiment/compare.hpp>
+#include <ampacity/experiment/tornado.hpp>
 #include <ampacity/io/metrics.hpp>
 #include <ampacity/io/run_files.hpp>
 
@@ -10,7 +11,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 namespace ampacity::cli {
 namespace {
@@ -60,6 +64,61 @@ void print_group(const experiment::compared_group& g, const experiment::compared
     table.print();
 }
 
+/// Ends of a factor as a bar of text around the baseline: the longer one below, `=` for low, `#` for high.
+std::string bar_of(const experiment::tornado_row& row, double left, double right) {
+    constexpr double width = 30;
+    const double range = left + right;
+    const auto cells = [&](double v) { return static_cast<std::size_t>(std::lround(width * v / range)); };
+    const std::size_t zero = range > 0 ? cells(left) : 0;
+    std::string out(static_cast<std::size_t>(width), ' ');
+    std::vector<std::pair<double, char>> ends;
+    for (const auto& [end, mark] : {std::pair{&row.low, '='}, std::pair{&row.high, '#'}, std::pair{&row.single, '*'}})
+        if (*end) ends.emplace_back((*end)->difference, mark);
+    std::stable_sort(ends.begin(), ends.end(),
+                     [](const auto& a, const auto& b) { return std::abs(a.first) > std::abs(b.first); });
+    for (const auto& [v, mark] : ends) {
+        if (!(range > 0)) continue;
+        const std::size_t at = cells(left + v);
+        std::fill(out.begin() + static_cast<std::ptrdiff_t>(std::min(at, zero)),
+                  out.begin() + static_cast<std::ptrdiff_t>(std::max(at, zero)), mark);
+    }
+    return "[" + out.insert(zero, 1, '|') + "]";
+}
+
+void print_tornado(const experiment::compared_group& g, const experiment::comparison& all) {
+    const experiment::tornado of = experiment::tornado_of(g);
+    if (!g.context.empty()) fmt::print("  {}\n", g.context);
+    if (of.rows.empty()) {
+        fmt::print("  no factors: {} has no number here, or no variant is named X-low or X-high\n", all.baseline);
+        return;
+    }
+    double largest = std::abs(of.baseline), left = 0, right = 0;
+    for (const auto& row : of.rows) {
+        for (const auto* const end : {&row.low, &row.high, &row.single}) {
+            if (!*end) continue;
+            largest = std::max(largest, std::abs(of.baseline + (*end)->difference));
+            left = std::max(left, -(*end)->difference);
+            right = std::max(right, (*end)->difference);
+        }
+    }
+    const int decimals = decimals_for(largest);
+    const auto value = [&](const experiment::tornado_end& e) {
+        return fmt::format("{:.{}f} ({}{})", of.baseline + e.difference, decimals, e.significant ? "" : "~",
+                           e.change ? percent(*e.change) : fmt::format("{:+.{}f}", e.difference, decimals));
+    };
+    const auto cell = [&](const std::optional<experiment::tornado_end>& e) { return e ? value(*e) : "-"; };
+    fmt::print("  {}: {:.{}f}\n", all.baseline, of.baseline, decimals);
+    text_table table(20, {0, 0, 0, 0});
+    table.row({"  factor", "low =", "high #", "swing",
+               fmt::format("[{:+.{}f} .. {:+.{}f}]", 0 - left, decimals, right, decimals)});
+    for (const auto& row : of.rows) {
+        table.row({"  " + row.factor, cell(row.low), row.single ? value(*row.single) + " *" : cell(row.high),
+                   fmt::format("{:.{}f}", row.swing(), decimals), bar_of(row, left, right)});
+    }
+    table.print();
+    if (of.without_value != 0) fmt::print("  {} variants have no number of this metric\n", of.without_value);
+}
+
 std::string_view unit_of(const std::string& metric) {
     for (const auto& m : io::metrics()) {
         if (m.name == metric) return m.unit;
@@ -67,14 +126,19 @@ std::string_view unit_of(const std::string& metric) {
     return {};
 }
 
-void print_metric(const experiment::compared_metric& m, const experiment::comparison& all) {
+void print_metric(const experiment::compared_metric& m, const experiment::comparison& all, bool tornado) {
     const auto unit = unit_of(m.name);
     fmt::print("\n{}{}{}\n", m.name, unit.empty() ? "" : fmt::format(" [{}]", unit),
                m.better == experiment::direction::lower ? ", lower is better" : ", higher is better");
     if (m.thin_samples)
         fmt::print("  few values: a run has as few as {} finished jobs, so that fewer than {} lie above it\n",
                    *m.thin_samples, experiment::enough_above);
-    for (const auto& g : m.groups) print_group(g, m, all);
+    for (const auto& g : m.groups) {
+        if (tornado)
+            print_tornado(g, all);
+        else
+            print_group(g, m, all);
+    }
 }
 
 /// The variants of each group that no other one beats in all metrics.
@@ -126,12 +190,14 @@ int compare(const compare_options& options) {
                                                  .metrics = options.metrics,
                                                  .confidence = options.confidence / 100,
                                                  .how = kind_of(options.interval)});
+    if (options.tornado && all.done != 0) experiment::require_tornado(all, options.store, "--tornado");
     fmt::print("{}: {} trials done, {} failed, up to {} replications\n", store.about().sweep, all.done, all.failed,
                all.replications);
     if (all.done == 0) return 0;
     fmt::print("differences to {}, on the same random draws; intervals and p values corrected for {} comparisons\n",
                all.baseline, all.comparisons);
-    for (const auto& m : all.metrics) print_metric(m, all);
+    if (options.tornado) fmt::print("~: no difference shown; * one end alone\n");
+    for (const auto& m : all.metrics) print_metric(m, all, options.tornado);
     if (options.pareto) print_fronts(all);
     return 0;
 }

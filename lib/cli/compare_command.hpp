@@ -15,6 +15,7 @@ struct compare_options {
     std::string interval{"careful"};  ///< or t, bootstrap, hall
     double confidence = 95;           ///< [%]
     bool pareto = false;
+    bool tornado = false;
 };
 
 // Each returns the exit status. \throws ampacity::error

@@ -171,6 +171,8 @@ void add_compare_options(CLI::App& command, cli::compare_options& options) {
     command.add_option("--confidence", options.confidence, "of intervals and verdicts in percent (default: 95)")
         ->check(CLI::Range(50.0, 99.99));
     command.add_flag("--pareto", options.pareto, "show which variants no other one beats in all these metrics");
+    command.add_flag("--tornado", options.tornado,
+                     "show what moves each metric most: variants named X-low and X-high as ends of a factor X");
 }
 
 void add_report_options(CLI::App& command, cli::report_options& options) {
@@ -179,7 +181,7 @@ void add_report_options(CLI::App& command, cli::report_options& options) {
     command
         .add_option("-o,--output", options.output,
                     "the page (default: report.html in the folder, or beside the file); a name ending in .svg gives a "
-                    "picture of a run")
+                    "picture of a run, or the tornado charts of a sweep")
         ->check(given_text());
     add_comparison(command, options.by, options.baseline, options.metrics);
 }

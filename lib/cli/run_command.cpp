@@ -18,6 +18,7 @@
 #include <ampacity/report/load_history.hpp>
 #include <ampacity/report/run_report.hpp>
 #include <ampacity/report/sweep_report.hpp>
+#include <ampacity/report/tornado_chart.hpp>
 #include <ampacity/scenario/build.hpp>
 #include <ampacity/scenario/resolved.hpp>
 
@@ -398,6 +399,14 @@ void run_in_pieces(sim::simulation& s, progress_line& progress) {
     while (!interrupted() && s.run_rounds(events) == sim::status::paused) progress.update(s);
 }
 
+/// The tornado charts of a sweep alone.
+std::string tornado_picture(const experiment::result_store& store, const experiment::compare_options& options,
+                            const std::string& file) {
+    const auto all = experiment::compare(store, options);
+    experiment::require_tornado(all, file, "--output");
+    return report::tornado_svg(all);
+}
+
 }  // namespace
 
 int validate(const scenario_options& options) {
@@ -477,11 +486,11 @@ int report(const report_options& options) {
     if (output.empty())
         page = is_store ? fs::path{results}.replace_extension(".html") : fs::path{results} / "report.html";
     const bool is_picture = page.extension() == ".svg";
-    if (is_store && is_picture)
-        throw scenario_error({{page.string(), 0, 0}, "--output", "a sweep has no picture", {}, "give a name in .html"});
     if (is_store) {
-        io::write_file(page, report::html(experiment::result_store::open(results),
-                                          {.by = by, .baseline = baseline, .metrics = metrics}));
+        const auto store = experiment::result_store::open(results);
+        const experiment::compare_options compared{.by = by, .baseline = baseline, .metrics = metrics};
+        io::write_file(page,
+                       is_picture ? tornado_picture(store, compared, page.string()) : report::html(store, compared));
     } else {
         const auto run = report::read_run(results);
         for (const auto& [option, given] : {std::pair{"--by", !by.empty()}, std::pair{"--baseline", !baseline.empty()},

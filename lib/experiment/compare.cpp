@@ -31,6 +31,14 @@ struct placed_variant {
                           suggestion(value, std::vector<std::string_view>{known.begin(), known.end()})});
 }
 
+/// What a variant that does not set the parameter is called: it has the value of the base.
+const std::string of_base = "(base)";
+
+const std::string& value_of(const parameters& all, const std::string& path) {
+    const auto at = all.find(path);
+    return at == all.end() ? of_base : at->second;
+}
+
 /// The parameter by which variants are compared unless another one is asked for.
 std::string default_parameter(const std::string& first_key,
                               const std::map<std::string, std::set<std::string>>& values) {
@@ -108,7 +116,7 @@ private:
         const auto others = free_parameters(of_key, values);
         for (const std::string& key : keys) {
             const parameters& all = of_key[key];
-            placed_variant v{.key = key, .name = out_.by.empty() ? key : all.at(out_.by), .context = {}};
+            placed_variant v{.key = key, .name = out_.by.empty() ? key : value_of(all, out_.by), .context = {}};
             for (const std::string& path : others) {
                 if (const auto at = all.find(path); at != all.end())
                     v.context += (v.context.empty() ? "" : ", ") + path + '=' + at->second;
@@ -133,7 +141,7 @@ private:
             std::map<std::string, std::set<std::string>> by_name;
             for (const auto& [key, all] : of_key) {
                 const auto at = all.find(path);
-                by_name[all.at(out_.by)].insert(at == all.end() ? std::string{} : at->second);
+                by_name[value_of(all, out_.by)].insert(at == all.end() ? std::string{} : at->second);
             }
             if (std::any_of(by_name.begin(), by_name.end(), [](const auto& n) { return n.second.size() > 1; }))
                 out.insert(path);

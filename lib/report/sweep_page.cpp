@@ -7,6 +7,7 @@
 #include <ampacity/report/svg_chart.hpp>
 #include <ampacity/report/sweep_report.hpp>
 #include <ampacity/report/text.hpp>
+#include <ampacity/report/tornado_chart.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -195,6 +196,20 @@ void add_forest(page& to, const compared_group& g, const compared_metric& m) {
     to.figure(drawing.embedded(), "");
 }
 
+/// What moves the metric most, where variants are named as ends of factors.
+void add_tornado(page& to, const compared_group& g, const compared_metric& m, const comparison& all) {
+    const experiment::tornado of = experiment::tornado_of(g);
+    if (of.rows.empty()) return;
+    canvas drawing{width, tornado_height(of),
+                   "Tornado chart: " + m.name + " at the low and the high value of each factor"};
+    draw_tornado(drawing, {0, 0, width, tornado_height(of)}, of, all.baseline);
+    to.figure(drawing.embedded(),
+              "From the mean of the baseline to that at the low and the high value of each factor; whiskers are "
+              "intervals of the paired differences, and go on where they have no cap.");
+    if (of.without_value != 0)
+        to.paragraph(grouped(of.without_value) + " variants have no number of this metric and are not in the chart.");
+}
+
 void add_metric(page& to, const compared_metric& m, const comparison& all) {
     to.begin_section(titled(m.name) +
                      (m.better == experiment::direction::lower ? ", lower is better" : ", higher is better"));
@@ -203,6 +218,7 @@ void add_metric(page& to, const compared_metric& m, const comparison& all) {
                      " finished jobs, so that fewer than " + grouped(experiment::enough_above) + " lie above it.");
     for (const compared_group& g : m.groups) {
         if (!g.context.empty()) to.subheading(g.context);
+        add_tornado(to, g, m, all);
         add_forest(to, g, m);
         html_table rows{{all.by.empty() ? "variant" : all.by, "runs", "mean", "difference", "interval", "change", "p",
                          "best", "verdict"},

@@ -5,10 +5,16 @@
 #include <ampacity/experiment/result_store.hpp>
 #include <ampacity/experiment/sweep.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
+#include <map>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -215,6 +221,76 @@ TEST_CASE("sweep: compare says what is better and how sure that is") {
     CHECK(better >= 2);
     CHECK(contains(result.out, "Pareto front of wait_s.mean, jct_s.p99\n"));
     CHECK(here.call({"compare", "a.db"}).status == 0);
+}
+
+TEST_CASE("sweep: what moves a metric most as text, as a picture and on the page") {
+    const sweeping here{sweep_text(R"(axes:
+  case:
+    variants:
+      base: {}
+      load-low: { workload.0.synthetic.rate: "28 /h" }
+      load-high: { workload.0.synthetic.rate: "32 /h" }
+      "<b>&-low": { fleet.pool_gpus: 48 }
+      half-high: { fleet.pool_gpus: 15 }
+      srtf: { scheduler.policy: srtf }
+replications: 6
+)")};
+    sweep_to(0, here, {"-o", "a.db"});
+    const std::vector<std::string> which{"a.db", "--by", "case", "--baseline", "base", "--metric", "wait_s.mean"};
+    const auto with_options = [&](const std::string& command, const std::vector<std::string>& more) {
+        std::vector<std::string> all{command};
+        all.insert(all.end(), which.begin(), which.end());
+        all.insert(all.end(), more.begin(), more.end());
+        return here.call(all);
+    };
+
+    const auto text = with_options("compare", {"--tornado"});
+    REQUIRE(text.status == 0);
+    CHECK(text.err.empty());
+    const auto lines = lines_of(text.out);
+    const auto heads =
+        std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("  factor"); });
+    REQUIRE(lines.end() - heads == 5);
+    CHECK((heads - 1)->starts_with("  base: "));
+    // The means that the table without the option has, and their largest differences in falling order.
+    std::map<std::string, double> means;
+    for (const auto& line : lines_of(with_options("compare", {}).out)) {
+        std::istringstream words(line);
+        std::string name, runs;
+        if (double mean = 0; words >> name >> runs >> mean) means[name] = mean;
+    }
+    REQUIRE(means.size() == 6);
+    double before = std::numeric_limits<double>::infinity();
+    std::set<std::string> factors;
+    for (auto line = heads + 1; line != lines.end(); ++line) {
+        INFO(*line);
+        std::istringstream words(*line);
+        std::string factor, low, high;
+        words >> factor >> low;
+        factors.insert(factor);
+        double reach = 0;
+        for (const char* const end : {"-low", "-high", ""})
+            if (means.count(factor + end) != 0)
+                reach = std::max(reach, std::abs(means.at(factor + end) - means.at("base")));
+        CHECK(reach <= before);
+        before = reach;
+        CHECK((low == "-") == (means.count(factor + "-low") == 0));
+        if (low != "-") CHECK(std::stod(low) == Approx(means.at(factor + "-low")).margin(0.2));
+        CHECK(line->ends_with("]"));
+        CHECK(line->size() == heads->size());
+    }
+    CHECK(factors == std::set<std::string>{"load", "<b>&", "half", "srtf"});
+
+    REQUIRE(with_options("report", {"-o", "a.svg"}).status == 0);
+    REQUIRE(with_options("report", {"-o", "b.svg"}).status == 0);
+    CHECK(here.read("a.svg") == here.read("b.svg"));
+    CHECK(contains(here.read("a.svg"), "wait_s.mean [s]</text>"));
+    CHECK(contains(here.read("a.svg"), ">&lt;b&gt;&amp;</text>"));
+    CHECK_FALSE(contains(here.read("a.svg"), "<b>"));
+    REQUIRE(with_options("report", {"-o", "a.html"}).status == 0);
+    CHECK(contains(here.read("a.html"), "aria-label=\"Tornado chart: wait_s.mean"));
+    // By what has no ends.
+    CHECK(check_refused(here.call({"compare", "a.db", "--by", "scheduler.policy", "--tornado"}), 2).key == "--tornado");
 }
 
 TEST_CASE("sweep: refusals") {

@@ -39,7 +39,7 @@ struct compared_difference {
 
 /// A variant.
 struct compared_variant {
-    std::string name;  ///< value of the parameter by which variants are compared
+    std::string name;  ///< value of the parameter by which variants are compared; `(base)` where it does not set it
     std::string key;   ///< of the variant
     sample_mean mean{};
     bool is_baseline = false;

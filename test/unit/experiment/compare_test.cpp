@@ -178,3 +178,29 @@ TEST_CASE("compare: by the interval that is asked for") {
         CHECK(b.within.low != h.within.low);
     }
 }
+
+TEST_CASE("compare: a variant that does not set the key has the value of the base") {
+    const sweep_folder here;
+    const auto swept = here.sweep(R"(axes:
+  case: { variants: { plain: {}, backfill: { scheduler.policy: easy }, short: { scheduler.policy: sjf } } }
+replications: 3
+)");
+    auto store = result_store::create(here.path("a.db"), provenance_of(swept, {}));
+    for (std::uint64_t r = 0; r != 3; ++r) {
+        for (std::size_t v = 0; v != 3; ++v) {
+            trial_result result{.which = {v, r}, .seed = 1, .wall_s = 0.1};
+            result.metrics = {{"jct_s.mean", 100.0 - 10.0 * static_cast<double>(v * (r + 1))}};
+            store.add(result, swept.variants[v]);
+        }
+    }
+    const auto c = compare(store);
+    CHECK(c.by == "scheduler.policy");
+    CHECK(c.baseline == "(base)");
+    REQUIRE(c.metrics.front().groups.size() == 1);
+    const auto& variants = c.metrics.front().groups.front().variants;
+    REQUIRE(variants.size() == 3);
+    CHECK(variants[0].is_baseline);
+    CHECK(variants[1].name == "easy");
+    CHECK(variants[1].difference->mean == Approx(-20));
+    CHECK(compare(store, {.baseline = "(base)"}).baseline == "(base)");
+}
