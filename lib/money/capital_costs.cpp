@@ -43,7 +43,7 @@ capital_cost capital_costs(const scenario::capital& of, std::span<const sim::fle
         const double stood_s = to_seconds(time_of(h, from, to));
         if (stood_s <= 0 || (site && g.site != *site)) continue;
         const double units = static_cast<double>(h.gpus) / static_cast<double>(g.gpus_per_unit);
-        const double rack_usd = *rack_price_usd(of, g), facility_usd = *facility_price_usd(of, g);
+        const double rack_usd = rack_price_usd(of, g).value(), facility_usd = facility_price_usd(of, g).value();
         const asset rack{.price_usd = rack_usd, .left_usd = rack_usd * of.residual, .life_s = to_seconds(of.life)};
         const asset facility{.price_usd = facility_usd, .left_usd = 0, .life_s = to_seconds(of.facility_life)};
         const double a = to_seconds(std::max(from, h.from) - h.from), b = a + stood_s;

@@ -2,6 +2,7 @@
 #include <ampacity/money/holdings.hpp>
 #include <ampacity/money/years.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -42,7 +43,8 @@ ledger minus(const ledger& a, const ledger& b) {
 sim::service_count served_between(const sim::snapshot& a, const sim::snapshot& b) {
     sim::service_count sum;
     const auto add = [&sum](const sim::service_count& c, bool more) {
-        const auto to = [more](std::uint64_t& n, std::uint64_t by) { n = more ? n + by : n - by; };
+        // Flows of several parts are rounded one by one.
+        const auto to = [more](std::uint64_t& n, std::uint64_t by) { n = more ? n + by : n - std::min(n, by); };
         to(sum.requests, c.requests);
         to(sum.finished, c.finished);
         to(sum.prompt_tokens, c.prompt_tokens);

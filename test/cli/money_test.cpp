@@ -117,6 +117,52 @@ TEST_CASE("looking at years changes no result and a contract needs no energy") {
     CHECK(t.at("it_kwh").at({"2026", "all"}).empty());
 }
 
+TEST_CASE("services count in the year in which they serve, with requests and without") {
+    const std::string served = R"(ampacity: 1
+name: f
+seed: 3
+start: 2027-12-31T23:58:00Z
+until: "5 min"
+fleet: { nodes: { gpus: 4, count: 8 } }
+workload:
+  - service:
+      name: chat
+      fidelity: fluid
+      fluid: { tick: "50 s", requests: 4000 }
+      replicas: 4
+      gpus_per_replica: 4
+      engine: { max_seqs: 32, kv_capacity_tokens: 100000, step: { base: "5 ms", per_token: "20 us" } }
+      synthetic:
+        requests: 100000
+        rate: "80 /s"
+        prompt: { median: "200 token", sigma: 0.5 }
+        output: { median: "50 token", sigma: 0.5 }
+scheduler: { policy: fifo }
+contract: { price: [ { per_gpu: "3 USD/h" } ] }
+)";
+    const workspace here{served};
+    for (const bool fluid : {true, false}) {
+        const std::vector<std::string> as =
+            fluid ? std::vector<std::string>{}
+                  : std::vector<std::string>{"--set", "workload.0.service.fidelity=request", "--set",
+                                             "workload.0.service.fluid=null"};
+        here.run_well(as);
+        const document s = here.summary();
+        const table t = years_of(here);
+        for (const std::string column : {"requests", "finished", "prompt_tokens", "output_tokens"}) {
+            INFO(column << " fluid " << fluid);
+            CHECK(sum_of(t, column, "all") == s.number("services.chat." + column));
+            CHECK(std::stod(t.at(column).at({"2028", "all"})) > 0);
+        }
+        // A fixed share of the time is in the old year, at a constant rate.
+        const double share = std::stod(t.at("requests").at({"2027", "all"})) / s.number("services.chat.requests");
+        CHECK(share == Approx(0.4).epsilon(fluid ? 1e-4 : 0.03));
+        CHECK(s.number("services.chat.contract_usd") == Approx(3 * 16 / 12.0).epsilon(1e-9));
+        CHECK(s.number("services.chat.contract_usd_per_million_output_tokens") ==
+              Approx(4e6 / s.number("services.chat.output_tokens")).epsilon(1e-9));
+    }
+}
+
 TEST_CASE("what a contract cannot say is refused with its place") {
     const auto refused = [](const std::string& contract, const std::string& key, const std::string& value,
                             const std::string& remedy) {

@@ -35,7 +35,7 @@ struct capital_cost {
 [[nodiscard]] std::optional<double> rack_price_usd(const scenario::capital& of, const sim::fleet_group& g) noexcept;
 [[nodiscard]] std::optional<double> facility_price_usd(const scenario::capital& of, const sim::fleet_group& g) noexcept;
 
-/// Of one site, or of all without. \pre all prices are known
+/// Of one site, or of all without. \throws std::bad_optional_access if a price is not known
 [[nodiscard]] capital_cost capital_costs(const scenario::capital& of, std::span<const sim::fleet_group> groups,
                                          std::span<const holding> standing, instant from, instant to,
                                          std::optional<std::uint32_t> site = {});

@@ -382,8 +382,8 @@ TEST_CASE("units and ranges", "[scenario_file]") {
           "s.yaml:4:8: error: until: expected a duration (drain); write a number and a unit, such as \"60 s\", or "
           "drained");
     CHECK(refusal(with("\"30 d\"", "-1 s")) == "s.yaml:4:8: error: until: too small (-1 s); write at least \"0 s\"");
-    CHECK(refusal(with("\"30 d\"", "201 y")) ==
-          "s.yaml:4:8: error: until: unknown unit (201 y); write one of the units of a duration: " +
+    CHECK(refusal(with("\"30 d\"", "201 a")) ==
+          "s.yaml:4:8: error: until: unknown unit (201 a); write one of the units of a duration: " +
               std::string{times} + ", or drained");
     CHECK(refusal(with("\"30 d\"", "1e30 d")) ==
           "s.yaml:4:8: error: until: too large (1e30 d); write at most 200 years, or drained");
@@ -970,8 +970,14 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             c.value = {{1e9 * fraction()}};
         else
             c.price = {{.per_gpu = {fraction() / 7}}};
+        for (std::size_t k = 0; k != named.size() && !c.value; ++k)
+            c.price.push_back({.gpu = named[k],
+                               .from = scenario::date{std::chrono::hours{upto(900'000)}},
+                               .per_gpu = {fraction() / 7}});
         if (upto(2) != 0) {
             c.commitment = {{.gpus = 1 + upto(1'000'000)}};
+            if (!c.value && upto(2) != 0) c.commitment = {{.gpu_hours = 1e9 * fraction()}};
+            if (!c.value && !named.empty()) c.commitment->gpu = named[0];
             if (upto(2) != 0) c.take_or_pay = fraction();
         }
         if (upto(2) != 0 && !s.fleet.pool_gpus && s.fleet.pools.empty())

@@ -36,7 +36,8 @@ std::vector<node_id> nodes_from(std::uint32_t first, std::uint32_t count) {
     return out;
 }
 
-/// Jobs with checkpoints on racks that fail, drain and come later; every second time on racks that draw power.
+/// Jobs with checkpoints on racks that fail, drain, come later and are reserved; every second time on
+/// racks that draw power.
 sim::parts random_parts(std::uint64_t seed) {
     random_stream draw{seed, purpose::test, 1};
     auto jobs = test::random_jobs(seed, 40, seed % 3 == 0);
@@ -60,6 +61,22 @@ sim::parts random_parts(std::uint64_t seed) {
                              .nodes = nodes_from(first, 2)});
     }
     p.until = hours{60};
+    if (!powered) {
+        p.reservations.push_back({.name = "work",
+                                  .what = {.start = start_of_time + hours{5 + seed % 7},
+                                           .end = start_of_time + hours{14 + seed % 3},
+                                           .nodes = nodes_from(6, 3)}});
+        sim::reservation& own = p.reservations.emplace_back();
+        own.name = "own";
+        own.what = {.start = start_of_time + hours{8}, .end = start_of_time + hours{30}, .nodes = nodes_from(12, 4)};
+        own.kind = sim::reservation_kind::capacity_block;
+        own.policy = policy::make_policy("easy", {});
+        own.placer = policy::make_placer("first-fit");
+        std::vector<workload::job_request> theirs = test::random_jobs(seed ^ 1U, 10);
+        for (auto& j : theirs) j.gpus_min = j.gpus = j.gpus_max = std::min(j.gpus, 16U);
+        p.sources.push_back(std::make_unique<workload::vector_source>(std::move(theirs)));
+        p.reserved_for = {"", "own"};
+    }
     p.groups = {{.nodes = nodes, .gpus = nodes * 4U, .gpus_per_unit = per_rack * 4U}};
     if (seed % 4 < 2)
         p.deliveries.push_back({.at = start_of_time + minutes{static_cast<std::int64_t>(1 + draw.below(900))},
