@@ -72,6 +72,7 @@ void replica_set::act(instant now) {
     }
     take_away(now);
     find_drained(now);
+    set_next(now);
 }
 
 void replica_set::take_away(instant now) {
@@ -95,12 +96,11 @@ void replica_set::take_away(instant now) {
 }
 
 void replica_set::find_drained(instant now) {
-    if (count(state::draining) != 0) {
-        for (std::size_t i = 0; i != rows_.size(); ++i) {
-            if (rows_[i].is != state::draining || engine_.replicas()[i].num_live() != 0) continue;
-            abandon(i, now, true);
-            become(i, state::done, now);
-        }
+    if (count(state::draining) == 0) return;
+    for (std::size_t i = 0; i != rows_.size(); ++i) {
+        if (rows_[i].is != state::draining || engine_.replicas()[i].num_live() != 0) continue;
+        abandon(i, now, true);
+        become(i, state::done, now);
     }
     set_next(now);
 }

@@ -221,6 +221,29 @@ TEST_CASE("a better site without replicas gets some before it gets requests", "[
     check_sums(r);
 }
 
+TEST_CASE("whatever decides on replicas follows the plan", "[services]") {
+    for (const scaling_policy by : {scaling_policy::target_utilisation, scaling_policy::queue, scaling_policy::slo}) {
+        INFO(static_cast<int>(by));
+        listener seen;
+        sim::spread_service what = two_sites(6, 6 * 3600 * 4);
+        what.sites[1].price = steps({{0h, 2}, {1h, 0.5}});
+        const serving::autoscaler_options scaling{.policy = by,
+                                                  .first = 4,
+                                                  .min = 0,
+                                                  .max = 8,
+                                                  .interval = 1min,
+                                                  .down_delay = 5min,
+                                                  .target = 0.9,
+                                                  .seats = 8};
+        sim::simulation s(parts_of(what, scaling, 16, 2min, &seen));
+        s.run();
+        CHECK(seen.at(59, 0).flow->offered_per_s >= 0.85 * 6);
+        CHECK(seen.at(61, 1).flow->offered_per_s <= 0.15 * 6);
+        CHECK(seen.at(150, 1).flow->offered_per_s >= 0.85 * 6);
+        check_sums(s.results().services.at(0));
+    }
+}
+
 TEST_CASE("what does not fit at a site that is full is planned for others", "[services]") {
     listener seen;
     // The cheap site may have 8, and the fleet has nodes for 4 of all.
