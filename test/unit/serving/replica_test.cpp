@@ -185,6 +185,40 @@ TEST_CASE("replica: what a session has computed is not computed again") {
     CHECK(serve(without, step, {first, second})[1].cached_tokens == 0);
 }
 
+TEST_CASE("replica: what a session has computed comes back from a tier below") {
+    // As above, but the stranger needs all blocks but one: 11 of the session's 12 go down, the last ones first.
+    request first = asks(0, 40, 9);
+    const request stranger = asks(4000, 76, 1);
+    request second = asks(8000, 60, 1);
+    first.session = second.session = 3;
+    second.prefix_tokens = 49;
+    replica_options options{
+        .max_batched_tokens = 100, .kv_capacity_tokens = 80, .kv_block_tokens = 4, .prefix_cache = true};
+    const linear_step step{.base = {100, 0}, .per_token = {1, 0}, .per_prefill_attention = {1, 0}};
+    // 3 bytes per token and 0.3 bytes per ns are 10 ns per token; the load waits for 70 ns more.
+    options.tiers = {{.capacity_tokens = 100,
+                      .link = {.latency = duration{70}, .bytes_per_token = 3, .bandwidth_b_s = 300'000'000}}};
+    const auto loaded = serve(options, step, {first, stranger, second});
+    CHECK(loaded[2].cached_tokens == 48);
+    CHECK(loaded[2].first_start == at(8000 + 440 + 70));
+    CHECK(loaded[2].end == at(8000 + 440 + 70 + 100 + 12 + 12 * 48 + 78));
+    // Whose load takes longer than what it saves does without: 8 ns per token do not pay 10 ns, 12 ns do.
+    options.recompute_per_token = duration{8};
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 4);
+    options.recompute_per_token = duration{12};
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 48);
+    options.recompute_per_token.reset();
+    // A tier of five blocks has those that came last, the front of them.
+    options.tiers.front().capacity_tokens = 23;
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 4 * 6);
+    // With a second one below nothing is lost; what comes from there comes beside the rest.
+    options.tiers.push_back(options.tiers.front());
+    options.tiers.back().capacity_tokens = 100;
+    const auto both = serve(options, step, {first, stranger, second});
+    CHECK(both[2].cached_tokens == 48);
+    CHECK(both[2].first_start == at(8000 + 240 + 70));
+}
+
 TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({}) == "none");
     CHECK(refused({.max_seqs = 0}) == "max_seqs");
@@ -196,6 +230,18 @@ TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({.max_wait = duration{-1}}) == "max_wait");
     CHECK(refused({.max_seqs = 9, .max_batched_tokens = 8, .order = step_order::prefill_first}) ==
           "max_batched_tokens");
+    const auto with_tier = [](const serving::cache_tier& tier, bool prefix_cache = true) {
+        return refused({.prefix_cache = prefix_cache, .tiers = {tier}});
+    };
+    CHECK(with_tier({.capacity_tokens = 16}) == "none");
+    CHECK(with_tier({.capacity_tokens = 16}, false) == "tiers");
+    CHECK(with_tier({.capacity_tokens = 15}) == "tiers.0.capacity");
+    CHECK(with_tier({.capacity_tokens = 16, .link = {.bytes_per_token = 0}}) == "tiers.0.bytes_per_token");
+    CHECK(with_tier({.capacity_tokens = 16, .link = {.bandwidth_b_s = 0}}) == "tiers.0.bandwidth");
+    CHECK(refused({.prefix_cache = true, .tiers = std::vector<serving::cache_tier>(5, {.capacity_tokens = 16})}) ==
+          "tiers");
+    CHECK(refused({.prefix_cache = true, .tiers = {{.capacity_tokens = 16}}, .hands_over = true}) == "tiers");
+    CHECK(refused({.recompute_per_token = duration{-1}}) == "recompute_per_token");
 }
 
 TEST_CASE("replica: what is left at the end of a run is unfinished") {
