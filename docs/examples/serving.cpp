@@ -1,6 +1,7 @@
 // Module serving: replicas with continuous batching, routers, what a service comes to.
 #include "example.hpp"
 
+#include <ampacity/serving/adapter_slots.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/cache_tiers.hpp>
 #include <ampacity/serving/decode_pool.hpp>
@@ -119,6 +120,15 @@ void tiers_below_a_cache() {
     require(counts[0].loads == 2 && counts[0].tokens == 48 && counts[0].busy == 30us, "both");
 }
 
+void adapters_of_tenants() {
+    serving::adapter_slots slots(serving::adapter_options{.count = 3, .slots = 1, .load = 4ms});
+    serving::adapter_counts counts{};
+    require(slots.take(2, start_of_time, counts) == start_of_time + 4ms, "loaded");
+    require(!slots.has_room(1) && slots.has_room(5), "of three adapters tenants 2 and 5 share one");
+    slots.let_go(2);
+    require(slots.has_room(1) && slots.is_ready(2, start_of_time + 4ms), "there until another one needs the slot");
+}
+
 void speculative_decoding() {
     // Three drafts of 300 us, each accepted in 8 of 10 cases where those before it are.
     const serving::speculation_options drafts{
@@ -205,6 +215,7 @@ void serving_example() {
     the_least_loaded();
     one_replica();
     tiers_below_a_cache();
+    adapters_of_tenants();
     speculative_decoding();
     whole_service();
     prompts_and_answers_apart();

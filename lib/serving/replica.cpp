@@ -56,6 +56,8 @@ replica_options checked(const replica_options& o) {
         throw scenario_error({{}, "tiers", "nothing goes down to them without a prefix cache", {}, "add one"});
     if (!o.tiers.empty() && o.hands_over)
         throw scenario_error({{}, "tiers", "not for replicas that hand requests over", {}, "remove them"});
+    if (o.adapters && o.hands_over)
+        throw scenario_error({{}, "adapters", "not for replicas that hand requests over", {}, "remove them"});
     if (o.recompute_per_token && *o.recompute_per_token < duration::zero())
         throw scenario_error({{},
                               "recompute_per_token",
@@ -121,6 +123,7 @@ replica::replica(const replica_options& options, iteration_time time)
       growth_(options.speculation ? options.speculation->gain : 1),
       time_(std::move(time)),
       kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_),
+      adapters_(options.adapters),
       tiers_(options.tiers, options.kv_block_tokens),
       cache_(tiers_.cache()) {
     if (options.speculation) time_.speculate(*options.speculation);
@@ -434,7 +437,8 @@ void replica::take_waiting(std::int64_t budget, std::int64_t reserved) {
         const live& r = live_[s];
         const std::uint32_t matching = matching_blocks(r);
         const tier_blocks below = worth_loading(r, matching);
-        if (below.all != 0) {
+        if (!adapters_.has_room(r.request.tenant)) break;
+        if (below.all != 0 || !adapters_.is_ready(r.request.tenant, boundary_)) {
             if (!begin_load(s, matching, below, reserved)) break;
             continue;
         }
@@ -456,6 +460,7 @@ void replica::admit(slot s, std::uint32_t matching) {
     live& r = live_[s];
     for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
     r.shared_blocks = r.known_blocks = matching;
+    adapters_.take(r.request.tenant, boundary_, counts_.adapters);
     begin_running(s);
     if (std::exchange(r.has_come, false)) {
         r.computed = r.request.prompt_tokens;
@@ -478,7 +483,7 @@ void replica::begin_running(slot s) {
     ++num_running_;
 }
 
-/// Takes its seat, and the blocks of what it finds; false where they are lacking.
+/// Takes its seat, its adapter and the blocks of what it finds; false where they are lacking.
 bool replica::begin_load(slot s, std::uint32_t matching, const tier_blocks& blocks, std::int64_t reserved) {
     live& r = live_[s];
     const std::int64_t taken = blocks.all + std::int64_t{cache_.unheld(r.request.session, matching)};
@@ -489,7 +494,8 @@ bool replica::begin_load(slot s, std::uint32_t matching, const tier_blocks& bloc
     evict(reserved);
     r.shared_blocks = r.known_blocks = matching;
     r.computed = (std::int64_t{matching} + blocks.all) * kv_.block_tokens();
-    r.loaded = tiers_.load(blocks, boundary_, counts_.tiers);
+    r.loaded = std::max(tiers_.load(blocks, boundary_, counts_.tiers),
+                        adapters_.take(r.request.tenant, boundary_, counts_.adapters));
     r.where = phase::loading;
     link_by<order_links>(loading_, s, [](const live& x) { return x.loaded; });
     ++num_loading_;
@@ -500,6 +506,7 @@ bool replica::begin_load(slot s, std::uint32_t matching, const tier_blocks& bloc
 void replica::stop_loading(slot s) {
     live& r = live_[s];
     release_blocks(r);
+    adapters_.let_go(r.request.tenant);
     r.computed = 0;
     unlink<order_links>(loading_, s);
     --num_loading_;
@@ -699,6 +706,7 @@ void replica::stop(slot s) {
 void replica::stop_running(slot s) {
     live& r = live_[s];
     release_blocks(r);
+    adapters_.let_go(r.request.tenant);
     r.computed = 0;
     unlink<order_links>(running_, s);
     --num_running_;
@@ -861,7 +869,7 @@ void replica::close(instant at) {
 
 std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed_out) {
     stop_series(at);
-    if (!tiers_.empty() && run_.steps == 0) count_idle(at);
+    if (loads() && run_.steps == 0) count_idle(at);
     std::int64_t lost = 0;
     for (const slot s : all_live()) {
         const live& r = live_[s];

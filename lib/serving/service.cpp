@@ -214,6 +214,9 @@ void add(replica_counts& sum, const replica_counts& c) noexcept {
         sum.tiers[tier].tokens += c.tiers[tier].tokens;
         sum.tiers[tier].busy += c.tiers[tier].busy;
     }
+    sum.adapters.hits += c.adapters.hits;
+    sum.adapters.loads += c.adapters.loads;
+    sum.adapters.busy += c.adapters.busy;
     sum.busy += c.busy;
     sum.prefilling += c.prefilling;
     sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);

@@ -44,6 +44,9 @@ struct serving_case {
             << (options.max_wait ? ticks(*options.max_wait) : 0) << ", recompute "
             << (options.recompute_per_token ? ticks(*options.recompute_per_token) : -1) << ", until " << ticks(until)
             << '\n';
+        if (options.adapters)
+            out << options.adapters->count << " adapters, " << options.adapters->slots << " slots, load "
+                << ticks(options.adapters->load) << '\n';
         for (const serving::cache_tier& t : options.tiers)
             out << "tier of " << t.capacity_tokens << ": " << ticks(t.link.latency) << ", " << t.link.bytes_per_token
                 << " / " << t.link.bandwidth_b_s << '\n';
@@ -58,7 +61,7 @@ struct serving_case {
                 << grid.time[i].scale << '\n';
         for (const request& r : requests)
             out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
-                << r.session << ' ' << r.prefix_tokens << '\n';
+                << r.session << ' ' << r.prefix_tokens << ' ' << r.tenant << '\n';
         return out.str();
     }
 };
@@ -256,7 +259,8 @@ bool same_loads(const serving::replica_counts& e, const test::naive_serving_resu
         const serving::tier_counts& c = e.tiers[t];
         if (c.loads != n.loads[t] || c.tokens != n.loaded_tokens[t] || ticks(c.busy) != n.load_time[t]) return false;
     }
-    return true;
+    return e.adapters.hits == n.adapter_hits && e.adapters.loads == n.adapter_loads &&
+           ticks(e.adapters.busy) == n.adapter_time;
 }
 
 bool same(const engine_result& e, const test::naive_serving_result& n) {
@@ -269,7 +273,7 @@ bool same(const engine_result& e, const test::naive_serving_result& n) {
 /// What went through a series of cases, so that no kind of event is left out.
 struct seen {
     std::int64_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, steps = 0, requests = 0,
-                 cached = 0, loads = 0, loaded_again = 0;
+                 cached = 0, loads = 0, loaded_again = 0, adapters = 0;
 };
 
 test::naive_serving_result naively(const serving_case& c) {
@@ -323,6 +327,7 @@ void compare(const serving_case& given, seen& s) {
     s.steps += naive.steps;
     s.preemptions += naive.preemptions;
     for (const std::int64_t loads : naive.loads) s.loads += loads;
+    s.adapters += naive.adapter_loads;
     if (naive.loads.size() > 1) s.loaded_again += naive.loads[1];
     for (const serving::request_record& r : engine.records) {
         s.cached += r.cached_tokens;
@@ -360,6 +365,27 @@ TEST_CASE("serving: what a prefix cache evicts comes back from tiers below") {
     CHECK(s.preemptions > s.requests / 50);
     CHECK(s.loads > s.requests / 30);
     CHECK(s.loaded_again > s.requests / 100);
+}
+
+TEST_CASE("serving: requests wait for the adapters of their tenants") {
+    seen s;
+    const std::size_t cases = test::random_cases(20000);
+    for (std::size_t i = 0; i != cases; ++i) {
+        serving_case c = i % 3 == 0 ? random_tiered_case(i) : random_case(i, 5 + i % 60);
+        drawer d(23, i);
+        const std::int64_t step = 1 + time_of_step(c);
+        const std::int64_t count = d.between(1, 9);
+        c.options.adapters = {.count = count,
+                              .slots = d.between(1, count),
+                              .load = duration{d.one_in(5) ? 0 : d.spread(0, 20 * step)}};
+        for (request& r : c.requests) r.tenant = static_cast<std::uint32_t>(d.between(0, 2 * count));
+        compare(c, s);
+    }
+    CHECK(s.finished > s.requests / 2);
+    CHECK(s.cancelled > s.requests / 100);
+    CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.adapters > s.requests / 10);
+    CHECK(s.loads > s.requests / 100);
 }
 
 TEST_CASE("serving: long answers are jumped over exactly") {

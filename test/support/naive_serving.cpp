@@ -53,6 +53,7 @@ struct one {
     bool brought = false;        // its cache came with it, and it was not admitted since
     std::int64_t to_load = 0;    // tokens of its prefix that are there when its load ends, at
     std::int64_t loaded = 0;
+    bool has_adapter = false;
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -304,6 +305,10 @@ private:
 
     void release(one& x) {
         if (!x.blocks.empty()) make_known(x);
+        if (std::exchange(x.has_adapter, false)) {
+            adapter& a = adapters_.at(*adapter_of(x));
+            if (--a.users == 0) a.let_go = ++adapter_clock_;
+        }
         for (; !x.blocks.empty(); x.blocks.pop_back()) {
             const std::size_t at = x.blocks.back();
             block& b = blocks_[at];
@@ -423,13 +428,60 @@ private:
         return found;
     }
 
+    struct adapter {
+        std::int64_t ready = 0;
+        std::int64_t users = 0;
+        std::int64_t let_go = 0;
+    };
+
+    [[nodiscard]] std::optional<std::int64_t> adapter_of(const one& x) const {
+        if (!o_.adapters || x.r.tenant == 0) return std::nullopt;
+        return (x.r.tenant - 1) % o_.adapters->count;
+    }
+    [[nodiscard]] bool is_adapter_ready(const one& x, std::int64_t now) const {
+        const auto number = adapter_of(x);
+        if (!number) return true;
+        const auto at = adapters_.find(*number);
+        return at != adapters_.end() && at->second.ready <= now;
+    }
+    // Slots are those of adapters that are there; the one to give way, of those without users.
+    [[nodiscard]] auto oldest_unused() {
+        auto oldest = adapters_.end();
+        for (auto at = adapters_.begin(); at != adapters_.end(); ++at)
+            if (at->second.users == 0 && (oldest == adapters_.end() || at->second.let_go < oldest->second.let_go))
+                oldest = at;
+        return oldest;
+    }
+    [[nodiscard]] bool has_slot(const one& x) {
+        const auto number = adapter_of(x);
+        return !number || adapters_.contains(*number) ||
+               static_cast<std::int64_t>(adapters_.size()) < o_.adapters->slots || oldest_unused() != adapters_.end();
+    }
+    // Since when it is loaded, or will be.
+    std::int64_t take_adapter(one& x, std::int64_t now) {
+        const auto number = adapter_of(x);
+        if (!number) return now;
+        x.has_adapter = true;
+        if (!adapters_.contains(*number)) {
+            if (static_cast<std::int64_t>(adapters_.size()) == o_.adapters->slots) adapters_.erase(oldest_unused());
+            adapter_link_free_ = std::max(adapter_link_free_, now) + ticks(o_.adapters->load);
+            adapters_[*number].ready = adapter_link_free_;
+            ++result.adapter_loads;
+            result.adapter_time += ticks(o_.adapters->load);
+        } else {
+            ++result.adapter_hits;
+        }
+        ++adapters_[*number].users;
+        return adapters_[*number].ready;
+    }
+
     // It has its seat and its blocks from here on.
     void load(one& x, const std::vector<std::size_t>& cached, const std::vector<std::size_t>& below, std::int64_t now) {
         for (const std::size_t b : cached) hold(b);
         x.blocks = cached;
         for (std::size_t n = below.size(); n != 0; --n) x.blocks.push_back(take_block());
         x.to_load = static_cast<std::int64_t>(x.blocks.size()) * o_.kv_block_tokens;
-        x.loaded = now + 1;
+        x.loaded = std::max(now + 1, take_adapter(x, now));
         for (std::size_t t = 0; t != tiers_.size(); ++t) {
             const auto blocks = std::count(below.begin(), below.end(), t);
             if (blocks == 0) continue;
@@ -472,7 +524,9 @@ private:
                static_cast<std::int64_t>(running_.size() + loading_.size()) < o_.max_seqs) {
             one& x = *waiting_.front();
             const std::vector<std::size_t> cached = matching(x);
-            if (const auto below = worth_loading(x, static_cast<std::int64_t>(cached.size())); !below.empty()) {
+            if (!has_slot(x)) break;
+            const auto below = worth_loading(x, static_cast<std::int64_t>(cached.size()));
+            if (!below.empty() || !is_adapter_ready(x, now)) {
                 const auto unheld =
                     std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
                 if (static_cast<std::int64_t>(below.size()) + unheld > free_) break;
@@ -487,6 +541,7 @@ private:
                 std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
             if (blocks_for(computed + n) - hits > free_ - unheld) break;
             for (const std::size_t b : cached) hold(b);
+            take_adapter(x, now);
             x.blocks = cached;
             x.computed = computed;
             if (!std::exchange(x.brought, false)) x.out.cached_tokens += static_cast<std::uint32_t>(computed);
@@ -622,6 +677,8 @@ private:
     std::int64_t clock_ = 0;
     std::vector<std::deque<name>> tiers_;  // names by when they came
     std::vector<std::int64_t> link_free_;
+    std::map<std::int64_t, adapter> adapters_;
+    std::int64_t adapter_clock_ = 0, adapter_link_free_ = 0;
     std::deque<one*> waiting_;
     std::deque<one*> loading_;  // by when their loads end
     std::deque<one*> running_;

@@ -31,6 +31,7 @@ struct naive_serving_result {
     std::int64_t waiting_at_until = 0;  ///< tokens known to requests that wait then, before a step that begins then
     std::int64_t loading_at_until = 0;  ///< requests whose prefix is being loaded then, or was
     std::vector<std::int64_t> loads, loaded_tokens, load_time;  ///< by tier; the latter of its link [ns]
+    std::int64_t adapter_hits = 0, adapter_loads = 0, adapter_time = 0;  ///< the latter of their link [ns]
     /// Blocks that the prefix cache knows then, by session and number; likewise.
     std::set<std::pair<std::uint32_t, std::int64_t>> known_at_until{};
 };

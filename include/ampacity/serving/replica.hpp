@@ -20,6 +20,7 @@
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
+#include <ampacity/serving/adapter_slots.hpp>
 #include <ampacity/serving/cache_tiers.hpp>
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
@@ -61,6 +62,8 @@ struct replica_options {
     std::vector<cache_tier> tiers{};
     /// What it costs to compute a token again instead of loading it; without it all that is found is loaded.
     std::optional<duration> recompute_per_token{};
+    /// A request runs when the adapter of its tenant is loaded.
+    std::optional<adapter_options> adapters{};
     /// A request that is not finished so long after its arrival is cancelled, at the first end of a step from then on.
     std::optional<duration> timeout{};
     /// The same for one that no step has worked on.
@@ -93,6 +96,7 @@ struct replica_counts {
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     counts_by_tier tiers{};          ///< what was loaded, by requests that were preempted or cancelled meanwhile too
+    adapter_counts adapters{};
     duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
     duration prefilling{};           ///< of it, in steps with chunks of prompts
     std::int64_t peak_blocks = 0;    ///< most that were taken at the end of a step
@@ -253,7 +257,8 @@ private:
 
     void plan();
     void preempt_last();
-    [[nodiscard]] bool can_wait() const noexcept { return options_.hands_over || !tiers_.empty(); }
+    [[nodiscard]] bool can_wait() const noexcept { return options_.hands_over || loads(); }
+    [[nodiscard]] bool loads() const noexcept { return !tiers_.empty() || !adapters_.empty(); }
     void evict(std::int64_t reserved) const noexcept;
     [[nodiscard]] std::uint32_t matching_blocks(const workload::request& r, std::int64_t known) const noexcept;
     [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept {
@@ -305,6 +310,7 @@ private:
     kv_blocks kv_;
     // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
     // at its end, or when somebody asks.
+    adapter_slots adapters_;
     cache_tiers tiers_;
     mutable prefix_cache cache_;
     finish_queue finishing_;

@@ -219,6 +219,35 @@ TEST_CASE("replica: what a session has computed comes back from a tier below") {
     CHECK(both[2].first_start == at(8000 + 240 + 70));
 }
 
+TEST_CASE("replica: a request waits for a slot and for its adapter") {
+    // Prompts of one token: answers of n tokens take n steps of 10 ns. Tenants 1 and 3 share an adapter of two.
+    std::vector<request> all{asks(0, 1, 3), asks(0, 1, 3), asks(0, 1, 1), asks(0, 1, 1)};
+    for (std::uint32_t i = 0; i != 3; ++i) all[i].tenant = i + 1;
+    all[3].tenant = 2;
+    const replica_options options{.adapters = serving::adapter_options{.count = 2, .slots = 1, .load = duration{25}}};
+    replica server(options, iteration_time(linear_step{.base = {10, 0}}));
+    const auto r = test::serve_alone(server, all);
+    // The second one waits for the first one's slot, the others behind it.
+    CHECK(r[0].first_start == at(25));
+    CHECK(r[0].end == at(55));
+    CHECK(r[1].first_start == at(55 + 25));
+    CHECK(r[1].end == at(55 + 25 + 30));
+    CHECK(r[2].first_start == at(110 + 25));
+    CHECK(r[3].first_start == at(145 + 25));
+    CHECK(server.counts().adapters.loads == 4);
+    CHECK(server.counts().adapters.hits == 0);
+    CHECK(server.counts().adapters.busy == duration{100});
+    CHECK(server.counts().steps == 3 + 3 + 1 + 1);
+    // In the order of adapters two loads do, and two slots spare the wait for a slot.
+    std::swap(all[1], all[2]);
+    const auto sorted = serve(options, {.base = {10, 0}}, all);
+    CHECK(sorted[1].first_start == at(25));
+    CHECK(sorted[2].end == sorted[3].end + duration{20});
+    replica_options two = options;
+    two.adapters->slots = 2;
+    CHECK(serve(two, {.base = {10, 0}}, all)[2].first_start == at(55));
+}
+
 TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({}) == "none");
     CHECK(refused({.max_seqs = 0}) == "max_seqs");
@@ -242,6 +271,10 @@ TEST_CASE("replica: options outside their ranges are refused by name") {
           "tiers");
     CHECK(refused({.prefix_cache = true, .tiers = {{.capacity_tokens = 16}}, .hands_over = true}) == "tiers");
     CHECK(refused({.recompute_per_token = duration{-1}}) == "recompute_per_token");
+    CHECK(refused({.adapters = serving::adapter_options{.count = 0}}) == "adapters.count");
+    CHECK(refused({.adapters = serving::adapter_options{.slots = 0}}) == "adapters.slots");
+    CHECK(refused({.adapters = serving::adapter_options{.load = duration{-1}}}) == "adapters.load");
+    CHECK(refused({.adapters = serving::adapter_options{}, .hands_over = true}) == "adapters");
 }
 
 TEST_CASE("replica: what is left at the end of a run is unfinished") {
@@ -302,6 +335,39 @@ TEST_CASE("replica: nothing is allocated once it has held as many requests as it
     CHECK(left > 1'000'000);
     CHECK(test::allocations() == before);
     CHECK(replica::bytes_per_request() <= 256);
+}
+
+TEST_CASE("replica: loads allocate nothing once tiers have been full") {
+    replica server({.kv_capacity_tokens = 4000,
+                    .prefix_cache = true,
+                    .tiers = {{.capacity_tokens = 3000, .link = {.bandwidth_b_s = 2'000'000'000}},
+                              {.capacity_tokens = 6000, .link = {.bandwidth_b_s = 200'000'000}}},
+                    .recompute_per_token = duration{4},
+                    .adapters = serving::adapter_options{.count = 6, .slots = 3, .load = duration{500}}},
+                   iteration_time(linear_step{.base = {100, 0}, .per_token = {4, 0}}));
+    random_stream d(36, purpose::test, 0);
+    std::uint64_t before = 0;
+    std::int64_t now = 0;
+    for (int i = 0; i != 20'000; ++i) {
+        if (i == 10'000) before = test::allocations();
+        while (server.num_live() > 20) {
+            now = ticks(server.next());
+            server.advance(at(now));
+            server.start(at(now));
+        }
+        request r =
+            asks(now, static_cast<std::uint32_t>(1 + d.below(400)), static_cast<std::uint32_t>(1 + d.below(50)));
+        r.session = static_cast<std::uint32_t>(1 + d.below(80));
+        r.prefix_tokens = r.prompt_tokens;
+        r.tenant = static_cast<std::uint32_t>(d.below(7));
+        server.submit(r, at(now));
+        server.start(at(now));
+        server.clear_records();
+    }
+    CHECK(test::allocations() == before);
+    CHECK(server.counts().tiers[0].loads > 1000);
+    CHECK(server.counts().tiers[1].loads > 200);
+    CHECK(server.counts().adapters.loads > 1000);
 }
 
 TEST_CASE("replica: the number of requests over time is the sum of their sojourns") {
