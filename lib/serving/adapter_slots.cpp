@@ -20,64 +20,40 @@ void check(const char* key, std::int64_t value, std::int64_t least, std::int64_t
 
 adapter_slots::adapter_slots(const std::optional<adapter_options>& options) {
     if (!options) return;
-    constexpr std::int64_t most = std::int64_t{1} << 20U;
-    check("adapters.count", options->count, 1, most);
-    check("adapters.slots", options->slots, 1, most);
+    check("adapters.slots", options->slots, 1, std::int64_t{1} << 20U);
     check("adapters.load", ticks(options->load), 0, ticks(longest_input));
-    all_.resize(static_cast<std::size_t>(options->count));
-    free_slots_ = options->slots;
+    slots_ = options->slots;
     load_ = options->load;
 }
 
 bool adapter_slots::is_ready(std::uint32_t tenant, instant now) const noexcept {
     if (!is_adapted(tenant)) return true;
-    const adapter& a = all_[of(tenant)];
-    return a.has_slot && a.ready <= now;
+    return has_slot(tenant) && there_.inserter(tenant, 0) <= static_cast<std::uint64_t>(ticks(now));
 }
 
 bool adapter_slots::has_room(std::uint32_t tenant) const noexcept {
-    return !is_adapted(tenant) || all_[of(tenant)].has_slot || free_slots_ != 0 || first_ != none;
+    return !is_adapted(tenant) || has_slot(tenant) || static_cast<std::int64_t>(there_.size()) < slots_ ||
+           there_.evictable() != 0;
 }
 
-instant adapter_slots::take(std::uint32_t tenant, instant now, adapter_counts& counts) noexcept {
+instant adapter_slots::take(std::uint32_t tenant, instant now, adapter_counts& counts) {
     if (!is_adapted(tenant)) return now;
-    const number n = of(tenant);
-    adapter& a = all_[n];
-    if (a.has_slot) {
-        if (a.users == 0) unlink(n);
+    if (has_slot(tenant)) {
+        there_.hold(tenant, 0);
         ++counts.hits;
-    } else {
-        if (free_slots_ != 0) {
-            --free_slots_;
-        } else {
-            all_[first_].has_slot = false;
-            unlink(first_);
-        }
-        const instant begin = std::max(link_free_, now);
-        a.ready = link_free_ = add_saturating(begin, load_);
-        a.has_slot = true;
-        ++counts.loads;
-        counts.busy += link_free_ - begin;
+        return instant{duration{static_cast<std::int64_t>(there_.inserter(tenant, 0))}};
     }
-    ++a.users;
-    return a.ready;
+    if (static_cast<std::int64_t>(there_.size()) == slots_) there_.evict(1);
+    const instant begin = std::max(link_free_, now);
+    link_free_ = add_saturating(begin, load_);
+    there_.insert(tenant, 0, static_cast<std::uint64_t>(ticks(link_free_)));
+    ++counts.loads;
+    counts.busy += link_free_ - begin;
+    return link_free_;
 }
 
 void adapter_slots::let_go(std::uint32_t tenant) noexcept {
-    if (!is_adapted(tenant)) return;
-    const number n = of(tenant);
-    adapter& a = all_[n];
-    if (--a.users != 0) return;
-    a.before = last_;
-    a.after = none;
-    (last_ == none ? first_ : all_[last_].after) = n;
-    last_ = n;
-}
-
-void adapter_slots::unlink(number n) noexcept {
-    const adapter& a = all_[n];
-    (a.before == none ? first_ : all_[a.before].after) = a.after;
-    (a.after == none ? last_ : all_[a.after].before) = a.before;
+    if (is_adapted(tenant)) there_.let_go(tenant, 0);
 }
 
 }  // namespace ampacity::serving

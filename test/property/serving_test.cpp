@@ -45,8 +45,7 @@ struct serving_case {
             << (options.recompute_per_token ? ticks(*options.recompute_per_token) : -1) << ", until " << ticks(until)
             << '\n';
         if (options.adapters)
-            out << options.adapters->count << " adapters, " << options.adapters->slots << " slots, load "
-                << ticks(options.adapters->load) << '\n';
+            out << options.adapters->slots << " slots, load " << ticks(options.adapters->load) << '\n';
         for (const serving::cache_tier& t : options.tiers)
             out << "tier of " << t.capacity_tokens << ": " << ticks(t.link.latency) << ", " << t.link.bytes_per_token
                 << " / " << t.link.bandwidth_b_s << '\n';
@@ -375,10 +374,8 @@ TEST_CASE("serving: requests wait for the adapters of their tenants") {
         drawer d(23, i);
         const std::int64_t step = 1 + time_of_step(c);
         const std::int64_t count = d.between(1, 9);
-        c.options.adapters = {.count = count,
-                              .slots = d.between(1, count),
-                              .load = duration{d.one_in(5) ? 0 : d.spread(0, 20 * step)}};
-        for (request& r : c.requests) r.tenant = static_cast<std::uint32_t>(d.between(0, 2 * count));
+        c.options.adapters = {.slots = d.between(1, count), .load = duration{d.one_in(5) ? 0 : d.spread(0, 20 * step)}};
+        for (request& r : c.requests) r.tenant = static_cast<std::uint32_t>(d.between(0, count));
         compare(c, s);
     }
     CHECK(s.finished > s.requests / 2);

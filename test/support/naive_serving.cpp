@@ -436,7 +436,7 @@ private:
 
     [[nodiscard]] std::optional<std::int64_t> adapter_of(const one& x) const {
         if (!o_.adapters || x.r.tenant == 0) return std::nullopt;
-        return (x.r.tenant - 1) % o_.adapters->count;
+        return x.r.tenant;
     }
     [[nodiscard]] bool is_adapter_ready(const one& x, std::int64_t now) const {
         const auto number = adapter_of(x);

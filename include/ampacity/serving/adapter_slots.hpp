@@ -2,22 +2,20 @@
 /// \file
 /// Adapters (LoRA) of the tenants of a replica, of which a few at a time are in the memory of its GPUs.
 ///
-/// Tenant t > 0 uses adapter (t - 1) mod `count`, tenant 0 the model alone. An adapter that is asked for takes a free
-/// slot, else that of the adapter without users whose last one left longest ago. One link loads one after the other, in
-/// the order in which they are asked for; an adapter that gives its slot away while it is loaded has spent the link's
-/// time. O(1) each, allocates in the constructor only. One thread.
+/// Each tenant has one, tenant 0 none. An adapter that is asked for takes a free slot, else that of the adapter without
+/// users whose last one left longest ago. One link loads one after the other, in the order in which they are asked for;
+/// an adapter that gives its slot away while it is loaded has spent the link's time. O(1) expected each, no allocation
+/// once all slots have been taken. One thread.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/serving/prefix_cache.hpp>
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 namespace ampacity::serving {
 
 struct adapter_options {
-    std::int64_t count = 1;  ///< 1 .. 2^20
     std::int64_t slots = 1;  ///< 1 .. 2^20
     duration load{};         ///< of one on an idle link, 0 .. 200 years
 };
@@ -34,38 +32,24 @@ public:
     /// None: nobody waits for any. \throws scenario_error for options outside their ranges; the key is adapters.NAME.
     explicit adapter_slots(const std::optional<adapter_options>& options);
 
-    [[nodiscard]] bool empty() const noexcept { return all_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return slots_ == 0; }
     /// Whether it is loaded.
     [[nodiscard]] bool is_ready(std::uint32_t tenant, instant now) const noexcept;
     /// Whether it has a slot or can get one.
     [[nodiscard]] bool has_room(std::uint32_t tenant) const noexcept;
     /// One request more uses it. \return when it is loaded \pre has_room(tenant)
-    instant take(std::uint32_t tenant, instant now, adapter_counts& counts) noexcept;
+    instant take(std::uint32_t tenant, instant now, adapter_counts& counts);
     /// One request less uses it.
     void let_go(std::uint32_t tenant) noexcept;
 
 private:
-    using number = std::uint32_t;
-    static constexpr number none = 0xFFFF'FFFFU;
+    [[nodiscard]] bool is_adapted(std::uint32_t tenant) const noexcept { return tenant != 0 && slots_ != 0; }
+    [[nodiscard]] bool has_slot(std::uint32_t tenant) const noexcept { return there_.matching(tenant, 1) != 0; }
 
-    struct adapter {
-        instant ready = never;
-        std::uint32_t users = 0;
-        number before = none, after = none;  // of those in slots without users
-        bool has_slot = false;
-    };
-
-    [[nodiscard]] bool is_adapted(std::uint32_t tenant) const noexcept { return tenant != 0 && !all_.empty(); }
-    [[nodiscard]] number of(std::uint32_t tenant) const noexcept {
-        return (tenant - 1) % static_cast<number>(all_.size());
-    }
-    void unlink(number a) noexcept;
-
-    std::vector<adapter> all_;
-    std::int64_t free_slots_ = 0;
-    number first_ = none, last_ = none;
+    std::int64_t slots_ = 0;
     duration load_{};
     instant link_free_ = start_of_time;
+    prefix_cache there_;  // those in slots as blocks 0, with the time since when they are loaded as their inserter
 };
 
 }  // namespace ampacity::serving

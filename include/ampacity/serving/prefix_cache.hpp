@@ -46,6 +46,10 @@ public:
     bool insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder);
     /// Whether that holder's `insert` made it known, and still holds it.
     [[nodiscard]] bool inserted_by(std::uint32_t session, std::uint32_t block, std::uint64_t holder) const noexcept;
+    /// Who made it known. \pre it is here.
+    [[nodiscard]] std::uint64_t inserter(std::uint32_t session, std::uint32_t block) const noexcept {
+        return entries_[find(key_of(session, block))].inserter;
+    }
     /// One request less holds it; true where none does any more. \pre it is held.
     bool let_go(std::uint32_t session, std::uint32_t block) noexcept;
     /// Forgets that many, or moves them to the tiers. \pre count <= evictable().

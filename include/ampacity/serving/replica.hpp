@@ -97,9 +97,9 @@ struct replica_counts {
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
     counts_by_tier tiers{};          ///< what was loaded, by requests that were preempted or cancelled meanwhile too
     adapter_counts adapters{};
-    duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
-    duration prefilling{};           ///< of it, in steps with chunks of prompts
-    std::int64_t peak_blocks = 0;    ///< most that were taken at the end of a step
+    duration busy{};               ///< in steps that have ended, as their rounded ends tell it
+    duration prefilling{};         ///< of it, in steps with chunks of prompts
+    std::int64_t peak_blocks = 0;  ///< most that were taken at the end of a step
     /// Twice the integral of taken blocks over `busy`, by the mean of the first and the last step of each
     /// series: exact where blocks grow evenly over equal steps [block-ns].
     int128 twice_block_time = 0;

@@ -651,6 +651,10 @@ void make_fluid(scenario::inference_service& c) {
     c.engine.speculation.reset();
     c.kv_weight.reset();
     c.engine.priorities = c.engine.prefix_cache = false;
+    c.engine.tiers.clear();
+    c.engine.kv_bytes_per_token.reset();
+    c.engine.recompute_per_token.reset();
+    c.engine.adapters.reset();
     c.engine.timeout.reset();
     c.engine.max_wait.reset();
     c.synthetic->sessions.reset();
@@ -681,6 +685,23 @@ void add_pools(scenario::inference_service& c) {
     if (upto(2) != 0) d.transfer.efficiency = static_cast<double>(1 + upto(99)) / 100;
     if (!c.model || upto(2) != 0) d.transfer.bytes_per_token = {1 + static_cast<double>(upto(1'000'000)) / 7};
     if (upto(2) != 0) d.transfer.layers = 1 + upto(100);
+}
+
+void add_tiers(scenario::engine_options& engine) {
+    std::mt19937_64 random{engine.max_seqs * 1000 + engine.kv_block_tokens};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    for (std::uint64_t i = 1 + upto(3); i > 0; --i)
+        engine.tiers.push_back({.name = "tier " + std::to_string(i),
+                                .capacity = {1 + static_cast<double>(upto(1'000'000)) / 7},
+                                .bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7},
+                                .latency = duration{static_cast<std::int64_t>(upto(1000))}});
+    if (upto(2) != 0)
+        engine.adapters = {.slots = 1 + upto(100),
+                           .size = {1 + static_cast<double>(upto(1'000'000)) / 7},
+                           .bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7},
+                           .latency = duration{static_cast<std::int64_t>(upto(1000))}};
+    engine.kv_bytes_per_token = {1 + static_cast<double>(upto(1'000'000)) / 7};
+    if (upto(2) != 0) engine.recompute_per_token = duration{static_cast<std::int64_t>(upto(1000))};
 }
 
 void add_services(scenario::scenario& s, std::mt19937_64& random) {
@@ -732,6 +753,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
                 c.engine.speculation->accepted.assign(1 + c.engine.speculation->tokens,
                                                       1.0 / static_cast<double>(1 + c.engine.speculation->tokens));
         }
+        if (c.engine.prefix_cache && c.engine.max_seqs % 2 == 0) add_tiers(c.engine);
         if (upto(3) == 0) {
             serve_some_model(c, random);
         } else {

@@ -220,11 +220,10 @@ TEST_CASE("replica: what a session has computed comes back from a tier below") {
 }
 
 TEST_CASE("replica: a request waits for a slot and for its adapter") {
-    // Prompts of one token: answers of n tokens take n steps of 10 ns. Tenants 1 and 3 share an adapter of two.
+    // Prompts of one token: answers of n tokens take n steps of 10 ns. The first and the third have one tenant.
     std::vector<request> all{asks(0, 1, 3), asks(0, 1, 3), asks(0, 1, 1), asks(0, 1, 1)};
-    for (std::uint32_t i = 0; i != 3; ++i) all[i].tenant = i + 1;
-    all[3].tenant = 2;
-    const replica_options options{.adapters = serving::adapter_options{.count = 2, .slots = 1, .load = duration{25}}};
+    for (std::uint32_t i = 0; i != 4; ++i) all[i].tenant = 1 + i % 2;
+    const replica_options options{.adapters = serving::adapter_options{.slots = 1, .load = duration{25}}};
     replica server(options, iteration_time(linear_step{.base = {10, 0}}));
     const auto r = test::serve_alone(server, all);
     // The second one waits for the first one's slot, the others behind it.
@@ -271,7 +270,6 @@ TEST_CASE("replica: options outside their ranges are refused by name") {
           "tiers");
     CHECK(refused({.prefix_cache = true, .tiers = {{.capacity_tokens = 16}}, .hands_over = true}) == "tiers");
     CHECK(refused({.recompute_per_token = duration{-1}}) == "recompute_per_token");
-    CHECK(refused({.adapters = serving::adapter_options{.count = 0}}) == "adapters.count");
     CHECK(refused({.adapters = serving::adapter_options{.slots = 0}}) == "adapters.slots");
     CHECK(refused({.adapters = serving::adapter_options{.load = duration{-1}}}) == "adapters.load");
     CHECK(refused({.adapters = serving::adapter_options{}, .hands_over = true}) == "adapters");
@@ -343,7 +341,7 @@ TEST_CASE("replica: loads allocate nothing once tiers have been full") {
                     .tiers = {{.capacity_tokens = 3000, .link = {.bandwidth_b_s = 2'000'000'000}},
                               {.capacity_tokens = 6000, .link = {.bandwidth_b_s = 200'000'000}}},
                     .recompute_per_token = duration{4},
-                    .adapters = serving::adapter_options{.count = 6, .slots = 3, .load = duration{500}}},
+                    .adapters = serving::adapter_options{.slots = 3, .load = duration{500}}},
                    iteration_time(linear_step{.base = {100, 0}, .per_token = {4, 0}}));
     random_stream d(36, purpose::test, 0);
     std::uint64_t before = 0;
