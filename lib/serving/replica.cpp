@@ -192,7 +192,7 @@ void replica::submit(const workload::request& r, instant now) {
 }
 
 void replica::accept(const moved_request& m, instant now) {
-    AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over);
+    AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over && !loads());
     if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
     const slot s = take_slot(m.request);
     live& r = live_[s];

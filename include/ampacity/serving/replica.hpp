@@ -115,7 +115,7 @@ public:
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
     void submit(const workload::request& r, instant now);
     /// A request comes whose prompt was computed elsewhere, and its first token with it: it waits for blocks of its
-    /// own, and nothing is computed again unless it is preempted. \pre as for `submit`, and no prefix cache
+    /// own, and nothing is computed again unless it is preempted. \pre as for `submit`; no prefix cache, no adapters
     void accept(const moved_request& r, instant now);
     /// The cache of a request that was handed over is gone from here. \pre `advance(now)` was called
     void release(std::uint32_t slot, instant now);
