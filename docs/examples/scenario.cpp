@@ -17,6 +17,8 @@
 #include <ampacity/scenario/everywhere.hpp>
 #include <ampacity/scenario/feed_failures.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/kv_tiers.hpp>
+#include <ampacity/scenario/lora_adapters.hpp>
 #include <ampacity/scenario/output_options.hpp>
 #include <ampacity/scenario/part_failures.hpp>
 #include <ampacity/scenario/power_aware_options.hpp>
@@ -81,6 +83,10 @@ void a_service() {
     require(!chat.model && plan.attention_dp * plan.pp == 1, "this one has its coefficients");
     chat.engine.kv_capacity_tokens = 60'000;
     chat.engine.step = step;
+    chat.engine.prefix_cache = true;
+    chat.engine.kv_bytes_per_token = scenario::quantity<scenario::dimension::data_size>{160'000};
+    chat.engine.tiers = {scenario::kv_tier{.name = "lpddr", .capacity = {480e9}, .bandwidth = {400e9}}};
+    chat.engine.adapters = scenario::lora_adapters{.slots = 4, .size = {2e8}, .bandwidth = {50e9}};
     chat.engine.speculation = scenario::speculative_decoding{.tokens = 2, .acceptance = 0.7};
     chat.synthetic = scenario::synthetic_requests{
         .requests = 100,

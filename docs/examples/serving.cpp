@@ -1,7 +1,9 @@
 // Module serving: replicas with continuous batching, routers, what a service comes to.
 #include "example.hpp"
 
+#include <ampacity/serving/adapter_slots.hpp>
 #include <ampacity/serving/autoscaler.hpp>
+#include <ampacity/serving/cache_tiers.hpp>
 #include <ampacity/serving/decode_pool.hpp>
 #include <ampacity/serving/exact_time.hpp>
 #include <ampacity/serving/finish_queue.hpp>
@@ -107,6 +109,26 @@ void one_replica() {
     require(cache.matching(8, 5) == 2 && cache.evictable() == 1, "known as long as there is room");
 }
 
+void tiers_below_a_cache() {
+    // 1600 tokens below the cache; 10 us for the 16 tokens of a block and 50 us before they come.
+    const serving::cache_tier memory{
+        .capacity_tokens = 1600, .link = {.latency = 50us, .bytes_per_token = 1000, .bandwidth_b_s = 1'600'000'000}};
+    serving::cache_tiers tiers({memory}, 16);
+    serving::counts_by_tier counts{};
+    require(tiers.load({.of = {2}, .all = 2}, start_of_time, counts) == start_of_time + 70us, "two blocks");
+    require(tiers.load({.of = {1}, .all = 1}, start_of_time, counts) == start_of_time + 80us, "behind them");
+    require(counts[0].loads == 2 && counts[0].tokens == 48 && counts[0].busy == 30us, "both");
+}
+
+void adapters_of_tenants() {
+    serving::adapter_slots slots(serving::adapter_options{.slots = 1, .load = 4ms});
+    serving::adapter_counts counts{};
+    require(slots.take(2, start_of_time, counts) == start_of_time + 4ms, "loaded");
+    require(!slots.has_room(1) && slots.has_room(2), "in use");
+    slots.let_go(2);
+    require(slots.has_room(1) && slots.is_ready(2, start_of_time + 4ms), "there until another one needs the slot");
+}
+
 void speculative_decoding() {
     // Three drafts of 300 us, each accepted in 8 of 10 cases where those before it are.
     const serving::speculation_options drafts{
@@ -192,6 +214,8 @@ void serving_example() {
     step_times();
     the_least_loaded();
     one_replica();
+    tiers_below_a_cache();
+    adapters_of_tenants();
     speculative_decoding();
     whole_service();
     prompts_and_answers_apart();

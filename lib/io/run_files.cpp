@@ -409,6 +409,18 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         if (const std::uint64_t all = s.cached_tokens + s.prefill_tokens; all != 0)
             out["prefix_hit_share"] = static_cast<double>(s.cached_tokens) / static_cast<double>(all);
     }
+    for (std::size_t t = 0; t != s.tiers.size(); ++t) {
+        json& one = out["tiers"][engine.tiers[t].name];
+        one = {{"loads", s.tiers[t].loads}, {"loaded_tokens", s.tiers[t].tokens}};
+        if (s.replica_s() > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / s.replica_s();
+    }
+    if (s.adapters) {
+        json& one = out["adapters"];
+        one = {{"loads", s.adapters->loads}};
+        if (const std::uint64_t all = s.adapters->hits + s.adapters->loads; all != 0)
+            one["hit_share"] = static_cast<double>(s.adapters->hits) / static_cast<double>(all);
+        if (s.replica_s() > 0) one["busy_share"] = to_seconds(s.adapters->busy) / s.replica_s();
+    }
     if (s.replica_s() > 0) {
         out["busy_share"] = to_seconds(s.busy) / s.replica_s();
         out["kv_occupancy"] = {{"mean", s.kv_occupancy}};

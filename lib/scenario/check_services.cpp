@@ -158,11 +158,36 @@ void check_speculation(const speculative_decoding& s, const std::string& at, con
         report.fail(at + ".accepted", "shares do not sum to 1", yaml_text(sum), "write shares of all steps");
 }
 
+void check_tiers(const inference_service& service, const std::string& at, const reporter& report) {
+    const engine_options& engine = service.engine;
+    if (engine.tiers.empty()) {
+        for (const auto& [given, key] : {std::pair{engine.kv_bytes_per_token.has_value(), ".kv_bytes_per_token"},
+                                         {engine.recompute_per_token.has_value(), ".recompute_per_token"}}) {
+            if (given) report.fail(at + key, "is for tiers of KV caches", {}, "remove it, or give `tiers`");
+        }
+        return;
+    }
+    if (!engine.prefix_cache)
+        report.fail(at + ".tiers", "nothing goes down to them without a prefix cache", {},
+                    "write `prefix_cache: true`, or remove them");
+    if (!service.model && !engine.kv_bytes_per_token)
+        report.fail(at + ".kv_bytes_per_token", "required key is missing", {},
+                    "add it, such as `kv_bytes_per_token: \"0.16 MB\"`, or `model`");
+    std::set<std::string_view> names;
+    for (std::size_t i = 0; i != engine.tiers.size(); ++i) {
+        const std::string key = at + ".tiers." + std::to_string(i) + ".name";
+        if (engine.tiers[i].name.empty()) report.fail(key, "is empty", {}, "write a name, such as lpddr");
+        if (!names.insert(engine.tiers[i].name).second)
+            report.fail(key, "another tier has this name", engine.tiers[i].name, "name each once");
+    }
+}
+
 /// Either a model says what a replica is, or the keys do.
 void check_engine(const inference_service& service, const std::string& path, const std::string& at,
                   const reporter& report) {
     const engine_options& engine = service.engine;
     if (engine.speculation) check_speculation(*engine.speculation, at + ".speculation", report);
+    check_tiers(service, at, report);
     if (engine.step.size() > serving::iteration_time::max_pieces)
         report.fail(at + ".step", "wrong number of terms", std::to_string(engine.step.size()), "write 1 to 16");
     if (service.model) {
@@ -214,6 +239,12 @@ void check_pools(const inference_service& service, const std::string& path, cons
         if (one.engine.speculation)
             report.fail(engine + ".speculation", "is not for replicas that compute prompts or answers alone yet", {},
                         "remove it, or `disaggregated`");
+        if (one.engine.adapters)
+            report.fail(engine + ".adapters", "are not for replicas that compute prompts or answers alone yet", {},
+                        "remove them, or `disaggregated`");
+        if (!one.engine.tiers.empty())
+            report.fail(engine + ".tiers", "are not for replicas that compute prompts or answers alone yet", {},
+                        "remove them, or `disaggregated`");
         check_engine(one, path, engine, report);
     }
     if (service.model) return;
@@ -300,6 +331,8 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     refuse(service.router == "session" || service.router == "prefix-aware" || service.router == "kv-aware", ".router");
     refuse(service.engine.speculation.has_value(), ".engine.speculation");
     refuse(service.engine.priorities, ".engine.priorities");
+    refuse(!service.engine.tiers.empty(), ".engine.tiers");
+    refuse(service.engine.adapters.has_value(), ".engine.adapters");
     refuse(service.engine.prefix_cache, ".engine.prefix_cache");
     refuse(service.engine.timeout.has_value(), ".engine.timeout");
     refuse(service.engine.max_wait.has_value(), ".engine.max_wait");

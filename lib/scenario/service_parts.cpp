@@ -87,6 +87,15 @@ std::optional<serving::speculation_options> speculation_of(const std::optional<s
         .draft = {s->draft.value.mantissa * drafts, s->draft.value.scale}};
 }
 
+std::optional<serving::adapter_options> adapters_of(const std::optional<lora_adapters>& a) {
+    if (!a) return std::nullopt;
+    const double ns = std::ceil(a->size.value / a->bandwidth.value * 1e9) + static_cast<double>(ticks(a->latency));
+    return serving::adapter_options{.slots = static_cast<std::int64_t>(a->slots),
+                                    .load = ns < static_cast<double>(ticks(longest_input))
+                                                ? duration{static_cast<std::int64_t>(ns)}
+                                                : longest_input};
+}
+
 serving::router_options router_of(const inference_service& service, std::uint64_t seed, std::uint16_t entry) {
     return {.seed = seed, .entity = entry, .kv_weight = std::llround(service.kv_weight.value_or(1.0) * 1000)};
 }
@@ -101,6 +110,8 @@ serving::service_options options_of(const inference_service& service, std::uint6
                        .order = e.order,
                        .priorities = e.priorities,
                        .prefix_cache = e.prefix_cache,
+                       .recompute_per_token = e.recompute_per_token,
+                       .adapters = adapters_of(e.adapters),
                        .timeout = e.timeout,
                        .max_wait = e.max_wait,
                        .speculation = speculation_of(e.speculation)},
@@ -388,6 +399,21 @@ decltype(auto) blame(const std::string& service, const reporter& report, F f, co
     }
 }
 
+/// Those below the prefix caches of replicas, each of which has its own.
+std::vector<serving::cache_tier> tiers_of(const engine_options& engine, const std::optional<served_model>& served) {
+    if (engine.tiers.empty()) return {};
+    const double bytes = std::clamp(
+        std::ceil(engine.kv_bytes_per_token ? engine.kv_bytes_per_token->value : served->cache.bytes_per_token), 1.0,
+        1e18);
+    std::vector<serving::cache_tier> out;
+    for (const kv_tier& t : engine.tiers)
+        out.push_back({.capacity_tokens = static_cast<std::int64_t>(std::min(t.capacity.value / bytes, 0x1p48)),
+                       .link = {.latency = t.latency,
+                                .bytes_per_token = std::llround(bytes),
+                                .bandwidth_b_s = std::llround(t.bandwidth.value)}});
+    return out;
+}
+
 /// Replicas that are alike, as an engine and a fleet see them.
 struct replica_group {
     serving::service_options options;
@@ -408,8 +434,12 @@ replica_group group_of(const inference_service& from, std::uint64_t seed, std::u
         if (from.autoscale && served->replicas != 1)
             report.fail(key + ".autoscale", "replicas with several pipeline stages cannot come and go yet", {},
                         "remove it, or write `parallel: { pp: 1 }`");
+        if (!from.engine.tiers.empty() && served->replicas != 1)
+            report.fail(key + ".engine.tiers", "replicas with several pipeline stages have none yet", {},
+                        "remove them, or write `parallel: { pp: 1 }`");
         options.replicas *= served->replicas;
     }
+    options.engine.tiers = tiers_of(from.engine, served);
     const auto checked = [&] {
         serving::iteration_time t = served
                                         ? serving::iteration_time{served->attention, serving::step_table{served->grid}}

@@ -5,6 +5,10 @@
 
 namespace ampacity::serving {
 
+prefix_cache::prefix_cache(std::span<const std::int64_t> tier_blocks) noexcept {
+    std::copy(tier_blocks.begin(), tier_blocks.end(), room_.begin());
+}
+
 std::size_t prefix_cache::home(std::uint64_t key) const noexcept {
     // Fibonacci hashing: the high bits of the product.
     return static_cast<std::size_t>((key * 0x9E37'79B9'7F4A'7C15U) >> shift_);
@@ -33,14 +37,25 @@ std::uint32_t prefix_cache::unheld(std::uint32_t session, std::uint32_t count) c
 
 void prefix_cache::hold(std::uint32_t session, std::uint32_t block) noexcept {
     const place p = find(key_of(session, block));
-    if (entries_[p].holders++ != 0) return;
-    unlink(p);
-    --evictable_;
+    if (entries_[p].holders++ == 0) unlink(unheld_, p);
+}
+
+std::size_t prefix_cache::tier_of(std::uint32_t session, std::uint32_t block) const noexcept {
+    const place p = find(key_of(session, block));
+    if (p == nowhere || is_here(p)) return max_tiers;
+    return static_cast<std::size_t>(entries_[p].inserter - tier_mark);
 }
 
 bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder) {
     const std::uint64_t key = key_of(session, block);
-    if (find(key) != nowhere) return false;
+    if (const place known = find(key); known != nowhere) {
+        if (is_here(known)) return false;
+        unlink(tiers_[static_cast<std::size_t>(entries_[known].inserter - tier_mark)], known);
+        entries_[known].inserter = holder;
+        entries_[known].holders = 1;
+        extend_front(session, block);
+        return true;
+    }
     if (2 * (size_ + 1) > table_.size()) grow();
     place p = free_;
     if (p == nowhere) {
@@ -63,7 +78,7 @@ void prefix_cache::extend_front(std::uint32_t session, std::uint32_t block) noex
     const place first = find(key_of(session, 0));
     if (first == nowhere || entries_[first].front != block) return;
     std::uint32_t n = block + 1;
-    while (find(key_of(session, n)) != nowhere) ++n;
+    while (is_here(find(key_of(session, n)))) ++n;
     entries_[first].front = n;
 }
 
@@ -75,34 +90,53 @@ bool prefix_cache::inserted_by(std::uint32_t session, std::uint32_t block, std::
 bool prefix_cache::let_go(std::uint32_t session, std::uint32_t block) noexcept {
     const place p = find(key_of(session, block));
     if (--entries_[p].holders != 0) return false;
-    entries_[p].before = last_;
-    entries_[p].after = nowhere;
-    (last_ == nowhere ? first_ : entries_[last_].after) = p;
-    last_ = p;
-    ++evictable_;
+    link_back(unheld_, p);
     return true;
 }
 
 void prefix_cache::evict(std::int64_t count) noexcept {
     for (; count != 0; --count) {
-        const place p = first_;
-        unlink(p);
-        --evictable_;
-        const std::uint64_t key = entries_[p].key;
-        erase(key);
-        const auto block = static_cast<std::uint32_t>(key);
-        const place first = find(key - block);
+        const place p = unheld_.first;
+        unlink(unheld_, p);
+        const auto block = static_cast<std::uint32_t>(entries_[p].key);
+        const place first = find(entries_[p].key - block);
         if (first != nowhere) entries_[first].front = std::min(entries_[first].front, block);
-        entries_[p].after = free_;
-        free_ = p;
-        --size_;
+        move_down(p);
     }
 }
 
-void prefix_cache::unlink(place p) noexcept {
+/// To the first tier, and what that has no room for to the next one.
+void prefix_cache::move_down(place p) noexcept {
+    for (std::size_t tier = 0; tier != max_tiers && room_[tier] != 0; ++tier) {
+        entries_[p].inserter = tier_mark + tier;
+        link_back(tiers_[tier], p);
+        if (tiers_[tier].size <= room_[tier]) return;
+        p = tiers_[tier].first;
+        unlink(tiers_[tier], p);
+    }
+    forget(p);
+}
+
+void prefix_cache::forget(place p) noexcept {
+    erase(entries_[p].key);
+    entries_[p].after = free_;
+    free_ = p;
+    --size_;
+}
+
+void prefix_cache::link_back(list& l, place p) noexcept {
+    entries_[p].before = l.last;
+    entries_[p].after = nowhere;
+    (l.last == nowhere ? l.first : entries_[l.last].after) = p;
+    l.last = p;
+    ++l.size;
+}
+
+void prefix_cache::unlink(list& l, place p) noexcept {
     const entry& e = entries_[p];
-    (e.before == nowhere ? first_ : entries_[e.before].after) = e.after;
-    (e.after == nowhere ? last_ : entries_[e.after].before) = e.before;
+    (e.before == nowhere ? l.first : entries_[e.before].after) = e.after;
+    (e.after == nowhere ? l.last : entries_[e.after].before) = e.before;
+    --l.size;
 }
 
 /// Takes a key out of the table and moves those behind it up, so that no search ends early.

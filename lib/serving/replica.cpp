@@ -52,6 +52,18 @@ replica_options checked(const replica_options& o) {
                               "give at least " + std::to_string(o.max_seqs)});
     }
     if (o.speculation) check(*o.speculation, o);
+    if (!o.tiers.empty() && !o.prefix_cache)
+        throw scenario_error({{}, "tiers", "nothing goes down to them without a prefix cache", {}, "add one"});
+    if (!o.tiers.empty() && o.hands_over)
+        throw scenario_error({{}, "tiers", "not for replicas that hand requests over", {}, "remove them"});
+    if (o.adapters && o.hands_over)
+        throw scenario_error({{}, "adapters", "not for replicas that hand requests over", {}, "remove them"});
+    if (o.recompute_per_token && *o.recompute_per_token < duration::zero())
+        throw scenario_error({{},
+                              "recompute_per_token",
+                              "below zero",
+                              std::to_string(ticks(*o.recompute_per_token)) + " ns",
+                              "give a time of 0 or more"});
     return o;
 }
 
@@ -75,18 +87,23 @@ void replica::link_front(list& l, slot s) noexcept {
     l.first = s;
 }
 
-/// Behind all that have arrived no later: who was at another replica before is older than others here.
-template <replica::links L>
-void replica::link_by_arrival(list& l, slot s) noexcept {
+/// Behind all whose time is no later.
+template <replica::links L, class TimeOf>
+void replica::link_by(list& l, slot s, TimeOf time_of) noexcept {
     slot before = l.last;
-    while (before != nobody && live_[before].request.arrival > live_[s].request.arrival)
-        before = live_[before].*L.before;
+    while (before != nobody && time_of(live_[before]) > time_of(live_[s])) before = live_[before].*L.before;
     if (before == l.last) return link_back<L>(l, s);
     if (before == nobody) return link_front<L>(l, s);
     const slot after = live_[before].*L.after;
     live_[s].*L.before = before;
     live_[s].*L.after = after;
     live_[before].*L.after = live_[after].*L.before = s;
+}
+
+/// Who was at another replica before is older than others here.
+template <replica::links L>
+void replica::link_by_arrival(list& l, slot s) noexcept {
+    link_by<L>(l, s, [](const live& r) { return r.request.arrival; });
 }
 
 template <replica::links L>
@@ -105,7 +122,10 @@ replica::replica(const replica_options& options, iteration_time time)
       parts_(options.speculation ? parts_per_token : 1),
       growth_(options.speculation ? options.speculation->gain : 1),
       time_(std::move(time)),
-      kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_) {
+      kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_),
+      adapters_(options.adapters),
+      tiers_(options.tiers, options.kv_block_tokens),
+      cache_(tiers_.cache()) {
     if (options.speculation) time_.speculate(*options.speculation);
     const auto most = static_cast<double>(
         std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
@@ -146,7 +166,8 @@ replica::slot replica::take_slot(const workload::request& r) {
                 .younger_unseen = nobody,
                 .where = phase::waiting,
                 .has_come = false,
-                .transfer = duration{-1}};
+                .transfer = duration{-1},
+                .loaded = never};
     return s;
 }
 
@@ -171,7 +192,7 @@ void replica::submit(const workload::request& r, instant now) {
 }
 
 void replica::accept(const moved_request& m, instant now) {
-    AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over);
+    AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over && !loads());
     if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
     const slot s = take_slot(m.request);
     live& r = live_[s];
@@ -232,14 +253,14 @@ void replica::release(slot s, instant now) {
     free_slots_ = s;
 }
 
-/// Blocks of caches that are on their way while no step is.
+/// Blocks of caches that are on their way, or that others are loaded into, while no step is.
 void replica::count_idle(instant now) noexcept {
     counts_.twice_block_time += static_cast<int128>(2 * blocks_held()) * ticks(now - idle_since_);
     idle_since_ = now;
 }
 
 bool replica::may_admit() const noexcept {
-    if (static_cast<std::int64_t>(num_running_) >= options_.max_seqs) return false;
+    if (static_cast<std::int64_t>(num_running()) >= options_.max_seqs) return false;
     switch (options_.order) {
         case step_order::mixed:
             return static_cast<std::int64_t>(finishing_.size()) * width_ < options_.max_batched_tokens;
@@ -321,10 +342,11 @@ void replica::dequeue(slot s) noexcept {
 void replica::start(instant now) {
     if (run_.steps != 0 || num_live() == 0) return;
     if (boundary_ != now) {
-        AMPACITY_ASSERT(options_.hands_over);
+        AMPACITY_ASSERT(can_wait());
         begin_busy_period(now);
     }
-    if (options_.hands_over) count_idle(now);
+    if (can_wait()) count_idle(now);
+    end_ = never;
     if (options_.timeout || options_.max_wait) {
         cancel_expired();
         if (num_live() == 0) return;
@@ -337,7 +359,7 @@ void replica::plan() {
     bool preempted = false;
     bool admits = true;
     if (options_.order == step_order::prefill_first) {
-        preempted = take_chunks(options_.max_batched_tokens, 0);
+        preempted = take_chunks(options_.max_batched_tokens, 0, false);
         if (!chunks_.empty()) return begin_step(false);
         admits = false;
     }
@@ -348,34 +370,78 @@ void replica::plan() {
     }
     const auto decodes = static_cast<std::int64_t>(finishing_.size());
     if (options_.order == step_order::decode_first && decodes != 0) admits = false;
-    if (admits && !preempted) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed());
+    if (admits) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed(), preempted);
     if (decodes == 0 && chunks_.empty()) {
-        AMPACITY_ASSERT(options_.hands_over);
+        AMPACITY_ASSERT(options_.hands_over || num_loading_ != 0);
+        if (num_loading_ != 0) end_ = live_[loading_.first].loaded;
         return;
     }
     if (chunks_.empty() && !preempted) return begin_series();
     begin_step(true);
 }
 
-/// True where the partly prefilled request found no blocks and was preempted.
-bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
+/// True where a request was preempted, here or before.
+bool replica::take_chunks(std::int64_t budget, std::int64_t reserved, bool preempted) {
     evict(reserved);
-    if (partial_ != nobody) {
-        const live& r = live_[partial_];
+    outcome so_far = preempted ? outcome::preempted : outcome::fits;
+    if (partial_ != nobody) so_far = take_partial(budget, reserved, so_far);
+    if (so_far == outcome::fits && num_loading_ != 0) so_far = take_loaded(budget, reserved);
+    if (so_far == outcome::fits) take_waiting(budget, reserved);
+    return so_far == outcome::preempted;
+}
+
+/// Whoever runs and has prompt left.
+replica::outcome replica::take_partial(std::int64_t& budget, std::int64_t reserved, outcome so_far) {
+    const slot s = partial_;
+    const live& r = live_[s];
+    const std::int64_t n = std::min(known(r) - r.computed, budget);
+    while (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
+        if (options_.hands_over) return outcome::waits;
+        preempt_last();
+        so_far = outcome::preempted;
+        if (partial_ == nobody) return so_far;
+    }
+    add_chunk(s, n);
+    evict(reserved);
+    budget -= n;
+    return so_far;
+}
+
+/// Those whose load has ended.
+replica::outcome replica::take_loaded(std::int64_t& budget, std::int64_t reserved) {
+    outcome so_far = outcome::fits;
+    while (budget > 0 && num_loading_ != 0 && live_[loading_.first].loaded <= boundary_) {
+        const slot s = loading_.first;
+        live& r = live_[s];
         const std::int64_t n = std::min(known(r) - r.computed, budget);
-        if (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
-            if (options_.hands_over) return false;
+        while (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
+            if (loading_.last == s) return so_far == outcome::fits ? outcome::waits : so_far;
             preempt_last();
-            return true;
+            so_far = outcome::preempted;
         }
-        add_chunk(partial_, n);
+        unlink<order_links>(loading_, s);
+        --num_loading_;
+        begin_running(s);
+        r.cached_tokens += static_cast<std::uint32_t>(r.computed);
+        counts_.cached_tokens += r.computed;
+        add_chunk(s, n);
         evict(reserved);
         budget -= n;
     }
-    while (num_waiting_ != 0 && budget > 0 && static_cast<std::int64_t>(num_running_) < options_.max_seqs) {
+    return so_far;
+}
+
+void replica::take_waiting(std::int64_t budget, std::int64_t reserved) {
+    while (num_waiting_ != 0 && budget > 0 && static_cast<std::int64_t>(num_running()) < options_.max_seqs) {
         const slot s = head();
         const live& r = live_[s];
         const std::uint32_t matching = matching_blocks(r);
+        const tier_blocks below = worth_loading(r, matching);
+        if (!adapters_.has_room(r.request.tenant)) break;
+        if (below.all != 0 || !adapters_.is_ready(r.request.tenant, boundary_)) {
+            if (!begin_load(s, matching, below, reserved)) break;
+            continue;
+        }
         const std::int64_t computed =
             r.has_come ? std::int64_t{r.request.prompt_tokens} : matching * kv_.block_tokens();
         const std::int64_t n = std::min(known(r) - computed, budget);
@@ -387,22 +453,15 @@ bool replica::take_chunks(std::int64_t budget, std::int64_t reserved) {
         evict(reserved);
         budget -= n;
     }
-    return false;
 }
 
 void replica::admit(slot s, std::uint32_t matching) {
     dequeue(s);
     live& r = live_[s];
-    if (r.first_start == never) {
-        r.first_start = boundary_;
-        if (options_.max_wait) unlink<unseen_links>(unseen_, s);
-    }
     for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
     r.shared_blocks = r.known_blocks = matching;
-    r.admission = admissions_++;
-    r.where = phase::prefilling;
-    link_back<order_links>(running_, s);
-    ++num_running_;
+    adapters_.take(r.request.tenant, boundary_, counts_.adapters);
+    begin_running(s);
     if (std::exchange(r.has_come, false)) {
         r.computed = r.request.prompt_tokens;
         return kv_.take(kv_.holding(r.computed));
@@ -410,6 +469,47 @@ void replica::admit(slot s, std::uint32_t matching) {
     r.computed = matching * kv_.block_tokens();
     r.cached_tokens += static_cast<std::uint32_t>(r.computed);
     counts_.cached_tokens += r.computed;
+}
+
+void replica::begin_running(slot s) {
+    live& r = live_[s];
+    if (r.first_start == never) {
+        r.first_start = boundary_;
+        if (options_.max_wait) unlink<unseen_links>(unseen_, s);
+    }
+    r.admission = admissions_++;
+    r.where = phase::prefilling;
+    link_back<order_links>(running_, s);
+    ++num_running_;
+}
+
+/// Takes its seat, its adapter and the blocks of what it finds; false where they are lacking.
+bool replica::begin_load(slot s, std::uint32_t matching, const tier_blocks& blocks, std::int64_t reserved) {
+    live& r = live_[s];
+    const std::int64_t taken = blocks.all + std::int64_t{cache_.unheld(r.request.session, matching)};
+    if (taken > kv_.free() - reserved) return false;
+    dequeue(s);
+    for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
+    kv_.take(taken);
+    evict(reserved);
+    r.shared_blocks = r.known_blocks = matching;
+    r.computed = (std::int64_t{matching} + blocks.all) * kv_.block_tokens();
+    r.loaded = std::max(tiers_.load(blocks, boundary_, counts_.tiers),
+                        adapters_.take(r.request.tenant, boundary_, counts_.adapters));
+    r.where = phase::loading;
+    link_by<order_links>(loading_, s, [](const live& x) { return x.loaded; });
+    ++num_loading_;
+    return true;
+}
+
+/// Gives back what it was loaded into.
+void replica::stop_loading(slot s) {
+    live& r = live_[s];
+    release_blocks(r);
+    adapters_.let_go(r.request.tenant);
+    r.computed = 0;
+    unlink<order_links>(loading_, s);
+    --num_loading_;
 }
 
 void replica::add_chunk(slot s, std::int64_t tokens) {
@@ -427,12 +527,11 @@ void replica::add_chunk(slot s, std::int64_t tokens) {
     chunks_.push_back({s, tokens, is_decode});
 }
 
+/// Who loads comes after all that run.
 void replica::preempt_last() {
-    const slot s = running_.last;
+    const slot s = num_loading_ != 0 ? loading_.last : running_.last;
     live& r = live_[s];
-    if (r.where == phase::decoding) stop_decoding(s);
-    if (s == partial_) partial_ = nobody;
-    stop_running(s);
+    stop(s);
     ++r.preemptions;
     ++counts_.preemptions;
     r.where = phase::waiting;
@@ -456,9 +555,9 @@ void replica::begin_step(bool with_decodes) {
 
 void replica::begin_series() {
     run_.steps = steps_with(kv_.free(), finishing_.front().step - decode_steps_);
-    if (num_waiting_ != 0 && may_admit() && matching_blocks(live_[head()]) != 0) {
-        // Its chunk begins behind what it finds in the cache: it may fit once a block of that has been forgotten, as
-        // the first step does that takes more than the nameless blocks.
+    if (num_waiting_ != 0 && may_admit() && is_anywhere(live_[head()])) {
+        // Its chunk begins behind what it finds, and what it loads depends on where that is: it may fit once a block
+        // has been forgotten or has gone down, as the first step does that takes more than the nameless blocks.
         const std::int64_t nameless = kv_.free() - cache_.evictable();
         run_.steps = std::max<std::int64_t>(1, steps_with(nameless, run_.steps));
     }
@@ -469,6 +568,8 @@ void replica::begin_series() {
     set_end();
     if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
     if (options_.timeout || options_.max_wait) cut(first_deadline());
+    // Whose load has ended already waits for what only the end of an answer brings.
+    if (num_loading_ != 0 && live_[loading_.first].loaded > boundary_) cut(live_[loading_.first].loaded);
 }
 
 decode_run replica::series() const noexcept { return {time_, run_.decodes, decode_tokens_}; }
@@ -501,7 +602,9 @@ void replica::cut(instant at) noexcept {
 
 void replica::advance(instant to) {
     AMPACITY_ASSERT(to <= end_);
-    if (to == end_ && run_.steps != 0) complete();
+    if (to != end_) return;
+    if (run_.steps != 0) return complete();
+    end_ = never;
 }
 
 void replica::count_steps(std::int64_t steps) noexcept {
@@ -591,10 +694,19 @@ void replica::stop_decoding(slot s) noexcept {
     finishing_.erase(s);
 }
 
+/// Whatever it does beside waiting.
+void replica::stop(slot s) {
+    if (live_[s].where == phase::loading) return stop_loading(s);
+    if (live_[s].where == phase::decoding) stop_decoding(s);
+    if (s == partial_) partial_ = nobody;
+    stop_running(s);
+}
+
 /// Takes its blocks and its seat. \pre it does not decode.
 void replica::stop_running(slot s) {
     live& r = live_[s];
     release_blocks(r);
+    adapters_.let_go(r.request.tenant);
     r.computed = 0;
     unlink<order_links>(running_, s);
     --num_running_;
@@ -608,11 +720,46 @@ void replica::evict(std::int64_t reserved) const noexcept {
     if (surplus > 0) cache_.evict(surplus);
 }
 
-/// Leading blocks of its prefix that are known, short of the last token that it knows.
+/// Full blocks of its prefix, short of the last token that it knows.
+std::uint32_t replica::prefix_blocks(const workload::request& r, std::int64_t known) const noexcept {
+    const std::int64_t tokens = std::min<std::int64_t>(r.prefix_tokens, known - 1);
+    return static_cast<std::uint32_t>(tokens / kv_.block_tokens());
+}
+
+/// Those of them that are known at their front.
 std::uint32_t replica::matching_blocks(const workload::request& r, std::int64_t known) const noexcept {
     if (!options_.prefix_cache || r.session == 0) return 0;
-    const std::int64_t tokens = std::min<std::int64_t>(r.prefix_tokens, known - 1);
-    return cache_.matching(r.session, static_cast<std::uint32_t>(tokens / kv_.block_tokens()));
+    return cache_.matching(r.session, prefix_blocks(r, known));
+}
+
+/// Whether its first block is known, here or in a tier.
+bool replica::is_anywhere(const live& r) const noexcept {
+    if (matching_blocks(r) != 0) return true;
+    if (tiers_.empty() || r.request.session == 0 || prefix_blocks(r.request, known(r)) == 0) return false;
+    return cache_.tier_of(r.request.session, 0) != prefix_cache::max_tiers;
+}
+
+/// What it had better load, behind the blocks that match: up to where it saves the most time, the longest of several.
+tier_blocks replica::worth_loading(const live& r, std::uint32_t matching) const noexcept {
+    tier_blocks best;
+    if (tiers_.empty() || r.request.session == 0) return best;
+    tier_blocks found;
+    duration alone{};
+    int128 saved = 0;
+    const std::uint32_t limit = prefix_blocks(r.request, known(r));
+    for (std::uint32_t block = matching; block != limit; ++block) {
+        const std::size_t tier = cache_.tier_of(r.request.session, block);
+        if (tier == prefix_cache::max_tiers) break;
+        ++found.of[tier];
+        ++found.all;
+        if (!options_.recompute_per_token) continue;
+        alone = std::max(alone, tiers_.alone(tier, found.of[tier]));
+        const int128 computing = int128{found.all * kv_.block_tokens()} * ticks(*options_.recompute_per_token);
+        if (computing - ticks(alone) < saved) continue;
+        saved = computing - ticks(alone);
+        best = found;
+    }
+    return options_.recompute_per_token ? best : found;
 }
 
 std::int64_t replica::most_cached_tokens(const workload::request& r) const noexcept {
@@ -636,7 +783,7 @@ void replica::offer_blocks(live& r) {
 
 /// The last block first, so that it is evicted first.
 void replica::release_blocks(live& r) {
-    offer_blocks(r);
+    if (r.where != phase::loading) offer_blocks(r);
     std::int64_t freed = kv_.holding(r.computed);
     for (std::uint32_t block = r.known_blocks; block-- != 0;) {
         const bool is_known = block < r.shared_blocks || cache_.inserted_by(r.request.session, block, r.admission);
@@ -670,9 +817,7 @@ void replica::cancel(slot s) {
     if (live_[s].where == phase::waiting) {
         dequeue(s);
     } else {
-        if (live_[s].where == phase::decoding) stop_decoding(s);
-        if (s == partial_) partial_ = nobody;
-        stop_running(s);
+        stop(s);
     }
     leave(s, request_state::cancelled);
 }
@@ -715,7 +860,7 @@ std::vector<replica::slot> replica::all_live() const {
 
 void replica::close(instant at) {
     stop_series(at);
-    if (options_.hands_over && run_.steps == 0 && at != never) count_idle(at);
+    if (can_wait() && run_.steps == 0 && at != never) count_idle(at);
     for (const slot s : all_live()) {
         count_speculated(live_[s]);
         record(live_[s], request_state::unfinished, never);
@@ -724,6 +869,7 @@ void replica::close(instant at) {
 
 std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed_out) {
     stop_series(at);
+    if (loads() && run_.steps == 0) count_idle(at);
     std::int64_t lost = 0;
     for (const slot s : all_live()) {
         const live& r = live_[s];

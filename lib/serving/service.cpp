@@ -209,6 +209,14 @@ void add(replica_counts& sum, const replica_counts& c) noexcept {
     sum.produced_tokens += c.produced_tokens;
     sum.preemptions += c.preemptions;
     sum.cached_tokens += c.cached_tokens;
+    for (std::size_t tier = 0; tier != c.tiers.size(); ++tier) {
+        sum.tiers[tier].loads += c.tiers[tier].loads;
+        sum.tiers[tier].tokens += c.tiers[tier].tokens;
+        sum.tiers[tier].busy += c.tiers[tier].busy;
+    }
+    sum.adapters.hits += c.adapters.hits;
+    sum.adapters.loads += c.adapters.loads;
+    sum.adapters.busy += c.adapters.busy;
     sum.busy += c.busy;
     sum.prefilling += c.prefilling;
     sum.peak_blocks = std::max(sum.peak_blocks, c.peak_blocks);

@@ -38,6 +38,22 @@ std::vector<priority_result> priorities_of(const Metrics& all) {
     return out;
 }
 
+std::vector<tier_result> tiers_of(const serving::replica_counts& counts, std::size_t tiers) {
+    std::vector<tier_result> out;
+    for (std::size_t t = 0; t != tiers; ++t)
+        out.push_back({.loads = static_cast<std::uint64_t>(counts.tiers[t].loads),
+                       .tokens = static_cast<std::uint64_t>(counts.tiers[t].tokens),
+                       .busy = counts.tiers[t].busy});
+    return out;
+}
+
+std::optional<adapter_result> adapters_of(const serving::replica_counts& counts, bool has_adapters) {
+    if (!has_adapters) return std::nullopt;
+    return adapter_result{.hits = static_cast<std::uint64_t>(counts.adapters.hits),
+                          .loads = static_cast<std::uint64_t>(counts.adapters.loads),
+                          .busy = counts.adapters.busy};
+}
+
 /// Shares of one node as one.
 std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_share>>& places) {
     std::vector<fleet::gpu_share> all;
@@ -471,6 +487,8 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .preemptions = m.preemptions,
         .steps = count(counts.steps),
         .cached_tokens = count(counts.cached_tokens),
+        .tiers = tiers_of(counts, s.parts.options.engine.tiers.size()),
+        .adapters = adapters_of(counts, s.parts.options.engine.adapters.has_value()),
         .prefill_tokens = count(pools ? serving::counts_of(s.engine.replicas()).prefill_tokens : counts.prefill_tokens),
         .kv_occupancy = pools      ? mean_occupancy(*pools, s.engine)
                         : room > 0 ? 0.5 * static_cast<double>(counts.twice_block_time) / room

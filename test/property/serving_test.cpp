@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -39,7 +41,14 @@ struct serving_case {
             << (options.speculation ? options.speculation->drafts : 0) << " / "
             << (options.speculation ? options.speculation->gain : 0) << ", timeout "
             << (options.timeout ? ticks(*options.timeout) : 0) << ", max_wait "
-            << (options.max_wait ? ticks(*options.max_wait) : 0) << ", until " << ticks(until) << '\n';
+            << (options.max_wait ? ticks(*options.max_wait) : 0) << ", recompute "
+            << (options.recompute_per_token ? ticks(*options.recompute_per_token) : -1) << ", until " << ticks(until)
+            << '\n';
+        if (options.adapters)
+            out << options.adapters->slots << " slots, load " << ticks(options.adapters->load) << '\n';
+        for (const serving::cache_tier& t : options.tiers)
+            out << "tier of " << t.capacity_tokens << ": " << ticks(t.link.latency) << ", " << t.link.bytes_per_token
+                << " / " << t.link.bandwidth_b_s << '\n';
         for (const linear_step& p : pieces) {
             for (const exact_time& t : {p.base, p.per_token, p.per_kv_token, p.per_prefill_attention})
                 out << t.mantissa << "e-" << t.scale << ' ';
@@ -51,7 +60,7 @@ struct serving_case {
                 << grid.time[i].scale << '\n';
         for (const request& r : requests)
             out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
-                << r.session << ' ' << r.prefix_tokens << '\n';
+                << r.session << ' ' << r.prefix_tokens << ' ' << r.tenant << '\n';
         return out.str();
     }
 };
@@ -155,6 +164,60 @@ serving_case random_case(std::uint64_t number, std::size_t num_requests) {
     return c;
 }
 
+/// About one step [ns].
+std::int64_t time_of_step(const serving_case& c) {
+    const linear_step& p = c.pieces.front();
+    double ns = 0;
+    for (const auto& [t, n] : {std::pair{p.base, 1}, {p.per_token, 20}, {p.per_kv_token, 500}})
+        ns += static_cast<double>(t.mantissa) / std::pow(10.0, t.scale) * n;
+    return static_cast<std::int64_t>(std::min(ns, 1e6));
+}
+
+/// Of a memory that is small enough to lose what it has, and of any speed beside the steps.
+std::vector<serving::cache_tier> random_tiers(drawer& d, const replica_options& o, std::int64_t step) {
+    std::vector<serving::cache_tier> out;
+    for (std::int64_t n = d.between(1, 3); n != 0; --n)
+        out.push_back({.capacity_tokens = o.kv_block_tokens * d.spread(1, 400) + d.between(0, o.kv_block_tokens - 1),
+                       .link = {.latency = duration{d.one_in(3) ? 0 : d.spread(0, 4 * step)},
+                                .bytes_per_token = d.spread(1, 100),
+                                .bandwidth_b_s = 1 + 1'000'000'000 / d.spread(1, step + 1),
+                                .efficiency_ppb = d.one_in(2) ? 1'000'000'000 : d.between(1'000'000, 1'000'000'000)}});
+    return out;
+}
+
+serving_case random_tiered_case(std::uint64_t number) {
+    serving_case c = random_case(number, 5 + number % 60);
+    drawer d(22, number);
+    replica_options& o = c.options;
+    o.prefix_cache = true;
+    if (d.one_in(4)) o.kv_block_tokens = d.between(o.speculation ? o.speculation->drafts + 1 : 1, 12);
+    const std::int64_t step = 1 + time_of_step(c);
+    o.tiers = random_tiers(d, o, step);
+    if (d.one_in(3)) o.recompute_per_token = duration{d.spread(0, 2 * step)};
+    // Sessions come back when others have taken their blocks, often while few requests run.
+    const std::int64_t sessions = d.between(2, 8);
+    const std::int64_t stretch = d.one_in(3) ? 1 : d.between(2, 60);
+    const instant first = c.requests.front().arrival;
+    const auto stretched = [&](instant t) { return first + (t - first) * stretch; };
+    const bool is_chat = !d.one_in(3);
+    std::int64_t most = 0;
+    for (request& r : c.requests) {
+        if (is_chat) {
+            r.prompt_tokens = static_cast<std::uint32_t>(o.kv_block_tokens * d.between(1, 12) + d.between(0, 3));
+            r.prefix_tokens = std::min(r.prefix_tokens, r.prompt_tokens);
+            r.output_tokens = static_cast<std::uint32_t>(d.spread(1, 60));
+        }
+        r.arrival = stretched(r.arrival);
+        r.session = static_cast<std::uint32_t>(d.one_in(20) ? 0 : d.between(1, sessions));
+        if (!d.one_in(4)) r.prefix_tokens = r.prompt_tokens;
+        most = std::max(most, std::int64_t{r.prompt_tokens} + r.output_tokens);
+    }
+    if (is_chat || d.one_in(2))
+        o.kv_capacity_tokens = std::min(o.kv_capacity_tokens, most + d.between(0, (is_chat ? 3 : 1) * most));
+    if (c.until != never) c.until = stretched(c.until);
+    return c;
+}
+
 struct engine_result {
     std::vector<serving::request_record> records;
     serving::replica_counts counts;
@@ -190,17 +253,26 @@ engine_result serve(const serving_case& c) {
     return out;
 }
 
+bool same_loads(const serving::replica_counts& e, const test::naive_serving_result& n) {
+    for (std::size_t t = 0; t != n.loads.size(); ++t) {
+        const serving::tier_counts& c = e.tiers[t];
+        if (c.loads != n.loads[t] || c.tokens != n.loaded_tokens[t] || ticks(c.busy) != n.load_time[t]) return false;
+    }
+    return e.adapters.hits == n.adapter_hits && e.adapters.loads == n.adapter_loads &&
+           ticks(e.adapters.busy) == n.adapter_time;
+}
+
 bool same(const engine_result& e, const test::naive_serving_result& n) {
     return e.records == n.records && e.counts.steps == n.steps && e.counts.preemptions == n.preemptions &&
            e.counts.prefill_tokens + e.counts.decode_tokens == n.computed_tokens &&
-           e.counts.produced_tokens == n.produced_tokens &&
+           e.counts.produced_tokens == n.produced_tokens && same_loads(e.counts, n) &&
            e.blocks_at_until.value_or(n.blocks_at_until) == n.blocks_at_until;
 }
 
 /// What went through a series of cases, so that no kind of event is left out.
 struct seen {
     std::int64_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, steps = 0, requests = 0,
-                 cached = 0;
+                 cached = 0, loads = 0, loaded_again = 0, adapters = 0;
 };
 
 test::naive_serving_result naively(const serving_case& c) {
@@ -246,12 +318,16 @@ void compare(const serving_case& given, seen& s) {
         CHECK(engine.counts.preemptions == naive.preemptions);
         CHECK(engine.counts.prefill_tokens + engine.counts.decode_tokens == naive.computed_tokens);
         CHECK(engine.counts.produced_tokens == naive.produced_tokens);
+        CHECK(same_loads(engine.counts, naive));
         CHECK(engine.blocks_at_until.value_or(naive.blocks_at_until) == naive.blocks_at_until);
         FAIL("the counts differ");
     }
     s.requests += static_cast<std::int64_t>(engine.records.size());
     s.steps += naive.steps;
     s.preemptions += naive.preemptions;
+    for (const std::int64_t loads : naive.loads) s.loads += loads;
+    s.adapters += naive.adapter_loads;
+    if (naive.loads.size() > 1) s.loaded_again += naive.loads[1];
     for (const serving::request_record& r : engine.records) {
         s.cached += r.cached_tokens;
         switch (r.state) {
@@ -276,6 +352,37 @@ TEST_CASE("serving: every request is served as the rules say, done literally") {
     CHECK(s.unfinished > s.requests / 100);
     CHECK(s.preemptions > s.requests / 50);
     CHECK(s.cached > s.requests / 8);
+}
+
+TEST_CASE("serving: what a prefix cache evicts comes back from tiers below") {
+    seen s;
+    const std::size_t cases = test::random_cases(40000);
+    for (std::size_t i = 0; i != cases; ++i) compare(random_tiered_case(i), s);
+    CHECK(s.finished > s.requests / 2);
+    CHECK(s.cancelled > s.requests / 100);
+    CHECK(s.unfinished > s.requests / 100);
+    CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.loads > s.requests / 30);
+    CHECK(s.loaded_again > s.requests / 100);
+}
+
+TEST_CASE("serving: requests wait for the adapters of their tenants") {
+    seen s;
+    const std::size_t cases = test::random_cases(20000);
+    for (std::size_t i = 0; i != cases; ++i) {
+        serving_case c = i % 3 == 0 ? random_tiered_case(i) : random_case(i, 5 + i % 60);
+        drawer d(23, i);
+        const std::int64_t step = 1 + time_of_step(c);
+        const std::int64_t count = d.between(1, 9);
+        c.options.adapters = {.slots = d.between(1, count), .load = duration{d.one_in(5) ? 0 : d.spread(0, 20 * step)}};
+        for (request& r : c.requests) r.tenant = static_cast<std::uint32_t>(d.between(0, count));
+        compare(c, s);
+    }
+    CHECK(s.finished > s.requests / 2);
+    CHECK(s.cancelled > s.requests / 100);
+    CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.adapters > s.requests / 10);
+    CHECK(s.loads > s.requests / 100);
 }
 
 TEST_CASE("serving: long answers are jumped over exactly") {
@@ -311,7 +418,7 @@ TEST_CASE("serving: the blocks taken over time are those of the steps one by one
     int128 whole = 0;
     for (std::size_t i = 0; i != cases; ++i) {
         // Equal steps and blocks of one token: blocks grow evenly within a series.
-        serving_case c = random_case(i, 5 + i % 60);
+        serving_case c = i % 2 == 0 ? random_case(i, 5 + i % 60) : random_tiered_case(i);
         c.grid = {};
         c.pieces = {{.base = {static_cast<std::int64_t>(2 + i % 1000), 0}}};
         c.options.kv_capacity_tokens /= c.options.kv_block_tokens;

@@ -32,6 +32,14 @@ std::int64_t half_even(int128 u) {
     return static_cast<std::int64_t>(up ? floor + 1 : floor);
 }
 
+/// Half to even.
+std::int64_t quotient(int128 whole, int128 by) {
+    const int128 twice = 2 * whole + by;
+    int128 q = twice / (2 * by);
+    if (twice % (2 * by) == 0 && q % 2 != 0) --q;
+    return static_cast<std::int64_t>(q);
+}
+
 struct one {
     workload::request r;
     serving::request_record out;
@@ -43,6 +51,9 @@ struct one {
     bool is_decode = false;      // in this step
     bool drafts = false;         // in this step
     bool brought = false;        // its cache came with it, and it was not admitted since
+    std::int64_t to_load = 0;    // tokens of its prefix that are there when its load ends, at
+    std::int64_t loaded = 0;
+    bool has_adapter = false;
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -56,7 +67,10 @@ public:
           grid_(grid),
           free_(o.kv_capacity_tokens / o.kv_block_tokens),
           num_blocks_(free_),
-          blocks_(static_cast<std::size_t>(num_blocks_)) {
+          blocks_(static_cast<std::size_t>(num_blocks_)),
+          tiers_(o.tiers.size()),
+          link_free_(o.tiers.size()) {
+        result.loads = result.loaded_tokens = result.load_time = std::vector<std::int64_t>(tiers_.size());
         for (std::size_t b = 0; b != blocks_.size(); ++b) unheld_.insert({0, b});
         for (const serving::linear_step& p : pieces)
             pieces_.push_back(
@@ -77,10 +91,11 @@ public:
         const auto tell = [&] {
             if (std::exchange(is_told, true)) return;
             for (const one* x : waiting_) result.waiting_at_until += x->known();
+            result.loading_at_until = static_cast<std::int64_t>(loading_.size());
             for (const auto& [key, b] : known_blocks_) result.known_at_until.insert(key);
         };
         for (;;) {
-            if (running_.empty() && waiting_.empty()) {
+            if (is_empty()) {
                 if (next == requests.size()) break;
                 const std::int64_t arrival = ticks(came(next));
                 if (!last_end || arrival > *last_end) {
@@ -98,8 +113,19 @@ public:
                 tell();
             }
             cancel(now);
-            if (running_.empty() && waiting_.empty()) continue;
+            if (is_empty()) continue;
             const int128 d = begin_step(now);
+            if (running_.empty()) {  // until the first load has ended, or the next request comes
+                std::int64_t then = next == requests.size() ? ticks(never) : ticks(came(next));
+                for (const one* x : loading_)
+                    if (x->loaded > now) then = std::min(then, x->loaded);
+                if (then == ticks(never)) throw std::logic_error("waits for nothing");
+                if (then > ticks(until) && now != ticks(until)) result.blocks_at_until = num_blocks_ - free_;
+                result.block_time += static_cast<int128>(num_blocks_ - free_) * (std::min(then, ticks(until)) - now);
+                now = t0 = then;
+                sum = 0;
+                continue;
+            }
             const std::int64_t end = t0 + half_even(sum + d);
             if (end > ticks(until)) {
                 if (now != ticks(until)) result.blocks_at_until = num_blocks_ - free_;
@@ -136,7 +162,7 @@ public:
 
     [[nodiscard]] std::int64_t step_end() const { return step_end_; }
     [[nodiscard]] std::int64_t num_requests() const {
-        return static_cast<std::int64_t>(waiting_.size() + running_.size());
+        return static_cast<std::int64_t>(waiting_.size() + loading_.size() + running_.size());
     }
     [[nodiscard]] std::int64_t blocks_taken() const { return num_blocks_ - free_; }
     [[nodiscard]] bool can_hold(std::int64_t tokens) const { return blocks_for(tokens) <= num_blocks_; }
@@ -211,7 +237,7 @@ private:
                    (o_.max_wait && x->out.first_start == never && age >= ticks(*o_.max_wait));
         };
         std::vector<one*> gone;
-        for (auto* const from : {&running_, &waiting_}) {
+        for (auto* const from : {&running_, &loading_, &waiting_}) {
             std::copy_if(from->begin(), from->end(), std::back_inserter(gone), expired);
             from->erase(std::remove_if(from->begin(), from->end(), expired), from->end());
         }
@@ -236,6 +262,7 @@ private:
         if (blocks_[best].is_known) {
             known_blocks_.erase(blocks_[best].key);
             blocks_[best].is_known = false;
+            move_down(blocks_[best].key);
         }
         hold(best);
         return best;
@@ -246,6 +273,23 @@ private:
         unheld_.erase({blocks_[b].let_go, b});
     }
 
+    using name = std::pair<std::uint32_t, std::int64_t>;
+
+    // What a tier has no room for is what came to it longest ago.
+    void move_down(name x) {
+        for (std::size_t t = 0; t != tiers_.size(); ++t) {
+            tiers_[t].push_back(x);
+            if (static_cast<std::int64_t>(tiers_[t].size()) <= o_.tiers[t].capacity_tokens / o_.kv_block_tokens) return;
+            x = tiers_[t].front();
+            tiers_[t].pop_front();
+        }
+    }
+    [[nodiscard]] std::optional<std::size_t> tier_of(const name& x) const {
+        for (std::size_t t = 0; t != tiers_.size(); ++t)
+            if (std::find(tiers_[t].begin(), tiers_[t].end(), x) != tiers_[t].end()) return t;
+        return std::nullopt;
+    }
+
     // Its full blocks become known, unless others of that name are.
     void make_known(one& x) {
         if (!caches(x)) return;
@@ -253,6 +297,7 @@ private:
             const std::size_t b = x.blocks[static_cast<std::size_t>(j)];
             const std::pair key{x.r.session, j};
             if (!known_blocks_.emplace(key, b).second) continue;
+            for (std::deque<name>& tier : tiers_) tier.erase(std::remove(tier.begin(), tier.end(), key), tier.end());
             blocks_[b].is_known = true;
             blocks_[b].key = key;
         }
@@ -260,6 +305,10 @@ private:
 
     void release(one& x) {
         if (!x.blocks.empty()) make_known(x);
+        if (std::exchange(x.has_adapter, false)) {
+            adapter& a = adapters_.at(*adapter_of(x));
+            if (--a.users == 0) a.let_go = ++adapter_clock_;
+        }
         for (; !x.blocks.empty(); x.blocks.pop_back()) {
             const std::size_t at = x.blocks.back();
             block& b = blocks_[at];
@@ -312,13 +361,7 @@ private:
             bool itself = false;
             while (!itself && !(x.drafts ? take_drafted(x) : take(x, n))) {
                 if (hands_over) return true;
-                one& victim = *running_.back();
-                victim.drafts = false;
-                running_.pop_back();
-                release(victim);
-                ++victim.out.preemptions;
-                ++result.preemptions;
-                to_front(victim);
+                one& victim = preempt_last();
                 preempted = true;
                 itself = &victim == &x;
             }
@@ -328,16 +371,169 @@ private:
         return preempted;
     }
 
+    one& preempt_last() {
+        std::deque<one*>& from = loading_.empty() ? running_ : loading_;
+        one& victim = *from.back();
+        victim.drafts = false;
+        from.pop_back();
+        release(victim);
+        ++victim.out.preemptions;
+        ++result.preemptions;
+        to_front(victim);
+        return victim;
+    }
+
     void schedule(one& x, std::int64_t n, std::int64_t& budget) {
         x.scheduled = n;
         x.is_decode = x.drafts || (n == 1 && x.decodes_next());
         budget -= n;
     }
 
+    [[nodiscard]] bool is_empty() const { return running_.empty() && loading_.empty() && waiting_.empty(); }
+
+    // The link's time of so many blocks of a tier.
+    [[nodiscard]] std::int64_t whole(std::size_t tier, std::int64_t blocks) const {
+        const serving::kv_transfer_options& t = o_.tiers[tier].link;
+        const int128 e18 = 1'000'000'000'000'000'000;
+        return quotient(int128{blocks * o_.kv_block_tokens} * t.bytes_per_token * e18,
+                        int128{t.bandwidth_b_s} * t.efficiency_ppb);
+    }
+
+    // Tiers of the blocks behind those that match, as many as are worth it.
+    [[nodiscard]] std::vector<std::size_t> worth_loading(const one& x, std::int64_t hits) const {
+        std::vector<std::size_t> found;
+        if (!caches(x)) return found;
+        const std::int64_t tokens = std::min<std::int64_t>(x.r.prefix_tokens, x.known() - 1);
+        for (std::int64_t j = hits; (j + 1) * o_.kv_block_tokens <= tokens; ++j) {
+            const std::optional<std::size_t> tier = tier_of({x.r.session, j});
+            if (!tier) break;
+            found.push_back(*tier);
+        }
+        if (!o_.recompute_per_token) return found;
+        std::size_t best = 0;
+        int128 most = 0;
+        for (std::size_t n = 1; n <= found.size(); ++n) {
+            std::int64_t alone = 0;
+            for (std::size_t t = 0; t != tiers_.size(); ++t) {
+                const auto blocks = std::count(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(n), t);
+                if (blocks != 0) alone = std::max(alone, whole(t, blocks) + ticks(o_.tiers[t].link.latency));
+            }
+            const int128 saved =
+                int128{ticks(*o_.recompute_per_token)} * static_cast<std::int64_t>(n) * o_.kv_block_tokens - alone;
+            if (saved < most) continue;
+            most = saved;
+            best = n;
+        }
+        found.resize(best);
+        return found;
+    }
+
+    struct adapter {
+        std::int64_t ready = 0;
+        std::int64_t users = 0;
+        std::int64_t let_go = 0;
+    };
+
+    [[nodiscard]] std::optional<std::int64_t> adapter_of(const one& x) const {
+        if (!o_.adapters || x.r.tenant == 0) return std::nullopt;
+        return x.r.tenant;
+    }
+    [[nodiscard]] bool is_adapter_ready(const one& x, std::int64_t now) const {
+        const auto number = adapter_of(x);
+        if (!number) return true;
+        const auto at = adapters_.find(*number);
+        return at != adapters_.end() && at->second.ready <= now;
+    }
+    // Slots are those of adapters that are there; the one to give way, of those without users.
+    [[nodiscard]] auto oldest_unused() {
+        auto oldest = adapters_.end();
+        for (auto at = adapters_.begin(); at != adapters_.end(); ++at)
+            if (at->second.users == 0 && (oldest == adapters_.end() || at->second.let_go < oldest->second.let_go))
+                oldest = at;
+        return oldest;
+    }
+    [[nodiscard]] bool has_slot(const one& x) {
+        const auto number = adapter_of(x);
+        return !number || adapters_.contains(*number) ||
+               static_cast<std::int64_t>(adapters_.size()) < o_.adapters->slots || oldest_unused() != adapters_.end();
+    }
+    // Since when it is loaded, or will be.
+    std::int64_t take_adapter(one& x, std::int64_t now) {
+        const auto number = adapter_of(x);
+        if (!number) return now;
+        x.has_adapter = true;
+        if (!adapters_.contains(*number)) {
+            if (static_cast<std::int64_t>(adapters_.size()) == o_.adapters->slots) adapters_.erase(oldest_unused());
+            adapter_link_free_ = std::max(adapter_link_free_, now) + ticks(o_.adapters->load);
+            adapters_[*number].ready = adapter_link_free_;
+            ++result.adapter_loads;
+            result.adapter_time += ticks(o_.adapters->load);
+        } else {
+            ++result.adapter_hits;
+        }
+        ++adapters_[*number].users;
+        return adapters_[*number].ready;
+    }
+
+    // It has its seat and its blocks from here on.
+    void load(one& x, const std::vector<std::size_t>& cached, const std::vector<std::size_t>& below, std::int64_t now) {
+        for (const std::size_t b : cached) hold(b);
+        x.blocks = cached;
+        for (std::size_t n = below.size(); n != 0; --n) x.blocks.push_back(take_block());
+        x.to_load = static_cast<std::int64_t>(x.blocks.size()) * o_.kv_block_tokens;
+        x.loaded = std::max(now + 1, take_adapter(x, now));
+        for (std::size_t t = 0; t != tiers_.size(); ++t) {
+            const auto blocks = std::count(below.begin(), below.end(), t);
+            if (blocks == 0) continue;
+            link_free_[t] = std::max(link_free_[t], now) + whole(t, blocks);
+            x.loaded = std::max(x.loaded, link_free_[t] + ticks(o_.tiers[t].link.latency));
+            ++result.loads[t];
+            result.loaded_tokens[t] += blocks * o_.kv_block_tokens;
+            result.load_time[t] += whole(t, blocks);
+        }
+        loading_.push_back(&x);
+        std::stable_sort(loading_.begin(), loading_.end(),
+                         [](const one* a, const one* b) { return a->loaded < b->loaded; });
+    }
+
+    // Rule 2 for those whose loads have ended; true where the queue is next.
+    bool admit_loaded(std::int64_t& budget, std::int64_t now) {
+        bool preempted = false;
+        while (!loading_.empty() && loading_.front()->loaded <= now && budget > 0) {
+            one& x = *loading_.front();
+            const std::int64_t n = std::min(x.known() - x.to_load, budget);
+            while (blocks_for(x.to_load + n) - static_cast<std::int64_t>(x.blocks.size()) > free_) {
+                if (loading_.back() == &x) return false;
+                preempt_last();
+                preempted = true;
+            }
+            x.computed = x.to_load;
+            x.out.cached_tokens += static_cast<std::uint32_t>(x.computed);
+            take(x, n);
+            loading_.pop_front();
+            running_.push_back(&x);
+            if (x.out.first_start == never) x.out.first_start = instant{duration{now}};
+            schedule(x, n, budget);
+        }
+        return !preempted;
+    }
+
     void admit(std::int64_t& budget, std::int64_t now) {
-        while (!waiting_.empty() && budget > 0 && static_cast<std::int64_t>(running_.size()) < o_.max_seqs) {
+        if (!admit_loaded(budget, now)) return;
+        while (!waiting_.empty() && budget > 0 &&
+               static_cast<std::int64_t>(running_.size() + loading_.size()) < o_.max_seqs) {
             one& x = *waiting_.front();
             const std::vector<std::size_t> cached = matching(x);
+            if (!has_slot(x)) break;
+            const auto below = worth_loading(x, static_cast<std::int64_t>(cached.size()));
+            if (!below.empty() || !is_adapter_ready(x, now)) {
+                const auto unheld =
+                    std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
+                if (static_cast<std::int64_t>(below.size()) + unheld > free_) break;
+                load(x, cached, below, now);
+                waiting_.pop_front();
+                continue;
+            }
             const auto hits = static_cast<std::int64_t>(cached.size());
             const std::int64_t computed = x.brought ? x.r.prompt_tokens : hits * o_.kv_block_tokens;
             const std::int64_t n = std::min(x.known() - computed, budget);
@@ -345,6 +541,7 @@ private:
                 std::count_if(cached.begin(), cached.end(), [&](std::size_t b) { return blocks_[b].holders == 0; });
             if (blocks_for(computed + n) - hits > free_ - unheld) break;
             for (const std::size_t b : cached) hold(b);
+            take_adapter(x, now);
             x.blocks = cached;
             x.computed = computed;
             if (!std::exchange(x.brought, false)) x.out.cached_tokens += static_cast<std::uint32_t>(computed);
@@ -478,19 +675,16 @@ private:
     std::map<std::pair<std::uint32_t, std::int64_t>, std::size_t> known_blocks_;
     std::set<std::pair<std::int64_t, std::size_t>> unheld_;  // by when they were let go, 0 if nothing is known of them
     std::int64_t clock_ = 0;
+    std::vector<std::deque<name>> tiers_;  // names by when they came
+    std::vector<std::int64_t> link_free_;
+    std::map<std::int64_t, adapter> adapters_;
+    std::int64_t adapter_clock_ = 0, adapter_link_free_ = 0;
     std::deque<one*> waiting_;
+    std::deque<one*> loading_;  // by when their loads end
     std::deque<one*> running_;
     std::int64_t step_end_ = ticks(never), last_end_ = -1, t0_ = 0;
     int128 step_ = 0, sum_ = 0;
 };
-
-/// Half to even.
-std::int64_t quotient(int128 whole, int128 by) {
-    const int128 twice = 2 * whole + by;
-    int128 q = twice / (2 * by);
-    if (twice % (2 * by) == 0 && q % 2 != 0) --q;
-    return static_cast<std::int64_t>(q);
-}
 
 /// Two pools, one instant after the other, every replica looked at for every choice.
 class naive_pools {

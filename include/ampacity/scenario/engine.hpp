@@ -5,6 +5,8 @@
 /// Part of `scenario.hpp`. Plain values.
 
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/kv_tiers.hpp>
+#include <ampacity/scenario/lora_adapters.hpp>
 #include <ampacity/scenario/speculative.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
@@ -76,6 +78,10 @@ struct engine_options {
     serving::step_order order = serving::step_order::mixed;
     bool priorities = false;
     bool prefix_cache = false;
+    std::vector<kv_tier> tiers{};
+    std::optional<quantity<dimension::data_size>> kv_bytes_per_token{};
+    std::optional<duration> recompute_per_token{};
+    std::optional<lora_adapters> adapters{};
     std::optional<duration> timeout{};
     std::optional<duration> max_wait{};
     std::optional<speculative_decoding> speculation{};
@@ -115,6 +121,28 @@ struct engine_options {
               {.key = "priorities", .doc = "requests wait by priority, larger first; else nobody looks at it"});
         visit(&engine_options::prefix_cache,
               {.key = "prefix_cache", .doc = "full blocks of sessions stay known after their requests"});
+        visit(&engine_options::tiers,
+              {.key = "tiers",
+               .doc = "up to four memories that keep the blocks that the prefix cache evicts, the first one first",
+               .example = "[ { name: lpddr, capacity: \"480 GB\", bandwidth: \"400 GB/s\" } ]",
+               .never_empty = true});
+        visit(&engine_options::kv_bytes_per_token,
+              {.key = "kv_bytes_per_token",
+               .doc = "of the KV cache, for `tiers`; without it those of the model",
+               .example = "\"0.16 MB\"",
+               .min = quantity<dimension::data_size>{1},
+               .max = quantity<dimension::data_size>{17179869184.0}});
+        visit(&engine_options::recompute_per_token,
+              {.key = "recompute_per_token",
+               .doc = "what it costs to compute a token instead of loading it from `tiers`: no more is loaded than "
+                      "saves time; without it all that is found is",
+               .example = "\"50 us\"",
+               .min = duration::zero(),
+               .max = longest_input});
+        visit(&engine_options::adapters,
+              {.key = "adapters",
+               .doc = "a request waits until the adapter of its tenant is in one of a few slots",
+               .example = "{ slots: 8, size: \"200 MB\", bandwidth: \"50 GB/s\" }"});
         visit(&engine_options::timeout,
               {.key = "timeout",
                .doc = "a request that is not finished so long after its arrival is cancelled when a step ends",

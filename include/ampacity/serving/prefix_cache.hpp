@@ -6,19 +6,32 @@
 /// go longest ago first. A hash table over (session, block) with linear probing and a list in order of letting go: O(1)
 /// expected per operation and per block that joins the front of a session, no allocation once it has held as many
 /// blocks as it will. One thread.
+///
+/// Below it there may be *tiers*. What is evicted goes to the first one; of each, what came longest ago goes on to the
+/// next one while there is more than it has room for, and from the last one nowhere. A name has one place: what is made
+/// known here is in no tier any more.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace ampacity::serving {
 
 class prefix_cache {
 public:
+    static constexpr std::size_t max_tiers = 4;
+
+    prefix_cache() = default;
+    /// With tiers of so many blocks, the first one first. \pre up to `max_tiers`, of 1 or more each
+    explicit prefix_cache(std::span<const std::int64_t> tier_blocks) noexcept;
+
     /// Blocks that nobody holds.
-    [[nodiscard]] std::int64_t evictable() const noexcept { return evictable_; }
-    /// All blocks that it knows.
+    [[nodiscard]] std::int64_t evictable() const noexcept { return unheld_.size; }
+    /// All blocks that it knows, those in tiers included.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::int64_t in_tier(std::size_t tier) const noexcept { return tiers_[tier].size; }
 
     /// How many of the session's first `limit` blocks are here, without a gap. O(1).
     [[nodiscard]] std::uint32_t matching(std::uint32_t session, std::uint32_t limit) const noexcept;
@@ -27,13 +40,19 @@ public:
 
     /// One more request holds it. \pre it is here.
     void hold(std::uint32_t session, std::uint32_t block) noexcept;
-    /// Makes it known, held by `holder`; false, and nothing else, where it is here already.
+    /// The tier in which it is; `max_tiers`: in none.
+    [[nodiscard]] std::size_t tier_of(std::uint32_t session, std::uint32_t block) const noexcept;
+    /// Makes it known, held by `holder`, below 2^63; false, and nothing else, where it is here already.
     bool insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder);
     /// Whether that holder's `insert` made it known, and still holds it.
     [[nodiscard]] bool inserted_by(std::uint32_t session, std::uint32_t block, std::uint64_t holder) const noexcept;
+    /// Who made it known. \pre it is here.
+    [[nodiscard]] std::uint64_t inserter(std::uint32_t session, std::uint32_t block) const noexcept {
+        return entries_[find(key_of(session, block))].inserter;
+    }
     /// One request less holds it; true where none does any more. \pre it is held.
     bool let_go(std::uint32_t session, std::uint32_t block) noexcept;
-    /// Forgets that many. \pre count <= evictable().
+    /// Forgets that many, or moves them to the tiers. \pre count <= evictable().
     void evict(std::int64_t count) noexcept;
 
 private:
@@ -42,11 +61,17 @@ private:
 
     struct entry {
         std::uint64_t key;
-        std::uint64_t inserter;
+        std::uint64_t inserter;  // of what is in a tier: that tier's mark
         std::uint32_t holders;
-        place before, after;  // in the order of letting go, or the chain of free entries
+        place before, after;  // in the order of letting go or of a tier, or the chain of free entries
         std::uint32_t front;  // of a session's first block: how many are here without a gap
     };
+    struct list {
+        place first = nowhere;
+        place last = nowhere;
+        std::int64_t size = 0;
+    };
+    static constexpr std::uint64_t tier_mark = std::uint64_t{1} << 63U;
 
     static std::uint64_t key_of(std::uint32_t session, std::uint32_t block) noexcept {
         return std::uint64_t{session} << 32U | block;
@@ -56,16 +81,20 @@ private:
     void erase(std::uint64_t key) noexcept;
     void extend_front(std::uint32_t session, std::uint32_t block) noexcept;
     void grow();
-    void unlink(place p) noexcept;
+    void link_back(list& l, place p) noexcept;
+    void unlink(list& l, place p) noexcept;
+    void move_down(place p) noexcept;
+    void forget(place p) noexcept;
+    [[nodiscard]] bool is_here(place p) const noexcept { return p != nowhere && entries_[p].inserter < tier_mark; }
 
     std::vector<entry> entries_;
     std::vector<place> table_;  // a power of two, at most half full
     unsigned shift_ = 64;
     place free_ = nowhere;
-    place first_ = nowhere;  // of those that nobody holds
-    place last_ = nowhere;
+    list unheld_;
+    std::array<list, max_tiers> tiers_{};
+    std::array<std::int64_t, max_tiers> room_{};  // of each tier; 0: there is none
     std::size_t size_ = 0;
-    std::int64_t evictable_ = 0;
 };
 
 }  // namespace ampacity::serving

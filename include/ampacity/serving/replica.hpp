@@ -20,6 +20,8 @@
 
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
+#include <ampacity/serving/adapter_slots.hpp>
+#include <ampacity/serving/cache_tiers.hpp>
 #include <ampacity/serving/finish_queue.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/kv_blocks.hpp>
@@ -56,6 +58,12 @@ struct replica_options {
     bool priorities = false;                  ///< the queue is by priority; else nobody looks at it
     /// Full blocks of sessions stay known after their requests, see docs/serving.md; else nobody looks at sessions.
     bool prefix_cache = false;
+    /// With `prefix_cache`: where blocks go that it evicts, the first one first; up to `prefix_cache::max_tiers`.
+    std::vector<cache_tier> tiers{};
+    /// What it costs to compute a token again instead of loading it; without it all that is found is loaded.
+    std::optional<duration> recompute_per_token{};
+    /// A request runs when the adapter of its tenant is loaded.
+    std::optional<adapter_options> adapters{};
     /// A request that is not finished so long after its arrival is cancelled, at the first end of a step from then on.
     std::optional<duration> timeout{};
     /// The same for one that no step has worked on.
@@ -87,9 +95,11 @@ struct replica_counts {
     std::int64_t produced_tokens = 0;  ///< given to requests; with speculation, to those that do not decode any more
     std::int64_t preemptions = 0;
     std::int64_t cached_tokens = 0;  ///< found in the prefix cache at admissions, and not computed
-    duration busy{};                 ///< in steps that have ended, as their rounded ends tell it
-    duration prefilling{};           ///< of it, in steps with chunks of prompts
-    std::int64_t peak_blocks = 0;    ///< most that were taken at the end of a step
+    counts_by_tier tiers{};          ///< what was loaded, by requests that were preempted or cancelled meanwhile too
+    adapter_counts adapters{};
+    duration busy{};               ///< in steps that have ended, as their rounded ends tell it
+    duration prefilling{};         ///< of it, in steps with chunks of prompts
+    std::int64_t peak_blocks = 0;  ///< most that were taken at the end of a step
     /// Twice the integral of taken blocks over `busy`, by the mean of the first and the last step of each
     /// series: exact where blocks grow evenly over equal steps [block-ns].
     int128 twice_block_time = 0;
@@ -105,7 +115,7 @@ public:
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
     void submit(const workload::request& r, instant now);
     /// A request comes whose prompt was computed elsewhere, and its first token with it: it waits for blocks of its
-    /// own, and nothing is computed again unless it is preempted. \pre as for `submit`, and no prefix cache
+    /// own, and nothing is computed again unless it is preempted. \pre as for `submit`; no prefix cache, no adapters
     void accept(const moved_request& r, instant now);
     /// The cache of a request that was handed over is gone from here. \pre `advance(now)` was called
     void release(std::uint32_t slot, instant now);
@@ -116,7 +126,7 @@ public:
     void clear_moved() noexcept { moved_.clear(); }
     /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
     void start(instant now);
-    /// The end of what is in progress; never: nothing is.
+    /// The end of what is in progress, or of the first load where nothing else is; never: nothing is.
     [[nodiscard]] instant next() const noexcept { return end_; }
     /// Does what ends at `to`. \pre to <= next().
     void advance(instant to);
@@ -132,12 +142,13 @@ public:
     [[nodiscard]] std::span<const request_record> records() const noexcept { return records_; }
     void clear_records() noexcept { records_.clear(); }
 
-    [[nodiscard]] std::size_t num_live() const noexcept { return num_waiting_ + num_running_; }
+    [[nodiscard]] std::size_t num_live() const noexcept { return num_waiting_ + num_loading_ + num_running_; }
     /// Requests that will come with their caches, and the blocks that those take.
     [[nodiscard]] std::size_t num_expected() const noexcept { return num_expected_; }
     [[nodiscard]] std::int64_t blocks_expected() const noexcept { return blocks_expected_; }
     [[nodiscard]] std::size_t num_waiting() const noexcept { return num_waiting_; }
-    [[nodiscard]] std::size_t num_running() const noexcept { return num_running_; }
+    /// That have a seat, those included whose prefix is being loaded.
+    [[nodiscard]] std::size_t num_running() const noexcept { return num_loading_ + num_running_; }
     /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
     [[nodiscard]] std::int64_t blocks_in_use(instant now) const noexcept;
     /// The same without those of the step in progress. O(1).
@@ -159,7 +170,7 @@ private:
     using slot = std::uint32_t;
     static constexpr slot nobody = 0xFFFF'FFFFU;
 
-    enum class phase : std::uint8_t { waiting, prefilling, decoding, moving };
+    enum class phase : std::uint8_t { waiting, loading, prefilling, decoding, moving };
 
     struct live {
         workload::request request;
@@ -178,6 +189,7 @@ private:
         phase where;
         bool has_come;      // with its prompt computed, and was not admitted since
         duration transfer;  // as in a record
+        instant loaded;     // the end of its load, while it is `loading`
     };
     struct list {
         slot first = nobody;
@@ -211,6 +223,8 @@ private:
     void link_back(list& l, slot s) noexcept;
     template <links L>
     void link_front(list& l, slot s) noexcept;
+    template <links L, class TimeOf>
+    void link_by(list& l, slot s, TimeOf time_of) noexcept;
     template <links L>
     void link_by_arrival(list& l, slot s) noexcept;
     template <links L>
@@ -243,6 +257,8 @@ private:
 
     void plan();
     void preempt_last();
+    [[nodiscard]] bool can_wait() const noexcept { return options_.hands_over || loads(); }
+    [[nodiscard]] bool loads() const noexcept { return !tiers_.empty() || !adapters_.empty(); }
     void evict(std::int64_t reserved) const noexcept;
     [[nodiscard]] std::uint32_t matching_blocks(const workload::request& r, std::int64_t known) const noexcept;
     [[nodiscard]] std::uint32_t matching_blocks(const live& r) const noexcept {
@@ -250,8 +266,18 @@ private:
     }
     void offer_blocks(live& r);
     void release_blocks(live& r);
-    bool take_chunks(std::int64_t budget, std::int64_t reserved);
+    [[nodiscard]] std::uint32_t prefix_blocks(const workload::request& r, std::int64_t known) const noexcept;
+    [[nodiscard]] bool is_anywhere(const live& r) const noexcept;
+    [[nodiscard]] tier_blocks worth_loading(const live& r, std::uint32_t matching) const noexcept;
+    enum class outcome : std::uint8_t { fits, waits, preempted };
+    bool take_chunks(std::int64_t budget, std::int64_t reserved, bool preempted);
+    outcome take_partial(std::int64_t& budget, std::int64_t reserved, outcome so_far);
+    outcome take_loaded(std::int64_t& budget, std::int64_t reserved);
+    void take_waiting(std::int64_t budget, std::int64_t reserved);
+    bool begin_load(slot s, std::uint32_t matching, const tier_blocks& blocks, std::int64_t reserved);
+    void stop_loading(slot s);
     void admit(slot s, std::uint32_t matching);
+    void begin_running(slot s);
     void add_chunk(slot s, std::int64_t tokens);
     void begin_series();
     void begin_step(bool with_decodes);
@@ -270,6 +296,7 @@ private:
     void gain_token(slot s);
     void begin_decoding(slot s);
     void stop_decoding(slot s) noexcept;
+    void stop(slot s);
     void stop_running(slot s);
     [[nodiscard]] instant first_deadline() const noexcept;
     void cancel_expired();
@@ -283,6 +310,8 @@ private:
     kv_blocks kv_;
     // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
     // at its end, or when somebody asks.
+    adapter_slots adapters_;
+    cache_tiers tiers_;
     mutable prefix_cache cache_;
     finish_queue finishing_;
 
@@ -290,11 +319,13 @@ private:
     slot free_slots_ = nobody;  // chained by `after`
     std::array<list, workload::num_request_priorities> waiting_{};
     std::uint32_t waiting_classes_ = 0;  // bit p: some of priority p wait
+    list loading_;                       // in order of the ends of loads
     list running_;                       // in order of admission
     list all_;                           // in order of arrival; kept for `timeout` only
     list unseen_;                        // in order of arrival; kept for `max_wait` only
     std::size_t num_waiting_ = 0;
     std::int64_t waiting_tokens_ = 0;
+    std::size_t num_loading_ = 0;
     std::size_t num_running_ = 0;
     slot partial_ = nobody;  // runs and has prompt left: always the last of the running
     std::uint64_t admissions_ = 0;
@@ -312,7 +343,7 @@ private:
 
     std::size_t num_expected_ = 0;
     std::int64_t blocks_expected_ = 0;
-    instant idle_since_ = start_of_time;  // no step since; with `hands_over`
+    instant idle_since_ = start_of_time;  // no step since; where requests may wait without one
 
     replica_counts counts_;
     std::vector<request_record> records_;

@@ -261,6 +261,20 @@ struct pool_result {
     std::optional<modelled_service> modelled{};  ///< of one replica
 };
 
+/// Blocks that came back from a tier below prefix caches, of all replicas.
+struct tier_result {
+    std::uint64_t loads = 0;   ///< begun
+    std::uint64_t tokens = 0;  ///< of these
+    duration busy{};           ///< of links, summed over replicas
+};
+
+/// Adapters of the tenants of a service, on all replicas.
+struct adapter_result {
+    std::uint64_t hits = 0;   ///< seats given to requests whose adapter had a slot
+    std::uint64_t loads = 0;  ///< begun, for the others
+    duration busy{};          ///< of links, summed over replicas
+};
+
 /// A service whose prompts and answers are computed apart.
 struct disaggregated_result {
     pool_result prefill, decode;
@@ -287,6 +301,8 @@ struct service_result {
     std::uint64_t preemptions = 0;                        ///< of all
     std::uint64_t steps = 0;                              ///< that have ended, of all replicas
     std::uint64_t cached_tokens = 0;                      ///< found in prefix caches
+    std::vector<tier_result> tiers{};                     ///< from the first
+    std::optional<adapter_result> adapters{};             ///< none: requests need none
     std::uint64_t prefill_tokens = 0;                     ///< computed in prompts, recomputed ones included
     double kv_occupancy = 0;                              ///< mean share of KV blocks taken while it held its GPUs [1]
     double kv_peak = 0;                                   ///< largest share at the end of a step, of one replica [1]

@@ -8,18 +8,23 @@
 #include <list>
 #include <map>
 #include <utility>
+#include <vector>
 
 using namespace ampacity;
 using serving::prefix_cache;
 
-TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") {
+namespace {
+
+/// Against a map and a list of what nobody holds, and a list of what each tier has, done plainly.
+void compare(const std::vector<std::int64_t>& room) {
     random_stream d(37, purpose::test, 0);
     using key = std::pair<std::uint32_t, std::uint32_t>;
     struct plain {
         std::int64_t holders;
         std::uint64_t inserter;
     };
-    prefix_cache cache;
+    prefix_cache cache{room};
+    std::vector<std::list<key>> below(room.size());
     std::map<key, plain> all;
     std::list<key> unheld;
     for (std::uint64_t i = 0; i != 60'000; ++i) {
@@ -29,7 +34,8 @@ TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") {
         switch (d.below(4)) {
             case 0:
                 REQUIRE(cache.insert(k.first, k.second, i) == (at == all.end()));
-                all.emplace(k, plain{1, i});
+                if (!all.emplace(k, plain{1, i}).second) break;
+                for (std::list<key>& tier : below) tier.remove(k);
                 break;
             case 1:
                 if (at == all.end()) break;
@@ -46,12 +52,27 @@ TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") {
                 const std::uint64_t count = d.below(unheld.size() + 1);
                 cache.evict(static_cast<std::int64_t>(count));
                 for (std::uint64_t n = 0; n != count; ++n) {
-                    all.erase(unheld.front());
+                    key down = unheld.front();
+                    all.erase(down);
                     unheld.pop_front();
+                    for (std::size_t t = 0; t != below.size(); ++t) {
+                        below[t].push_back(down);
+                        if (static_cast<std::int64_t>(below[t].size()) <= room[t]) break;
+                        down = below[t].front();
+                        below[t].pop_front();
+                    }
                 }
                 break;
         }
-        REQUIRE(cache.size() == all.size());
+        std::size_t known = all.size();
+        std::size_t tier = prefix_cache::max_tiers;
+        for (std::size_t t = 0; t != below.size(); ++t) {
+            REQUIRE(cache.in_tier(t) == static_cast<std::int64_t>(below[t].size()));
+            known += below[t].size();
+            if (std::find(below[t].begin(), below[t].end(), k) != below[t].end()) tier = t;
+        }
+        REQUIRE(cache.tier_of(k.first, k.second) == tier);
+        REQUIRE(cache.size() == known);
         REQUIRE(cache.evictable() == static_cast<std::int64_t>(unheld.size()));
         const auto now = all.find(k);
         REQUIRE(cache.inserted_by(k.first, k.second, 7) == (now != all.end() && now->second.inserter == 7));
@@ -68,9 +89,20 @@ TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") {
     }
 }
 
+}  // namespace
+
+TEST_CASE("prefix_cache: a map and a list of what nobody holds, done plainly") { compare({}); }
+
+TEST_CASE("prefix_cache: what is evicted goes down from tier to tier") {
+    compare({40});
+    compare({5, 1, 30});
+    compare({17, 9, 4, 2});
+}
+
 TEST_CASE("prefix_cache: an empty one matches nothing") {
     const prefix_cache cache;
     CHECK(cache.matching(1, 5) == 0);
     CHECK_FALSE(cache.inserted_by(1, 0, 0));
     CHECK(cache.evictable() == 0);
+    CHECK(cache.tier_of(1, 0) == prefix_cache::max_tiers);
 }

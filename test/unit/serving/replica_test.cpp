@@ -185,6 +185,68 @@ TEST_CASE("replica: what a session has computed is not computed again") {
     CHECK(serve(without, step, {first, second})[1].cached_tokens == 0);
 }
 
+TEST_CASE("replica: what a session has computed comes back from a tier below") {
+    // As above, but the stranger needs all blocks but one: 11 of the session's 12 go down, the last ones first.
+    request first = asks(0, 40, 9);
+    const request stranger = asks(4000, 76, 1);
+    request second = asks(8000, 60, 1);
+    first.session = second.session = 3;
+    second.prefix_tokens = 49;
+    replica_options options{
+        .max_batched_tokens = 100, .kv_capacity_tokens = 80, .kv_block_tokens = 4, .prefix_cache = true};
+    const linear_step step{.base = {100, 0}, .per_token = {1, 0}, .per_prefill_attention = {1, 0}};
+    // 3 bytes per token and 0.3 bytes per ns are 10 ns per token; the load waits for 70 ns more.
+    options.tiers = {{.capacity_tokens = 100,
+                      .link = {.latency = duration{70}, .bytes_per_token = 3, .bandwidth_b_s = 300'000'000}}};
+    const auto loaded = serve(options, step, {first, stranger, second});
+    CHECK(loaded[2].cached_tokens == 48);
+    CHECK(loaded[2].first_start == at(8000 + 440 + 70));
+    CHECK(loaded[2].end == at(8000 + 440 + 70 + 100 + 12 + 12 * 48 + 78));
+    // Whose load takes longer than what it saves does without: 8 ns per token do not pay 10 ns, 12 ns do.
+    options.recompute_per_token = duration{8};
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 4);
+    options.recompute_per_token = duration{12};
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 48);
+    options.recompute_per_token.reset();
+    // A tier of five blocks has those that came last, the front of them.
+    options.tiers.front().capacity_tokens = 23;
+    CHECK(serve(options, step, {first, stranger, second})[2].cached_tokens == 4 * 6);
+    // With a second one below nothing is lost; what comes from there comes beside the rest.
+    options.tiers.push_back(options.tiers.front());
+    options.tiers.back().capacity_tokens = 100;
+    const auto both = serve(options, step, {first, stranger, second});
+    CHECK(both[2].cached_tokens == 48);
+    CHECK(both[2].first_start == at(8000 + 240 + 70));
+}
+
+TEST_CASE("replica: a request waits for a slot and for its adapter") {
+    // Prompts of one token: answers of n tokens take n steps of 10 ns. The first and the third have one tenant.
+    std::vector<request> all{asks(0, 1, 3), asks(0, 1, 3), asks(0, 1, 1), asks(0, 1, 1)};
+    for (std::uint32_t i = 0; i != 4; ++i) all[i].tenant = 1 + i % 2;
+    const replica_options options{.adapters = serving::adapter_options{.slots = 1, .load = duration{25}}};
+    replica server(options, iteration_time(linear_step{.base = {10, 0}}));
+    const auto r = test::serve_alone(server, all);
+    // The second one waits for the first one's slot, the others behind it.
+    CHECK(r[0].first_start == at(25));
+    CHECK(r[0].end == at(55));
+    CHECK(r[1].first_start == at(55 + 25));
+    CHECK(r[1].end == at(55 + 25 + 30));
+    CHECK(r[2].first_start == at(110 + 25));
+    CHECK(r[3].first_start == at(145 + 25));
+    CHECK(server.counts().adapters.loads == 4);
+    CHECK(server.counts().adapters.hits == 0);
+    CHECK(server.counts().adapters.busy == duration{100});
+    CHECK(server.counts().steps == 3 + 3 + 1 + 1);
+    // In the order of adapters two loads do, and two slots spare the wait for a slot.
+    std::swap(all[1], all[2]);
+    const auto sorted = serve(options, {.base = {10, 0}}, all);
+    CHECK(sorted[1].first_start == at(25));
+    CHECK(sorted[2].end == sorted[3].end + duration{20});
+    replica_options two = options;
+    two.adapters->slots = 2;
+    CHECK(serve(two, {.base = {10, 0}}, all)[2].first_start == at(55));
+}
+
 TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({}) == "none");
     CHECK(refused({.max_seqs = 0}) == "max_seqs");
@@ -196,6 +258,21 @@ TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(refused({.max_wait = duration{-1}}) == "max_wait");
     CHECK(refused({.max_seqs = 9, .max_batched_tokens = 8, .order = step_order::prefill_first}) ==
           "max_batched_tokens");
+    const auto with_tier = [](const serving::cache_tier& tier, bool prefix_cache = true) {
+        return refused({.prefix_cache = prefix_cache, .tiers = {tier}});
+    };
+    CHECK(with_tier({.capacity_tokens = 16}) == "none");
+    CHECK(with_tier({.capacity_tokens = 16}, false) == "tiers");
+    CHECK(with_tier({.capacity_tokens = 15}) == "tiers.0.capacity");
+    CHECK(with_tier({.capacity_tokens = 16, .link = {.bytes_per_token = 0}}) == "tiers.0.bytes_per_token");
+    CHECK(with_tier({.capacity_tokens = 16, .link = {.bandwidth_b_s = 0}}) == "tiers.0.bandwidth");
+    CHECK(refused({.prefix_cache = true, .tiers = std::vector<serving::cache_tier>(5, {.capacity_tokens = 16})}) ==
+          "tiers");
+    CHECK(refused({.prefix_cache = true, .tiers = {{.capacity_tokens = 16}}, .hands_over = true}) == "tiers");
+    CHECK(refused({.recompute_per_token = duration{-1}}) == "recompute_per_token");
+    CHECK(refused({.adapters = serving::adapter_options{.slots = 0}}) == "adapters.slots");
+    CHECK(refused({.adapters = serving::adapter_options{.load = duration{-1}}}) == "adapters.load");
+    CHECK(refused({.adapters = serving::adapter_options{}, .hands_over = true}) == "adapters");
 }
 
 TEST_CASE("replica: what is left at the end of a run is unfinished") {
@@ -256,6 +333,39 @@ TEST_CASE("replica: nothing is allocated once it has held as many requests as it
     CHECK(left > 1'000'000);
     CHECK(test::allocations() == before);
     CHECK(replica::bytes_per_request() <= 256);
+}
+
+TEST_CASE("replica: loads allocate nothing once tiers have been full") {
+    replica server({.kv_capacity_tokens = 4000,
+                    .prefix_cache = true,
+                    .tiers = {{.capacity_tokens = 3000, .link = {.bandwidth_b_s = 2'000'000'000}},
+                              {.capacity_tokens = 6000, .link = {.bandwidth_b_s = 200'000'000}}},
+                    .recompute_per_token = duration{4},
+                    .adapters = serving::adapter_options{.slots = 3, .load = duration{500}}},
+                   iteration_time(linear_step{.base = {100, 0}, .per_token = {4, 0}}));
+    random_stream d(36, purpose::test, 0);
+    std::uint64_t before = 0;
+    std::int64_t now = 0;
+    for (int i = 0; i != 20'000; ++i) {
+        if (i == 10'000) before = test::allocations();
+        while (server.num_live() > 20) {
+            now = ticks(server.next());
+            server.advance(at(now));
+            server.start(at(now));
+        }
+        request r =
+            asks(now, static_cast<std::uint32_t>(1 + d.below(400)), static_cast<std::uint32_t>(1 + d.below(50)));
+        r.session = static_cast<std::uint32_t>(1 + d.below(80));
+        r.prefix_tokens = r.prompt_tokens;
+        r.tenant = static_cast<std::uint32_t>(d.below(7));
+        server.submit(r, at(now));
+        server.start(at(now));
+        server.clear_records();
+    }
+    CHECK(test::allocations() == before);
+    CHECK(server.counts().tiers[0].loads > 1000);
+    CHECK(server.counts().tiers[1].loads > 200);
+    CHECK(server.counts().adapters.loads > 1000);
 }
 
 TEST_CASE("replica: the number of requests over time is the sum of their sojourns") {
