@@ -678,7 +678,7 @@ void spread(scenario::scenario& s, scenario::inference_service& c) {
     scenario::everywhere_options& e = c.everywhere.emplace();
     e.router = static_cast<hardware::site_preference>(upto(5));
     e.max_load = static_cast<double>(1 + upto(100)) / 100;
-    if (upto(2) != 0) e.max_round_trip = duration{static_cast<std::int64_t>(upto(1'000'000'000))};
+    if (upto(8) != 0) e.max_round_trip = duration{static_cast<std::int64_t>(upto(1'000'000'000))};
     e.detour = 1 + static_cast<double>(upto(100)) / 50;
     for (int i = 0; i != 4; ++i) {
         e.origins.push_back({.name = std::to_string(i),
@@ -687,7 +687,7 @@ void spread(scenario::scenario& s, scenario::inference_service& c) {
                              .share = 0.25});
         if (upto(2) != 0) e.origins.back().utc_offset = std::chrono::minutes{static_cast<int>(upto(1680)) - 840};
     }
-    if (upto(2) != 0) e.sites = {s.fleet.sites.back().name};
+    if (upto(8) != 0) e.sites = {s.fleet.sites.back().name};
     for (scenario::site& site : s.fleet.sites) {
         if (!site.region) site.region = "a region";
     }
@@ -857,8 +857,11 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             if (upto(2) != 0) client.prompt = some_length();
             if (upto(2) != 0) client.output = some_length();
         }
-        if (c.replicas % 3 == 0) make_fluid(c);
-        if (c.fluid && c.autoscale && !s.fleet.sites.empty()) spread(s, c);
+        const bool spreads = !s.fleet.sites.empty() && !c.model && !c.disaggregated;
+        if (c.replicas % 3 == 0 || spreads) make_fluid(c);
+        if (!spreads) continue;
+        if (!c.autoscale) add_autoscale(c);
+        spread(s, c);
     }
 }
 
