@@ -1,6 +1,7 @@
 // Module serving: replicas with continuous batching, routers, what a service comes to.
 #include "example.hpp"
 
+#include <ampacity/serving/admission.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/decode_pool.hpp>
 #include <ampacity/serving/exact_time.hpp>
@@ -138,6 +139,27 @@ void whole_service() {
     require(serving::make_router("power-of-two", {.seed = 1}) != nullptr, "routers by name");
 }
 
+void requests_that_are_shed() {
+    // At most two wait for each replica, and of the requests of priority 0 to 3 none behind another.
+    serving::service service(
+        {.engine = {.max_seqs = 1},
+         .random = {.seed = 1},
+         .admission =
+             serving::admission_options{.all = {.max_waiting = 2},
+                                        .classes = {{.priority = 0, .bounds = {.max_waiting = 1}}, {.priority = 4}}}},
+        step_time());
+    for (const int priority : {0, 3, 4, 7}) {
+        const workload::request r{.arrival = start_of_time,
+                                  .prompt_tokens = 200,
+                                  .output_tokens = 50,
+                                  .priority = static_cast<std::uint8_t>(priority)};
+        service.submit(r, start_of_time);
+    }
+    require(service.waiting().requests == 2 && service.waiting().tokens == 400, "the first and the third are taken");
+    require(service.records().size() == 2, "the others have left");
+    require(service.records()[0].state == serving::request_state::shed, "as they came");
+}
+
 void prompts_and_answers_apart() {
     // Caches of 160 kB per token in 80 layers, at 0.8 of 50 GB/s: 4 ms for 1000 tokens, 50 us for their last layer.
     const serving::kv_transfer_options network{.latency = 100us,
@@ -194,6 +216,7 @@ void serving_example() {
     one_replica();
     speculative_decoding();
     whole_service();
+    requests_that_are_shed();
     prompts_and_answers_apart();
     replicas_that_come_and_go();
 }

@@ -177,6 +177,7 @@ void print_pools(const sim::disaggregated_result& d, duration held) {
 
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
+        const std::string shed = s.shed == 0 ? "" : " " + std::to_string(s.shed) + " shed,";
         if (s.fluid)
             fmt::print(
                 "\n{:<18}{:>16} requests on {} GPUs, as rates: {} finished, {} rejected, {} unfinished; mean load "
@@ -186,9 +187,9 @@ void print_services(const std::vector<sim::service_result>& list) {
                 s.fluid->mean_load, s.fluid->capacity_per_s, grouped(s.fluid->max_backlog, 0));
         else
             fmt::print(
-                "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected, {} cancelled, {} unfinished; {} "
+                "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected,{} {} cancelled, {} unfinished; {} "
                 "preemptions; {} steps\n",
-                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
+                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, shed, s.cancelled,
                 s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
         if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));

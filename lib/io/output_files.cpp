@@ -31,7 +31,7 @@ constexpr std::array requests{
     output_column{"output_tokens", "", "length of the answer that it asks for"},
     output_column{"preemptions", "", "times that it lost its blocks of the KV cache"},
     output_column{"replica", "", "the one that it was sent to last, from 0; empty if it was sent to none"},
-    output_column{"state", "", "finished, rejected, cancelled, failed or unfinished"},
+    output_column{"state", "", "finished, rejected, cancelled, failed, shed or unfinished"},
     output_column{
         "transfer_s", "s",
         "from its first token until its KV cache was at the replica that goes on; empty if it was not; only with "

@@ -309,6 +309,26 @@ bool may_cancel(const scenario::inference_service& of) {
            cancels(of.disaggregated->decode.engine.value_or(of.engine));
 }
 
+/// Has it any that requests could miss?
+bool has_targets(const scenario::inference_service& of) {
+    return of.slo ||
+           (of.admission && std::any_of(of.admission->classes.begin(), of.admission->classes.end(),
+                                        [](const scenario::admission_class& c) { return c.slo.has_value(); }));
+}
+
+void add_classes(json& out, const sim::service_result& s, const scenario::inference_service& of) {
+    const double held_s = to_seconds(s.held);
+    for (const sim::class_result& c : s.classes) {
+        json& one = out["classes"][c.name];
+        one = {{"requests", c.requests}, {"finished", c.finished}, {"shed", c.shed}};
+        for (const auto& [name, d] : {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"e2e_s", &c.e2e_s}}) {
+            if (*d) one[name] = to_json(**d);
+        }
+        if (c.attainment) one["slo_attainment"] = *c.attainment;
+        if (held_s > 0 && has_targets(of)) one["goodput_per_s"] = static_cast<double>(c.met) / held_s;
+    }
+}
+
 json to_json(const sim::service_result& s, const scenario::inference_service& of,
              const std::optional<scenario::energy>& energy) {
     const scenario::engine_options engine =
@@ -316,6 +336,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
     if (may_cancel(of)) out["cancelled"] = s.cancelled;
     if (s.scaling) out["failed"] = s.failed;
+    if (of.admission) out["shed"] = s.shed;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
     for (const auto& [name, d] :
@@ -326,7 +347,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     const double held_s = to_seconds(s.held);
     if (held_s > 0) {
         out["requests_per_s"] = static_cast<double>(s.finished) / held_s;
-        if (of.slo) out["goodput_per_s"] = static_cast<double>(s.met) / held_s;
+        if (has_targets(of)) out["goodput_per_s"] = static_cast<double>(s.met) / held_s;
     }
     out["prompt_tokens"] = s.prompt_tokens;
     out["output_tokens"] = s.output_tokens;
@@ -354,6 +375,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         }
         if (p.attainment) one["slo_attainment"] = *p.attainment;
     }
+    add_classes(out, s, of);
     out["held_gpu_hours"] = to_gpu_hours(s.held_gpu_time());
     if (energy && energy->gpu_price && s.output_tokens != 0)
         out["usd_per_million_output_tokens"] = energy->gpu_price->value * 1e-9 *

@@ -151,7 +151,7 @@ void add_figures(page& to, const figures& f) {
     to.begin_cards();
     const auto count = [&](std::string_view key) { return fixed(f.or_zero(key), 0); };
     std::string left_out;
-    for (const std::string_view kind : {"rejected", "cancelled", "unfinished"}) {
+    for (const std::string_view kind : {"rejected", "shed", "cancelled", "unfinished"}) {
         if (f.or_zero(kind) > 0) append(left_out, {"\n", count(kind), " ", kind});
     }
     to.card("Requests finished", count("finished"), "of " + count("requests") + left_out);

@@ -38,6 +38,24 @@ std::vector<priority_result> priorities_of(const Metrics& all) {
     return out;
 }
 
+std::vector<class_result> classes_of(const std::vector<class_parts>& classes,
+                                     const std::vector<serving::service_metrics>& all) {
+    std::vector<class_result> out;
+    for (std::size_t c = 0; c != all.size(); ++c) {
+        const serving::service_metrics& m = all[c];
+        out.push_back({.name = classes[c].name,
+                       .requests = m.requests,
+                       .finished = m.finished,
+                       .shed = m.shed,
+                       .met = m.met,
+                       .ttft_s = summary_of(m.ttft),
+                       .tpot_s = summary_of(m.tpot),
+                       .e2e_s = summary_of(m.e2e),
+                       .attainment = m.attainment()});
+    }
+    return out;
+}
+
 /// Shares of one node as one.
 std::vector<fleet::gpu_share> by_node(const std::vector<std::vector<fleet::gpu_share>>& places) {
     std::vector<fleet::gpu_share> all;
@@ -208,7 +226,7 @@ void services::count_requests(one& s, instant now) {
 serving::scaling_observation services::seen(one& s, instant now) {
     if (s.flow) return seen_of_flow(s, now);
     const serving::service_metrics& m = s.metrics;
-    const std::uint64_t left = m.finished + m.rejected + m.cancelled + m.failed;
+    const std::uint64_t left = m.decided();
     serving::scaling_observation out{.now = now,
                                      .since = now - s.decided,
                                      .request_ns = s.request_ns,
@@ -286,7 +304,12 @@ std::span<const replica_sample> services::samples() {
 void services::clear_records(std::uint32_t i) {
     one& s = *all_[i];
     for (const serving::request_record& r : s.engine.records()) {
-        s.metrics.add(r);
+        if (const std::size_t c = s.class_of[r.priority]; c != serving::no_class) {
+            s.metrics.add(r, s.parts.classes[c].targets);
+            s.by_class[c].add(r);
+        } else {
+            s.metrics.add(r);
+        }
         if (s.loop != nullptr && r.end != never)
             s.loop->left(r.row, r.state == serving::request_state::finished, r.end);
         if (!s.parts.options.engine.priorities) continue;
@@ -380,6 +403,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .cancelled = m.cancelled,
         .unfinished = m.unfinished,
         .failed = m.failed,
+        .shed = m.shed,
         .ttft_s = summary_of(m.ttft),
         .tpot_s = summary_of(m.tpot),
         .e2e_s = summary_of(m.e2e),
@@ -387,6 +411,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .attainment = m.attainment(),
         .met = m.met,
         .priorities = priorities_of(s.by_priority),
+        .classes = classes_of(s.parts.classes, s.by_class),
         .prompt_tokens = m.prompt_tokens,
         .output_tokens = m.output_tokens,
         .preemptions = m.preemptions,

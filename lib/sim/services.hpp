@@ -102,6 +102,12 @@ private:
         explicit one(service_parts p)
             : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
             if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine);
+            std::vector<std::uint8_t> priorities;
+            for (const class_parts& c : parts.classes) {
+                priorities.push_back(c.priority);
+                by_class.emplace_back(c.targets);
+            }
+            class_of = serving::classes_of_priorities(priorities);
         }
 
         [[nodiscard]] instant next_arrival() const {
@@ -123,6 +129,8 @@ private:
         serving::service_metrics metrics;
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
+        std::vector<serving::service_metrics> by_class{};
+        std::array<std::size_t, workload::num_request_priorities> class_of{};  ///< by priority
         workload::request_loop* loop = nullptr;  ///< its requests follow answers; else they come in batches
         std::vector<workload::request> batch;
         std::size_t at = 0, have = 0;  ///< the next of the batch; at == have: there are none

@@ -345,6 +345,45 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
 }
 
+TEST_CASE("requests of a small service are shed by class as one reckons by hand") {
+    const workspace here{
+        with(chat, "      requests:",
+             "      slo: { ttft: \"10 ms\" }\n      admission:\n        classes:\n          - { name: "
+             "interactive, priority: 4, max_requests: 3, slo: { ttft: \"1 ms\" } }\n          - { name: "
+             "batch, priority: 0, max_waiting: 1 }\n      requests:")};
+    here.write("requests.csv",
+               "arrival_s,prompt_tokens,output_tokens,priority\n0.5,10,3,5\n0.5,10,3,0\n0.5,9,3,3\n0.5,20,1,7\n"
+               "0.501,5,1,1\n0.501,6,1,1\n");
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "6 requests on 4 GPUs: 3 finished, 0 rejected, 3 shed, 0 cancelled"));
+    // Steps of 1030 us, of 1006 us for a decode beside five tokens, and of 1001 us.
+    CHECK(here.read("out/requests.csv") ==
+          "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n"
+          "0,0.5,0.00103,0.503037,10,3,0,0,finished\n"
+          "1,0.5,,,10,3,0,,shed\n"
+          "2,0.5,,,9,3,0,,shed\n"
+          "3,0.5,0.00103,0.50103,20,1,0,0,finished\n"
+          "4,0.501,0.001036,0.502036,5,1,0,0,finished\n"
+          "5,0.501,,,6,1,0,,shed\n");
+    const auto s = here.summary();
+    const std::string at = "services.chat.";
+    CHECK(s.number(at + "shed") == 3);
+    CHECK(s.number(at + "rejected") == 0);
+    CHECK(s.number(at + "classes.interactive.requests") == 2);
+    CHECK(s.number(at + "classes.interactive.finished") == 2);
+    CHECK(s.number(at + "classes.interactive.shed") == 0);
+    CHECK(s.number(at + "classes.interactive.slo_attainment") == 0);
+    CHECK(s.number(at + "classes.interactive.ttft_s.max") == 0.00103);
+    CHECK(s.number(at + "classes.batch.requests") == 4);
+    CHECK(s.number(at + "classes.batch.finished") == 1);
+    CHECK(s.number(at + "classes.batch.shed") == 3);
+    CHECK(s.number(at + "classes.batch.slo_attainment") == 0.25);
+    CHECK(s.number(at + "classes.batch.ttft_s.mean") == 0.001036);
+    CHECK(s.number(at + "classes.batch.goodput_per_s") == Approx(1 / 0.503037));
+    CHECK(s.number(at + "slo_attainment") == Approx(1.0 / 6));
+    CHECK(s.number(at + "goodput_per_s") == Approx(1 / 0.503037));
+}
+
 TEST_CASE("a small service with prompts and answers apart is what one reckons by hand") {
     // The prompt of 10 takes 1.010 ms; its cache 10 x 10 us and 50 us; two more tokens 1.001 ms each.
     const workspace here{
@@ -572,6 +611,13 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
     refused_at(with(chat, "      requests: { path: requests.csv }\n", ""),
                "s.yaml:7:7: error: workload.0.service: does not say which requests it gets (chat); give one of: "
                "requests, synthetic");
+    const std::string classes = "name: chat\n      admission: { classes: [ { name: a, priority: 1 }, ";
+    refused_at(with(chat, "name: chat", classes + "{ name: a, priority: 2 } ] }"),
+               "s.yaml:8:65: error: workload.0.service.admission.classes.1.name: another class has this name (a); name "
+               "each once");
+    refused_at(with(chat, "name: chat", classes + "{ name: b, priority: 1 } ] }"),
+               "s.yaml:8:78: error: workload.0.service.admission.classes.1.priority: another class has this priority "
+               "(1); give each class another one");
     refused_at(with(chat, "name: chat", "name: a/b"),
                "s.yaml:7:13: error: workload.0.service.name: contains a slash, a backslash or a control character "
                "(a/b); write a name that can be part of a file's, such as chat");

@@ -2,6 +2,7 @@
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/naive_serving.hpp"
+#include "support/random_admission.hpp"
 
 #include <ampacity/core/stream.hpp>
 #include <ampacity/serving/decode_pool.hpp>
@@ -99,6 +100,7 @@ pools_case random_case(std::uint64_t number) {
                               .priority = static_cast<std::uint8_t>(d.between(0, 7))});
     }
     if (d.one_in(4)) c.until = instant{duration{d.between(0, now)}};
+    if (d.one_in(3)) c.options.admission = test::random_admission(number);
     return c;
 }
 
@@ -153,7 +155,7 @@ bool same(const serving::replica_counts& e, const test::naive_serving_result& n)
 
 TEST_CASE("serving pools: every request is served as the rules say done literally") {
     std::size_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, all = 0, moved = 0,
-                cached = 0;
+                cached = 0, shed = 0;
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
@@ -173,6 +175,7 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
             if (r.state == request_state::rejected) ++rejected;
             if (r.state == request_state::cancelled) ++cancelled;
             if (r.state == request_state::unfinished) ++unfinished;
+            if (r.state == request_state::shed) ++shed;
         }
         REQUIRE(same(engine.prefill, naive.prefill));
         REQUIRE(same(engine.decode, naive.decode));
@@ -181,11 +184,12 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);
     }
-    CHECK(finished > all / 3);
+    CHECK(finished > all / 4);
     CHECK(rejected > all / 100);
     CHECK(cancelled > all / 50);
     CHECK(unfinished > all / 100);
     CHECK(preemptions > all / 50);
     CHECK(moved > all / 3);
     CHECK(cached > all / 20);
+    CHECK(shed > all / 20);
 }

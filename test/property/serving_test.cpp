@@ -260,6 +260,7 @@ void compare(const serving_case& given, seen& s) {
             case serving::request_state::cancelled: ++s.cancelled; break;
             case serving::request_state::unfinished: ++s.unfinished; break;
             case serving::request_state::failed: FAIL("no replica fails here");
+            case serving::request_state::shed: FAIL("no bound is set here");
         }
     }
 }

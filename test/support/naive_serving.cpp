@@ -139,6 +139,11 @@ public:
         return static_cast<std::int64_t>(waiting_.size() + running_.size());
     }
     [[nodiscard]] std::int64_t blocks_taken() const { return num_blocks_ - free_; }
+    [[nodiscard]] serving::queue_size waiting() const {
+        serving::queue_size out;
+        for (const one* x : waiting_) out += {.requests = 1, .tokens = x->known()};
+        return out;
+    }
     [[nodiscard]] bool can_hold(std::int64_t tokens) const { return blocks_for(tokens) <= num_blocks_; }
     [[nodiscard]] std::int64_t blocks_of(std::int64_t tokens) const { return blocks_for(tokens); }
 
@@ -497,12 +502,14 @@ class naive_pools {
 public:
     naive_pools(const std::vector<workload::request>& requests, const serving::service_options& service,
                 const std::vector<serving::linear_step>& pieces, const std::vector<serving::linear_step>& decode_pieces)
-        : requests_(requests), service_(service), decode_(service.decode->engine), all_(requests.size()) {
-        decode_.prefix_cache = false;
+        : requests_(requests), service_(service), all_(requests.size()) {
         for (std::uint32_t i = 0; i != service.replicas; ++i) {
             senders_.emplace_back(service.engine, pieces, no_grid_);
-            senders_.back().hands_over = true;
+            senders_.back().hands_over = service.decode.has_value();
         }
+        if (!service.decode) return;
+        decode_ = service.decode->engine;
+        decode_.prefix_cache = false;
         for (std::uint32_t i = 0; i != service.decode->replicas; ++i)
             receivers_.emplace_back(decode_, decode_pieces, no_grid_);
         link_free_.assign(senders_.size(), 0);
@@ -608,10 +615,52 @@ private:
         moving_ = std::move(left);
     }
 
+    /// Everybody who is there is counted.
+    [[nodiscard]] bool is_shed(const workload::request& r) const {
+        if (!service_.admission) return false;
+        const serving::request_class* of = nullptr;
+        std::uint32_t until = workload::num_request_priorities;  // priorities of its class are below
+        for (const serving::request_class& c : service_.admission->classes) {
+            if (c.priority <= r.priority)
+                of = &c;
+            else
+                until = std::min<std::uint32_t>(until, c.priority);
+        }
+        serving::queue_size waiting;
+        for (const auto* pool : {&senders_, &receivers_})
+            for (const naive_replica& x : *pool) waiting += x.waiting();
+        std::int64_t requests = 0, of_class = 0;
+        for (std::size_t i = 0; i != next_; ++i) {
+            const serving::request_record& x = all_[i].out;
+            if (x.state != request_state::unfinished) continue;
+            ++requests;
+            if (of != nullptr && x.priority >= of->priority && x.priority < until) ++of_class;
+        }
+        const auto beyond = [&](const serving::admission_bounds& b, std::int64_t live) {
+            const std::int64_t n = service_.replicas;
+            return (b.max_waiting && waiting.requests >= *b.max_waiting * n) ||
+                   (b.max_waiting_tokens && waiting.tokens >= *b.max_waiting_tokens * n) ||
+                   (b.max_requests && live >= *b.max_requests * n);
+        };
+        return beyond(service_.admission->all, requests) || (of != nullptr && beyond(of->bounds, of_class));
+    }
+
     void arrive(std::int64_t now) {
         for (; next_ != requests_.size() && ticks(requests_[next_].arrival) == now; ++next_) {
             one& x = all_[next_];
             x.r = requests_[next_];
+            if (is_shed(x.r)) {
+                x.out = {.row = x.r.row,
+                         .arrival = x.r.arrival,
+                         .end = x.r.arrival,
+                         .prompt_tokens = x.r.prompt_tokens,
+                         .output_tokens = x.r.output_tokens,
+                         .replica = serving::no_replica,
+                         .tenant = x.r.tenant,
+                         .priority = x.r.priority,
+                         .state = request_state::shed};
+                continue;
+            }
             const std::size_t to = choose(service_.router, senders_, {}, turn_);
             x.out = {.row = x.r.row,
                      .arrival = x.r.arrival,
@@ -621,7 +670,10 @@ private:
                      .tenant = x.r.tenant,
                      .priority = x.r.priority};
             const std::int64_t prompt = x.r.prompt_tokens, output = x.r.output_tokens;
-            if (!senders_[to].can_hold(prompt + 1) || (output > 1 && !receivers_[0].can_hold(prompt + output))) {
+            const bool fits = service_.decode ? senders_[to].can_hold(prompt + 1) &&
+                                                    (output == 1 || receivers_[0].can_hold(prompt + output))
+                                              : senders_[to].can_hold(prompt + output);
+            if (!fits) {
                 x.out.state = request_state::rejected;
                 x.out.end = x.r.arrival;
                 senders_[to].is_touched = true;  // who waits for blocks looks at time-outs then

@@ -48,9 +48,9 @@ struct naive_pools_result {
     std::int64_t tokens_moved = 0;                 ///< by these
 };
 
-/// The same of a service whose prompts and answers are computed apart: `service.decode` is there, routers are
-/// round-robin, least-requests or least-kv, and steps take 1 ns or more. `pieces`, and `decode_pieces` in place of
-/// `service.decode->time`.
+/// The same of a service of several replicas, whose prompts and answers are computed apart where `service.decode` is
+/// there; it may shed requests. Routers are round-robin, least-requests or least-kv, and steps take 1 ns or more.
+/// `pieces`, and `decode_pieces` in place of `service.decode->time`.
 [[nodiscard]] naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
                                                      const serving::service_options& service,
                                                      const std::vector<serving::linear_step>& pieces,

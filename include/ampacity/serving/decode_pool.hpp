@@ -57,6 +57,8 @@ public:
     void collect();
 
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return pool_.replicas(); }
+    /// As of `service`; caches on their way do not wait.
+    [[nodiscard]] queue_size waiting() const noexcept { return pool_.waiting(); }
     [[nodiscard]] const kv_transfer& transfers() const noexcept { return transfer_; }
     [[nodiscard]] std::size_t num_on_their_way() const noexcept { return on_their_way_.size(); }
     [[nodiscard]] std::uint64_t num_begun() const noexcept { return num_begun_; }
