@@ -18,6 +18,7 @@
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/serving/speculation.hpp>
 #include <ampacity/serving/step_table.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 
 #include <array>
 #include <chrono>
@@ -124,6 +125,23 @@ void speculative_decoding() {
     require(server.counts().steps == 1001 && server.counts().decode_tokens == 4000, "1000 steps after the first");
 }
 
+void gaps_between_tokens() {
+    serving::replica server({.kv_capacity_tokens = 4096}, step_time());
+    serving::token_gaps gaps;
+    server.measure_gaps(gaps);
+    for (int i = 0; i != 2; ++i) server.submit({.prompt_tokens = 100, .output_tokens = 11}, start_of_time);
+    server.start(start_of_time);
+    while (server.next() != never) {
+        const instant now = server.next();
+        server.advance(now);
+        server.start(now);
+    }
+    require(gaps.count() == 20, "ten of each request");
+    const instant end = server.records()[0].end, first = server.records()[0].first_token;
+    require(gaps.sum_ns() == 2 * ticks(end - first), "from the first token to the last");
+    require(*gaps.percentile_s(p100) == 5'040'000e-9 + 60e-9 * 109, "the last step, with the fullest caches");
+}
+
 void whole_service() {
     std::vector<workload::request> requests;
     for (int i = 0; i != 100; ++i)
@@ -215,6 +233,7 @@ void serving_example() {
     the_least_loaded();
     one_replica();
     speculative_decoding();
+    gaps_between_tokens();
     whole_service();
     requests_that_are_shed();
     prompts_and_answers_apart();

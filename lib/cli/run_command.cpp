@@ -198,8 +198,10 @@ void print_services(const std::vector<sim::service_result>& list) {
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
         table.row({"", "mean", "p50", "p90", "p99", "max"});
-        for (const auto& [name, d] :
-             {std::pair{"TTFT [s]", &s.ttft_s}, {"TPOT [s]", &s.tpot_s}, {"E2E [s]", &s.e2e_s}}) {
+        for (const auto& [name, d] : {std::pair{"TTFT [s]", &s.ttft_s},
+                                      {"TPOT [s]", &s.tpot_s},
+                                      {"ITL [s]", &s.itl_s},
+                                      {"E2E [s]", &s.e2e_s}}) {
             if (*d)
                 table.row({name, grouped((*d)->mean, 4), grouped((*d)->p50, 4), grouped((*d)->p90, 4),
                            grouped((*d)->p99, 4), grouped((*d)->max, 4)});

@@ -119,6 +119,12 @@ constexpr std::array table{
     metric{"services.NAME.queueing_s.p90", "s", "the same, 90th percentile"},
     metric{"services.NAME.queueing_s.p99", "s", "the same, 99th percentile"},
     metric{"services.NAME.queueing_s.max", "s", "the same, largest"},
+    metric{"services.NAME.itl_s.mean", "s",
+           "time from a token of an answer to the next, of all requests, mean; only with `output.itl`"},
+    metric{"services.NAME.itl_s.p50", "s", "the same, median; within 2^-11 and a nanosecond, as those below"},
+    metric{"services.NAME.itl_s.p90", "s", "the same, 90th percentile"},
+    metric{"services.NAME.itl_s.p99", "s", "the same, 99th percentile"},
+    metric{"services.NAME.itl_s.max", "s", "the same, largest"},
     metric{"services.NAME.requests_per_s", "1/s", "finished requests / time for which it held its GPUs"},
     metric{"services.NAME.goodput_per_s", "1/s", "the same, of those within all targets; absent without `slo`"},
     metric{

@@ -339,8 +339,11 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     if (of.admission) out["shed"] = s.shed;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
-    for (const auto& [name, d] :
-         {std::pair{"ttft_s", &s.ttft_s}, {"tpot_s", &s.tpot_s}, {"e2e_s", &s.e2e_s}, {"queueing_s", &s.queueing_s}}) {
+    for (const auto& [name, d] : {std::pair{"ttft_s", &s.ttft_s},
+                                  {"tpot_s", &s.tpot_s},
+                                  {"e2e_s", &s.e2e_s},
+                                  {"queueing_s", &s.queueing_s},
+                                  {"itl_s", &s.itl_s}}) {
         if (*d) out[name] = to_json(**d);
     }
     if (s.attainment) out["slo_attainment"] = *s.attainment;

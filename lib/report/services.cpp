@@ -155,9 +155,11 @@ void add_figures(page& to, const figures& f) {
         if (f.or_zero(kind) > 0) append(left_out, {"\n", count(kind), " ", kind});
     }
     to.card("Requests finished", count("finished"), "of " + count("requests") + left_out);
-    for (const auto& [name, key] : {std::pair{"TTFT, mean", "ttft_s"}, std::pair{"TPOT, mean", "tpot_s"},
-                                    std::pair{"End to end, mean", "e2e_s"}}) {
+    for (const auto& [name, key] :
+         {std::pair{"TTFT, mean", "ttft_s"}, std::pair{"TPOT, mean", "tpot_s"},
+          std::pair{"Between tokens, mean", "itl_s"}, std::pair{"End to end, mean", "e2e_s"}}) {
         const std::string k = key;
+        if (k == "itl_s" && !f.find("itl_s.mean")) continue;
         to.card(name, shown(f, k + ".mean", human_seconds),
                 "p50 " + shown(f, k + ".p50", human_seconds) + "\np99 " + shown(f, k + ".p99", human_seconds));
     }

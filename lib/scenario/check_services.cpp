@@ -403,6 +403,9 @@ void check_services(const scenario& s, const reporter& report) {
         }
     }
     if (!names.empty()) check_surroundings(s, report);
+    if (s.output.itl && names.empty())
+        report.fail("output.itl", "there is no service that gives answers", "true",
+                    "write workload.N.service, or false");
     if (s.output.requests && names.empty())
         report.fail("output.requests", "there is no service that gets any", "true",
                     "write workload.N.service, or false");

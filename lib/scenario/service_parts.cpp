@@ -448,6 +448,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             if (decode->served) to.decode_modelled = decode->served->facts;
         }
         to.entry = entry;
+        to.measures_gaps = s.output.itl;
         if (from.autoscale) to.scaling = scaling_of(from, s.start);
         // Those that come and go must have places, and leave them to all others.
         ampacity::fleet::free_index all = left;

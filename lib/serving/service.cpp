@@ -41,6 +41,11 @@ service::service(service&&) noexcept = default;
 service& service::operator=(service&&) noexcept = default;
 service::~service() = default;
 
+void service::measure_gaps(token_gaps& to) {
+    for (replica& r : replicas_) r.measure_gaps(to);
+    if (decode_) decode_->measure_gaps(to);
+}
+
 std::size_t service::submit(const workload::request& r, instant now) {
     if (admission_) {
         if (!admission_->takes(r, waiting(), scaled_ ? open_.size() : replicas_.size())) {

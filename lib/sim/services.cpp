@@ -12,7 +12,8 @@
 namespace ampacity::sim {
 namespace {
 
-std::optional<distribution_summary> summary_of(const serving::latency_statistics& s) {
+template <class Statistics>
+std::optional<distribution_summary> summary_of(const Statistics& s) {
     if (s.count() == 0) return std::nullopt;
     return distribution_summary{.mean = *s.mean_s(),
                                 .p50 = *s.percentile_s(p50),
@@ -408,6 +409,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .tpot_s = summary_of(m.tpot),
         .e2e_s = summary_of(m.e2e),
         .queueing_s = summary_of(m.queueing),
+        .itl_s = summary_of(s.gaps),
         .attainment = m.attainment(),
         .met = m.met,
         .priorities = priorities_of(s.by_priority),

@@ -17,6 +17,7 @@
 #include <ampacity/fluid/fluid_service.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
@@ -108,6 +109,7 @@ private:
                 by_class.emplace_back(c.targets);
             }
             class_of = serving::classes_of_priorities(priorities);
+            if (parts.measures_gaps) engine.measure_gaps(gaps);
         }
 
         [[nodiscard]] instant next_arrival() const {
@@ -127,6 +129,7 @@ private:
         std::optional<fluid::fluid_service> flow{};  ///< in place of requests
         instant next_tick = start_of_time;
         serving::service_metrics metrics;
+        serving::token_gaps gaps{};
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
         std::vector<serving::service_metrics> by_class{};

@@ -337,6 +337,12 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 4 / 3600));
     CHECK(s.number("gpu_hours.idle") == Approx(2.00102 * 4 / 3600));
     check_books(s);
+    CHECK_FALSE(s.has("services.chat.itl_s"));
+    here.run_well({"--set", "output.itl=true"}, "with gaps");
+    CHECK(here.read("with gaps/requests.csv") == their_table);
+    const auto gaps = here.summary("with gaps");
+    CHECK(gaps.number("services.chat.itl_s.mean") == Approx(0.001001));
+    CHECK(gaps.number("services.chat.itl_s.max") == Approx(0.001001));
     here.run_well({"--set", "workload.0.service.slo={ ttft: 1015 us }"}, "out");
     CHECK(here.summary().number("services.chat.slo_attainment") == 0.5);
     here.run_well({"--until", "1 s"});

@@ -111,8 +111,9 @@ struct engine_result {
     std::int64_t tokens_moved = 0;
 };
 
-engine_result serve(const pools_case& c) {
+engine_result serve(const pools_case& c, serving::token_gaps& gaps) {
     serving::service service(c.options, serving::iteration_time{c.prefill});
+    service.measure_gaps(gaps);
     workload::vector_request_source source(c.requests);
     engine_result out;
     serving::serve(source, service, c.until, [&](const serving::request_record& r) { out.records.push_back(r); });
@@ -159,7 +160,8 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
-        const engine_result engine = serve(c);
+        serving::token_gaps gaps;
+        const engine_result engine = serve(c, gaps);
         const test::naive_pools_result naive =
             test::serve_pools_naively(c.requests, c.options, c.prefill, c.decode, c.until);
         INFO("case " << number);
@@ -180,6 +182,8 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         REQUIRE(same(engine.prefill, naive.prefill));
         REQUIRE(same(engine.decode, naive.decode));
         REQUIRE(engine.prefill.preemptions == 0);
+        REQUIRE(naive.prefill.gaps.empty());
+        REQUIRE(test::difference_of(gaps, naive.decode.gaps) == "");
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);

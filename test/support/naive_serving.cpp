@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -42,7 +43,8 @@ struct one {
     std::int64_t scheduled = 0;  // in this step
     bool is_decode = false;      // in this step
     bool drafts = false;         // in this step
-    bool brought = false;        // its cache came with it, and it was not admitted since
+    std::int64_t last_token = 0;
+    bool brought = false;  // its cache came with it, and it was not admitted since
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -448,6 +450,10 @@ private:
             x->is_decode = x->drafts = false;
             if (gets > 0) {
                 if (was_chunk) make_known(*x);
+                for (std::int64_t k = 0; k != gets; ++k) {
+                    if (x->produced + k != 0) result.gaps.push_back(end - x->last_token);
+                    x->last_token = end;
+                }
                 x->produced += gets;
                 result.produced_tokens += gets;
                 if (x->produced == 1) x->out.first_token = instant{duration{end}};
@@ -540,6 +546,7 @@ public:
                 sum->preemptions += r.result.preemptions;
                 sum->computed_tokens += r.result.computed_tokens;
                 sum->produced_tokens += r.result.produced_tokens;
+                sum->gaps.insert(sum->gaps.end(), r.result.gaps.begin(), r.result.gaps.end());
                 if (until == never && r.blocks_taken() != 0) throw std::logic_error("blocks leak");
             }
         }
@@ -705,6 +712,27 @@ naive_serving_result serve_naively(const std::vector<workload::request>& request
     naive_replica replica(options, pieces, grid);
     replica.serve(requests, until, submitted);
     return std::move(replica.result);
+}
+
+std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps) {
+    int128 sum = 0;
+    for (const std::int64_t g : gaps) sum += g;
+    if (measured.count() != gaps.size())
+        return std::to_string(measured.count()) + " gaps, rather " + std::to_string(gaps.size());
+    if (measured.sum_ns() != sum) return "another sum";
+    if (gaps.empty()) return measured.mean_s() || measured.percentile_s(p50) ? "values of none" : "";
+    std::sort(gaps.begin(), gaps.end());
+    const double mean = static_cast<double>(sum) / static_cast<double>(gaps.size()) * 1e-9;
+    if (std::abs(*measured.mean_s() - mean) > 1e-9 * mean) return "another mean";
+    for (std::uint32_t p = 50; p <= 1000; p += p < 900 ? 50U : 1U) {
+        const auto rank = exact_rank(per_mille{p}, gaps.size());
+        const auto exact = static_cast<double>(gaps[rank - 1]);
+        const double is = *measured.percentile_s(per_mille{p}) * 1e9;
+        const double bound = (p == 1000 ? 1 : 1 + (exact + 1) / 2048) + 1e-6 * exact;
+        if (std::abs(is - exact) > bound)
+            return std::to_string(p) + " per mille: " + std::to_string(is) + ", rather " + std::to_string(exact);
+    }
+    return {};
 }
 
 naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,

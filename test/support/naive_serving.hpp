@@ -8,9 +8,11 @@
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/service.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct naive_serving_result {
     std::int64_t waiting_at_until = 0;  ///< tokens known to requests that wait then, before a step that begins then
     /// Blocks that the prefix cache knows then, by session and number; likewise.
     std::set<std::pair<std::uint32_t, std::int64_t>> known_at_until{};
+    std::vector<std::int64_t> gaps{};  ///< between tokens of one answer, in order of the later one [ns]
 };
 
 /// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished. `submitted`: when they
@@ -40,6 +43,9 @@ struct naive_serving_result {
                                                  const std::vector<serving::linear_step>& pieces, instant until = never,
                                                  const serving::step_grid& grid = {},
                                                  const std::vector<instant>& submitted = {});
+
+/// Where what was measured leaves what its header says of these gaps; empty: nowhere.
+[[nodiscard]] std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps);
 
 struct naive_pools_result {
     std::vector<serving::request_record> records;  ///< by row

@@ -32,6 +32,9 @@ public:
     /// `senders`: replicas that compute prompts. \throws scenario_error as for `service` and `kv_transfer`
     decode_pool(const decode_options& options, std::uint32_t senders);
 
+    /// As of `service`.
+    void measure_gaps(token_gaps& to) { pool_.measure_gaps(to); }
+
     /// The next end of a step or of a transfer.
     [[nodiscard]] instant next() const noexcept {
         return on_their_way_.empty() ? pool_.next() : std::min(pool_.next(), on_their_way_.front().end);

@@ -26,6 +26,7 @@
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/speculation.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 #include <ampacity/workload/request.hpp>
 
 #include <array>
@@ -99,6 +100,9 @@ class replica {
 public:
     /// \throws scenario_error for options outside their ranges; the key is their name.
     replica(const replica_options& options, iteration_time time);
+
+    /// Gaps between tokens of its requests are added there from now on. \pre it outlives this, no request has come
+    void measure_gaps(token_gaps& to);
 
     /// A request arrives; it may have arrived at the service before. It is rejected at once if the cache can never hold
     /// it. \pre `advance(now)` was called;
@@ -261,15 +265,17 @@ private:
     [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
     void count_steps(std::int64_t steps) noexcept;
     void count_time(duration took) noexcept;
-    void stop_series(instant at) noexcept;
-    void count_speculated(const live& r) noexcept;
+    void count_gaps(std::int64_t steps, instant last_end);
+    void stop_series(instant at);
+    void count_speculated(const live& r);
     [[nodiscard]] std::vector<slot> all_live() const;
 
     void complete();
     void finish_chunk(const chunk& c);
     void gain_token(slot s);
+    void gained_last(slot s, instant at);
     void begin_decoding(slot s);
-    void stop_decoding(slot s) noexcept;
+    void stop_decoding(slot s);
     void stop_running(slot s);
     [[nodiscard]] instant first_deadline() const noexcept;
     void cancel_expired();
@@ -313,6 +319,16 @@ private:
     std::size_t num_expected_ = 0;
     std::int64_t blocks_expected_ = 0;
     instant idle_since_ = start_of_time;  // no step since; with `hands_over`
+
+    // Only where gaps are measured:
+    struct answer {
+        instant last_token;       // before it decoded
+        bool is_joining = false;  // it decodes, and no step has given it a token since
+    };
+    token_gaps* gaps_ = nullptr;
+    std::vector<answer> answers_;              // by slot
+    std::vector<slot> joining_;                // some may be there no more
+    instant last_decode_end_ = start_of_time;  // whoever decodes and does not join has its last token then
 
     replica_counts counts_;
     std::vector<request_record> records_;

@@ -67,6 +67,9 @@ public:
     service& operator=(service&&) noexcept;
     ~service();
 
+    /// Gaps between tokens of all requests are added there. \pre it outlives this, no request has come
+    void measure_gaps(token_gaps& to);
+
     /// A request arrives and is sent to a replica, whose number is returned, or `no_replica` if it waits for one or is
     /// shed.
     /// \pre as for `replica::submit`.

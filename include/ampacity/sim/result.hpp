@@ -269,6 +269,7 @@ struct service_result {
     std::optional<distribution_summary> tpot_s{};         ///< time per token after the first [s]
     std::optional<distribution_summary> e2e_s{};          ///< arrival to the last token [s]
     std::optional<distribution_summary> queueing_s{};     ///< arrival to the first step that worked on it [s]
+    std::optional<distribution_summary> itl_s{};          ///< between tokens, of all requests [s]
     std::optional<double> attainment{};                   ///< of its targets, by requests that have left [1]
     std::uint64_t met = 0;                                ///< finished and within all targets
     std::vector<priority_result> priorities{};            ///< from the least; none: nobody looks at priorities

@@ -57,6 +57,7 @@ struct service_parts {
     std::unique_ptr<workload::request_source> requests;
     serving::latency_targets targets{};
     std::vector<class_parts> classes{};  ///< by rising priority
+    bool measures_gaps = false;          ///< between tokens
     std::uint32_t gpus_per_replica = 1;
     /// Of those of `options.decode`, whose places follow those of the others.
     std::uint32_t decode_gpus_per_replica = 0;

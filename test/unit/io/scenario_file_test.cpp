@@ -656,7 +656,10 @@ void add_admission(scenario::inference_service& c) {
               .max_waiting = some_number(),
               .max_waiting_tokens = some_number(),
               .max_requests = some_number()};
-        if (upto(2) != 0) of.slo = scenario::service_targets{.ttft = duration{upto(1000)}};
+        if (upto(2) == 0) continue;
+        of.slo = scenario::service_targets{.ttft = duration{upto(1000)}};
+        if (upto(2) != 0) of.slo->tpot = duration{upto(1000)};
+        if (upto(2) != 0) of.slo->e2e = duration{upto(1000)};
     }
 }
 
@@ -816,6 +819,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         }
         if (c.replicas % 3 == 0) make_fluid(c);
     }
+    s.output.itl = s.workload.back().service->replicas % 2 != 0;
 }
 
 /// Scenarios with every kind of value, all valid.

@@ -174,6 +174,7 @@ output:
   placement: false
   telemetry: false
   events: false
+  itl: false
 )");
 }
 
