@@ -40,9 +40,10 @@ namespace {
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
-                               "telemetry.csv", "sites.csv",   "replicas.csv",  "flows.csv",    "feeds.csv",
-                               "explain.csv",   "events.json", "resolved.yaml", "run.json",     "report.html"};
+constexpr std::array our_files{"summary.json",  "jobs.csv",      "rejected.csv", "requests.csv",
+                               "placement.csv", "telemetry.csv", "sites.csv",    "replicas.csv",
+                               "services.csv",  "flows.csv",     "feeds.csv",    "explain.csv",
+                               "events.json",   "resolved.yaml", "run.json",     "report.html"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -612,6 +613,7 @@ struct run_files::streams {
     std::optional<output_file> telemetry;
     std::optional<output_file> sites;
     std::optional<output_file> replicas;
+    std::optional<output_file> services;
     std::optional<output_file> flows;
     std::optional<output_file> feeds;
     std::vector<scenario::telemetry_column> telemetry_columns;
@@ -667,6 +669,14 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || !w.service->autoscale || streams_->replicas) continue;
         streams_->replicas.emplace(folder_ / "replicas.csv").text() += "time_s,service,wanted,cold,serving,draining\n";
+    }
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!described_.output.telemetry || !w.service || streams_->services ||
+            w.service->fidelity != scenario::service_fidelity::request)
+            continue;
+        streams_->services.emplace(folder_ / "services.csv").text() +=
+            "time_s,service,arrived,finished,shed,waiting,running,kv_occupancy,prefill_tokens_per_s,"
+            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment\n";
     }
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || streams_->flows ||
@@ -834,6 +844,7 @@ void run_files::on_sample(const sim::sample& s) {
     streams_->telemetry->row_done();
     if (streams_->sites) write_sites(s);
     if (streams_->replicas) write_replicas(s);
+    if (streams_->services) write_services(s);
     if (streams_->flows) write_flows(s);
     if (streams_->feeds && s.plant != nullptr) write_feeds(s);
 }
@@ -865,6 +876,29 @@ void run_files::write_replicas(const sim::sample& s) {
         append_csv_text(out, w.service->name);
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{}\n"), r.wanted, r.cold, r.serving, r.draining);
         streams_->replicas->row_done();
+    }
+}
+
+void run_files::write_services(const sim::sample& s) {
+    std::string& out = streams_->services->text();
+    std::size_t i = 0;
+    for (const scenario::workload_entry& w : described_.workload) {
+        if (!w.service) continue;
+        const auto& sampled = s.replicas[i++].requests;
+        if (!sampled) continue;
+        const sim::request_sample& r = *sampled;
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, w.service->name);
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{},{:.6g},{:.6g},{:.6g}"), r.arrived,
+                       r.finished, r.shed, r.waiting, r.running, r.kv_occupancy, r.prefill_tokens_per_s,
+                       r.output_tokens_per_s);
+        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment}) {
+            out += ',';
+            if (t) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.6g}"), *t);
+        }
+        out += '\n';
+        streams_->services->row_done();
     }
 }
 
@@ -985,8 +1019,9 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     {
         const timed clock{writing_};
         if (streams_->telemetry && streams_->telemetry_columns.empty()) begin_telemetry(power_sample{sim::sample{}});
-        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites,
-                             &streams_->replicas, &streams_->flows, &streams_->feeds, &streams_->explain}) {
+        for (auto* stream :
+             {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites, &streams_->replicas,
+              &streams_->services, &streams_->flows, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         for (const auto& table : streams_->requests) table->commit();

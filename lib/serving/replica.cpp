@@ -587,10 +587,12 @@ void replica::finish_chunk(const chunk& c) {
 void replica::gain_token(slot s) {
     live& r = live_[s];
     ++counts_.produced_tokens;
-    if (++r.num_produced == 1)
+    if (++r.num_produced == 1) {
         r.first_token = boundary_;
-    else if (gaps_ != nullptr)
+        if (first_tokens_ != nullptr) first_tokens_->push_back(ticks(boundary_ - r.request.arrival));
+    } else if (gaps_ != nullptr) {
         gaps_->add(boundary_ - answers_[s].last_token);
+    }
     if (gaps_ != nullptr) gained_last(s, boundary_);
     if (r.num_produced != r.request.output_tokens) return options_.hands_over ? hand_over(s) : begin_decoding(s);
     stop_running(s);
@@ -721,11 +723,29 @@ std::int64_t replica::blocks_in_use(instant now) const noexcept {
     return kv_.num_blocks() - kv_.free() + taken;
 }
 
+/// Steps of the series that end by `at`: those that begin before the next instant, but the one in progress.
+std::int64_t replica::steps_ended(instant at) const noexcept {
+    return at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+}
+
+std::int64_t replica::produced_tokens(instant now) const noexcept {
+    const std::int64_t ended = run_.is_series && run_.steps != 0 ? steps_ended(now) : 0;
+    if (!options_.speculation) return counts_.produced_tokens + ended * run_.decodes;
+    std::int64_t sum = counts_.produced_tokens;
+    for (slot s = running_.first; s != nobody; s = live_[s].after) {
+        const live& r = live_[s];
+        if (r.where != phase::decoding) continue;
+        const std::int64_t computed = (r.computed + grown() + ended * growth_) / parts_;
+        const std::int64_t given = computed - r.request.prompt_tokens + 1;
+        sum += std::min<std::int64_t>(given, r.request.output_tokens) - r.num_produced;
+    }
+    return sum;
+}
+
 /// Counts the steps that have ended by then.
 void replica::stop_series(instant at) {
     if (!run_.is_series || at == never) return;
-    // Those that end by `at` are those that begin before the next instant, but the one in progress.
-    const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+    const std::int64_t ended = steps_ended(at);
     const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
     count_gaps(ended, last);
     count_steps(ended);
@@ -783,6 +803,7 @@ std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed
     replica fresh(options_, time_);
     fresh.counts_ = counts_;
     fresh.gaps_ = gaps_;
+    fresh.first_tokens_ = first_tokens_;
     fresh.records_ = std::move(records_);
     *this = std::move(fresh);
     return lost;

@@ -46,6 +46,10 @@ void service::measure_gaps(token_gaps& to) {
     if (decode_) decode_->measure_gaps(to);
 }
 
+void service::note_first_tokens(std::vector<std::int64_t>& to) noexcept {
+    for (replica& r : replicas_) r.note_first_tokens(to);
+}
+
 std::size_t service::submit(const workload::request& r, instant now) {
     if (admission_) {
         if (!admission_->takes(r, waiting(), scaled_ ? open_.size() : replicas_.size())) {
@@ -274,6 +278,18 @@ replica_counts counts_of(std::span<const replica> replicas) noexcept {
     replica_counts sum;
     for (const replica& r : replicas) add(sum, r.counts());
     return sum;
+}
+
+service::progress service::progress_at(instant now) const noexcept {
+    progress out;
+    for (const auto replicas : {replicas(), decode_ ? decode_->replicas() : std::span<const replica>{}}) {
+        for (const replica& r : replicas) {
+            out.prefill_tokens += r.counts().prefill_tokens;
+            out.produced_tokens += r.produced_tokens(now);
+            out.blocks += r.blocks_in_use(now);
+        }
+    }
+    return out;
 }
 
 replica_counts service::counts() const noexcept {

@@ -128,7 +128,7 @@ double mean_occupancy(const disaggregated_result& d, const serving::service& eng
 
 }  // namespace
 
-services::services(std::vector<service_parts> list) {
+services::services(std::vector<service_parts> list, bool sampled) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
         AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
@@ -139,6 +139,7 @@ services::services(std::vector<service_parts> list) {
         all_.push_back(std::make_unique<one>(std::move(p)));
         all_.back()->where = by_node(all_.back()->parts.places);
         all_.back()->loop = all_.back()->parts.requests->loop();
+        if (sampled) all_.back()->engine.note_first_tokens(all_.back()->first_tokens);
         if (all_.back()->parts.fluid)
             make_flow(*all_.back());
         else
@@ -292,12 +293,62 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
             .placement = p.scaling->placement};
 }
 
-std::span<const replica_sample> services::samples() {
+services::totals services::totals_of(const one& s, instant now) {
+    const serving::service_metrics& m = s.metrics;
+    return {.at = now,
+            .arrived = s.arrived,
+            .finished = m.finished,
+            .shed = m.shed,
+            .decided = m.decided(),
+            .met = m.met,
+            .done = s.engine.progress_at(now)};
+}
+
+request_sample services::sample_of(one& s, instant now, std::uint64_t replicas) {
+    const totals t = totals_of(s, now);
+    const auto waiting = static_cast<std::uint64_t>(s.engine.waiting().requests);
+    request_sample out{.arrived = t.arrived - s.sampled.arrived,
+                       .finished = t.finished - s.sampled.finished,
+                       .shed = t.shed - s.sampled.shed,
+                       .waiting = waiting,
+                       .running = t.arrived - s.metrics.requests - waiting};
+    const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
+    const serving::decode_pool* const pool = s.engine.decode();
+    const double room = pool == nullptr ? blocks * static_cast<double>(replicas)
+                        : replicas == 0 ? 0
+                                        : blocks * static_cast<double>(s.engine.replicas().size()) +
+                                              static_cast<double>(pool->replicas().front().num_blocks()) *
+                                                  static_cast<double>(pool->replicas().size());
+    if (room > 0) out.kv_occupancy = static_cast<double>(t.done.blocks) / room;
+    if (const double seconds = to_seconds(now - s.sampled.at); seconds > 0) {
+        const auto rate = [&](std::int64_t n) { return static_cast<double>(n) / seconds; };
+        out.prefill_tokens_per_s = rate(t.done.prefill_tokens - s.sampled.done.prefill_tokens);
+        out.output_tokens_per_s = rate(t.done.produced_tokens - s.sampled.done.produced_tokens);
+    }
+    std::vector<std::int64_t>& ttft = s.first_tokens;
+    if (!ttft.empty()) {
+        std::sort(ttft.begin(), ttft.end());
+        out.ttft_p50_s = static_cast<double>(ttft[exact_rank(p50, ttft.size()) - 1]) / 1e9;
+        out.ttft_p99_s = static_cast<double>(ttft[exact_rank(p99, ttft.size()) - 1]) / 1e9;
+        ttft.clear();
+    }
+    if (t.decided != s.sampled.decided)
+        out.attainment =
+            static_cast<double>(t.met - s.sampled.met) / static_cast<double>(t.decided - s.sampled.decided);
+    s.sampled = t;
+    return out;
+}
+
+std::span<const replica_sample> services::samples(instant now) {
     samples_.clear();
     for (const auto& s : all_) {
         const std::uint32_t all = s->left == never ? static_cast<std::uint32_t>(s->parts.num_replicas()) : 0;
         samples_.push_back(s->replicas ? s->replicas->sample() : replica_sample{.wanted = all, .serving = all});
-        if (s->flow) samples_.back().flow = flow_of(*s->flow);
+        replica_sample& to = samples_.back();
+        if (s->flow)
+            to.flow = flow_of(*s->flow);
+        else
+            to.requests = sample_of(*s, now, std::uint64_t{to.serving} + to.draining);
     }
     return samples_;
 }

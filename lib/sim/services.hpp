@@ -36,7 +36,8 @@ namespace ampacity::sim {
 class services {
 public:
     /// Reads the first requests. \throws data_error, scenario_error
-    explicit services(std::vector<service_parts> list);
+    /// `sampled`: `samples` will be called.
+    services(std::vector<service_parts> list, bool sampled);
 
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(all_.size()); }
     [[nodiscard]] const service_parts& of(std::uint32_t i) const noexcept { return all_[i]->parts; }
@@ -81,8 +82,8 @@ public:
     /// The job of a replica has lost its GPUs; `failed`: by their nodes.
     void stop(std::uint32_t i, job_id job, bool failed, instant now);
     [[nodiscard]] workload::job_request next_job(std::uint32_t i, instant now) const;
-    /// Of all services; valid until the next call.
-    [[nodiscard]] std::span<const replica_sample> samples();
+    /// Of all services, with what happened since the last call; valid until the next. \pre `sampled`
+    [[nodiscard]] std::span<const replica_sample> samples(instant now);
 
     /// Its GPUs are given back, or its replicas are done.
     void leave(std::uint32_t i, instant now);
@@ -99,6 +100,12 @@ public:
     [[nodiscard]] double reading_s() const noexcept { return std::chrono::duration<double>(reading_).count(); }
 
 private:
+    /// Of a service's requests, until an instant.
+    struct totals {
+        instant at = start_of_time;
+        std::uint64_t arrived = 0, finished = 0, shed = 0, decided = 0, met = 0;
+        serving::service::progress done{};
+    };
     struct one {
         explicit one(service_parts p)
             : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
@@ -143,10 +150,14 @@ private:
         // Of a service that scales, since its last decision:
         int128 request_ns = 0;  ///< requests x time, until `counted`
         instant counted = start_of_time, decided = start_of_time;
-        std::uint64_t had_left = 0, had_met = 0;  ///< by then
-        double had_request_s = 0;                 ///< by then, of a flow
+        std::uint64_t had_left = 0, had_met = 0;   ///< by then
+        totals sampled{};                          ///< as of the last sample
+        std::vector<std::int64_t> first_tokens{};  ///< times to those since then [ns]
+        double had_request_s = 0;                  ///< by then, of a flow
     };
     static constexpr std::size_t batch_size = 1024;
+    static totals totals_of(const one& s, instant now);
+    static request_sample sample_of(one& s, instant now, std::uint64_t replicas);
 
     void refill(one& s);
     void touch(std::uint32_t i);

@@ -4,6 +4,7 @@
 #include "support/gzip.hpp"
 #include "support/naive_serving.hpp"
 
+#include <ampacity/core/statistics.hpp>
 #include <ampacity/core/stream.hpp>
 
 #include <algorithm>
@@ -320,6 +321,100 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
         INFO(state);
         CHECK(seen[state] > 30);
     }
+}
+
+namespace {
+
+/// What a service has done by an instant, with all steps done one by one.
+struct counted {
+    naive_serving_result naive{};
+    std::uint64_t arrived = 0, finished = 0, left = 0, met = 0;
+    std::vector<std::int64_t> first_tokens{};  ///< times to those given after `since` [ns]
+};
+
+counted count_until(const service_case& c, instant at, instant since, duration ttft) {
+    counted out{.naive = serve_naively(c.requests, c.engine, c.pieces, at)};
+    for (const serving::request_record& r : out.naive.records) {
+        const bool finished = r.state == serving::request_state::finished;
+        ++out.arrived;
+        if (finished) ++out.finished;
+        if (r.end != never) ++out.left;
+        if (finished && r.first_token - r.arrival <= ttft) ++out.met;
+        if (r.first_token != never && r.first_token > since)
+            out.first_tokens.push_back(ticks(r.first_token - r.arrival));
+    }
+    std::sort(out.first_tokens.begin(), out.first_tokens.end());
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("services.csv is what one counts of the steps one by one") {
+    std::uint64_t seen_waiting = 0, seen_running = 0, seen_latencies = 0;
+    for (std::uint64_t number = 0; number != 12; ++number) {
+        drawer d(5000 + number);
+        service_case c = random_service(d, "s");
+        c.replicas = 1;
+        c.engine.timeout.reset();
+        c.engine.max_wait.reset();
+        const workspace here;
+        here.write("s.csv", trace_of(d, c));
+        for (std::size_t k = 0; k != c.requests.size(); ++k) c.requests[k].row = k;
+        const std::int64_t interval =
+            std::max<std::int64_t>(1'000'000, ticks(c.requests.back().arrival - start_of_time) / 9) + 7;
+        const duration ttft{d.between(1'000, 5'000'000)};
+        here.write("s.yaml",
+                   "ampacity: 1\nname: r\nseed: 1\nfleet: { pool_gpus: 3 }\nscheduler: { policy: fifo }\n"
+                   "output: { telemetry: \"" +
+                       std::to_string(interval) + " ns\" }\nworkload:\n" + entry_of(c, "s.csv") +
+                       "      slo: { ttft: \"" + std::to_string(ticks(ttft)) + " ns\" }\n");
+        here.run_well();
+        const auto rows = lines_of(here.read("out/services.csv"));
+        REQUIRE(rows.size() > 5);
+        const auto blocks = static_cast<double>(c.engine.kv_capacity_tokens / c.engine.kv_block_tokens);
+        counted before;
+        instant since = instant::min();
+        for (std::size_t i = 1; i != rows.size(); ++i) {
+            INFO("case " << number << ": " << rows[i]);
+            const auto f = fields_of(rows[i]);
+            REQUIRE(f.size() == 13);
+            const instant at{duration{ns_of(f[0])}};
+            const counted now = count_until(c, at, since, ttft);
+            const auto near = [&](std::size_t column, double value) {
+                if (std::stod(f[column]) != Approx(value).epsilon(1e-5).margin(1e-9))
+                    FAIL("column " << column << ", rather " << value);
+            };
+            near(2, static_cast<double>(now.arrived - before.arrived));
+            near(3, static_cast<double>(now.finished - before.finished));
+            near(4, 0);
+            // What is done at the very start comes before the first row.
+            if (i != 1) {
+                near(5, static_cast<double>(now.naive.num_waiting_at_until));
+                near(6, static_cast<double>(now.arrived - now.left - now.naive.num_waiting_at_until));
+                if (blocks > 0) near(7, static_cast<double>(now.naive.blocks_at_until) / blocks);
+                near(9, static_cast<double>(now.naive.produced_tokens - before.naive.produced_tokens) * 1e9 /
+                            static_cast<double>(interval));
+            }
+            CHECK(f[10].empty() == now.first_tokens.empty());
+            for (const auto& [column, share] : {std::pair{std::size_t{10}, 500U}, {std::size_t{11}, 990U}}) {
+                if (!now.first_tokens.empty())
+                    near(column, static_cast<double>(
+                                     now.first_tokens[exact_rank(per_mille{share}, now.first_tokens.size()) - 1]) *
+                                     1e-9);
+            }
+            CHECK(f[12].empty() == (now.left == before.left));
+            if (now.left != before.left)
+                near(12, static_cast<double>(now.met - before.met) / static_cast<double>(now.left - before.left));
+            seen_waiting += now.naive.num_waiting_at_until;
+            seen_running += now.arrived - now.left - now.naive.num_waiting_at_until;
+            seen_latencies += now.first_tokens.size();
+            before = now;
+            since = at;
+        }
+    }
+    CHECK(seen_waiting > 50);
+    CHECK(seen_running > 50);
+    CHECK(seen_latencies > 100);
 }
 
 TEST_CASE("a small service is what one reckons by hand") {

@@ -181,7 +181,9 @@ engine_result serve(const serving_case& c, serving::token_gaps* gaps = nullptr) 
     if (c.until != never && !blocks) blocks = replica.blocks_in_use(c.until);
     // Where several steps end at one instant, "before a step that begins then" says nothing.
     if (!time.ends_differ()) blocks.reset();
+    const std::int64_t produced = replica.produced_tokens(c.until);
     replica.close(c.until);
+    if (c.until != never) CHECK(produced == replica.counts().produced_tokens);
     engine_result out{{replica.records().begin(), replica.records().end()}, replica.counts(), blocks};
     if (c.until == never) {
         CHECK(replica.num_live() == 0);

@@ -79,6 +79,7 @@ public:
         const auto tell = [&] {
             if (std::exchange(is_told, true)) return;
             for (const one* x : waiting_) result.waiting_at_until += x->known();
+            result.num_waiting_at_until = waiting_.size();
             for (const auto& [key, b] : known_blocks_) result.known_at_until.insert(key);
         };
         for (;;) {

@@ -24,13 +24,14 @@ struct naive_serving_result {
     std::int64_t preemptions = 0;
     std::int64_t computed_tokens = 0;  ///< over all steps
     std::int64_t produced_tokens = 0;
-    std::int64_t blocks_at_until = 0;   ///< taken at `until`, before a step that begins then
-    int128 block_time = 0;              ///< sum over steps that ended of blocks x time [block-ns]
-    std::int64_t busy = 0;              ///< of all steps that ended [ns]
-    std::int64_t prefill_time = 0;      ///< of steps with a chunk that is no decode [ns]
-    std::int64_t peak_blocks = 0;       ///< in a step that ended
-    std::int64_t cached_at_until = 0;   ///< tokens computed of requests that run then, without the step in progress
-    std::int64_t waiting_at_until = 0;  ///< tokens known to requests that wait then, before a step that begins then
+    std::int64_t blocks_at_until = 0;      ///< taken at `until`, before a step that begins then
+    int128 block_time = 0;                 ///< sum over steps that ended of blocks x time [block-ns]
+    std::int64_t busy = 0;                 ///< of all steps that ended [ns]
+    std::int64_t prefill_time = 0;         ///< of steps with a chunk that is no decode [ns]
+    std::int64_t peak_blocks = 0;          ///< in a step that ended
+    std::int64_t cached_at_until = 0;      ///< tokens computed of requests that run then, without the step in progress
+    std::int64_t waiting_at_until = 0;     ///< tokens known to requests that wait then, before a step that begins then
+    std::size_t num_waiting_at_until = 0;  ///< requests, likewise
     /// Blocks that the prefix cache knows then, by session and number; likewise.
     std::set<std::pair<std::uint32_t, std::int64_t>> known_at_until{};
     std::vector<std::int64_t> gaps{};  ///< between tokens of one answer, in order of the later one [ns]

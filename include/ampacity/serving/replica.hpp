@@ -104,6 +104,9 @@ public:
     /// Gaps between tokens of its requests are added there from now on. \pre it outlives this, no request has come
     void measure_gaps(token_gaps& to);
 
+    /// Times to first tokens are added there as these are given [ns]. \pre as for `measure_gaps`
+    void note_first_tokens(std::vector<std::int64_t>& to) noexcept { first_tokens_ = &to; }
+
     /// A request arrives; it may have arrived at the service before. It is rejected at once if the cache can never hold
     /// it. \pre `advance(now)` was called;
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
@@ -148,6 +151,9 @@ public:
     [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
     [[nodiscard]] std::int64_t block_tokens() const noexcept { return kv_.block_tokens(); }
+    /// Tokens of answers that have been given by the end of `now`, whatever becomes of the requests. O(1), with
+    /// speculation O(running). \pre advance(now) was called
+    [[nodiscard]] std::int64_t produced_tokens(instant now) const noexcept;
     /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
     /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
     [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
@@ -267,6 +273,7 @@ private:
     void count_time(duration took) noexcept;
     void count_gaps(std::int64_t steps, instant last_end);
     void stop_series(instant at);
+    [[nodiscard]] std::int64_t steps_ended(instant at) const noexcept;
     void count_speculated(const live& r);
     [[nodiscard]] std::vector<slot> all_live() const;
 
@@ -320,6 +327,7 @@ private:
     std::int64_t blocks_expected_ = 0;
     instant idle_since_ = start_of_time;  // no step since; with `hands_over`
 
+    std::vector<std::int64_t>* first_tokens_ = nullptr;
     // Only where gaps are measured:
     struct answer {
         instant last_token;       // before it decoded

@@ -69,6 +69,8 @@ public:
 
     /// Gaps between tokens of all requests are added there. \pre it outlives this, no request has come
     void measure_gaps(token_gaps& to);
+    /// The same of times to first tokens, as these are given [ns].
+    void note_first_tokens(std::vector<std::int64_t>& to) noexcept;
 
     /// A request arrives and is sent to a replica, whose number is returned, or `no_replica` if it waits for one or is
     /// shed.
@@ -118,6 +120,13 @@ public:
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
     /// Those that go on with them; null: the same.
     [[nodiscard]] const decode_pool* decode() const noexcept { return decode_.get(); }
+    /// What has been computed and given by the end of `now`, and what is there then. \pre advance(now) was called
+    struct progress {
+        std::int64_t prefill_tokens = 0;   ///< computed in chunks of prompts, recomputed ones included
+        std::int64_t produced_tokens = 0;  ///< of answers
+        std::int64_t blocks = 0;           ///< taken now, those of steps in progress included
+    };
+    [[nodiscard]] progress progress_at(instant now) const noexcept;
     /// Of all replicas, those of the decode pool included; the peak is that of one.
     [[nodiscard]] replica_counts counts() const noexcept;
 

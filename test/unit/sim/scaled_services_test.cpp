@@ -123,7 +123,7 @@ serving::autoscaler_options by_time(std::uint32_t max, std::vector<serving::sche
 const sim::scaling_result& scaling_of(const sim::summary& s) { return s.services.at(0).scaling.value(); }
 
 void check_conserved(const sim::service_result& r, const listener& seen) {
-    REQUIRE(r.requests == r.finished + r.rejected + r.cancelled + r.failed + r.unfinished);
+    REQUIRE(r.requests == r.finished + r.rejected + r.cancelled + r.failed + r.shed + r.unfinished);
     REQUIRE(r.requests == seen.requests.size());
     std::vector<std::uint64_t> rows;
     for (const request_record& x : seen.requests) rows.push_back(x.row);
@@ -361,6 +361,8 @@ struct random_case {
         }
         if (sampled) out.sample_every = 1s;
         if (upto(3) == 0) out.until = upto(900) * 1s;
+        if (upto(3) == 0)
+            out.services[0].options.admission = serving::admission_options{.all = {.max_waiting = 1 + upto(4)}};
         return out;
     }
 };
@@ -377,7 +379,7 @@ std::vector<std::string> plain_policies() {
 }  // namespace
 
 TEST_CASE("books and requests balance under every policy whatever stops replicas", "[services]") {
-    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0;
+    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0, shed = 0;
     const std::vector<std::string> policies = plain_policies();
     REQUIRE(policies.size() > 12);
     for (std::uint64_t number = 0; number != 1500; ++number) {
@@ -401,7 +403,18 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
             REQUIRE(all.unfinished == 0);
             REQUIRE(all.finished == s.records(0).size());
         }
+        std::vector<instant> ends;
+        for (const request_record& x : seen.requests) ends.push_back(x.end);
+        std::sort(ends.begin(), ends.end());
+        std::uint64_t arrived = 0;
         for (const auto& [when, replicas] : seen.samples) {
+            // A sample may come before what else happens at its instant.
+            const auto gone = std::equal_range(ends.begin(), ends.end(), when);
+            arrived += replicas.requests.value().arrived;
+            const std::uint64_t left = arrived - replicas.requests->waiting - replicas.requests->running;
+            REQUIRE(left >= static_cast<std::uint64_t>(gone.first - ends.begin()));
+            REQUIRE(left <= static_cast<std::uint64_t>(gone.second - ends.begin()));
+            REQUIRE(replicas.requests->kv_occupancy <= 1);
             REQUIRE(replicas.cold + replicas.serving <= replicas.wanted);
             REQUIRE(replicas.cold + replicas.serving + replicas.draining <= a.max);
             REQUIRE((replicas.wanted == 0 || (a.min <= replicas.wanted && replicas.wanted <= a.max)));
@@ -417,6 +430,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
         preemptions += r.scaling->preemptions;
         cold_starts += r.scaling->cold_starts;
         cancelled += r.cancelled;
+        shed += r.shed;
     }
     CHECK(requeued > 500);
     CHECK(failed > 500);
@@ -424,6 +438,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
     CHECK(preemptions > 100);
     CHECK(cold_starts > 3000);
     CHECK(cancelled > 1000);
+    CHECK(shed > 1000);
 }
 
 TEST_CASE("a run with replicas is the same in pieces and balances wherever it is cut", "[services]") {
