@@ -166,6 +166,51 @@ TEST_CASE("replicas start cold and drain and their GPUs are for jobs in the same
     CHECK(s.records(service_entry).empty());
 }
 
+TEST_CASE("a replica that drains serves again where one more is wanted", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(3, {{0s, 3}, {60s, 1}, {70s, 2}, {85s, 3}}), .cold_start = 20s};
+    sim::simulation s(parts_of(
+        fleet::fleet_state::pool(12), "fifo", {},
+        {a_request(50s, 20), a_request(50s, 40), a_request(50s, 60), a_request(75s, 2), a_request(200s)}, o, 4, seen));
+    s.run();
+    // Rows 2 and 1 drain from 60 s; row 1 has as many requests as row 2 and serves again at 70 s, with what it has. Row
+    // 0 is done with its request at 70 s, and row 2 with its own at 110 s: it serves again before that.
+    CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                          {at(0s), 's', 1, 1, 4},
+                                          {at(0s), 's', 1, 2, 4},
+                                          {at(201s), 'f', 1, 0, 4},
+                                          {at(201s), 'f', 1, 1, 4},
+                                          {at(201s), 'f', 1, 2, 4}});
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.cold_starts == 3);
+    CHECK(r.cold == gpu_time{ticks(duration{60s})});
+    CHECK(r.draining == gpu_time{ticks(duration{10s + 25s})});
+    CHECK(r.requeued == 0);
+    REQUIRE(seen.requests.size() == 5);
+    CHECK(seen.requests[1].row == 3);
+    CHECK(seen.requests[1].replica == 0);
+    CHECK(seen.requests[1].end == at(77s));
+    CHECK(seen.requests[3].end == at(110s));
+}
+
+TEST_CASE("a replica that drains serves again where another one fails", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(2, {{0s, 2}, {30s, 1}}), .cold_start = 10s};
+    sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(2, 4), "easy", {},
+                                {a_request(20s, 60), a_request(20s, 60), a_request(70s)}, o, 4, seen);
+    parts.outages.push_back({.start = at(40s), .end = at(200s), .nodes = {node_id{0}}});
+    sim::simulation s(std::move(parts));
+    s.run();
+    // Row 0 fails at 40 s; its request goes on to row 1, which has drained since 30 s.
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.failures == 1);
+    CHECK(r.cold_starts == 2);
+    CHECK(r.draining == gpu_time{ticks(duration{10s})});
+    REQUIRE(seen.requests.size() == 3);
+    for (const request_record& x : seen.requests) CHECK(x.replica == 1);
+    CHECK(seen.requests.back().end == at(100s));
+}
+
 TEST_CASE("what does not drain in time waits for others with nothing done", "[services]") {
     listener seen;
     sim::scaling_options o{.autoscale = by_time(2, {{0s, 2}, {60s, 1}}), .cold_start = 20s, .drain_limit = 10s};
@@ -416,6 +461,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
             REQUIRE(left <= static_cast<std::uint64_t>(gone.second - ends.begin()));
             REQUIRE(replicas.requests->kv_occupancy <= 1);
             REQUIRE(replicas.cold + replicas.serving <= replicas.wanted);
+            REQUIRE((replicas.draining == 0 || replicas.cold + replicas.serving == replicas.wanted));
             REQUIRE(replicas.cold + replicas.serving + replicas.draining <= a.max);
             REQUIRE((replicas.wanted == 0 || (a.min <= replicas.wanted && replicas.wanted <= a.max)));
         }
