@@ -196,7 +196,7 @@ TEST_CASE("requests of an abandoned replica fail where nobody takes them over", 
     CHECK(failed > 500);
 }
 
-TEST_CASE("bounds of admission are of the open replicas, and what waits at the router counts", "[serving]") {
+TEST_CASE("bounds of admission are of the open replicas and what waits at the router counts", "[serving]") {
     serving::service s({.replicas = 3,
                         .engine = {.max_seqs = 4},
                         .random = {.seed = 1},
