@@ -16,6 +16,7 @@
 #include <ampacity/io/request_traces.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/service.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 #include <ampacity/workload/request_source.hpp>
 
 #include <algorithm>
@@ -156,7 +157,8 @@ struct engine_run {
     instant last_end = start_of_time;
 };
 
-engine_run through_engine(const std::vector<request>& requests, std::int64_t kv_tokens) {
+engine_run through_engine(const std::vector<request>& requests, std::int64_t kv_tokens,
+                          serving::token_gaps* gaps = nullptr) {
     engine_run out;
     const stopwatch watch;
     const auto ns = [](std::int64_t t) { return serving::exact_time{t, 0}; };
@@ -166,6 +168,7 @@ engine_run through_engine(const std::vector<request>& requests, std::int64_t kv_
          .kv_capacity_tokens = kv_tokens,
          .kv_block_tokens = block_tokens},
         serving::iteration_time(serving::linear_step{ns(base), ns(per_token), ns(per_kv_token), ns(per_attention)}));
+    if (gaps != nullptr) replica.measure_gaps(*gaps);
     std::size_t next = 0;
     for (;;) {
         const instant arrival = next == requests.size() ? never : requests[next].arrival;
@@ -233,6 +236,30 @@ void ask(table& t, const std::string& of, double load, const std::vector<request
 void ask(table& t, double load, double answer, double rate_per_s, std::size_t n) {
     ask(t, std::to_string(static_cast<int>(answer)) + " output tokens", load,
         draw_requests(n, load * rate_per_s, answer), usual_kv_tokens);
+}
+
+/// The same requests as `ask`, and the time of each token after the one before.
+void ask_with_gaps(table& t, double load, double answer, double rate_per_s, std::size_t n) {
+    const std::vector<request> requests = draw_requests(n, load * rate_per_s, answer);
+    std::uint64_t expected = 0;
+    for (const request& r : requests) expected += r.output_tokens - 1;
+    const engine_run without = through_engine(requests, usual_kv_tokens);
+    std::vector<double> times;
+    engine_run run;
+    std::uint64_t count = 0;
+    for (int i = 0; i != 5; ++i) {
+        serving::token_gaps gaps;
+        run = through_engine(requests, usual_kv_tokens, &gaps);
+        times.push_back(run.ns);
+        count = gaps.count();
+    }
+    char what[96];
+    std::snprintf(what, sizeof what, "%.0f %% load, %.0f output tokens, with their gaps, requests per second",
+                  load * 100, answer);
+    t.row(what, {}, {static_cast<double>(n) / median(times) * 1e9, "/s"}, at_least(200'000));
+    t.expect(run.result == without.result, std::string{what} + ": what is served");
+    t.expect(count == expected, std::string{what} + ": gaps");
+    t.expect(run.allocations == 0, std::string{what} + ": allocations");
 }
 
 /// The lengths and gaps of a trace, over and over.
@@ -312,6 +339,8 @@ int main() {
     const double rate = capacity(200);
     for (const double load : {0.5, 0.8, 0.9, 1.1}) ask(t, load, 200, rate, 100'000);
     ask(t, 0.8, 1600, capacity(1600), 20'000);
+    ask_with_gaps(t, 0.8, 200, rate, 100'000);
+    ask_with_gaps(t, 0.8, 1600, capacity(1600), 20'000);
     for (const char* const router : {"session", "least-kv", "prefix-aware", "kv-aware"})
         ask_with_prefixes(t, router, rate, 100'000);
     ask_of_trace(t, "Azure 2023 conversations", "requests/AzureLLMInferenceTrace_2023_conv.csv.gz", "azure-llm",

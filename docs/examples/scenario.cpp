@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/scenario/admission.hpp>
 #include <ampacity/scenario/arrival_shape.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/build.hpp>
@@ -98,6 +99,14 @@ void a_service() {
     run.run();
     const sim::service_result& result = run.results().services.front();
     require(result.finished == 100 && result.output_tokens == 10'000, "all requests are answered");
+
+    s.workload[0].service->admission =
+        scenario::admission_control{.classes = {scenario::admission_class{.name = "all", .max_requests = 1}}};
+    sim::simulation shedding{scenario::build(s)};
+    shedding.run();
+    const sim::class_result& of_class = shedding.results().services.front().classes.front();
+    require(of_class.shed > 0 && of_class.shed + of_class.finished == 100, "one request at a time, others are shed");
+    s.workload[0].service->admission.reset();
 
     s.workload[0].service->autoscale = scenario::autoscale_options{.start = std::chrono::seconds{10}};
     sim::simulation again{scenario::build(s)};

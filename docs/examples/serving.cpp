@@ -2,6 +2,7 @@
 #include "example.hpp"
 
 #include <ampacity/serving/adapter_slots.hpp>
+#include <ampacity/serving/admission.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/cache_tiers.hpp>
 #include <ampacity/serving/decode_pool.hpp>
@@ -19,6 +20,7 @@
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/serving/speculation.hpp>
 #include <ampacity/serving/step_table.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 
 #include <array>
 #include <chrono>
@@ -145,6 +147,23 @@ void speculative_decoding() {
     require(server.counts().steps == 1001 && server.counts().decode_tokens == 4000, "1000 steps after the first");
 }
 
+void gaps_between_tokens() {
+    serving::replica server({.kv_capacity_tokens = 4096}, step_time());
+    serving::token_gaps gaps;
+    server.measure_gaps(gaps);
+    for (int i = 0; i != 2; ++i) server.submit({.prompt_tokens = 100, .output_tokens = 11}, start_of_time);
+    server.start(start_of_time);
+    while (server.next() != never) {
+        const instant now = server.next();
+        server.advance(now);
+        server.start(now);
+    }
+    require(gaps.count() == 20, "ten of each request");
+    const instant end = server.records()[0].end, first = server.records()[0].first_token;
+    require(gaps.sum_ns() == 2 * ticks(end - first), "from the first token to the last");
+    require(*gaps.percentile_s(p100) == 5'040'000e-9 + 60e-9 * 109, "the last step, with the fullest caches");
+}
+
 void whole_service() {
     std::vector<workload::request> requests;
     for (int i = 0; i != 100; ++i)
@@ -158,6 +177,27 @@ void whole_service() {
     require(service.counts().produced_tokens == 5000, "token by token");
     require(*metrics.ttft.percentile_s(p99) < 0.1 && metrics.attainment() == 1.0, "in time");
     require(serving::make_router("power-of-two", {.seed = 1}) != nullptr, "routers by name");
+}
+
+void requests_that_are_shed() {
+    // At most two wait for each replica, and of the requests of priority 0 to 3 none behind another.
+    serving::service service(
+        {.engine = {.max_seqs = 1},
+         .random = {.seed = 1},
+         .admission =
+             serving::admission_options{.all = {.max_waiting = 2},
+                                        .classes = {{.priority = 0, .bounds = {.max_waiting = 1}}, {.priority = 4}}}},
+        step_time());
+    for (const int priority : {0, 3, 4, 7}) {
+        const workload::request r{.arrival = start_of_time,
+                                  .prompt_tokens = 200,
+                                  .output_tokens = 50,
+                                  .priority = static_cast<std::uint8_t>(priority)};
+        service.submit(r, start_of_time);
+    }
+    require(service.waiting().requests == 2 && service.waiting().tokens == 400, "the first and the third are taken");
+    require(service.records().size() == 2, "the others have left");
+    require(service.records()[0].state == serving::request_state::shed, "as they came");
 }
 
 void prompts_and_answers_apart() {
@@ -217,7 +257,9 @@ void serving_example() {
     tiers_below_a_cache();
     adapters_of_tenants();
     speculative_decoding();
+    gaps_between_tokens();
     whole_service();
+    requests_that_are_shed();
     prompts_and_answers_apart();
     replicas_that_come_and_go();
 }

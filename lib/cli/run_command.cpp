@@ -256,6 +256,7 @@ void print_sites(const sim::service_result& s) {
 
 void print_services(const std::vector<sim::service_result>& list) {
     for (const sim::service_result& s : list) {
+        const std::string shed = s.shed == 0 ? "" : " " + std::to_string(s.shed) + " shed,";
         if (s.fluid)
             fmt::print(
                 "\n{:<18}{:>16} requests on {} GPUs, as rates: {} finished, {} rejected, {} unfinished; mean load "
@@ -265,9 +266,9 @@ void print_services(const std::vector<sim::service_result>& list) {
                 s.fluid->mean_load, s.fluid->capacity_per_s, grouped(s.fluid->max_backlog, 0));
         else
             fmt::print(
-                "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected, {} cancelled, {} unfinished; {} "
+                "\n{:<18}{:>16} requests on {} GPUs: {} finished, {} rejected,{} {} cancelled, {} unfinished; {} "
                 "preemptions; {} steps\n",
-                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, s.cancelled,
+                s.name, grouped(static_cast<double>(s.requests), 0), s.gpus, s.finished, s.rejected, shed, s.cancelled,
                 s.unfinished, s.preemptions, grouped(static_cast<double>(s.steps), 0));
         if (!s.skipped.empty()) fmt::print("{:<18}{:>16}\n", "", "skipped: " + skipped_text(s.skipped));
         if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
@@ -278,8 +279,10 @@ void print_services(const std::vector<sim::service_result>& list) {
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};
         table.row({"", "mean", "p50", "p90", "p99", "max"});
-        for (const auto& [name, d] :
-             {std::pair{"TTFT [s]", &s.ttft_s}, {"TPOT [s]", &s.tpot_s}, {"E2E [s]", &s.e2e_s}}) {
+        for (const auto& [name, d] : {std::pair{"TTFT [s]", &s.ttft_s},
+                                      {"TPOT [s]", &s.tpot_s},
+                                      {"ITL [s]", &s.itl_s},
+                                      {"E2E [s]", &s.e2e_s}}) {
             if (*d)
                 table.row({name, grouped((*d)->mean, 4), grouped((*d)->p50, 4), grouped((*d)->p90, 4),
                            grouped((*d)->p99, 4), grouped((*d)->max, 4)});

@@ -31,7 +31,7 @@ constexpr std::array requests{
     output_column{"output_tokens", "", "length of the answer that it asks for"},
     output_column{"preemptions", "", "times that it lost its blocks of the KV cache"},
     output_column{"replica", "", "the one that it was sent to last, from 0; empty if it was sent to none"},
-    output_column{"state", "", "finished, rejected, cancelled, failed or unfinished"},
+    output_column{"state", "", "finished, rejected, cancelled, failed, shed or unfinished"},
     output_column{
         "transfer_s", "s",
         "from its first token until its KV cache was at the replica that goes on; empty if it was not; only with "
@@ -121,6 +121,22 @@ constexpr std::array replicas{
     output_column{"cold", "", "that hold GPUs and do not serve yet"},
     output_column{"serving", "", "that get requests"},
     output_column{"draining", "", "that get no more, and work on"},
+};
+
+constexpr std::array services{
+    output_column{"time_s", "s", "when the sample was taken; what happened did so since the one before"},
+    output_column{"service", "", "its name"},
+    output_column{"arrived", "", "requests that came, those that were shed included"},
+    output_column{"finished", "", "requests that got their whole answer"},
+    output_column{"shed", "", "requests that `admission` refused"},
+    output_column{"waiting", "", "requests at the router and in the queues of replicas, now"},
+    output_column{"running", "", "all others that have not left, now; caches on their way included"},
+    output_column{"kv_occupancy", "", "share of KV blocks taken now, of replicas that serve or drain"},
+    output_column{"prefill_tokens_per_s", "1/s", "tokens of prompts that were computed, recomputed ones included"},
+    output_column{"output_tokens_per_s", "1/s", "tokens of answers that were given, whatever became of the requests"},
+    output_column{"ttft_p50_s", "s", "time to the first token, of those that were given, median; empty without any"},
+    output_column{"ttft_p99_s", "s", "the same, 99th percentile"},
+    output_column{"slo_attainment", "", "of the requests that left, those within all targets; empty without any"},
 };
 
 constexpr std::array flows{
@@ -230,6 +246,7 @@ constexpr std::array table{
                        "one row per site and interval, where there are several sites and power is modelled", sites},
     output_description{"replicas.csv", "output.telemetry",
                        "one row per service and interval, where replicas of one come and go", replicas},
+    output_description{"services.csv", "output.telemetry", "one row per service with requests and interval", services},
     output_description{"flows.csv", "output.telemetry", "one row per fluid service and interval", flows},
     output_description{"feeds.csv", "output.feeds", "one row per feed and interval", feeds},
     output_description{

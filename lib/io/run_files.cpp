@@ -45,7 +45,7 @@ namespace fs = std::filesystem;
 constexpr std::array our_files{"summary.json",  "jobs.csv",    "rejected.csv",  "requests.csv", "placement.csv",
                                "telemetry.csv", "sites.csv",   "replicas.csv",  "flows.csv",    "feeds.csv",
                                "explain.csv",   "events.json", "resolved.yaml", "run.json",     "report.html",
-                               "build_out.csv", "years.csv"};
+                               "build_out.csv", "years.csv",   "services.csv"};
 
 /// Keeps other runs from a folder as long as it lives.
 class folder_lock {
@@ -375,6 +375,26 @@ void add_routing(json& out, const sim::service_result& s) {
     }
 }
 
+/// Has it any that requests could miss?
+bool has_targets(const scenario::inference_service& of) {
+    return of.slo ||
+           (of.admission && std::any_of(of.admission->classes.begin(), of.admission->classes.end(),
+                                        [](const scenario::admission_class& c) { return c.slo.has_value(); }));
+}
+
+void add_classes(json& out, const sim::service_result& s, const scenario::inference_service& of) {
+    const double held_s = to_seconds(s.held);
+    for (const sim::class_result& c : s.classes) {
+        json& one = out["classes"][c.name];
+        one = {{"requests", c.requests}, {"finished", c.finished}, {"shed", c.shed}};
+        for (const auto& [name, d] : {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"e2e_s", &c.e2e_s}}) {
+            if (*d) one[name] = to_json(**d);
+        }
+        if (c.attainment) one["slo_attainment"] = *c.attainment;
+        if (held_s > 0 && has_targets(of)) one["goodput_per_s"] = static_cast<double>(c.met) / held_s;
+    }
+}
+
 json to_json(const sim::service_result& s, const scenario::inference_service& of,
              const std::optional<scenario::energy>& energy) {
     const scenario::engine_options engine =
@@ -382,17 +402,21 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     json out{{"requests", s.requests}, {"finished", s.finished}, {"rejected", s.rejected}};
     if (may_cancel(of)) out["cancelled"] = s.cancelled;
     if (s.scaling) out["failed"] = s.failed;
+    if (of.admission) out["shed"] = s.shed;
     out["unfinished"] = s.unfinished;
     for (const auto& [reason, count] : s.skipped) out["skipped"][std::string{reason}] = count;
-    for (const auto& [name, d] :
-         {std::pair{"ttft_s", &s.ttft_s}, {"tpot_s", &s.tpot_s}, {"e2e_s", &s.e2e_s}, {"queueing_s", &s.queueing_s}}) {
+    for (const auto& [name, d] : {std::pair{"ttft_s", &s.ttft_s},
+                                  {"tpot_s", &s.tpot_s},
+                                  {"e2e_s", &s.e2e_s},
+                                  {"queueing_s", &s.queueing_s},
+                                  {"itl_s", &s.itl_s}}) {
         if (*d) out[name] = to_json(**d);
     }
     if (s.attainment) out["slo_attainment"] = *s.attainment;
     const double held_s = to_seconds(s.held);
     if (held_s > 0) {
         out["requests_per_s"] = static_cast<double>(s.finished) / held_s;
-        if (of.slo) out["goodput_per_s"] = static_cast<double>(s.met) / held_s;
+        if (has_targets(of)) out["goodput_per_s"] = static_cast<double>(s.met) / held_s;
     }
     out["prompt_tokens"] = s.prompt_tokens;
     out["output_tokens"] = s.output_tokens;
@@ -434,6 +458,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         }
         if (p.attainment) one["slo_attainment"] = *p.attainment;
     }
+    add_classes(out, s, of);
     out["held_gpu_hours"] = to_gpu_hours(s.held_gpu_time());
     if (energy && energy->gpu_price && s.output_tokens != 0)
         out["usd_per_million_output_tokens"] = energy->gpu_price->value * 1e-9 *
@@ -676,6 +701,7 @@ struct run_files::streams {
     std::optional<output_file> telemetry;
     std::optional<output_file> sites;
     std::optional<output_file> replicas;
+    std::optional<output_file> services;
     std::optional<output_file> flows;
     std::optional<output_file> feeds;
     std::vector<scenario::telemetry_column> telemetry_columns;
@@ -684,7 +710,7 @@ struct run_files::streams {
     std::optional<sim::wait_recorder> waits;
     std::optional<event_trace> events;
     std::vector<std::unique_ptr<request_table>> requests;  // (services) where they are written
-    std::vector<std::string> services;                     // (services, and sites of those that are everywhere)
+    std::vector<std::string> replica_names;                // (services, and sites of those that are everywhere)
 };
 
 /// In the order of samples: `chat`, or `chat@iad` for each site of one that is everywhere.
@@ -752,13 +778,21 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
         streams_->replicas.emplace(folder_ / "replicas.csv").text() += "time_s,service,wanted,cold,serving,draining\n";
     }
     for (const scenario::workload_entry& w : described_.workload) {
+        if (!described_.output.telemetry || !w.service || streams_->services ||
+            w.service->fidelity != scenario::service_fidelity::request)
+            continue;
+        streams_->services.emplace(folder_ / "services.csv").text() +=
+            "time_s,service,arrived,finished,shed,waiting,running,kv_occupancy,prefill_tokens_per_s,"
+            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment\n";
+    }
+    for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || streams_->flows ||
             w.service->fidelity != scenario::service_fidelity::fluid)
             continue;
         streams_->flows.emplace(folder_ / "flows.csv").text() +=
             "time_s,service,serving,offered_per_s,served_per_s,load,backlog,ttft_p50_s,ttft_p99_s\n";
     }
-    streams_->services = names_of_replicas(described_);
+    streams_->replica_names = names_of_replicas(described_);
     if (described_.output.feeds) {
         streams_->feeds_columns = columns_of(described_.output.feeds_columns);
         streams_->feeds.emplace(folder_ / "feeds.csv").text() += header_of(streams_->feeds_columns);
@@ -918,6 +952,7 @@ void run_files::on_sample(const sim::sample& s) {
     streams_->telemetry->row_done();
     if (streams_->sites) write_sites(s);
     if (streams_->replicas) write_replicas(s);
+    if (streams_->services) write_services(s);
     if (streams_->flows) write_flows(s);
     if (streams_->feeds && s.plant != nullptr) write_feeds(s);
 }
@@ -944,9 +979,30 @@ void run_files::write_replicas(const sim::sample& s) {
         const sim::replica_sample& r = s.replicas[i];
         append_time(out, s.at);
         out += ',';
-        append_csv_text(out, streams_->services[i]);
+        append_csv_text(out, streams_->replica_names[i]);
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{}\n"), r.wanted, r.cold, r.serving, r.draining);
         streams_->replicas->row_done();
+    }
+}
+
+void run_files::write_services(const sim::sample& s) {
+    std::string& out = streams_->services->text();
+    for (std::size_t i = 0; i != s.replicas.size(); ++i) {
+        const auto& sampled = s.replicas[i].requests;
+        if (!sampled) continue;
+        const sim::request_sample& r = *sampled;
+        append_time(out, s.at);
+        out += ',';
+        append_csv_text(out, streams_->replica_names[i]);
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{},{:.6g},{:.6g},{:.6g}"), r.arrived,
+                       r.finished, r.shed, r.waiting, r.running, r.kv_occupancy, r.prefill_tokens_per_s,
+                       r.output_tokens_per_s);
+        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment}) {
+            out += ',';
+            if (t) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.6g}"), *t);
+        }
+        out += '\n';
+        streams_->services->row_done();
     }
 }
 
@@ -957,7 +1013,7 @@ void run_files::write_flows(const sim::sample& s) {
         if (!r.flow) continue;
         append_time(out, s.at);
         out += ',';
-        append_csv_text(out, streams_->services[i]);
+        append_csv_text(out, streams_->replica_names[i]);
         const sim::flow_sample& f = *r.flow;
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{:.6g},{:.6g},{:.6g},{:.6g}"), r.serving,
                        f.offered_per_s, f.served_per_s, f.load, f.backlog);
@@ -1065,8 +1121,9 @@ void run_files::finish(sim::simulation& s, bool interrupted, const run_facts& fa
     {
         const timed clock{writing_};
         if (streams_->telemetry && streams_->telemetry_columns.empty()) begin_telemetry(power_sample{sim::sample{}});
-        for (auto* stream : {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites,
-                             &streams_->replicas, &streams_->flows, &streams_->feeds, &streams_->explain}) {
+        for (auto* stream :
+             {&streams_->rejected, &streams_->placement, &streams_->telemetry, &streams_->sites, &streams_->replicas,
+              &streams_->services, &streams_->flows, &streams_->feeds, &streams_->explain}) {
             if (*stream) (*stream)->commit();
         }
         for (const auto& table : streams_->requests) table->commit();

@@ -143,6 +143,38 @@ request_columns read_requests(const std::filesystem::path& file, const std::stri
     return out;
 }
 
+std::vector<service_samples> read_service_samples(const std::filesystem::path& file) {
+    result_table rows{file,
+                      {"time_s", "service", "arrived", "shed", "waiting", "running", "kv_occupancy",
+                       "prefill_tokens_per_s", "output_tokens_per_s", "ttft_p50_s", "ttft_p99_s", "slo_attainment"}};
+    constexpr std::array columns{&service_samples::arrived,
+                                 &service_samples::shed,
+                                 &service_samples::waiting,
+                                 &service_samples::running,
+                                 &service_samples::kv_occupancy,
+                                 &service_samples::prefill_tokens_per_s,
+                                 &service_samples::output_tokens_per_s,
+                                 &service_samples::ttft_p50_s,
+                                 &service_samples::ttft_p99_s,
+                                 &service_samples::attainment};
+    std::vector<service_samples> out;
+    std::map<std::string, std::size_t, std::less<>> known;
+    while (rows.next()) {
+        auto at = known.find(rows[1]);
+        if (at == known.end()) {
+            at = known.emplace(std::string{rows[1]}, out.size()).first;
+            out.emplace_back().service = at->first;
+        }
+        service_samples& to = out[at->second];
+        const instant time = rows.time(0);
+        if (!to.time.empty() && time <= to.time.back())
+            rows.fail(0, "not later than the row before of this service", "sort the rows by time_s");
+        to.time.push_back(time);
+        for (std::size_t k = 0; k != columns.size(); ++k) (to.*columns[k]).push_back(rows.value_or_nan(2 + k));
+    }
+    return out;
+}
+
 std::vector<feed_columns> read_feeds(const std::filesystem::path& file) {
     result_table rows{file, {"time_s", "feed", "load_w", "limit_w", "charge"}};
     std::vector<feed_columns> out;

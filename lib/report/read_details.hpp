@@ -18,6 +18,9 @@ namespace ampacity::report {
 
 [[nodiscard]] request_columns read_requests(const std::filesystem::path& file, const std::string& service);
 
+/// The services of services.csv, in the order in which they first appear.
+[[nodiscard]] std::vector<service_samples> read_service_samples(const std::filesystem::path& file);
+
 /// The feeds of feeds.csv, in the order in which they first appear.
 [[nodiscard]] std::vector<feed_columns> read_feeds(const std::filesystem::path& file);
 

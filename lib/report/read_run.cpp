@@ -323,6 +323,7 @@ run_files read_run(const std::filesystem::path& directory) {
     if (has("resolved.yaml")) out.resolved = read_text(directory / "resolved.yaml");
     if (has("run.json")) read_facts(directory / "run.json", out);
     if (out.jobs && has("placement.csv")) out.placement = read_placement(directory / "placement.csv", *out.jobs);
+    if (has("services.csv")) out.service_rows = read_service_samples(directory / "services.csv");
     if (has("feeds.csv")) out.feeds = read_feeds(directory / "feeds.csv");
     for (const figures& service : out.summary.services) {
         const std::string own = out.summary.services.size() == 1 ? "requests.csv" : "requests-" + service.name + ".csv";

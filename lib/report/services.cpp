@@ -151,13 +151,15 @@ void add_figures(page& to, const figures& f) {
     to.begin_cards();
     const auto count = [&](std::string_view key) { return fixed(f.or_zero(key), 0); };
     std::string left_out;
-    for (const std::string_view kind : {"rejected", "cancelled", "unfinished"}) {
+    for (const std::string_view kind : {"rejected", "shed", "cancelled", "unfinished"}) {
         if (f.or_zero(kind) > 0) append(left_out, {"\n", count(kind), " ", kind});
     }
     to.card("Requests finished", count("finished"), "of " + count("requests") + left_out);
-    for (const auto& [name, key] : {std::pair{"TTFT, mean", "ttft_s"}, std::pair{"TPOT, mean", "tpot_s"},
-                                    std::pair{"End to end, mean", "e2e_s"}}) {
+    for (const auto& [name, key] :
+         {std::pair{"TTFT, mean", "ttft_s"}, std::pair{"TPOT, mean", "tpot_s"},
+          std::pair{"Between tokens, mean", "itl_s"}, std::pair{"End to end, mean", "e2e_s"}}) {
         const std::string k = key;
+        if (k == "itl_s" && !f.find("itl_s.mean")) continue;
         to.card(name, shown(f, k + ".mean", human_seconds),
                 "p50 " + shown(f, k + ".p50", human_seconds) + "\np99 " + shown(f, k + ".p99", human_seconds));
     }
@@ -186,19 +188,96 @@ void add_requests(page& to, const request_columns& r, duration simulated) {
         to.figure(against, "Time to first token against load: each stretch of time is a pair of points.");
 }
 
+/// Neighbouring intervals as one, where there are more than can be told apart.
+class merged_intervals {
+public:
+    explicit merged_intervals(const std::vector<instant>& time) : by_((time.size() - 2) / most_intervals + 1) {
+        for (std::size_t i = 0; i < time.size() - 1; i += by_) edges_.push_back(to_seconds(time[i] - start_of_time));
+        edges_.push_back(to_seconds(time.back() - start_of_time));
+    }
+    [[nodiscard]] const std::vector<double>& edges() const noexcept { return edges_; }
+    [[nodiscard]] std::size_t each() const noexcept { return by_; }
+
+    /// Mean, or largest, of the values that are known, of the rows from the second on.
+    [[nodiscard]] std::vector<double> of(const std::vector<double>& rows, bool largest) const {
+        std::vector<double> out;
+        for (std::size_t i = 1; i < rows.size(); i += by_) {
+            double sum = 0, most = none;
+            std::size_t known = 0;
+            for (std::size_t k = i; k < std::min(i + by_, rows.size()); ++k) {
+                if (std::isnan(rows[k])) continue;
+                sum += rows[k];
+                most = ++known == 1 ? rows[k] : std::max(most, rows[k]);
+            }
+            out.push_back(known == 0 ? none : largest ? most : sum / static_cast<double>(known));
+        }
+        return out;
+    }
+    /// Counts of the rows, per second.
+    [[nodiscard]] std::vector<double> rate(const std::vector<double>& counts) const {
+        std::vector<double> out = of(counts, false);
+        for (std::size_t k = 0; k != out.size(); ++k) {
+            const auto rows = static_cast<double>(std::min(by_, counts.size() - 1 - k * by_));
+            out[k] *= rows / (edges_[k + 1] - edges_[k]);
+        }
+        return out;
+    }
+
+private:
+    static constexpr std::size_t most_intervals = 480;
+    std::size_t by_;
+    std::vector<double> edges_;
+};
+
+/// What services.csv has of one, from 0 on.
+void add_samples(page& to, const service_samples& s) {
+    if (s.time.size() < 2 || s.time.front() != start_of_time) return;
+    const merged_intervals merged{s.time};
+    const auto line = [](std::string name, std::string css, std::string unit, std::vector<double> values) {
+        return curve{
+            .name = std::move(name), .css = std::move(css), .unit = std::move(unit), .values = std::move(values)};
+    };
+    const std::vector<strip> strips{
+        {.title = "Arrivals per s",
+         .curves = {line("all", "c1", "/s", merged.rate(s.arrived)), line("shed", "c2", "/s", merged.rate(s.shed))}},
+        {.title = "Requests",
+         .curves = {line("running", "c1", "", merged.of(s.running, false)),
+                    line("waiting", "c2", "", merged.of(s.waiting, false))}},
+        {.title = "Tokens per s",
+         .curves = {line("of answers", "c9", "/s", merged.of(s.output_tokens_per_s, false)),
+                    line("of prompts", "c3", "/s", merged.of(s.prefill_tokens_per_s, false))}},
+        {.title = "Share of KV blocks taken, and of requests within targets",
+         .curves = {line("KV blocks", "c1", "", merged.of(s.kv_occupancy, false)),
+                    line("within targets", "c9", "", merged.of(s.attainment, false))}},
+        {.title = "Time to first token",
+         .curves = {line("p50", "c1", "s", merged.of(s.ttft_p50_s, true)),
+                    line("p99", "c2", "s", merged.of(s.ttft_p99_s, true))},
+         .seconds = true}};
+    const std::string merging = merged.each() == 1 ? ""
+                                                   : " Of each " + std::to_string(merged.each()) +
+                                                         " intervals: means, of percentiles the largest.";
+    to.figure(draw_strips("The service over simulated time, by interval of telemetry", merged.edges(), strips),
+              "By services.csv: counts and rates of an interval, requests and KV blocks at its end, percentiles of the "
+              "first tokens in it." +
+                  merging);
+}
+
 }  // namespace
 
 void add_services(page& to, const run_files& run) {
     for (const figures& f : run.summary.services) {
         to.begin_section("Service " + shortened(f.name, 60));
         add_figures(to, f);
+        const auto rows = std::find_if(run.service_rows.begin(), run.service_rows.end(),
+                                       [&](const service_samples& s) { return s.service == f.name; });
+        if (rows != run.service_rows.end()) add_samples(to, *rows);
         const auto of = std::find_if(run.requests.begin(), run.requests.end(),
                                      [&](const request_columns& r) { return r.service == f.name; });
         if (of != run.requests.end()) {
             add_requests(to, *of, run.summary.simulated);
         } else {
             to.paragraph(
-                "Distributions and latency over time need the file of requests: set output.requests to true "
+                "Distributions and latency by arrival need the file of requests: set output.requests to true "
                 "and run again.");
         }
         to.end_section();

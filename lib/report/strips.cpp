@@ -37,8 +37,9 @@ range range_of(const strip& s) {
     return out;
 }
 
-/// From 0 to a little more than `top`, also for values below 1.
+/// From 0 to a little more than `top`, also for values below 1; of nothing to 1.
 axis amount_axis(double top) {
+    if (!(top > 0)) top = 1;
     if (top >= 4) return count_axis(1.1 * top, 4);
     double step = 1;
     while (step > top / 3 && step > 1e-12) step /= 10;
@@ -46,7 +47,7 @@ axis amount_axis(double top) {
         step *= 5;
     else if (step * 5 < 2 * top)
         step *= 2;
-    axis out{.low = 0, .high = top > 0 ? 1.1 * top : 1, .logarithmic = false, .unit = {}, .ticks = {}};
+    axis out{.low = 0, .high = 1.1 * top, .logarithmic = false, .unit = {}, .ticks = {}};
     for (int k = 0; k * step <= out.high; ++k) out.ticks.push_back({k * step, significant(k * step, 3)});
     return out;
 }

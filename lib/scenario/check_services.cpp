@@ -318,6 +318,21 @@ void check_autoscale(const inference_service& service, const std::string& path, 
     }
 }
 
+void check_admission(const admission_control& a, const std::string& path, const reporter& report) {
+    std::set<std::string_view> names;
+    std::set<std::uint64_t> priorities;
+    for (std::size_t i = 0; i != a.classes.size(); ++i) {
+        const admission_class& c = a.classes[i];
+        const std::string at = path + ".classes." + std::to_string(i);
+        check_name(c.name, at + ".name", report);
+        if (!names.insert(c.name).second)
+            report.fail(at + ".name", "another class has this name", c.name, "name each once");
+        if (!priorities.insert(c.priority).second)
+            report.fail(at + ".priority", "another class has this priority", std::to_string(c.priority),
+                        "give each class another one");
+    }
+}
+
 /// What a flow knows nothing of.
 void check_fluid(const inference_service& service, const std::string& path, const reporter& report) {
     if (service.fidelity != service_fidelity::fluid) {
@@ -329,6 +344,7 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     };
     refuse(service.requests.has_value(), ".requests");
     refuse(service.router == "session" || service.router == "prefix-aware" || service.router == "kv-aware", ".router");
+    refuse(service.admission.has_value(), ".admission");
     refuse(service.engine.speculation.has_value(), ".engine.speculation");
     refuse(service.engine.priorities, ".engine.priorities");
     refuse(!service.engine.tiers.empty(), ".engine.tiers");
@@ -474,6 +490,7 @@ void check_services(const scenario& s, const reporter& report) {
         check_autoscale(service, path + ".service", report);
         check_fluid(service, path + ".service", report);
         check_everywhere(service, s, path + ".service", report);
+        if (service.admission) check_admission(*service.admission, path + ".service.admission", report);
         for (const auto& [given, key] : {std::pair{entry.speeds.has_value(), ".speeds"},
                                          {entry.reservation.has_value(), ".reservation"},
                                          {entry.swing.has_value(), ".swing"}}) {
@@ -481,6 +498,9 @@ void check_services(const scenario& s, const reporter& report) {
         }
     }
     if (!names.empty()) check_surroundings(s, report);
+    if (s.output.itl && names.empty())
+        report.fail("output.itl", "there is no service that gives answers", "true",
+                    "write workload.N.service, or false");
     if (s.output.requests && names.empty())
         report.fail("output.requests", "there is no service that gets any", "true",
                     "write workload.N.service, or false");

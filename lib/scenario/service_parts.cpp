@@ -120,6 +120,37 @@ serving::service_options options_of(const inference_service& service, std::uint6
             .scaled = service.autoscale.has_value()};
 }
 
+template <class Keys>
+serving::admission_bounds bounds_of(const Keys& from) {
+    const auto number = [](const std::optional<std::uint64_t>& n) {
+        return n ? std::optional{static_cast<std::int64_t>(*n)} : std::nullopt;
+    };
+    return {.max_waiting = number(from.max_waiting),
+            .max_waiting_tokens = number(from.max_waiting_tokens),
+            .max_requests = number(from.max_requests)};
+}
+
+serving::latency_targets targets_of(const service_targets& slo) {
+    return {.ttft = slo.ttft, .tpot = slo.tpot, .e2e = slo.e2e};
+}
+
+/// \pre checked: no two classes have one priority
+void set_admission(sim::service_parts& to, const inference_service& from) {
+    if (from.slo) to.targets = targets_of(*from.slo);
+    if (!from.admission) return;
+    serving::admission_options& options = to.options.admission.emplace();
+    options.all = bounds_of(*from.admission);
+    std::vector<admission_class> classes = from.admission->classes;
+    std::sort(classes.begin(), classes.end(),
+              [](const admission_class& a, const admission_class& b) { return a.priority < b.priority; });
+    for (const admission_class& c : classes) {
+        const auto priority = static_cast<std::uint8_t>(c.priority);
+        options.classes.push_back({.priority = priority, .bounds = bounds_of(c)});
+        to.classes.push_back(
+            {.name = c.name, .priority = priority, .targets = c.slo ? targets_of(*c.slo) : to.targets});
+    }
+}
+
 duration cold_start_of(const autoscale_options& a) {
     if (a.start) return *a.start;
     if (!a.weights) return duration::zero();
@@ -528,7 +559,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         if (parts.services.empty()) left = parts.fleet.free();
         sim::service_parts& to = parts.services.emplace_back(sim::service_parts{
             .name = from.name, .options = std::move(group.options), .time = group.time, .requests = nullptr});
-        if (from.slo) to.targets = {.ttft = from.slo->ttft, .tpot = from.slo->tpot, .e2e = from.slo->e2e};
+        set_admission(to, whole);
         to.gpus_per_replica = group.gpus;
         if (group.served) to.modelled = group.served->facts;
         if (decode) {
@@ -536,6 +567,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             if (decode->served) to.decode_modelled = decode->served->facts;
         }
         to.entry = entry;
+        to.measures_gaps = s.output.itl;
         if (from.autoscale) to.scaling = scaling_of(from, s.start);
         // Those that come and go must have places, and leave them to all others.
         ampacity::fleet::free_index all = left;

@@ -139,12 +139,18 @@ replica::replica(const replica_options& options, iteration_time time)
 
 std::size_t replica::bytes_per_request() noexcept { return sizeof(live) + sizeof(finish_queue::entry) + sizeof(slot); }
 
+void replica::measure_gaps(token_gaps& to) {
+    gaps_ = &to;
+    joining_.reserve(2 * static_cast<std::size_t>(std::min<std::int64_t>(options_.max_seqs, 256)));
+}
+
 replica::slot replica::take_slot(const workload::request& r) {
     slot s = free_slots_;
     if (s == nobody) {
         s = static_cast<slot>(live_.size());
         live_.emplace_back();
         finishing_.reserve(0, live_.capacity());
+        if (gaps_ != nullptr) answers_.resize(live_.capacity());
     } else {
         free_slots_ = live_[s].after;
     }
@@ -202,6 +208,7 @@ void replica::accept(const moved_request& m, instant now) {
     r.num_produced = 1;
     r.has_come = true;
     r.transfer = now - m.first_token;
+    if (gaps_ != nullptr) gained_last(s, m.first_token);
     expect(m.request, false);
     join_queue(s, now);
 }
@@ -626,7 +633,27 @@ void replica::count_time(duration took) noexcept {
     counts_.twice_block_time += static_cast<int128>(run_.blocks + blocks_held()) * ticks(took);
 }
 
+/// Those of the tokens that come in the first steps of what is in progress. \pre its steps are not counted yet
+void replica::count_gaps(std::int64_t steps, instant last_end) {
+    if (gaps_ == nullptr || run_.decodes == 0 || steps == 0) return;
+    const instant first_end =
+        steps == 1 ? last_end : busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(1))};
+    std::int64_t others = run_.decodes;
+    for (const slot s : joining_) {
+        if (!std::exchange(answers_[s].is_joining, false)) continue;
+        gaps_->add(first_end - answers_[s].last_token);
+        --others;
+    }
+    joining_.clear();
+    gaps_->add(first_end - last_decode_end_, static_cast<std::uint64_t>(others));
+    if (steps != 1)
+        gaps_->add(series(), steps, time_.units_per_ns(), last_end - first_end,
+                   static_cast<std::uint64_t>(run_.decodes));
+    last_decode_end_ = last_end;
+}
+
 void replica::complete() {
+    count_gaps(run_.steps, end_);
     count_steps(run_.steps);
     count_time(end_ - boundary_);
     busy_time_ += run_.total;
@@ -663,11 +690,20 @@ void replica::finish_chunk(const chunk& c) {
 void replica::gain_token(slot s) {
     live& r = live_[s];
     ++counts_.produced_tokens;
-    if (++r.num_produced == 1) r.first_token = boundary_;
+    if (++r.num_produced == 1) {
+        r.first_token = boundary_;
+        if (first_tokens_ != nullptr) first_tokens_->push_back(ticks(boundary_ - r.request.arrival));
+    } else if (gaps_ != nullptr) {
+        gaps_->add(boundary_ - answers_[s].last_token);
+    }
+    if (gaps_ != nullptr) gained_last(s, boundary_);
     if (r.num_produced != r.request.output_tokens) return options_.hands_over ? hand_over(s) : begin_decoding(s);
     stop_running(s);
     leave(s, request_state::finished);
 }
+
+/// The last token that it has until it decodes.
+void replica::gained_last(slot s, instant at) { answers_[s] = {.last_token = at}; }
 
 void replica::begin_decoding(slot s) {
     live& r = live_[s];
@@ -677,13 +713,18 @@ void replica::begin_decoding(slot s) {
     decode_tokens_ += computed;
     r.computed = computed - grown();
     r.where = phase::decoding;
+    if (gaps_ != nullptr) {
+        answers_[s].is_joining = true;
+        joining_.push_back(s);
+    }
     finishing_.push({decode_steps_ + (left + growth_ - 1) / growth_, r.admission, s});
 }
 
-void replica::stop_decoding(slot s) noexcept {
+void replica::stop_decoding(slot s) {
     live& r = live_[s];
     const std::int64_t computed = r.computed + grown();
     count_speculated(r);
+    if (gaps_ != nullptr && !std::exchange(answers_[s].is_joining, false)) answers_[s].last_token = last_decode_end_;
     r.num_produced = produced(r);
     kv_.leave(grown(), computed);
     decode_tokens_ -= computed;
@@ -827,19 +868,44 @@ std::int64_t replica::blocks_in_use(instant now) const noexcept {
     return kv_.num_blocks() - kv_.free() + taken;
 }
 
+/// Steps of the series that end by `at`: those that begin before the next instant, but the one in progress.
+std::int64_t replica::steps_ended(instant at) const noexcept {
+    return at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+}
+
+std::int64_t replica::produced_tokens(instant now) const noexcept {
+    const std::int64_t ended = run_.is_series && run_.steps != 0 ? steps_ended(now) : 0;
+    if (!options_.speculation) return counts_.produced_tokens + ended * run_.decodes;
+    std::int64_t sum = counts_.produced_tokens;
+    for (slot s = running_.first; s != nobody; s = live_[s].after) {
+        const live& r = live_[s];
+        if (r.where != phase::decoding) continue;
+        const std::int64_t computed = (r.computed + grown() + ended * growth_) / parts_;
+        const std::int64_t given = computed - r.request.prompt_tokens + 1;
+        sum += std::min<std::int64_t>(given, r.request.output_tokens) - r.num_produced;
+    }
+    return sum;
+}
+
 /// Counts the steps that have ended by then.
-void replica::stop_series(instant at) noexcept {
+void replica::stop_series(instant at) {
     if (!run_.is_series || at == never) return;
-    // Those that end by `at` are those that begin before the next instant, but the one in progress.
-    const std::int64_t ended = at >= end_ ? run_.steps : steps_begun(at + duration{1}) - 1;
+    const std::int64_t ended = steps_ended(at);
     const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
+    count_gaps(ended, last);
     count_steps(ended);
     count_time(last - boundary_);
 }
 
 /// What it has been given since it decodes, once it stops.
-void replica::count_speculated(const live& r) noexcept {
-    if (options_.speculation) counts_.produced_tokens += produced(r) - r.num_produced;
+void replica::count_speculated(const live& r) {
+    if (!options_.speculation) return;
+    const std::int64_t given = std::int64_t{produced(r)} - r.num_produced;
+    counts_.produced_tokens += given;
+    if (gaps_ == nullptr || r.where != phase::decoding) return;
+    // All tokens of a step come at once.
+    const std::int64_t steps = (r.computed + grown() - (known(r) - 1) * parts_) / growth_;
+    gaps_->add(duration::zero(), static_cast<std::uint64_t>(given - steps));
 }
 
 /// In order of arrival.
@@ -882,6 +948,8 @@ std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed
     }
     replica fresh(options_, time_);
     fresh.counts_ = counts_;
+    fresh.gaps_ = gaps_;
+    fresh.first_tokens_ = first_tokens_;
     fresh.records_ = std::move(records_);
     *this = std::move(fresh);
     return lost;

@@ -25,11 +25,13 @@ service::service(const service_options& options, const iteration_time& time)
       leaves_(std::bit_ceil(std::size_t{options.replicas})),
       ends_(2 * leaves_, never),
       is_touched_(options.replicas, false),
-      scaled_(options.scaled) {
+      scaled_(options.scaled),
+      queues_(options.replicas) {
     if (options.replicas == 0) throw scenario_error({{}, "replicas", "too small", "0", "give 1 or more"});
     replicas_.reserve(options.replicas);
     touched_.reserve(options.replicas);
     for (std::uint32_t i = 0; i != options.replicas; ++i) replicas_.emplace_back(engine_of(options), time);
+    if (options.admission) admission_.emplace(*options.admission);
     if (!options.decode) return;
     AMPACITY_ASSERT(!scaled_);
     decode_ = std::make_unique<decode_pool>(*options.decode, options.replicas);
@@ -39,10 +41,33 @@ service::service(service&&) noexcept = default;
 service& service::operator=(service&&) noexcept = default;
 service::~service() = default;
 
+void service::measure_gaps(token_gaps& to) {
+    for (replica& r : replicas_) r.measure_gaps(to);
+    if (decode_) decode_->measure_gaps(to);
+}
+
+void service::note_first_tokens(std::vector<std::int64_t>& to) noexcept {
+    for (replica& r : replicas_) r.note_first_tokens(to);
+}
+
 std::size_t service::submit(const workload::request& r, instant now) {
+    if (admission_) {
+        if (!admission_->takes(r, waiting(), scaled_ ? open_.size() : replicas_.size())) {
+            record(r, request_state::shed, now);
+            return no_replica;
+        }
+        admission_->entered(r.priority);
+    }
     if (!scaled_ || (!open_.empty() && pending_.empty())) return send(r, now);
     pending_.push_back(r);
+    queued_ += {.requests = 1, .tokens = r.prompt_tokens};
     return no_replica;
+}
+
+queue_size service::waiting() const noexcept {
+    queue_size out = queued_;
+    if (decode_) out += decode_->waiting();
+    return out;
 }
 
 std::size_t service::send(const workload::request& r, instant now) {
@@ -57,7 +82,10 @@ std::size_t service::send(const workload::request& r, instant now) {
 }
 
 void service::send_pending(instant now) {
-    for (const workload::request& r : pending_) send(r, now);
+    for (const workload::request& r : pending_) {
+        queued_ -= {.requests = 1, .tokens = r.prompt_tokens};
+        send(r, now);
+    }
     pending_.clear();
 }
 
@@ -78,9 +106,13 @@ void service::shut(std::size_t i) {
 service::loss service::abandon(std::size_t i, instant now, bool requeue) {
     AMPACITY_ASSERT(!std::binary_search(open_.begin(), open_.end(), i));
     const std::uint64_t requests = replicas_[i].num_live();
+    const std::size_t before = pending_.size();
     const std::int64_t tokens = replicas_[i].abandon(now, requeue ? &pending_ : nullptr);
+    for (std::size_t k = before; k != pending_.size(); ++k)
+        queued_ += {.requests = 1, .tokens = pending_[k].prompt_tokens};
     collect(i);
     set_end(i);
+    count_waiting(i);
     return {.requests = requests, .tokens = tokens};
 }
 
@@ -124,7 +156,9 @@ void service::move_requests(instant now) {
 
 void service::collect_decoded() {
     decode_->collect();
+    const std::size_t first = records_.size();
     records_.insert(records_.end(), decode_->records().begin(), decode_->records().end());
+    count_left(first);
     decode_->clear_records();
     decode_next_ = decode_->next();
 }
@@ -152,14 +186,34 @@ void service::close(instant at) {
         decode_->close(at);
         collect_decoded();
     }
-    for (const workload::request& r : pending_)
-        records_.push_back({.row = r.row,
-                            .arrival = r.arrival,
-                            .prompt_tokens = r.prompt_tokens,
-                            .output_tokens = r.output_tokens,
-                            .replica = no_replica,
-                            .tenant = r.tenant,
-                            .priority = r.priority});
+    for (const workload::request& r : pending_) record(r, request_state::unfinished, never);
+}
+
+/// Of a request that no replica has.
+void service::record(const workload::request& r, request_state state, instant end) {
+    records_.push_back({.row = r.row,
+                        .arrival = r.arrival,
+                        .end = end,
+                        .prompt_tokens = r.prompt_tokens,
+                        .output_tokens = r.output_tokens,
+                        .replica = no_replica,
+                        .tenant = r.tenant,
+                        .priority = r.priority,
+                        .state = state});
+}
+
+/// Those that were taken have records from this one on.
+void service::count_left(std::size_t first_record) noexcept {
+    if (!admission_) return;
+    for (std::size_t k = first_record; k != records_.size(); ++k) admission_->left(records_[k].priority);
+}
+
+void service::count_waiting(std::size_t i) noexcept {
+    const queue_size now{.requests = static_cast<std::int64_t>(replicas_[i].num_waiting()),
+                         .tokens = replicas_[i].waiting_tokens()};
+    queued_ += now;
+    queued_ -= queues_[i];
+    queues_[i] = now;
 }
 
 void service::touch(std::size_t i) {
@@ -172,6 +226,7 @@ void service::touch(std::size_t i) {
 void service::settle(std::size_t i, instant now) {
     collect(i);
     set_end(i);
+    count_waiting(i);
     if (!scaled_) return router_->changed(i, replica_view{replicas_, now});
     const auto at = std::lower_bound(open_.begin(), open_.end(), i);
     if (at != open_.end() && *at == i)
@@ -179,11 +234,13 @@ void service::settle(std::size_t i, instant now) {
 }
 
 void service::collect(std::size_t i) {
+    const std::size_t first = records_.size();
     for (request_record r : replicas_[i].records()) {
         r.replica = static_cast<std::uint32_t>(i);
         records_.push_back(r);
     }
     replicas_[i].clear_records();
+    count_left(first);
     if (!decode_) return;
     for (const moved_request& r : replicas_[i].moved())
         handed_over_.push_back({.from = static_cast<std::uint32_t>(i), .request = r});
@@ -229,6 +286,18 @@ replica_counts counts_of(std::span<const replica> replicas) noexcept {
     replica_counts sum;
     for (const replica& r : replicas) add(sum, r.counts());
     return sum;
+}
+
+service::progress service::progress_at(instant now) const noexcept {
+    progress out;
+    for (const auto replicas : {replicas(), decode_ ? decode_->replicas() : std::span<const replica>{}}) {
+        for (const replica& r : replicas) {
+            out.prefill_tokens += r.counts().prefill_tokens;
+            out.produced_tokens += r.produced_tokens(now);
+            out.blocks += r.blocks_in_use(now);
+        }
+    }
+    return out;
 }
 
 replica_counts service::counts() const noexcept {

@@ -27,7 +27,7 @@ std::optional<double> latency_statistics::percentile_s(per_mille p) const {
     return *at / 1e9;
 }
 
-void service_metrics::add(const request_record& r) {
+void service_metrics::add(const request_record& r, const latency_targets& targets) {
     ++requests;
     preemptions += r.preemptions;
     switch (r.state) {
@@ -36,6 +36,7 @@ void service_metrics::add(const request_record& r) {
         case request_state::cancelled: ++cancelled; break;
         case request_state::unfinished: ++unfinished; break;
         case request_state::failed: ++failed; break;
+        case request_state::shed: ++shed; break;
     }
     if (r.transfer >= duration::zero()) transfer.add(static_cast<double>(ticks(r.transfer)));
     if (r.state != request_state::finished) return;
@@ -48,15 +49,14 @@ void service_metrics::add(const request_record& r) {
     e2e.add(static_cast<double>(ticks(all)));
     queueing.add(static_cast<double>(ticks(*serving::queueing(r))));
     if (per_token) tpot.add(*per_token);
-    const bool in_time = (!targets_.ttft || first <= *targets_.ttft) && (!targets_.e2e || all <= *targets_.e2e) &&
-                         (!targets_.tpot || !per_token || *per_token <= static_cast<double>(ticks(*targets_.tpot)));
+    const bool in_time = (!targets.ttft || first <= *targets.ttft) && (!targets.e2e || all <= *targets.e2e) &&
+                         (!targets.tpot || !per_token || *per_token <= static_cast<double>(ticks(*targets.tpot)));
     if (in_time) ++met;
 }
 
 std::optional<double> service_metrics::attainment() const {
-    const std::uint64_t decided = finished + rejected + cancelled + failed;
-    if (decided == 0) return std::nullopt;
-    return static_cast<double>(met) / static_cast<double>(decided);
+    if (decided() == 0) return std::nullopt;
+    return static_cast<double>(met) / static_cast<double>(decided());
 }
 
 }  // namespace ampacity::serving

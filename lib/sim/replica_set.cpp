@@ -71,6 +71,7 @@ void replica_set::act(instant now) {
         }
     }
     take_away(now);
+    take_back(now);
     find_drained(now);
     set_next(now);
 }
@@ -92,6 +93,18 @@ void replica_set::take_away(instant now) {
         else
             become(out, state::draining, now,
                    options_.drain_limit ? add_saturating(now, *options_.drain_limit) : never);
+    }
+}
+
+void replica_set::take_back(instant now) {
+    while (num_up() < wanted_ && count(state::draining) != 0) {
+        std::size_t back = rows_.size();
+        for (std::size_t i = 0; i != rows_.size(); ++i) {
+            if (rows_[i].is != state::draining) continue;
+            if (back == rows_.size() || engine_.replicas()[i].num_live() > engine_.replicas()[back].num_live())
+                back = i;
+        }
+        become(back, state::serving, now);
     }
 }
 
@@ -157,6 +170,7 @@ void replica_set::stopped(job_id job, bool failed, instant now) {
     become(i, state::queued, now);
     abandon(i, now, !failed || options_.requeues);
     ++(failed ? result_.failures : result_.preemptions);
+    take_back(now);
     set_next(now);
 }
 

@@ -5,8 +5,9 @@
 ///
 /// Each has a row, below the largest number of them, and a job while it is wanted or holds GPUs. A replica whose job
 /// waits can not be taken back: if it is one too many when it gets GPUs it ends at once. Of those to be taken away the
-/// last one to have started goes first, then that with the fewest requests, of several the last row. O(replicas) per
-/// change of one, nothing per request. Not thread-safe.
+/// last one to have started goes first, then that with the fewest requests, of several the last row. Where one more is
+/// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row.
+/// O(replicas) per change of one, nothing per request. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -76,6 +77,7 @@ private:
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
     void take_away(instant now);
+    void take_back(instant now);
     void abandon(std::size_t i, instant now, bool requeue);
     void set_next(instant now) noexcept;
 

@@ -48,7 +48,7 @@ void services::look_at_replicas(one& s) {
 
 service_result services::result_everywhere(std::uint32_t first, instant end) const {
     const sites_together& all = *all_[first]->together;
-    fluid::flow_totals totals;
+    fluid::flow_totals sum;
     scaling_result scaling;
     std::vector<const fluid::fluid_service*> flows;
     std::vector<service_result> sites;
@@ -63,7 +63,7 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
         for (const auto part : {&fluid::flow_totals::offered, &fluid::flow_totals::served, &fluid::flow_totals::met,
                                 &fluid::flow_totals::busy_s, &fluid::flow_totals::prefilling_s,
                                 &fluid::flow_totals::kv_s, &fluid::flow_totals::capacity})
-            totals.*part += t.*part;
+            sum.*part += t.*part;
         const scaling_result& r = *site.scaling;
         scaling.lasted = std::max(scaling.lasted, r.lasted);
         for (const auto part : {&scaling_result::serving, &scaling_result::cold, &scaling_result::draining})
@@ -75,8 +75,8 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
         scaling.gpus_per_replica = r.gpus_per_replica;
     }
     scaling.max_serving = all.max_serving;
-    totals.max_backlog = all.router.max_backlog();
-    service_result out = flow_result(all_[first]->parts, totals, flows.front()->mix(),
+    sum.max_backlog = all.router.max_backlog();
+    service_result out = flow_result(all_[first]->parts, sum, flows.front()->mix(),
                                      fluid::fluid_service::result_of(flows), held, scaling);
     out.name = all.router.of().name;
     out.gpus *= all.states.size();

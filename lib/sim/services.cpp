@@ -12,7 +12,8 @@
 namespace ampacity::sim {
 namespace {
 
-std::optional<distribution_summary> summary_of(const serving::latency_statistics& s) {
+template <class Statistics>
+std::optional<distribution_summary> summary_of(const Statistics& s) {
     if (s.count() == 0) return std::nullopt;
     return distribution_summary{.mean = *s.mean_s(),
                                 .p50 = *s.percentile_s(p50),
@@ -52,6 +53,24 @@ std::optional<adapter_result> adapters_of(const serving::replica_counts& counts,
     return adapter_result{.hits = static_cast<std::uint64_t>(counts.adapters.hits),
                           .loads = static_cast<std::uint64_t>(counts.adapters.loads),
                           .busy = counts.adapters.busy};
+}
+
+std::vector<class_result> classes_of(const std::vector<class_parts>& classes,
+                                     const std::vector<serving::service_metrics>& all) {
+    std::vector<class_result> out;
+    for (std::size_t c = 0; c != all.size(); ++c) {
+        const serving::service_metrics& m = all[c];
+        out.push_back({.name = classes[c].name,
+                       .requests = m.requests,
+                       .finished = m.finished,
+                       .shed = m.shed,
+                       .met = m.met,
+                       .ttft_s = summary_of(m.ttft),
+                       .tpot_s = summary_of(m.tpot),
+                       .e2e_s = summary_of(m.e2e),
+                       .attainment = m.attainment()});
+    }
+    return out;
 }
 
 /// Shares of one node as one.
@@ -134,7 +153,7 @@ double mean_occupancy(const disaggregated_result& d, const serving::service& eng
 
 }  // namespace
 
-services::services(std::vector<service_parts> list) {
+services::services(std::vector<service_parts> list, bool sampled) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
         AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
@@ -148,6 +167,7 @@ services::services(std::vector<service_parts> list) {
         if (all_.back()->parts.site) join_sites(*all_.back());
         all_.back()->where = by_node(all_.back()->parts.places);
         all_.back()->loop = all_.back()->parts.requests->loop();
+        if (sampled) all_.back()->engine.note_first_tokens(all_.back()->first_tokens);
         if (all_.back()->parts.fluid)
             make_flow(*all_.back());
         else
@@ -252,7 +272,7 @@ void services::count_requests(one& s, instant now) {
 serving::scaling_observation services::seen(one& s, instant now) {
     if (s.flow) return seen_of_flow(s, now);
     const serving::service_metrics& m = s.metrics;
-    const std::uint64_t left = m.finished + m.rejected + m.cancelled + m.failed;
+    const std::uint64_t left = m.decided();
     serving::scaling_observation out{.now = now,
                                      .since = now - s.decided,
                                      .request_ns = s.request_ns,
@@ -322,12 +342,62 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
             .site = static_cast<std::uint16_t>(site ? site->of->sites[site->number].number + 1 : 0)};
 }
 
-std::span<const replica_sample> services::samples() {
+services::totals services::totals_of(const one& s, instant now) {
+    const serving::service_metrics& m = s.metrics;
+    return {.at = now,
+            .arrived = s.arrived,
+            .finished = m.finished,
+            .shed = m.shed,
+            .decided = m.decided(),
+            .met = m.met,
+            .done = s.engine.progress_at(now)};
+}
+
+request_sample services::sample_of(one& s, instant now, std::uint64_t replicas) {
+    const totals t = totals_of(s, now);
+    const auto waiting = static_cast<std::uint64_t>(s.engine.waiting().requests);
+    request_sample out{.arrived = t.arrived - s.sampled.arrived,
+                       .finished = t.finished - s.sampled.finished,
+                       .shed = t.shed - s.sampled.shed,
+                       .waiting = waiting,
+                       .running = t.arrived - s.metrics.requests - waiting};
+    const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
+    const serving::decode_pool* const pool = s.engine.decode();
+    const double room = pool == nullptr ? blocks * static_cast<double>(replicas)
+                        : replicas == 0 ? 0
+                                        : blocks * static_cast<double>(s.engine.replicas().size()) +
+                                              static_cast<double>(pool->replicas().front().num_blocks()) *
+                                                  static_cast<double>(pool->replicas().size());
+    if (room > 0) out.kv_occupancy = static_cast<double>(t.done.blocks) / room;
+    if (const double seconds = to_seconds(now - s.sampled.at); seconds > 0) {
+        const auto rate = [&](std::int64_t n) { return static_cast<double>(n) / seconds; };
+        out.prefill_tokens_per_s = rate(t.done.prefill_tokens - s.sampled.done.prefill_tokens);
+        out.output_tokens_per_s = rate(t.done.produced_tokens - s.sampled.done.produced_tokens);
+    }
+    std::vector<std::int64_t>& ttft = s.first_tokens;
+    if (!ttft.empty()) {
+        std::sort(ttft.begin(), ttft.end());
+        out.ttft_p50_s = static_cast<double>(ttft[exact_rank(p50, ttft.size()) - 1]) / 1e9;
+        out.ttft_p99_s = static_cast<double>(ttft[exact_rank(p99, ttft.size()) - 1]) / 1e9;
+        ttft.clear();
+    }
+    if (t.decided != s.sampled.decided)
+        out.attainment =
+            static_cast<double>(t.met - s.sampled.met) / static_cast<double>(t.decided - s.sampled.decided);
+    s.sampled = t;
+    return out;
+}
+
+std::span<const replica_sample> services::samples(instant now) {
     samples_.clear();
     for (const auto& s : all_) {
         const std::uint32_t all = s->left == never ? static_cast<std::uint32_t>(s->parts.num_replicas()) : 0;
         samples_.push_back(s->replicas ? s->replicas->sample() : replica_sample{.wanted = all, .serving = all});
-        if (s->flow) samples_.back().flow = flow_of(*s->flow);
+        replica_sample& to = samples_.back();
+        if (s->flow)
+            to.flow = flow_of(*s->flow);
+        else
+            to.requests = sample_of(*s, now, std::uint64_t{to.serving} + to.draining);
     }
     return samples_;
 }
@@ -335,7 +405,12 @@ std::span<const replica_sample> services::samples() {
 void services::clear_records(std::uint32_t i) {
     one& s = *all_[i];
     for (const serving::request_record& r : s.engine.records()) {
-        s.metrics.add(r);
+        if (const std::size_t c = s.class_of[r.priority]; c != serving::no_class) {
+            s.metrics.add(r, s.parts.classes[c].targets);
+            s.by_class[c].add(r);
+        } else {
+            s.metrics.add(r);
+        }
         if (s.loop != nullptr && r.end != never)
             s.loop->left(r.row, r.state == serving::request_state::finished, r.end);
         if (!s.parts.options.engine.priorities) continue;
@@ -475,13 +550,16 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .cancelled = m.cancelled,
         .unfinished = m.unfinished,
         .failed = m.failed,
+        .shed = m.shed,
         .ttft_s = summary_of(m.ttft),
         .tpot_s = summary_of(m.tpot),
         .e2e_s = summary_of(m.e2e),
         .queueing_s = summary_of(m.queueing),
+        .itl_s = summary_of(s.gaps),
         .attainment = m.attainment(),
         .met = m.met,
         .priorities = priorities_of(s.by_priority),
+        .classes = classes_of(s.parts.classes, s.by_class),
         .prompt_tokens = m.prompt_tokens,
         .output_tokens = m.output_tokens,
         .preemptions = m.preemptions,

@@ -20,6 +20,7 @@
 #include <ampacity/fluid/window.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
@@ -39,7 +40,8 @@ namespace ampacity::sim {
 class services {
 public:
     /// Reads the first requests. \throws data_error, scenario_error
-    explicit services(std::vector<service_parts> list);
+    /// `sampled`: `samples` will be called.
+    services(std::vector<service_parts> list, bool sampled);
 
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(all_.size()); }
     [[nodiscard]] const service_parts& of(std::uint32_t i) const noexcept { return all_[i]->parts; }
@@ -89,8 +91,8 @@ public:
     /// The job of a replica has lost its GPUs; `failed`: by their nodes.
     void stop(std::uint32_t i, job_id job, bool failed, instant now);
     [[nodiscard]] workload::job_request next_job(std::uint32_t i, instant now) const;
-    /// Of all services; valid until the next call.
-    [[nodiscard]] std::span<const replica_sample> samples();
+    /// Of all services, with what happened since the last call; valid until the next. \pre `sampled`
+    [[nodiscard]] std::span<const replica_sample> samples(instant now);
 
     /// Its GPUs are given back, or its replicas are done.
     void leave(std::uint32_t i, instant now);
@@ -128,10 +130,23 @@ private:
         std::vector<demand_router::site_state> states{};
         std::uint32_t max_serving = 0;  ///< replicas, at the ends of rounds
     };
+    /// Of a service's requests, until an instant.
+    struct totals {
+        instant at = start_of_time;
+        std::uint64_t arrived = 0, finished = 0, shed = 0, decided = 0, met = 0;
+        serving::service::progress done{};
+    };
     struct one {
         explicit one(service_parts p)
             : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
             if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine);
+            std::vector<std::uint8_t> priorities;
+            for (const class_parts& c : parts.classes) {
+                priorities.push_back(c.priority);
+                by_class.emplace_back(c.targets);
+            }
+            class_of = serving::classes_of_priorities(priorities);
+            if (parts.measures_gaps) engine.measure_gaps(gaps);
         }
 
         [[nodiscard]] instant next_arrival() const {
@@ -158,8 +173,11 @@ private:
         std::optional<fluid::window_recorder> windows{};
         instant next_tick = start_of_time;
         serving::service_metrics metrics;
+        serving::token_gaps gaps{};
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
+        std::vector<serving::service_metrics> by_class{};
+        std::array<std::size_t, workload::num_request_priorities> class_of{};  ///< by priority
         workload::request_loop* loop = nullptr;  ///< its requests follow answers; else they come in batches
         std::vector<workload::request> batch;
         std::size_t at = 0, have = 0;  ///< the next of the batch; at == have: there are none
@@ -169,8 +187,10 @@ private:
         // Of a service that scales, since its last decision:
         int128 request_ns = 0;  ///< requests x time, until `counted`
         instant counted = start_of_time, decided = start_of_time;
-        std::uint64_t had_left = 0, had_met = 0;  ///< by then
-        double had_request_s = 0;                 ///< by then, of a flow
+        std::uint64_t had_left = 0, had_met = 0;   ///< by then
+        double had_request_s = 0;                  ///< by then, of a flow
+        totals sampled{};                          ///< as of the last sample
+        std::vector<std::int64_t> first_tokens{};  ///< times to those since then [ns]
         std::uint32_t place = 0;
         // Of one of several sites:
         std::shared_ptr<sites_together> together{};
@@ -178,6 +198,8 @@ private:
         double lacked_requests = 0;  ///< since its last decision, until `counted`: planned for it beyond what it got
     };
     static constexpr std::size_t batch_size = 1024;
+    static totals totals_of(const one& s, instant now);
+    static request_sample sample_of(one& s, instant now, std::uint64_t replicas);
 
     void refill(one& s);
     void touch(std::uint32_t i);

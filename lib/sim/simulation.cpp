@@ -29,7 +29,8 @@ simulation::model::model(parts p)
       reserved_for_(std::move(p.reserved_for)),
       signals_(std::move(p.signals)),
       news_(std::move(p.price_news)),
-      services_(p.services.empty() ? nullptr : std::make_unique<services>(std::move(p.services))),
+      services_(p.services.empty() ? nullptr
+                                   : std::make_unique<services>(std::move(p.services), p.sample_every.has_value())),
       snapshots_(std::move(p.groups), std::move(p.snapshots)),
       kernel_(*this) {
     if (services_) withdraw_services(p.fleet);
@@ -599,7 +600,7 @@ void simulation::model::sample_now() {
                    .free_gpus = free,
                    .finished = finished_,
                    .plant = energy_ ? &energy_->plant() : nullptr,
-                   .replicas = services_ ? services_->samples() : std::span<const replica_sample>{},
+                   .replicas = services_ ? services_->samples(now) : std::span<const replica_sample>{},
                    .sites = energy_ ? energy_->look(over ? reached_ : now) : std::span<const power::site_sample>{}};
     tell_.show(s);
     // Samples alone do not keep a run alive, and none lies beyond the end of time.

@@ -223,6 +223,7 @@ TEST_CASE("what a flow knows nothing of is refused") {
     };
     refused({"fidelity=request"}, "fluid");
     refused({"router=session"}, "router");
+    refused({"admission={ max_waiting: 8 }"}, "admission");
     refused({"engine.priorities=true"}, "engine.priorities");
     refused({"engine.prefix_cache=true"}, "engine.prefix_cache");
     refused({"engine.timeout=5 s"}, "engine.timeout");

@@ -23,11 +23,18 @@ TEST_CASE("the listed columns are those of the files") {
                    "kv_capacity_tokens: 1000, step: { "
                    "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
                    "median: 9 token } } }"});
+    here.run_well({"--set",
+                   "workload.1.service={ name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: { "
+                   "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
+                   "median: 9 token } } }"},
+                  "served");
     std::size_t tables = 0;
     for (const auto& file : ampacity::io::output_files()) {
         const std::string name{file.name};
         INFO(name);
-        REQUIRE(here.has("out/" + name));
+        // Of a service with requests, as that of others is of rates.
+        const std::string folder = name == "services.csv" ? "served/" : "out/";
+        REQUIRE(here.has(folder + name));
         if (file.columns.empty()) {
             CHECK_FALSE(name.ends_with(".csv"));
             continue;
@@ -44,7 +51,7 @@ TEST_CASE("the listed columns are those of the files") {
             CHECK(listed.back() == "transfer_s");
             listed.pop_back();
         }
-        CHECK(listed == fields_of(lines_of(here.read("out/" + name)).front()));
+        CHECK(listed == fields_of(lines_of(here.read(folder + name)).front()));
     }
     CHECK(tables == 11);
     const workspace warm{with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 1 } }") +

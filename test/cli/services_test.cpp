@@ -4,6 +4,7 @@
 #include "support/gzip.hpp"
 #include "support/naive_serving.hpp"
 
+#include <ampacity/core/statistics.hpp>
 #include <ampacity/core/stream.hpp>
 
 #include <algorithm>
@@ -322,6 +323,100 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
     }
 }
 
+namespace {
+
+/// What a service has done by an instant, with all steps done one by one.
+struct counted {
+    naive_serving_result naive{};
+    std::uint64_t arrived = 0, finished = 0, left = 0, met = 0;
+    std::vector<std::int64_t> first_tokens{};  ///< times to those given after `since` [ns]
+};
+
+counted count_until(const service_case& c, instant at, instant since, duration ttft) {
+    counted out{.naive = serve_naively(c.requests, c.engine, c.pieces, at)};
+    for (const serving::request_record& r : out.naive.records) {
+        const bool finished = r.state == serving::request_state::finished;
+        ++out.arrived;
+        if (finished) ++out.finished;
+        if (r.end != never) ++out.left;
+        if (finished && r.first_token - r.arrival <= ttft) ++out.met;
+        if (r.first_token != never && r.first_token > since)
+            out.first_tokens.push_back(ticks(r.first_token - r.arrival));
+    }
+    std::sort(out.first_tokens.begin(), out.first_tokens.end());
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("services.csv is what one counts of the steps one by one") {
+    std::uint64_t seen_waiting = 0, seen_running = 0, seen_latencies = 0;
+    for (std::uint64_t number = 0; number != 12; ++number) {
+        drawer d(5000 + number);
+        service_case c = random_service(d, "s");
+        c.replicas = 1;
+        c.engine.timeout.reset();
+        c.engine.max_wait.reset();
+        const workspace here;
+        here.write("s.csv", trace_of(d, c));
+        for (std::size_t k = 0; k != c.requests.size(); ++k) c.requests[k].row = k;
+        const std::int64_t interval =
+            std::max<std::int64_t>(1'000'000, ticks(c.requests.back().arrival - start_of_time) / 9) + 7;
+        const duration ttft{d.between(1'000, 5'000'000)};
+        here.write("s.yaml",
+                   "ampacity: 1\nname: r\nseed: 1\nfleet: { pool_gpus: 3 }\nscheduler: { policy: fifo }\n"
+                   "output: { telemetry: \"" +
+                       std::to_string(interval) + " ns\" }\nworkload:\n" + entry_of(c, "s.csv") +
+                       "      slo: { ttft: \"" + std::to_string(ticks(ttft)) + " ns\" }\n");
+        here.run_well();
+        const auto rows = lines_of(here.read("out/services.csv"));
+        REQUIRE(rows.size() > 5);
+        const auto blocks = static_cast<double>(c.engine.kv_capacity_tokens / c.engine.kv_block_tokens);
+        counted before;
+        instant since = instant::min();
+        for (std::size_t i = 1; i != rows.size(); ++i) {
+            INFO("case " << number << ": " << rows[i]);
+            const auto f = fields_of(rows[i]);
+            REQUIRE(f.size() == 13);
+            const instant at{duration{ns_of(f[0])}};
+            const counted now = count_until(c, at, since, ttft);
+            const auto near = [&](std::size_t column, double value) {
+                if (std::stod(f[column]) != Approx(value).epsilon(1e-5).margin(1e-9))
+                    FAIL("column " << column << ", rather " << value);
+            };
+            near(2, static_cast<double>(now.arrived - before.arrived));
+            near(3, static_cast<double>(now.finished - before.finished));
+            near(4, 0);
+            // What is done at the very start comes before the first row.
+            if (i != 1) {
+                near(5, static_cast<double>(now.naive.num_waiting_at_until));
+                near(6, static_cast<double>(now.arrived - now.left - now.naive.num_waiting_at_until));
+                if (blocks > 0) near(7, static_cast<double>(now.naive.blocks_at_until) / blocks);
+                near(9, static_cast<double>(now.naive.produced_tokens - before.naive.produced_tokens) * 1e9 /
+                            static_cast<double>(interval));
+            }
+            CHECK(f[10].empty() == now.first_tokens.empty());
+            for (const auto& [column, share] : {std::pair{std::size_t{10}, 500U}, {std::size_t{11}, 990U}}) {
+                if (!now.first_tokens.empty())
+                    near(column, static_cast<double>(
+                                     now.first_tokens[exact_rank(per_mille{share}, now.first_tokens.size()) - 1]) *
+                                     1e-9);
+            }
+            CHECK(f[12].empty() == (now.left == before.left));
+            if (now.left != before.left)
+                near(12, static_cast<double>(now.met - before.met) / static_cast<double>(now.left - before.left));
+            seen_waiting += now.naive.num_waiting_at_until;
+            seen_running += now.arrived - now.left - now.naive.num_waiting_at_until;
+            seen_latencies += now.first_tokens.size();
+            before = now;
+            since = at;
+        }
+    }
+    CHECK(seen_waiting > 50);
+    CHECK(seen_running > 50);
+    CHECK(seen_latencies > 100);
+}
+
 TEST_CASE("a small service is what one reckons by hand") {
     const workspace here{chat};
     here.write("requests.csv", two_requests);
@@ -337,12 +432,57 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(s.number("gpu_hours.useful") == Approx(2.00102 * 4 / 3600));
     CHECK(s.number("gpu_hours.idle") == Approx(2.00102 * 4 / 3600));
     check_books(s);
+    CHECK_FALSE(s.has("services.chat.itl_s"));
+    here.run_well({"--set", "output.itl=true"}, "with gaps");
+    CHECK(here.read("with gaps/requests.csv") == their_table);
+    const auto gaps = here.summary("with gaps");
+    CHECK(gaps.number("services.chat.itl_s.mean") == Approx(0.001001));
+    CHECK(gaps.number("services.chat.itl_s.max") == Approx(0.001001));
     here.run_well({"--set", "workload.0.service.slo={ ttft: 1015 us }"}, "out");
     CHECK(here.summary().number("services.chat.slo_attainment") == 0.5);
     here.run_well({"--until", "1 s"});
     CHECK(here.summary().number("services.chat.requests") == 1);
     CHECK(here.summary().number("gpu_hours.useful") == Approx(4.0 / 3600));
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
+}
+
+TEST_CASE("requests of a small service are shed by class as one reckons by hand") {
+    const workspace here{
+        with(chat, "      requests:",
+             "      slo: { ttft: \"10 ms\" }\n      admission:\n        classes:\n          - { name: "
+             "interactive, priority: 4, max_requests: 3, slo: { ttft: \"1 ms\" } }\n          - { name: "
+             "batch, priority: 0, max_waiting: 1 }\n      requests:")};
+    here.write("requests.csv",
+               "arrival_s,prompt_tokens,output_tokens,priority\n0.5,10,3,5\n0.5,10,3,0\n0.5,9,3,3\n0.5,20,1,7\n"
+               "0.501,5,1,1\n0.501,6,1,1\n");
+    const auto run = here.run_well();
+    CHECK(contains(run.out, "6 requests on 4 GPUs: 3 finished, 0 rejected, 3 shed, 0 cancelled"));
+    // Steps of 1030 us, of 1006 us for a decode beside five tokens, and of 1001 us.
+    CHECK(here.read("out/requests.csv") ==
+          "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n"
+          "0,0.5,0.00103,0.503037,10,3,0,0,finished\n"
+          "1,0.5,,,10,3,0,,shed\n"
+          "2,0.5,,,9,3,0,,shed\n"
+          "3,0.5,0.00103,0.50103,20,1,0,0,finished\n"
+          "4,0.501,0.001036,0.502036,5,1,0,0,finished\n"
+          "5,0.501,,,6,1,0,,shed\n");
+    const auto s = here.summary();
+    const std::string at = "services.chat.";
+    CHECK(s.number(at + "shed") == 3);
+    CHECK(s.number(at + "rejected") == 0);
+    CHECK(s.number(at + "classes.interactive.requests") == 2);
+    CHECK(s.number(at + "classes.interactive.finished") == 2);
+    CHECK(s.number(at + "classes.interactive.shed") == 0);
+    CHECK(s.number(at + "classes.interactive.slo_attainment") == 0);
+    CHECK(s.number(at + "classes.interactive.ttft_s.max") == 0.00103);
+    CHECK(s.number(at + "classes.batch.requests") == 4);
+    CHECK(s.number(at + "classes.batch.finished") == 1);
+    CHECK(s.number(at + "classes.batch.shed") == 3);
+    CHECK(s.number(at + "classes.batch.slo_attainment") == 0.25);
+    CHECK(s.number(at + "classes.batch.ttft_s.mean") == 0.001036);
+    CHECK(s.number(at + "classes.batch.goodput_per_s") == Approx(1 / 0.503037));
+    CHECK(s.number(at + "slo_attainment") == Approx(1.0 / 6));
+    CHECK(s.number(at + "goodput_per_s") == Approx(1 / 0.503037));
 }
 
 TEST_CASE("a small service with prompts and answers apart is what one reckons by hand") {
@@ -572,6 +712,13 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
     refused_at(with(chat, "      requests: { path: requests.csv }\n", ""),
                "s.yaml:7:7: error: workload.0.service: does not say which requests it gets (chat); give one of: "
                "requests, synthetic");
+    const std::string classes = "name: chat\n      admission: { classes: [ { name: a, priority: 1 }, ";
+    refused_at(with(chat, "name: chat", classes + "{ name: a, priority: 2 } ] }"),
+               "s.yaml:8:65: error: workload.0.service.admission.classes.1.name: another class has this name (a); name "
+               "each once");
+    refused_at(with(chat, "name: chat", classes + "{ name: b, priority: 1 } ] }"),
+               "s.yaml:8:78: error: workload.0.service.admission.classes.1.priority: another class has this priority "
+               "(1); give each class another one");
     refused_at(with(chat, "name: chat", "name: a/b"),
                "s.yaml:7:13: error: workload.0.service.name: contains a slash, a backslash or a control character "
                "(a/b); write a name that can be part of a file's, such as chat");

@@ -2,6 +2,7 @@
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/naive_serving.hpp"
+#include "support/random_admission.hpp"
 
 #include <ampacity/core/stream.hpp>
 #include <ampacity/serving/decode_pool.hpp>
@@ -99,6 +100,7 @@ pools_case random_case(std::uint64_t number) {
                               .priority = static_cast<std::uint8_t>(d.between(0, 7))});
     }
     if (d.one_in(4)) c.until = instant{duration{d.between(0, now)}};
+    if (d.one_in(3)) c.options.admission = test::random_admission(number);
     return c;
 }
 
@@ -109,8 +111,9 @@ struct engine_result {
     std::int64_t tokens_moved = 0;
 };
 
-engine_result serve(const pools_case& c) {
+engine_result serve(const pools_case& c, serving::token_gaps& gaps) {
     serving::service service(c.options, serving::iteration_time{c.prefill});
+    service.measure_gaps(gaps);
     workload::vector_request_source source(c.requests);
     engine_result out;
     serving::serve(source, service, c.until, [&](const serving::request_record& r) { out.records.push_back(r); });
@@ -153,11 +156,12 @@ bool same(const serving::replica_counts& e, const test::naive_serving_result& n)
 
 TEST_CASE("serving pools: every request is served as the rules say done literally") {
     std::size_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, all = 0, moved = 0,
-                cached = 0;
+                cached = 0, shed = 0;
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
-        const engine_result engine = serve(c);
+        serving::token_gaps gaps;
+        const engine_result engine = serve(c, gaps);
         const test::naive_pools_result naive =
             test::serve_pools_naively(c.requests, c.options, c.prefill, c.decode, c.until);
         INFO("case " << number);
@@ -173,19 +177,23 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
             if (r.state == request_state::rejected) ++rejected;
             if (r.state == request_state::cancelled) ++cancelled;
             if (r.state == request_state::unfinished) ++unfinished;
+            if (r.state == request_state::shed) ++shed;
         }
         REQUIRE(same(engine.prefill, naive.prefill));
         REQUIRE(same(engine.decode, naive.decode));
         REQUIRE(engine.prefill.preemptions == 0);
+        REQUIRE(naive.prefill.gaps.empty());
+        REQUIRE(test::difference_of(gaps, naive.decode.gaps) == "");
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);
     }
-    CHECK(finished > all / 3);
+    CHECK(finished > all / 4);
     CHECK(rejected > all / 100);
     CHECK(cancelled > all / 50);
     CHECK(unfinished > all / 100);
     CHECK(preemptions > all / 50);
     CHECK(moved > all / 3);
     CHECK(cached > all / 20);
+    CHECK(shed > all / 20);
 }

@@ -3,12 +3,14 @@
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 #include "support/naive_serving.hpp"
+#include "support/random_admission.hpp"
 
 #include <ampacity/core/stream.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/workload/request_source.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -320,6 +322,32 @@ TEST_CASE("services: the trees of many replicas choose as a scan does") {
             REQUIRE(serve(l) == serve_by_scan(l, by_blocks));
         }
     }
+}
+
+TEST_CASE("services: requests are shed where the bounds say so of what is counted one by one") {
+    std::size_t shed = 0, finished = 0, cancelled = 0, all = 0;
+    const std::size_t cases = test::random_cases(900);
+    for (std::size_t number = 0; number != cases; ++number) {
+        load l = random_load(number, std::array{"round-robin", "least-requests", "least-kv"}[number % 3]);
+        random_stream d(25, purpose::test, number);
+        l.options.engine.priorities = d.below(2) == 0;
+        l.options.admission = test::random_admission(number);
+        for (request& r : l.requests) r.priority = static_cast<std::uint8_t>(d.below(8));
+        const std::vector<request_record> records = serve(l);
+        const auto naive = test::serve_pools_naively(l.requests, l.options, l.pieces, {});
+        REQUIRE(records.size() == naive.records.size());
+        for (std::size_t i = 0; i != records.size(); ++i) {
+            INFO("case " << number << ", request " << i);
+            REQUIRE(records[i] == naive.records[i]);
+            ++all;
+            if (records[i].state == serving::request_state::shed) ++shed;
+            if (records[i].state == serving::request_state::finished) ++finished;
+            if (records[i].state == serving::request_state::cancelled) ++cancelled;
+        }
+    }
+    CHECK(shed > all / 5);
+    CHECK(finished > all / 5);
+    CHECK(cancelled > all / 50);
 }
 
 TEST_CASE("services: requests in the system over time are those of their records") {

@@ -225,9 +225,10 @@ struct engine_result {
 };
 
 /// Drives a replica as a kernel would: completions, arrivals, starts, round by round.
-engine_result serve(const serving_case& c) {
+engine_result serve(const serving_case& c, serving::token_gaps* gaps = nullptr) {
     const serving::iteration_time time{c.pieces, serving::step_table{c.grid}};
     serving::replica replica(c.options, time);
+    if (gaps != nullptr) replica.measure_gaps(*gaps);
     std::size_t next = 0;
     std::optional<std::int64_t> blocks;
     for (;;) {
@@ -243,7 +244,9 @@ engine_result serve(const serving_case& c) {
     if (c.until != never && !blocks) blocks = replica.blocks_in_use(c.until);
     // Where several steps end at one instant, "before a step that begins then" says nothing.
     if (!time.ends_differ()) blocks.reset();
+    const std::int64_t produced = replica.produced_tokens(c.until);
     replica.close(c.until);
+    if (c.until != never) CHECK(produced == replica.counts().produced_tokens);
     engine_result out{{replica.records().begin(), replica.records().end()}, replica.counts(), blocks};
     if (c.until == never) {
         CHECK(replica.num_live() == 0);
@@ -336,6 +339,7 @@ void compare(const serving_case& given, seen& s) {
             case serving::request_state::cancelled: ++s.cancelled; break;
             case serving::request_state::unfinished: ++s.unfinished; break;
             case serving::request_state::failed: FAIL("no replica fails here");
+            case serving::request_state::shed: FAIL("no bound is set here");
         }
     }
 }
@@ -385,6 +389,24 @@ TEST_CASE("serving: requests wait for the adapters of their tenants") {
     CHECK(s.loads > s.requests / 100);
 }
 
+TEST_CASE("serving: gaps between tokens are those of the steps one by one") {
+    std::size_t all = 0, interrupted = 0;
+    const std::size_t cases = test::random_cases(8000);
+    for (std::size_t i = 0; i != cases; ++i) {
+        const serving_case c = random_case(i, 5 + i % 60);
+        serving::token_gaps gaps;
+        const engine_result engine = serve(c, &gaps);
+        const test::naive_serving_result naive = naively(c);
+        INFO(c.text());
+        REQUIRE(same(engine, naive));
+        REQUIRE(test::difference_of(gaps, naive.gaps) == "");
+        all += naive.gaps.size();
+        if (gaps.count() != 0 && *gaps.percentile_s(p100) > 3 * *gaps.percentile_s(p50)) ++interrupted;
+    }
+    CHECK(all > 100 * cases);
+    CHECK(interrupted > cases / 10);
+}
+
 TEST_CASE("serving: long answers are jumped over exactly") {
     seen s;
     const std::size_t cases = test::random_cases(300);
@@ -408,6 +430,9 @@ TEST_CASE("serving: long answers are jumped over exactly") {
                                   .output_tokens = static_cast<std::uint32_t>(d.between(1, 5000))});
         }
         compare(c, s);
+        serving::token_gaps gaps;
+        serve(c, &gaps);
+        REQUIRE(test::difference_of(gaps, naively(c).gaps) == "");
     }
     CHECK(s.steps > 50 * s.requests);
     CHECK(s.preemptions > 0);

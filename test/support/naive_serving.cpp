@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <deque>
 #include <iterator>
 #include <map>
@@ -54,6 +55,7 @@ struct one {
     std::int64_t to_load = 0;    // tokens of its prefix that are there when its load ends, at
     std::int64_t loaded = 0;
     bool has_adapter = false;
+    std::int64_t last_token = 0;
 
     [[nodiscard]] std::int64_t known() const { return r.prompt_tokens + produced; }
     [[nodiscard]] bool decodes_next() const { return produced >= 1 && computed == known() - 1; }
@@ -92,6 +94,7 @@ public:
             if (std::exchange(is_told, true)) return;
             for (const one* x : waiting_) result.waiting_at_until += x->known();
             result.loading_at_until = static_cast<std::int64_t>(loading_.size());
+            result.num_waiting_at_until = waiting_.size();
             for (const auto& [key, b] : known_blocks_) result.known_at_until.insert(key);
         };
         for (;;) {
@@ -165,6 +168,11 @@ public:
         return static_cast<std::int64_t>(waiting_.size() + loading_.size() + running_.size());
     }
     [[nodiscard]] std::int64_t blocks_taken() const { return num_blocks_ - free_; }
+    [[nodiscard]] serving::queue_size waiting() const {
+        serving::queue_size out;
+        for (const one* x : waiting_) out += {.requests = 1, .tokens = x->known()};
+        return out;
+    }
     [[nodiscard]] bool can_hold(std::int64_t tokens) const { return blocks_for(tokens) <= num_blocks_; }
     [[nodiscard]] std::int64_t blocks_of(std::int64_t tokens) const { return blocks_for(tokens); }
 
@@ -640,6 +648,10 @@ private:
             x->is_decode = x->drafts = false;
             if (gets > 0) {
                 if (was_chunk) make_known(*x);
+                for (std::int64_t k = 0; k != gets; ++k) {
+                    if (x->produced + k != 0) result.gaps.push_back(end - x->last_token);
+                    x->last_token = end;
+                }
                 x->produced += gets;
                 result.produced_tokens += gets;
                 if (x->produced == 1) x->out.first_token = instant{duration{end}};
@@ -691,12 +703,14 @@ class naive_pools {
 public:
     naive_pools(const std::vector<workload::request>& requests, const serving::service_options& service,
                 const std::vector<serving::linear_step>& pieces, const std::vector<serving::linear_step>& decode_pieces)
-        : requests_(requests), service_(service), decode_(service.decode->engine), all_(requests.size()) {
-        decode_.prefix_cache = false;
+        : requests_(requests), service_(service), all_(requests.size()) {
         for (std::uint32_t i = 0; i != service.replicas; ++i) {
             senders_.emplace_back(service.engine, pieces, no_grid_);
-            senders_.back().hands_over = true;
+            senders_.back().hands_over = service.decode.has_value();
         }
+        if (!service.decode) return;
+        decode_ = service.decode->engine;
+        decode_.prefix_cache = false;
         for (std::uint32_t i = 0; i != service.decode->replicas; ++i)
             receivers_.emplace_back(decode_, decode_pieces, no_grid_);
         link_free_.assign(senders_.size(), 0);
@@ -727,6 +741,7 @@ public:
                 sum->preemptions += r.result.preemptions;
                 sum->computed_tokens += r.result.computed_tokens;
                 sum->produced_tokens += r.result.produced_tokens;
+                sum->gaps.insert(sum->gaps.end(), r.result.gaps.begin(), r.result.gaps.end());
                 if (until == never && r.blocks_taken() != 0) throw std::logic_error("blocks leak");
             }
         }
@@ -802,10 +817,52 @@ private:
         moving_ = std::move(left);
     }
 
+    /// Everybody who is there is counted.
+    [[nodiscard]] bool is_shed(const workload::request& r) const {
+        if (!service_.admission) return false;
+        const serving::request_class* of = nullptr;
+        std::uint32_t until = workload::num_request_priorities;  // priorities of its class are below
+        for (const serving::request_class& c : service_.admission->classes) {
+            if (c.priority <= r.priority)
+                of = &c;
+            else
+                until = std::min<std::uint32_t>(until, c.priority);
+        }
+        serving::queue_size waiting;
+        for (const auto* pool : {&senders_, &receivers_})
+            for (const naive_replica& x : *pool) waiting += x.waiting();
+        std::int64_t requests = 0, of_class = 0;
+        for (std::size_t i = 0; i != next_; ++i) {
+            const serving::request_record& x = all_[i].out;
+            if (x.state != request_state::unfinished) continue;
+            ++requests;
+            if (of != nullptr && x.priority >= of->priority && x.priority < until) ++of_class;
+        }
+        const auto beyond = [&](const serving::admission_bounds& b, std::int64_t live) {
+            const std::int64_t n = service_.replicas;
+            return (b.max_waiting && waiting.requests >= *b.max_waiting * n) ||
+                   (b.max_waiting_tokens && waiting.tokens >= *b.max_waiting_tokens * n) ||
+                   (b.max_requests && live >= *b.max_requests * n);
+        };
+        return beyond(service_.admission->all, requests) || (of != nullptr && beyond(of->bounds, of_class));
+    }
+
     void arrive(std::int64_t now) {
         for (; next_ != requests_.size() && ticks(requests_[next_].arrival) == now; ++next_) {
             one& x = all_[next_];
             x.r = requests_[next_];
+            if (is_shed(x.r)) {
+                x.out = {.row = x.r.row,
+                         .arrival = x.r.arrival,
+                         .end = x.r.arrival,
+                         .prompt_tokens = x.r.prompt_tokens,
+                         .output_tokens = x.r.output_tokens,
+                         .replica = serving::no_replica,
+                         .tenant = x.r.tenant,
+                         .priority = x.r.priority,
+                         .state = request_state::shed};
+                continue;
+            }
             const std::size_t to = choose(service_.router, senders_, {}, turn_);
             x.out = {.row = x.r.row,
                      .arrival = x.r.arrival,
@@ -815,7 +872,10 @@ private:
                      .tenant = x.r.tenant,
                      .priority = x.r.priority};
             const std::int64_t prompt = x.r.prompt_tokens, output = x.r.output_tokens;
-            if (!senders_[to].can_hold(prompt + 1) || (output > 1 && !receivers_[0].can_hold(prompt + output))) {
+            const bool fits = service_.decode ? senders_[to].can_hold(prompt + 1) &&
+                                                    (output == 1 || receivers_[0].can_hold(prompt + output))
+                                              : senders_[to].can_hold(prompt + output);
+            if (!fits) {
                 x.out.state = request_state::rejected;
                 x.out.end = x.r.arrival;
                 senders_[to].is_touched = true;  // who waits for blocks looks at time-outs then
@@ -847,6 +907,27 @@ naive_serving_result serve_naively(const std::vector<workload::request>& request
     naive_replica replica(options, pieces, grid);
     replica.serve(requests, until, submitted);
     return std::move(replica.result);
+}
+
+std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps) {
+    int128 sum = 0;
+    for (const std::int64_t g : gaps) sum += g;
+    if (measured.count() != gaps.size())
+        return std::to_string(measured.count()) + " gaps, rather " + std::to_string(gaps.size());
+    if (measured.sum_ns() != sum) return "another sum";
+    if (gaps.empty()) return measured.mean_s() || measured.percentile_s(p50) ? "values of none" : "";
+    std::sort(gaps.begin(), gaps.end());
+    const double mean = static_cast<double>(sum) / static_cast<double>(gaps.size()) * 1e-9;
+    if (std::abs(*measured.mean_s() - mean) > 1e-9 * mean) return "another mean";
+    for (std::uint32_t p = 50; p <= 1000; p += p < 900 ? 50U : 1U) {
+        const auto rank = exact_rank(per_mille{p}, gaps.size());
+        const auto exact = static_cast<double>(gaps[rank - 1]);
+        const double is = *measured.percentile_s(per_mille{p}) * 1e9;
+        const double bound = (p == 1000 ? 1 : 1 + (exact + 1) / 2048) + 1e-6 * exact;
+        if (std::abs(is - exact) > bound)
+            return std::to_string(p) + " per mille: " + std::to_string(is) + ", rather " + std::to_string(exact);
+    }
+    return {};
 }
 
 naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,

@@ -8,9 +8,11 @@
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/service.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -30,10 +32,12 @@ struct naive_serving_result {
     std::int64_t cached_at_until = 0;   ///< tokens computed of requests that run then, without the step in progress
     std::int64_t waiting_at_until = 0;  ///< tokens known to requests that wait then, before a step that begins then
     std::int64_t loading_at_until = 0;  ///< requests whose prefix is being loaded then, or was
-    std::vector<std::int64_t> loads, loaded_tokens, load_time;  ///< by tier; the latter of its link [ns]
+    std::vector<std::int64_t> loads, loaded_tokens, load_time;           ///< by tier; the latter of its link [ns]
     std::int64_t adapter_hits = 0, adapter_loads = 0, adapter_time = 0;  ///< the latter of their link [ns]
+    std::size_t num_waiting_at_until = 0;                                ///< requests that do, likewise
     /// Blocks that the prefix cache knows then, by session and number; likewise.
     std::set<std::pair<std::uint32_t, std::int64_t>> known_at_until{};
+    std::vector<std::int64_t> gaps{};  ///< between tokens of one answer, in order of the later one [ns]
 };
 
 /// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished. `submitted`: when they
@@ -44,6 +48,9 @@ struct naive_serving_result {
                                                  const serving::step_grid& grid = {},
                                                  const std::vector<instant>& submitted = {});
 
+/// Where what was measured leaves what its header says of these gaps; empty: nowhere.
+[[nodiscard]] std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps);
+
 struct naive_pools_result {
     std::vector<serving::request_record> records;  ///< by row
     naive_serving_result prefill{}, decode{};      ///< sums over replicas, without records
@@ -51,9 +58,9 @@ struct naive_pools_result {
     std::int64_t tokens_moved = 0;                 ///< by these
 };
 
-/// The same of a service whose prompts and answers are computed apart: `service.decode` is there, routers are
-/// round-robin, least-requests or least-kv, and steps take 1 ns or more. `pieces`, and `decode_pieces` in place of
-/// `service.decode->time`.
+/// The same of a service of several replicas, whose prompts and answers are computed apart where `service.decode` is
+/// there; it may shed requests. Routers are round-robin, least-requests or least-kv, and steps take 1 ns or more.
+/// `pieces`, and `decode_pieces` in place of `service.decode->time`.
 [[nodiscard]] naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
                                                      const serving::service_options& service,
                                                      const std::vector<serving::linear_step>& pieces,

@@ -19,6 +19,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/statistics.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -57,6 +58,13 @@ public:
     /// The percentile as `exact_rank` defines it; nothing without values.
     [[nodiscard]] std::optional<double> percentile(per_mille p) const {
         return count_ == 0 ? std::nullopt : of_rank(exact_rank(p, count_));
+    }
+
+    /// The least value above all that count as one with this one, as far as percentiles go. Requires a finite value
+    /// >= 0.
+    [[nodiscard]] double end_of_bin(double value) const {
+        const std::uint64_t bin = order_key(value) >> (52U - digits_);
+        return from_order_key(std::max(bin + 1, std::uint64_t{1} << digits_) << (52U - digits_));
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }

@@ -85,6 +85,7 @@ private:
     void write_feeds(const sim::sample& s);
     void write_sites(const sim::sample& s);
     void write_replicas(const sim::sample& s);
+    void write_services(const sim::sample& s);
     void write_flows(const sim::sample& s);
     void write_stretch(const sim::wait_stretch& w);
 

@@ -109,6 +109,18 @@ struct request_columns {
     [[nodiscard]] std::size_t size() const noexcept { return arrival.size(); }
 };
 
+/// The rows of services.csv of one service, times increasing; NaN where a cell is empty.
+struct service_samples {
+    std::string service;
+    std::vector<instant> time;
+    std::vector<double> arrived, shed;     ///< since the row before
+    std::vector<double> waiting, running;  ///< requests
+    std::vector<double> kv_occupancy;      ///< [1]
+    std::vector<double> prefill_tokens_per_s, output_tokens_per_s;
+    std::vector<double> ttft_p50_s, ttft_p99_s;
+    std::vector<double> attainment;  ///< [1]
+};
+
 /// The samples of one feed, times not decreasing.
 struct feed_columns {
     std::string name;
@@ -163,6 +175,7 @@ struct run_files {
     std::vector<named_text> inputs;                ///< files that the run read, and their hashes
     std::optional<placement_columns> placement;
     std::vector<request_columns> requests;
+    std::vector<service_samples> service_rows;
     std::vector<feed_columns> feeds;
     fleet_shape fleet;                ///< empty where resolved.yaml is missing or cannot be understood
     std::vector<marked_time> events;  ///< of power, as planned in resolved.yaml

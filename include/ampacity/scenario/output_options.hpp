@@ -81,6 +81,7 @@ struct output {
     bool placement = false;
     std::optional<duration> telemetry{};
     bool events = false;
+    bool itl = false;
     std::optional<power::power_tree::level> feeds{};
     std::vector<telemetry_column> telemetry_columns{};
     std::vector<feeds_column> feeds_columns{};
@@ -100,6 +101,8 @@ struct output {
                                    .none = "false"});
         visit(&output::events,
               {.key = "events", .doc = "write events.json, a timeline of all runs for Perfetto or chrome://tracing"});
+        visit(&output::itl,
+              {.key = "itl", .doc = "measure the times between tokens of the answers of services, which takes time"});
         visit(&output::feeds, {.key = "feeds",
                                .doc = "write feeds.csv: loads and limits of all feeds down to this level, at the "
                                       "interval of `telemetry`; only with `energy` or `power`",

@@ -5,6 +5,7 @@
 ///
 /// Part of `scenario.hpp`. Plain values.
 
+#include <ampacity/scenario/admission.hpp>
 #include <ampacity/scenario/autoscale.hpp>
 #include <ampacity/scenario/cache_transfer.hpp>
 #include <ampacity/scenario/engine.hpp>
@@ -129,33 +130,6 @@ struct request_file {
     friend bool operator==(const request_file&, const request_file&) = default;
 };
 
-/// What a request should meet.
-struct service_targets {
-    std::optional<duration> ttft{};
-    std::optional<duration> tpot{};
-    std::optional<duration> e2e{};
-
-    template <class Visitor>
-    static constexpr void fields(Visitor& visit) {
-        visit(&service_targets::ttft, {.key = "ttft",
-                                       .doc = "time to the first token, at most",
-                                       .example = "\"2 s\"",
-                                       .min = duration::zero(),
-                                       .max = longest_input});
-        visit(&service_targets::tpot, {.key = "tpot",
-                                       .doc = "time per token after the first, at most; met by answers of one token",
-                                       .example = "\"80 ms\"",
-                                       .min = duration::zero(),
-                                       .max = longest_input});
-        visit(&service_targets::e2e, {.key = "e2e",
-                                      .doc = "time from the arrival to the last token, at most",
-                                      .example = "\"30 s\"",
-                                      .min = duration::zero(),
-                                      .max = longest_input});
-    }
-    friend bool operator==(const service_targets&, const service_targets&) = default;
-};
-
 /// Whether requests of a service are simulated one by one.
 enum class service_fidelity : std::uint8_t { request, fluid };
 
@@ -246,6 +220,7 @@ struct inference_service {
     std::optional<request_file> requests{};
     std::optional<synthetic_requests> synthetic{};
     std::optional<service_targets> slo{};
+    std::optional<admission_control> admission{};
     std::optional<disaggregation> disaggregated{};
     std::optional<autoscale_options> autoscale{};
     std::optional<std::uint64_t> priority{};
@@ -315,6 +290,10 @@ struct inference_service {
                           "\"129 token\" } }"});
         visit(&inference_service::slo,
               {.key = "slo", .doc = "what a request should meet", .example = "{ ttft: \"2 s\", tpot: \"80 ms\" }"});
+        visit(&inference_service::admission,
+              {.key = "admission",
+               .doc = "which requests are shed as they arrive, and classes of priorities",
+               .example = "{ max_waiting: 64, classes: [ { name: interactive, priority: 4 }, ... ] }"});
         visit(&inference_service::disaggregated,
               {.key = "disaggregated",
                .doc = "replicas that compute prompts, and others that give the answers",

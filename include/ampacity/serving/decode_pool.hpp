@@ -32,6 +32,9 @@ public:
     /// `senders`: replicas that compute prompts. \throws scenario_error as for `service` and `kv_transfer`
     decode_pool(const decode_options& options, std::uint32_t senders);
 
+    /// As of `service`.
+    void measure_gaps(token_gaps& to) { pool_.measure_gaps(to); }
+
     /// The next end of a step or of a transfer.
     [[nodiscard]] instant next() const noexcept {
         return on_their_way_.empty() ? pool_.next() : std::min(pool_.next(), on_their_way_.front().end);
@@ -57,6 +60,8 @@ public:
     void collect();
 
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return pool_.replicas(); }
+    /// As of `service`; caches on their way do not wait.
+    [[nodiscard]] queue_size waiting() const noexcept { return pool_.waiting(); }
     [[nodiscard]] const kv_transfer& transfers() const noexcept { return transfer_; }
     [[nodiscard]] std::size_t num_on_their_way() const noexcept { return on_their_way_.size(); }
     [[nodiscard]] std::uint64_t num_begun() const noexcept { return num_begun_; }

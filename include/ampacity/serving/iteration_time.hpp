@@ -128,6 +128,9 @@ public:
     /// The exact time of the first `steps` steps. \pre 0 <= steps <= 2^32.
     [[nodiscard]] time_units total(std::int64_t steps) const noexcept;
 
+    /// The exact time of step `i`, from 0. No step is shorter than the one before.
+    [[nodiscard]] time_units step(std::int64_t i) const noexcept { return next_segment(i, 1).first; }
+
     /// The least number of steps, of 1 .. `limit`, whose time is `wanted` or more; `limit` where none is.
     [[nodiscard]] std::int64_t first_reaching(time_units wanted, std::int64_t limit) const noexcept;
 

@@ -28,6 +28,7 @@
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/speculation.hpp>
+#include <ampacity/serving/token_gaps.hpp>
 #include <ampacity/workload/request.hpp>
 
 #include <array>
@@ -110,6 +111,12 @@ public:
     /// \throws scenario_error for options outside their ranges; the key is their name.
     replica(const replica_options& options, iteration_time time);
 
+    /// Gaps between tokens of its requests are added there from now on. \pre it outlives this, no request has come
+    void measure_gaps(token_gaps& to);
+
+    /// Times to first tokens are added there as these are given [ns]. \pre as for `measure_gaps`
+    void note_first_tokens(std::vector<std::int64_t>& to) noexcept { first_tokens_ = &to; }
+
     /// A request arrives; it may have arrived at the service before. It is rejected at once if the cache can never hold
     /// it. \pre `advance(now)` was called;
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
@@ -155,6 +162,9 @@ public:
     [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
     [[nodiscard]] std::int64_t block_tokens() const noexcept { return kv_.block_tokens(); }
+    /// Tokens of answers that have been given by the end of `now`, whatever becomes of the requests. O(1), with
+    /// speculation O(running). \pre advance(now) was called
+    [[nodiscard]] std::int64_t produced_tokens(instant now) const noexcept;
     /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
     /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
     [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
@@ -287,15 +297,18 @@ private:
     [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
     void count_steps(std::int64_t steps) noexcept;
     void count_time(duration took) noexcept;
-    void stop_series(instant at) noexcept;
-    void count_speculated(const live& r) noexcept;
+    void count_gaps(std::int64_t steps, instant last_end);
+    void stop_series(instant at);
+    [[nodiscard]] std::int64_t steps_ended(instant at) const noexcept;
+    void count_speculated(const live& r);
     [[nodiscard]] std::vector<slot> all_live() const;
 
     void complete();
     void finish_chunk(const chunk& c);
     void gain_token(slot s);
+    void gained_last(slot s, instant at);
     void begin_decoding(slot s);
-    void stop_decoding(slot s) noexcept;
+    void stop_decoding(slot s);
     void stop(slot s);
     void stop_running(slot s);
     [[nodiscard]] instant first_deadline() const noexcept;
@@ -344,6 +357,17 @@ private:
     std::size_t num_expected_ = 0;
     std::int64_t blocks_expected_ = 0;
     instant idle_since_ = start_of_time;  // no step since; where requests may wait without one
+
+    std::vector<std::int64_t>* first_tokens_ = nullptr;
+    // Only where gaps are measured:
+    struct answer {
+        instant last_token;       // before it decoded
+        bool is_joining = false;  // it decodes, and no step has given it a token since
+    };
+    token_gaps* gaps_ = nullptr;
+    std::vector<answer> answers_;              // by slot
+    std::vector<slot> joining_;                // some may be there no more
+    instant last_decode_end_ = start_of_time;  // whoever decodes and does not join has its last token then
 
     replica_counts counts_;
     std::vector<request_record> records_;

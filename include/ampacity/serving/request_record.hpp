@@ -12,11 +12,11 @@
 namespace ampacity::serving {
 
 /// How a request left, or that it has not.
-enum class request_state : std::uint8_t { finished, rejected, cancelled, unfinished, failed };
+enum class request_state : std::uint8_t { finished, rejected, cancelled, unfinished, failed, shed };
 
 /// Their names in files, by value.
-inline constexpr std::array<std::string_view, 5> request_state_names{"finished", "rejected", "cancelled", "unfinished",
-                                                                     "failed"};
+inline constexpr std::array<std::string_view, 6> request_state_names{"finished",   "rejected", "cancelled",
+                                                                     "unfinished", "failed",   "shed"};
 
 /// In a record: it was sent to none.
 inline constexpr std::uint32_t no_replica = 0xFFFF'FFFFU;

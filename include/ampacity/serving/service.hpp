@@ -10,11 +10,15 @@
 /// Where replicas come and go (`scaled`), none gets requests until it is opened; what arrives while none is open waits
 /// at the router, and is sent on in that order when steps begin, behind the arrivals of the instant.
 ///
+/// With `admission` a request that finds too many before it is shed: it leaves as it arrives, and no router sees it.
+/// Those of the same instant before it count, as they wait until steps begin.
+///
 /// With `decode` the replicas compute prompts and give first tokens alone, and those of a `decode_pool` the others. At
 /// one instant steps end first, of prompts, then of others; then decoding replicas are chosen for requests that have
 /// their first token, and then caches arrive.
 
 #include <ampacity/core/time.hpp>
+#include <ampacity/serving/admission.hpp>
 #include <ampacity/serving/kv_transfer.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
@@ -49,9 +53,10 @@ struct service_options {
     std::uint32_t replicas = 1;  ///< >= 1
     replica_options engine{};    ///< of each
     std::string router = "round-robin";
-    router_options random;                   ///< names the router's draws
-    bool scaled = false;                     ///< replicas come and go: at first none is open
-    std::optional<decode_options> decode{};  ///< none: replicas give whole answers. \pre not scaled
+    router_options random;                         ///< names the router's draws
+    bool scaled = false;                           ///< replicas come and go: at first none is open
+    std::optional<decode_options> decode{};        ///< none: replicas give whole answers. \pre not scaled
+    std::optional<admission_options> admission{};  ///< none: all requests are taken
 };
 
 class service {
@@ -62,7 +67,13 @@ public:
     service& operator=(service&&) noexcept;
     ~service();
 
-    /// A request arrives and is sent to a replica, whose number is returned, or `no_replica` if it waits for one.
+    /// Gaps between tokens of all requests are added there. \pre it outlives this, no request has come
+    void measure_gaps(token_gaps& to);
+    /// The same of times to first tokens, as these are given [ns].
+    void note_first_tokens(std::vector<std::int64_t>& to) noexcept;
+
+    /// A request arrives and is sent to a replica, whose number is returned, or `no_replica` if it waits for one or is
+    /// shed.
     /// \pre as for `replica::submit`.
     std::size_t submit(const workload::request& r, instant now);
     /// Sends on what waits at the router, if it can, and begins steps on replicas at which something arrived or ended.
@@ -85,6 +96,8 @@ public:
     /// It gets no more of them. \pre it is open
     void shut(std::size_t i);
     [[nodiscard]] std::size_t num_open() const noexcept { return open_.size(); }
+    /// What waits at the router and at replicas, those that decode included. O(1).
+    [[nodiscard]] queue_size waiting() const noexcept;
     /// Requests at the router.
     [[nodiscard]] std::size_t num_pending() const noexcept { return pending_.size(); }
     /// What of a replica's work is lost.
@@ -107,6 +120,13 @@ public:
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
     /// Those that go on with them; null: the same.
     [[nodiscard]] const decode_pool* decode() const noexcept { return decode_.get(); }
+    /// What has been computed and given by the end of `now`, and what is there then. \pre advance(now) was called
+    struct progress {
+        std::int64_t prefill_tokens = 0;   ///< computed in chunks of prompts, recomputed ones included
+        std::int64_t produced_tokens = 0;  ///< of answers
+        std::int64_t blocks = 0;           ///< taken now, those of steps in progress included
+    };
+    [[nodiscard]] progress progress_at(instant now) const noexcept;
     /// Of all replicas, those of the decode pool included; the peak is that of one.
     [[nodiscard]] replica_counts counts() const noexcept;
 
@@ -115,6 +135,9 @@ private:
     void settle(std::size_t i, instant now);
     void collect(std::size_t i);
     void set_end(std::size_t i) noexcept;
+    void count_waiting(std::size_t i) noexcept;
+    void record(const workload::request& r, request_state state, instant end);
+    void count_left(std::size_t first_record) noexcept;
     std::size_t send(const workload::request& r, instant now);
     void send_pending(instant now);
     void move_requests(instant now);
@@ -137,6 +160,9 @@ private:
     bool scaled_;
     std::vector<std::uint32_t> open_;         // rising; only if replicas come and go
     std::vector<workload::request> pending_;  // the same
+    std::optional<admission> admission_;
+    std::vector<queue_size> queues_;  // (replicas)
+    queue_size queued_;               // their sum and what is pending
 };
 
 /// Sums over replicas; the peak is that of one.

@@ -50,7 +50,9 @@ class service_metrics {
 public:
     explicit service_metrics(const latency_targets& targets = {}) : targets_(targets) {}
 
-    void add(const request_record& r);
+    void add(const request_record& r) { add(r, targets_); }
+    /// The same, with targets of its own.
+    void add(const request_record& r, const latency_targets& targets);
 
     std::uint64_t requests = 0;  ///< all records
     std::uint64_t finished = 0;
@@ -58,6 +60,7 @@ public:
     std::uint64_t cancelled = 0;
     std::uint64_t unfinished = 0;
     std::uint64_t failed = 0;
+    std::uint64_t shed = 0;
     std::uint64_t met = 0;            ///< finished and within all targets
     std::uint64_t preemptions = 0;    ///< of all
     std::uint64_t prompt_tokens = 0;  ///< of finished requests
@@ -69,8 +72,9 @@ public:
     latency_statistics queueing{};  ///< of finished requests
     latency_statistics transfer{};  ///< of those whose cache went to another replica
 
-    /// Share of the requests that met all targets, of those that finished, were rejected or cancelled or failed;
-    /// nothing where there are none.
+    /// Requests that have left, in whatever way.
+    [[nodiscard]] std::uint64_t decided() const noexcept { return finished + rejected + cancelled + failed + shed; }
+    /// Share of these that met all targets; nothing where there are none.
     [[nodiscard]] std::optional<double> attainment() const;
 
 private:

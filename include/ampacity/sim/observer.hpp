@@ -29,11 +29,24 @@ struct flow_sample {
     std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of what was served; none: nothing was [s]
 };
 
+/// The requests of a service at one instant, and what became of others since the sample before.
+struct request_sample {
+    std::uint64_t arrived = 0, finished = 0, shed = 0;  ///< since then
+    std::uint64_t waiting = 0;                          ///< at the router and in queues, now
+    std::uint64_t running = 0;                          ///< all others, those whose caches are on their way included
+    double kv_occupancy = 0;                           ///< share of the blocks of replicas that serve or drain, now [1]
+    double prefill_tokens_per_s = 0;                   ///< computed in prompts, recomputed ones included [1/s]
+    double output_tokens_per_s = 0;                    ///< given [1/s]
+    std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of the first tokens given since then; none: there are none
+    std::optional<double> attainment{};                ///< of those that left since then; none: nobody did [1]
+};
+
 /// Replicas of a service at one instant; of one that does not scale those that have not left are serving.
 struct replica_sample {
     std::uint32_t wanted = 0;
     std::uint32_t cold = 0, serving = 0, draining = 0;
-    std::optional<flow_sample> flow{};  ///< none: it has requests
+    std::optional<flow_sample> flow{};         ///< none: it has requests
+    std::optional<request_sample> requests{};  ///< none: it has a flow
 };
 
 /// The state of a run at one instant.

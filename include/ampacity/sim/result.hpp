@@ -206,6 +206,17 @@ struct priority_result {
     std::optional<double> attainment{};            ///< [1]
 };
 
+/// The requests of one class. Times are over finished requests.
+struct class_result {
+    std::string name;
+    std::uint64_t requests = 0, finished = 0, shed = 0;  ///< that arrived
+    std::uint64_t met = 0;                               ///< finished and within all its targets
+    std::optional<distribution_summary> ttft_s{};        ///< [s]
+    std::optional<distribution_summary> tpot_s{};        ///< [s]
+    std::optional<distribution_summary> e2e_s{};         ///< [s]
+    std::optional<double> attainment{};                  ///< [1]
+};
+
 /// What became of replicas that came and went. Times are sums over replicas.
 struct scaling_result {
     std::uint64_t gpus_per_replica = 0;
@@ -290,13 +301,16 @@ struct service_result {
     std::uint64_t gpus_per_replica = 1;
     std::uint64_t requests = 0, finished = 0, rejected = 0, cancelled = 0, unfinished = 0;  ///< that arrived
     std::uint64_t failed = 0;                                                               ///< the same
+    std::uint64_t shed = 0;                                                                 ///< the same
     std::optional<distribution_summary> ttft_s{};         ///< time to the first token [s]
     std::optional<distribution_summary> tpot_s{};         ///< time per token after the first [s]
     std::optional<distribution_summary> e2e_s{};          ///< arrival to the last token [s]
     std::optional<distribution_summary> queueing_s{};     ///< arrival to the first step that worked on it [s]
+    std::optional<distribution_summary> itl_s{};          ///< between tokens, of all requests [s]
     std::optional<double> attainment{};                   ///< of its targets, by requests that have left [1]
     std::uint64_t met = 0;                                ///< finished and within all targets
     std::vector<priority_result> priorities{};            ///< from the least; none: nobody looks at priorities
+    std::vector<class_result> classes{};                  ///< by rising priority
     std::uint64_t prompt_tokens = 0, output_tokens = 0;   ///< of finished requests
     std::uint64_t preemptions = 0;                        ///< of all
     std::uint64_t steps = 0;                              ///< that have ended, of all replicas

@@ -47,6 +47,13 @@ struct fluid_parts {
     std::optional<fluid::window_options> windows{};  ///< in which requests are simulated once the run is over
 };
 
+/// A class of requests in results: those of its priority, and above it up to the next class's.
+struct class_parts {
+    std::string name;
+    std::uint8_t priority = 0;
+    serving::latency_targets targets{};
+};
+
 /// Its replicas hold their GPUs from the start until its last request has left, and nothing takes them away, unless
 /// they come and go.
 struct service_parts {
@@ -55,6 +62,8 @@ struct service_parts {
     serving::iteration_time time;  ///< of the steps of each replica
     std::unique_ptr<workload::request_source> requests;
     serving::latency_targets targets{};
+    std::vector<class_parts> classes{};  ///< by rising priority
+    bool measures_gaps = false;          ///< between tokens
     std::uint32_t gpus_per_replica = 1;
     /// Of those of `options.decode`, whose places follow those of the others.
     std::uint32_t decode_gpus_per_replica = 0;

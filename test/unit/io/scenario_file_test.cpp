@@ -638,6 +638,32 @@ void add_autoscale(scenario::inference_service& c) {
     }
 }
 
+/// The same.
+void add_admission(scenario::inference_service& c) {
+    std::mt19937_64 random{c.engine.max_seqs * 1000 + c.engine.max_batched_tokens};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    const auto some_number = [&]() -> std::optional<std::uint64_t> {
+        if (upto(2) == 0) return std::nullopt;
+        return 1 + upto(1'000'000);
+    };
+    scenario::admission_control& a = c.admission.emplace();
+    a.max_waiting = some_number();
+    a.max_waiting_tokens = some_number();
+    a.max_requests = some_number();
+    for (std::uint64_t k = upto(4); k > 0; --k) {
+        scenario::admission_class& of = a.classes.emplace_back();
+        of = {.name = "class " + std::to_string(k),
+              .priority = 2 * k,
+              .max_waiting = some_number(),
+              .max_waiting_tokens = some_number(),
+              .max_requests = some_number()};
+        if (upto(2) == 0) continue;
+        of.slo = scenario::service_targets{.ttft = duration{upto(1000)}};
+        if (upto(2) != 0) of.slo->tpot = duration{upto(1000)};
+        if (upto(2) != 0) of.slo->e2e = duration{upto(1000)};
+    }
+}
+
 /// The same: rates in place of requests, without what they know nothing of.
 void make_fluid(scenario::inference_service& c) {
     std::mt19937_64 random{c.replicas * 1000 + 1};
@@ -656,6 +682,7 @@ void make_fluid(scenario::inference_service& c) {
     if (c.router != "least-kv") c.router = "random";
     c.engine.speculation.reset();
     c.kv_weight.reset();
+    c.admission.reset();
     c.engine.priorities = c.engine.prefix_cache = false;
     c.engine.tiers.clear();
     c.engine.kv_bytes_per_token.reset();
@@ -808,6 +835,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
             for (std::uint64_t k = upto(3); k > 0; --k) c.engine.table.push_back({upto(99), upto(99), some_time()});
         }
         if (upto(2) != 0) c.slo = scenario::service_targets{some_span(), some_span(), some_span()};
+        if (c.engine.max_seqs % 2 != 0) add_admission(c);
         if (!c.model && *c.gpus_per_replica % 2 != 0) add_autoscale(c);
         if (!c.autoscale && c.engine.max_seqs % 3 == 0) add_pools(c);
         if (upto(2) != 0) {
@@ -863,6 +891,7 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         if (!c.autoscale) add_autoscale(c);
         spread(s, c);
     }
+    s.output.itl = s.workload.back().service->replicas % 2 != 0;
 }
 
 /// Scenarios with every kind of value, all valid.

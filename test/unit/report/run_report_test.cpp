@@ -5,6 +5,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/report/run_report.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -477,6 +478,37 @@ TEST_CASE("a report shows the requests of a service", "[report]") {
     CHECK(holds(folder.fault(), "a finished request without times"));
     folder.write("requests.csv", std::string{requests_header});
     CHECK(holds(folder.page(), "No request finished, so there are no latencies to draw."));
+}
+
+TEST_CASE("a report draws what services.csv has over time", "[report]") {
+    run_folder folder{with_service("chat")};
+    folder.jobs(two_jobs);
+    const std::string header =
+        "time_s,service,arrived,finished,shed,waiting,running,kv_occupancy,prefill_tokens_per_s,output_tokens_per_s,"
+        "ttft_p50_s,ttft_p99_s,slo_attainment\n";
+    const std::string first = "0,chat,0,0,0,0,0,0,0,0,,,\n0,other,0,0,0,0,0,0,0,0,,,\n";
+    folder.write("services.csv", header + first +
+                                     "10,chat,30,20,5,2,3,0.25,100,200,0.1,0.4,0.8\n10,other,1,1,0,0,0,0,1,2,,,\n"
+                                     "20,chat,10,10,0,0,5,0.5,10,20,,,\n");
+    const run_files run = folder.read();
+    REQUIRE(run.service_rows.size() == 2);
+    CHECK(run.service_rows[0].service == "chat");
+    CHECK(run.service_rows[0].arrived == std::vector<double>{0, 30, 10});
+    CHECK(std::isnan(run.service_rows[0].ttft_p99_s[0]));
+    CHECK(run.service_rows[0].ttft_p99_s[1] == 0.4);
+    CHECK(run.service_rows[1].time.size() == 2);
+    const std::string page = html(run);
+    CHECK(holds(page, "The service over simulated time, by interval of telemetry"));
+    CHECK(holds(page, "Share of KV blocks taken, and of requests within targets"));
+    CHECK_FALSE(holds(page, " intervals: means"));
+    CHECK(unbalanced(page).empty());
+    // So many that neighbours are drawn as one.
+    std::string many = header + first;
+    for (int i = 1; i != 1500; ++i) many += std::to_string(i) + ",chat,1,1,0,0,0,0,1,1,0.1,0.2,1\n";
+    folder.write("services.csv", many);
+    CHECK(holds(folder.page(), "Of each 4 intervals: means, of percentiles the largest."));
+    folder.write("services.csv", header + first + "0,chat,0,0,0,0,0,0,0,0,,,\n");
+    CHECK(holds(folder.fault(), "not later than the row before of this service"));
 }
 
 TEST_CASE("a report shows training jobs and where their time went", "[report]") {

@@ -175,6 +175,7 @@ output:
   telemetry: false
   events: false
   years: false
+  itl: false
 )");
 }
 

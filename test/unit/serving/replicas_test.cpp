@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/naive_serving.hpp"
 
+#include <ampacity/core/error.hpp>
 #include <ampacity/core/stream.hpp>
 #include <ampacity/serving/service.hpp>
 
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <vector>
 
 using namespace ampacity;
@@ -192,6 +194,64 @@ TEST_CASE("requests of an abandoned replica fail where nobody takes them over", 
         REQUIRE(run.service.records().size() == expected.records.size());
     }
     CHECK(failed > 500);
+}
+
+TEST_CASE("bounds of admission are of the open replicas and what waits at the router counts", "[serving]") {
+    serving::service s({.replicas = 3,
+                        .engine = {.max_seqs = 4},
+                        .random = {.seed = 1},
+                        .scaled = true,
+                        .admission = serving::admission_options{.all = {.max_waiting = 2}}},
+                       serving::iteration_time{step});
+    std::uint64_t row = 0;
+    const auto submitted = [&](instant now) {
+        s.submit({.row = row++, .arrival = now, .prompt_tokens = 10, .output_tokens = 5}, now);
+        return s.waiting();
+    };
+    const instant t1{duration{1}}, t2{duration{2}}, t3{duration{3}};
+    // None is open: the bounds are those of one.
+    CHECK(submitted(t1).requests == 1);
+    CHECK(submitted(t1).requests == 2);
+    CHECK(submitted(t1).requests == 2);
+    CHECK(s.records().size() == 1);
+    CHECK(s.records().back().state == request_state::shed);
+    CHECK(s.records().back().end == t1);
+    CHECK(s.waiting().tokens == 20);
+    s.open(0);
+    s.open(2);
+    s.start(t1);
+    CHECK(s.waiting().requests == 0);
+    // Four wait while both are in a step.
+    for (int i = 0; i != 6; ++i) submitted(t2);
+    CHECK(s.waiting().requests == 4);
+    CHECK(s.waiting().tokens == 40);
+    CHECK(s.records().size() == 3);
+    // What an abandoned one had goes back to the router, and nobody sheds it.
+    s.shut(0);
+    CHECK(s.abandon(0, t3, true).requests == 3);
+    CHECK(s.waiting().requests == 5);
+    CHECK(s.waiting().tokens == 50);
+    CHECK(submitted(t3).requests == 5);
+    CHECK(s.records().size() == 4);
+    s.close(t3);
+    CHECK(s.records().size() == 10);
+}
+
+TEST_CASE("bounds of admission outside their ranges are refused", "[serving]") {
+    const auto key = [](const serving::admission_options& o) -> std::string {
+        try {
+            const serving::admission a{o};
+        } catch (const scenario_error& e) {
+            return e.details().key;
+        }
+        return {};
+    };
+    CHECK(key({.all = {.max_waiting = 0}}) == "max_waiting");
+    CHECK(key({.classes = {{.priority = 1, .bounds = {.max_requests = -1}}}}) == "max_requests");
+    CHECK(key({.all = {.max_waiting_tokens = serving::admission::most + 1}}) == "max_waiting_tokens");
+    CHECK(key({.classes = {{.priority = 1}, {.priority = 1}}}) == "priority");
+    CHECK(key({.classes = {{.priority = 8}}}) == "priority");
+    CHECK(key({.all = {.max_waiting = 1}, .classes = {{.priority = 0}, {.priority = 7}}}).empty());
 }
 
 TEST_CASE("a router sees the open replicas alone and keeps what nobody takes", "[serving]") {

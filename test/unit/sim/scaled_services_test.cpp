@@ -123,7 +123,7 @@ serving::autoscaler_options by_time(std::uint32_t max, std::vector<serving::sche
 const sim::scaling_result& scaling_of(const sim::summary& s) { return s.services.at(0).scaling.value(); }
 
 void check_conserved(const sim::service_result& r, const listener& seen) {
-    REQUIRE(r.requests == r.finished + r.rejected + r.cancelled + r.failed + r.unfinished);
+    REQUIRE(r.requests == r.finished + r.rejected + r.cancelled + r.failed + r.shed + r.unfinished);
     REQUIRE(r.requests == seen.requests.size());
     std::vector<std::uint64_t> rows;
     for (const request_record& x : seen.requests) rows.push_back(x.row);
@@ -164,6 +164,51 @@ TEST_CASE("replicas start cold and drain and their GPUs are for jobs in the same
     CHECK(all.simulated == duration{301s});
     CHECK(all.books[account::useful] == gpu_time{ticks(duration{100s + 301s + 80s})} * 4);
     CHECK(s.records(service_entry).empty());
+}
+
+TEST_CASE("a replica that drains serves again where one more is wanted", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(3, {{0s, 3}, {60s, 1}, {70s, 2}, {85s, 3}}), .cold_start = 20s};
+    sim::simulation s(parts_of(
+        fleet::fleet_state::pool(12), "fifo", {},
+        {a_request(50s, 20), a_request(50s, 40), a_request(50s, 60), a_request(75s, 2), a_request(200s)}, o, 4, seen));
+    s.run();
+    // Rows 2 and 1 drain from 60 s; row 1 has as many requests as row 2 and serves again at 70 s, with what it has. Row
+    // 0 is done with its request at 70 s, and row 2 with its own at 110 s: it serves again before that.
+    CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                          {at(0s), 's', 1, 1, 4},
+                                          {at(0s), 's', 1, 2, 4},
+                                          {at(201s), 'f', 1, 0, 4},
+                                          {at(201s), 'f', 1, 1, 4},
+                                          {at(201s), 'f', 1, 2, 4}});
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.cold_starts == 3);
+    CHECK(r.cold == gpu_time{ticks(duration{60s})});
+    CHECK(r.draining == gpu_time{ticks(duration{10s + 25s})});
+    CHECK(r.requeued == 0);
+    REQUIRE(seen.requests.size() == 5);
+    CHECK(seen.requests[1].row == 3);
+    CHECK(seen.requests[1].replica == 0);
+    CHECK(seen.requests[1].end == at(77s));
+    CHECK(seen.requests[3].end == at(110s));
+}
+
+TEST_CASE("a replica that drains serves again where another one fails", "[services]") {
+    listener seen;
+    sim::scaling_options o{.autoscale = by_time(2, {{0s, 2}, {30s, 1}}), .cold_start = 10s};
+    sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(2, 4), "easy", {},
+                                {a_request(20s, 60), a_request(20s, 60), a_request(70s)}, o, 4, seen);
+    parts.outages.push_back({.start = at(40s), .end = at(200s), .nodes = {node_id{0}}});
+    sim::simulation s(std::move(parts));
+    s.run();
+    // Row 0 fails at 40 s; its request goes on to row 1, which has drained since 30 s.
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.failures == 1);
+    CHECK(r.cold_starts == 2);
+    CHECK(r.draining == gpu_time{ticks(duration{10s})});
+    REQUIRE(seen.requests.size() == 3);
+    for (const request_record& x : seen.requests) CHECK(x.replica == 1);
+    CHECK(seen.requests.back().end == at(100s));
 }
 
 TEST_CASE("what does not drain in time waits for others with nothing done", "[services]") {
@@ -361,6 +406,8 @@ struct random_case {
         }
         if (sampled) out.sample_every = 1s;
         if (upto(3) == 0) out.until = upto(900) * 1s;
+        if (upto(3) == 0)
+            out.services[0].options.admission = serving::admission_options{.all = {.max_waiting = 1 + upto(4)}};
         return out;
     }
 };
@@ -377,7 +424,7 @@ std::vector<std::string> plain_policies() {
 }  // namespace
 
 TEST_CASE("books and requests balance under every policy whatever stops replicas", "[services]") {
-    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0;
+    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0, shed = 0;
     const std::vector<std::string> policies = plain_policies();
     REQUIRE(policies.size() > 12);
     for (std::uint64_t number = 0; number != 1500; ++number) {
@@ -401,8 +448,20 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
             REQUIRE(all.unfinished == 0);
             REQUIRE(all.finished == s.records(0).size());
         }
+        std::vector<instant> ends;
+        for (const request_record& x : seen.requests) ends.push_back(x.end);
+        std::sort(ends.begin(), ends.end());
+        std::uint64_t arrived = 0;
         for (const auto& [when, replicas] : seen.samples) {
+            // A sample may come before what else happens at its instant.
+            const auto gone = std::equal_range(ends.begin(), ends.end(), when);
+            arrived += replicas.requests.value().arrived;
+            const std::uint64_t left = arrived - replicas.requests->waiting - replicas.requests->running;
+            REQUIRE(left >= static_cast<std::uint64_t>(gone.first - ends.begin()));
+            REQUIRE(left <= static_cast<std::uint64_t>(gone.second - ends.begin()));
+            REQUIRE(replicas.requests->kv_occupancy <= 1);
             REQUIRE(replicas.cold + replicas.serving <= replicas.wanted);
+            REQUIRE((replicas.draining == 0 || replicas.cold + replicas.serving == replicas.wanted));
             REQUIRE(replicas.cold + replicas.serving + replicas.draining <= a.max);
             REQUIRE((replicas.wanted == 0 || (a.min <= replicas.wanted && replicas.wanted <= a.max)));
         }
@@ -417,6 +476,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
         preemptions += r.scaling->preemptions;
         cold_starts += r.scaling->cold_starts;
         cancelled += r.cancelled;
+        shed += r.shed;
     }
     CHECK(requeued > 500);
     CHECK(failed > 500);
@@ -424,6 +484,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
     CHECK(preemptions > 100);
     CHECK(cold_starts > 3000);
     CHECK(cancelled > 1000);
+    CHECK(shed > 1000);
 }
 
 TEST_CASE("a run with replicas is the same in pieces and balances wherever it is cut", "[services]") {
