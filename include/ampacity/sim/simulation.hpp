@@ -20,6 +20,7 @@
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
+#include <ampacity/sim/site_parts.hpp>
 #include <ampacity/workload/source.hpp>
 
 #include <cstdint>
@@ -131,6 +132,8 @@ struct parts {
     /// \pre a fleet of one GPU type and speed; no node ever leaves it unless all services scale
     std::vector<service_parts> services{};
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
+    /// \pre nodes of one type; no reservations; all services scale
+    site_scheduling sites{};
 };
 
 /// How a call that drives the simulation ended.

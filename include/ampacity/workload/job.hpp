@@ -66,6 +66,7 @@ struct job_request {
     double serial_fraction = 0;     ///< of an elastic job's work on one GPU; see scaling.hpp
     accelerator_speed accelerator{};
     std::uint16_t training = 0;        ///< of a training job: row of `sim::parts::trainings` + 1
+    std::uint16_t site = 0;            ///< 1 + the site whose nodes it runs on; 0: any
     std::uint32_t gpus_step = 1;       ///< of an elastic job: it runs on multiples of it only
     const job_links* links = nullptr;  ///< what ties it to other jobs, kept by the source; null: nothing
 };
