@@ -1,4 +1,5 @@
 #include "check_services.hpp"
+#include "check_sites.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
 #include "gpu_fleet.hpp"
@@ -655,6 +656,7 @@ void check(const scenario& s, const locator& locate) {
     check_names(s.scheduler.drf.weights, "scheduler.drf.weights", report);
     check_mixed(s, report);
     check_services(s, report);
+    check_sites(s, report);
     check_changes(s, report);
     if (s.power) check_power(*s.power, s.until.has_value(), report);
     check_columns(s, report);

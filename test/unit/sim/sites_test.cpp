@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/failing_run.hpp"
 
+#include <ampacity/execution/training.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
 
@@ -229,6 +230,63 @@ TEST_CASE("whatever happens to sites no job and no GPU-time is lost between them
         }
     }
     CHECK(moved > 1000);
+}
+
+TEST_CASE("training jobs of a site run as on a fleet of that site alone, and take their checkpoints along") {
+    const std::vector<execution::training_terms> terms{{.name = "t",
+                                                        .steps = 1000,
+                                                        .step = seconds{1},
+                                                        .checkpoint = {.interval = seconds{60}, .blocking = seconds{2}},
+                                                        .restart = seconds{5}}};
+    const auto training = [&](std::uint64_t row, std::int64_t submit_s, std::uint16_t site) {
+        workload::job_request j = job(row, 8, 0, submit_s, site);
+        j.work = execution::work_of(terms.front());
+        j.training = 1;
+        return j;
+    };
+    sim::parts both = two_sites({training(0, 0, 1), training(1, 10, 2), training(2, 20, 1), training(3, 30, 2)});
+    both.trainings = terms;
+    both.outages.push_back({.start = at(500), .end = at(600), .nodes = nodes(0, 0)});
+    both.outages.push_back({.start = at(700), .end = at(710), .nodes = nodes(3, 3)});
+    sim::simulation all{std::move(both)};
+    all.run();
+    CHECK(all.results().restarts == 2);
+    for (std::uint16_t site = 0; site != 2; ++site) {
+        sim::parts p{.fleet = fleet::fleet_state::flat_nodes(2, 4),
+                     .policy = policy::make_policy("fifo", {}),
+                     .placer = policy::make_placer("first-fit"),
+                     .preemption = {.checkpoint_interval = seconds{10}},
+                     .trainings = terms};
+        p.outages.push_back(site == 0 ? sim::outage{.start = at(500), .end = at(600), .nodes = nodes(0, 0)}
+                                      : sim::outage{.start = at(700), .end = at(710), .nodes = nodes(1, 1)});
+        std::vector<workload::job_request> own{training(0, site == 0 ? 0 : 10, 0), training(1, site == 0 ? 20 : 30, 0)};
+        p.sources.push_back(std::make_unique<workload::vector_source>(std::move(own)));
+        sim::simulation alone{std::move(p)};
+        alone.run();
+        alone.results();
+        for (std::size_t k = 0; k != 2; ++k) {
+            const sim::job_record& a = all.records(0)[2 * k + site];
+            const sim::job_record& b = alone.records(0)[k];
+            CHECK(a.state == sim::outcome::finished);
+            CHECK(a.first_start == b.first_start);
+            CHECK(a.finish == b.finish);
+            CHECK(a.useful == b.useful);
+            CHECK(a.lost == b.lost);
+            CHECK(a.restarts == b.restarts);
+        }
+    }
+
+    // a goes dark at 500 s, when 8 checkpoints are done: the job goes on with 480 s of work at b.
+    sim::parts dark = two_sites({training(0, 0, 0)});
+    dark.trainings = terms;
+    dark.outages.push_back({.start = at(500), .end = at(5000), .nodes = nodes(0, 1)});
+    sim::simulation moved{std::move(dark)};
+    moved.run();
+    CHECK(moved.results().sites[1].came == 1);
+    CHECK(moved.records(0)[0].restarts == 1);
+    // 480 s of work and 8 pauses of 2 s make 496 s, so 4 s are lost; then a restart, 520 s of work, and 8 more pauses.
+    CHECK(moved.records(0)[0].lost == seconds{4});
+    CHECK(moved.records(0)[0].finish == at(500 + 5 + 520 + 8 * 2));
 }
 
 TEST_CASE("a site that does not exist is refused") {
