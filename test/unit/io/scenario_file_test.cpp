@@ -1286,16 +1286,18 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.output.telemetry_columns = {scenario::telemetry_column::queued, scenario::telemetry_column::time};
     if (s.output.feeds && upto(2) != 0)
         s.output.feeds_columns = {scenario::feeds_column::charge, scenario::feeds_column::feed};
-    if (!is_mixed && !s.fleet.sites.empty() && s.scheduler.reservations.empty() && s.faults.planned.empty()) {
+    if (!is_mixed && !s.fleet.sites.empty() && upto(2) != 0) {
+        s.scheduler.reservations.clear();
+        s.faults.planned.clear();
+        if (!s.workload.empty()) s.workload.front().reservation.reset();
         s.scheduler.sites = scenario::site_scheduler{.transfer = some_duration()};
         const std::string name = s.fleet.sites.back().name;
         if (!s.workload.empty() && upto(2) != 0) s.workload.front().site = name;
-        if (s.energy && s.energy->region) {
-            s.scheduler.sites->place = static_cast<hardware::site_preference>(upto(5));
-            if (s.scheduler.sites->place == hardware::site_preference::nearest) {
-                s.scheduler.sites->origin = name;
-                if (!s.workload.empty() && !s.workload.front().site) s.workload.front().origin = name;
-            }
+        if (upto(2) != 0) {
+            for (scenario::site& site : s.fleet.sites) site.region = some_text();
+            s.scheduler.sites->place = hardware::site_preference::nearest;
+            s.scheduler.sites->origin = name;
+            if (!s.workload.empty() && !s.workload.front().site) s.workload.front().origin = name;
         }
     }
     if (!is_mixed && !s.power && s.scheduler.reservations.empty() && !s.scheduler.sites && upto(2) != 0)
