@@ -12,6 +12,7 @@
 #include <ampacity/policy/power_budget.hpp>
 #include <ampacity/policy/reason.hpp>
 #include <ampacity/policy/registry.hpp>
+#include <ampacity/policy/site_choice.hpp>
 #include <ampacity/policy/view.hpp>
 
 #include <algorithm>
@@ -106,6 +107,15 @@ void a_queue_by_demand() {
     require(q.front() == job_id{0} && q.next(job_id{0}) == job_id{1}, "and all in submit order");
 }
 
+void a_job_gets_a_site() {
+    const std::vector<policy::site_offer> offers{
+        {.room = policy::site_room::in_service, .outlook = {.price_usd_per_j = 1e-8}},
+        {.room = policy::site_room::now, .outlook = {.price_usd_per_j = 3e-8}},
+        {.room = policy::site_room::now, .outlook = {.price_usd_per_j = 2e-8}}};
+    require(policy::choose_site(offers, hardware::site_preference::cheapest, {}, 0) == 2,
+            "the cheapest of those where it starts at once");
+}
+
 /// Head-room of two feeds, as the simulation shows it: a row of each node.
 class two_feeds final : public policy::feed_facts {
 public:
@@ -170,6 +180,7 @@ void policy_example() {
     a_plan_shows_at_once();
     a_policy_of_the_registry_decides();
     a_queue_by_demand();
+    a_job_gets_a_site();
     a_budget_of_power();
     a_plugin_is_a_table();
 }

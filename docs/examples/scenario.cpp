@@ -33,6 +33,8 @@
 #include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
+#include <ampacity/scenario/site_preference.hpp>
+#include <ampacity/scenario/site_scheduler.hpp>
 #include <ampacity/scenario/speculative.hpp>
 #include <ampacity/scenario/synthetic_jobs.hpp>
 #include <ampacity/scenario/synthetic_options.hpp>

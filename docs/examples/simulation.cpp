@@ -12,6 +12,7 @@
 #include <ampacity/sim/service_parts.hpp>
 #include <ampacity/sim/service_sites.hpp>
 #include <ampacity/sim/simulation.hpp>
+#include <ampacity/sim/site_parts.hpp>
 #include <ampacity/sim/snapshot.hpp>
 #include <ampacity/sim/wait_recorder.hpp>
 
@@ -59,6 +60,26 @@ void a_wait_is_explained() {
             "for the round at minute six");
     require(stretches[1].why.what == policy::obstacle::gpus && stretches[1].to == start_of_time + 24min,
             "and for GPUs, until the round after minute twenty");
+}
+
+/// Two nodes, each a site with a queue of its own.
+void sites_schedule_their_jobs() {
+    sim::parts parts{.fleet = fleet::fleet_state::flat_nodes(2, 8),
+                     .policy = policy::make_policy("fifo", {}),
+                     .placer = policy::make_first_fit()};
+    parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{
+        {.work = 10min, .gpus_min = 8, .gpus = 8, .gpus_max = 8, .site = 2},
+        {.submit = start_of_time + 1min, .work = 5min, .gpus_min = 8, .gpus = 8, .gpus_max = 8}}));
+    parts.sites.sites.push_back({.name = "iad", .nodes = {node_id{0}}});
+    parts.sites.sites.push_back({.name = "fra", .nodes = {node_id{1}}});
+    parts.sites.make_policy = [] { return policy::make_policy("fifo", {}); };
+    parts.sites.make_placer = [] { return policy::make_first_fit(); };
+    sim::simulation s(std::move(parts));
+    s.run();
+    const auto& sites = s.results().sites;
+    require(sites[1].jobs.finished == 1, "the first job names its site");
+    require(sites[0].jobs.finished == 1 && s.records(0)[1].first_start == start_of_time + 1min,
+            "the second starts at once at the other one");
 }
 
 /// A replica that works 1 ms for each of three tokens of an answer.
@@ -141,6 +162,7 @@ void simulation_example() {
     a_service_answers();
     a_service_is_elsewhere();
     a_wait_is_explained();
+    sites_schedule_their_jobs();
     a_run_has_energy();
     watcher seen;
     sim::parts parts{.fleet = fleet::fleet_state::pool(8),

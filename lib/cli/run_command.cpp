@@ -311,6 +311,13 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
         if (s.services.empty() || s.submitted != 0) fmt::print("no job finished: there is nothing to average\n");
         print_failures(s);
         if (s.energy) print_energy(*s.energy);
+        for (const sim::site_result& r : s.sites) {
+            fmt::print(
+                "{:<18}{:>16} jobs: {} finished, {} killed, {} rejected, {} came and {} left when sites were dark\n",
+                r.name, r.jobs.submitted, r.jobs.finished, r.jobs.killed, r.jobs.rejected, r.came, r.left);
+            fmt::print("{:<18}{:>16} GPU-hours held, {} idle\n", "", grouped(to_gpu_hours(r.jobs.held), 1),
+                       grouped(to_gpu_hours(r.jobs.idle), 1));
+        }
         print_trainings(s.trainings);
         print_services(s.services);
         if (sc.contract) print_contract(sc, s);

@@ -97,6 +97,21 @@ void add_prices(const scenario::scenario& s, sim::parts& parts) {
     }
 }
 
+/// What a choice between sites that schedule their own jobs follows.
+void tell_sites(sim::parts& parts) {
+    if (!parts.energy) return;
+    for (std::size_t i = 0; i != parts.sites.sites.size(); ++i) {
+        const sim::site_environment& at = parts.energy->sites[i];
+        sim::site_parts& to = parts.sites.sites[i];
+        to.price = at.signals.price;
+        to.carbon = at.signals.carbon;
+        if (!at.region) continue;
+        to.where = {.latitude_deg = at.region->latitude_deg, .longitude_deg = at.region->longitude_deg};
+        if (!to.price) to.price = at.region->price_usd_per_j;
+        if (!to.carbon) to.carbon = at.region->carbon.mean_kg_per_j;
+    }
+}
+
 }  // namespace
 
 prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_inputs* shared) {
@@ -154,6 +169,7 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
         parts.energy = std::move(energy.model);
         place_services(parts);
         add_prices(loaded.value, parts);
+        tell_sites(parts);
         parts.signals = std::move(energy.signals);
         parts.price_news = std::move(energy.price_news);
         parts.failures = read_faults(loaded, parts.fleet.free(), models, shared);

@@ -549,6 +549,19 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
         of["idle_gpu_hours"] = to_gpu_hours(r.jobs->idle);
         of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
     }
+    for (const sim::site_result& r : s.sites) {
+        json& of = out["sites"][r.name];
+        of["gpus"] = r.gpus;
+        of["jobs"] = {{"submitted", r.jobs.submitted},
+                      {"finished", r.jobs.finished},
+                      {"killed", r.jobs.killed},
+                      {"rejected", r.jobs.rejected},
+                      {"came", r.came},
+                      {"left", r.left}};
+        of["held_gpu_hours"] = to_gpu_hours(r.jobs.held);
+        of["idle_gpu_hours"] = to_gpu_hours(r.jobs.idle);
+        of["down_gpu_hours"] = to_gpu_hours(r.jobs.down);
+    }
     if (sc.faults.parts_fail()) {
         json& failures = out["failures"];
         std::uint64_t total = 0, stopped = 0;

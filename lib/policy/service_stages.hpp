@@ -4,8 +4,9 @@
 ///
 /// The stage of a job is the number of thresholds that its attained service (integer GPU-ns) has reached; a crossing
 /// happens at the first ns at which attained >= threshold. Where progress can be lost, lost work and the time that
-/// restarts and checkpoints take are service too: a job never comes back to a stage that it has left. O(log running
-/// jobs) for each run that begins or ends and each crossing. Not thread-safe.
+/// restarts and checkpoints take are service too: a job never comes back to a stage that it has left. Of a job that has
+/// run under another scheduler only the work that it kept is known. O(log running jobs) for each run that begins or
+/// ends and each crossing. Not thread-safe.
 
 #include "ordered_jobs.hpp"
 
@@ -44,9 +45,9 @@ public:
     [[nodiscard]] std::size_t running_stage(job_id job) const { return stage_[index(job)]; }
 
     void begin_run(const view& v, job_id job) {
-        if (!v.costs.empty() && !v[job].was_preempted) {
+        if (!v.costs.empty() && !knows(v, job)) {
             served_.grow_to(index(job) + 1, {});
-            served_[index(job)] = {};
+            served_[index(job)] = {.time = v[job].progress, .order = v[job].order};
         }
         go_on(v, job);
     }
@@ -59,7 +60,7 @@ public:
     /// Before the job is preempted or changes its speed, or when it has ended.
     void end_run(const view& v, job_id job) {
         forget_crossing(v, job);
-        if (!v.costs.empty()) served_[index(job)] += work_in(v.now - v[job].run_start, v[job].speed);
+        if (!v.costs.empty()) served_[index(job)].time += work_in(v.now - v[job].run_start, v[job].speed);
     }
 
     /// The wake-up that was asked for has come.
@@ -93,8 +94,11 @@ private:
     /// What the runs before the current one, or its last change of speed, count for, per GPU.
     [[nodiscard]] duration served(const view& v, job_id job) const {
         if (v.costs.empty()) return v[job].progress;
-        const bool has_run = v[job].was_preempted || v[job].state == job_state::running;
-        return has_run ? served_[index(job)] : duration::zero();
+        return knows(v, job) ? served_[index(job)].time : v[job].progress;
+    }
+    /// Has this job run before, here?
+    [[nodiscard]] bool knows(const view& v, job_id job) const {
+        return index(job) < served_.size() && served_[index(job)].order == v[job].order;
     }
     void forget_crossing(const view& v, job_id job) {
         if (const auto e = crossing_place(v, job); e.key != ns(never)) crossings_.erase(e);
@@ -114,9 +118,14 @@ private:
         return add_saturating(j.run_start, time_for(duration{static_cast<std::int64_t>(work)}, j.speed));
     }
 
+    struct attained {
+        duration time{};
+        std::uint64_t order = 0;  ///< of the job
+    };
+
     std::vector<gpu_time> thresholds_;  // [GPU-ns], rising
     pod_vector<std::uint8_t> stage_;    // by job_id; of running jobs
-    pod_vector<duration> served_;       // by job_id; of jobs that have run, where preemption has costs
+    pod_vector<attained> served_;       // by job_id; of jobs that have run, where preemption has costs
     ordered_jobs crossings_;            // running jobs that will reach a threshold, by when
     instant wanted_ = never;            // the wish that was made last
 };

@@ -214,6 +214,56 @@ void add_changes(const scenario& s, sim::parts& parts, const locator& locate) {
     parts.drain_racks_at = static_cast<std::uint32_t>(millionths(s.faults.drain_rack_at));
 }
 
+/// Number of a site, from 0. \pre there is one of this name
+std::uint16_t number_of(const std::string& name, const fleet& f) {
+    const auto at = std::find_if(f.sites.begin(), f.sites.end(), [&](const site& s) { return s.name == name; });
+    return static_cast<std::uint16_t>(at - f.sites.begin());
+}
+
+/// Sites that schedule their own jobs, but for who does.
+void add_sites(const scenario& s, sim::site_scheduling& to) {
+    const site_scheduler& terms = *s.scheduler.sites;
+    to.place = terms.place;
+    to.transfer = terms.transfer;
+    constexpr std::int64_t day_ns = 86'400'000'000'000;
+    to.utc_s = static_cast<double>(s.start.time_since_epoch().count() % day_ns) * 1e-9;
+    std::uint32_t next = 0;
+    for (const site& of : s.fleet.sites) {
+        sim::site_parts& made = to.sites.emplace_back();
+        made.name = of.name;
+        for (const rack_group& g : of.racks) {
+            for (std::uint64_t n = 0; n != g.count * g.nodes_per_rack; ++n) made.nodes.push_back(node_id{next++});
+        }
+    }
+    for (const workload_entry& w : s.workload) {
+        to.pinned.push_back(w.site ? static_cast<std::uint16_t>(1 + number_of(*w.site, s.fleet)) : std::uint16_t{0});
+        const auto& from = w.origin ? w.origin : terms.origin;
+        to.origins.push_back(from ? number_of(*from, s.fleet) : std::uint16_t{0});
+    }
+}
+
+/// Every replica of a service has a place at a site where it may run.
+void check_replicas(const sim::parts& parts, const reporter& report) {
+    for (const sim::service_parts& of : parts.services) {
+        const workload::placement_constraint& wish = of.scaling->placement;
+        const ampacity::fleet::demand wanted{.gpus = of.gpus_per_replica,
+                                             .segment = wish.segment,
+                                             .within = wish.within,
+                                             .exclusive = wish.exclusive,
+                                             .spread = wish.spread};
+        bool any = false;
+        for (std::size_t i = 0; i != parts.sites.sites.size() && !any; ++i) {
+            const std::uint16_t bound = parts.sites.pinned[of.entry];
+            if (bound != 0 && bound != i + 1) continue;
+            const auto alone = ampacity::fleet::fleet_state::part(parts.fleet, parts.sites.sites[i].nodes);
+            any = policy::fits(*parts.placer, alone.empty(), wanted);
+        }
+        if (!any)
+            report.fail("workload." + std::to_string(of.entry) + ".service", "a replica has a place at no site",
+                        std::to_string(of.gpus_per_replica), "write fewer GPUs for each, or a larger site");
+    }
+}
+
 /// What training jobs share.
 void add_shared(const fleet& f, sim::parts& parts) {
     if (f.storage && f.storage->bandwidth) parts.store_b_s = f.storage->bandwidth->value;
@@ -320,7 +370,7 @@ const free_options* given(const std::optional<free_options>& options) { return o
 /// Policies and placers as the scenario names them: of this library, or of plug-ins.
 class scheduler_parts {
 public:
-    scheduler_parts(const scenario& s, const more_parts* more) : s_(s), more_(more) {}
+    scheduler_parts(scenario s, const more_parts* more) : s_(std::move(s)), more_(more) {}
 
     [[nodiscard]] std::unique_ptr<policy::policy> make_policy() const { return make_policy(s_.scheduler.policy); }
     [[nodiscard]] std::unique_ptr<policy::placer> make_placer() const {
@@ -346,7 +396,7 @@ private:
             {.name = name, .options = given(of.policy_options), .key = "scheduler.policy_options", .seed = s_.seed});
     }
 
-    const scenario& s_;
+    scenario s_;
     const more_parts* more_;
     policy::policy_options options_ = make_options(s_.scheduler);
 };
@@ -405,7 +455,14 @@ sim::parts build(const scenario& s, const trace_opener& open_trace, const locato
         r.policy = scheduling.make_policy();
         r.placer = scheduling.make_placer();
     }
+    if (s.scheduler.sites) {
+        add_sites(s, parts.sites);
+        const auto all = std::make_shared<const scheduler_parts>(s, more);
+        parts.sites.make_policy = [all] { return all->make_policy(); };
+        parts.sites.make_placer = [all] { return all->make_placer(); };
+    }
     add_services(s, parts, open_requests, open_model, locate);
+    if (s.scheduler.sites) check_replicas(parts, reporter{locate});
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& entry = s.workload[i];
         const auto number = static_cast<std::uint16_t>(i);

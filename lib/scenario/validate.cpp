@@ -1,6 +1,7 @@
 #include "check_build_out.hpp"
 #include "check_contract.hpp"
 #include "check_services.hpp"
+#include "check_sites.hpp"
 #include "check_synthetic.hpp"
 #include "check_training.hpp"
 #include "gpu_fleet.hpp"
@@ -658,6 +659,7 @@ void check(const scenario& s, const locator& locate) {
     check_mixed(s, report);
     check_build_out(s, report);
     check_services(s, report);
+    check_sites(s, report);
     check_changes(s, report);
     if (s.power) check_power(*s.power, s.until.has_value(), report);
     check_columns(s, report);

@@ -146,10 +146,10 @@ private:
         return e;
     }
 
-    /// Of a reservation, valid until the next but one.
+    /// Of a part of the fleet, valid until the next but one.
     [[nodiscard]] std::span<const fleet::gpu_share> where_of(const partition& p, fleet::allocation held) {
         const auto shares = p.allocations.shares(held);
-        if (!p.is_reserved()) return shares;
+        if (p.rows.empty()) return shares;
         std::swap(where_[0], where_[1]);
         where_[0].assign(shares.begin(), shares.end());
         for (fleet::gpu_share& s : where_[0]) s.node = p.row_in_fleet(s.node);

@@ -35,7 +35,8 @@ enum kind : std::uint8_t {
     requests_arrive,
     service_leaves,
     job_vacates,
-    service_acts
+    service_acts,
+    job_comes_to_site
 };
 
 /// What is scheduled of something that says itself when it is due.

@@ -120,6 +120,8 @@ public:
         }
         return job;
     }
+    /// It goes to another partition. \pre it waits
+    void move(job_id job, std::uint16_t part) noexcept { rows_[index(job)].part = part; }
     /// It has left; its row may be used by another one.
     void leave(job_id job) noexcept {
         rows_[index(job)].run = static_cast<std::uint32_t>(free_row_);

@@ -3,8 +3,8 @@
 /// One run of a simulation: the queue of events, the jobs, the fleet with its reservations, and all that acts on them.
 ///
 /// simulation.cpp has the path that every job takes, from its arrival to its end; the files model_*.cpp what only some
-/// runs have: nodes that leave and come back, failures, power, training jobs, services, and the results at the end.
-/// Whatever changes something that a policy decides on tells the policy and calls `touch`.
+/// runs have: nodes that leave and come, sites that schedule, failures, power, training jobs, services, and the
+/// results. Whatever changes something that a policy decides on tells the policy and calls `touch`.
 
 #include "announcer.hpp"
 #include "capacity_changes.hpp"
@@ -89,7 +89,7 @@ private:
     static constexpr std::uint8_t no_row = 0xFF;
     owner_texts names_;
     std::unique_ptr<headroom> headroom_;                  // none: policies see none
-    std::vector<std::unique_ptr<partition>> partitions_;  // the fleet, then reservations with jobs by start
+    std::vector<std::unique_ptr<partition>> partitions_;  // the fleet, then sites, or reservations with jobs by start
     // By source, by text index: the partition of jobs of that reservation; `unknown_partition` until one asks.
     std::vector<std::vector<std::uint16_t>> partition_named_;
     static constexpr std::uint16_t unknown_partition = 0xFFFF;
@@ -99,9 +99,11 @@ private:
     std::size_t next_news_ = 0;
     std::unique_ptr<services> services_;  // none: there are none
     snapshot_books snapshots_;
+    class sites;
+    std::unique_ptr<sites> sites_;  // none: one queue for all
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
-    bool ended_ = false;
+    bool ended_ = false, closed_ = false;
     decision_meter meter_;
     /// Empty: preemption is free.
     [[nodiscard]] std::vector<preemption_costs> costs_of(const parts& p) const;
@@ -122,13 +124,13 @@ private:
     }
     /// One more, for the jobs of that reservation. It is closed until the reservation begins.
     void add_partition(std::uint32_t number, std::uint32_t drain_racks_at);
-    /// What its jobs made of the reservation.
-    void count_reserved(const partition& p);
+    void count_held(const partition& p);
+    /// Jobs of a reservation or a site; null of the fleet.
+    [[nodiscard]] reserved_jobs* counts_of(const partition& p) noexcept;
     void pass(partition& p);
     void wake(partition& p);
     /// Does the scheduling pass of this round decide, of a scheduler that takes time? The first change asks it; its
-    /// decision comes after the time it takes and sees all that has changed until then, with the events of its own
-    /// instant. Nobody is asked while no job is in the system.
+    /// decision comes that much later and sees all that has changed. Nobody is asked while no job is in the system.
     [[gnu::noinline]] bool may_decide(partition& p);
     /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
     /// ends when it would end without them.
@@ -308,19 +310,19 @@ private:
         return stretch_of(p.jobs[i], began(p, i));
     }
     [[nodiscard]] std::uint64_t gpus_of(std::span<const node_id> nodes) const noexcept;
-    /// These nodes of the fleet come into service later. Before the run.
-    void hold_back(std::span<const node_id> nodes);
+    void hold_back(std::span<const node_id> nodes);  ///< they come into service later; before the run
     void commission(std::span<const node_id> nodes);
     void deliver(delivery d);
-    /// They leave for good, with their jobs.
+    /// They leave for good, with their jobs; before, who plans with them learns of it.
     void retire(const retirement& r);
-    /// All changes of this instant.
-    void change_capacity();
-    /// Its nodes have left or come back.
+    void announce(const retirement& r);
+    void change_capacity();  ///< all changes of this instant
+    /// Its nodes have left or come back; `settle_sites` follows, once all partitions have been told.
     void tell_capacity(partition& p);
+    void settle_sites();
     /// Calls `f(partition, its own of these nodes)` for each that has some and is not over, and tells its policy.
     template <class F>
-    void for_reserved(std::span<const node_id> nodes, F f);
+    void for_parts(std::span<const node_id> nodes, F f);
     [[nodiscard]] partition* reserved_by(std::uint32_t number) noexcept;
     /// A reservation begins; does it have jobs of its own?
     void open(std::uint32_t number);
@@ -344,7 +346,7 @@ private:
     void forget_vacating(partition& p, std::size_t i) noexcept;
     /// A job gives GPUs back.
     void tell_release(partition& p, job_id job, fleet::allocation held) noexcept {
-        if (!p.is_reserved()) changes_.release(p.allocations.shares(held));
+        if (p.rows.empty()) changes_.release(p.allocations.shares(held));
         p.on_nodes.remove(job, p.allocations.shares(held));
     }
     void tell_hold(partition& p, job_id job) { p.on_nodes.add(job, p.allocations.shares(p.jobs[index(job)].held)); }
@@ -353,8 +355,7 @@ private:
     void count_end(const partition& p, outcome how) noexcept;
     /// On a mixed fleet: the run held GPUs of one type until `to`.
     void count_type(const stretch& run, instant to);
-    /// \pre a mixed fleet
-    [[nodiscard]] fleet::gpu_type type_of(fleet::allocation held) const;
+    [[nodiscard]] fleet::gpu_type type_of(fleet::allocation held) const;  ///< \pre a mixed fleet
 
     // --- what plans do ---------------------------------------------------------------------------------
     void start(partition& p, job_id job, instant now);
@@ -377,7 +378,7 @@ private:
     std::uint64_t live_ = 0, running_ = 0;          // jobs in the system; of these with GPUs
     std::uint64_t to_come_ = 0;                     // GPUs that were not in service at the start
     std::vector<capacity_step> came_;               // since then
-    std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0;
+    std::uint64_t arrived_ = 0, finished_ = 0, resizes_ = 0, num_moves_ = 0;  // the last: of jobs between sites
     kernel::event_handle next_change_ = kernel::no_event, next_slowdown_ = kernel::no_event;
     std::vector<followed> step_ends_, request_arrivals_, service_acts_;  // (services)
     followed feeds_change_, feeds_control_, parts_change_, store_writes_;
@@ -387,14 +388,12 @@ private:
     std::vector<spoilt_run> spoilt_;
     pod_vector<kernel::event_handle> vacated_;  // by job_id, behind the last that was asked; else `no_event`
     bool falls_back_ = false;                   // while wrong results are found
-    std::vector<job_id> on_these_nodes_;        // while runs are re-paced
-    std::vector<job_id> hit_;                   // while jobs are stopped
+    std::vector<job_id> on_these_nodes_, hit_;  // while runs are re-paced; while jobs are stopped
     std::vector<std::uint32_t> saved_;          // while checkpoints are written
     std::vector<node_id> repaced_;              // by the caps of a plan
     instant reached_ = start_of_time;
     kernel::event_handle alarm_ = kernel::no_event;
     instant alarm_at_ = never;
-    bool closed_ = false;
     summary summary_;
 };
 

@@ -1,6 +1,7 @@
 // Nodes that leave and come back, reservations with jobs of their own, and what becomes of the jobs that are there.
 
 #include "model.hpp"
+#include "sites.hpp"
 
 #include <ampacity/core/suggest.hpp>
 
@@ -30,10 +31,15 @@ void simulation::model::add_partition(std::uint32_t number, std::uint32_t drain_
     tell_capacity(*partitions_.back());
 }
 
-void simulation::model::count_reserved(const partition& p) {
+reserved_jobs* simulation::model::counts_of(const partition& p) noexcept {
+    if (p.is_reserved()) return &*changes_.result(p.reserved->number).jobs;
+    return sites_ && p.number != 0 ? &sites_->result(p.number).jobs : nullptr;
+}
+
+void simulation::model::count_held(const partition& p) {
     ledger books;
     p.fleet.book(books);
-    reserved_jobs& jobs = *changes_.result(p.reserved->number).jobs;
+    reserved_jobs& jobs = *counts_of(p);
     jobs.idle = books[account::idle];
     jobs.down = books[account::down] + books[account::draining];
     jobs.held = books.capacity - jobs.idle - jobs.down;
@@ -51,6 +57,7 @@ std::uint16_t simulation::model::find_partition(std::uint32_t text, std::size_t 
     const std::string name{text == 0 ? std::string_view{reserved_for_[source]} : feed_.source(source).text(text)};
     std::vector<std::string_view> known;
     for (std::uint16_t i = 1; i != partitions_.size(); ++i) {
+        if (!partitions_[i]->is_reserved()) continue;
         if (partitions_[i]->reserved->name == name) return i;
         known.push_back(partitions_[i]->reserved->name);
     }
@@ -87,7 +94,7 @@ void simulation::model::schedule_changes() {
 
 std::uint64_t simulation::model::lose(std::span<const node_id> nodes) {
     std::uint64_t stopped = 0;
-    for_reserved(nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
+    for_parts(nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
         stopped += stop_jobs(p, own, run_end::failed);
         p.fleet.fail(own);
     });
@@ -97,7 +104,7 @@ std::uint64_t simulation::model::lose(std::span<const node_id> nodes) {
 }
 
 void simulation::model::bring_back(std::span<const node_id> nodes) {
-    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
+    for_parts(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.repair(own); });
     main().fleet.repair(nodes);
     changes_.come_back(nodes);
 }
@@ -109,7 +116,7 @@ std::uint64_t simulation::model::gpus_of(std::span<const node_id> nodes) const n
 }
 
 void simulation::model::hold_back(std::span<const node_id> nodes) {
-    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.uncommission(own); });
+    for_parts(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.uncommission(own); });
     main().fleet.uncommission(nodes);
     to_come_ += gpus_of(nodes);
     snapshots_.note(start_of_time, nodes, fleet(), false);
@@ -117,7 +124,7 @@ void simulation::model::hold_back(std::span<const node_id> nodes) {
 }
 
 void simulation::model::commission(std::span<const node_id> nodes) {
-    for_reserved(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
+    for_parts(nodes, [](partition& p, std::span<const node_id> own) { p.fleet.commission(own); });
     main().fleet.commission(nodes);
     if (failures_) failures_->commission(kernel_.now(), nodes);
     came_.push_back({.at = kernel_.now(), .gpus = static_cast<std::int64_t>(gpus_of(nodes))});
@@ -128,10 +135,18 @@ void simulation::model::commission(std::span<const node_id> nodes) {
     tell_headroom(nullptr);
 }
 
+void simulation::model::announce(const retirement& r) {
+    for_parts(r.nodes, [&r](partition& p, std::span<const node_id> own) {
+        if (!p.is_reserved()) p.fleet.announce({.start = r.at, .end = never, .nodes = {own.begin(), own.end()}});
+    });
+    main().fleet.announce({.start = r.at, .end = never, .nodes = r.nodes});
+}
+
 void simulation::model::retire(const retirement& r) {
-    for_reserved(r.nodes, [this](partition& p, std::span<const node_id> own) {
+    for_parts(r.nodes, [this, &r](partition& p, std::span<const node_id> own) {
         stop_jobs(p, own, run_end::preempted);
-        p.fleet.uncommission(own);
+        // Only sites were told of it before.
+        p.is_reserved() ? p.fleet.uncommission(own) : p.fleet.retire(own, r.known != r.at);
     });
     stop_jobs(main(), r.nodes, run_end::preempted);
     main().fleet.retire(r.nodes, r.known != r.at);
@@ -162,11 +177,7 @@ void simulation::model::change_capacity() {
                 break;
             case capacity_change::kind::outage_ends: bring_back(nodes); break;
             case capacity_change::kind::delivery_comes: commission(nodes); break;
-            case capacity_change::kind::retirement_is_known:
-                main().fleet.announce({.start = changes_.retirements()[c.row].at,
-                                       .end = never,
-                                       .nodes = changes_.retirements()[c.row].nodes});
-                break;
+            case capacity_change::kind::retirement_is_known: announce(changes_.retirements()[c.row]); break;
             case capacity_change::kind::retirement_comes: retire(changes_.retirements()[c.row]); break;
             case capacity_change::kind::closing_ends:
                 shut(c.row);
@@ -176,10 +187,12 @@ void simulation::model::change_capacity() {
         }
     }
     tell_capacity(main());
+    settle_sites();
     schedule_changes();
 }
 
 void simulation::model::tell_capacity(partition& p) {
+    if (p.is_over) return;
     p.view.capacity.horizons = p.fleet.horizons();
     p.view.capacity.closings = p.fleet.closings();
     p.scheduler->on_capacity_changed(picture(p));
@@ -187,9 +200,9 @@ void simulation::model::tell_capacity(partition& p) {
 }
 
 template <class F>
-void simulation::model::for_reserved(std::span<const node_id> nodes, F f) {
+void simulation::model::for_parts(std::span<const node_id> nodes, F f) {
     for (const auto& p : partitions_) {
-        if (!p->is_reserved() || p->is_over) continue;
+        if (p->rows.empty() || p->is_over) continue;
         const std::span<const node_id> own = p->own(nodes);
         if (own.empty()) continue;
         f(*p, own);

@@ -27,7 +27,9 @@ void simulation::model::change_parts() {
         any = true;
     }
     falls_back_ = false;
-    if (any) tell_capacity(main());
+    if (!any) return;
+    tell_capacity(main());
+    settle_sites();
 }
 
 std::uint64_t simulation::model::interrupt(std::span<const node_id> nodes, std::uint64_t gpus) {

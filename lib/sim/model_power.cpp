@@ -9,7 +9,10 @@ void simulation::model::change_feeds() {
     const power::plant::outcome& what = energy_->change_feeds(kernel_.now());
     if (!what.lost.empty()) lose(what.lost);
     if (!what.back.empty()) bring_back(what.back);
-    if (!what.lost.empty() || !what.back.empty()) tell_capacity(main());
+    if (!what.lost.empty() || !what.back.empty()) {
+        tell_capacity(main());
+        settle_sites();
+    }
     tell_headroom(nullptr);
 }
 

@@ -1,6 +1,7 @@
 // What a run yields, once it has ended.
 
 #include "model.hpp"
+#include "sites.hpp"
 
 namespace ampacity::sim {
 
@@ -17,6 +18,7 @@ const summary& simulation::model::results() {
     take_snapshots(end);
     advance(end);
     reached_ = end;
+    if (sites_) sites_->close();
     for (std::size_t i = 0; i != jobs_.size(); ++i) {
         partition& p = part_of(i);
         if (i >= p.jobs.size() || p.jobs[i].state == policy::job_state::absent) continue;
@@ -37,9 +39,10 @@ const summary& simulation::model::results() {
     summary_.simulated = end - start_of_time;
     if (energy_) summary_.energy = energy_->results(end);
     for (const auto& p : partitions_) {
-        if (p->is_reserved()) count_reserved(*p);
+        if (counts_of(*p) != nullptr) count_held(*p);
     }
     summary_.reservations = changes_.results(end);
+    if (sites_) summary_.sites = sites_->results();
     for (std::size_t i = 0; i != stopped_by_.size(); ++i) {
         const faults::cause_tally what = failures_->tally(i, end);
         summary_.failures.push_back({.name = failures_->processes()[i].cause,
@@ -58,7 +61,9 @@ const summary& simulation::model::results() {
                                   .gpus = fleet().installed_gpus_of(type),
                                   .held = held_by_type_[t]});
     }
-    for (const auto& p : partitions_) p->fleet.book(summary_.books);
+    for (const auto& p : partitions_) {
+        if (!sites_ || p->number != 0) p->fleet.book(summary_.books);
+    }
     summary_.books.check();
     for (training_result& t : summary_.trainings) {
         if (t.cost) share_costs(*t.cost, *summary_.energy, summary_.books.capacity);

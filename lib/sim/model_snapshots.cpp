@@ -18,7 +18,9 @@ void simulation::model::take_snapshots(instant now) {
             s.services.push_back(services_->count(i, then));
             if (services_->replicas(i) == nullptr) s.books[account::useful] += services_->held(i, then);
         }
-        for (const auto& p : partitions_) p->fleet.book(s.books);
+        for (const auto& p : partitions_) {
+            if (!sites_ || p->number != 0) p->fleet.book(s.books);
+        }
         s.books.check();
         if (energy_) s.sites = energy_->books_at(then);
         snapshots_.add(std::move(s));

@@ -1,7 +1,7 @@
 #pragma once
 /// \file
-/// Nodes with a queue of their own: the fleet, or the nodes of a reservation that serves jobs. Who decides about them,
-/// and what he sees.
+/// Nodes with a queue of their own: the fleet, a site, or the nodes of a reservation that serves jobs. Who decides
+/// about them, and what he sees.
 ///
 /// Its nodes are numbered from 0, whatever their numbers in the fleet are; jobs of other partitions are absent from
 /// its table. It never moves: its view points into it. Not thread-safe.
@@ -68,6 +68,12 @@ struct partition {
     [[nodiscard]] std::span<const node_id> own(std::span<const node_id> nodes) {
         if (rows.empty()) return nodes;
         own_.clear();
+        if (index(rows.back()) - index(rows.front()) + 1 == rows.size()) {
+            const auto first = std::lower_bound(nodes.begin(), nodes.end(), rows.front());
+            for (auto n = first; n != nodes.end() && *n <= rows.back(); ++n)
+                own_.push_back(node_id{static_cast<std::uint32_t>(index(*n) - index(rows.front()))});
+            return own_;
+        }
         for (std::uint32_t i = 0; i != rows.size(); ++i) {
             if (std::binary_search(nodes.begin(), nodes.end(), rows[i])) own_.push_back(node_id{i});
         }
@@ -133,11 +139,10 @@ struct partition {
     kernel::event_handle wake = kernel::no_event;
     std::uint64_t live = 0, running = 0;  ///< jobs in the system; of these with GPUs
 
-    // Of a reservation.
-    std::optional<reserved_for_jobs> reserved{};
-    std::vector<node_id> rows{};  ///< its nodes in the fleet, rising; empty: all
-    std::uint16_t number = 0;     ///< 0: the fleet
-    bool is_over = false;
+    std::optional<reserved_for_jobs> reserved{};  ///< of a reservation
+    std::vector<node_id> rows{};                  ///< its nodes in the fleet, rising; empty: all
+    std::uint16_t number = 0;                     ///< 0: the fleet; 1 + that of its site
+    bool is_over = false;                         ///< it has no jobs any more; of the fleet: sites have them
 
 private:
     std::vector<node_id> own_;

@@ -1,4 +1,5 @@
 #include "model.hpp"
+#include "sites.hpp"
 
 #include <ampacity/core/decimal.hpp>
 
@@ -36,6 +37,7 @@ simulation::model::model(parts p)
     if (services_) withdraw_services(p.fleet);
     capacity_plan planned = changes_.planned(p.drain_racks_at);
     planned.any = planned.any || feeds_act() || p.failures.any();
+    const capacity_plan plan_of_sites{.any = planned.any, .drain_racks_at = p.drain_racks_at};
     partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
                                                       std::move(p.placer), costs_table_, jobs_, pacers_,
                                                       trainings_.get(), names_));
@@ -47,6 +49,7 @@ simulation::model::model(parts p)
     for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
         if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
     }
+    if (!p.sites.sites.empty()) sites_ = std::make_unique<sites>(*this, std::move(p.sites), plan_of_sites);
     for (const auto& part : partitions_) part->view.signals = &signals_;
     for (const delivery& d : changes_.deliveries()) hold_back(d.nodes);
     if (p.failures.any()) {
@@ -96,6 +99,7 @@ void simulation::model::dispatch(const kernel::event& e, kernel_type&) {
         case service_leaves: leave_service(e.entity); break;
         case job_vacates: end_vacating(job_id{e.entity}); break;
         case service_acts: act_on_service(e.entity); break;
+        case job_comes_to_site: sites_->arrive(e.entity); break;
         default: AMPACITY_ASSERT(false);
     }
     settle();
@@ -321,6 +325,7 @@ bool simulation::model::never_fits(const partition& p, const workload::job_reque
 }
 
 partition& simulation::model::partition_of(const workload::job_request& r, std::size_t source) {
+    if (sites_ && r.reservation == 0) return sites_->partition_of(r, source);
     if (partitions_.size() == 1 && r.reservation == 0 && reserved_for_[source].empty()) return main();
     return *partitions_[partition_named(r.reservation, source)];
 }
@@ -330,14 +335,16 @@ job_id simulation::model::submit(const workload::job_request& r, std::size_t sou
     AMPACITY_ASSERT(r.row <= holds::row_mask);
     job_record& kept = jobs_.record(r, source);
     const fleet::demand wanted = demand_of(r, source);
-    const std::uint64_t order = arrived_++;
+    const std::uint64_t order = arrived_++ + num_moves_;
     partition& p = partition_of(r, source);
-    if (p.is_reserved()) ++changes_.result(p.reserved->number).jobs->submitted;
     const bool has_no_place = never_fits(p, r, source);
+    // One that could run on no site is of none.
+    const bool counts = !has_no_place || p.is_reserved() || (sites_ && sites_->pinned(r, source) != 0);
+    if (reserved_jobs* const n = counts_of(p); n != nullptr && counts) ++n->submitted;
     const std::string late = has_no_place || !p.is_reserved() ? std::string{} : why_too_late(p, r);
     if (has_no_place || !late.empty()) {
         kept.state = outcome::rejected;
-        count_end(p, outcome::rejected);
+        if (counts) count_end(p, outcome::rejected);
         tell_.submit(p, r, source, none<job_id>, needed_by(p, r, source), kernel_.now(), late);
         if (held_.any()) leave(holds::key_of(source, r.row), outcome::rejected);
         return none<job_id>;
@@ -358,6 +365,7 @@ job_id simulation::model::submit(const workload::job_request& r, std::size_t sou
             .costs_row = r.training};
     if (r.kind == workload::job_kind::service && costs_ != nullptr)
         seen.costs_row = static_cast<std::uint16_t>(costs_table_.size() - 1);
+    if (sites_) sites_->enter(r, source, index(job));
     ++p.live;
     ++live_;
     tell_.submit(p, r, source, job, wanted, kernel_.now());
@@ -393,6 +401,8 @@ void simulation::model::check(const workload::job_request& r) const {
     };
     if (r.kind == workload::job_kind::service && !(services_ && services_->of_source(r.source)))
         refuse("a source cannot have services", "give another kind of job");
+    if (r.site > (sites_ ? sites_->size() : 0))
+        refuse("a job names a site that has no scheduler of its own", "give parts::sites, or leave its site at 0");
     if (const char* const remedy = workload::wrong_gpus(r))
         refuse("the numbers of GPUs of a job do not go together", remedy);
     if (r.training != 0) {
@@ -482,11 +492,11 @@ void simulation::model::close(const partition& p, std::size_t i, outcome how, in
 }
 
 void simulation::model::count_end(const partition& p, outcome how) noexcept {
-    if (!p.is_reserved()) return;
-    reserved_jobs& n = *changes_.result(p.reserved->number).jobs;
-    n.finished += how == outcome::finished ? 1U : 0U;
-    n.killed += how == outcome::killed ? 1U : 0U;
-    n.rejected += how == outcome::rejected ? 1U : 0U;
+    reserved_jobs* const n = counts_of(p);
+    if (n == nullptr) return;
+    n->finished += how == outcome::finished ? 1U : 0U;
+    n->killed += how == outcome::killed ? 1U : 0U;
+    n->rejected += how == outcome::rejected ? 1U : 0U;
 }
 
 void simulation::model::count_type(const stretch& run, instant to) {

@@ -40,7 +40,7 @@ struct job_view {
     bool was_preempted = false;   ///< before its current run, or before its next if queued
     bool has_failed = false;      ///< that run follows a failure, not a preemption
     fleet::gpu_type type = 0;     ///< on a mixed fleet: of the GPUs that it holds while running
-    std::uint64_t order = 0;      ///< rank by (submit, workload entry, file order); unique and rising
+    std::uint64_t order = 0;      ///< rank by (submit, or move to its site, entry, file order); unique and rising
     instant submit{};             ///< when it arrived
     std::int32_t priority = 0;    ///< larger is more urgent
     std::uint32_t user = 0;       ///< text index of its source, 0 = not given; `view::owners` knows the name

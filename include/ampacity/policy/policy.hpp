@@ -47,7 +47,8 @@ public:
     virtual void decide(const view& v, plan& p) = 0;
 
     /// A job has arrived and is queued. Jobs that can never run are rejected before and not shown. Orders rise from job
-    /// to job, unless a policy round this one holds some of them back.
+    /// to job, unless a policy round this one holds some of them back. At a site with a scheduler of its own one may
+    /// have run elsewhere before, with the progress that it keeps.
     virtual void on_submit(const view&, job_id) {}
     /// A start of this policy's plan has been committed.
     virtual void on_start(const view&, job_id) {}

@@ -4,26 +4,15 @@
 ///
 /// Part of `scenario.hpp`. Plain values.
 
-#include <ampacity/hardware/site_preference.hpp>
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/site_preference.hpp>
 
-#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace ampacity::scenario {
-
-template <>
-struct names<hardware::site_preference> {
-    using preference = hardware::site_preference;
-    static constexpr std::array known{named<preference>{preference::nearest, "nearest"},
-                                      named<preference>{preference::cheapest, "cheapest"},
-                                      named<preference>{preference::greenest, "greenest"},
-                                      named<preference>{preference::follow_the_sun, "follow-the-sun"},
-                                      named<preference>{preference::balanced, "balanced"}};
-};
 
 /// A place that requests come from.
 struct request_origin {

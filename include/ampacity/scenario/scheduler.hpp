@@ -11,6 +11,7 @@
 #include <ampacity/scenario/power_aware_options.hpp>
 #include <ampacity/scenario/preemption.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
+#include <ampacity/scenario/site_scheduler.hpp>
 #include <ampacity/scenario/topology_options.hpp>
 
 #include <array>
@@ -298,6 +299,7 @@ struct scheduler {
     std::string placer = "first-fit";
     ampacity::scenario::preemption preemption{};
     std::vector<reservation> reservations{};
+    std::optional<site_scheduler> sites{};
     las_options las{};
     oracle_options sjf{};
     oracle_options srtf{};
@@ -336,6 +338,12 @@ struct scheduler {
                                          .doc = "nodes that are planned to close; policies see it and plan round it",
                                          .example = "[ { name: upgrade, start: \"24 h\", duration: \"8 h\", racks: "
                                                     "\"0-7\" } ]"});
+        visit(
+            &scheduler::sites,
+            {.key = "sites",
+             .doc = "each of fleet.sites has a queue, a policy and a placer of its own, as given here, and no job has "
+                    "GPUs of two; without it one queue serves all",
+             .example = "{ place: cheapest }"});
         visit(&scheduler::las, {.key = "las", .doc = "options of the policy las"});
         visit(&scheduler::sjf, {.key = "sjf", .doc = "options of the policy sjf"});
         visit(&scheduler::srtf, {.key = "srtf", .doc = "options of the policy srtf"});

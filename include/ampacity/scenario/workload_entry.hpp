@@ -94,6 +94,8 @@ struct workload_entry {
     std::vector<trained_jobs> trains{};
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
+    std::optional<std::string> site{};
+    std::optional<std::string> origin{};
     std::optional<power::phase> phase{};
     std::optional<job_swing> swing{};
 
@@ -128,6 +130,16 @@ struct workload_entry {
               {.key = "reservation",
                .doc = "the reservation that these jobs run in, unless they name another: one that is not maintenance",
                .example = "block",
+               .beside = true});
+        visit(&workload_entry::site,
+              {.key = "site",
+               .doc = "the site that these jobs run at; needs scheduler.sites, which else gives each job one",
+               .example = "iad",
+               .beside = true});
+        visit(&workload_entry::origin,
+              {.key = "origin",
+               .doc = "the site that these jobs come from; of scheduler.sites with `place: nearest`",
+               .example = "iad",
                .beside = true});
         visit(&workload_entry::phase,
               {.key = "phase",

@@ -134,7 +134,7 @@ struct training_result {
     std::optional<execution::post_training_result> post{};
 };
 
-/// What the jobs of a reservation made of it.
+/// What the jobs of a reservation, or of a site, made of it.
 struct reserved_jobs {
     std::uint64_t submitted = 0, finished = 0, killed = 0, rejected = 0;
     gpu_time held = 0;  ///< GPU-time that they held [GPU-ns]
@@ -151,6 +151,15 @@ struct reservation_result {
     /// GPU-time for which its GPUs lay idle before it began, since their last job, while others waited [GPU-ns].
     gpu_time idle_before = 0;
     std::optional<reserved_jobs> jobs{};  ///< none: it has no jobs of its own
+};
+
+/// What a site with a scheduler of its own did.
+struct site_result {
+    std::string name;
+    std::uint64_t gpus = 0;
+    /// Submitted: that came to it first. A job that could run on no site is of none.
+    reserved_jobs jobs{};
+    std::uint64_t came = 0, left = 0;  ///< jobs that waited, from other sites and to them
 };
 
 /// Power and energy of a run, see sim/energy.hpp; absent where nothing says what it would follow from.
@@ -378,6 +387,7 @@ struct summary {
     std::optional<double> makespan_s;                      ///< last finish - first submit of the finished jobs [s]
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     std::vector<reservation_result> reservations;          ///< by start
+    std::vector<site_result> sites{};                      ///< only of those with schedulers of their own
     std::vector<cause_result> failures{};                  ///< at random; empty where nothing fails so
     std::vector<training_result> trainings{};              ///< as `parts::trainings`
     std::vector<service_result> services{};                ///< as `parts::services`

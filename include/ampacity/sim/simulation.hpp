@@ -20,6 +20,7 @@
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
+#include <ampacity/sim/site_parts.hpp>
 #include <ampacity/sim/snapshot.hpp>
 #include <ampacity/workload/source.hpp>
 
@@ -144,6 +145,8 @@ struct parts {
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
     std::vector<fleet_group> groups{};       ///< of the fleet, for what came when; empty: nobody asks
     std::vector<instant> snapshots{};        ///< rising: when the books are looked at; empty: never
+    /// \pre nodes of one type; no reservations; all services scale
+    site_scheduling sites{};
 };
 
 /// How a call that drives the simulation ended.

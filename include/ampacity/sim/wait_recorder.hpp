@@ -78,12 +78,14 @@ private:
     std::map<job_id, followed> followed_;  // that are in the system
 };
 
-/// Those who decide tell `to` of their passes from now on: the policy, and those of reservations.
+/// Those who decide tell `to` of their passes from now on: the policy, those of reservations, and those of sites.
 inline void explain_to(parts& of, policy::pass_listener& to) {
     of.policy = policy::make_explain(std::move(of.policy), to);
     for (reservation& r : of.reservations) {
         if (r.policy) r.policy = policy::make_explain(std::move(r.policy), to);
     }
+    if (of.sites.sites.empty()) return;
+    of.sites.make_policy = [make = std::move(of.sites.make_policy), &to] { return policy::make_explain(make(), to); };
 }
 
 }  // namespace ampacity::sim

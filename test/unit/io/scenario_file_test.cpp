@@ -1450,7 +1450,22 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.output.telemetry_columns = {scenario::telemetry_column::queued, scenario::telemetry_column::time};
     if (s.output.feeds && upto(2) != 0)
         s.output.feeds_columns = {scenario::feeds_column::charge, scenario::feeds_column::feed};
-    if (!is_mixed && !s.power && s.scheduler.reservations.empty() && upto(2) != 0) add_services(s, random);
+    if (!is_mixed && !s.fleet.sites.empty() && upto(2) != 0) {
+        s.scheduler.reservations.clear();
+        s.faults.planned.clear();
+        if (!s.workload.empty()) s.workload.front().reservation.reset();
+        s.scheduler.sites = scenario::site_scheduler{.transfer = some_duration()};
+        const std::string name = s.fleet.sites.back().name;
+        if (!s.workload.empty() && upto(2) != 0) s.workload.front().site = name;
+        if (upto(2) != 0) {
+            for (scenario::site& site : s.fleet.sites) site.region = some_text();
+            s.scheduler.sites->place = hardware::site_preference::nearest;
+            s.scheduler.sites->origin = name;
+            if (!s.workload.empty() && !s.workload.front().site) s.workload.front().origin = name;
+        }
+    }
+    if (!is_mixed && !s.power && s.scheduler.reservations.empty() && !s.scheduler.sites && upto(2) != 0)
+        add_services(s, random);
     return s;
 }
 
@@ -1521,7 +1536,7 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
         INFO(path << '=' << key.default_value);
         const std::string nodes = "nodes: { gpus: 8, count: 64 }";
         const std::string text = path.starts_with("fleet.racks") ? with(nodes, "racks: { count: 1 }")
-                                 : path.starts_with("fleet.sites")
+                                 : path.starts_with("fleet.sites") || path.starts_with("scheduler.sites")
                                      ? with(nodes, "sites: [ { name: a, racks: [ { count: 1 } ] } ]")
                                      : good;
         std::vector<std::string> sets{path + '=' + key.default_value};

@@ -1,0 +1,147 @@
+// Sites with schedulers of their own: where jobs go, and which leave a site whose nodes are all out of service.
+
+#include "sites.hpp"
+
+namespace ampacity::sim {
+
+void simulation::model::settle_sites() {
+    if (sites_) sites_->settle();
+}
+
+simulation::model::sites::sites(model& all, site_scheduling terms, const capacity_plan& planned)
+    : all_(all), terms_(std::move(terms)), offers_(terms_.sites.size()), coming_(terms_.sites.size(), 0) {
+    AMPACITY_ASSERT(all.changes_.reservations().empty() && !all.fleet().free().is_mixed());
+    AMPACITY_ASSERT(all.fleet().held_gpus() == 0);  // by services
+    AMPACITY_ASSERT(terms_.make_policy && terms_.make_placer && size() < unknown_partition);
+    all.main().is_over = true;
+    for (const site_parts& s : terms_.sites) {
+        auto p = std::make_unique<partition>(fleet::fleet_state::part(all.fleet(), s.nodes), planned,
+                                             terms_.make_policy(), terms_.make_placer(), all.costs_table_, all.jobs_,
+                                             all.pacers_, all.trainings_.get(), all.names_);
+        p->rows = s.nodes;
+        p->number = static_cast<std::uint16_t>(all.partitions_.size());
+        if (all.headroom_) all.headroom_->add_partition(p->rows);
+        if (all.headroom_ && all.feeds_act()) p->plan.allow_caps(*all.headroom_, false);
+        results_.push_back({.name = s.name, .gpus = p->fleet.installed_gpus()});
+        all.open_.push_back(p.get());
+        all.partitions_.push_back(std::move(p));
+    }
+}
+
+partition& simulation::model::sites::partition_of(const workload::job_request& r, std::size_t source) {
+    if (const std::uint16_t bound = pinned(r, source); bound != 0) return part(bound - 1U);
+    return part(choose(all_.needed_by(part(0), r, source), source).value_or(0));
+}
+
+std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed, std::size_t source) {
+    for (std::size_t s = 0; s != size(); ++s) offers_[s] = {.room = room_at(s, needed), .outlook = outlook(s)};
+    const std::uint16_t from = source < terms_.origins.size() ? terms_.origins[source] : std::uint16_t{0};
+    return policy::choose_site(offers_, terms_.place, terms_.sites[from].where,
+                               terms_.utc_s + to_seconds(all_.kernel_.now()));
+}
+
+policy::site_room simulation::model::sites::room_at(std::size_t site, fleet::demand needed) {
+    using policy::site_room;
+    const partition& p = part(site);
+    const auto fits = [&](const fleet::free_index& in) { return policy::fits(*p.placer, in, needed); };
+    if (needed.gpus == 0) return site_room::none;
+    if (p.waiting() == 0 && coming_[site] == 0 && fits(p.fleet.free())) return site_room::now;
+    if (fits(p.fleet.in_service())) return site_room::in_service;
+    return fits(p.fleet.empty()) ? site_room::ever : site_room::none;
+}
+
+hardware::site_outlook simulation::model::sites::outlook(std::size_t site) {
+    using hardware::site_preference;
+    site_parts& s = terms_.sites[site];
+    hardware::site_outlook out{.where = s.where};
+    if (terms_.place == site_preference::cheapest) out.price_usd_per_j = s.price->at(all_.kernel_.now());
+    if (terms_.place == site_preference::greenest) out.carbon_kg_per_j = s.carbon->at(all_.kernel_.now());
+    const fleet::fleet_state& f = part(site).fleet;
+    if (f.up_gpus() != 0) out.free_share = static_cast<double>(f.free().free_gpus()) / static_cast<double>(f.up_gpus());
+    return out;
+}
+
+void simulation::model::sites::settle() {
+    for (std::size_t s = 0; s != size(); ++s) {
+        partition& p = part(s);
+        if (p.fleet.up_gpus() == 0 && p.running == 0 && p.live != 0) leave(p);
+    }
+}
+
+void simulation::model::sites::leave(partition& p) {
+    jobs_.clear();
+    for (std::uint32_t i = 0; i != p.jobs.size(); ++i) {
+        if (p.jobs[i].state == policy::job_state::queued && pinned_[i] == 0) jobs_.push_back(job_id{i});
+    }
+    by_arrival(p, jobs_);
+    bool any = false;
+    for (const job_id job : jobs_) {
+        const std::size_t i = index(job);
+        fleet::demand needed = p.jobs[i].demand;
+        if (all_.jobs_.is_elastic(i) && p.scheduler->chooses_gpus()) needed.gpus = all_.jobs_.elastic()[i].gpus_min;
+        const auto to = choose(needed, all_.jobs_[i].source());
+        if (!to || offers_[*to].room < policy::site_room::in_service) continue;
+        send(p, i, *to);
+        any = true;
+    }
+    if (any) renew(p);
+}
+
+void simulation::model::sites::send(partition& from, std::size_t job, std::size_t to) {
+    const moving_job m{.job = job, .seen = from.jobs[job]};
+    from.jobs[job].state = policy::job_state::absent;
+    --from.live;
+    ++result(from.number).left;
+    all_.jobs_.move(job_id{static_cast<std::uint32_t>(job)}, static_cast<std::uint16_t>(1 + to));
+    ++coming_[to];
+    if (terms_.transfer == duration::zero()) return enter_queue(m);
+    moving_.push_back(m);
+    all_.kernel_.schedule(add_saturating(all_.kernel_.now(), terms_.transfer), arrivals,
+                          {.kind = job_comes_to_site, .entity = static_cast<std::uint32_t>(job)});
+}
+
+void simulation::model::sites::arrive(std::size_t job) {
+    AMPACITY_ASSERT(!moving_.empty() && moving_.front().job == job);
+    const moving_job m = moving_.front();
+    moving_.pop_front();
+    enter_queue(m);
+    settle();
+}
+
+void simulation::model::sites::enter_queue(const moving_job& m) {
+    partition& p = all_.part_of(m.job);
+    --coming_[p.number - 1U];
+    ++result(p.number).came;
+    p.jobs.grow_to(m.job + 1, {});
+    policy::job_view& seen = p.jobs[m.job];
+    const std::uint32_t attempt = std::max(seen.attempt, m.seen.attempt);
+    seen = m.seen;
+    seen.attempt = attempt;
+    seen.order = all_.arrived_ + all_.num_moves_++;
+    ++p.live;
+    p.scheduler->on_submit(all_.picture(p), job_id{static_cast<std::uint32_t>(m.job)});
+    all_.touch(p);
+}
+
+void simulation::model::sites::renew(partition& p) {
+    all_.kernel_.cancel(std::exchange(p.wake, kernel::no_event));
+    p.scheduler = terms_.make_policy();
+    all_.tell_capacity(p);
+    jobs_.clear();
+    for (std::uint32_t i = 0; i != p.jobs.size(); ++i) {
+        if (p.jobs[i].state == policy::job_state::queued) jobs_.push_back(job_id{i});
+    }
+    by_arrival(p, jobs_);
+    for (const job_id job : jobs_) p.scheduler->on_submit(all_.picture(p), job);
+}
+
+void simulation::model::sites::close() {
+    for (const moving_job& m : moving_) {
+        policy::job_table& jobs = all_.part_of(m.job).jobs;
+        jobs.grow_to(m.job + 1, {});
+        jobs[m.job] = m.seen;
+    }
+    moving_.clear();
+}
+
+}  // namespace ampacity::sim
