@@ -34,20 +34,32 @@ partition& simulation::model::sites::partition_of(const workload::job_request& r
 }
 
 std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed, std::size_t source) {
-    for (std::size_t s = 0; s != size(); ++s) offers_[s] = {.room = room_at(s, needed), .outlook = outlook(s)};
+    using policy::site_room;
+    bool any_now = false;
+    for (std::size_t s = 0; s != size(); ++s) {
+        const bool now = starts_now(s, needed);
+        offers_[s] = {.room = now ? site_room::now : site_room::none, .outlook = outlook(s)};
+        any_now = any_now || now;
+    }
+    // Placers may look long for places of large jobs; where some site has one now, no other room matters.
+    for (std::size_t s = 0; s != size() && !any_now; ++s) offers_[s].room = room_later(s, needed);
     const std::uint16_t from = source < terms_.origins.size() ? terms_.origins[source] : std::uint16_t{0};
     return policy::choose_site(offers_, terms_.place, terms_.sites[from].where,
                                terms_.utc_s + to_seconds(all_.kernel_.now()));
 }
 
-policy::site_room simulation::model::sites::room_at(std::size_t site, fleet::demand needed) {
+bool simulation::model::sites::starts_now(std::size_t site, fleet::demand needed) {
+    const partition& p = part(site);
+    if (needed.gpus == 0 || p.waiting() != 0 || coming_[site] != 0) return false;
+    return policy::fits(*p.placer, p.fleet.free(), needed);
+}
+
+policy::site_room simulation::model::sites::room_later(std::size_t site, fleet::demand needed) {
     using policy::site_room;
     const partition& p = part(site);
-    const auto fits = [&](const fleet::free_index& in) { return policy::fits(*p.placer, in, needed); };
     if (needed.gpus == 0) return site_room::none;
-    if (p.waiting() == 0 && coming_[site] == 0 && fits(p.fleet.free())) return site_room::now;
-    if (fits(p.fleet.in_service())) return site_room::in_service;
-    return fits(p.fleet.empty()) ? site_room::ever : site_room::none;
+    if (policy::fits(*p.placer, p.fleet.in_service(), needed)) return site_room::in_service;
+    return policy::fits(*p.placer, p.fleet.empty(), needed) ? site_room::ever : site_room::none;
 }
 
 hardware::site_outlook simulation::model::sites::outlook(std::size_t site) {
