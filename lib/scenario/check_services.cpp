@@ -380,6 +380,8 @@ void check_everywhere(const inference_service& service, const scenario& s, const
         report.fail(at, "is for replicas that come and go", {}, "give `autoscale`, such as { policy: fixed }");
     if (s.fleet.sites.empty())
         report.fail(at, "the fleet has no sites", {}, "describe the fleet by `sites`, or remove it");
+    else if (!s.scheduler.sites)
+        report.fail(at, "its sites have no schedulers that place replicas there", {}, "write `scheduler.sites: {}`");
     std::set<std::string_view> names;
     double sum = 0;
     for (std::size_t i = 0; i != e.origins.size(); ++i) {

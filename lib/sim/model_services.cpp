@@ -86,7 +86,8 @@ void simulation::model::settle_replicas(std::uint32_t i) {
         replicas->ended(*job, kernel_.now());
     }
     while (replicas->lacks_job()) {
-        const workload::job_request r = services_->next_job(i, kernel_.now());
+        workload::job_request r = services_->next_job(i, kernel_.now());
+        if (!sites_) r.site = 0;
         const job_id job = submit(r, r.source);
         AMPACITY_ASSERT(job != none<job_id>);
         replicas->submitted(job, kernel_.now());

@@ -39,7 +39,7 @@ workload:
         prompt: { median: "200 token", sigma: 0.5 }
         output: { median: "50 token", sigma: 0.5 }
       slo: { ttft: "1 s", tpot: "30 ms" }
-scheduler: { policy: fifo }
+scheduler: { policy: fifo, sites: {} }
 until: "2 h"
 output: { telemetry: "10 min" }
 )";

@@ -892,6 +892,19 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
         spread(s, c);
     }
     s.output.itl = s.workload.back().service->replicas % 2 != 0;
+    // Replicas of one site need a scheduler there, which knows none that stay for good.
+    const bool all_scale = std::all_of(s.workload.begin(), s.workload.end(), [](const scenario::workload_entry& w) {
+        return !w.service || w.service->autoscale;
+    });
+    for (scenario::workload_entry& w : s.workload) {
+        if (!w.service || !w.service->everywhere) continue;
+        if (all_scale) {
+            s.scheduler.sites.emplace();
+            continue;
+        }
+        w.service->everywhere.reset();
+        w.service->autoscale->min = std::max<std::uint64_t>(w.service->autoscale->min, 1);
+    }
 }
 
 /// Scenarios with every kind of value, all valid.
@@ -1594,6 +1607,7 @@ TEST_CASE("each documented key can be set by its path", "[scenario_file]") {
             sets.insert(sets.begin(),
                         "fleet={ sites: [{ name: iad, region: us-east-1, racks: [{ count: 1 }] }, { name: "
                         "arn, region: eu-north-1, racks: [{ count: 1 }] }] }");
+            sets.insert(sets.begin() + 1, "scheduler.sites={}");
         }
         if (path.find(".parallel.") != std::string::npos || path.find(".assumptions.") != std::string::npos)
             sets.insert(sets.begin() + 1, {"workload.0.service.engine={}", "workload.0.service.model=llama-3.1-8b"});
