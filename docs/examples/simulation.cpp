@@ -10,6 +10,7 @@
 #include <ampacity/sim/observer.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/service_parts.hpp>
+#include <ampacity/sim/service_result.hpp>
 #include <ampacity/sim/service_sites.hpp>
 #include <ampacity/sim/simulation.hpp>
 #include <ampacity/sim/site_parts.hpp>

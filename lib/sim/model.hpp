@@ -112,8 +112,7 @@ private:
     /// What a plug-in has done wrong is told with the time at which it did.
     kernel::run_status rounds(std::uint64_t events, instant limit);
 
-    // --- partitions ------------------------------------------------------------------------------------
-    /// That of all jobs that name no reservation.
+    // --- partitions; the first is that of all jobs that name no reservation ------------------------------
     [[nodiscard]] partition& main() noexcept { return *partitions_.front(); }
     [[nodiscard]] const partition& main() const noexcept { return *partitions_.front(); }
     [[nodiscard]] const fleet::fleet_state& fleet() const noexcept { return main().fleet; }
