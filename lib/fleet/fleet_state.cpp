@@ -76,8 +76,7 @@ void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
     // A plan that is taken back gives GPUs to jobs that had them, of nodes that drain, too.
     free_.occupy(wanted, shares);
     for (free_index& f : later_) f.occupy(wanted, shares);
-    for (const auto& s : shares)
-        unallocated(state_[index(s.node)]) -= static_cast<std::uint64_t>(std::popcount(s.gpus));
+    for (const auto& s : shares) unallocated(state_[index(s.node)]) -= std::uint64_t{count_gpus(s.gpus)};
 }
 
 void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
@@ -88,7 +87,7 @@ void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
         return;
     }
     for (const auto& s : shares) {
-        unallocated(state_[index(s.node)]) += static_cast<std::uint64_t>(std::popcount(s.gpus));
+        unallocated(state_[index(s.node)]) += std::uint64_t{count_gpus(s.gpus)};
     }
 }
 
@@ -120,7 +119,7 @@ void fleet_state::set_state(node_id node, node_state to) {
 void fleet_state::recount(node_id node, std::size_t from) {
     const std::size_t to = counted_as(node);
     const std::uint64_t gpus = free_.gpus_of(node);
-    const std::uint64_t count = gpus - static_cast<std::uint64_t>(std::popcount(free_.held_mask(node)));
+    const std::uint64_t count = gpus - std::uint64_t{count_gpus(free_.held_mask(node))};
     gpus_in_[from] -= gpus;
     gpus_in_[to] += gpus;
     unallocated_[from] -= count;

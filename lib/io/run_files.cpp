@@ -446,7 +446,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
         if (s.replica_s() > 0) one["busy_share"] = to_seconds(s.adapters->busy) / s.replica_s();
     }
     if (s.replica_s() > 0) {
-        out["busy_share"] = to_seconds(s.busy) / s.replica_s();
+        out["busy_share"] = s.busy_s / s.replica_s();
         out["kv_occupancy"] = {{"mean", s.kv_occupancy}};
         if (!s.fluid) out["kv_occupancy"]["peak"] = s.kv_peak;
     }

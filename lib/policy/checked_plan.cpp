@@ -94,7 +94,7 @@ void checked_plan::start(job_id job, std::span<const fleet::gpu_share> where) {
         for (std::size_t k = 0; k != i; ++k) {
             if (where[k].node == s.node) refuse(job, node() + " is named twice");
         }
-        gpus += static_cast<std::uint64_t>(std::popcount(s.gpus));
+        gpus += std::uint64_t{fleet::count_gpus(s.gpus)};
     }
     if (gpus != j.demand.gpus) {
         refuse(job, "it needs " + std::to_string(j.demand.gpus) + " GPUs and was given " + std::to_string(gpus));

@@ -53,7 +53,7 @@ void fill(const free_index& free, const gang& g, rack_part part, preference pref
     std::uint32_t best = node_set::npos;
     std::uint32_t best_free = 0;
     for (std::uint32_t row = rack.first_node; row != rack.first_node + rack.nodes; ++row) {
-        const auto has = static_cast<std::uint32_t>(std::popcount(free.free_mask(node_id{row})));
+        const auto has = fleet::count_gpus(free.free_mask(node_id{row}));
         if (has == g.node_gpus && whole != 0) {
             out.push_back({.node = node_id{row}, .gpus = free_index::full_mask(g.node_gpus)});
             --whole;

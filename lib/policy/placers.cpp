@@ -82,7 +82,7 @@ void visit_nodes(const free_index& free, preference prefer, F f) {
 /// Node by node in the order of preference, all free GPUs of each until there are enough.
 void place_node_by_node(const free_index& free, std::uint32_t gpus, preference prefer, std::vector<gpu_share>& out) {
     visit_nodes(free, prefer, [&](std::uint32_t row) {
-        const auto has = static_cast<std::uint32_t>(std::popcount(free.free_mask(node_id{row})));
+        const auto has = fleet::count_gpus(free.free_mask(node_id{row}));
         const std::uint32_t n = std::min(gpus, has);
         out.push_back(lowest_gpus(free, row, n));
         gpus -= n;
@@ -103,7 +103,7 @@ void place_loosely(const free_index& free, demand wanted, preference prefer, std
             const std::uint32_t rack = free.where().rack_of(node_id{row});
             if (rack < first || rack >= last || !g.allowed(free, rack)) return false;
             const std::uint64_t mask = free.free_mask(node_id{row});
-            const auto has = static_cast<std::uint32_t>(std::popcount(mask));
+            const auto has = fleet::count_gpus(mask);
             if (has == g.node_gpus) {
                 const auto opened = static_cast<std::uint32_t>(
                     std::count_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), [&](const gpu_share& s) {
@@ -179,7 +179,9 @@ std::uint32_t choose_rack(const free_index& free, const gang& g, preference pref
 class division {
 public:
     division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
-        : free_(free), gang_(g), prefer_(prefer), units_(last - first, 0) {
+        : free_(free), gang_(g), prefer_(prefer) {
+        if (prefer == preference::fewest_free && !g.has_rest() && fits_one_rack(first, last)) return;
+        units_.resize(last - first, 0);
         std::uint64_t total = 0;
         for (std::uint32_t rack = first; rack != last; ++rack) {
             racks_.push_back(rack);
@@ -213,6 +215,17 @@ public:
     [[nodiscard]] const std::vector<rack_part>& parts() const noexcept { return parts_; }
 
 private:
+    /// Where one rack can take all units: that with the fewest free GPUs, as if all had been sorted by them.
+    [[nodiscard]] bool fits_one_rack(std::uint32_t first, std::uint32_t last) {
+        std::uint32_t best = node_set::npos;
+        for (std::uint32_t rack = first; rack != last; ++rack) {
+            if (gang_.units_in(free_, rack) < gang_.units) continue;
+            if (best == node_set::npos || free_.free_gpus_of(rack) < free_.free_gpus_of(best)) best = rack;
+        }
+        if (best != node_set::npos) parts_.push_back({.rack = best, .units = gang_.units, .rest = false});
+        return best != node_set::npos;
+    }
+
     /// Gives out the units; the host takes no more than it can beside the rest.
     void assign(std::uint32_t host, std::uint32_t first) {
         std::fill(units_.begin(), units_.end(), 0);

@@ -288,12 +288,28 @@ void plant::change_load(instant now, const load& l, bool starts) {
     const auto what = static_cast<std::size_t>(l.what);
     constexpr std::uint32_t none = ~std::uint32_t{0};
     std::uint32_t touched = none;
+    // Nodes of a job are mostly alike.
+    struct {
+        std::uint32_t model = none;
+        std::array<counts, num_classes> held{};
+        class_limits limits{};
+        microwatts power = 0;
+    } last;
+    const auto refresh_as_last = [&](std::size_t node, std::uint32_t unit) {
+        unit_state& u = units_[unit];
+        if (heat_ || floors_ || u.absent) return refresh_node(node, unit);
+        const std::uint32_t model = tree_.units()[unit].model;
+        if (model != last.model || held_[node] != last.held || u.limits != last.limits)
+            last = {model, held_[node], u.limits, node_power(node, unit, false)};
+        u.nodes += last.power - input_[node];
+        input_[node] = last.power;
+    };
     for (const fleet::gpu_share& s : l.where) {
         const std::size_t node = index(s.node);
         const std::uint32_t unit = tree_.unit_of(node);
         if (touched != unit && touched != none) refresh_unit(touched);
         touched = unit;
-        const auto gpus = static_cast<std::uint32_t>(std::popcount(s.gpus));
+        const auto gpus = fleet::count_gpus(s.gpus);
         auto& held = held_[node][c][what];
         auto& of_row = rows_[tree_.row_of(unit)].held[c][what];
         AMPACITY_ASSERT(starts || held >= gpus);
@@ -307,7 +323,7 @@ void plant::change_load(instant now, const load& l, bool starts) {
             in_row += starts ? gpus : 0U - gpus;
         }
         units_[unit].held += starts ? gpus : std::uint64_t{0} - gpus;
-        refresh_node(node, unit);
+        refresh_as_last(node, unit);
     }
     if (touched == none) return;
     refresh_unit(touched);

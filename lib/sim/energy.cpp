@@ -155,7 +155,7 @@ double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where
         const std::uint32_t unit = tree.unit_of(index(s.node));
         const power::powered_unit& at = tree.units()[unit];
         const double gpus = static_cast<double>(at.nodes) * tree.models()[at.model].node.gpus;
-        j += static_cast<double>(plant_.used(unit, now)) * 1e-15 * std::popcount(s.gpus) / gpus;
+        j += static_cast<double>(plant_.used(unit, now)) * 1e-15 * fleet::count_gpus(s.gpus) / gpus;
     }
     return j;
 }

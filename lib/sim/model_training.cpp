@@ -18,7 +18,7 @@ std::uint32_t left_of(std::span<const fleet::gpu_share> held, std::span<const no
     for (const fleet::gpu_share& s : held) {
         if (std::binary_search(lost.begin(), lost.end(), s.node)) continue;
         out.push_back(s);
-        gpus += static_cast<std::uint32_t>(std::popcount(s.gpus));
+        gpus += fleet::count_gpus(s.gpus);
     }
     for (std::uint32_t over = gpus % replica; over != 0; --over) {
         out.back().gpus &= ~std::bit_floor(out.back().gpus);

@@ -487,7 +487,6 @@ service_result services::flow_result(const service_parts& parts, const fluid::fl
                                      const std::optional<fluid::fluid_service::latencies>& times, duration held,
                                      const std::optional<scaling_result>& scaling) {
     const auto whole = [](double n) { return static_cast<std::uint64_t>(std::llround(n)); };
-    const auto seconds = [](double of) { return duration{std::llround(of * 1e9)}; };
     const whole_counts n = counts_of(t, mix);
     const std::uint64_t all = n.requests, served = n.served, finished = n.finished;
     service_result out{.name = parts.name,
@@ -501,8 +500,8 @@ service_result services::flow_result(const service_parts& parts, const fluid::fl
                        .prompt_tokens = n.prompt_tokens,
                        .output_tokens = n.output_tokens,
                        .modelled = parts.modelled,
-                       .busy = seconds(t.busy_s),
-                       .prefilling = seconds(t.prefilling_s),
+                       .busy_s = t.busy_s,
+                       .prefilling_s = t.prefilling_s,
                        .held = held,
                        .scaling = scaling};
     if (served != 0) out.attainment = static_cast<double>(out.met) / static_cast<double>(served);
@@ -575,8 +574,8 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
                    : blocks > 0 ? static_cast<double>(counts.peak_blocks) / blocks
                                 : 0,
         .modelled = s.parts.modelled,
-        .busy = counts.busy,
-        .prefilling = counts.prefilling,
+        .busy_s = to_seconds(counts.busy),
+        .prefilling_s = to_seconds(counts.prefilling),
         .held = held,
         .skipped = s.parts.requests->skipped(through),
         .scaling = scaling,

@@ -101,7 +101,7 @@ const execution::placed_step& training_runs::placed(const terms& t, std::span<co
     for (const fleet::gpu_share& s : where) {
         const std::uint32_t rack = rack_of(s.node);
         if (gpus_of_[rack] == 0) parts_.push_back(rack);
-        gpus_of_[rack] += static_cast<std::uint32_t>(std::popcount(s.gpus));
+        gpus_of_[rack] += fleet::count_gpus(s.gpus);
     }
     shares_.clear();
     for (const std::uint32_t rack : parts_) shares_.push_back(std::exchange(gpus_of_[rack], 0));
@@ -132,7 +132,7 @@ void training_runs::enter_fabric(std::size_t job, std::uint16_t row, std::span<c
     for (const fleet::gpu_share& s : where) {
         const std::uint32_t part = part_of(s.node);
         if (gpus_of_part_[part] == 0) parts_.push_back(part);
-        gpus_of_part_[part] += std::popcount(s.gpus);
+        gpus_of_part_[part] += fleet::count_gpus(s.gpus);
     }
     std::sort(parts_.begin(), parts_.end());
     uses_.clear();

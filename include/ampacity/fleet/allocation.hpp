@@ -19,6 +19,13 @@
 
 namespace ampacity::fleet {
 
+/// GPUs of a mask. Without the machine's own instruction, `std::popcount` is a call.
+[[nodiscard]] constexpr std::uint32_t count_gpus(std::uint64_t mask) noexcept {
+    mask -= mask >> 1U & 0x5555'5555'5555'5555U;
+    mask = (mask & 0x3333'3333'3333'3333U) + (mask >> 2U & 0x3333'3333'3333'3333U);
+    return static_cast<std::uint32_t>(((mask + (mask >> 4U)) & 0x0F0F'0F0F'0F0F'0F0FU) * 0x0101'0101'0101'0101U >> 56U);
+}
+
 /// The GPUs of one node that belong to one job; bit i is GPU i of the node.
 struct gpu_share {
     node_id node{};

@@ -296,8 +296,8 @@ private:
     }
 
     void change(std::uint32_t row, std::uint64_t mask) noexcept {
-        const auto before = static_cast<std::uint32_t>(std::popcount(nodes_[row].offered));
-        const auto after = static_cast<std::uint32_t>(std::popcount(mask));
+        const auto before = count_gpus(nodes_[row].offered);
+        const auto after = count_gpus(mask);
         nodes_[row].offered = mask;
         if (before == after) return;
         nodes_with_[before].erase(row);

@@ -147,8 +147,8 @@ struct service_result {
     double kv_occupancy = 0;                              ///< mean share of KV blocks taken while it held its GPUs [1]
     double kv_peak = 0;                                   ///< largest share at the end of a step, of one replica [1]
     std::optional<modelled_service> modelled{};           ///< of one replica; none: no model says what it is
-    duration busy{};                                      ///< in these steps, summed over replicas
-    duration prefilling{};                                ///< of these, in steps with prompts
+    double busy_s = 0;                                    ///< in these steps, summed over replicas [s]
+    double prefilling_s = 0;                              ///< of these, in steps with prompts [s]
     duration held{};                                      ///< for which it held its GPUs
     std::vector<workload::skipped_records> skipped{};     ///< records of its file that are no requests
     std::optional<scaling_result> scaling{};              ///< none: all were there from the start
@@ -172,22 +172,22 @@ struct service_result {
     /// Of its GPUs alone, without a cap, by what steps do; none: no model says what they draw. [J]
     [[nodiscard]] std::optional<double> gpu_energy_j() const noexcept {
         if (!modelled || modelled->waiting_w <= 0) return std::nullopt;
-        if (!disaggregated) return energy_j(*modelled, gpus_per_replica, replica_s(), busy, prefilling);
+        if (!disaggregated) return energy_j(*modelled, gpus_per_replica, replica_s(), busy_s, prefilling_s);
         double sum = 0;
         for (const pool_result* p : {&disaggregated->prefill, &disaggregated->decode}) {
             if (!p->modelled) return std::nullopt;
             sum += energy_j(*p->modelled, p->gpus_per_replica, to_seconds(held) * static_cast<double>(p->replicas),
-                            p->busy, p->prefilling);
+                            to_seconds(p->busy), to_seconds(p->prefilling));
         }
         return sum;
     }
 
 private:
-    static double energy_j(const modelled_service& m, std::uint64_t gpus_each, double all_s, duration in_steps,
-                           duration with_prompts) noexcept {
-        const double busy_s = to_seconds(in_steps), prefilling_s = to_seconds(with_prompts);
+    static double energy_j(const modelled_service& m, std::uint64_t gpus_each, double all_s, double in_steps_s,
+                           double with_prompts_s) noexcept {
         return static_cast<double>(gpus_each) *
-               (prefilling_s * m.prefill_w + (busy_s - prefilling_s) * m.decode_w + (all_s - busy_s) * m.waiting_w);
+               (with_prompts_s * m.prefill_w + (in_steps_s - with_prompts_s) * m.decode_w +
+                (all_s - in_steps_s) * m.waiting_w);
     }
 };
 

@@ -178,7 +178,7 @@ TEST_CASE("what comes and leaves is paid for at its own site", "[deliveries]") {
     plan.sites[0].units = 2;
     plan.sites[1].units = 1;
     plan.sites[1].name = "fra";
-    auto p = test::powered_parts(plan, {{}}, {power::phase::gemm_bf16}, policy::make_policy("fifo", {}));
+    auto p = test::powered_parts(std::move(plan), {{}}, {power::phase::gemm_bf16}, policy::make_policy("fifo", {}));
     p.energy->sites.resize(2);
     p.energy->gpu_usd_s = 1.0 / 3600;
     p.energy->shows_headroom = false;

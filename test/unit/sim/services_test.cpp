@@ -140,7 +140,7 @@ TEST_CASE("services in a simulation do what they do alone", "[services]") {
                 const sim::disaggregated_result& d = *r.disaggregated;
                 REQUIRE(d.begun == d.received);
                 REQUIRE(d.prefill.steps + d.decode.steps == r.steps);
-                REQUIRE(d.prefill.busy + d.decode.busy == r.busy);
+                REQUIRE(to_seconds(d.prefill.busy + d.decode.busy) == r.busy_s);
                 REQUIRE(d.prefill.preemptions == 0);
                 std::int64_t tokens = 0;
                 for (const request_record& x : expected) tokens += x.transfer < duration::zero() ? 0 : x.prompt_tokens;
