@@ -14,7 +14,7 @@ TEST_CASE("the listed columns are those of the files") {
              "b, "
              "racks: [ { model: gb300-nvl72, count: 1 } ] } ] }") +
             "energy: { region: us-east-1, cooling: warm-water-w40 }\noutput: { requests: "
-            "true, placement: true, telemetry: \"1 s\", events: true, feeds: rack }\n",
+            "true, placement: true, telemetry: \"1 s\", events: true, feeds: rack, years: true }\n",
         // A column is there only where jobs wait for others.
         "job_id,submit_s,gpus,duration_s,after\na,0,2,10,\nb,1.5,8,5,\nc,2,1,0.25,a\nnever,3,145,1,\n"};
     here.run_well({"--set",
@@ -24,8 +24,9 @@ TEST_CASE("the listed columns are those of the files") {
                    "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
                    "median: 9 token } } }"});
     here.run_well({"--set",
-                   "workload.1.service={ name: a, gpus_per_replica: 1, engine: { kv_capacity_tokens: 1000, step: { "
-                   "base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: { median: 9 token }, output: { "
+                   "workload.1.service={ name: a, gpus_per_replica: 1, autoscale: { policy: fixed }, engine: { "
+                   "kv_capacity_tokens: 1000, step: { base: 1 ms } }, synthetic: { requests: 1, rate: 100 /s, prompt: "
+                   "{ median: 9 token }, output: { "
                    "median: 9 token } } }"},
                   "served");
     std::size_t tables = 0;
@@ -53,7 +54,7 @@ TEST_CASE("the listed columns are those of the files") {
         }
         CHECK(listed == fields_of(lines_of(here.read(folder + name)).front()));
     }
-    CHECK(tables == 11);
+    CHECK(tables == 13);
     const workspace warm{with(small_scenario, "{ pool_gpus: 4 }", "{ racks: { model: gb300-nvl72, count: 1 } }") +
                          "energy: { cooling: warm-water-w40 }\npower: { thermal: true }\noutput: { telemetry: 1 s }\n"};
     warm.run_well();

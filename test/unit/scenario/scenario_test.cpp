@@ -174,8 +174,8 @@ output:
   placement: false
   telemetry: false
   events: false
-  years: false
   itl: false
+  years: false
 )");
 }
 
