@@ -54,10 +54,10 @@ TEST_CASE("contract: seven years of 206640 GPUs give the hours that were paid fo
     CHECK(paid == Approx(38e9).epsilon(1e-9));
 }
 
-TEST_CASE("contract: its first three months with all that works there, twice the same") {
+TEST_CASE("contract: its first weeks with all that works there, twice the same") {
     const workspace here;
     copy_contract(here);
-    const std::vector<std::string> until{"--set", "until=90 d", "--set", "workload.0.service.fluid.requests=1000"};
+    const std::vector<std::string> until{"--set", "until=50 d", "--set", "workload.0.service.fluid.requests=1000"};
     here.run_well(until);
     const std::string first = here.read("out/summary.json"), years = here.read("out/years.csv");
     here.run_well(until);
@@ -65,7 +65,7 @@ TEST_CASE("contract: its first three months with all that works there, twice the
     CHECK(here.read("out/years.csv") == years);
     const document s = here.summary();
     check_books(s);
-    CHECK(s.number("jobs.finished") > 15000);
+    CHECK(s.number("jobs.finished") > 5000);
     CHECK(s.number("services.assistant.finished") > 1e9);
     // What comes is shared out among the sites, and nothing else.
     double requests = 0;
