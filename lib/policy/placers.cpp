@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <utility>
 
 namespace ampacity::policy {
@@ -171,6 +172,21 @@ std::uint32_t choose_rack(const free_index& free, const gang& g, preference pref
     return best;
 }
 
+/// Racks by a rising small number; equal ones keep their order. O(racks + the largest number).
+template <class Key>
+std::vector<std::uint32_t> by_key(const std::vector<std::uint32_t>& racks, Key key) {
+    std::vector<std::uint32_t> begin{0};
+    for (const std::uint32_t rack : racks) {
+        const std::size_t k = key(rack);
+        if (k + 2 > begin.size()) begin.resize(k + 2, 0);
+        ++begin[k + 1];
+    }
+    std::partial_sum(begin.begin(), begin.end(), begin.begin());
+    std::vector<std::uint32_t> out(racks.size());
+    for (const std::uint32_t rack : racks) out[begin[key(rack)]++] = rack;
+    return out;
+}
+
 /// Divides a job over the racks [first, last), which can take it.
 ///
 /// Units first: in the order of the racks; packed, as long as no rack can take all that are left, from the one that can
@@ -179,19 +195,14 @@ std::uint32_t choose_rack(const free_index& free, const gang& g, preference pref
 class division {
 public:
     division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
-        : free_(free), gang_(g), prefer_(prefer) {
-        if (prefer == preference::fewest_free && !g.has_rest() && fits_one_rack(first, last)) return;
-        units_.resize(last - first, 0);
+        : free_(free), gang_(g), prefer_(prefer), units_(last - first, 0) {
         std::uint64_t total = 0;
         for (std::uint32_t rack = first; rack != last; ++rack) {
             racks_.push_back(rack);
             total += g.units_in(free, rack);
         }
-        if (prefer == preference::fewest_free) {
-            std::sort(racks_.begin(), racks_.end(), [&free](std::uint32_t a, std::uint32_t b) {
-                return std::pair{free.free_gpus_of(a), a} < std::pair{free.free_gpus_of(b), b};
-            });
-        }
+        if (prefer == preference::fewest_free)
+            racks_ = by_key(racks_, [&free](std::uint32_t rack) { return free.free_gpus_of(rack); });
         std::uint32_t host = node_set::npos;
         assign(host, first);
         if (g.has_rest()) {
@@ -215,17 +226,6 @@ public:
     [[nodiscard]] const std::vector<rack_part>& parts() const noexcept { return parts_; }
 
 private:
-    /// Where one rack can take all units: that with the fewest free GPUs, as if all had been sorted by them.
-    [[nodiscard]] bool fits_one_rack(std::uint32_t first, std::uint32_t last) {
-        std::uint32_t best = node_set::npos;
-        for (std::uint32_t rack = first; rack != last; ++rack) {
-            if (gang_.units_in(free_, rack) < gang_.units) continue;
-            if (best == node_set::npos || free_.free_gpus_of(rack) < free_.free_gpus_of(best)) best = rack;
-        }
-        if (best != node_set::npos) parts_.push_back({.rack = best, .units = gang_.units, .rest = false});
-        return best != node_set::npos;
-    }
-
     /// Gives out the units; the host takes no more than it can beside the rest.
     void assign(std::uint32_t host, std::uint32_t first) {
         std::fill(units_.begin(), units_.end(), 0);
@@ -250,24 +250,21 @@ private:
     /// by falling room, up to one that ends it.
     template <class Room>
     void assign_fullest(std::uint32_t left, std::uint32_t first, const Room& room) {
-        struct candidate {
-            std::uint32_t room, rank;
-        };
-        std::vector<candidate> by_room;
-        by_room.reserve(racks_.size());
-        for (std::uint32_t i = 0; i != racks_.size(); ++i) by_room.push_back({room(racks_[i]), i});
-        std::sort(by_room.begin(), by_room.end(), [](const candidate& a, const candidate& b) {
-            return a.room != b.room ? a.room > b.room : a.rank < b.rank;
-        });
-        auto at = by_room.begin();
-        for (; at->room < left; ++at) {
-            AMPACITY_ASSERT(at->room != 0);
-            units_[racks_[at->rank] - first] = at->room;
-            left -= at->room;
+        std::uint32_t most = 0;
+        for (const std::uint32_t rack : racks_) most = std::max(most, room(rack));
+        const std::vector<std::uint32_t> falling =
+            by_key(racks_, [&](std::uint32_t rack) { return most - room(rack); });
+        auto at = falling.begin();
+        for (; room(*at) < left; ++at) {
+            const std::uint32_t n = room(*at);
+            AMPACITY_ASSERT(n != 0);
+            units_[*at - first] = n;
+            left -= n;
         }
-        std::uint32_t last = at->rank;
-        for (; at != by_room.end() && at->room >= left; ++at) last = std::min(last, at->rank);
-        units_[racks_[last] - first] = left;
+        // Of racks with room for what is left the first by preference; those before it have taken theirs.
+        const auto last =
+            std::find_if(racks_.begin(), racks_.end(), [&](std::uint32_t rack) { return room(rack) >= left; });
+        units_[*last - first] = left;
     }
 
     /// The best rack for the rest among those for which `may(rack, units beside the rest)`.

@@ -1,3 +1,5 @@
+#include "whole_number.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/adapter_slots.hpp>
 
@@ -5,23 +7,11 @@
 #include <string>
 
 namespace ampacity::serving {
-namespace {
-
-void check(const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
-    if (least <= value && value <= most) return;
-    throw scenario_error({{},
-                          key,
-                          value < least ? "too small" : "too large",
-                          std::to_string(value),
-                          "give a whole number from " + std::to_string(least) + " to " + std::to_string(most)});
-}
-
-}  // namespace
 
 adapter_slots::adapter_slots(const std::optional<adapter_options>& options) {
     if (!options) return;
-    check("adapters.slots", options->slots, 1, std::int64_t{1} << 20U);
-    check("adapters.load", ticks(options->load), 0, ticks(longest_input));
+    check_number("adapters.slots", options->slots, 1, std::int64_t{1} << 20U);
+    check_number("adapters.load", ticks(options->load), 0, ticks(longest_input));
     slots_ = options->slots;
     load_ = options->load;
 }

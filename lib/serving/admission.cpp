@@ -1,3 +1,5 @@
+#include "whole_number.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/admission.hpp>
 
@@ -11,12 +13,7 @@ void check(const admission_bounds& b) {
     for (const auto& [value, key] : {std::pair{b.max_waiting, "max_waiting"},
                                      {b.max_waiting_tokens, "max_waiting_tokens"},
                                      {b.max_requests, "max_requests"}}) {
-        if (!value || (*value >= 1 && *value <= admission::most)) continue;
-        throw scenario_error({{},
-                              key,
-                              *value < 1 ? "too small" : "too large",
-                              std::to_string(*value),
-                              "give a whole number from 1 to " + std::to_string(admission::most)});
+        if (value) check_number(key, *value, 1, admission::most);
     }
 }
 

@@ -1,3 +1,5 @@
+#include "whole_number.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/kv_transfer.hpp>
 
@@ -5,26 +7,14 @@
 #include <string>
 
 namespace ampacity::serving {
-namespace {
-
-void check(const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
-    if (least <= value && value <= most) return;
-    throw scenario_error({{},
-                          key,
-                          value < least ? "too small" : "too large",
-                          std::to_string(value),
-                          "give a whole number from " + std::to_string(least) + " to " + std::to_string(most)});
-}
-
-}  // namespace
 
 kv_transfer::kv_transfer(const kv_transfer_options& o) : options_(o) {
     constexpr std::int64_t e9 = 1'000'000'000;
-    check("latency", ticks(o.latency), 0, ticks(longest_input));
-    check("bytes_per_token", o.bytes_per_token, 1, std::int64_t{1} << 34U);
-    check("bandwidth", o.bandwidth_b_s, 1, e9 * e9);
-    check("efficiency", o.efficiency_ppb, 1, e9);
-    check("layers", o.layers, 1, std::int64_t{1} << 20U);
+    check_number("latency", ticks(o.latency), 0, ticks(longest_input));
+    check_number("bytes_per_token", o.bytes_per_token, 1, std::int64_t{1} << 34U);
+    check_number("bandwidth", o.bandwidth_b_s, 1, e9 * e9);
+    check_number("efficiency", o.efficiency_ppb, 1, e9);
+    check_number("layers", o.layers, 1, std::int64_t{1} << 20U);
     ns_per_token_ = int128{o.bytes_per_token} * e9 * e9;
     divisor_ = int128{o.bandwidth_b_s} * o.efficiency_ppb;
 }

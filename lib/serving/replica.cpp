@@ -1,3 +1,5 @@
+#include "whole_number.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/serving/replica.hpp>
 
@@ -9,15 +11,6 @@
 namespace ampacity::serving {
 namespace {
 
-void check(const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
-    if (least <= value && value <= most) return;
-    throw scenario_error({{},
-                          key,
-                          value < least ? "too small" : "too large",
-                          std::to_string(value),
-                          "give a whole number from " + std::to_string(least) + " to " + std::to_string(most)});
-}
-
 void check(const char* key, const std::optional<duration>& value) {
     if (!value || (*value > duration::zero() && *value <= longest_input)) return;
     throw scenario_error(
@@ -25,9 +18,9 @@ void check(const char* key, const std::optional<duration>& value) {
 }
 
 void check(const speculation_options& s, const replica_options& o) {
-    check("speculation.tokens", s.drafts, 1, speculation_options::max_drafts);
-    check("speculation.gain", s.gain, parts_per_token, parts_per_token * (s.drafts + 1));
-    check("kv_block_tokens", o.kv_block_tokens, s.drafts + 1, speculation_options::max_block_tokens);
+    check_number("speculation.tokens", s.drafts, 1, speculation_options::max_drafts);
+    check_number("speculation.gain", s.gain, parts_per_token, parts_per_token * (s.drafts + 1));
+    check_number("kv_block_tokens", o.kv_block_tokens, s.drafts + 1, speculation_options::max_block_tokens);
     if (o.max_batched_tokens < o.max_seqs * (s.drafts + 1)) {
         throw scenario_error({{},
                               "max_batched_tokens",
@@ -38,10 +31,10 @@ void check(const speculation_options& s, const replica_options& o) {
 }
 
 replica_options checked(const replica_options& o) {
-    check("max_seqs", o.max_seqs, 1, std::int64_t{1} << 20U);
-    check("max_batched_tokens", o.max_batched_tokens, 1, std::int64_t{1} << 31U);
-    check("kv_capacity_tokens", o.kv_capacity_tokens, 0, std::int64_t{1} << 48U);
-    check("kv_block_tokens", o.kv_block_tokens, 1, kv_blocks::max_block_tokens);
+    check_number("max_seqs", o.max_seqs, 1, std::int64_t{1} << 20U);
+    check_number("max_batched_tokens", o.max_batched_tokens, 1, std::int64_t{1} << 31U);
+    check_number("kv_capacity_tokens", o.kv_capacity_tokens, 0, std::int64_t{1} << 48U);
+    check_number("kv_block_tokens", o.kv_block_tokens, 1, kv_blocks::max_block_tokens);
     check("timeout", o.timeout);
     check("max_wait", o.max_wait);
     if (o.order == step_order::prefill_first && o.max_batched_tokens < o.max_seqs) {

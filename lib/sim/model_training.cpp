@@ -33,10 +33,7 @@ void simulation::model::start_training(const partition& p, std::size_t i) {
     const std::uint16_t row = jobs_[i].training;
     const auto held = p.allocations.shares(p.jobs[i].held);
     const double scaled = jobs_.scaled(i, p.jobs[i].demand.gpus);
-    if (p.rows.empty())
-        trainings_->begin(i, row, held, scaled);
-    else
-        trainings_->begin(i, row, p.in_fleet(held), scaled);
+    trainings_->begin(i, row, p.in_fleet(held), scaled);
     if (energy_) trainings_->begin_energy(i, kernel_.now(), used_by(p, p.jobs[i].held, kernel_.now()));
     if (trainings_->is_driven(row)) jobs_.changed()[i] = changed_run_of(p, i);
     schedule_boundary(p, i);
@@ -44,7 +41,7 @@ void simulation::model::start_training(const partition& p, std::size_t i) {
 
 double simulation::model::used_by(const partition& p, fleet::allocation held, instant now) const {
     const auto where = p.allocations.shares(held);
-    return p.rows.empty() ? energy_->used_j(now, where) : energy_->used_j(now, p.in_fleet(where));
+    return energy_->used_j(now, p.in_fleet(where));
 }
 
 void simulation::model::leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until) {

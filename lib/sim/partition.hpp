@@ -79,11 +79,12 @@ struct partition {
         }
         return own_;
     }
-    /// GPUs by the fleet's numbers of their nodes.
-    [[nodiscard]] std::vector<fleet::gpu_share> in_fleet(std::span<const fleet::gpu_share> where) const {
-        std::vector<fleet::gpu_share> out(where.begin(), where.end());
-        for (fleet::gpu_share& s : out) s.node = row_in_fleet(s.node);
-        return out;
+    /// GPUs by the fleet's numbers of their nodes; valid until the next call.
+    [[nodiscard]] std::span<const fleet::gpu_share> in_fleet(std::span<const fleet::gpu_share> where) const {
+        if (rows.empty()) return where;
+        in_fleet_.assign(where.begin(), where.end());
+        for (fleet::gpu_share& s : in_fleet_) s.node = row_in_fleet(s.node);
+        return in_fleet_;
     }
 
     /// How fast its jobs run on its nodes.
@@ -97,8 +98,7 @@ struct partition {
             const std::uint16_t training = all_[index(job)].training;
             if (training == 0) return usual;
             const double scaled = all_.scaled(index(job), of_.jobs[index(job)].demand.gpus);
-            return of_.rows.empty() ? trainings_->speed(index(job), training, where, scaled)
-                                    : trainings_->speed(index(job), training, of_.in_fleet(where), scaled);
+            return trainings_->speed(index(job), training, of_.in_fleet(where), scaled);
         }
         [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
             if (pacers_.empty()) return 1.0;
@@ -146,6 +146,7 @@ struct partition {
 
 private:
     std::vector<node_id> own_;
+    mutable std::vector<fleet::gpu_share> in_fleet_;
 
     static policy::view first_view(partition& p, capacity_plan planned, std::span<const preemption_costs> costs,
                                    const policy::owner_names& owners, std::size_t stride) {

@@ -32,6 +32,7 @@ struct world {
     std::vector<naive::job> jobs{};
     std::vector<std::uint16_t> site_of{};  ///< (jobs) from 1
     std::vector<sim::delivery> deliveries{};
+    std::vector<sim::retirement> retirements{};
     bool elastic = false;
     std::string policy;
     policy::policy_options options{};
@@ -85,6 +86,25 @@ world random_world(const std::string& policy, std::uint64_t seed, naive::flavour
             if (const std::int64_t to = random.between(0, 2); to != 2)
                 w.deliveries[static_cast<std::size_t>(to)].nodes.push_back(node_id{n});
         }
+        w.where.drain_at_millionths = 0;
+    }
+    if (seed % 4 == 2) {
+        w.retirements.resize(2);
+        for (sim::retirement& r : w.retirements) {
+            r.at = start_of_time +
+                   duration{random.between(10, 60) * tick + (&r - w.retirements.data())};  // no two at once
+            r.known = r.at - duration{random.between(0, 9) * tick};
+        }
+        std::uint32_t n = 0;
+        const auto leaves = [&](std::uint32_t count) {
+            const std::int64_t to = random.between(0, 4);
+            for (const std::uint32_t end = n + count; n != end; ++n) {
+                if (to < 2) w.retirements[static_cast<std::size_t>(to)].nodes.push_back(node_id{n});
+            }
+        };
+        for (const naive::rack& r : w.where.racks) leaves(r.nodes);
+        while (n != w.where.nodes) leaves(1);
+        std::erase_if(w.retirements, [](const sim::retirement& r) { return r.nodes.empty(); });
         w.where.drain_at_millionths = 0;
     }
     w.elastic = seed % 3 == 1;
@@ -143,6 +163,10 @@ answer run(const world& w, std::optional<std::size_t> alone) {
     for (const sim::delivery& d : w.deliveries) {
         auto here = among(d.nodes, nodes);
         if (!here.empty()) p.deliveries.push_back({.at = d.at, .nodes = std::move(here)});
+    }
+    for (const sim::retirement& r : w.retirements) {
+        auto here = among(r.nodes, nodes);
+        if (!here.empty()) p.retirements.push_back({.known = r.known, .at = r.at, .nodes = std::move(here)});
     }
     std::vector<naive::job> jobs{};
     std::vector<std::uint16_t> site_of;

@@ -164,13 +164,23 @@ public:
         }
         if (has_pools()) [[unlikely]]
             return change_part(type_of(shares.front().node), [&](free_index& part) { part.take(wanted, {}); });
-        for (const auto& s : shares) take(s);
+        for_shares(
+            shares, [this](const gpu_share& s) { take(s); },
+            [](const node_row& n, std::uint64_t gpus) {
+                AMPACITY_ASSERT((gpus & ~(n.in_service & ~n.held)) == 0);
+                return n.held | gpus;
+            });
         if (wanted.exclusive) lock(shares, true);
     }
     /// The same on nodes that may be out of service: what is held there is not offered later on.
     void occupy(demand wanted, std::span<const gpu_share> shares) {
         if (is_pool() || has_pools()) return take(wanted, shares);
-        for (const auto& s : shares) occupy(s);
+        for_shares(
+            shares, [this](const gpu_share& s) { occupy(s); },
+            [](const node_row& n, std::uint64_t gpus) {
+                AMPACITY_ASSERT((gpus & n.held) == 0);
+                return n.held | gpus;
+            });
         if (wanted.exclusive) lock(shares, true);
     }
     /// Gives a whole allocation back.
@@ -182,7 +192,12 @@ public:
         if (has_pools()) [[unlikely]]
             return change_part(type_of(shares.front().node), [&](free_index& part) { part.give(wanted, {}); });
         if (wanted.exclusive) lock(shares, false);
-        for (const auto& s : shares) give(s);
+        for_shares(
+            shares, [this](const gpu_share& s) { give(s); },
+            [](const node_row& n, std::uint64_t gpus) {
+                AMPACITY_ASSERT((gpus & ~n.held) == 0);
+                return n.held & ~gpus;
+            });
     }
 
     /// Reserves the racks of these shares for the job that holds them, or ends that. Without racks: nothing.
@@ -251,37 +266,56 @@ private:
 
     /// Jobs hold these GPUs of the node from now on.
     [[gnu::always_inline]] void hold(node_id node, std::uint64_t held) {
+        put_held(node, held);
+        if (has_racks()) count_rack(topology_->rack_of(node));
+    }
+
+    /// The same, without its rack, which is to be counted behind it.
+    [[gnu::always_inline]] void put_held(node_id node, std::uint64_t held) {
         const std::size_t row = index(node);
         const bool was_in_use = nodes_[row].held != 0;
         nodes_[row].held = held;
-        if (!has_racks()) {
+        const bool is_in_use = held != 0;
+        if (!has_racks() || was_in_use == is_in_use) {
             offer(row);
             return;
         }
         const std::uint32_t rack = topology_->rack_of(node);
-        const bool is_in_use = held != 0;
-        if (was_in_use == is_in_use) {
-            offer(row);
-            count_rack(rack);
-            return;
-        }
         rack_state& r = racks_[rack];
         const std::uint32_t usable = topology_->rack_at(rack).usable;
         const bool was_open = r.in_use < usable;
         is_in_use ? ++r.in_use : --r.in_use;
-        if (was_open == (r.in_use < usable)) {
+        if (was_open == (r.in_use < usable))
             offer(row);
-            count_rack(rack);
-        } else {
-            offer_rack(rack);
+        else
+            offer_nodes(rack);
+    }
+
+    /// All shares of a job, of which `held(node, gpus)` says what is held then: a rack is counted once for those of its
+    /// nodes that follow each other. On a mixed fleet `one(share)` does it.
+    template <class One, class Held>
+    void for_shares(std::span<const gpu_share> shares, One one, Held held) {
+        if (is_mixed()) [[unlikely]] {
+            for (const gpu_share& s : shares) one(s);
+            return;
+        }
+        for (std::size_t i = 0; i != shares.size(); ++i) {
+            const node_id node = shares[i].node;
+            put_held(node, held(nodes_[index(node)], shares[i].gpus));
+            if (!has_racks()) continue;
+            const std::uint32_t rack = topology_->rack_of(node);
+            if (i + 1 == shares.size() || topology_->rack_of(shares[i + 1].node) != rack) count_rack(rack);
         }
     }
 
     /// All nodes of a rack offer something else.
     void offer_rack(std::uint32_t rack) {
+        offer_nodes(rack);
+        count_rack(rack);
+    }
+    void offer_nodes(std::uint32_t rack) {
         const topology::rack& nodes = topology_->rack_at(rack);
         for (std::uint32_t i = 0; i != nodes.nodes; ++i) offer(nodes.first_node + i);
-        count_rack(rack);
     }
 
     /// Updates what a node offers.
