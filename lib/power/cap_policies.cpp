@@ -30,16 +30,20 @@ public:
     explicit banded(const cap_bands& b) : bands_(b) {}
 
     class_limits decide(const capped_feed& f) final {
+        if (leaves(f)) return f.now;
         const double target = bands_.target * f.limit_w;
         const double drawn = f.drawn_w();
         if (f.load_w > bands_.trigger * f.limit_w) {
             const class_limits next = spend(f, drawn - (f.load_w - target));
             return {std::min(next[0], f.now[0]), std::min(next[1], f.now[1])};
         }
-        const bool limited = f.now[0] != no_limit || f.now[1] != no_limit;
-        if (!limited || f.load_w >= bands_.release * f.limit_w) return f.now;
         const class_limits next = spend(f, drawn + (target - f.load_w) / most_gain);
         return {std::max(next[0], f.now[0]), std::max(next[1], f.now[1])};
+    }
+
+    bool leaves(const capped_feed& f) const final {
+        const bool limited = f.now[0] != no_limit || f.now[1] != no_limit;
+        return f.load_w <= bands_.trigger * f.limit_w && (!limited || f.load_w >= bands_.release * f.limit_w);
     }
 
 protected:
@@ -77,7 +81,11 @@ class two_threshold final : public cap_policy {
 public:
     explicit two_threshold(const cap_options& o) : steps_(o.steps), hysteresis_(o.hysteresis) {}
 
-    class_limits decide(const capped_feed& f) override {
+    class_limits decide(const capped_feed& f) override { return next(f); }
+    bool leaves(const capped_feed& f) const override { return next(f) == f.now; }
+
+private:
+    [[nodiscard]] class_limits next(const capped_feed& f) const {
         const double load = f.load_w / f.limit_w;
         // The step that holds now.
         std::size_t step = 0;
@@ -91,7 +99,6 @@ public:
         return limits(step);
     }
 
-private:
     [[nodiscard]] class_limits limits(std::size_t step) const {
         return step == 0 ? class_limits{no_limit, no_limit} : class_limits{steps_[step - 1].low, steps_[step - 1].high};
     }

@@ -687,12 +687,14 @@ void plant::look(instant now, std::uint32_t number) {
         const microwatts rest = headroom(f.device);
         class_limits next{no_limit, no_limit};
         if (rest != std::numeric_limits<microwatts>::max()) {  // it has a limit, of its own or by an event
+            capped_feed seen{.number = i - s.first_feed,
+                             .load_w = watts_of(carried),
+                             .limit_w = watts_of(carried + rest),
+                             .now = f.limits};
+            if (c.policy->leaves(seen)) continue;
             list_gpus(f);
-            next = c.policy->decide({.number = i - s.first_feed,
-                                     .load_w = watts_of(carried),
-                                     .limit_w = watts_of(carried + rest),
-                                     .now = f.limits,
-                                     .gpus = gpu_loads_});
+            seen.gpus = gpu_loads_;
+            next = c.policy->decide(seen);
         }
         AMPACITY_ASSERT(next[0] != 0 && next[0] <= no_limit && next[1] != 0 && next[1] <= no_limit);
         if (next == f.limits) continue;

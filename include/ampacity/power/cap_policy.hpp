@@ -79,6 +79,8 @@ public:
 
     /// The limits that this feed's GPUs get, each of 1 to `no_limit`; those of now to leave it as it is.
     [[nodiscard]] virtual class_limits decide(const capped_feed& feed) = 0;
+    /// Whether `decide` would leave a feed without looking at its GPUs: nobody lists them then. `gpus` is empty here.
+    [[nodiscard]] virtual bool leaves(const capped_feed& feed) const { return static_cast<void>(feed), false; }
 };
 
 /// When limits come and go, of the feed's limit.

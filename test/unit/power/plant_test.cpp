@@ -378,6 +378,38 @@ TEST_CASE("a lower target never leaves a GPU more power", "[caps]") {
     }
 }
 
+TEST_CASE("a cap policy that leaves a feed unseen decides to leave it", "[power][plant][caps]") {
+    naive::test_random random(23);
+    for (const std::string name : {"uniform", "priority", "two-threshold"}) {
+        const auto policy = make_cap_policy(name, {});
+        int left = 0, changed = 0;
+        for (int round = 0; round != 2000; ++round) {
+            const auto limit = [&] {
+                constexpr std::array<permille, 5> some{no_limit, 926, 904, 787, 500};
+                return some.at(static_cast<std::size_t>(random.between(0, 4)));
+            };
+            std::vector<gpu_load> gpus(3);
+            for (gpu_load& g : gpus)
+                g = {.of = static_cast<priority_class>(random.between(0, 1)),
+                     .gpus = static_cast<double>(random.between(1, 100)),
+                     .draw_w = 1000,
+                     .limit_w = 1200,
+                     .lowest_w = 200,
+                     .now_w = 900};
+            capped_feed f{
+                .load_w = static_cast<double>(random.between(70, 110)), .limit_w = 100, .now = {limit(), limit()}};
+            const bool leaves = policy->leaves(f);
+            f.gpus = gpus;
+            const bool same = policy->decide(f) == f.now;
+            if (leaves) CHECK(same);
+            left += leaves ? 1 : 0;
+            changed += same ? 0 : 1;
+        }
+        CHECK(left > 100);
+        CHECK(changed > 100);
+    }
+}
+
 TEST_CASE("a limit that is slower than the tolerance of a source trips it, a faster one does not",
           "[power][plant][caps]") {
     // Full load on a hall that is built for less: sources at 4/3 of their load when one is lost.
