@@ -34,26 +34,71 @@ public:
     void apply() {
         if (text_.find_first_not_of(" \t\n") == std::string::npos)
             fail("has no value", "write a value, or null to take the key away");
-        // Aliases share nodes: each node on the way is copied, so that only this path changes.
-        yaml_index at = tree_.root = copy_of(tree_.root);
-        for (std::size_t from = 0;;) {
-            const std::size_t dot = std::min(path_.find('.', from), path_.size());
-            const std::string key = path_.substr(from, dot - from);
-            if (key.empty()) fail("empty part in the key path", "write keys separated by single dots");
-            const bool last = dot == path_.size();
-            if (last && tree_.at(value_).kind == yaml_kind::null) return remove(at, key);
-            const yaml_index child = make_child(at, key, path_.substr(0, from == 0 ? 0 : from - 1));
-            if (last) {
-                set_child(at, key, value_);
-                return;
-            }
-            set_child(at, key, child);
-            at = child;
-            from = dot + 1;
+        std::vector<std::string> keys;
+        for (std::size_t from = 0, dot = 0; dot != path_.size(); from = dot + 1) {
+            dot = std::min(path_.find('.', from), path_.size());
+            keys.push_back(path_.substr(from, dot - from));
+            if (keys.back().empty()) fail("empty part in the key path", "write keys separated by single dots");
         }
+        if (!apply_to(keys, 0))
+            fail("no entry of a list has what is behind `*`", "name an entry that has it by its index");
     }
 
 private:
+    /// Sets what `keys` name; each `*` stands for the entries of its list that have all the keys behind it but the
+    /// last. False: there is none.
+    bool apply_to(std::vector<std::string>& keys, std::size_t from) {
+        const auto star = std::find(keys.begin() + static_cast<std::ptrdiff_t>(from), keys.end(), "*");
+        if (star == keys.end()) {
+            set(keys);
+            return true;
+        }
+        const auto i = static_cast<std::size_t>(star - keys.begin());
+        const auto list = find(keys, i);
+        if (!list || tree_.at(*list).kind != yaml_kind::list) return false;
+        bool any = false;
+        // From the end, as an entry may be taken away.
+        for (std::size_t entry = tree_.at(*list).items.size(); entry-- != 0;) {
+            keys[i] = std::to_string(entry);
+            const auto next = std::find(keys.begin() + static_cast<std::ptrdiff_t>(i), keys.end(), "*");
+            const auto through = static_cast<std::size_t>((next == keys.end() ? keys.end() - 1 : next) - keys.begin());
+            if (find(keys, through)) any = apply_to(keys, i + 1) || any;
+        }
+        keys[i] = "*";
+        return any;
+    }
+
+    /// What the first `count` keys name.
+    [[nodiscard]] std::optional<yaml_index> find(const std::vector<std::string>& keys, std::size_t count) const {
+        yaml_index at = tree_.root;
+        for (std::size_t k = 0; k != count; ++k) {
+            const yaml_node& node = tree_.at(at);
+            if (const auto i = list_index(keys[k]); node.kind == yaml_kind::list && i && *i < node.items.size()) {
+                at = node.items[*i];
+                continue;
+            }
+            const auto entry = std::find_if(node.entries.begin(), node.entries.end(),
+                                            [&](const yaml_entry& e) { return e.key == keys[k]; });
+            if (node.kind != yaml_kind::map || entry == node.entries.end()) return std::nullopt;
+            at = entry->value;
+        }
+        return at;
+    }
+
+    void set(const std::vector<std::string>& keys) {
+        // Aliases share nodes: each node on the way is copied, so that only this path changes.
+        yaml_index at = tree_.root = copy_of(tree_.root);
+        std::string parent;
+        for (std::size_t k = 0; k != keys.size(); ++k) {
+            const bool last = k + 1 == keys.size();
+            if (last && tree_.at(value_).kind == yaml_kind::null) return remove(at, keys[k]);
+            const yaml_index child = make_child(at, keys[k], parent);
+            set_child(at, keys[k], last ? value_ : child);
+            at = child;
+            parent += (k == 0 ? "" : ".") + keys[k];
+        }
+    }
+
     [[noreturn]] void fail(std::string what, std::string remedy) const {
         refuse(tree_.position(place_), path_, std::move(what), {}, std::move(remedy));
     }

@@ -524,6 +524,15 @@ TEST_CASE("overrides", "[scenario_file]") {
               "--set name.x=1: error: name.x: `name` is a single value; end the key path there");
         CHECK(refusal(good, {"a..b=1"}) ==
               "--set a..b=1: error: a..b: empty part in the key path; write keys separated by single dots");
+        CHECK(refusal(good, {"workload.*.trace.path.x=1"}) ==
+              "--set workload.*.trace.path.x=1: error: workload.*.trace.path.x: `workload.0.trace.path` is a single "
+              "value; end the key path there");
+        CHECK(refusal(good, {"workload.*.service.name=x"}) ==
+              "--set workload.*.service.name=x: error: workload.*.service.name: no entry of a list has what is behind "
+              "`*`; name an entry that has it by its index");
+        CHECK(refusal(good, {"fleet.*.x=1"}) ==
+              "--set fleet.*.x=1: error: fleet.*.x: no entry of a list has what is behind `*`; name an entry that has "
+              "it by its index");
         CHECK(refusal(good, {"seed="}) ==
               "--set seed=: error: seed: has no value; write a value, or null to take the key away");
         CHECK(refusal(good, {"name={a: 1, a: 2}"}) == "--set name={a: 1, a: 2}: error: a: duplicate key (a); keep one");
@@ -533,6 +542,41 @@ TEST_CASE("overrides", "[scenario_file]") {
               "--set x: error: expected key.path=value (x); write it as in --set scheduler.policy=easy");
         CHECK(refusal(good, {"=x"}) ==
               "--set =x: error: expected key.path=value (=x); write it as in --set scheduler.policy=easy");
+    }
+    SECTION("of all entries of a list") {
+        const std::string sites = R"(ampacity: 1
+name: sites
+seed: 1
+until: "5 d"
+fleet:
+  sites:
+    - { name: a, racks: [ &r { nodes_per_rack: 18, gpus_per_node: 4, count: 8 }, *r ], build_out: { racks_per_week: 4, crews: 3 } }
+    - { name: b, racks: [ *r ] }
+    - { name: c, racks: [ *r ], build_out: { racks_per_week: 4, crews: 3 } }
+workload:
+  - synthetic: { jobs: 5, rate: "1 /h", duration: { median: "1 h", sigma: 1 }, gpus: [ { gpus: 8, weight: 1 } ] }
+scheduler: { policy: fifo }
+)";
+        const auto set = [&](std::vector<std::string> options) {
+            std::vector<io::scenario_override> overrides;
+            for (const std::string& o : options) overrides.push_back(io::parse_override(o));
+            return io::read_scenario_text("s.yaml", sites, overrides).value.fleet.sites;
+        };
+        // Those that have what the path goes through, and each by itself where they share it.
+        const auto built = set({"fleet.sites.*.build_out.crews=7"});
+        CHECK(built[0].plan->crews == 7);
+        CHECK_FALSE(built[1].plan.has_value());
+        CHECK(built[2].plan->crews == 7);
+        const auto counted = set({"fleet.sites.*.racks.*.count=2", "fleet.sites.0.racks.1.count=5"});
+        CHECK(counted[0].racks[0].count == 2);
+        CHECK(counted[0].racks[1].count == 5);
+        CHECK(counted[1].racks[0].count == 2);
+        CHECK(counted[2].racks[0].count == 2);
+        // A last key may be new; null takes it away, or the entries.
+        const auto placed = set({"fleet.sites.*.region=us-east-2"});
+        CHECK(placed[1].region == "us-east-2");
+        CHECK_FALSE(set({"fleet.sites.*.build_out=null"})[2].plan.has_value());
+        CHECK(set({"fleet.sites.0.racks.*=null", "fleet.sites.0=null"}).size() == 2);
     }
     SECTION("may have an origin of their own") {
         const io::scenario_override seed{"seed", "x", "--seed x"};
