@@ -49,7 +49,9 @@ void add_plugin_option(CLI::App& command, std::vector<std::string>& files) {
 
 void add_scenario_options(CLI::App& command, cli::scenario_options& options) {
     command.add_option("SCENARIO", options.scenario, "scenario file")->required();
-    command.add_option("--set", options.set, "override a key of the file: key.path=value, * for all entries of a list; may be repeated")
+    command
+        .add_option("--set", options.set,
+                    "override a key of the file: key.path=value, * for all entries of a list; may be repeated")
         ->allow_extra_args(false);
     command.add_option("--seed", options.seed, "seed of all random streams")->check(given_text());
     command.add_option("--policy", options.policy, "scheduling policy")->check(given_text());
