@@ -71,6 +71,7 @@ std::string run_text(const sim::simulation& s, const run_facts& facts, const std
              {"inputs", json::object()}};
     for (const auto& [path, hash] : facts.inputs) out["inputs"][path] = hash;
     for (const auto& [key, steps] : facts.filled) out["filled_steps"][key] = steps;
+    if (!facts.notes.empty()) out["notes"] = facts.notes;
     for (const auto& used : facts.surfaces) {
         json& of = out["surfaces"][used->service];
         of = {{"digest", digest_text(used->of.digest)}, {"from", used->of.was_read ? "cache" : "engine"}};
