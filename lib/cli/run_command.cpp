@@ -428,6 +428,7 @@ int validate(const scenario_options& options) {
     for (const auto& [name, of] : checked.modelled) fmt::print("# {}: {}\n", name, model_text(of));
     for (const auto& [key, records] : checked.skipped)
         fmt::print("# skipped records of {}: {}\n", key, skipped_text(records));
+    for (const std::string& note : checked.notes) fmt::print("# note: {}\n", note);
     return 0;
 }
 
@@ -458,6 +459,7 @@ int run(const run_options& options) {
         .wall_s = 0, .load_s = seconds_since(begun), .command = options.command, .inputs = {}, .more = &more};
     facts.filled = std::move(prepared.filled);
     facts.surfaces = std::move(prepared.surfaces);
+    facts.notes = std::move(prepared.notes);
     const double read_before = s.reading_s();
 
     const auto start = std::chrono::steady_clock::now();
@@ -480,6 +482,7 @@ int run(const run_options& options) {
     }
     files.finish(s, cut_short, facts);
     print_summary(sc, result, gpus, s.peak_queue(), io::skipped_in(s, sc, cut_short));
+    for (const std::string& note : facts.notes) fmt::print("\nnote: {}\n", note);
     if (draws) print_sparklines(history, start_of_time + result.simulated, gpus);
     if (cut_short)
         fmt::print(stderr, "ampacity: interrupted at {} s of simulated time; partial results are saved\n",

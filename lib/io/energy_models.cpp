@@ -28,6 +28,14 @@
 namespace ampacity::io {
 namespace {
 
+/// Behind `explain` and `round`.
+std::string_view policy_name(const scenario::scheduler& s) {
+    std::string_view name = s.policy;
+    if (name == "explain") name = s.explain.policy;
+    if (name == "round") name = s.round.policy;
+    return name;
+}
+
 /// Does the policy look at what feeds could carry? What those of plug-ins look at is not known. Others are spared it.
 bool looks_at_headroom(const scenario::scheduler& s) {
     std::string_view name = s.policy;
@@ -165,41 +173,89 @@ private:
         }
         add_daily(parts);
     }
-    /// Mean days of the regions. Policies see those of `energy.region`.
+    /// Mean days of the regions, where they have them; others keep their means. Policies see those of `energy.region`.
     void add_daily(energy_parts& parts) {
         if (!loaded_.value.energy) return;
         const scenario::energy& e = *loaded_.value.energy;
-        for (std::size_t k = 0; k != e.daily.size(); ++k) {
-            for (std::size_t i = 0; i != out_.sites.size(); ++i)
-                add_daily(e.daily[k], "energy.daily." + std::to_string(k), i, parts);
+        for (std::size_t k = 0; k != e.daily.size(); ++k)
+            add_daily(e.daily[k], "energy.daily." + std::to_string(k), parts);
+    }
+    void add_daily(scenario::daily_signal of, const std::string& key, energy_parts& parts) {
+        std::vector<std::size_t> without;
+        bool laid = false;
+        for (std::size_t i = 0; i != out_.sites.size(); ++i) {
+            auto& to = signal_of(of, out_.sites[i].signals);
+            if (to) continue;  // the site's own file
+            if (!out_.sites[i].region) refuse(key, "where it is is not known", "write energy.region");
+            const auto days = days_of(of, *out_.sites[i].region);
+            if (!days) {
+                without.push_back(i);
+                continue;
+            }
+            laid = true;
+            to.emplace(days, diagnostic{});
+            if (of == scenario::daily_signal::price) prices_[i] = days;
+            if (has_own_region(i)) continue;
+            if (of == scenario::daily_signal::carbon && !parts.signals.carbon) parts.signals.carbon = exact(days);
+            if (of == scenario::daily_signal::price && !parts.signals.price) parts.signals.price = exact(days);
+        }
+        if (without.empty()) return;
+        check_without(of, key, without, laid);
+        note_without(of, without, parts);
+    }
+    /// Somebody must follow mean days, and what a policy waits for must change.
+    void check_without(scenario::daily_signal of, const std::string& key, const std::vector<std::size_t>& without,
+                       bool laid) const {
+        const std::string remedy = "remove it, or give energy.signals." + std::string{scenario::name_of_value(of)};
+        if (!laid) {
+            const bool one = out_.sites.size() == 1;
+            refuse(key, one ? "the region's model has no mean days of it" : "no region of a site has mean days of it",
+                   remedy, out_.sites[without.front()].region->name);
+        }
+        const std::string_view waits = of == scenario::daily_signal::carbon  ? "carbon-aware"
+                                       : of == scenario::daily_signal::price ? "price-aware"
+                                                                             : "";
+        if (waits.empty() || policy_name(loaded_.value.scheduler) != waits) return;
+        for (const std::size_t i : without) {
+            if (!has_own_region(i))
+                refuse(key, "the policy sees that of energy.region, whose model has no mean days of it", remedy,
+                       out_.sites[i].region->name);
         }
     }
-    void add_daily(scenario::daily_signal of, const std::string& key, std::size_t site, energy_parts& parts) {
-        using signal = scenario::daily_signal;
-        sim::site_environment& at = out_.sites[site];
-        auto& to = of == signal::carbon  ? at.signals.carbon
-                   : of == signal::price ? at.signals.price
-                                         : at.signals.outdoor_c;
-        if (to) return;  // the site's own file
-        if (!at.region) refuse(key, "where it is is not known", "write energy.region");
-        const hardware::daily_profile d = at.region->daily.value_or(hardware::daily_profile{});
-        std::shared_ptr<const step_series<double>> days;
-        if (of == signal::carbon && d.carbon_winter)
-            days =
-                daily_series(loaded_.value.start, *d.carbon_winter, *d.carbon_summer, at.region->carbon.mean_kg_per_j);
-        if (of == signal::price && d.price_winter)
-            days = daily_series(loaded_.value.start, *d.price_winter, *d.price_summer, at.region->price_usd_per_j);
-        if (of == signal::weather && d.weather_winter)
-            days = daily_series(loaded_.value.start, *d.weather_winter, *d.weather_summer, at.region->mean_c);
-        if (!days)
-            refuse(key, "the region's model has no mean days of it",
-                   "remove it, or give energy.signals." + std::string{scenario::name_of_value(of)}, at.region->name);
-        to.emplace(days, diagnostic{});
-        if (of == signal::price) prices_[site] = days;
+    /// Says where the mean of the region stays.
+    void note_without(scenario::daily_signal of, const std::vector<std::size_t>& without, energy_parts& parts) const {
+        std::string places;
+        for (const std::size_t i : without) {
+            const auto& cooling = out_.sites[i].cooling;
+            if (of == scenario::daily_signal::weather && !(cooling && cooling->chiller))
+                continue;  // nothing follows it
+            places += places.empty() ? "" : ", ";
+            places += loaded_.value.fleet.sites[i].name + " (" + out_.sites[i].region->name + ')';
+        }
+        if (places.empty()) return;
+        parts.notes.push_back("energy.daily: no mean days of " + std::string{scenario::name_of_value(of)} +
+                              " for the region of " + places + ", which keeps its mean");
+    }
+    [[nodiscard]] bool has_own_region(std::size_t site) const {
         const auto& sites = loaded_.value.fleet.sites;
-        if (site < sites.size() && sites[site].region) return;
-        if (of == signal::carbon && !parts.signals.carbon) parts.signals.carbon = exact(days);
-        if (of == signal::price && !parts.signals.price) parts.signals.price = exact(days);
+        return site < sites.size() && sites[site].region;
+    }
+    static std::optional<power::signal>& signal_of(scenario::daily_signal of, power::site_signals& at) {
+        if (of == scenario::daily_signal::carbon) return at.carbon;
+        return of == scenario::daily_signal::price ? at.price : at.outdoor_c;
+    }
+    /// Null: the region's model has none.
+    [[nodiscard]] std::shared_ptr<const step_series<double>> days_of(scenario::daily_signal of,
+                                                                     const hardware::region& at) const {
+        const hardware::daily_profile d = at.daily.value_or(hardware::daily_profile{});
+        const scenario::date start = loaded_.value.start;
+        if (of == scenario::daily_signal::carbon && d.carbon_winter)
+            return daily_series(start, *d.carbon_winter, *d.carbon_summer, at.carbon.mean_kg_per_j);
+        if (of == scenario::daily_signal::price && d.price_winter)
+            return daily_series(start, *d.price_winter, *d.price_summer, at.price_usd_per_j);
+        if (of == scenario::daily_signal::weather && d.weather_winter)
+            return daily_series(start, *d.weather_winter, *d.weather_summer, at.mean_c);
+        return nullptr;
     }
     [[nodiscard]] power::site_signals signals_of(const scenario::energy_signals& of, const std::string& path,
                                                  std::vector<std::pair<std::string, std::uint64_t>>& filled,

@@ -24,6 +24,7 @@ struct energy_parts {
     policy::known_signals signals{};                              ///< that policies may look at
     std::vector<sim::known_price> price_news{};                   ///< see `sim::parts`
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files lack, by key path
+    std::vector<std::string> notes{};                             ///< what whoever reads the results should know
 };
 
 /// The files that are read are added to `files`; `more` has cap policies of plug-ins.

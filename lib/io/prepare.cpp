@@ -194,8 +194,8 @@ prepared_run prepare(const loaded_scenario& loaded, const plugins* more, shared_
                                   .what = "places running jobs anew, and cannot have them go on with fewer GPUs",
                                   .value = loaded.value.scheduler.policy,
                                   .remedy = "use another one, or `on_failure: requeue` for elastic training jobs"});
-        return {std::move(parts),  std::move(traces),        std::move(request_traces),
-                std::move(models), std::move(energy.filled), std::move(surfaces)};
+        return {std::move(parts),         std::move(traces),   std::move(request_traces), std::move(models),
+                std::move(energy.filled), std::move(surfaces), std::move(energy.notes)};
     } catch (const scenario_error& e) {  // an option of a plug-in has no place yet
         if (!e.details().where.file.empty() || e.details().key.empty()) throw;
         diagnostic d = e.details();
@@ -220,6 +220,7 @@ checked_inputs check_inputs(const loaded_scenario& loaded, const plugins* more) 
         }
     }
     checked_inputs all;
+    all.notes = run.notes;
     std::vector<skipped_in_trace>& out = all.skipped;
     for (std::size_t i = 0; i < run.parts.sources.size(); ++i) {
         auto records = run.parts.sources[i]->skipped();

@@ -28,6 +28,7 @@ struct prepared_run {
     std::vector<model_file> models{};                             ///< that it was made from, files of signals included
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
     std::vector<std::shared_ptr<const used_surface>> surfaces{};  ///< of fluid services without a file
+    std::vector<std::string> notes{};                             ///< what whoever reads the results should know
 };
 
 /// With what plug-ins add, if there are any. \throws scenario_error,
@@ -45,6 +46,7 @@ struct skipped_in_trace {
 struct checked_inputs {
     std::vector<skipped_in_trace> skipped{};                                ///< those that skip nothing left out
     std::vector<std::pair<std::string, sim::modelled_service>> modelled{};  ///< services with a model, by name
+    std::vector<std::string> notes{};  ///< what whoever reads the results should know
 };
 
 /// Reads the scenario, opens every trace and reads it to its end, so that a run will find no fault in them.

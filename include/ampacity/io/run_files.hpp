@@ -46,6 +46,7 @@ struct run_facts {
     const plugins* more = nullptr;                                ///< the plug-ins of the run, if any
     std::vector<std::pair<std::string, std::uint64_t>> filled{};  ///< steps that files of signals lack, by key path
     std::vector<std::shared_ptr<const used_surface>> surfaces{};  ///< of fluid services that name no file
+    std::vector<std::string> notes{};                             ///< see `prepared_run`
 };
 
 class power_sample;

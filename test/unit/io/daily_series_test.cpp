@@ -195,3 +195,61 @@ TEST_CASE("runs follow the mean days, and price-aware sees them", "[daily]") {
     CHECK(refused(", daily: [ price ]", "carbon-aware")
               .starts_with("scheduler.policy: needs a signal that is not given (carbon-aware)"));
 }
+
+TEST_CASE("sites whose region has no mean days keep its means, and the run says so", "[daily]") {
+    const test::temporary_directory home;
+    test::write_file(home.path() / "jobs.csv", "job_id,submit_s,gpus,duration_s\na,0,144,86400\n");
+    const auto prepared = [&](const std::string& first, const std::string& second, const std::string& energy,
+                              const std::string& policy = "fifo") {
+        test::write_file(home.path() / "s.yaml",
+                         "ampacity: 1\nname: s\nseed: 7\nstart: 2026-07-01\nuntil: 1 d\nfleet:\n  sites:\n"
+                         "    - { name: a, " +
+                             first +
+                             "racks: [ { model: gb300-nvl72, count: 1 } ] }\n"
+                             "    - { name: b, " +
+                             second +
+                             "racks: [ { model: gb300-nvl72, count: 1 } ] }\n"
+                             "workload:\n  - trace: { path: jobs.csv }\nscheduler: { policy: " +
+                             policy + " }\noutput: { years: true }\nenergy: { " + energy + " }\n");
+        return io::prepare(io::read_scenario(home.path() / "s.yaml"));
+    };
+    const std::string with = "region: eu-south-2, ", without = "region: us-west-2, ";
+    auto run = prepared(with, without, "daily: [ carbon, price ]");
+    CHECK(run.notes ==
+          std::vector<std::string>{
+              "energy.daily: no mean days of carbon for the region of b (us-west-2), which keeps its mean",
+              "energy.daily: no mean days of price for the region of b (us-west-2), which keeps its mean"});
+    sim::simulation s{std::move(run.parts)};
+    s.run();
+    const sim::snapshot end = s.results().snapshots.back();
+    const auto spain = region("eu-south-2"), oregon = region("us-west-2");
+    CHECK(*end.sites[1].carbon_location_kg ==
+          Approx(end.sites[1].facility_j() * oregon.carbon.mean_kg_per_j).epsilon(1e-12));
+    CHECK(*end.sites[1].energy_usd == Approx(end.sites[1].facility_j() * oregon.price_usd_per_j).epsilon(1e-12));
+    const auto c = io::daily_series(day(2026, 7, 1), *spain.daily->carbon_winter, *spain.daily->carbon_summer,
+                                    spain.carbon.mean_kg_per_j);
+    double carbon = 0;
+    for (std::size_t h = 0; h != 24; ++h) carbon += c->find(start_of_time + h * 1h)->value / 24;
+    CHECK(*end.sites[0].carbon_location_kg == Approx(end.sites[0].facility_j() * carbon).epsilon(1e-12));
+
+    // What nothing follows is not missed: the weather of sites without chillers.
+    CHECK(prepared("region: us-east-1, cooling: chilled-liquid, ", without, "daily: [ weather ]").notes.empty());
+    CHECK(prepared(with, with, "daily: [ carbon ]").notes.empty());
+    const auto refused = [&](const std::string& a, const std::string& b, const std::string& energy,
+                             const std::string& policy = "fifo") -> std::string {
+        try {
+            (void)prepared(a, b, energy, policy);
+        } catch (const scenario_error& x) {
+            const std::string all = x.what();
+            return all.substr(all.find("error: ") + 7);
+        }
+        return {};
+    };
+    CHECK(refused(without, "region: eu-north-1, ", "daily: [ carbon ]") ==
+          "energy.daily.0: no region of a site has mean days of it (us-west-2); remove it, or give "
+          "energy.signals.carbon");
+    CHECK(refused(with, "", "region: us-west-2, daily: [ price, carbon ]", "carbon-aware") ==
+          "energy.daily.1: the policy sees that of energy.region, whose model has no mean days of it (us-west-2); "
+          "remove it, or give energy.signals.carbon");
+    CHECK(refused("", without, "region: eu-south-2, daily: [ price, carbon ]", "carbon-aware").empty());
+}

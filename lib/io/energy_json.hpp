@@ -1,0 +1,14 @@
+#pragma once
+/// \file
+/// Power, energy, carbon and cost of a run in summary.json.
+
+#include <ampacity/sim/result.hpp>
+
+#include <nlohmann/json.hpp>
+
+namespace ampacity::io {
+
+/// Adds the keys from `power_w` on.
+void add_energy(nlohmann::ordered_json& out, const sim::energy_result& e);
+
+}  // namespace ampacity::io
