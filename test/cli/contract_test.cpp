@@ -76,3 +76,60 @@ TEST_CASE("contract: its first weeks with all that works there, twice the same")
     CHECK(s.number("services.assistant.busy_share") > 0);
     CHECK(s.number("services.assistant.busy_share") <= 1);
 }
+
+// At the scale of years nothing is done otherwise than at that of a hall: caps, feeds that are lost, nodes that fail
+// and checkpoints of a hall are those of the same hall alone, to the last bit.
+TEST_CASE("contract: a hall of a large fleet draws and does for a week what it does alone") {
+    const std::string hall = "    - { name: hall, region: us-east-2, racks: [ { model: gb300-nvl72, count: 40 } ] }\n";
+    const std::string rest = "    - { name: rest, region: us-west-2, racks: [ { model: gb300-nvl72, count: 120 } ] }\n";
+    const auto jobs_of = [](const std::string& site, const std::string& rate) {
+        return "  - site: " + site + "\n    synthetic: { jobs: 100000, rate: \"" + rate +
+               " /h\", duration: { median: \"3 h\", sigma: 1.4, max: \"14 d\" }, gpus: [ { gpus: 64, weight: 1 } ] }\n";
+    };
+    const std::string campaign =
+        "  - site: hall\n    training:\n      - { name: pretrain, gpus: 1440, steps: 2600000, step: { compute: 10 s, "
+        "exchange: 2 s }, checkpoint: { interval: 30 min, blocking: 14 s }, restart: 10 min }\n";
+    const auto whole = [](const std::string& sites, const std::string& jobs) {
+        return "ampacity: 1\nname: hall\nseed: 11\nstart: 2027-01-01\nuntil: 7 d\nfleet:\n  sites:\n" + sites +
+               "workload:\n" + jobs + R"(scheduler:
+  policy: priority
+  priority: { preempt_above: 1 }
+  placer: pack
+  sites: {}
+  preemption: { checkpoint_interval: "30 min", restart: "5 min" }
+faults: { processes: [ { cause: tray, part: node, mtbf: "60 d", shape: 0.9, repair: { constant: "5 h" } } ] }
+energy: { topology: 4n3 }
+power:
+  hall: 4n3-hall
+  racks_per_row: 5
+  oversubscription: 1.5
+  control: { level: source, policy: uniform }
+  events:
+    - { kind: loss, feed: hall/hall-0/row-2, start: "20 h", duration: "6 h" }
+    - { kind: loss, feed: hall/hall-0/source-0, start: "60 h", duration: "4 h" }
+    - { kind: loss, feed: hall/hall-0/source-1, start: "61 h", duration: "1 h" }
+output: { years: true }
+)";
+    };
+    const workspace both{whole(hall + rest, campaign + jobs_of("hall", "6") + jobs_of("rest", "20"))};
+    both.run_well();
+    const workspace alone{whole(hall, campaign + jobs_of("hall", "6"))};
+    alone.run_well();
+
+    const document in_fleet = both.summary(), by_itself = alone.summary();
+    CHECK(in_fleet.at("sites.hall") == by_itself.at("sites.hall"));
+    CHECK(in_fleet.at("feeds") == by_itself.at("feeds"));
+    CHECK(by_itself.number("feeds.limits") > 0);
+    CHECK(by_itself.number("feeds.lost_rack_hours") > 0);
+    CHECK(by_itself.number("gpu_hours.lost") > 0);
+    CHECK(in_fleet.at("training.pretrain.hours") == by_itself.at("training.pretrain.hours"));
+    const auto row_of = [](const workspace& here) {
+        for (const std::string& line : lines_of(here.read("out/years.csv"))) {
+            if (contains(line, ",hall,")) return line;
+        }
+        return std::string{};
+    };
+    const std::string row = row_of(both);
+    CHECK_FALSE(row.empty());
+    CHECK(row == row_of(alone));
+}
