@@ -7,7 +7,7 @@
 /// replicas that they may have, which is what is planned for them. A site that is planned more than it gets lacks the
 /// difference: its autoscaler sees these requests as if they were there, each for the time that it would take at
 /// `max_load`. So a better site gets replicas before it gets requests, and the others keep theirs until it has them.
-/// Where nothing serves, the plan is what sites get.
+/// Where nothing serves, the plan is what sites get. Replicas that are slowed serve as much less.
 ///
 /// A site may have as many replicas as its autoscaler's `max`, but only those that serve or start as long as others
 /// have waited for GPUs when a round was over: it has no more room, or it is lost. What waits at a site without any
@@ -40,6 +40,7 @@ public:
         std::uint32_t serving = 0;  ///< replicas that serve
         std::uint32_t up = 0;       ///< the same, or start
         std::uint32_t most = 0;     ///< that it may have
+        double pace = 1;            ///< of the replicas, mean, also of those to come
     };
     /// Tells all flows what comes from now to `to`. \pre they are advanced to now; by site
     void route(instant now, instant to, std::span<const site_state> sites);
