@@ -215,26 +215,33 @@ void print_pools(const sim::disaggregated_result& d, duration held) {
     fmt::print("\n");
 }
 
-/// Rates beside requests, window by window.
-void print_windows(const fluid::windows_result& w) {
+/// Rates beside requests, window by window, and site by site.
+void print_windows(const sim::service_result& s) {
+    const fluid::windows_result& w = *s.fluid->windows;
     fmt::print("{:<18}{:>16} windows with requests, {} not compared; rates / requests - 1:\n", "", w.each.size(),
                w.not_compared);
     if (w.each.empty()) return;
     text_table table{18, {16, 12, 12, 12, 12, 12, 12}};
     table.row({"", "from [d]", "served", "busy", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"});
-    const auto row = [&table](std::string from, const fluid::window_values& a, const fluid::window_values& b) {
+    const auto row = [&table](std::string_view name, std::string from, const fluid::window_values& a,
+                              const fluid::window_values& b) {
         const auto error = [](std::optional<double> x, std::optional<double> y) {
             return x && y && *y > 0 ? fmt::format("{:+.1f} %", 100 * (*x / *y - 1)) : std::string{"-"};
         };
-        table.row({"", std::move(from), error(a.served_per_s, b.served_per_s), error(a.busy, b.busy),
+        table.row({std::string{name}, std::move(from), error(a.served_per_s, b.served_per_s), error(a.busy, b.busy),
                    error(a.ttft_p50_s, b.ttft_p50_s), error(a.ttft_p99_s, b.ttft_p99_s),
                    error(a.tpot_p50_s, b.tpot_p50_s), error(a.tpot_p99_s, b.tpot_p99_s)});
     };
     constexpr std::size_t most_rows = 12;
     for (std::size_t i = 0; i != std::min(w.each.size(), most_rows); ++i)
-        row(fmt::format("{:.4g}", w.each[i].from_s / 86'400), w.each[i].flow, w.each[i].engine);
+        row("", fmt::format("{:.4g}", w.each[i].from_s / 86'400), w.each[i].flow, w.each[i].engine);
     if (w.each.size() > most_rows) table.row({"", "..."});
-    row("all", w.flow, w.engine);
+    row("", "all", w.flow, w.engine);
+    for (const sim::service_result& site : s.sites) {
+        const fluid::windows_result& own = *site.fluid->windows;
+        row(site.name, fmt::format("{} of {}", own.each.size(), own.each.size() + own.not_compared), own.flow,
+            own.engine);
+    }
     table.print();
 }
 
@@ -274,7 +281,7 @@ void print_services(const std::vector<sim::service_result>& list) {
         if (s.modelled && !s.disaggregated) fmt::print("{:<18}{}\n", "", model_text(*s.modelled));
         if (s.disaggregated) print_pools(*s.disaggregated, s.held);
         if (s.scaling) print_scaling(s);
-        if (s.fluid && s.fluid->windows) print_windows(*s.fluid->windows);
+        if (s.fluid && s.fluid->windows) print_windows(s);
         if (s.routing) print_sites(s);
         if (!s.ttft_s) continue;
         text_table table{18, {16, 16, 16, 16, 16}};

@@ -102,6 +102,13 @@ json to_json(const fluid::windows_result& w) {
     return out;
 }
 
+/// Of all sites together, and of each.
+json windows_of(const sim::service_result& s) {
+    json out = to_json(*s.fluid->windows);
+    for (const sim::service_result& site : s.sites) out["sites"][site.name] = to_json(*site.fluid->windows);
+    return out;
+}
+
 /// Requests of a place or at a site, of a service that is everywhere.
 json to_json(const sim::routed_requests& r, const sim::routing_result& of) {
     return {{"requests", std::llround(r.requests)},
@@ -190,7 +197,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
                         {"queued_capacity_per_s", s.fluid->queued_capacity_per_s},
                         {"mean_load", s.fluid->mean_load},
                         {"max_backlog", s.fluid->max_backlog}};
-    if (s.fluid && s.fluid->windows) out["fluid"]["windows"] = to_json(*s.fluid->windows);
+    if (s.fluid && s.fluid->windows) out["fluid"]["windows"] = windows_of(s);
     if (!s.fluid) out["preemptions"] = s.preemptions;
     if (!s.fluid) out["steps"] = s.steps;
     if (engine.prefix_cache) {

@@ -360,8 +360,6 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     refuse(r.arrivals && r.arrivals->batches, ".synthetic.arrivals.batches");
     refuse(r.arrivals && r.arrivals->beat, ".synthetic.arrivals.beat");
     if (!service.fluid || !service.fluid->windows) return;
-    if (service.everywhere)
-        report.fail(path + ".fluid.windows", "is not for a service that is everywhere yet", {}, "remove it");
     const fluid_window_shape& w = *service.fluid->windows;
     if (w.length > w.every - w.warm_up)
         report.fail(path + ".fluid.windows.every", "windows with their warm-up overlap", {},

@@ -373,6 +373,7 @@ void spread_over_sites(const inference_service& service, const scenario& s, sim:
         one.modelled = whole.modelled;
         one.scaling = whole.scaling;
         one.fluid = whole.fluid;
+        if (one.fluid->windows) one.fluid->windows->seed = fnv_1a(one.name, s.seed);
         one.site = {all, k};
     }
 }

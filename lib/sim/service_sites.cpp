@@ -52,6 +52,7 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
     scaling_result scaling;
     std::vector<const fluid::fluid_service*> flows;
     std::vector<service_result> sites;
+    std::vector<const fluid::window_recorder*> windows;
     duration held{};
     for (std::uint32_t k = 0; k != all.states.size(); ++k) {
         const one& s = *all_[first + k];
@@ -59,6 +60,7 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
         site.name = all.router.of().sites[k].name;
         held = std::max(held, site.held);
         flows.push_back(&*s.flow);
+        if (s.windows) windows.push_back(&*s.windows);
         const fluid::flow_totals& t = s.flow->totals();
         for (const auto part : {&fluid::flow_totals::offered, &fluid::flow_totals::served, &fluid::flow_totals::met,
                                 &fluid::flow_totals::busy_s, &fluid::flow_totals::prefilling_s,
@@ -81,6 +83,12 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
     out.name = all.router.of().name;
     out.gpus *= all.states.size();
     out.routing = all.router.result(flows);
+    if (!windows.empty()) {
+        const fluid_parts& f = *all_[first]->parts.fluid;
+        fluid::windows_of_sites seen = fluid::compare_windows(*f.made, f.from, windows);
+        out.fluid->windows = std::move(seen.together);
+        for (std::size_t k = 0; k != sites.size(); ++k) sites[k].fluid->windows = std::move(seen.sites[k]);
+    }
     out.sites = std::move(sites);
     return out;
 }

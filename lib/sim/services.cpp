@@ -535,7 +535,7 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
                           : static_cast<double>(s.parts.places.size()) * static_cast<double>(ticks(held)));
     if (s.flow) {
         service_result out = flow_result(s.parts, s.flow->totals(), s.flow->mix(), s.flow->result(), held, scaling);
-        if (s.windows)
+        if (s.windows && !s.together)
             out.fluid->windows = fluid::compare_windows(*s.parts.fluid->made, s.parts.fluid->from, *s.windows);
         return out;
     }

@@ -1,6 +1,9 @@
 // A service at several sites from file to file: sums of its files, what routers differ in, what is refused.
 #include "cli/program.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -91,6 +94,53 @@ TEST_CASE("the files of a service at several sites agree") {
     CHECK(c.number(at + "far_share") == Approx(0.75));
     CHECK(c.number(at + "finished") + c.number(at + "rejected") + c.number(at + "unfinished") ==
           c.number(at + "requests"));
+}
+
+TEST_CASE("windows of requests stand beside the rates of each site, and change nothing") {
+    const workspace here{sites};
+    const std::vector<std::string> windows{
+        "--set", "workload.0.service.fluid.windows={ every: 20 min, length: 5 min, warm_up: 1 min }"};
+    here.run_well();
+    const auto shown = here.run_well(windows, "with");
+    here.run_well(windows, "again");
+    CHECK(here.read("again/summary.json") == here.read("with/summary.json"));
+    auto with_windows = nlohmann::json::parse(here.read("with/summary.json"));
+    const auto w = with_windows["services"]["chat"]["fluid"]["windows"];
+    with_windows["services"]["chat"]["fluid"].erase("windows");
+    CHECK(with_windows == nlohmann::json::parse(here.read("out/summary.json")));
+    for (const char* const file : {"flows.csv", "replicas.csv", "jobs.csv"})
+        CHECK(here.read(std::string{"with/"} + file) == here.read(std::string{"out/"} + file));
+    REQUIRE(w["sites"].size() == 3);
+    const auto near = [](const nlohmann::json& of, double share) {
+        INFO(of.dump());
+        CHECK(std::abs(of["error"].get<double>()) < share);
+        CHECK(of["flow"].get<double>() / of["engine"].get<double>() - 1 == Approx(of["error"].get<double>()));
+    };
+    const auto agrees = [&near](const nlohmann::json& of) {
+        near(of["served_per_s"], 0.03);
+        near(of["busy_share"], 0.03);
+        for (const char* const kind : {"ttft_s", "tpot_s"}) {
+            near(of[kind]["p50"], 0.1);
+            near(of[kind]["p99"], 0.2);
+        }
+    };
+    agrees(w);
+    CHECK(w["compared"].get<int>() + w["not_compared"].get<int>() == 5);
+    int compared = 0;
+    for (const char* const site : {"west", "north"}) {
+        const auto& own = w["sites"][site];
+        agrees(own);
+        CHECK(own["compared"].get<int>() + own["not_compared"].get<int>() == 5);
+        CHECK(own["each"].size() == own["compared"].get<std::size_t>());
+        compared += own["compared"].get<int>();
+    }
+    CHECK(compared >= 6);
+    // Nothing goes to the east, which needs no replicas for it.
+    CHECK(w["sites"]["east"]["compared"].get<int>() + w["sites"]["east"]["not_compared"].get<int>() == 5);
+    CHECK(contains(shown.out, "windows with requests"));
+    CHECK(contains(shown.out, "\nnorth "));
+    // Times at the service: half of the requests from Portland have 4 ms of way and more.
+    CHECK(w["sites"]["west"]["ttft_s"]["p50"]["flow"].get<double>() > 0.005);
 }
 
 TEST_CASE("sites and places that there are not are refused") {

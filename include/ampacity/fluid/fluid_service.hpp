@@ -12,12 +12,19 @@
 /// step on and the wait before it: first come, first served, by when the same share of the arrivals came. Requests that
 /// the cache can never hold take their part of the flow and are counted apart.
 ///
+/// Replicas may be slowed: at a pace p every step takes 1/p as long, and a replica does at a rate r what it does at
+/// full pace at r / p, 1/p as slowly. Its capacity is p times that of the surface, its latencies are 1/p those at that
+/// load, and shares of its time are the same. How often several targets are met at a pace below 1 follows from their
+/// distributions, times to the first token and per token as independent of one another, and is the surface's at 1.
+///
 /// What comes follows from a rate, or somebody says it interval by interval, in parts from different places. Requests
 /// of a part are so long on the way, there and back, which adds to their times to the first and the last token and
 /// counts for targets; of those that meet a backlog it is the mean of what came with them.
 ///
 /// O(1) per call without a backlog; with one, O(pieces of arrivals that it serves), amortised O(1), and a few hundred
-/// additions to the sketches. Results are those of `quantile_sketch`. Not thread-safe.
+/// additions to the sketches. Results are those of `quantile_sketch`; loads are kept in steps of 1/1024, paces below 1
+/// in steps of 1/256 of themselves, each between its neighbours so that means are exact. A step of the pace that was
+/// seen takes 8 KiB for each part. Not thread-safe.
 
 #include <ampacity/core/quantile_sketch.hpp>
 #include <ampacity/core/time.hpp>
@@ -28,6 +35,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,6 +63,7 @@ struct flow_interval {
     double load = 0;                                   ///< served / capacity; 0 without replicas
     std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of those that were served, by the wait at the end
     double backlog = 0;                                ///< at the end
+    double pace = 1;                                   ///< of the replicas, mean
 };
 
 class fluid_service {
@@ -70,8 +79,9 @@ public:
     /// What waits goes on waiting at the others, in these shares, with the time that it came. \pre as many shares, with
     /// a sum of 1; all of the same parts, and advanced to the same instant
     void hand_over(std::span<fluid_service* const> others, std::span<const double> shares);
-    /// Through `now`, with so many replicas since the last call. \pre now is not before it
-    void advance(instant now, std::uint32_t replicas);
+    /// Through `now`, with so many replicas since the last call, at this mean pace. \pre now is not before it; 0 < pace
+    /// <= 1
+    void advance(instant now, std::uint32_t replicas, double pace = 1);
 
     /// All requests have come and been served.
     [[nodiscard]] bool is_over() const noexcept {
@@ -99,9 +109,10 @@ public:
     /// Requests that have come and that were served, of each part.
     [[nodiscard]] std::span<const double> offered_of_parts() const noexcept { return offered_of_; }
     [[nodiscard]] std::span<const double> served_of_parts() const noexcept { return served_of_; }
-    /// Mean time in the service of those that are not rejected, at a load of 0 to 1 without a backlog [s].
+    /// Mean time in the service of those that are not rejected, at a load of 0 to 1 without a backlog, at the pace of
+    /// the last interval [s].
     [[nodiscard]] double service_s(double load) const noexcept {
-        return bins_[static_cast<std::size_t>(load * num_bins)].e2e.mean;
+        return bins_[static_cast<std::size_t>(load * num_bins)].e2e.mean / last_.pace;
     }
 
 private:
@@ -124,21 +135,25 @@ private:
     };
 
     [[nodiscard]] double come_by(instant now);
-    [[nodiscard]] double met_of(const point_values& v, double wait_s) const noexcept;
+    [[nodiscard]] double met_of(const point_values& v, double wait_s, double pace) const noexcept;
+    [[nodiscard]] double within_each(const point_values& v, double wait_s, double pace) const noexcept;
     void add_to(sketches& all) const;
     void take(const piece& p, std::span<const double> shares);
-    void flow(double load, double seconds, double requests, std::uint32_t replicas);
-    void work_off(double from_s, double seconds, double requests, std::uint32_t replicas);
-    static void add(sketches& to, const point_values& v, double wait_s, double requests);
+    void keep_slowed(double pace, std::size_t part, std::size_t bin, double share, double requests);
+    void flow(double load, double seconds, double requests, std::uint32_t replicas, double pace);
+    void work_off(double from_s, double seconds, double requests, std::uint32_t replicas, double pace);
+    static void add(sketches& to, const point_values& v, double wait_s, double requests, double times = 1);
 
     std::shared_ptr<const surface> surface_;
     std::optional<offered_rate> offered_;  // none: it is told
+    serving::latency_targets targets_;
     double longest_target_s_;
     mix_values mix_;
     point_values saturated_;
     std::vector<point_values> bins_;  // at loads k / num_bins
     std::vector<double> way_s_;       // (parts)
     std::vector<double> in_bin_;      // (parts x bins) requests that were served at a load about k / num_bins
+    std::map<int, std::vector<double>> slowed_;   // the same by how slow replicas were, k: exp(k / 256) times
     std::vector<double> offered_of_, served_of_;  // (parts) requests
 
     instant now_ = start_of_time;

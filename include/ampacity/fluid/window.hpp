@@ -9,6 +9,10 @@
 /// ends. The other side is the surface at the load of each piece. A window in which something waited, or nothing came,
 /// is not compared: a surface knows no queue that grows.
 ///
+/// Replicas that are slowed in a window are so in both sides: the engine's clock runs at their pace, from piece to
+/// piece. Times are those at the service: how long requests are on the way is in neither side. Of several sites of a
+/// service each has its own requests, and all are compared window by window.
+///
 /// The run is not touched. The same options, pieces and seed give the same bits. Quantiles are those of
 /// `quantile_sketch`. A recorder is for one thread; the functions have no state.
 
@@ -36,6 +40,7 @@ struct window_piece {
     double from_s = 0, to_s = 0;
     double requests = 0;
     std::uint32_t replicas = 0;  ///< that served
+    double pace = 1;             ///< of them
 };
 
 struct recorded_window {
@@ -87,5 +92,14 @@ struct windows_result {
 /// Lets requests come to the windows. `from`: what the surface was made from.
 [[nodiscard]] windows_result compare_windows(const surface& s, const surface_options& from,
                                              const window_recorder& recorded);
+
+struct windows_of_sites {
+    std::vector<windows_result> sites{};
+    /// Of what is compared, a simulated replica as much as another. A window is not compared where it is at no site.
+    windows_result together;
+};
+/// The same of each site of a service, and together. \pre at least one; options differ at most in seeds; no null
+[[nodiscard]] windows_of_sites compare_windows(const surface& s, const surface_options& from,
+                                               std::span<const window_recorder* const> sites);
 
 }  // namespace ampacity::fluid

@@ -1,5 +1,5 @@
 // Windows: pieces as a naive loop cuts them, the queue with one server in closed form, and sides that agree where a
-// service is steady.
+// service is steady, replicas that are slowed as engines with longer steps, and sites one by one.
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -26,16 +27,22 @@ fluid::surface_options one_seat() {
             .requests = 20'000};
 }
 
-/// Several answers at a time, behind a router.
-fluid::surface_options usual() {
+/// Several answers at a time, behind a router; steps take so many times as long.
+fluid::surface_options usual(int times = 1) {
     return {.engine = {.max_seqs = 32, .max_batched_tokens = 2048, .kv_capacity_tokens = 200'000},
-            .time = serving::iteration_time(
-                serving::linear_step{.base = serving::to_exact(5ms), .per_token = serving::to_exact(20us)}),
+            .time = serving::iteration_time(serving::linear_step{.base = serving::to_exact(5ms * times),
+                                                                 .per_token = serving::to_exact(20us * times)}),
             .replicas = 4,
             .router = "least-requests",
             .prompt = workload::token_lengths({{.law = lognormal_distribution{300, 0.6}}}, 4000),
             .output = workload::token_lengths({{.law = lognormal_distribution{60, 0.5}}}, 500),
             .requests = 4000};
+}
+
+/// Of `usual()`.
+const std::shared_ptr<const fluid::surface>& usual_surface() {
+    static const auto made = std::make_shared<const fluid::surface>(fluid::surface::build(usual()));
+    return made;
 }
 
 instant at_s(double s) { return start_of_time + duration{std::llround(s * 1e9)}; }
@@ -66,11 +73,12 @@ bool same(const fluid::window_values& a, const fluid::window_values& b) {
 
 /// Follows a flow at ticks of a minute.
 fluid::window_recorder followed(const std::shared_ptr<const fluid::surface>& s, fluid::offered_rate rate,
-                                const fluid::window_options& o, int minutes, std::uint32_t replicas) {
+                                const fluid::window_options& o, int minutes, std::uint32_t replicas,
+                                const std::function<double(int)>& pace_of = {}) {
     fluid::fluid_service flow(s, std::move(rate), {});
     fluid::window_recorder out(o);
     for (int k = 1; k <= minutes; ++k) {
-        flow.advance(start_of_time + k * 1min, replicas);
+        flow.advance(start_of_time + k * 1min, replicas, pace_of ? pace_of(k) : 1);
         out.add(flow.last(), replicas);
     }
     return out;
@@ -87,7 +95,7 @@ TEST_CASE("windows are cut out of what the flow did") {
         o.every = o.length + o.warm_up + s(random.below(100));
         fluid::window_recorder recorder(o);
         struct interval {
-            double from, to, rate;
+            double from, to, rate, pace;
             std::uint32_t replicas;
             bool waits;
         };
@@ -95,14 +103,15 @@ TEST_CASE("windows are cut out of what the flow did") {
         double now = 0;
         for (int k = 0; k != 40; ++k) {
             const double length = 1 + static_cast<double>(random.below(k % 7 == 0 ? 300 : 20));
-            all.push_back({now, now + length, random.uniform01(), static_cast<std::uint32_t>(random.below(6)),
-                           random.below(30) == 0});
+            all.push_back({now, now + length, random.uniform01(), 0.5 + 0.5 * random.uniform01(),
+                           static_cast<std::uint32_t>(random.below(6)), random.below(30) == 0});
             const interval& i = all.back();
             const fluid::flow_interval told{.from = at_s(i.from),
                                             .to = at_s(i.to),
                                             .offered = i.rate * length,
                                             .served = i.rate * length,
-                                            .backlog = i.waits ? 1.0 : 0.0};
+                                            .backlog = i.waits ? 1.0 : 0.0,
+                                            .pace = i.pace};
             recorder.add(told, i.replicas);
             recorder.add(told, 1000);  // nothing new
             now += length;
@@ -125,6 +134,7 @@ TEST_CASE("windows are cut out of what the flow did") {
                 CHECK(p.to_s == std::min(i.to, to));
                 CHECK(p.requests == Approx(i.rate * (p.to_s - p.from_s)));
                 CHECK(p.replicas == i.replicas);
+                CHECK(p.pace == i.pace);
                 waited = waited || i.waits || i.replicas == 0;
             }
             CHECK(w.pieces.size() == at);
@@ -157,7 +167,7 @@ TEST_CASE("requests of a window are a queue with one server, at the rate of each
 
 TEST_CASE("rates and requests agree in the windows of a steady service, the same each time") {
     const fluid::surface_options o = usual();
-    const auto s = std::make_shared<const fluid::surface>(fluid::surface::build(o));
+    const auto& s = usual_surface();
     const double rate = 0.7 * s->mix(1, 1).capacity * 20;
     const fluid::window_options w{.every = 30min, .length = 4min, .warm_up = 1min, .seed = 3};
     const auto recorded = followed(s, {rate, 1'000'000'000, {}, 0ns}, w, 190, 20);
@@ -198,4 +208,120 @@ TEST_CASE("windows in which something waits or nothing comes are left out") {
     CHECK(r.each[0].from_s == 3600);
     const fluid::windows_result none = compare_windows(*s, one_seat(), followed(s, {1e-3, 1, {}, 0ns}, w, 100, 1));
     CHECK(none.each.size() + none.not_compared == 1);
+}
+
+TEST_CASE("requests of slowed replicas are those of replicas with longer steps") {
+    const fluid::surface_options o = usual(), slower = usual(2);
+    const auto& s = usual_surface();
+    const double rate = 0.7 / 2 * s->mix(1, 1).capacity * 20;
+    const fluid::window_options w{.every = 30min, .length = 8min, .warm_up = 2min, .seed = 3};
+    const auto half = followed(s, {rate, 1'000'000'000, {}, 0ns}, w, 100, 20, [](int) { return 0.5; });
+    const fluid::windows_result r = compare_windows(*s, o, half);
+    REQUIRE(r.each.size() == 3);
+    const fluid::windows_result longer =
+        compare_windows(*s, slower, followed(s, {rate, 1'000'000'000, {}, 0ns}, w, 100, 20));
+    REQUIRE(longer.each.size() == 3);
+    // To the nanosecond of each arrival and step.
+    for (std::size_t i = 0; i != 3; ++i) {
+        const fluid::window_values &a = r.each[i].engine, &b = longer.each[i].engine;
+        CHECK(a.served_per_s == Approx(b.served_per_s).epsilon(1e-3));
+        CHECK(a.busy == Approx(b.busy).epsilon(1e-4));
+        CHECK(*a.ttft_p50_s == Approx(*b.ttft_p50_s).epsilon(2e-3));
+        CHECK(*a.ttft_p99_s == Approx(*b.ttft_p99_s).epsilon(1e-2));
+        CHECK(*a.tpot_p50_s == Approx(*b.tpot_p50_s).epsilon(2e-3));
+        CHECK(*a.tpot_p99_s == Approx(*b.tpot_p99_s).epsilon(2e-3));
+    }
+    CHECK(r.flow.served_per_s == Approx(r.engine.served_per_s).epsilon(0.03));
+    CHECK(r.flow.busy == Approx(r.engine.busy).epsilon(0.03));
+    CHECK(*r.flow.ttft_p50_s == Approx(*r.engine.ttft_p50_s).epsilon(0.1));
+    CHECK(*r.flow.ttft_p99_s == Approx(*r.engine.ttft_p99_s).epsilon(0.2));
+    CHECK(*r.flow.tpot_p50_s == Approx(*r.engine.tpot_p50_s).epsilon(0.1));
+    CHECK(*r.flow.tpot_p99_s == Approx(*r.engine.tpot_p99_s).epsilon(0.2));
+
+    // A pace on a clock of its own: everything twice as slow gives everything twice as long.
+    const fluid::window_options twice{.every = 1h, .length = 16min, .warm_up = 4min, .seed = 3};
+    const fluid::windows_result full =
+        compare_windows(*s, o, followed(s, {2 * rate, 1'000'000'000, {}, 0ns}, w, 100, 20));
+    const fluid::windows_result slow =
+        compare_windows(*s, o, followed(s, {rate, 1'000'000'000, {}, 0ns}, twice, 200, 20, [](int) { return 0.5; }));
+    REQUIRE(full.each.size() == 3);
+    REQUIRE(slow.each.size() == 3);
+    CHECK(slow.engine.served_per_s == Approx(full.engine.served_per_s / 2).epsilon(1e-4));
+    CHECK(slow.engine.busy == Approx(full.engine.busy).epsilon(1e-6));
+    CHECK(*slow.engine.ttft_p50_s == Approx(*full.engine.ttft_p50_s * 2).epsilon(2e-3));
+    CHECK(*slow.engine.tpot_p99_s == Approx(*full.engine.tpot_p99_s * 2).epsilon(2e-3));
+    CHECK(slow.flow.served_per_s == Approx(full.flow.served_per_s / 2).epsilon(1e-9));
+    CHECK(slow.flow.busy == Approx(full.flow.busy).epsilon(1e-9));
+    // A quantile of the surface ends there, where a rounded count is on either side.
+    CHECK(*slow.flow.ttft_p99_s == Approx(*full.flow.ttft_p99_s * 2).epsilon(0.05));
+    CHECK(*slow.flow.tpot_p50_s == Approx(*full.flow.tpot_p50_s * 2).epsilon(0.01));
+}
+
+TEST_CASE("a pace that changes within a window changes the time in steps there") {
+    const auto s = std::make_shared<const fluid::surface>(fluid::surface::build(one_seat()));
+    // Half of the time 0.3/s at full pace, the other half of it at half the pace.
+    const auto recorded = followed(s, {3.6, 1'000'000'000, {}, 0ns},
+                                   {.every = 11h, .length = 10h, .warm_up = 1h, .replicas = 1, .seed = 8}, 24 * 60, 12,
+                                   [](int minute) { return minute / 60 % 2 == 0 ? 1.0 : 0.5; });
+    const fluid::windows_result r = compare_windows(*s, one_seat(), recorded);
+    REQUIRE(r.each.size() == 1);
+    CHECK(r.engine.served_per_s == Approx(0.3).epsilon(0.03));
+    CHECK(r.engine.busy == Approx((0.3 + 0.6) / 2).epsilon(0.03));
+    CHECK(r.flow.busy == Approx((0.3 + 0.6) / 2).epsilon(0.02));
+    CHECK(*r.engine.ttft_p99_s == Approx(*r.flow.ttft_p99_s).epsilon(0.2));
+    // At half the pace a load of 0.6, and half of the requests.
+    CHECK(*r.flow.ttft_p99_s == Approx(2 * (1 + wait_of_share(0.6, 0.98))).epsilon(0.1));
+}
+
+TEST_CASE("windows of sites are those of each, and together as many replicas count") {
+    const fluid::surface_options o = usual();
+    const auto& s = usual_surface();
+    const double capacity = s->mix(1, 1).capacity;
+    const auto options = [](std::uint64_t seed) {
+        return fluid::window_options{.every = 30min, .length = 4min, .warm_up = 1min, .seed = seed};
+    };
+    // The second has two replicas, and a surge in its second window; the third has none.
+    const auto a = followed(s, {0.7 * capacity * 20, 1'000'000'000, {}, 0ns}, options(3), 130, 20);
+    const auto b = followed(
+        s, {0.4 * capacity * 2, 1'000'000'000, {}, 0ns, {.surges = {{.at = 59min, .length = 4min, .factor = 4}}}},
+        options(4), 130, 2);
+    const auto c = followed(s, {1e-3, 1'000'000'000, {}, 0ns}, options(5), 130, 0);
+    const fluid::window_recorder* const all[]{&a, &b, &c};
+    const fluid::windows_of_sites r = compare_windows(*s, o, all);
+    REQUIRE(r.sites.size() == 3);
+    CHECK(r.sites[0].each.size() == 4);
+    CHECK(r.sites[1].not_compared >= 1);
+    CHECK(r.sites[1].not_compared + r.sites[1].each.size() == 4);
+    CHECK(r.sites[2].not_compared == 4);
+    CHECK(r.sites[2].each.empty());
+    CHECK(r.together.each.size() == 4);
+    CHECK(r.together.not_compared == 0);
+    for (std::size_t i = 0; i != 2; ++i) {
+        const fluid::windows_result alone = compare_windows(*s, o, *all[i]);
+        REQUIRE(alone.each.size() == r.sites[i].each.size());
+        CHECK(alone.not_compared == r.sites[i].not_compared);
+        CHECK(same(alone.engine, r.sites[i].engine));
+        CHECK(same(alone.flow, r.sites[i].flow));
+        for (std::size_t k = 0; k != alone.each.size(); ++k)
+            CHECK(same(alone.each[k].engine, r.sites[i].each[k].engine));
+    }
+    double replicas = 0, served = 0, busy = 0;
+    for (const fluid::windows_result& site : r.sites) {
+        for (const fluid::window_result& w : site.each) {
+            replicas += w.replicas;
+            served += w.replicas * w.engine.served_per_s;
+            busy += w.replicas * w.flow.busy;
+        }
+    }
+    CHECK(r.together.engine.served_per_s == Approx(served / replicas));
+    CHECK(r.together.flow.busy == Approx(busy / replicas));
+    CHECK(r.together.each[0].replicas == 6);
+    CHECK(r.together.each[1].replicas == 4);
+    CHECK(same(r.together.each[1].engine, r.sites[0].each[1].engine));
+    const fluid::window_values &low = r.sites[1].engine, &high = r.sites[0].engine;
+    CHECK(*r.together.engine.tpot_p50_s > *low.tpot_p50_s);
+    CHECK(*r.together.engine.tpot_p50_s <= *high.tpot_p50_s);
+    const fluid::windows_of_sites none = compare_windows(*s, o, std::vector<const fluid::window_recorder*>{&c});
+    CHECK(none.together.each.empty());
+    CHECK(none.together.not_compared == 4);
 }

@@ -1,5 +1,6 @@
 // Services that are everywhere: which site gets what as prices change and nodes fail, sites that get replicas before
 // they get requests, and sums that balance whatever comes.
+#include "lib/sim/demand_router.hpp"
 #include "support/cases.hpp"
 #include "support/catch.hpp"
 
@@ -7,6 +8,7 @@
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -347,4 +349,51 @@ TEST_CASE("jobs of replicas name their site", "[services]") {
     s.run();
     // The second replica of site b is number 1 x 2 + 1.
     CHECK(seen.names == std::vector<std::int64_t>{0, 2, 1, 3});
+}
+
+TEST_CASE("a router sees what slowed replicas can serve", "[services]") {
+    // 4 requests/s; the cheap site has two replicas of 2/s, with room for 90 % of what they serve.
+    const sim::spread_service what = two_sites(4, 4 * 3600);
+    const auto split_at = [&](double pace) {
+        sim::demand_router router(std::make_shared<const sim::spread_service>(what));
+        const auto surface = plain_surface();
+        fluid::fluid_service a(surface, {}, router.ways_to(0)), b(surface, {}, router.ways_to(1));
+        const std::vector<sim::demand_router::site_state> sites{
+            {.flow = &a, .serving = 2, .up = 2, .most = 4, .pace = pace},
+            {.flow = &b, .serving = 10, .up = 10, .most = 10}};
+        router.route(start_of_time, start_of_time + 60s, sites);
+        a.advance(start_of_time + 60s, 2, pace);
+        b.advance(start_of_time + 60s, 10);
+        CHECK(a.last().offered + b.last().offered == Approx(240));
+        CHECK(a.backlog() == 0);
+        return std::pair{a.last().offered, router.lacks_per_s(0)};
+    };
+    const double room = what.router.max_load;
+    for (const double pace : {1.0, 0.8, 0.4, 0.1}) {
+        const auto [gets, lacks] = split_at(pace);
+        CHECK(gets == Approx(room * 240 * pace));
+        // With four it could serve twice that, but no more than comes.
+        CHECK(lacks == Approx(std::min(4.0, room * 8 * pace) - room * 4 * pace));
+    }
+}
+
+TEST_CASE("what waits goes to others by what slowed replicas can serve", "[services]") {
+    sim::spread_service what = two_sites(4, 4 * 3600);
+    what.sites.push_back({.name = "c", .number = 2, .where = {50, 30}, .mean_usd_per_j = 3});
+    sim::demand_router router(std::make_shared<const sim::spread_service>(what));
+    std::vector<fluid::fluid_service> flows;
+    for (std::size_t k = 0; k != 3; ++k)
+        flows.emplace_back(plain_surface(), serving::latency_targets{}, router.ways_to(k));
+    for (std::size_t k = 0; k != 3; ++k) {
+        flows[k].expect(start_of_time + 60s, std::vector{k == 0 ? 100.0 : 0.0}, false);
+        flows[k].advance(start_of_time + 60s, 0);
+    }
+    const std::vector<sim::demand_router::site_state> sites{
+        {.flow = &flows[0]},
+        {.flow = &flows[1], .serving = 4, .up = 4, .most = 4, .pace = 0.25},
+        {.flow = &flows[2], .serving = 3, .up = 3, .most = 3}};
+    router.route(start_of_time + 60s, start_of_time + 120s, sites);
+    CHECK(flows[0].backlog() == 0);
+    CHECK(flows[1].backlog() == Approx(25));
+    CHECK(flows[2].backlog() == Approx(75));
 }
