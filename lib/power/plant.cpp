@@ -330,18 +330,24 @@ void plant::change_unit(std::uint32_t unit, const load& l, std::span<const fleet
     microwatts more = 0;
     for (const fleet::gpu_share& s : where) {
         const std::size_t node = index(s.node);
-        const std::uint32_t gpus = fleet::count_gpus(s.gpus);
+        auto& held = held_[node];
+        if (s.gpus != last.mask || !is_same(held, last.held)) last.is_known = false;
+        if (!last.is_known) {
+            last.mask = s.gpus;
+            last.gpus = fleet::count_gpus(s.gpus);
+            last.held = held;
+        }
+        const std::uint32_t gpus = last.gpus;
         sum += gpus;
-        auto& held = held_[node][c][what];
-        AMPACITY_ASSERT(starts || held >= gpus);
-        held = static_cast<std::uint8_t>(starts ? held + gpus : held - gpus);
+        AMPACITY_ASSERT(starts || held[c][what] >= gpus);
+        held[c][what] = static_cast<std::uint8_t>(starts ? held[c][what] + gpus : held[c][what] - gpus);
         if (l.floor != no_floor) change_floor(unit, node, c, l, starts ? gpus : 0U - gpus);
         if (one_by_one) {
             refresh_node(node, unit);
             continue;
         }
-        if (!last.any || !is_same(held_[node], last.held))
-            last = {model, held_[node], u.limits, node_power(node, unit, false), true};
+        if (!last.is_known) last.power = node_power(node, unit, false);
+        last.is_known = true;
         more += last.power - input_[node];
         input_[node] = last.power;
     }

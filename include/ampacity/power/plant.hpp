@@ -289,13 +289,15 @@ private:
     [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
         return priority >= high_from_ ? priority_class::high : priority_class::low;
     }
-    /// Nodes that hold the same, under the same limits, draw the same.
+    /// Nodes that held the same, and get or lose the same under the same limits, draw the same then.
     struct alike {
         std::uint32_t model = ~std::uint32_t{0};
-        std::array<counts, num_classes> held{};
         class_limits limits{};
+        std::array<counts, num_classes> held{};  ///< before
+        std::uint64_t mask = 0;                  ///< of GPUs that it gets or loses
+        std::uint32_t gpus = 0;                  ///< of that mask
         microwatts power = 0;
-        bool any = false;  ///< seen under these limits
+        bool is_known = false;
     };
     void change_load(instant now, const load& l, bool starts);
     void change_unit(std::uint32_t unit, const load& l, std::span<const fleet::gpu_share> where, bool starts,
