@@ -291,21 +291,87 @@ private:
             offer_nodes(rack);
     }
 
-    /// All shares of a job, of which `held(node, gpus)` says what is held then: a rack is counted once for those of its
-    /// nodes that follow each other. On a mixed fleet `one(share)` does it.
+    /// All shares of a job, of which `held(node, gpus)` says what is held then: those of a rack that follow each other
+    /// at once. On a mixed fleet `one(share)` does it.
     template <class One, class Held>
     void for_shares(std::span<const gpu_share> shares, One one, Held held) {
         if (is_mixed()) [[unlikely]] {
             for (const gpu_share& s : shares) one(s);
             return;
         }
-        for (std::size_t i = 0; i != shares.size(); ++i) {
-            const node_id node = shares[i].node;
-            put_held(node, held(nodes_[index(node)], shares[i].gpus));
-            if (!has_racks()) continue;
-            const std::uint32_t rack = topology_->rack_of(node);
-            if (i + 1 == shares.size() || topology_->rack_of(shares[i + 1].node) != rack) count_rack(rack);
+        if (!has_racks()) {
+            for (const gpu_share& s : shares) put_held(s.node, held(nodes_[index(s.node)], s.gpus));
+            return;
         }
+        for (auto from = shares.begin(); from != shares.end();) {
+            const std::uint32_t rack = topology_->rack_of(from->node);
+            const topology::rack& at = topology_->rack_at(rack);
+            auto to = from;
+            while (to != shares.end() && index(to->node) - at.first_node < at.nodes) ++to;
+            hold_in_rack(rack, {from, to}, held);
+            from = to;
+        }
+    }
+
+    template <class Held>
+    void hold_in_rack(std::uint32_t rack, std::span<const gpu_share> shares, Held held) {
+        rack_state& r = racks_[rack];
+        const topology::rack& at = topology_->rack_at(rack);
+        const bool was_open = r.in_use < at.usable;
+        for (const gpu_share& s : shares) {
+            node_row& n = nodes_[index(s.node)];
+            const bool was_in_use = n.held != 0;
+            n.held = held(n, s.gpus);
+            r.in_use += (n.held != 0 ? 1U : 0U) - (was_in_use ? 1U : 0U);
+        }
+        moved_nodes moved;
+        if (was_open == (r.in_use < at.usable)) {
+            for (const gpu_share& s : shares) offer(static_cast<std::uint32_t>(index(s.node)), rack, moved);
+        } else {
+            for (std::uint32_t i = 0; i != at.nodes; ++i) offer(at.first_node + i, rack, moved);
+        }
+        move(rack, moved);
+        count_rack(rack);
+    }
+
+    /// Nodes that all offer the GPUs of one mask where they offered those of another: rows `first` + i of the bits i.
+    struct moved_nodes {
+        std::uint64_t before = 0, after = 0;
+        std::uint64_t rows = 0;
+        std::uint32_t first = 0;
+    };
+
+    /// What a node of the rack offers, all but the sets and counts, which follow when others differ.
+    [[gnu::always_inline]] void offer(std::uint32_t row, std::uint32_t rack, moved_nodes& moved) {
+        node_row& n = nodes_[row];
+        const std::uint64_t mask = offered_in(rack, n);
+        if (mask == n.offered) return;
+        if (n.offered != moved.before || mask != moved.after || row - moved.first >= 64) {
+            move(rack, moved);
+            moved = {.before = n.offered, .after = mask, .rows = 0, .first = row};
+        }
+        n.offered = mask;
+        moved.rows |= std::uint64_t{1} << (row - moved.first);
+    }
+
+    void move(std::uint32_t rack, const moved_nodes& moved) noexcept {
+        const std::uint32_t before = count_gpus(moved.before), after = count_gpus(moved.after);
+        if (before == after) return;
+        const std::uint32_t nodes = count_gpus(moved.rows);
+        nodes_with_[before].erase(moved.first, moved.rows);
+        nodes_with_[after].insert(moved.first, moved.rows);
+        count_with_[before] -= nodes;
+        count_with_[after] += nodes;
+        if (before == 0) any_free_.insert(moved.first, moved.rows);
+        if (after == 0) any_free_.erase(moved.first, moved.rows);
+        move_nodes(rack, nodes, before, after);
+    }
+
+    /// The GPUs that a node of the rack may offer.
+    [[nodiscard]] std::uint64_t offered_in(std::uint32_t rack, const node_row& n) const noexcept {
+        const rack_state& r = racks_[rack];
+        const bool is_shut = r.locked || (n.held == 0 && r.in_use >= topology_->rack_at(rack).usable);
+        return is_shut ? 0 : n.in_service & ~n.held;
     }
 
     /// All nodes of a rack offer something else.
@@ -320,12 +386,9 @@ private:
 
     /// Updates what a node offers.
     [[gnu::always_inline]] void offer(std::size_t row) {
-        std::uint64_t mask = nodes_[row].in_service & ~nodes_[row].held;
-        if (has_racks() && mask != 0) {
-            const std::uint32_t rack = topology_->rack_of(node_id{static_cast<std::uint32_t>(row)});
-            const rack_state& r = racks_[rack];
-            if (r.locked || (nodes_[row].held == 0 && r.in_use >= topology_->rack_at(rack).usable)) mask = 0;
-        }
+        const node_row& n = nodes_[row];
+        const auto node = node_id{static_cast<std::uint32_t>(row)};
+        const std::uint64_t mask = has_racks() ? offered_in(topology_->rack_of(node), n) : n.in_service & ~n.held;
         change(static_cast<std::uint32_t>(row), mask);
     }
 
@@ -341,7 +404,7 @@ private:
         if (before == 0) any_free_.insert(row);
         if (after == 0) any_free_.erase(row);
         if (has_racks()) {
-            move_node(topology_->rack_of(node_id{row}), before, after);
+            move_nodes(topology_->rack_of(node_id{row}), 1, before, after);
         } else {
             free_gpus_ += after;
             free_gpus_ -= before;

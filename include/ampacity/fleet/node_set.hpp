@@ -27,24 +27,21 @@ public:
     }
 
     /// Adds a row; adding a member changes nothing.
-    void insert(std::uint32_t row) noexcept {
-        for (auto& level : levels_) {
-            auto& word = level[row / 64];
-            const bool was_empty = word == 0;
-            word |= std::uint64_t{1} << (row % 64);
-            if (!was_empty) return;
-            row /= 64;
-        }
-    }
+    void insert(std::uint32_t row) noexcept { add(row / 64, std::uint64_t{1} << (row % 64)); }
 
     /// Removes a row; removing a stranger changes nothing.
-    void erase(std::uint32_t row) noexcept {
-        for (auto& level : levels_) {
-            auto& word = level[row / 64];
-            word &= ~(std::uint64_t{1} << (row % 64));
-            if (word != 0) return;
-            row /= 64;
-        }
+    void erase(std::uint32_t row) noexcept { remove(row / 64, std::uint64_t{1} << (row % 64)); }
+
+    /// The same of the rows `first` + i for all bits i. \pre rows of the set
+    void insert(std::uint32_t first, std::uint64_t bits) noexcept {
+        const std::uint32_t shift = first % 64;
+        if (const std::uint64_t low = bits << shift; low != 0) add(first / 64, low);
+        if (const std::uint64_t high = bits >> 1U >> (63 - shift); high != 0) add(first / 64 + 1, high);
+    }
+    void erase(std::uint32_t first, std::uint64_t bits) noexcept {
+        const std::uint32_t shift = first % 64;
+        if (const std::uint64_t low = bits << shift; low != 0) remove(first / 64, low);
+        if (const std::uint64_t high = bits >> 1U >> (63 - shift); high != 0) remove(first / 64 + 1, high);
     }
 
     [[nodiscard]] bool contains(std::uint32_t row) const noexcept {
@@ -72,6 +69,26 @@ public:
     }
 
 private:
+    void add(std::uint32_t at, std::uint64_t bits) noexcept {
+        for (auto& level : levels_) {
+            auto& word = level[at];
+            const bool was_empty = word == 0;
+            word |= bits;
+            if (!was_empty) return;
+            bits = std::uint64_t{1} << (at % 64);
+            at /= 64;
+        }
+    }
+    void remove(std::uint32_t at, std::uint64_t bits) noexcept {
+        for (auto& level : levels_) {
+            auto& word = level[at];
+            word &= ~bits;
+            if (word != 0) return;
+            bits = std::uint64_t{1} << (at % 64);
+            at /= 64;
+        }
+    }
+
     [[nodiscard]] std::uint32_t descend(std::size_t level, std::uint32_t word) const noexcept {
         for (;; --level) {
             word = word * 64 + static_cast<std::uint32_t>(std::countr_zero(levels_[level][word]));
