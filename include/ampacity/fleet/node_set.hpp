@@ -1,6 +1,6 @@
 #pragma once
 /// \file
-/// A set of node rows that finds its lowest member, or the next one after a row, in O(log64 n).
+/// A set of node rows that finds its lowest or highest member, or the next one after a row, in O(log64 n).
 ///
 /// A hierarchy of bit words: bit i of a level says that word i of the level below is not empty. Insert and
 /// erase touch one word per level and stop early; nothing allocates after construction. Not thread-safe.
@@ -52,6 +52,15 @@ public:
 
     /// The lowest member, or `npos`.
     [[nodiscard]] std::uint32_t first() const noexcept { return empty() ? npos : descend(levels_.size() - 1, 0); }
+
+    /// The highest member, or `npos`.
+    [[nodiscard]] std::uint32_t last() const noexcept {
+        if (empty()) return npos;
+        std::uint32_t row = 0;
+        for (std::size_t level = levels_.size(); level-- != 0;)
+            row = row * 64 + 63 - static_cast<std::uint32_t>(std::countl_zero(levels_[level][row]));
+        return row;
+    }
 
     /// The lowest member above `row`, or `npos`.
     [[nodiscard]] std::uint32_t next(std::uint32_t row) const noexcept {
