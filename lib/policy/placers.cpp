@@ -195,12 +195,10 @@ std::vector<std::uint32_t> by_key(const std::vector<std::uint32_t>& racks, Key k
 class division {
 public:
     division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
-        : free_(free), gang_(g), prefer_(prefer), units_(last - first, 0) {
+        : free_(free), gang_(g), prefer_(prefer), racks_(last - first), room_(last - first), units_(last - first, 0) {
         std::uint64_t total = 0;
-        for (std::uint32_t rack = first; rack != last; ++rack) {
-            racks_.push_back(rack);
-            total += g.units_in(free, rack);
-        }
+        std::iota(racks_.begin(), racks_.end(), first);
+        for (const std::uint32_t rack : racks_) total += room_[rack - first] = g.units_in(free, rack);
         if (prefer == preference::fewest_free)
             racks_ = by_key(racks_, [&free](std::uint32_t rack) { return free.free_gpus_of(rack); });
         std::uint32_t host = node_set::npos;
@@ -211,16 +209,15 @@ public:
             if (host == node_set::npos) {
                 std::fill(units_.begin(), units_.end(), 0);
                 host = best_host(first, [&](std::uint32_t rack, std::uint32_t beside) {
-                    return total - g.units_in(free, rack) + beside >= g.units;
+                    return total - room_[rack - first] + beside >= g.units;
                 });
                 assign(host, first);
             }
         }
-        for (const std::uint32_t rack : racks_) {
+        for (std::uint32_t rack = first; rack != last; ++rack) {
             const std::uint32_t n = units_[rack - first];
             if (n != 0 || rack == host) parts_.push_back({.rack = rack, .units = n, .rest = rack == host});
         }
-        std::sort(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) { return a.rack < b.rack; });
     }
 
     [[nodiscard]] const std::vector<rack_part>& parts() const noexcept { return parts_; }
@@ -233,7 +230,7 @@ private:
         const auto room = [&](std::uint32_t rack) {
             if (units_[rack - first] != 0) return 0U;
             return rack == host ? static_cast<std::uint32_t>(gang_.units_beside_rest(free_, rack))
-                                : gang_.units_in(free_, rack);
+                                : room_[rack - first];
         };
         if (prefer_ != preference::fewest_free) {
             for (const std::uint32_t rack : racks_) {
@@ -305,11 +302,12 @@ private:
     const gang& gang_;
     preference prefer_;
     std::vector<std::uint32_t> racks_;  // in the order of preference
+    std::vector<std::uint32_t> room_;   // (racks) for units beside nothing else, by row
     std::vector<std::uint32_t> units_;  // (racks), by row
     std::vector<rack_part> parts_;
 };
 
-/// On racks: first-fit, pack and spread.
+/// On racks: first-fit, pack and spread. \pre it fits
 void place_gang(const free_index& free, demand wanted, preference prefer, std::vector<gpu_share>& out) {
     const gang g{free, wanted};
     std::vector<rack_part> parts;
@@ -317,7 +315,7 @@ void place_gang(const free_index& free, demand wanted, preference prefer, std::v
         parts.push_back({.rack = choose_rack(free, g, prefer), .units = g.units, .rest = g.has_rest()});
     } else {
         any_range(free.where(), g.within, [&](std::uint32_t first, std::uint32_t last) {
-            if (!racks_fit(free, g, first, last)) return false;
+            if (g.within != scope::fleet && !racks_fit(free, g, first, last)) return false;
             parts = division{free, g, prefer, first, last}.parts();
             return true;
         });
