@@ -12,7 +12,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/fleet/allocation.hpp>
-#include <ampacity/fleet/node_set.hpp>
+#include <ampacity/fleet/free_nodes.hpp>
 #include <ampacity/fleet/rack_counts.hpp>
 #include <ampacity/fleet/topology.hpp>
 #include <ampacity/fleet/typed_parts.hpp>
@@ -28,7 +28,7 @@
 
 namespace ampacity::fleet {
 
-class free_index : public rack_counts, public typed_parts<free_index> {
+class free_index : public rack_counts, public typed_parts<free_index>, public free_nodes {
 public:
     /// A pool of `gpus`, all free.
     static free_index pool(std::uint64_t gpus) {
@@ -90,13 +90,6 @@ public:
     void set_free(gpu_type t, std::uint64_t gpus) noexcept {
         free_gpus_ += gpus - std::exchange(part(t).free_gpus_, gpus);
     }
-    /// Nodes with exactly `c` free GPUs, 0 <= c <= gpus_per_node.
-    [[nodiscard]] const node_set& nodes_with(std::uint32_t c) const noexcept { return nodes_with_[c]; }
-    /// How many nodes have exactly `c` free GPUs.
-    [[nodiscard]] std::uint32_t count_with(std::uint32_t c) const noexcept { return count_with_[c]; }
-    /// Nodes with at least one free GPU.
-    [[nodiscard]] const node_set& any_free() const noexcept { return any_free_; }
-
     using rack_counts::is_locked;
     /// Does the node's rack belong to an exclusive job? Without racks it does not.
     [[nodiscard]] bool is_locked(node_id node) const noexcept {
@@ -229,19 +222,7 @@ public:
         if (has_racks()) count_rack(topology_->rack_of(node));
     }
 
-    /// The mask of the lowest `n` GPUs.
-    static constexpr std::uint64_t full_mask(std::uint32_t n) noexcept {
-        return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
-    }
-
 private:
-    /// A node, as masks of its GPUs.
-    struct node_row {
-        std::uint64_t offered = 0;
-        std::uint64_t held = 0;
-        std::uint64_t in_service = 0;  ///< all, or none
-    };
-
     /// What a part offers changes by more than what is taken from it where its racks have limits.
     template <class F>
     [[gnu::noinline]] void change_part(gpu_type t, F f) {
@@ -250,15 +231,6 @@ private:
         free_gpus_ += of(t).free_gpus_;
     }
 
-    void make_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
-        gpus_per_node_ = gpus_per_node;
-        nodes_.assign(count, {.in_service = full_mask(gpus_per_node)});
-        nodes_with_.assign(gpus_per_node + 1, node_set(count));
-        count_with_.assign(gpus_per_node + 1, 0);
-        any_free_ = node_set(count);
-        for (std::uint32_t row = 0; row != count; ++row) nodes_with_[0].insert(row);
-        count_with_[0] = count;
-    }
     void offer_all() {
         for (std::size_t row = 0; row != nodes_.size(); ++row) offer(row);
         for (std::uint32_t r = 0; r != racks_.size(); ++r) count_rack(r);
@@ -334,13 +306,6 @@ private:
         count_rack(rack);
     }
 
-    /// Nodes that all offer the GPUs of one mask where they offered those of another: rows `first` + i of the bits i.
-    struct moved_nodes {
-        std::uint64_t before = 0, after = 0;
-        std::uint64_t rows = 0;
-        std::uint32_t first = 0;
-    };
-
     /// What a node of the rack offers, all but the sets and counts, which follow when others differ.
     [[gnu::always_inline]] void offer(std::uint32_t row, std::uint32_t rack, moved_nodes& moved) {
         node_row& n = nodes_[row];
@@ -357,14 +322,8 @@ private:
     void move(std::uint32_t rack, const moved_nodes& moved) noexcept {
         const std::uint32_t before = count_gpus(moved.before), after = count_gpus(moved.after);
         if (before == after) return;
-        const std::uint32_t nodes = count_gpus(moved.rows);
-        nodes_with_[before].erase(moved.first, moved.rows);
-        nodes_with_[after].insert(moved.first, moved.rows);
-        count_with_[before] -= nodes;
-        count_with_[after] += nodes;
-        if (before == 0) any_free_.insert(moved.first, moved.rows);
-        if (after == 0) any_free_.erase(moved.first, moved.rows);
-        move_nodes(rack, nodes, before, after);
+        move_rows(moved.first, moved.rows, before, after);
+        move_nodes(rack, count_gpus(moved.rows), before, after);
     }
 
     /// The GPUs that a node of the rack may offer.
@@ -397,12 +356,7 @@ private:
         const auto after = count_gpus(mask);
         nodes_[row].offered = mask;
         if (before == after) return;
-        nodes_with_[before].erase(row);
-        nodes_with_[after].insert(row);
-        --count_with_[before];
-        ++count_with_[after];
-        if (before == 0) any_free_.insert(row);
-        if (after == 0) any_free_.erase(row);
+        move_row(row, before, after);
         if (has_racks()) {
             move_nodes(topology_->rack_of(node_id{row}), 1, before, after);
         } else {
@@ -439,13 +393,6 @@ private:
         }
         return true;
     }
-
-    std::uint64_t free_gpus_ = 0;
-    std::uint32_t gpus_per_node_ = 0;
-    std::vector<node_row> nodes_;
-    std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
-    std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
-    node_set any_free_;
 };
 
 }  // namespace ampacity::fleet
