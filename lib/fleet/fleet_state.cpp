@@ -72,12 +72,16 @@ template <class F>
 void fleet_state::for_states(std::span<const gpu_share> shares, F f) const {
     if (shares.empty()) return;
     node_state state = state_[index(shares.front().node)];
-    std::uint64_t gpus = 0;
+    std::uint64_t gpus = 0, mask = 0, of_mask = 0;
     for (const gpu_share& s : shares) {
         if (const node_state here = state_[index(s.node)]; here != state) {
             f(std::exchange(state, here), std::exchange(gpus, 0));
         }
-        gpus += count_gpus(s.gpus);
+        if (s.gpus != mask) {
+            mask = s.gpus;
+            of_mask = count_gpus(mask);
+        }
+        gpus += of_mask;
     }
     f(state, gpus);
 }

@@ -199,7 +199,7 @@ public:
         std::uint64_t total = 0;
         std::iota(racks_.begin(), racks_.end(), first);
         for (const std::uint32_t rack : racks_) total += room_[rack - first] = g.units_in(free, rack);
-        if (prefer == preference::fewest_free)
+        if (prefer == preference::fewest_free && g.has_rest())
             racks_ = by_key(racks_, [&free](std::uint32_t rack) { return free.free_gpus_of(rack); });
         std::uint32_t host = node_set::npos;
         assign(host, first);
@@ -244,24 +244,32 @@ private:
     }
 
     /// Again and again the first rack that can take all that is left, else the one that can take most of it: the racks
-    /// by falling room, up to one that ends it.
+    /// by falling room, up to one that ends it. Equal ones, and those that could end it, by their free GPUs.
     template <class Room>
     void assign_fullest(std::uint32_t left, std::uint32_t first, const Room& room) {
-        std::uint32_t most = 0;
-        for (const std::uint32_t rack : racks_) most = std::max(most, room(rack));
-        const std::vector<std::uint32_t> falling =
-            by_key(racks_, [&](std::uint32_t rack) { return most - room(rack); });
-        auto at = falling.begin();
-        for (; room(*at) < left; ++at) {
-            const std::uint32_t n = room(*at);
-            AMPACITY_ASSERT(n != 0);
-            units_[*at - first] = n;
-            left -= n;
+        std::vector<std::uint32_t> with(free_.where().most_nodes() + 1, 0);  // racks by room
+        for (const std::uint32_t rack : racks_) ++with[room(rack)];
+        // Racks with more room than `cut` are taken, and of those with just that the first `some`.
+        auto cut = static_cast<std::uint32_t>(with.size() - 1);
+        for (; cut != 0 && with[cut] <= (left - 1) / cut; --cut) left -= with[cut] * cut;
+        AMPACITY_ASSERT(cut != 0);
+        const std::uint32_t some = (left - 1) / cut;
+        left -= some * cut;
+        std::vector<std::uint32_t> equal;
+        for (std::uint32_t i = 0; i != units_.size(); ++i) {
+            const std::uint32_t n = room(first + i);
+            if (n > cut) units_[i] = n;
+            if (n == cut && some != 0) equal.push_back(first + i);
         }
-        // Of racks with room for what is left the first by preference; those before it have taken theirs.
-        const auto last =
-            std::find_if(racks_.begin(), racks_.end(), [&](std::uint32_t rack) { return room(rack) >= left; });
-        units_[*last - first] = left;
+        if (some != 0) equal = by_key(equal, [this](std::uint32_t rack) { return free_.free_gpus_of(rack); });
+        for (std::uint32_t i = 0; i != some; ++i) units_[equal[i] - first] = cut;
+
+        std::uint32_t last = node_set::npos;
+        for (std::uint32_t rack = first; rack != first + units_.size(); ++rack) {
+            if (room(rack) < left) continue;
+            if (last == node_set::npos || free_.free_gpus_of(rack) < free_.free_gpus_of(last)) last = rack;
+        }
+        units_[last - first] = left;
     }
 
     /// The best rack for the rest among those for which `may(rack, units beside the rest)`.
@@ -301,7 +309,7 @@ private:
     const free_index& free_;
     const gang& gang_;
     preference prefer_;
-    std::vector<std::uint32_t> racks_;  // in the order of preference
+    std::vector<std::uint32_t> racks_;  // in the order of preference, where there is a rest
     std::vector<std::uint32_t> room_;   // (racks) for units beside nothing else, by row
     std::vector<std::uint32_t> units_;  // (racks), by row
     std::vector<rack_part> parts_;
