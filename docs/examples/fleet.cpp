@@ -13,6 +13,7 @@
 #include <ampacity/fleet/closing.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/fleet/free_index.hpp>
+#include <ampacity/fleet/free_nodes.hpp>
 #include <ampacity/fleet/gpu_types.hpp>
 #include <ampacity/fleet/node_set.hpp>
 #include <ampacity/fleet/node_state.hpp>

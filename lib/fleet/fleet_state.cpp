@@ -67,6 +67,25 @@ void fleet_state::advance(instant now) {
     }
 }
 
+/// `f(state, GPUs)` of shares that follow each other and lie on nodes of one state.
+template <class F>
+void fleet_state::for_states(std::span<const gpu_share> shares, F f) const {
+    if (shares.empty()) return;
+    node_state state = state_[index(shares.front().node)];
+    std::uint64_t gpus = 0, mask = 0, of_mask = 0;
+    for (const gpu_share& s : shares) {
+        if (const node_state here = state_[index(s.node)]; here != state) {
+            f(std::exchange(state, here), std::exchange(gpus, 0));
+        }
+        if (s.gpus != mask) {
+            mask = s.gpus;
+            of_mask = count_gpus(mask);
+        }
+        gpus += of_mask;
+    }
+    f(state, gpus);
+}
+
 void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
     if (troubles_.empty()) {
         free_.take(wanted, shares);
@@ -76,7 +95,7 @@ void fleet_state::take(demand wanted, std::span<const gpu_share> shares) {
     // A plan that is taken back gives GPUs to jobs that had them, of nodes that drain, too.
     free_.occupy(wanted, shares);
     for (free_index& f : later_) f.occupy(wanted, shares);
-    for (const auto& s : shares) unallocated(state_[index(s.node)]) -= std::uint64_t{count_gpus(s.gpus)};
+    for_states(shares, [this](node_state s, std::uint64_t gpus) { unallocated(s) -= gpus; });
 }
 
 void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
@@ -86,9 +105,7 @@ void fleet_state::give(demand wanted, std::span<const gpu_share> shares) {
         unallocated(node_state::up) += wanted.gpus;
         return;
     }
-    for (const auto& s : shares) {
-        unallocated(state_[index(s.node)]) += std::uint64_t{count_gpus(s.gpus)};
-    }
+    for_states(shares, [this](node_state s, std::uint64_t gpus) { unallocated(s) += gpus; });
 }
 
 void fleet_state::withdraw(demand wanted, std::span<const gpu_share> shares) {

@@ -52,14 +52,21 @@ void fill(const free_index& free, const gang& g, rack_part part, preference pref
     const bool may_open = free.whole_nodes(part.rack) > whole;
     std::uint32_t best = node_set::npos;
     std::uint32_t best_free = 0;
+    const bool has_part = part.rest && g.rest_gpus != 0;
+    const std::uint64_t full = free_index::full_mask(g.node_gpus);
     for (std::uint32_t row = rack.first_node; row != rack.first_node + rack.nodes; ++row) {
-        const auto has = fleet::count_gpus(free.free_mask(node_id{row}));
-        if (has == g.node_gpus && whole != 0) {
-            out.push_back({.node = node_id{row}, .gpus = free_index::full_mask(g.node_gpus)});
+        const std::uint64_t mask = free.free_mask(node_id{row});
+        if (mask == full && whole != 0) {
+            out.push_back({.node = node_id{row}, .gpus = full});
             --whole;
             continue;
         }
-        if (!part.rest || g.rest_gpus == 0 || has < g.rest_gpus) continue;
+        if (!has_part) {
+            if (whole == 0) return;
+            continue;
+        }
+        const auto has = fleet::count_gpus(mask);
+        if (has < g.rest_gpus) continue;
         if (has == g.node_gpus && !may_open) continue;
         const bool better = best == node_set::npos || (prefer == preference::fewest_free && has < best_free) ||
                             (prefer == preference::most_free && has > best_free);
@@ -67,7 +74,7 @@ void fill(const free_index& free, const gang& g, rack_part part, preference pref
         best = row;
         best_free = has;
     }
-    if (part.rest && g.rest_gpus != 0) out.push_back(lowest_gpus(free, best, g.rest_gpus));
+    if (has_part) out.push_back(lowest_gpus(free, best, g.rest_gpus));
 }
 
 bool racks_fit(const free_index& free, const gang& g, std::uint32_t first, std::uint32_t last) {

@@ -195,13 +195,11 @@ std::vector<std::uint32_t> by_key(const std::vector<std::uint32_t>& racks, Key k
 class division {
 public:
     division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
-        : free_(free), gang_(g), prefer_(prefer), units_(last - first, 0) {
+        : free_(free), gang_(g), prefer_(prefer), racks_(last - first), room_(last - first), units_(last - first, 0) {
         std::uint64_t total = 0;
-        for (std::uint32_t rack = first; rack != last; ++rack) {
-            racks_.push_back(rack);
-            total += g.units_in(free, rack);
-        }
-        if (prefer == preference::fewest_free)
+        std::iota(racks_.begin(), racks_.end(), first);
+        for (const std::uint32_t rack : racks_) total += room_[rack - first] = g.units_in(free, rack);
+        if (prefer == preference::fewest_free && g.has_rest())
             racks_ = by_key(racks_, [&free](std::uint32_t rack) { return free.free_gpus_of(rack); });
         std::uint32_t host = node_set::npos;
         assign(host, first);
@@ -211,16 +209,15 @@ public:
             if (host == node_set::npos) {
                 std::fill(units_.begin(), units_.end(), 0);
                 host = best_host(first, [&](std::uint32_t rack, std::uint32_t beside) {
-                    return total - g.units_in(free, rack) + beside >= g.units;
+                    return total - room_[rack - first] + beside >= g.units;
                 });
                 assign(host, first);
             }
         }
-        for (const std::uint32_t rack : racks_) {
+        for (std::uint32_t rack = first; rack != last; ++rack) {
             const std::uint32_t n = units_[rack - first];
             if (n != 0 || rack == host) parts_.push_back({.rack = rack, .units = n, .rest = rack == host});
         }
-        std::sort(parts_.begin(), parts_.end(), [](const auto& a, const auto& b) { return a.rack < b.rack; });
     }
 
     [[nodiscard]] const std::vector<rack_part>& parts() const noexcept { return parts_; }
@@ -233,7 +230,7 @@ private:
         const auto room = [&](std::uint32_t rack) {
             if (units_[rack - first] != 0) return 0U;
             return rack == host ? static_cast<std::uint32_t>(gang_.units_beside_rest(free_, rack))
-                                : gang_.units_in(free_, rack);
+                                : room_[rack - first];
         };
         if (prefer_ != preference::fewest_free) {
             for (const std::uint32_t rack : racks_) {
@@ -247,24 +244,32 @@ private:
     }
 
     /// Again and again the first rack that can take all that is left, else the one that can take most of it: the racks
-    /// by falling room, up to one that ends it.
+    /// by falling room, up to one that ends it. Equal ones, and those that could end it, by their free GPUs.
     template <class Room>
     void assign_fullest(std::uint32_t left, std::uint32_t first, const Room& room) {
-        std::uint32_t most = 0;
-        for (const std::uint32_t rack : racks_) most = std::max(most, room(rack));
-        const std::vector<std::uint32_t> falling =
-            by_key(racks_, [&](std::uint32_t rack) { return most - room(rack); });
-        auto at = falling.begin();
-        for (; room(*at) < left; ++at) {
-            const std::uint32_t n = room(*at);
-            AMPACITY_ASSERT(n != 0);
-            units_[*at - first] = n;
-            left -= n;
+        std::vector<std::uint32_t> with(free_.where().most_nodes() + 1, 0);  // racks by room
+        for (const std::uint32_t rack : racks_) ++with[room(rack)];
+        // Racks with more room than `cut` are taken, and of those with just that the first `some`.
+        auto cut = static_cast<std::uint32_t>(with.size() - 1);
+        for (; cut != 0 && with[cut] <= (left - 1) / cut; --cut) left -= with[cut] * cut;
+        AMPACITY_ASSERT(cut != 0);
+        const std::uint32_t some = (left - 1) / cut;
+        left -= some * cut;
+        std::vector<std::uint32_t> equal;
+        for (std::uint32_t i = 0; i != units_.size(); ++i) {
+            const std::uint32_t n = room(first + i);
+            if (n > cut) units_[i] = n;
+            if (n == cut && some != 0) equal.push_back(first + i);
         }
-        // Of racks with room for what is left the first by preference; those before it have taken theirs.
-        const auto last =
-            std::find_if(racks_.begin(), racks_.end(), [&](std::uint32_t rack) { return room(rack) >= left; });
-        units_[*last - first] = left;
+        if (some != 0) equal = by_key(equal, [this](std::uint32_t rack) { return free_.free_gpus_of(rack); });
+        for (std::uint32_t i = 0; i != some; ++i) units_[equal[i] - first] = cut;
+
+        std::uint32_t last = node_set::npos;
+        for (std::uint32_t rack = first; rack != first + units_.size(); ++rack) {
+            if (room(rack) < left) continue;
+            if (last == node_set::npos || free_.free_gpus_of(rack) < free_.free_gpus_of(last)) last = rack;
+        }
+        units_[last - first] = left;
     }
 
     /// The best rack for the rest among those for which `may(rack, units beside the rest)`.
@@ -304,12 +309,13 @@ private:
     const free_index& free_;
     const gang& gang_;
     preference prefer_;
-    std::vector<std::uint32_t> racks_;  // in the order of preference
+    std::vector<std::uint32_t> racks_;  // in the order of preference, where there is a rest
+    std::vector<std::uint32_t> room_;   // (racks) for units beside nothing else, by row
     std::vector<std::uint32_t> units_;  // (racks), by row
     std::vector<rack_part> parts_;
 };
 
-/// On racks: first-fit, pack and spread.
+/// On racks: first-fit, pack and spread. \pre it fits
 void place_gang(const free_index& free, demand wanted, preference prefer, std::vector<gpu_share>& out) {
     const gang g{free, wanted};
     std::vector<rack_part> parts;
@@ -317,7 +323,7 @@ void place_gang(const free_index& free, demand wanted, preference prefer, std::v
         parts.push_back({.rack = choose_rack(free, g, prefer), .units = g.units, .rest = g.has_rest()});
     } else {
         any_range(free.where(), g.within, [&](std::uint32_t first, std::uint32_t last) {
-            if (!racks_fit(free, g, first, last)) return false;
+            if (g.within != scope::fleet && !racks_fit(free, g, first, last)) return false;
             parts = division{free, g, prefer, first, last}.parts();
             return true;
         });

@@ -1,6 +1,7 @@
 #include <ampacity/power/delivery.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -37,6 +38,8 @@ device_id delivery::add(const device& d) {
         r.fuse = static_cast<std::uint32_t>(fuses_.size());
         fuses_.push_back({.damage = overload{*d.trips, d.cooldown}, .device = id});
     }
+    if (rows_.empty() || std::has_single_bit(rows_.size()))
+        queue_ = fleet::node_set(2 * static_cast<std::uint32_t>(rows_.size()) + 1);
     rows_.push_back(r);
     queue(index(id));
     settle(start_of_time);
@@ -106,20 +109,10 @@ void delivery::spread(instant now, std::size_t first) {
     settle(now);
 }
 
-void delivery::queue(std::size_t i) {
-    if (rows_[i].queued) return;
-    rows_[i].queued = true;
-    queue_.push_back(static_cast<std::uint32_t>(i));
-    std::push_heap(queue_.begin(), queue_.end());
-}
-
 /// From the last device to the first, each after all that it feeds.
 void delivery::settle(instant now) {
-    while (!queue_.empty()) {
-        std::pop_heap(queue_.begin(), queue_.end());
-        const std::size_t i = queue_.back();
-        queue_.pop_back();
-        rows_[i].queued = false;
+    for (auto i = queue_.last(); i != fleet::node_set::npos; i = queue_.last()) {
+        queue_.erase(i);
         refresh(now, i);
     }
 }

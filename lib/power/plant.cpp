@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -30,6 +31,21 @@ cap_response response_of(const hardware::cap_response& fit, double lowest) {
 }
 
 class_limits lower_of(class_limits a, class_limits b) { return {std::min(a[0], b[0]), std::min(a[1], b[1])}; }
+
+/// Without the call that comparing arrays of such a size is.
+template <class Counts>
+bool is_same(const Counts& a, const Counts& b) {
+    constexpr std::size_t size = sizeof(Counts), word = sizeof(std::uint64_t);
+    static_assert(size >= word);
+    const auto word_at = [](const Counts& of, std::size_t at) {
+        std::uint64_t out = 0;
+        std::memcpy(&out, reinterpret_cast<const char*>(&of) + at, word);
+        return out;
+    };
+    std::uint64_t differs = word_at(a, size - word) ^ word_at(b, size - word);
+    for (std::size_t at = 0; at + word < size; at += word) differs |= word_at(a, at) ^ word_at(b, at);
+    return differs == 0;
+}
 
 bool is_of_coolant(const feed_event& e) {
     return e.what == feed_event::kind::cooling_loss || e.what == feed_event::kind::flow_loss;
@@ -284,51 +300,68 @@ void plant::refresh_unit(std::uint32_t unit) {
 
 void plant::change_load(instant now, const load& l, bool starts) {
     now_ = now;
-    const auto c = static_cast<std::size_t>(class_of(l.priority));
-    const auto what = static_cast<std::size_t>(l.what);
-    constexpr std::uint32_t none = ~std::uint32_t{0};
-    std::uint32_t touched = none;
-    // Nodes of a job are mostly alike.
-    struct {
-        std::uint32_t model = none;
-        std::array<counts, num_classes> held{};
-        class_limits limits{};
-        microwatts power = 0;
-    } last;
-    const auto refresh_as_last = [&](std::size_t node, std::uint32_t unit) {
-        unit_state& u = units_[unit];
-        if (heat_ || floors_ || u.absent) return refresh_node(node, unit);
-        const std::uint32_t model = tree_.units()[unit].model;
-        if (model != last.model || held_[node] != last.held || u.limits != last.limits)
-            last = {model, held_[node], u.limits, node_power(node, unit, false)};
-        u.nodes += last.power - input_[node];
-        input_[node] = last.power;
-    };
-    for (const fleet::gpu_share& s : l.where) {
-        const std::size_t node = index(s.node);
-        const std::uint32_t unit = tree_.unit_of(node);
-        if (touched != unit && touched != none) refresh_unit(touched);
-        touched = unit;
-        const auto gpus = fleet::count_gpus(s.gpus);
-        auto& held = held_[node][c][what];
-        auto& of_row = rows_[tree_.row_of(unit)].held[c][what];
-        AMPACITY_ASSERT(starts || held >= gpus);
-        held = static_cast<std::uint8_t>(starts ? held + gpus : held - gpus);
-        of_row += starts ? gpus : 0U - gpus;
-        if (l.floor != no_floor) {
-            AMPACITY_ASSERT(floors_ && floors_->kinds[l.floor].what == l.what);
-            auto& floored = floors_->held[floors_->row_of(node, c) + l.floor];
-            auto& in_row = floors_->of_row[floors_->row_of(tree_.row_of(unit), c) + l.floor];
-            floored = static_cast<std::uint8_t>(starts ? floored + gpus : floored - gpus);
-            in_row += starts ? gpus : 0U - gpus;
-        }
-        units_[unit].held += starts ? gpus : std::uint64_t{0} - gpus;
-        refresh_as_last(node, unit);
+    if (l.where.empty()) return;
+    // Nodes of a job are mostly alike, and those of a unit follow each other.
+    alike last;
+    for (auto from = l.where.begin(); from != l.where.end();) {
+        const std::uint32_t unit = tree_.unit_of(index(from->node));
+        const powered_unit& at = tree_.units()[unit];
+        const auto to = std::find_if(from + 1, l.where.end(), [&at](const fleet::gpu_share& s) {
+            return index(s.node) - at.first_node >= at.nodes;
+        });
+        change_unit(unit, l, {from, to}, starts, last);
+        refresh_unit(unit);
+        from = to;
     }
-    if (touched == none) return;
-    refresh_unit(touched);
     tree_.devices().settle(now);
     mark_dirty(now);
+}
+
+/// What GPUs of one unit do: `where` is those of a load there.
+void plant::change_unit(std::uint32_t unit, const load& l, std::span<const fleet::gpu_share> where, bool starts,
+                        alike& last) {
+    const auto c = static_cast<std::size_t>(class_of(l.priority));
+    const auto what = static_cast<std::size_t>(l.what);
+    unit_state& u = units_[unit];
+    const bool one_by_one = heat_ || floors_ || u.absent;
+    const std::uint32_t model = tree_.units()[unit].model;
+    if (model != last.model || u.limits != last.limits) last = {.model = model, .limits = u.limits};
+    std::uint32_t sum = 0;
+    microwatts more = 0;
+    for (const fleet::gpu_share& s : where) {
+        const std::size_t node = index(s.node);
+        auto& held = held_[node];
+        if (s.gpus != last.mask || !is_same(held, last.held)) last.is_known = false;
+        if (!last.is_known) {
+            last.mask = s.gpus;
+            last.gpus = fleet::count_gpus(s.gpus);
+            last.held = held;
+        }
+        const std::uint32_t gpus = last.gpus;
+        sum += gpus;
+        AMPACITY_ASSERT(starts || held[c][what] >= gpus);
+        held[c][what] = static_cast<std::uint8_t>(starts ? held[c][what] + gpus : held[c][what] - gpus);
+        if (l.floor != no_floor) change_floor(unit, node, c, l, starts ? gpus : 0U - gpus);
+        if (one_by_one) {
+            refresh_node(node, unit);
+            continue;
+        }
+        if (!last.is_known) last.power = node_power(node, unit, false);
+        last.is_known = true;
+        more += last.power - input_[node];
+        input_[node] = last.power;
+    }
+    u.nodes += more;
+    u.held += starts ? std::uint64_t{sum} : std::uint64_t{0} - sum;
+    rows_[tree_.row_of(unit)].held[c][what] += starts ? sum : 0U - sum;
+}
+
+/// `gpus` more of a node, modulo 2^32, have the floor of this load.
+void plant::change_floor(std::uint32_t unit, std::size_t node, std::size_t c, const load& l, std::uint32_t gpus) {
+    AMPACITY_ASSERT(floors_ && floors_->kinds[l.floor].what == l.what);
+    auto& floored = floors_->held[floors_->row_of(node, c) + l.floor];
+    floored = static_cast<std::uint8_t>(floored + gpus);
+    floors_->of_row[floors_->row_of(tree_.row_of(unit), c) + l.floor] += gpus;
 }
 
 void plant::set_absent(instant now, std::span<const node_id> nodes, bool absent) {

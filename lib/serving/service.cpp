@@ -75,6 +75,7 @@ std::size_t service::send(const workload::request& r, instant now) {
     std::size_t i = router_->route(r, view);
     AMPACITY_ASSERT(i < view.size());
     if (scaled_) i = open_[i];
+    is_used_ = true;
     replicas_[i].submit(r, now);
     settle(i, now);
     touch(i);
@@ -166,12 +167,14 @@ void service::collect_decoded() {
 std::size_t service::expect(const workload::request& r, instant now) {
     const std::size_t i = router_->route(r, replica_view{replicas_, now});
     AMPACITY_ASSERT(i < replicas_.size());
+    is_used_ = true;
     replicas_[i].expect(r, true);
     settle(i, now);
     return i;
 }
 
 void service::accept(std::size_t i, const moved_request& r, instant now) {
+    is_used_ = true;
     replicas_[i].accept(r, now);
     settle(i, now);
     touch(i);

@@ -151,8 +151,7 @@ private:
         const auto shares = p.allocations.shares(held);
         if (p.rows.empty()) return shares;
         std::swap(where_[0], where_[1]);
-        where_[0].assign(shares.begin(), shares.end());
-        for (fleet::gpu_share& s : where_[0]) s.node = p.row_in_fleet(s.node);
+        p.in_fleet(shares, where_[0]);
         return where_[0];
     }
 

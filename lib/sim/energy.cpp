@@ -151,11 +151,14 @@ void energy_meter::change(const job_event& e, bool starts) {
 double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where) const {
     const power::power_tree& tree = plant_.tree();
     double j = 0;
-    for (const fleet::gpu_share& s : where) {
-        const std::uint32_t unit = tree.unit_of(index(s.node));
+    for (auto s = where.begin(); s != where.end();) {
+        const std::uint32_t unit = tree.unit_of(index(s->node));
         const power::powered_unit& at = tree.units()[unit];
         const double gpus = static_cast<double>(at.nodes) * tree.models()[at.model].node.gpus;
-        j += static_cast<double>(plant_.used(unit, now)) * 1e-15 * fleet::count_gpus(s.gpus) / gpus;
+        const std::uint64_t held = s->gpus;
+        const double share = static_cast<double>(plant_.used(unit, now)) * 1e-15 * fleet::count_gpus(held) / gpus;
+        // Its nodes mostly follow each other, and are alike.
+        for (; s != where.end() && s->gpus == held && index(s->node) - at.first_node < at.nodes; ++s) j += share;
     }
     return j;
 }

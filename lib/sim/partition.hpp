@@ -68,7 +68,7 @@ struct partition {
     [[nodiscard]] std::span<const node_id> own(std::span<const node_id> nodes) {
         if (rows.empty()) return nodes;
         own_.clear();
-        if (index(rows.back()) - index(rows.front()) + 1 == rows.size()) {
+        if (lie_together()) {
             const auto first = std::lower_bound(nodes.begin(), nodes.end(), rows.front());
             for (auto n = first; n != nodes.end() && *n <= rows.back(); ++n)
                 own_.push_back(node_id{static_cast<std::uint32_t>(index(*n) - index(rows.front()))});
@@ -82,9 +82,18 @@ struct partition {
     /// GPUs by the fleet's numbers of their nodes; valid until the next call.
     [[nodiscard]] std::span<const fleet::gpu_share> in_fleet(std::span<const fleet::gpu_share> where) const {
         if (rows.empty()) return where;
-        in_fleet_.assign(where.begin(), where.end());
-        for (fleet::gpu_share& s : in_fleet_) s.node = row_in_fleet(s.node);
+        in_fleet(where, in_fleet_);
         return in_fleet_;
+    }
+    /// \pre not the whole fleet
+    void in_fleet(std::span<const fleet::gpu_share> where, std::vector<fleet::gpu_share>& out) const {
+        out.assign(where.begin(), where.end());
+        if (lie_together()) {
+            const auto first = static_cast<std::uint32_t>(index(rows.front()));
+            for (fleet::gpu_share& s : out) s.node = node_id{static_cast<std::uint32_t>(s.node) + first};
+        } else {
+            for (fleet::gpu_share& s : out) s.node = rows[index(s.node)];
+        }
     }
 
     /// How fast its jobs run on its nodes.
@@ -145,6 +154,10 @@ struct partition {
     bool is_over = false;                         ///< it has no jobs any more; of the fleet: sites have them
 
 private:
+    [[nodiscard]] bool lie_together() const noexcept {
+        return index(rows.back()) - index(rows.front()) + 1 == rows.size();
+    }
+
     std::vector<node_id> own_;
     mutable std::vector<fleet::gpu_share> in_fleet_;
 

@@ -26,6 +26,10 @@ std::size_t replica_set::row_of(job_id job) const noexcept {
     return 0;
 }
 
+std::size_t replica_set::num_live(std::size_t i) const noexcept {
+    return engine_.is_used() ? engine_.replicas()[i].num_live() : 0;
+}
+
 void replica_set::account(instant now) {
     const std::int64_t since = ticks(now - accounted_);
     result_.serving += gpu_time{since} * count(state::serving);
@@ -52,7 +56,7 @@ void replica_set::set_next(instant now) noexcept {
 
 void replica_set::decide(serving::scaling_observation seen) {
     seen.waiting += static_cast<std::int64_t>(engine_.num_pending());
-    for (const serving::replica& r : engine_.replicas()) {
+    for (const serving::replica& r : engine_.is_used() ? engine_.replicas() : std::span<const serving::replica>{}) {
         seen.running += static_cast<std::int64_t>(r.num_running());
         seen.waiting += static_cast<std::int64_t>(r.num_waiting());
     }
@@ -82,7 +86,7 @@ void replica_set::take_away(instant now) {
         const auto goes_before = [&](std::size_t a, std::size_t b) {
             if (b == rows_.size() || rows_[a].is != rows_[b].is) return b == rows_.size() || rows_[a].is == state::cold;
             if (rows_[a].is == state::cold) return rows_[a].due >= rows_[b].due;
-            return engine_.replicas()[a].num_live() <= engine_.replicas()[b].num_live();
+            return num_live(a) <= num_live(b);
         };
         for (std::size_t i = 0; i != rows_.size(); ++i) {
             const bool is_up = rows_[i].is == state::cold || rows_[i].is == state::serving;
@@ -101,8 +105,7 @@ void replica_set::take_back(instant now) {
         std::size_t back = rows_.size();
         for (std::size_t i = 0; i != rows_.size(); ++i) {
             if (rows_[i].is != state::draining) continue;
-            if (back == rows_.size() || engine_.replicas()[i].num_live() > engine_.replicas()[back].num_live())
-                back = i;
+            if (back == rows_.size() || num_live(i) > num_live(back)) back = i;
         }
         become(back, state::serving, now);
     }
@@ -111,7 +114,7 @@ void replica_set::take_back(instant now) {
 void replica_set::find_drained(instant now) {
     if (count(state::draining) == 0) return;
     for (std::size_t i = 0; i != rows_.size(); ++i) {
-        if (rows_[i].is != state::draining || engine_.replicas()[i].num_live() != 0) continue;
+        if (rows_[i].is != state::draining || num_live(i) != 0) continue;
         abandon(i, now, true);
         become(i, state::done, now);
     }

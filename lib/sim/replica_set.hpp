@@ -74,6 +74,8 @@ private:
 
     [[nodiscard]] std::size_t row_of(job_id job) const noexcept;
     [[nodiscard]] std::uint32_t count(state s) const noexcept { return counts_[static_cast<std::size_t>(s)]; }
+    /// Requests of a row.
+    [[nodiscard]] std::size_t num_live(std::size_t i) const noexcept;
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
     void take_away(instant now);

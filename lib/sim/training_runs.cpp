@@ -98,10 +98,12 @@ std::uint32_t training_runs::part_of(node_id n) const noexcept {
 
 const execution::placed_step& training_runs::placed(const terms& t, std::span<const fleet::gpu_share> where) const {
     parts_.clear();
-    for (const fleet::gpu_share& s : where) {
-        const std::uint32_t rack = rack_of(s.node);
+    for (auto s = where.begin(); s != where.end();) {
+        const std::uint32_t rack = rack_of(s->node);
+        std::uint32_t gpus = 0;
+        for (; s != where.end() && rack_of(s->node) == rack; ++s) gpus += fleet::count_gpus(s->gpus);
         if (gpus_of_[rack] == 0) parts_.push_back(rack);
-        gpus_of_[rack] += fleet::count_gpus(s.gpus);
+        gpus_of_[rack] += gpus;
     }
     shares_.clear();
     for (const std::uint32_t rack : parts_) shares_.push_back(std::exchange(gpus_of_[rack], 0));

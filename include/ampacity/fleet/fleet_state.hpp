@@ -134,6 +134,8 @@ private:
     };
 
     static fleet_state of_nodes(free_index all);
+    template <class F>
+    void for_states(std::span<const gpu_share> shares, F f) const;
     [[nodiscard]] std::uint64_t& unallocated(node_state s) noexcept {
         return unallocated_[static_cast<std::size_t>(s)];
     }

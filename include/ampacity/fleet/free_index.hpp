@@ -12,7 +12,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/ids.hpp>
 #include <ampacity/fleet/allocation.hpp>
-#include <ampacity/fleet/node_set.hpp>
+#include <ampacity/fleet/free_nodes.hpp>
 #include <ampacity/fleet/rack_counts.hpp>
 #include <ampacity/fleet/topology.hpp>
 #include <ampacity/fleet/typed_parts.hpp>
@@ -28,7 +28,7 @@
 
 namespace ampacity::fleet {
 
-class free_index : public rack_counts, public typed_parts<free_index> {
+class free_index : public rack_counts, public typed_parts<free_index>, public free_nodes {
 public:
     /// A pool of `gpus`, all free.
     static free_index pool(std::uint64_t gpus) {
@@ -90,13 +90,6 @@ public:
     void set_free(gpu_type t, std::uint64_t gpus) noexcept {
         free_gpus_ += gpus - std::exchange(part(t).free_gpus_, gpus);
     }
-    /// Nodes with exactly `c` free GPUs, 0 <= c <= gpus_per_node.
-    [[nodiscard]] const node_set& nodes_with(std::uint32_t c) const noexcept { return nodes_with_[c]; }
-    /// How many nodes have exactly `c` free GPUs.
-    [[nodiscard]] std::uint32_t count_with(std::uint32_t c) const noexcept { return count_with_[c]; }
-    /// Nodes with at least one free GPU.
-    [[nodiscard]] const node_set& any_free() const noexcept { return any_free_; }
-
     using rack_counts::is_locked;
     /// Does the node's rack belong to an exclusive job? Without racks it does not.
     [[nodiscard]] bool is_locked(node_id node) const noexcept {
@@ -229,19 +222,7 @@ public:
         if (has_racks()) count_rack(topology_->rack_of(node));
     }
 
-    /// The mask of the lowest `n` GPUs.
-    static constexpr std::uint64_t full_mask(std::uint32_t n) noexcept {
-        return n >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
-    }
-
 private:
-    /// A node, as masks of its GPUs.
-    struct node_row {
-        std::uint64_t offered = 0;
-        std::uint64_t held = 0;
-        std::uint64_t in_service = 0;  ///< all, or none
-    };
-
     /// What a part offers changes by more than what is taken from it where its racks have limits.
     template <class F>
     [[gnu::noinline]] void change_part(gpu_type t, F f) {
@@ -250,15 +231,6 @@ private:
         free_gpus_ += of(t).free_gpus_;
     }
 
-    void make_nodes(std::uint32_t count, std::uint32_t gpus_per_node) {
-        gpus_per_node_ = gpus_per_node;
-        nodes_.assign(count, {.in_service = full_mask(gpus_per_node)});
-        nodes_with_.assign(gpus_per_node + 1, node_set(count));
-        count_with_.assign(gpus_per_node + 1, 0);
-        any_free_ = node_set(count);
-        for (std::uint32_t row = 0; row != count; ++row) nodes_with_[0].insert(row);
-        count_with_[0] = count;
-    }
     void offer_all() {
         for (std::size_t row = 0; row != nodes_.size(); ++row) offer(row);
         for (std::uint32_t r = 0; r != racks_.size(); ++r) count_rack(r);
@@ -291,21 +263,74 @@ private:
             offer_nodes(rack);
     }
 
-    /// All shares of a job, of which `held(node, gpus)` says what is held then: a rack is counted once for those of its
-    /// nodes that follow each other. On a mixed fleet `one(share)` does it.
+    /// All shares of a job, of which `held(node, gpus)` says what is held then: those of a rack that follow each other
+    /// at once. On a mixed fleet `one(share)` does it.
     template <class One, class Held>
     void for_shares(std::span<const gpu_share> shares, One one, Held held) {
         if (is_mixed()) [[unlikely]] {
             for (const gpu_share& s : shares) one(s);
             return;
         }
-        for (std::size_t i = 0; i != shares.size(); ++i) {
-            const node_id node = shares[i].node;
-            put_held(node, held(nodes_[index(node)], shares[i].gpus));
-            if (!has_racks()) continue;
-            const std::uint32_t rack = topology_->rack_of(node);
-            if (i + 1 == shares.size() || topology_->rack_of(shares[i + 1].node) != rack) count_rack(rack);
+        if (!has_racks()) {
+            for (const gpu_share& s : shares) put_held(s.node, held(nodes_[index(s.node)], s.gpus));
+            return;
         }
+        for (auto from = shares.begin(); from != shares.end();) {
+            const std::uint32_t rack = topology_->rack_of(from->node);
+            const topology::rack& at = topology_->rack_at(rack);
+            auto to = from;
+            while (to != shares.end() && index(to->node) - at.first_node < at.nodes) ++to;
+            hold_in_rack(rack, {from, to}, held);
+            from = to;
+        }
+    }
+
+    template <class Held>
+    void hold_in_rack(std::uint32_t rack, std::span<const gpu_share> shares, Held held) {
+        rack_state& r = racks_[rack];
+        const topology::rack& at = topology_->rack_at(rack);
+        const bool was_open = r.in_use < at.usable;
+        for (const gpu_share& s : shares) {
+            node_row& n = nodes_[index(s.node)];
+            const bool was_in_use = n.held != 0;
+            n.held = held(n, s.gpus);
+            r.in_use += (n.held != 0 ? 1U : 0U) - (was_in_use ? 1U : 0U);
+        }
+        moved_nodes moved;
+        if (was_open == (r.in_use < at.usable)) {
+            for (const gpu_share& s : shares) offer(static_cast<std::uint32_t>(index(s.node)), rack, moved);
+        } else {
+            for (std::uint32_t i = 0; i != at.nodes; ++i) offer(at.first_node + i, rack, moved);
+        }
+        move(rack, moved);
+        count_rack(rack);
+    }
+
+    /// What a node of the rack offers, all but the sets and counts, which follow when others differ.
+    [[gnu::always_inline]] void offer(std::uint32_t row, std::uint32_t rack, moved_nodes& moved) {
+        node_row& n = nodes_[row];
+        const std::uint64_t mask = offered_in(rack, n);
+        if (mask == n.offered) return;
+        if (n.offered != moved.before || mask != moved.after || row - moved.first >= 64) {
+            move(rack, moved);
+            moved = {.before = n.offered, .after = mask, .rows = 0, .first = row};
+        }
+        n.offered = mask;
+        moved.rows |= std::uint64_t{1} << (row - moved.first);
+    }
+
+    void move(std::uint32_t rack, const moved_nodes& moved) noexcept {
+        const std::uint32_t before = count_gpus(moved.before), after = count_gpus(moved.after);
+        if (before == after) return;
+        move_rows(moved.first, moved.rows, before, after);
+        move_nodes(rack, count_gpus(moved.rows), before, after);
+    }
+
+    /// The GPUs that a node of the rack may offer.
+    [[nodiscard]] std::uint64_t offered_in(std::uint32_t rack, const node_row& n) const noexcept {
+        const rack_state& r = racks_[rack];
+        const bool is_shut = r.locked || (n.held == 0 && r.in_use >= topology_->rack_at(rack).usable);
+        return is_shut ? 0 : n.in_service & ~n.held;
     }
 
     /// All nodes of a rack offer something else.
@@ -320,12 +345,9 @@ private:
 
     /// Updates what a node offers.
     [[gnu::always_inline]] void offer(std::size_t row) {
-        std::uint64_t mask = nodes_[row].in_service & ~nodes_[row].held;
-        if (has_racks() && mask != 0) {
-            const std::uint32_t rack = topology_->rack_of(node_id{static_cast<std::uint32_t>(row)});
-            const rack_state& r = racks_[rack];
-            if (r.locked || (nodes_[row].held == 0 && r.in_use >= topology_->rack_at(rack).usable)) mask = 0;
-        }
+        const node_row& n = nodes_[row];
+        const auto node = node_id{static_cast<std::uint32_t>(row)};
+        const std::uint64_t mask = has_racks() ? offered_in(topology_->rack_of(node), n) : n.in_service & ~n.held;
         change(static_cast<std::uint32_t>(row), mask);
     }
 
@@ -334,14 +356,9 @@ private:
         const auto after = count_gpus(mask);
         nodes_[row].offered = mask;
         if (before == after) return;
-        nodes_with_[before].erase(row);
-        nodes_with_[after].insert(row);
-        --count_with_[before];
-        ++count_with_[after];
-        if (before == 0) any_free_.insert(row);
-        if (after == 0) any_free_.erase(row);
+        move_row(row, before, after);
         if (has_racks()) {
-            move_node(topology_->rack_of(node_id{row}), before, after);
+            move_nodes(topology_->rack_of(node_id{row}), 1, before, after);
         } else {
             free_gpus_ += after;
             free_gpus_ -= before;
@@ -376,13 +393,6 @@ private:
         }
         return true;
     }
-
-    std::uint64_t free_gpus_ = 0;
-    std::uint32_t gpus_per_node_ = 0;
-    std::vector<node_row> nodes_;
-    std::vector<node_set> nodes_with_;       // (gpus_per_node + 1)
-    std::vector<std::uint32_t> count_with_;  // (gpus_per_node + 1)
-    node_set any_free_;
 };
 
 }  // namespace ampacity::fleet

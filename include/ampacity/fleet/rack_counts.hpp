@@ -72,11 +72,11 @@ protected:
         }
     }
 
-    /// A node of the rack offers `after` GPUs where it offered `before`.
-    void move_node(std::uint32_t rack, std::uint32_t before, std::uint32_t after) noexcept {
-        const std::size_t at = std::size_t{rack} * (most_free_ + 1);
-        --by_free_[at + before];
-        ++by_free_[at + after];
+    /// So many nodes of the rack offer `after` GPUs where each offered `before`.
+    void move_nodes(std::uint32_t rack, std::uint32_t nodes, std::uint32_t before, std::uint32_t after) noexcept {
+        std::uint16_t* const counts = by_free_.data() + std::size_t{rack} * (most_free_ + 1);
+        counts[before] = static_cast<std::uint16_t>(counts[before] - nodes);
+        counts[after] = static_cast<std::uint16_t>(counts[after] + nodes);
     }
 
     /// Updates what a rack offers from what its nodes do, and returns by how much its free GPUs have grown, modulo

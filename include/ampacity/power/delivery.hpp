@@ -14,6 +14,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/time.hpp>
 #include <ampacity/core/wide.hpp>
+#include <ampacity/fleet/node_set.hpp>
 #include <ampacity/hardware/curves.hpp>
 #include <ampacity/power/trip_curve.hpp>
 
@@ -184,7 +185,7 @@ private:
         std::uint32_t first_feed = 0, num_feeds = 0;  // rows of feeds_
         instant since = start_of_time;                // output and input have held
         energy in = 0, lost = 0;                      // until then
-        bool live = true, failed = false, queued = false, changed = false;
+        bool live = true, failed = false, changed = false;
         feeding how = feeding::shared;
         std::uint32_t fuse = no_fuse;
         std::uint32_t store = no_store;
@@ -227,7 +228,7 @@ private:
     void end_of_store(instant now, device_id d);
     void spread(instant now, std::size_t first);
     [[nodiscard]] microwatts put_store(row& r, instant now, microwatts needed);
-    void queue(std::size_t i);
+    void queue(std::size_t i) noexcept { queue_.insert(static_cast<std::uint32_t>(i)); }
     void refresh(instant now, std::size_t i);
     void load(fuse& f, instant now, double load);
 
@@ -238,7 +239,7 @@ private:
     std::vector<store> stores_;
     std::vector<std::uint32_t> moving_;  // of stores_: those that are
     std::vector<stored_flow> flows_;     // (accounts)
-    std::vector<std::uint32_t> queue_;   // a heap, the last device first
+    fleet::node_set queue_;              // rows that are to be refreshed, the last first
     std::vector<device_id> changed_;
 };
 

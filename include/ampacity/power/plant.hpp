@@ -289,7 +289,20 @@ private:
     [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
         return priority >= high_from_ ? priority_class::high : priority_class::low;
     }
+    /// Nodes that held the same, and get or lose the same under the same limits, draw the same then.
+    struct alike {
+        std::uint32_t model = ~std::uint32_t{0};
+        class_limits limits{};
+        std::array<counts, num_classes> held{};  ///< before
+        std::uint64_t mask = 0;                  ///< of GPUs that it gets or loses
+        std::uint32_t gpus = 0;                  ///< of that mask
+        microwatts power = 0;
+        bool is_known = false;
+    };
     void change_load(instant now, const load& l, bool starts);
+    void change_unit(std::uint32_t unit, const load& l, std::span<const fleet::gpu_share> where, bool starts,
+                     alike& last);
+    void change_floor(std::uint32_t unit, std::size_t node, std::size_t c, const load& l, std::uint32_t gpus);
     void mark_dirty(instant now);
     [[nodiscard]] microwatts node_power(std::size_t node, std::uint32_t unit, bool lifts) const;
     /// Before its input changes.

@@ -118,6 +118,8 @@ public:
 
     /// Those that get requests.
     [[nodiscard]] std::span<const replica> replicas() const noexcept { return replicas_; }
+    /// Has any of them ever had a request? Of a fluid service none has.
+    [[nodiscard]] bool is_used() const noexcept { return is_used_; }
     /// Those that go on with them; null: the same.
     [[nodiscard]] const decode_pool* decode() const noexcept { return decode_.get(); }
     /// What has been computed and given by the end of `now`, and what is there then. \pre advance(now) was called
@@ -158,6 +160,7 @@ private:
     std::unique_ptr<decode_pool> decode_;
     instant decode_next_ = never;
     bool scaled_;
+    bool is_used_ = false;
     std::vector<std::uint32_t> open_;         // rising; only if replicas come and go
     std::vector<workload::request> pending_;  // the same
     std::optional<admission> admission_;

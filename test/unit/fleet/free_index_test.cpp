@@ -262,6 +262,76 @@ TEST_CASE("a free index of racks agrees with naive columns on random operations"
     CHECK(closed > 100);
 }
 
+TEST_CASE("whole allocations on racks agree with naive columns", "[free_index][racks]") {
+    struct held_shares {
+        fleet::demand wanted{};
+        std::vector<gpu_share> shares;
+    };
+    std::size_t several = 0, unordered = 0;  // racks; allocations
+    for (std::uint64_t seed = 0; seed != 60; ++seed) {
+        CAPTURE(seed);
+        naive::test_random random(seed);
+        auto sites = naive::random_sites(random, 6, 6);
+        if (seed % 6 == 0) sites[0][0] = {.count = 2, .nodes = 80, .usable = 70};
+        const naive::fleet where = naive::rack_fleet_of(sites, static_cast<std::uint32_t>(random.between(1, 8)));
+        free_index f =
+            free_index::racks(std::make_shared<const fleet::topology>(naive::topology_of(sites)), where.gpus_per_node);
+        naive::rack_space s = naive::empty_racks(where);
+        const auto rack_of = [&where](const gpu_share& g) {
+            return naive::rack_of_node(where, static_cast<std::uint32_t>(index(g.node)));
+        };
+        std::vector<held_shares> running;
+        std::size_t wrong = 0;
+        for (int step = 0; step != 150; ++step) {
+            const std::int64_t what = random.between(0, 99);
+            if (what < 10) {
+                const auto node = static_cast<std::uint32_t>(random.between(0, where.nodes - 1));
+                s.out[node] = !s.out[node];
+                f.set_in_service(node_id{node}, !s.out[node]);
+            } else if (what < 55 && !running.empty()) {
+                const std::size_t which =
+                    static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(running.size()) - 1));
+                const held_shares& h = running[which];
+                f.give(h.wanted, h.shares);
+                for (const gpu_share& g : h.shares) {
+                    s.held[index(g.node)] &= ~g.gpus;
+                    if (h.wanted.exclusive) s.locked[rack_of(g)] = false;
+                }
+                running.erase(running.begin() + static_cast<std::ptrdiff_t>(which));
+            } else {
+                held_shares h;
+                const bool whole = random.chance(60);
+                const auto first = static_cast<std::uint32_t>(random.between(0, where.nodes - 1));
+                const auto last = std::min<std::uint32_t>(
+                    where.nodes, first + static_cast<std::uint32_t>(random.between(1, random.chance(20) ? 90 : 12)));
+                for (std::uint32_t node = first; node != last; ++node) {
+                    const std::uint64_t offered = naive::offered(where, s, node);
+                    const std::uint64_t some = whole ? offered : offered & random.next();
+                    if (some != 0 && random.chance(90)) h.shares.push_back(share(node, some));
+                }
+                if (random.chance(20) && h.shares.size() > 1) {
+                    std::swap(h.shares.front(), h.shares.back());
+                    ++unordered;
+                }
+                h.wanted.exclusive = random.chance(20);
+                for (const gpu_share& g : h.shares) h.wanted.gpus += fleet::count_gpus(g.gpus);
+                if (h.shares.empty() || !f.is_free(h.wanted, h.shares)) continue;
+                several += rack_of(h.shares.front()) != rack_of(h.shares.back());
+                random.chance(50) ? f.take(h.wanted, h.shares) : f.occupy(h.wanted, h.shares);
+                for (const gpu_share& g : h.shares) {
+                    s.held[index(g.node)] |= g.gpus;
+                    if (h.wanted.exclusive) s.locked[rack_of(g)] = true;
+                }
+                running.push_back(std::move(h));
+            }
+            wrong += wrong_answers(f, where, s);
+        }
+        CHECK(wrong == 0);
+    }
+    CHECK(several > 300);
+    CHECK(unordered > 100);
+}
+
 TEST_CASE("an index of racks allows what the limits and exclusive jobs leave", "[free_index][racks]") {
     fleet::topology t;
     t.add({.count = 2, .nodes = 3, .usable = 2});

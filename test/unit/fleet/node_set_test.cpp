@@ -26,6 +26,8 @@ std::vector<std::uint32_t> members(const node_set& s) {
 
 std::uint32_t first_of(const std::set<std::uint32_t>& s) { return s.empty() ? node_set::npos : *s.begin(); }
 
+std::uint32_t last_of(const std::set<std::uint32_t>& s) { return s.empty() ? node_set::npos : *s.rbegin(); }
+
 std::uint32_t next_of(const std::set<std::uint32_t>& s, std::uint32_t row) {
     const auto found = s.upper_bound(row);
     return found == s.end() ? node_set::npos : *found;
@@ -39,6 +41,7 @@ TEST_CASE("an empty node set has no member, whatever its size", "[node_set]") {
         const node_set s(size);
         CHECK(s.empty());
         CHECK(s.first() == node_set::npos);
+        CHECK(s.last() == node_set::npos);
         if (size == 0) continue;
         CHECK(s.next(0) == node_set::npos);
         CHECK(s.next(size - 1) == node_set::npos);
@@ -76,6 +79,7 @@ TEST_CASE("a node set agrees with std::set on random operations", "[node_set]") 
             fullest = std::max(fullest, reference.size());
             const auto probe = static_cast<std::uint32_t>(random() % size);
             if (s.empty() != reference.empty() || s.first() != first_of(reference)) ++wrong;
+            if (s.last() != last_of(reference)) ++wrong;
             if (s.next(probe) != next_of(reference, probe) || s.next(row) != next_of(reference, row)) ++wrong;
             if (s.contains(probe) != reference.contains(probe) || s.contains(row) != reference.contains(row)) ++wrong;
             if (step % 997 == 0 && members(s) != std::vector<std::uint32_t>(reference.begin(), reference.end()))
@@ -87,6 +91,33 @@ TEST_CASE("a node set agrees with std::set on random operations", "[node_set]") 
         for (const std::uint32_t row : members(s)) s.erase(row);
         CHECK(s.empty());
         CHECK(members(s).empty());
+    }
+}
+
+TEST_CASE("rows of a node set that are added or removed together are as those one by one", "[node_set]") {
+    std::mt19937_64 random{2};
+    for (const std::uint32_t size : {64U, 65U, 128U, 4097U, 20'000U}) {
+        node_set together(size), alone(size);
+        std::size_t wrong = 0, members_seen = 0;
+        for (int step = 0; step < 4000; ++step) {
+            const auto first = static_cast<std::uint32_t>(random() % size);
+            std::uint64_t bits = random() & (random() % 2 == 0 ? random() : ~std::uint64_t{0});
+            if (random() % 16 == 0) bits = 0;
+            if (size - first < 64) bits &= (std::uint64_t{1} << (size - first)) - 1;
+            const bool adds = random() % 2 == 0;
+            adds ? together.insert(first, bits) : together.erase(first, bits);
+            for (std::uint32_t i = 0; i != 64; ++i) {
+                if ((bits >> i & 1U) == 0) continue;
+                adds ? alone.insert(first + i) : alone.erase(first + i);
+            }
+            if (together.first() != alone.first() || together.last() != alone.last()) ++wrong;
+            if (step % 50 != 0) continue;
+            members_seen += members(alone).size();
+            if (members(together) != members(alone)) ++wrong;
+        }
+        CAPTURE(size);
+        CHECK(wrong == 0);
+        CHECK(members_seen > 80);
     }
 }
 
