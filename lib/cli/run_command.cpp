@@ -119,10 +119,10 @@ void print_contract(const scenario::scenario& sc, const sim::summary& s) {
         if (!y.site.empty()) continue;
         const bool knows = y.energy && y.energy->overhead_j;
         table.row({std::to_string(y.year), grouped(to_gpu_hours(y.in_service), 0),
-                   grouped(to_gpu_hours(y.books[account::useful]), 0), or_dash(y.contract_usd, 1),
+                   grouped(to_gpu_hours((*y.books)[account::useful]), 0), or_dash(y.contract_usd, 1),
                    or_dash(knows ? std::optional{y.energy->facility_j()} : std::nullopt, 3.6e9),
                    or_dash(y.energy ? y.energy->carbon_location_kg : std::nullopt, 1000),
-                   grouped(static_cast<double>(y.served.output_tokens), 0)});
+                   grouped(static_cast<double>(y.served->output_tokens), 0)});
     }
     table.print();
 }

@@ -37,10 +37,11 @@ void add_types(json& out, const sim::summary& s) {
     }
 }
 
-void add_hours(json& hours, const scenario::scenario& sc, const sim::summary& s) {
-    hours["capacity"] = to_gpu_hours(s.books.capacity);
+/// GPU-time of the fleet or of a site.
+void add_hours(json& hours, const scenario::scenario& sc, const sim::summary& s, const ledger& books) {
+    hours["capacity"] = to_gpu_hours(books.capacity);
     const auto show = [&](account a) {
-        hours[std::string{account_names[static_cast<std::size_t>(a)]}] = to_gpu_hours(s.books[a]);
+        hours[std::string{account_names[static_cast<std::size_t>(a)]}] = to_gpu_hours(books[a]);
     };
     // The other accounts belong to models that this version does not have.
     for (const auto a : {account::useful, account::lost, account::idle}) show(a);
@@ -72,7 +73,7 @@ void add_reservation(json& of, const sim::reservation_result& r) {
     of["down_gpu_hours"] = to_gpu_hours(r.jobs->down);
 }
 
-void add_site(json& of, const sim::site_result& r) {
+void add_site(json& of, const scenario::scenario& sc, const sim::summary& s, const sim::site_result& r) {
     of["gpus"] = r.gpus;
     of["jobs"] = {{"submitted", r.jobs.submitted},
                   {"finished", r.jobs.finished},
@@ -83,6 +84,16 @@ void add_site(json& of, const sim::site_result& r) {
     of["held_gpu_hours"] = to_gpu_hours(r.jobs.held);
     of["idle_gpu_hours"] = to_gpu_hours(r.jobs.idle);
     of["down_gpu_hours"] = to_gpu_hours(r.jobs.down);
+    add_hours(of["gpu_hours"], sc, s, r.count.books);
+    if (may_fail(sc)) of["interruptions"] = r.count.interruptions;
+    if (r.count.served && !s.services.empty()) {
+        const sim::service_count& n = *r.count.served;
+        of["services"] = {{"requests", n.requests},
+                          {"finished", n.finished},
+                          {"prompt_tokens", n.prompt_tokens},
+                          {"output_tokens", n.output_tokens}};
+    }
+    if (r.energy) add_energy(of, *r.energy);
 }
 
 void add_failures(json& failures, const sim::summary& s) {
@@ -121,10 +132,10 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
     if (s.makespan_s) out["makespan_s"] = *s.makespan_s;
     if (s.utilisation) out["utilisation"] = *s.utilisation;
     add_types(out, s);
-    add_hours(out["gpu_hours"], sc, s);
+    add_hours(out["gpu_hours"], sc, s, s.books);
     if (has_build_out(sc)) out["build_out"] = build_out_summary(sc, start_of_time + s.simulated);
     for (const sim::reservation_result& r : s.reservations) add_reservation(out["reservations"][r.name], r);
-    for (const sim::site_result& r : s.sites) add_site(out["sites"][r.name], r);
+    for (const sim::site_result& r : s.sites) add_site(out["sites"][r.name], sc, s, r);
     if (sc.faults.parts_fail()) add_failures(out["failures"], s);
     std::vector<const scenario::inference_service*> services;
     for (const scenario::workload_entry& w : sc.workload) {

@@ -33,9 +33,9 @@ public:
         out_ += ',';
         if (value) fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{}"), *value);
     }
-    void count(std::uint64_t n, bool known) {
+    void count(const std::optional<std::uint64_t>& n) {
         out_ += ',';
-        if (known) fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{}"), n);
+        if (n) fmt::format_to(std::back_inserter(out_), FMT_COMPILE("{}"), *n);
     }
 
 private:
@@ -47,17 +47,16 @@ std::optional<double> kwh(const std::optional<double>& joules) {
 }
 
 void append(std::string& out, const money::year_row& r) {
-    const bool of_all = r.site.empty();
     fmt::format_to(std::back_inserter(out), FMT_COMPILE("{},"), r.year);
-    append_csv_text(out, of_all ? "all" : r.site);
+    append_csv_text(out, r.site.empty() ? "all" : r.site);
     row_writer to{out};
     to.number(to_seconds(r.to - r.from) / 3600);
     to.number(to_gpu_hours(r.in_service));
     for (const account a : {account::useful, account::lost, account::checkpoint, account::restart, account::stalled,
                             account::idle, account::draining, account::down})
-        to.number(of_all ? std::optional{to_gpu_hours(r.books[a])} : std::nullopt);
+        to.number(r.books ? std::optional{to_gpu_hours((*r.books)[a])} : std::nullopt);
     to.number(to_gpu_hours(r.uncommissioned));
-    to.count(r.interruptions, of_all);
+    to.count(r.interruptions);
     const bool powered = r.energy.has_value();
     const power::site_books e = r.energy.value_or(power::site_books{});
     const auto facility = e.overhead_j ? std::optional{e.facility_j()} : std::nullopt;
@@ -68,8 +67,9 @@ void append(std::string& out, const money::year_row& r) {
                               e.energy_usd, e.demand_usd, e.capacity_usd, r.contract_usd})
         to.number(value);
     to.number(r.capital ? std::optional{r.capital->total_usd()} : std::nullopt);
-    for (const std::uint64_t n : {r.served.requests, r.served.finished, r.served.prompt_tokens, r.served.output_tokens})
-        to.count(n, of_all);
+    using served = sim::service_count;
+    for (const auto part : {&served::requests, &served::finished, &served::prompt_tokens, &served::output_tokens})
+        to.count(r.served ? std::optional{(*r.served).*part} : std::nullopt);
     out += '\n';
 }
 

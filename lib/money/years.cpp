@@ -40,19 +40,21 @@ ledger minus(const ledger& a, const ledger& b) {
     return out;
 }
 
+/// Flows of several parts are rounded one by one.
+sim::service_count minus(sim::service_count a, const sim::service_count& b) {
+    const auto less = [](std::uint64_t& n, std::uint64_t by) { n -= std::min(n, by); };
+    less(a.requests, b.requests);
+    less(a.finished, b.finished);
+    less(a.prompt_tokens, b.prompt_tokens);
+    less(a.output_tokens, b.output_tokens);
+    return a;
+}
+
 sim::service_count served_between(const sim::snapshot& a, const sim::snapshot& b) {
-    sim::service_count sum;
-    const auto add = [&sum](const sim::service_count& c, bool more) {
-        // Flows of several parts are rounded one by one.
-        const auto to = [more](std::uint64_t& n, std::uint64_t by) { n = more ? n + by : n - std::min(n, by); };
-        to(sum.requests, c.requests);
-        to(sum.finished, c.finished);
-        to(sum.prompt_tokens, c.prompt_tokens);
-        to(sum.output_tokens, c.output_tokens);
-    };
-    for (const auto& c : b.services) add(c, true);
-    for (const auto& c : a.services) add(c, false);
-    return sum;
+    sim::service_count before, after;
+    for (const auto& c : a.services) before += c;
+    for (const auto& c : b.services) after += c;
+    return minus(after, before);
 }
 
 class divided {
@@ -67,6 +69,7 @@ public:
         std::vector<year_row> out;
         sim::snapshot before{.at = start_of_time};
         if (!s_.snapshots.empty()) before.sites.resize(s_.snapshots.back().sites.size());
+        if (!s_.snapshots.empty()) before.counts.resize(s_.snapshots.back().counts.size());
         for (site_books& b : before.sites) {  // known to be nothing
             for (const auto part : known_parts) b.*part = 0;
         }
@@ -91,8 +94,8 @@ private:
     void add_year(const sim::snapshot& a, const sim::snapshot& b, std::vector<year_row>& out) const {
         year_row all = row(a, b);
         all.books = minus(b.books, a.books);
-        all.in_service = all.books.capacity;
-        all.uncommissioned = all.books[account::uncommissioned];
+        all.in_service = all.books->capacity;
+        all.uncommissioned = (*all.books)[account::uncommissioned];
         all.interruptions = b.interruptions - a.interruptions;
         all.served = served_between(a, b);
         if (bill_) all.contract_usd = bill_->between(a.at, b.at).usd;
@@ -116,6 +119,12 @@ private:
             if (g.site == site) r.uncommissioned += gpu_time{ticks(b.at - a.at)} * static_cast<gpu_time>(g.gpus);
         }
         r.uncommissioned -= r.in_service;
+        if (!b.counts.empty()) {
+            r.books = minus(b.counts[i].books, a.counts[i].books);
+            r.interruptions = b.counts[i].interruptions - a.counts[i].interruptions;
+            if (const auto& served = b.counts[i].served)
+                r.served = minus(*served, a.counts[i].served.value_or(sim::service_count{}));
+        }
         if (!b.sites.empty()) r.energy = money::minus(b.sites[i], a.sites[i]);
         if (bill_) r.contract_usd = bill_->of_site(site, a.at, b.at);
         if (capital()) r.capital = capital_costs(*capital(), s_.groups, standing_, a.at, b.at, site);

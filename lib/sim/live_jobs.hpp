@@ -7,6 +7,7 @@
 
 #include "holds.hpp"
 #include "job_books.hpp"
+#include "part_books.hpp"
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/error.hpp>
@@ -121,7 +122,11 @@ public:
         return job;
     }
     /// It goes to another partition. \pre it waits
-    void move(job_id job, std::uint16_t part) noexcept { rows_[index(job)].part = part; }
+    void move(job_id job, std::uint16_t part) {
+        live_job& l = rows_[index(job)];
+        if (parts_.any()) parts_.leave(index(job), l.part, used_by(index(job), false, {}, 0));
+        l.part = part;
+    }
     /// It has left; its row may be used by another one.
     void leave(job_id job) noexcept {
         rows_[index(job)].run = static_cast<std::uint32_t>(free_row_);
@@ -225,6 +230,7 @@ public:
         const gpu_time lost = gpu_time{ticks(time)} * gpus;
         record_of(i).lost += time;
         books_[account::lost] += lost;
+        parts_.lose(rows_[i].part, lost);
         if (is_elastic(i)) elastic_record_of(i).lost += lost;
     }
 
@@ -253,6 +259,7 @@ public:
             if (!is_elastic(i)) used = job_books::of(ran, w, r.gpus);
         }
         used.book(books_);
+        parts_.close(i, rows_[i].part, used);
         if (is_elastic(i)) {
             elastic_record& e = elastic_record_of(i);
             e.useful = used.useful();
@@ -260,8 +267,8 @@ public:
         }
     }
 
-    /// Books what `close` would of a job that is left unfinished at `until`; of one that runs, on so many GPUs.
-    void book_unfinished(ledger& to, std::size_t i, bool runs, instant until, std::uint32_t gpus) const {
+    /// What `close` would book of a job that is left unfinished at `until`; of one that runs, on so many GPUs.
+    [[nodiscard]] job_books used_by(std::size_t i, bool runs, instant until, std::uint32_t gpus) const {
         duration ran = rows_[i].ran;
         waste w = costs_ == nullptr ? waste{} : waste_[i];
         job_books used = is_elastic(i) ? elastic_books_[i] : job_books{};
@@ -274,7 +281,7 @@ public:
         }
         if (!is_elastic(i))
             used = job_books::of(ran, w, records_[rows_[i].source()][rows_[i].key & holds::row_mask].gpus);
-        used.book(to);
+        return used;
     }
 
     /// GPU-time of kept work. \pre the job was closed
@@ -284,6 +291,9 @@ public:
 
     /// Of jobs that have been closed.
     [[nodiscard]] const ledger& books() const noexcept { return books_; }
+    /// The same by partition, which only sites ask for.
+    [[nodiscard]] part_books& parts() noexcept { return parts_; }
+    [[nodiscard]] const part_books& parts() const noexcept { return parts_; }
 
 private:
     /// A job that runs. There are never more of these than GPUs, so they stay in the cache however many jobs wait.
@@ -357,6 +367,7 @@ private:
     std::vector<pod_vector<job_record, pages::huge>> records_;  // by source, by row
     std::vector<pod_vector<elastic_record>> elastic_records_;   // the same
     ledger books_;
+    part_books parts_;
 };
 
 /// A run that computes wrong results, and what it would be without.

@@ -271,6 +271,7 @@ std::uint64_t simulation::model::stop_jobs(partition& p, std::span<const node_id
         if (how != run_end::failed || ~gpus != 0 || !shrink(p, job, nodes)) stop(p, job, how);
     }
     if (how == run_end::failed) snapshots_.interrupt(hit.size());
+    if (how == run_end::failed && sites_ && p.number != 0) sites_->interrupt(p.number, hit.size());
     return hit.size();
 }
 

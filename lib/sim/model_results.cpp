@@ -42,7 +42,6 @@ const summary& simulation::model::results() {
         if (counts_of(*p) != nullptr) count_held(*p);
     }
     summary_.reservations = changes_.results(end);
-    if (sites_) summary_.sites = sites_->results();
     for (std::size_t i = 0; i != stopped_by_.size(); ++i) {
         const faults::cause_tally what = failures_->tally(i, end);
         summary_.failures.push_back({.name = failures_->processes()[i].cause,
@@ -65,6 +64,10 @@ const summary& simulation::model::results() {
         if (!sites_ || p->number != 0) p->fleet.book(summary_.books);
     }
     summary_.books.check();
+    if (sites_) {
+        sites_->finish(end, summary_.books, energy_.get());
+        summary_.sites = sites_->results();
+    }
     for (training_result& t : summary_.trainings) {
         if (t.cost) share_costs(*t.cost, *summary_.energy, summary_.books.capacity);
     }

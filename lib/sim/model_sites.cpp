@@ -26,6 +26,7 @@ simulation::model::sites::sites(model& all, site_scheduling terms, const capacit
         all.open_.push_back(p.get());
         all.partitions_.push_back(std::move(p));
     }
+    all.jobs_.parts().keep(all.partitions_.size());
 }
 
 partition& simulation::model::sites::partition_of(const workload::job_request& r, std::size_t source) {
@@ -154,6 +155,46 @@ void simulation::model::sites::close() {
         jobs[m.job] = m.seen;
     }
     moving_.clear();
+}
+
+std::vector<site_count> simulation::model::sites::counts_at(instant then, std::vector<ledger> parts,
+                                                            const ledger& all) {
+    std::vector<site_count> out(size());
+    const auto served = served_at(then);
+    ledger sum;
+    for (std::size_t s = 0; s != size(); ++s) {
+        const partition& p = part(s);
+        ledger& books = parts[p.number];
+        p.fleet.book(books);
+        books.check();
+        sum += books;
+        out[s] = {.books = books, .interruptions = results_[s].count.interruptions};
+        if (served) out[s].served = (*served)[s];
+    }
+    if (sum != all) throw internal_error("the GPU-time of all sites is not that of the fleet");
+    return out;
+}
+
+std::optional<std::vector<service_count>> simulation::model::sites::served_at(instant then) const {
+    std::vector<service_count> out(size());
+    for (std::uint32_t i = 0; all_.services_ && i != all_.services_->size(); ++i) {
+        const service_parts& of = all_.services_->of(i);
+        std::size_t site = of.entry < terms_.pinned.size() ? terms_.pinned[of.entry] : 0U;
+        if (of.site) site = 1U + of.site->of->sites[of.site->number].number;
+        if (site == 0) return std::nullopt;
+        out[site - 1] += all_.services_->count(i, then);
+    }
+    return out;
+}
+
+void simulation::model::sites::finish(instant end, const ledger& all, const energy_meter* energy) {
+    std::vector<site_count> counts = counts_at(end, all_.jobs_.parts().books(), all);
+    std::vector<power::site_books> used;
+    if (energy != nullptr) used = energy->books_at(end);
+    for (std::size_t s = 0; s != size(); ++s) {
+        results_[s].count = counts[s];
+        if (energy != nullptr) results_[s].energy = used.at(s);
+    }
 }
 
 }  // namespace ampacity::sim

@@ -46,8 +46,19 @@ public:
     /// By the number of its partition.
     [[nodiscard]] site_result& result(std::uint16_t part) noexcept { return results_[part - 1U]; }
     [[nodiscard]] const std::vector<site_result>& results() const noexcept { return results_; }
+    /// Of jobs on their way.
+    template <class F>
+    void for_coming(F f) const {
+        for (const moving_job& m : moving_) f(m.job);
+    }
     /// The run ends: jobs on their way are where they go to.
     void close();
+    /// By site, of what its jobs have used, by partition. \throws internal_error if `all` is not their sum
+    [[nodiscard]] std::vector<site_count> counts_at(instant then, std::vector<ledger> parts, const ledger& all);
+    /// The same in the results, with the energy of each.
+    void finish(instant end, const ledger& all, const energy_meter* energy);
+    /// Jobs there lost GPUs to a failure.
+    void interrupt(std::uint16_t part, std::size_t count) noexcept { result(part).count.interruptions += count; }
 
 private:
     struct moving_job {
@@ -63,6 +74,8 @@ private:
     [[nodiscard]] policy::site_room room_later(std::size_t site, fleet::demand needed);
     [[nodiscard]] hardware::site_outlook outlook(std::size_t site);
     void leave(partition& p);
+    /// What services have done by site; none: some have replicas that have none for good.
+    [[nodiscard]] std::optional<std::vector<service_count>> served_at(instant then) const;
     void send(partition& from, std::size_t job, std::size_t to);
     void enter_queue(const moving_job& m);
     /// Its scheduler begins anew.

@@ -39,6 +39,7 @@ void snapshot_books::finish(summary& of, const energy_meter* energy, instant end
     std::erase_if(of.snapshots, [end](const snapshot& s) { return s.at >= end; });
     snapshot last{.at = end, .books = of.books, .interruptions = interruptions_};
     if (energy != nullptr) last.sites = energy->books_at(end);
+    for (const site_result& s : of.sites) last.counts.push_back(s.count);
     for (const service_result& s : of.services)
         last.services.push_back({.requests = s.requests,
                                  .finished = s.finished,

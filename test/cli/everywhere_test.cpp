@@ -62,6 +62,10 @@ TEST_CASE("the files of a service at several sites agree") {
         requests += a.number(own + "requests");
         tokens += a.number(own + "output_tokens");
         held += a.number(own + "held_gpu_hours");
+        const std::string books = std::string{"sites."} + site + '.';
+        CHECK(a.number(books + "services.requests") == Approx(a.number(own + "requests")).margin(1));
+        CHECK(a.number(books + "services.output_tokens") == Approx(a.number(own + "output_tokens")).epsilon(1e-3));
+        CHECK(a.number(books + "gpu_hours.useful") == Approx(a.number(own + "held_gpu_hours")).epsilon(1e-12));
     }
     for (const char* const origin : {"portland", "berlin"})
         of_origins += a.number(at + "origins." + origin + ".requests");

@@ -99,6 +99,45 @@ TEST_CASE("all years add up to the summary and sites to all") {
     for (const char* const line : {"paid [USD]", "margin [USD]", "\n2027", "\n2028"}) CHECK(contains(r.out, line));
 }
 
+TEST_CASE("sites with schedulers of their own have books of their own, year by year") {
+    const workspace here{with(with(over_new_year, "gb200-nvl72", "gb300-nvl72"), "{ policy: fifo }",
+                              "{ policy: fifo, sites: { transfer: \"1 h\" } }"),
+                         jobs};
+    here.run_well();
+    const document s = here.summary();
+    const table t = years_of(here);
+    const std::map<std::string, std::string> columns{{"gpu_hours_in_service", "gpu_hours.capacity"},
+                                                     {"gpu_hours_useful", "gpu_hours.useful"},
+                                                     {"gpu_hours_lost", "gpu_hours.lost"},
+                                                     {"gpu_hours_idle", "gpu_hours.idle"},
+                                                     {"gpu_hours_down", "gpu_hours.down"},
+                                                     {"gpu_hours_uncommissioned", "gpu_hours.uncommissioned"},
+                                                     {"interruptions", "interruptions"},
+                                                     {"facility_kwh", "energy_kwh.facility"},
+                                                     {"carbon_location_kg", "carbon_kg.location"},
+                                                     {"demand_usd", "cost_usd.demand"},
+                                                     {"energy_usd", "cost_usd.energy"}};
+    for (const auto& [column, key] : columns) {
+        INFO(column);
+        double sites = 0;
+        for (const std::string site : {"iad", "dub"}) {
+            INFO(site);
+            const double of_site = s.number("sites." + site + '.' + key);
+            CHECK(sum_of(t, column, site) == Approx(of_site).epsilon(1e-12));
+            sites += of_site;
+        }
+        CHECK(sites == Approx(key == "interruptions" ? s.number("jobs.restarts") : s.number(key)).epsilon(1e-12));
+        for (const std::string year : {"2027", "2028"}) {
+            INFO(year);
+            const auto cell = [&, of = &t.at(column)](const char* site) { return std::stod(of->at({year, site})); };
+            CHECK(cell("iad") + cell("dub") == Approx(cell("all")).epsilon(1e-12));
+        }
+    }
+    CHECK(s.number("sites.iad.pue") > 1);
+    CHECK(s.number("sites.dub.gpu_hours.uncommissioned") == Approx(72 * 36));
+    CHECK(s.number("sites.dub.cost_usd.total") > s.number("sites.dub.cost_usd.capacity"));
+}
+
 TEST_CASE("looking at years changes no result and a contract needs no energy") {
     const workspace here{over_new_year, jobs};
     here.run_well({"--set", "output.telemetry=\"1 h\""});

@@ -192,6 +192,7 @@ answer run(const world& w, std::optional<std::size_t> alone) {
         p.sites.make_policy = [&w] { return w.make_policy(); };
         p.sites.make_placer = [&w] { return policy::make_placer(w.where.placer, w.options); };
     }
+    p.snapshots = {start_of_time + w.until / 2 + duration{1}};
     sim::simulation s(std::move(p));
     s.run();
     const sim::summary sums = s.results();
@@ -240,8 +241,14 @@ void compare(const world& w, std::uint64_t seed, naive::flavour kind) {
         CHECK(r.jobs.down == b[account::down] + b[account::draining]);
         CHECK(r.jobs.held == b.capacity - r.jobs.idle - r.jobs.down);
         CHECK(r.came + r.left == 0);
-        sum.capacity += b.capacity;
-        for (std::size_t a = 0; a != num_accounts; ++a) sum[static_cast<account>(a)] += b[static_cast<account>(a)];
+        CHECK(r.count.books == b);
+        REQUIRE(all.sums.snapshots.size() == alone.sums.snapshots.size());
+        for (std::size_t at = 0; at != all.sums.snapshots.size(); ++at) {
+            const sim::site_count& then = all.sums.snapshots[at].counts.at(s);
+            CHECK(then.books == alone.sums.snapshots[at].books);
+            CHECK(then.interruptions == alone.sums.snapshots[at].interruptions);
+        }
+        sum += b;
     }
     CHECK(all.sums.books == sum);
 }

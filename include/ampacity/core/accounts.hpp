@@ -42,6 +42,12 @@ struct ledger {
     [[nodiscard]] gpu_time& operator[](account a) noexcept { return of[static_cast<std::size_t>(a)]; }
     [[nodiscard]] gpu_time operator[](account a) const noexcept { return of[static_cast<std::size_t>(a)]; }
 
+    ledger& operator+=(const ledger& other) noexcept {
+        capacity += other.capacity;
+        for (std::size_t i = 0; i != num_accounts; ++i) of[i] += other.of[i];
+        return *this;
+    }
+
     /// Sum of all accounts in service: must equal `capacity`.
     [[nodiscard]] gpu_time booked() const noexcept {
         gpu_time sum = 0;

@@ -2,9 +2,9 @@
 /// \file
 /// A run by calendar year (UTC) and site: what it has served, lost, drawn, emitted and cost.
 ///
-/// A row is the difference of two snapshots, so those of all sites add up to the results of the run. Books of GPUs and
-/// what services did are of the whole fleet; what came into service, energy, carbon and money are of each site, too.
-/// The first and the last year are as long as the run lies in them.
+/// A row is the difference of two snapshots, so those of all sites add up to the results of the run. What came into
+/// service, energy, carbon and money are of each site, too; books of GPUs, interruptions and what services did where
+/// sites have schedulers of their own. The first and the last year are as long as the run lies in them.
 
 #include <ampacity/core/accounts.hpp>
 #include <ampacity/core/time.hpp>
@@ -24,12 +24,12 @@ struct year_row {
     int year = 0;
     std::string site{};  ///< empty: of all
     instant from{}, to{};
-    gpu_time in_service = 0, uncommissioned = 0;  ///< [GPU-ns]
-    ledger books{};                               ///< of all only
-    std::uint64_t interruptions = 0;              ///< the same
-    sim::service_count served{};                  ///< the same
-    std::optional<power::site_books> energy{};    ///< none: not modelled
-    std::optional<double> contract_usd{};         ///< paid by the customer [USD]
+    gpu_time in_service = 0, uncommissioned = 0;   ///< [GPU-ns]
+    std::optional<ledger> books{};                 ///< none: of a site without a scheduler of its own
+    std::optional<std::uint64_t> interruptions{};  ///< the same
+    std::optional<sim::service_count> served{};    ///< the same; or it is not known where services were
+    std::optional<power::site_books> energy{};     ///< none: not modelled
+    std::optional<double> contract_usd{};          ///< paid by the customer [USD]
     std::optional<capital_cost> capital{};
 };
 

@@ -154,6 +154,8 @@ struct site_result {
     /// Submitted: that came to it first. A job that could run on no site is of none.
     reserved_jobs jobs{};
     std::uint64_t came = 0, left = 0;  ///< jobs that waited, from other sites and to them
+    site_count count{};
+    std::optional<power::site_books> energy{};  ///< none: nobody asked
 };
 
 /// Power and energy of a run, see sim/energy.hpp; absent where nothing says what it would follow from.

@@ -42,6 +42,22 @@ struct standing_step {
 struct service_count {
     std::uint64_t requests = 0, finished = 0;            ///< that arrived; of these
     std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
+
+    service_count& operator+=(const service_count& other) noexcept {
+        requests += other.requests;
+        finished += other.finished;
+        prompt_tokens += other.prompt_tokens;
+        output_tokens += other.output_tokens;
+        return *this;
+    }
+};
+
+/// What has happened at a site with a scheduler of its own.
+struct site_count {
+    ledger books{};                   ///< those of all sites add up to those of the fleet
+    std::uint64_t interruptions = 0;  ///< times that a job or a replica lost GPUs there to a failure
+    /// What services have done there; none: there are services whose replicas have no site for good.
+    std::optional<service_count> served{};
 };
 
 struct snapshot {
@@ -49,6 +65,7 @@ struct snapshot {
     ledger books{};                          ///< of the whole fleet
     std::uint64_t interruptions = 0;         ///< times that a job or a replica lost GPUs to a failure
     std::vector<power::site_books> sites{};  ///< of the plant; empty without energy
+    std::vector<site_count> counts{};        ///< (sites) with schedulers of their own; empty without
     std::vector<service_count> services{};   ///< as `parts::services`
 };
 

@@ -7,7 +7,9 @@
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -73,6 +75,43 @@ sim::parts lost_site(duration transfer) {
     p.sites.transfer = transfer;
     return p;
 }
+
+/// GPU-time that jobs hold, by site, naively; of jobs that always have the same GPUs and full speed, with a checkpoint
+/// of 5 s after each 5 min and a restart of 30 s, by account, too.
+class held_by_site final : public sim::observer {
+public:
+    explicit held_by_site(const std::vector<std::vector<node_id>>& sites) : sites_(sites), books_(sites.size()) {}
+    void on_stop(const sim::job_event& e, sim::run_end how) override { add(e, how); }
+    void on_resize(const sim::job_event& before, const sim::job_event& after) override {
+        sim::job_event ends = before;
+        ends.at = after.at;
+        add(ends, sim::run_end::unfinished);
+    }
+    [[nodiscard]] gpu_time at(std::size_t site) const { return books_[site].capacity; }
+    [[nodiscard]] gpu_time of(std::size_t site, account a) const { return books_[site][a]; }
+
+private:
+    void add(const sim::job_event& e, sim::run_end how) {
+        std::size_t site = 0;
+        while (index(e.where.front().node) > index(sites_[site].back())) ++site;
+        ledger& to = books_[site];
+        const auto book = [&](account a, std::int64_t ns) { to[a] += gpu_time{ns} * e.gpus; };
+        const std::int64_t held = ticks(e.at - e.since), second = 1'000'000'000;
+        to.capacity += gpu_time{held} * e.gpus;
+        const std::int64_t restart = e.attempt == 1 ? 0 : std::min(held, 30 * second);
+        const std::int64_t rest = held - restart, whole = rest / (305 * second), part = rest % (305 * second);
+        const bool is_over = how == sim::run_end::finished;
+        const std::int64_t begun = is_over ? 0 : std::max<std::int64_t>(0, part - 300 * second);
+        const std::int64_t lost = is_over ? 0 : part - begun;
+        book(account::restart, restart);
+        book(account::checkpoint, 5 * second * whole + begun);
+        book(account::lost, lost);
+        book(account::useful, rest - 5 * second * whole - begun - lost);
+    }
+
+    const std::vector<std::vector<node_id>>& sites_;
+    std::vector<ledger> books_;
+};
 
 }  // namespace
 
@@ -166,6 +205,49 @@ TEST_CASE("a job that moves enters the other queue after the time of its transfe
     CHECK(cut.results().sites[1].came == 0);
 }
 
+TEST_CASE("a job that moves leaves the time that it has used at the site where it used it") {
+    // a goes dark at 25 s: of job 0 5 s are lost there; it comes to b at 85 s, and is there for 80 s.
+    const auto parts = [](duration estimate) {
+        sim::parts p = two_sites({job(0, 8, 100, 0)});
+        if (estimate != duration{}) {
+            p.sources.clear();
+            workload::job_request j = job(0, 8, 100, 0);
+            j.estimate = estimate;
+            p.sources.push_back(std::make_unique<workload::vector_source>(std::vector{j}));
+            p.enforce_estimate = true;
+        }
+        p.outages.push_back({.start = at(25), .end = at(500), .nodes = nodes(0, 1)});
+        p.sites.transfer = seconds{60};
+        p.snapshots = {at(40), at(100)};
+        return p;
+    };
+    const auto check = [](const ledger& b, gpu_time useful_s, gpu_time lost_s) {
+        CHECK(b[account::useful] == 8 * useful_s * gpu_s);
+        CHECK(b[account::lost] == 8 * lost_s * gpu_s);
+    };
+    sim::simulation s{parts({})};
+    s.run();
+    const sim::summary& all = s.results();
+    check_job(s, 0, 0, 165);
+    REQUIRE(all.snapshots.size() == 3);
+    for (const sim::snapshot& then : all.snapshots) check(then.counts.at(0).books, 20, 5);
+    check(all.snapshots[0].counts.at(1).books, 0, 0);  // on its way
+    check(all.snapshots[1].counts.at(1).books, 15, 0);
+    check(all.sites[1].count.books, 80, 0);
+    CHECK(all.sites[0].count.books == all.snapshots[2].counts[0].books);
+    CHECK(all.sites[0].count.interruptions == 1);
+    CHECK(all.sites[1].count.interruptions == 0);
+    CHECK(all.sites[0].count.books[account::down] == 8 * 140 * gpu_s);
+    CHECK(all.sites[1].count.books[account::idle] == 8 * 85 * gpu_s);
+    // One that is killed after 60 s of run time has nothing to show, here and there.
+    sim::simulation killed{parts(seconds{60})};
+    killed.run();
+    CHECK(killed.records(0)[0].state == sim::outcome::killed);
+    check(killed.results().sites[0].count.books, 0, 25);
+    check(killed.results().sites[1].count.books, 0, 35);
+    check(killed.results().snapshots[1].counts.at(0).books, 20, 5);
+}
+
 TEST_CASE("jobs stay at a dark site until another one can hold them") {
     sim::parts p = two_sites({job(0, 8, 20, 0), job(1, 4, 30, 5)});
     p.outages.push_back({.start = at(1), .end = at(50), .nodes = nodes(2, 2)});
@@ -202,9 +284,20 @@ TEST_CASE("whatever happens to sites no job and no GPU-time is lost between them
                 p.outages.push_back(
                     {.start = when, .end = when + minutes{1 + draw.below(600)}, .nodes = all[draw.below(3)]});
             }
+            p.snapshots = {start_of_time + hours{40} + duration{1}, start_of_time + hours{90} + duration{1}};
+            held_by_site held{all};
+            p.observers = {&held};
             sim::simulation s{std::move(p)};
             s.run();
             const sim::summary& sums = s.results();  // or an exception: the books do not balance
+            for (std::size_t k = 0; k != all.size(); ++k) {
+                const ledger& b = sums.sites[k].count.books;
+                for (const gpu_time account : b.of) CHECK(account >= 0);
+                CHECK(b.booked() - b[account::idle] - b[account::down] - b[account::draining] == held.at(k));
+                if (seed == 2 || (policy != "fifo" && policy != "easy" && policy != "conservative")) continue;
+                for (const auto a : {account::useful, account::lost, account::checkpoint, account::restart})
+                    CHECK(b[a] == held.of(k, a));
+            }
             sim::reserved_jobs of;
             std::uint64_t came = 0, left = 0, outside = 0;
             for (const sim::site_result& r : sums.sites) {
