@@ -58,8 +58,8 @@ void demand_router::hand_over(std::span<const site_state> sites) {
     for (const site_state& s : sites) {
         if (s.serving == 0) continue;
         others.push_back(s.flow);
-        shares.push_back(s.serving);
-        all += s.serving;
+        shares.push_back(s.pace * s.serving);
+        all += shares.back();
     }
     if (others.empty()) return;
     for (double& share : shares) share /= all;
@@ -82,7 +82,7 @@ void demand_router::route(instant now, instant to, std::span<const site_state> s
     hand_over(sites);
     double serves = 0, waits = 0;
     for (std::size_t s = 0; s != sites.size(); ++s) {
-        const double each = sites[s].flow->mix().capacity * seconds;
+        const double each = sites[s].flow->mix().capacity * sites[s].pace * seconds;
         now_[s].capacity = each * sites[s].serving;
         now_[s].waiting = sites[s].flow->backlog();
         then_[s].capacity = each * sites[s].most;

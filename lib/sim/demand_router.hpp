@@ -3,11 +3,11 @@
 /// What each site of a service that is everywhere gets, tick by tick, and what it should have replicas for.
 ///
 /// At every tick the requests of the interval that begins are split twice, see `fluid::site_router`: over what replicas
-/// can serve that serve now (less what waits), which is what sites get; and over what they could serve with all the
-/// replicas that they may have, which is what is planned for them. A site that is planned more than it gets lacks the
-/// difference: its autoscaler sees these requests as if they were there, each for the time that it would take at
-/// `max_load`. So a better site gets replicas before it gets requests, and the others keep theirs until it has them.
-/// Where nothing serves, the plan is what sites get.
+/// can serve that serve now (less what waits), at their mean pace, which is what sites get; and over what they could
+/// serve with all the replicas that they may have, which is what is planned for them. A site that is planned more than
+/// it gets lacks the difference: its autoscaler sees these requests as if they were there, each for the time that it
+/// would take at `max_load`. So a better site gets replicas before it gets requests, and the others keep theirs until
+/// it has them. Where nothing serves, the plan is what sites get.
 ///
 /// A site may have as many replicas as its autoscaler's `max`, but only those that serve or start as long as others
 /// have waited for GPUs when a round was over: it has no more room, or it is lost. What waits at a site without any
@@ -40,6 +40,7 @@ public:
         std::uint32_t serving = 0;  ///< replicas that serve
         std::uint32_t up = 0;       ///< the same, or start
         std::uint32_t most = 0;     ///< that it may have
+        double pace = 1;            ///< mean of those that serve, of full speed
     };
     /// Tells all flows what comes from now to `to`. \pre they are advanced to now; by site
     void route(instant now, instant to, std::span<const site_state> sites);

@@ -153,7 +153,7 @@ double mean_occupancy(const disaggregated_result& d, const serving::service& eng
 
 }  // namespace
 
-services::services(std::vector<service_parts> list, bool sampled) {
+services::services(std::vector<service_parts> list, bool sampled, bool paced) : is_paced_(paced) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
         AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
@@ -311,6 +311,13 @@ void services::act(std::uint32_t i, instant now) {
     count_requests(s, now);
     if (s.replicas->must_decide(now)) s.replicas->decide(seen(s, now));
     s.replicas->act(now);
+    touch(i);
+}
+
+void services::set_pace(std::uint32_t i, job_id job, double pace, instant now) {
+    one& s = *all_[i];
+    count_requests(s, now);
+    s.replicas->set_pace(job, pace, now);
     touch(i);
 }
 
@@ -528,7 +535,8 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const auto count = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
     const duration held = std::min(s.left, end) - start_of_time;
     const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
-    const auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    if (scaling) scaling->is_paced = is_paced_;
     const auto pools = pools_of(s.parts, s.engine, m, held);
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())
