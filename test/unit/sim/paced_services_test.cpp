@@ -10,6 +10,7 @@
 #include <ampacity/sim/simulation.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -388,4 +389,96 @@ TEST_CASE("requests on slow nodes are served as the rules say done literally", "
     }
     CHECK(slowed > 100);
     CHECK(finished > 3000);
+}
+
+namespace {
+
+/// Two to four racks whose feeds are limited, cut and lost, with a service and jobs on them.
+sim::parts random_plant(std::uint64_t number, sim::observer& who) {
+    random_stream d(58, purpose::test, number);
+    const auto upto = [&](std::uint64_t n) { return static_cast<std::int64_t>(d.below(n)); };
+    const auto racks = static_cast<std::uint32_t>(2 + upto(3));
+    power::plant_plan plan = plant_of(racks, "single", 1);
+    plan.boot = upto(5) * 1min;
+    const auto level = upto(2) == 0 ? power::power_tree::level::row : power::power_tree::level::site;
+    if (upto(4) != 0)
+        plan.controls.push_back({.at = level,
+                                 .policy = power::make_cap_policy(upto(2) == 0 ? "uniform" : "priority", {}),
+                                 .period = 3s,
+                                 .latency = upto(20) * 1s});
+    for (std::int64_t i = upto(7); i != 0; --i) {
+        const instant from = at(upto(7200) * 500ms);
+        const bool lost = upto(3) == 0;
+        plan.events.push_back({.start = from,
+                               .end = from + (1 + upto(1500)) * 1s,
+                               .what = lost ? power::feed_event::kind::loss : power::feed_event::kind::limit,
+                               .device = upto(3) == 0 ? "iad" : "hall-0/row-" + std::to_string(upto(racks)),
+                               .limit_w = 25e3 + 1e3 * static_cast<double>(upto(80))});
+        if (plan.events.back().device == "iad") plan.events.back().limit_w *= racks;
+    }
+    std::vector<workload::job_request> jobs;
+    for (std::int64_t i = upto(12); i != 0; --i)
+        jobs.push_back(gpu_job(static_cast<std::uint32_t>(4 * (1 + upto(18))), (1 + upto(1800)) * 1s, upto(3000) * 1s,
+                               static_cast<std::int32_t>(upto(3))));
+    std::vector<request> requests;
+    duration now = 0s;
+    for (std::uint64_t row = 0; row != 200; ++row) {
+        now += upto(30'000) * 1ms;
+        requests.push_back(a_request(row, now, static_cast<std::uint32_t>(1 + upto(90))));
+    }
+    sim::service_parts service =
+        service_of(std::move(requests), static_cast<std::uint32_t>(1 + upto(2 * racks)), 36, upto(2) * 40s);
+    service.scaling->priority = static_cast<std::int32_t>(upto(3));
+    service.scaling->requeues = upto(2) == 0;
+    service.options.router = upto(2) == 0 ? "least-requests" : "round-robin";
+    sim::parts p = on_racks(std::move(plan), std::move(jobs), std::move(service), who);
+    policy::policy_options o;
+    o.power_aware.cap = upto(2) == 0 ? 700'000 : policy::power_aware_options::whole;
+    p.policy = policy::make_policy(std::array{"fifo", "easy", "priority", "power-aware"}.at(number % 4), o);
+    p.energy->shows_headroom = true;
+    p.until = 2h;
+    if (upto(2) == 0) p.preemption = {.checkpoint_interval = 5min, .checkpoint = 5s, .restart = 20s};
+    return p;
+}
+
+}  // namespace
+
+TEST_CASE("books and requests balance behind random feeds and a run is the same in pieces", "[services][power]") {
+    std::uint64_t slowed = 0, failures = 0, failed = 0, finished = 0;
+    for (std::uint64_t number = 0; number != 120; ++number) {
+        INFO(number);
+        listener seen, again;
+        sim::simulation whole(random_plant(number, seen)), pieces(random_plant(number, again));
+        whole.run();
+        instant to = start_of_time;
+        for (std::int64_t i = 1; pieces.run_until(to) == sim::status::paused; ++i) to += duration{i * 777'777'777};
+        const sim::summary& x = whole.results();  // the ledger is checked there
+        const sim::summary& y = pieces.results();
+        REQUIRE(seen.requests == again.requests);
+        REQUIRE(seen.events == again.events);
+        REQUIRE(x.books.of == y.books.of);
+        REQUIRE(x.energy->it_j == y.energy->it_j);
+        REQUIRE(x.energy->losses_j == y.energy->losses_j);
+        const sim::service_result& r = x.services[0];
+        REQUIRE(seen.by_row().size() == r.requests);
+        REQUIRE(r.requests == r.finished + r.failed + r.unfinished);
+        REQUIRE(r.scaling->paced == y.services[0].scaling->paced);
+        REQUIRE(r.scaling->slowed <= r.scaling->serving);
+        gpu_time useful = r.held_gpu_time();
+        for (const sim::job_record& j : whole.records(0)) useful += gpu_time{ticks(j.useful)} * j.gpus;
+        REQUIRE(x.books[account::useful] == useful);
+        for (const request_record& one : seen.requests) {
+            if (one.state != serving::request_state::finished) continue;
+            // No step is faster than at full speed.
+            REQUIRE(one.end - one.first_token >= (one.output_tokens - 1) * 1s);
+        }
+        if (r.scaling->slowed != 0) ++slowed;
+        failures += r.scaling->failures;
+        failed += r.failed;
+        finished += r.finished;
+    }
+    CHECK(slowed > 30);
+    CHECK(failures > 60);
+    CHECK(failed > 30);
+    CHECK(finished > 12'000);
 }
