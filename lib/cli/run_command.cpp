@@ -198,6 +198,9 @@ void print_scaling(const sim::service_result& s) {
         "{:<18}{:>16} replicas serving on average, {} at most; {} cold starts, {} failures, {} preemptions; {} "
         "requests requeued, {} failed\n",
         "", grouped(mean, 2), r.max_serving, r.cold_starts, r.failures, r.preemptions, r.requeued, s.failed);
+    if (r.slowed != 0)
+        fmt::print("{:<18}{:>16} % of their time slowed down; mean pace {:.4f}\n", "",
+                   grouped(100 * static_cast<double>(r.slowed) / static_cast<double>(r.serving), 2), r.mean_pace());
 }
 
 void print_pools(const sim::disaggregated_result& d, duration held) {

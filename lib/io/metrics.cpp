@@ -147,6 +147,10 @@ constexpr std::array table{
     metric{"services.NAME.lost_tokens", "", "in the caches of replicas, of requests that lost them"},
     metric{"services.NAME.cold_gpu_hours", "GPU-h", "of held_gpu_hours, before replicas got requests"},
     metric{"services.NAME.draining_gpu_hours", "GPU-h", "the same, when they got no more"},
+    metric{"services.NAME.slowed_share", "",
+           "of the time of replicas that get requests, that at less than full speed; this and the next only where "
+           "power is limited, or nodes are slow for a while"},
+    metric{"services.NAME.mean_pace", "", "of full speed, over that time"},
     metric{"services.NAME.replicas.mean", "", "replicas that get requests, until the last request has left"},
     metric{"services.NAME.replicas.max", "", "most of them at a time"},
     metric{"services.NAME.replicas.hours", "h", "replicas x time that they held GPUs"},

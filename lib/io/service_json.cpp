@@ -17,6 +17,13 @@ namespace {
 using json = nlohmann::ordered_json;
 using io::to_json;
 
+/// Of replicas that something could slow down.
+void add_pace(json& out, const sim::scaling_result& r) {
+    if (!r.is_paced || r.serving == 0) return;
+    out["slowed_share"] = static_cast<double>(r.slowed) / static_cast<double>(r.serving);
+    out["mean_pace"] = r.mean_pace();
+}
+
 /// Replicas that come and go.
 void add_scaling(json& out, const sim::service_result& s) {
     const sim::scaling_result& r = *s.scaling;
@@ -25,6 +32,7 @@ void add_scaling(json& out, const sim::service_result& s) {
     out["draining_gpu_hours"] = gpu_hours(r.draining);
     const double gpu_s = to_gpu_hours(s.held_gpu_time()) * 3600;
     if (gpu_s > 0) out["tokens_per_s_per_gpu"] = static_cast<double>(s.output_tokens) / gpu_s;
+    add_pace(out, r);
     out["requeued"] = r.requeued;
     out["lost_tokens"] = r.lost_tokens;
     json& replicas = out["replicas"];

@@ -415,20 +415,27 @@ void check_surroundings(const scenario& s, const reporter& report) {
         if (given) report.fail(key, "not supported together with services yet", {}, "remove it, or the services");
     };
     refuse(is_mixed(s), "fleet");
-    refuse(!s.fleet.slowdowns.empty(), "fleet.slowdowns");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
     refuse(!s.faults.planned.empty(), "faults.maintenance");
     refuse(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
-    refuse(s.power.has_value(), "power");
-    const bool all_scale = std::all_of(s.workload.begin(), s.workload.end(), [](const workload_entry& w) {
-        return !w.service || w.service->autoscale.has_value();
-    });
-    refuse(!all_scale && !s.fleet.deliveries.empty(), "fleet.deliveries");
-    refuse(!all_scale && has_build_out(s), "fleet");
-    refuse(!all_scale && !s.faults.outages.empty(), "faults.outages");
-    refuse(!all_scale && s.faults.parts_fail(), s.faults.model ? "faults.model"
+    const auto all = [&s](auto has) {
+        return std::all_of(s.workload.begin(), s.workload.end(),
+                           [&](const workload_entry& w) { return !w.service || has(*w.service); });
+    };
+    const bool all_scale = all([](const inference_service& x) { return x.autoscale.has_value(); });
+    const auto refuse_unless_scaled = [&](bool given, const std::string& key) {
+        if (given && !all_scale)
+            report.fail(key, "not supported together with services that hold their GPUs for good", {},
+                        "add `autoscale` to each, such as { policy: fixed }, or remove it");
+    };
+    refuse_unless_scaled(!s.fleet.deliveries.empty(), "fleet.deliveries");
+    refuse_unless_scaled(has_build_out(s), "fleet");
+    refuse_unless_scaled(!s.faults.outages.empty(), "faults.outages");
+    refuse_unless_scaled(s.faults.parts_fail(), s.faults.model ? "faults.model"
                                                 : s.faults.log ? "faults.log"
                                                                : "faults.processes");
+    refuse_unless_scaled(s.power.has_value(), "power");
+    refuse_unless_scaled(!s.fleet.slowdowns.empty(), "fleet.slowdowns");
     refuse(s.faults.detection.has_value(), "faults.detection");
     for (std::size_t i = 0; i != s.faults.processes.size(); ++i) {
         const failing_parts& p = s.faults.processes[i];

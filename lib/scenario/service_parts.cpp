@@ -512,6 +512,15 @@ serving::kv_transfer_options transfer_of(const cache_transfer& t, const std::opt
     return out;
 }
 
+/// Where something may slow replicas down their times must be exact then, too.
+void check_slowed(const scenario& s, const inference_service& from, const replica_group& group, const std::string& key,
+                  const reporter& report) {
+    if (!s.power && s.fleet.slowdowns.empty()) return;
+    if (from.fidelity == service_fidelity::fluid) return;
+    const serving::replica one(group.options.engine, group.time);
+    blame(key, report, [&] { static_cast<void>(one.slowed(serving::full_speed + 1)); });
+}
+
 /// The draws of the router of replicas that decode never meet those of the others'.
 constexpr unsigned decode_bit = 32;
 
@@ -545,6 +554,7 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
                         "pass a model_opener to build, or use the library of files");
         replica_group group =
             group_of(from, s.seed, entry, model, key, report, apart != nullptr ? &apart->prefill : nullptr, "prefill");
+        check_slowed(s, from, group, key, report);
         std::optional<replica_group> decode;
         if (apart != nullptr) {
             decode = group_of(service_of_pool(whole, apart->decode), s.seed, entry, model, key, report, &apart->decode,

@@ -14,6 +14,9 @@ int128 power_of_ten(int exponent) noexcept {
     return power;
 }
 
+/// 2^32 of them have 126 bits [units].
+constexpr double longest_step = 0x1p94;
+
 [[noreturn]] void refuse(std::string key, std::string what, std::string value, std::string remedy) {
     throw scenario_error({{}, std::move(key), std::move(what), std::move(value), std::move(remedy)});
 }
@@ -32,10 +35,16 @@ std::array<named_time, 4> coefficients(const linear_step& s) {
 
 }  // namespace
 
-iteration_time::iteration_time(std::span<const linear_step> pieces, step_table table) : table_(std::move(table)) {
+std::int64_t slowdown_at(double pace) noexcept {
+    AMPACITY_ASSERT(pace > 0 && pace <= 1);
+    return static_cast<std::int64_t>(std::min(std::ceil(static_cast<double>(full_speed) / pace), 1e12));
+}
+
+iteration_time::iteration_time(std::span<const linear_step> pieces, step_table table)
+    : table_(std::make_shared<const step_table>(std::move(table))) {
     if (pieces.empty() || pieces.size() > max_pieces)
         refuse("step", "wrong number of pieces", std::to_string(pieces.size()), "give 1 to 16");
-    int scale = table_.empty() ? 0 : step_table::scale;
+    int scale = table_->empty() ? 0 : step_table::scale;
     for (const linear_step& s : pieces) {
         for (const auto& [name, time] : coefficients(s)) {
             if (time.mantissa < 0) refuse(std::string{"step."} + name, "negative", {}, "give 0 or more");
@@ -46,7 +55,7 @@ iteration_time::iteration_time(std::span<const linear_step> pieces, step_table t
         }
     }
     units_per_ns_ = static_cast<std::int64_t>(power_of_ten(scale));
-    if (!table_.empty()) units_per_entry_ = static_cast<std::int64_t>(power_of_ten(scale - step_table::scale));
+    if (!table_->empty()) units_per_entry_ = static_cast<std::int64_t>(power_of_ten(scale - step_table::scale));
     const auto units = [scale](const exact_time& t) { return t.mantissa * power_of_ten(scale - t.scale); };
     for (const linear_step& s : pieces)
         pieces_.push_back({units(s.base), units(s.per_token), units(s.per_kv_token), units(s.per_prefill_attention)});
@@ -56,7 +65,7 @@ iteration_time::iteration_time(std::span<const linear_step> pieces, step_table t
 void iteration_time::find_whether_ends_differ() noexcept {
     // After x.5 ns, rounded up, a step of 1 ns would end at the same instant, rounded down.
     const time_units distinct = units_per_ns_ == 1 ? 1 : units_per_ns_ + time_units{1};
-    const time_units least = table_.empty() ? 0 : table_.least() * units_per_entry_;
+    const time_units least = table_->empty() ? 0 : table_->least() * units_per_entry_;
     ends_differ_ =
         std::any_of(pieces_.begin(), pieces_.end(), [&](const piece& p) { return least + p.base >= distinct; });
 }
@@ -81,6 +90,32 @@ void iteration_time::speculate(const speculation_options& o) {
     growth_ = o.gain;
     draft_ = o.draft.mantissa * (units_per_ns_ / power_of_ten(o.draft.scale));
     find_whether_ends_differ();
+}
+
+iteration_time iteration_time::slowed(std::int64_t millionths) const {
+    AMPACITY_ASSERT(millionths >= full_speed && slowdown_ == full_speed);
+    std::int64_t times = millionths, finer = full_speed;
+    for (; times % 10 == 0 && finer != 1; finer /= 10) times /= 10;
+    const auto refuse_this = [&](const char* what) {
+        refuse("step", what, std::to_string(millionths) + " / 1000000 of its time", "give times of fewer decimals");
+    };
+    if (units_per_ns_ > power_of_ten(max_time_scale) / finer)
+        refuse_this("times have too many decimals for a step that is slowed down");
+    iteration_time out = *this;
+    const auto slow = [&](time_units& t) {
+        if (static_cast<double>(t) * static_cast<double>(times) >= longest_step)
+            refuse_this("a step that is slowed down could be too long to be summed exactly");
+        t *= times;
+    };
+    for (piece& p : out.pieces_) {
+        for (time_units* const t : {&p.base, &p.per_token, &p.per_kv_token, &p.per_prefill_attention}) slow(*t);
+    }
+    slow(out.draft_);
+    slow(out.units_per_entry_);
+    out.units_per_ns_ *= finer;
+    out.slowdown_ = millionths;
+    out.find_whether_ends_differ();
+    return out;
 }
 
 time_units iteration_time::operator()(const batch& b) const noexcept {
@@ -120,22 +155,22 @@ time_units iteration_time::first_rounded_to(std::int64_t ns) const noexcept {
 void iteration_time::check_range(std::int64_t tokens, std::int64_t kv_tokens, double prefill_attention,
                                  std::int64_t decodes) const {
     auto largest = static_cast<double>(draft_);
-    if (!table_.empty()) {
-        largest += static_cast<double>(table_.largest()) * static_cast<double>(units_per_entry_);
+    if (!table_->empty()) {
+        largest += static_cast<double>(table_->largest()) * static_cast<double>(units_per_entry_);
         const auto reaches = [](const char* key, std::int64_t has, std::int64_t wanted) {
             if (has < wanted)
                 refuse("table", std::string{"ends before `"} + key + '`', std::to_string(has),
                        "give it rows to " + std::to_string(wanted));
         };
-        reaches("max_seqs", table_.max_decodes(), std::min(decodes, tokens));
-        reaches("max_batched_tokens", table_.max_prefill_tokens(), tokens);
+        reaches("max_seqs", table_->max_decodes(), std::min(decodes, tokens));
+        reaches("max_batched_tokens", table_->max_prefill_tokens(), tokens);
     }
     for (const piece& p : pieces_) {
         const double longest = largest + static_cast<double>(p.base) +
                                static_cast<double>(p.per_token) * static_cast<double>(tokens) +
                                static_cast<double>(p.per_kv_token) * static_cast<double>(kv_tokens) +
                                static_cast<double>(p.per_prefill_attention) * prefill_attention;
-        if (longest < std::ldexp(1.0, 126 - 32)) continue;
+        if (longest < longest_step) continue;
         refuse("step", "a step could be too long to be summed exactly",
                std::to_string(longest / static_cast<double>(units_per_ns_) * 1e-9) + " s",
                "give fewer decimals, smaller coefficients or a smaller kv_capacity_tokens");

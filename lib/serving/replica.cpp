@@ -114,20 +114,24 @@ replica::replica(const replica_options& options, iteration_time time)
       width_(options.speculation ? options.speculation->drafts + 1 : 1),
       parts_(options.speculation ? parts_per_token : 1),
       growth_(options.speculation ? options.speculation->gain : 1),
-      time_(std::move(time)),
       kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_),
       adapters_(options.adapters),
       tiers_(options.tiers, options.kv_block_tokens),
       cache_(tiers_.cache()) {
-    if (options.speculation) time_.speculate(*options.speculation);
-    const auto most = static_cast<double>(
-        std::min<std::int64_t>(options.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
-    time_.check_range(options.max_batched_tokens, options.kv_capacity_tokens * parts_,
-                      static_cast<double>(options.max_batched_tokens) * most, options.max_seqs);
+    if (options.speculation) time.speculate(*options.speculation);
+    check_range(time);
+    full_ = time_ = wanted_ = std::make_shared<const iteration_time>(std::move(time));
     const auto seats = static_cast<std::size_t>(std::min<std::int64_t>(options.max_seqs, 256));
     finishing_.reserve(seats, 0);
     chunks_.reserve(seats);
     records_.reserve(seats);
+}
+
+void replica::check_range(const iteration_time& time) const {
+    const auto most = static_cast<double>(
+        std::min<std::int64_t>(options_.kv_capacity_tokens, 2 * std::int64_t{workload::max_tokens_per_request}));
+    time.check_range(options_.max_batched_tokens, options_.kv_capacity_tokens * parts_,
+                     static_cast<double>(options_.max_batched_tokens) * most, options_.max_seqs);
 }
 
 std::size_t replica::bytes_per_request() noexcept { return sizeof(live) + sizeof(finish_queue::entry) + sizeof(slot); }
@@ -337,6 +341,29 @@ void replica::dequeue(slot s) noexcept {
     waiting_tokens_ -= known(live_[s]);
 }
 
+// ---- The pace of steps
+
+std::shared_ptr<const iteration_time> replica::slowed(std::int64_t millionths) const {
+    if (millionths == full_speed) return full_;
+    auto out = std::make_shared<const iteration_time>(full_->slowed(millionths));
+    check_range(*out);
+    return out;
+}
+
+void replica::pace_by(std::shared_ptr<const iteration_time> time, instant now) noexcept {
+    AMPACITY_ASSERT(now <= end_);
+    if (time->slowdown() == wanted_->slowdown()) return;
+    wanted_ = std::move(time);
+    if (run_.is_series) cut(now);
+}
+
+/// Units of time may differ: sums begin anew.
+void replica::take_pace() noexcept {
+    if (wanted_->slowdown() == time_->slowdown()) return;
+    time_ = wanted_;
+    begin_busy_period(boundary_);
+}
+
 // ---- The begin of a step
 
 void replica::start(instant now) {
@@ -351,6 +378,7 @@ void replica::start(instant now) {
         cancel_expired();
         if (num_live() == 0) return;
     }
+    take_pace();
     plan();
 }
 
@@ -548,7 +576,7 @@ void replica::begin_step(bool with_decodes) {
         batch_.kv_tokens += decode_tokens_;
         batch_.drafts = run_.decodes != 0;
     }
-    run_.total = time_(batch_);
+    run_.total = (*time_)(batch_);
     run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : needed());
     set_end();
 }
@@ -566,25 +594,25 @@ void replica::begin_series() {
     run_.blocks = blocks_held() + needed();
     run_.total = series().total(run_.steps);
     set_end();
-    if (!time_.ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
+    if (!time_->ends_differ()) cut(end_);  // what arrives at that instant is seen by the next step that begins at it
     if (options_.timeout || options_.max_wait) cut(first_deadline());
     // Whose load has ended already waits for what only the end of an answer brings.
     if (num_loading_ != 0 && live_[loading_.first].loaded > boundary_) cut(live_[loading_.first].loaded);
 }
 
-decode_run replica::series() const noexcept { return {time_, run_.decodes, decode_tokens_}; }
+decode_run replica::series() const noexcept { return {*time_, run_.decodes, decode_tokens_}; }
 
 void replica::set_end() noexcept {
     const time_units since = busy_time_ + run_.total;
-    const auto longest = static_cast<time_units>(ticks(never - busy_since_)) * time_.units_per_ns();
-    end_ = since < longest ? busy_since_ + duration{time_.round_to_ns(since)} : never;
+    const auto longest = static_cast<time_units>(ticks(never - busy_since_)) * time_->units_per_ns();
+    end_ = since < longest ? busy_since_ + duration{time_->round_to_ns(since)} : never;
 }
 
 /// The steps of the series that begin before `at`: the first does.
 std::int64_t replica::steps_begun(instant at) const noexcept {
     if (run_.steps <= 1) return run_.steps;
     if (at <= boundary_) return 1;
-    const time_units wanted = time_.first_rounded_to(ticks(at - busy_since_)) - busy_time_;
+    const time_units wanted = time_->first_rounded_to(ticks(at - busy_since_)) - busy_time_;
     return series().first_reaching(wanted, run_.steps);
 }
 
@@ -630,7 +658,7 @@ void replica::count_time(duration took) noexcept {
 void replica::count_gaps(std::int64_t steps, instant last_end) {
     if (gaps_ == nullptr || run_.decodes == 0 || steps == 0) return;
     const instant first_end =
-        steps == 1 ? last_end : busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(1))};
+        steps == 1 ? last_end : busy_since_ + duration{time_->round_to_ns(busy_time_ + series().total(1))};
     std::int64_t others = run_.decodes;
     for (const slot s : joining_) {
         if (!std::exchange(answers_[s].is_joining, false)) continue;
@@ -640,7 +668,7 @@ void replica::count_gaps(std::int64_t steps, instant last_end) {
     joining_.clear();
     gaps_->add(first_end - last_decode_end_, static_cast<std::uint64_t>(others));
     if (steps != 1)
-        gaps_->add(series(), steps, time_.units_per_ns(), last_end - first_end,
+        gaps_->add(series(), steps, time_->units_per_ns(), last_end - first_end,
                    static_cast<std::uint64_t>(run_.decodes));
     last_decode_end_ = last_end;
 }
@@ -884,7 +912,7 @@ std::int64_t replica::produced_tokens(instant now) const noexcept {
 void replica::stop_series(instant at) {
     if (!run_.is_series || at == never) return;
     const std::int64_t ended = steps_ended(at);
-    const instant last = busy_since_ + duration{time_.round_to_ns(busy_time_ + series().total(ended))};
+    const instant last = busy_since_ + duration{time_->round_to_ns(busy_time_ + series().total(ended))};
     count_gaps(ended, last);
     count_steps(ended);
     count_time(last - boundary_);
@@ -941,7 +969,7 @@ std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed
         else
             record(r, request_state::failed, at);
     }
-    replica fresh(options_, time_);
+    replica fresh(options_, *full_);
     fresh.counts_ = counts_;
     fresh.gaps_ = gaps_;
     fresh.first_tokens_ = first_tokens_;

@@ -117,6 +117,26 @@ service::loss service::abandon(std::size_t i, instant now, bool requeue) {
     return {.requests = requests, .tokens = tokens};
 }
 
+void service::set_slowdown(std::size_t i, std::int64_t millionths, instant now) {
+    AMPACITY_ASSERT(!decode_);
+    if (replicas_[i].slowdown() == millionths) return;
+    replicas_[i].pace_by(millionths == full_speed ? replicas_[i].slowed(full_speed) : time_at(millionths), now);
+    set_end(i);
+}
+
+std::shared_ptr<const iteration_time> service::time_at(std::int64_t millionths) {
+    const auto find = [&] {
+        return std::lower_bound(slowed_.begin(), slowed_.end(), millionths,
+                                [](const auto& t, std::int64_t wanted) { return t->slowdown() < wanted; });
+    };
+    if (const auto at = find(); at != slowed_.end() && (*at)->slowdown() == millionths) return *at;
+    // Each replica has two at most, so that a list of twice as many is not cleared each time.
+    if (slowed_.size() >= 4 * replicas_.size())
+        slowed_.erase(std::remove_if(slowed_.begin(), slowed_.end(), [](const auto& t) { return t.use_count() == 1; }),
+                      slowed_.end());
+    return *slowed_.insert(find(), replicas_.front().slowed(millionths));
+}
+
 void service::start(instant now) {
     if (!pending_.empty() && !open_.empty()) send_pending(now);
     for (const std::size_t i : touched_) {

@@ -222,7 +222,7 @@ private:
     void act_on_service(std::uint32_t i);
     /// Jobs of its replicas end and come.
     void settle_replicas(std::uint32_t i);
-    void start_replica(std::size_t i);
+    void start_replica(const partition& p, std::size_t i);
     void stop_replica(std::size_t i, run_end how);
 
     // --- nodes that leave and come back ----------------------------------------------------------------

@@ -87,8 +87,13 @@ void simulation::model::enter_stretch(partition& p, job_id job, const stretch_to
     j.speed = speed;
     jobs_.changed()[i] = next.run;
     jobs_.change_run(i, j, kernel_.now(), j.demand.gpus);
-    kernel_.cancel(jobs_.end_event(i));
-    schedule_end(p, i);
+    if (is_replica(i)) {
+        const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
+        services_->set_pace(s, job, speed, kernel_.now());
+    } else {
+        kernel_.cancel(jobs_.end_event(i));
+        schedule_end(p, i);
+    }
     if (training != 0) schedule_boundary(p, i);
     schedule_vacating(p, i);
     p.scheduler->on_speed_changed(picture(p), job);

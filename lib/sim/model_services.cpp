@@ -95,10 +95,10 @@ void simulation::model::settle_replicas(std::uint32_t i) {
     follow(service_acts_[i], replicas->next(), changes, service_acts, i);
 }
 
-void simulation::model::start_replica(std::size_t i) {
+void simulation::model::start_replica(const partition& p, std::size_t i) {
     jobs_.end_event(i) = kernel::no_event;
     const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
-    services_->replicas(s)->started(job_id{static_cast<std::uint32_t>(i)}, kernel_.now());
+    services_->replicas(s)->started(job_id{static_cast<std::uint32_t>(i)}, p.jobs[i].speed, kernel_.now());
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
 

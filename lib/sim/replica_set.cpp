@@ -3,12 +3,14 @@
 #include <ampacity/core/error.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ampacity::sim {
 
-replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine)
+replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine, bool steps)
     : options_(options),
       engine_(engine),
+      steps_(steps),
       autoscaler_(options.autoscale),
       rows_(options.autoscale.max),
       decision_(autoscaler_.next(start_of_time)),
@@ -35,15 +37,29 @@ void replica_set::account(instant now) {
     result_.serving += gpu_time{since} * count(state::serving);
     result_.cold += gpu_time{since} * count(state::cold);
     result_.draining += gpu_time{since} * count(state::draining);
+    result_.slowed += gpu_time{since} * num_slowed_;
+    result_.paced += gpu_time{since} * paces_;
     accounted_ = now;
+}
+
+/// It serves once more, or once less.
+void replica_set::count_pace(const row& r, std::int64_t times) noexcept {
+    paces_ += times * r.pace;
+    if (r.is_slowed) num_slowed_ = static_cast<std::uint32_t>(num_slowed_ + times);
 }
 
 void replica_set::become(std::size_t i, state s, instant now, instant due) {
     account(now);
     --counts_[static_cast<std::size_t>(rows_[i].is)];
     ++counts_[static_cast<std::size_t>(s)];
-    if (rows_[i].is == state::serving) engine_.shut(i);
-    if (s == state::serving) engine_.open(i);
+    if (rows_[i].is == state::serving) {
+        engine_.shut(i);
+        count_pace(rows_[i], -1);
+    }
+    if (s == state::serving) {
+        engine_.open(i);
+        count_pace(rows_[i], 1);
+    }
     rows_[i].is = s;
     rows_[i].due = due;
     result_.max_serving = std::max(result_.max_serving, count(state::serving));
@@ -157,8 +173,9 @@ void replica_set::ended(job_id job, instant now) {
     set_next(now);
 }
 
-void replica_set::started(job_id job, instant now) {
+void replica_set::started(job_id job, double pace, instant now) {
     const std::size_t i = row_of(job);
+    set_pace(job, pace, now);
     if (num_up() < wanted_) {
         ++result_.cold_starts;
         become(i, state::cold, now, add_saturating(now, options_.cold_start));
@@ -166,6 +183,23 @@ void replica_set::started(job_id job, instant now) {
         become(i, state::done, now);
     }
     set_next(now);
+}
+
+void replica_set::set_pace(job_id job, double pace, instant now) {
+    account(now);
+    const std::size_t i = row_of(job);
+    const std::int64_t slowdown = serving::slowdown_at(pace);
+    const bool serves = rows_[i].is == state::serving;
+    if (serves) count_pace(rows_[i], -1);
+    rows_[i].pace = std::llround(1e6 * pace);
+    rows_[i].is_slowed = slowdown != serving::full_speed;
+    if (serves) count_pace(rows_[i], 1);
+    if (steps_) engine_.set_slowdown(i, slowdown, now);
+}
+
+double replica_set::mean_pace() const noexcept {
+    const std::uint32_t serving = count(state::serving);
+    return serving == 0 ? 1.0 : static_cast<double>(paces_) / (1e6 * serving);
 }
 
 void replica_set::stopped(job_id job, bool failed, instant now) {

@@ -7,6 +7,7 @@
 /// waits can not be taken back: if it is one too many when it gets GPUs it ends at once. Of those to be taken away the
 /// last one to have started goes first, then that with the fewest requests, of several the last row. Where one more is
 /// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row.
+/// While it holds GPUs a replica has their pace, from which the slowdown of its steps follows; its start is not slowed.
 /// O(replicas) per change of one, nothing per request. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
@@ -26,8 +27,8 @@ namespace ampacity::sim {
 
 class replica_set {
 public:
-    /// `engine` outlives it.
-    replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine);
+    /// `engine` outlives it; `steps`: and does them, which a pace slows down.
+    replica_set(const scaling_options& options, std::uint32_t gpus, serving::service& engine, bool steps);
 
     /// The next instant at which `act` is due; never: at none.
     [[nodiscard]] instant next() const noexcept { return next_; }
@@ -51,8 +52,12 @@ public:
     /// A job whose replica is done and which is to end now: then `ended` follows.
     [[nodiscard]] std::optional<job_id> next_done() const noexcept;
     void ended(job_id job, instant now);
-    /// Its job has got GPUs.
-    void started(job_id job, instant now);
+    /// Its job has got GPUs, on which it goes at this pace.
+    void started(job_id job, double pace, instant now);
+    /// The pace of its GPUs has changed. \pre it holds some; 0 < pace <= 1
+    void set_pace(job_id job, double pace, instant now);
+    /// Of those that serve, of full speed; 1 where none does.
+    [[nodiscard]] double mean_pace() const noexcept;
     /// It has lost them, and waits again; `failed`: by its nodes.
     void stopped(job_id job, bool failed, instant now);
 
@@ -69,7 +74,9 @@ private:
     struct row {
         state is = state::idle;
         job_id job = none<job_id>;
-        instant due = never;  ///< cold: it serves; draining: the limit
+        instant due = never;            ///< cold: it serves; draining: the limit
+        std::int64_t pace = 1'000'000;  ///< of its GPUs, in millionths of full speed
+        bool is_slowed = false;         ///< its steps are
     };
 
     [[nodiscard]] std::size_t row_of(job_id job) const noexcept;
@@ -78,6 +85,7 @@ private:
     [[nodiscard]] std::size_t num_live(std::size_t i) const noexcept;
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
+    void count_pace(const row& r, std::int64_t times) noexcept;
     void take_away(instant now);
     void take_back(instant now);
     void abandon(std::size_t i, instant now, bool requeue);
@@ -85,9 +93,12 @@ private:
 
     scaling_options options_;
     serving::service& engine_;
+    bool steps_;
     serving::autoscaler autoscaler_;
     std::vector<row> rows_;
     std::array<std::uint32_t, 6> counts_{};  // by state
+    std::uint32_t num_slowed_ = 0;           // of those that serve
+    std::int64_t paces_ = 0;                 // their sum over those that serve
     instant next_ = start_of_time;           // so that the first jobs are submitted
     instant decision_;
     std::uint32_t wanted_;

@@ -31,6 +31,7 @@ void services::route(one& s, instant now) {
         count_requests(site, now);
         demand_router::site_state& state = all.states[k];
         state.serving = site.num_serving();
+        state.pace = mean_pace(site);
         state.up = site.replicas->num_up();
         const bool is_full = site.is_short && site.replicas->num_queued() != 0;
         state.most = is_full ? state.up : site.replicas->most();
@@ -68,13 +69,15 @@ service_result services::result_everywhere(std::uint32_t first, instant end) con
             sum.*part += t.*part;
         const scaling_result& r = *site.scaling;
         scaling.lasted = std::max(scaling.lasted, r.lasted);
-        for (const auto part : {&scaling_result::serving, &scaling_result::cold, &scaling_result::draining})
+        for (const auto part : {&scaling_result::serving, &scaling_result::cold, &scaling_result::draining,
+                                &scaling_result::slowed, &scaling_result::paced})
             scaling.*part += r.*part;
         for (const auto part : {&scaling_result::cold_starts, &scaling_result::failures, &scaling_result::preemptions,
                                 &scaling_result::requeued})
             scaling.*part += r.*part;
         scaling.lost_tokens += r.lost_tokens;
         scaling.gpus_per_replica = r.gpus_per_replica;
+        scaling.is_paced = r.is_paced;
     }
     scaling.max_serving = all.max_serving;
     sum.max_backlog = all.router.max_backlog();

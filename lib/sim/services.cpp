@@ -153,7 +153,7 @@ double mean_occupancy(const disaggregated_result& d, const serving::service& eng
 
 }  // namespace
 
-services::services(std::vector<service_parts> list, bool sampled) {
+services::services(std::vector<service_parts> list, bool sampled, bool paced) : is_paced_(paced) {
     for (service_parts& p : list) {
         AMPACITY_ASSERT(p.requests && p.options.scaled == p.scaling.has_value());
         AMPACITY_ASSERT(p.places.size() == (p.scaling ? 0 : p.num_replicas()));
@@ -257,7 +257,7 @@ void services::start(std::uint32_t i, instant now) {
 }
 
 void services::count_requests(one& s, instant now) {
-    if (s.flow) s.flow->advance(now, s.num_serving());
+    if (s.flow) s.flow->advance(now, s.num_serving(), mean_pace(s));
     if (s.windows) s.windows->add(s.flow->last(), s.num_serving());
     if (s.together) {
         s.lacked_requests += s.together->router.lacks_per_s(s.parts.site->number) * to_seconds(now - s.counted);
@@ -311,6 +311,13 @@ void services::act(std::uint32_t i, instant now) {
     count_requests(s, now);
     if (s.replicas->must_decide(now)) s.replicas->decide(seen(s, now));
     s.replicas->act(now);
+    touch(i);
+}
+
+void services::set_pace(std::uint32_t i, job_id job, double pace, instant now) {
+    one& s = *all_[i];
+    count_requests(s, now);
+    s.replicas->set_pace(job, pace, now);
     touch(i);
 }
 
@@ -468,7 +475,7 @@ service_count services::count(std::uint32_t i, instant then) const {
     if (s.flow) {
         if (has_left(i)) return counts_of(s.flow->totals(), s.flow->mix());
         fluid::fluid_service flow = *s.flow;
-        flow.advance(then, s.num_serving());
+        flow.advance(then, s.num_serving(), mean_pace(s));
         return counts_of(flow.totals(), flow.mix());
     }
     return {.requests = s.arrived,
@@ -528,7 +535,8 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
     const auto count = [](std::int64_t n) { return static_cast<std::uint64_t>(n); };
     const duration held = std::min(s.left, end) - start_of_time;
     const auto blocks = static_cast<double>(s.engine.replicas().front().num_blocks());
-    const auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    auto scaling = s.replicas ? std::optional{s.replicas->result(end)} : std::nullopt;
+    if (scaling) scaling->is_paced = is_paced_;
     const auto pools = pools_of(s.parts, s.engine, m, held);
     const double room =
         blocks * (scaling ? static_cast<double>(scaling->held())

@@ -41,7 +41,8 @@ class services {
 public:
     /// Reads the first requests. \throws data_error, scenario_error
     /// `sampled`: `samples` will be called.
-    services(std::vector<service_parts> list, bool sampled);
+    /// `paced`: `set_pace` may be called.
+    services(std::vector<service_parts> list, bool sampled, bool paced = false);
 
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(all_.size()); }
     [[nodiscard]] const service_parts& of(std::uint32_t i) const noexcept { return all_[i]->parts; }
@@ -86,6 +87,8 @@ public:
         const std::uint32_t first = of_source_[source] - 1;
         return first + static_cast<std::uint32_t>(row % num_sites_of(first));
     }
+    /// The GPUs of a replica's job go at this pace from now on. \pre it holds some; they come and go
+    void set_pace(std::uint32_t i, job_id job, double pace, instant now);
     /// Does what is due of its replicas. \pre they come and go
     void act(std::uint32_t i, instant now);
     /// The job of a replica has lost its GPUs; `failed`: by their nodes.
@@ -139,7 +142,7 @@ private:
     struct one {
         explicit one(service_parts p)
             : parts(std::move(p)), engine(parts.options, parts.time), metrics(parts.targets), batch(batch_size) {
-            if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine);
+            if (parts.scaling) replicas.emplace(*parts.scaling, parts.gpus_per_replica, engine, !parts.fluid);
             std::vector<std::uint8_t> priorities;
             for (const class_parts& c : parts.classes) {
                 priorities.push_back(c.priority);
@@ -198,6 +201,8 @@ private:
         double lacked_requests = 0;  ///< since its last decision, until `counted`: planned for it beyond what it got
     };
     static constexpr std::size_t batch_size = 1024;
+    /// Of those of its replicas that serve, of full speed.
+    [[nodiscard]] static double mean_pace(const one& s) noexcept { return s.replicas ? s.replicas->mean_pace() : 1.0; }
     static totals totals_of(const one& s, instant now);
     static request_sample sample_of(one& s, instant now, std::uint64_t replicas);
 
@@ -222,6 +227,7 @@ private:
     std::vector<std::uint32_t> of_source_;  // number + 1; 0: none
     std::vector<replica_sample> samples_;
     std::uint32_t num_over_ = 0, num_places_ = 0;
+    bool is_paced_;
     std::chrono::steady_clock::duration reading_{};
 };
 

@@ -30,8 +30,9 @@ simulation::model::model(parts p)
       reserved_for_(std::move(p.reserved_for)),
       signals_(std::move(p.signals)),
       news_(std::move(p.price_news)),
-      services_(p.services.empty() ? nullptr
-                                   : std::make_unique<services>(std::move(p.services), p.sample_every.has_value())),
+      services_(p.services.empty()
+                    ? nullptr
+                    : std::make_unique<services>(std::move(p.services), p.sample_every.has_value(), !pacers_.empty())),
       snapshots_(std::move(p.groups), std::move(p.snapshots)),
       kernel_(*this) {
     if (services_) withdraw_services(p.fleet);
@@ -516,7 +517,7 @@ void simulation::model::start(partition& p, job_id job, instant now) {
     __builtin_prefetch(&jobs_.record_of(i), 1);
     if (jobs_[i].training != 0) start_training(p, i);
     if (is_replica(i))
-        start_replica(i);
+        start_replica(p, i);
     else
         schedule_end(p, i);
     tell_hold(p, job);

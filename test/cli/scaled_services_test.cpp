@@ -82,6 +82,57 @@ TEST_CASE("a replica that starts cold is what one reckons by hand") {
     check_books(here.summary());
 }
 
+TEST_CASE("a replica on slow nodes is what one reckons by hand") {
+    const std::string slow = "{ nodes: 0-1, start: \"1.7 s\", duration: \"1 h\", speed: 0.8 }";
+    const workspace here{with(scaled, "count: 2 } }", "count: 2 }, slowdowns: [ " + slow + " ] }")};
+    here.write("requests.csv", two_requests);
+    here.run_well();
+    // 1020 us at 0.8 of full speed.
+    CHECK(here.read("out/requests.csv") ==
+          "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state\n"
+          "0,0.5,1.00101,1.503012,10,3,0,0,finished\n"
+          "1,2,0.001275,2.001275,20,1,0,0,finished\n");
+    const auto s = here.summary();
+    check_books(s);
+    CHECK(s.number("services.chat.slowed_share") == Approx(0.301275 / 0.501275));
+    CHECK(s.number("services.chat.mean_pace") == Approx(1 - 0.2 * 0.301275 / 0.501275));
+    here.run_well({}, "again");
+    check_same(here.results("again"), here.results());
+}
+
+TEST_CASE("behind a limited meter a service slows down unless jobs give first") {
+    const workspace here;
+    std::filesystem::copy_file(source_directory() / "scenarios/serving/power-cap.yaml", here.path("s.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    const std::vector<std::string> shorter{"--until", "150 min", "--set", "workload.0.service.synthetic.rate=\"5 /s\""};
+    const auto with_more = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), shorter.begin(), shorter.end());
+        return more;
+    };
+    here.run_well(shorter);
+    here.run_well(shorter, "again");
+    here.run_well(with_more({"--set", "power.control.policy=priority"}), "first");
+    here.run_well(with_more({"--set", "power.events.0.power=\"900 kW\""}), "free");
+    check_same(here.results("again"), here.results());
+    for (const char* out : {"out", "first", "free"}) {
+        const auto s = here.summary(out);
+        check_books(s);
+        double sum = 0;
+        for (const char* state : {"finished", "rejected", "failed", "unfinished"})
+            sum += s.number(std::string{"services.chat."} + state);
+        CHECK(sum == s.number("services.chat.requests"));
+        CHECK(s.number("services.chat.replicas.failures") == 0);
+    }
+    const auto all = here.summary(), first = here.summary("first"), free = here.summary("free");
+    CHECK(all.number("services.chat.slowed_share") == Approx(0.2).epsilon(0.02));  // the last of two and a half hours
+    CHECK(all.number("services.chat.mean_pace") < 0.99);
+    CHECK(all.number("services.chat.tpot_s.p99") > 1.05 * free.number("services.chat.tpot_s.p99"));
+    CHECK(first.number("services.chat.slowed_share") == 0);
+    CHECK(first.number("services.chat.mean_pace") == 1);
+    CHECK(first.number("services.chat.tpot_s.mean") == free.number("services.chat.tpot_s.mean"));
+    CHECK(first.number("energy_kwh.it") < free.number("energy_kwh.it"));
+}
+
 TEST_CASE("a replica waits for a node that is delivered later") {
     const workspace here{
         with(with(scaled, "count: 2 } }", "count: 2 }, deliveries: [ { at: \"2.5 s\", nodes: \"1\" } ] }"),
@@ -178,4 +229,25 @@ TEST_CASE("what does not go together with replicas that come and go is refused")
     refused_at("scheduler:",
                "faults: { processes: [ { cause: a, mtbf: \"1 d\", detection: { constant: \"1 s\" } } ] }\nscheduler:",
                "faults.processes.0.detection", "not supported together with services yet");
+}
+
+TEST_CASE("what cannot be slowed down exactly or at all is refused beside slow nodes") {
+    const std::string slow =
+        with(scaled, "count: 2 } }",
+             "count: 2 }, slowdowns: [ { nodes: 0, start: \"1 s\", duration: \"1 s\", speed: 0.5 } ] }");
+    const auto refused = [](const std::string& text, const std::string& key, const std::string& what) {
+        INFO(key);
+        const workspace here{text};
+        here.write("requests.csv", two_requests);
+        const auto m = check_refused(here.run(), 2);
+        CHECK(m.line != 0);
+        CHECK(m.key == key);
+        CHECK(m.what == what);
+    };
+    refused(with(slow, "per_token: \"1 us\"", "per_token: \"0.0000000000001 ns\""), "workload.0.service.engine.step",
+            "times have too many decimals for a step that is slowed down");
+    refused(with(with(slow, "requests: { path: requests.csv }",
+                      "fidelity: fluid\n      synthetic: { requests: 9, rate: \"1 /s\", preset: azure-conv-2023 }"),
+                 "requests: true, ", ""),
+            "fleet.slowdowns", "not supported together with services yet");
 }

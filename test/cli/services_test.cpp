@@ -726,25 +726,35 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
 
 TEST_CASE("what could take a service's nodes away is refused beside it") {
     const std::string nodes = with(chat, "pool_gpus: 8", "nodes: { gpus: 4, count: 2 }");
-    const auto refused = [](const std::string& text, const std::string& key) {
+    const auto refused_as = [](const std::string& text, const std::string& key, const std::string& what,
+                               const std::string& remedy) {
         const workspace here{text};
         here.write("requests.csv", two_requests);
         const auto m = check_refused(here.run(), 2);
         CHECK(m.line != 0);
         CHECK(m.key == key);
-        CHECK(m.what == "not supported together with services yet");
+        CHECK(m.what == what);
+        CHECK(contains(m.remedy, remedy));
     };
-    refused(nodes + "faults: { outages: [ { nodes: 0, start: \"1 s\", duration: \"1 s\" } ] }\n", "faults.outages");
-    refused(nodes + "faults: { processes: [ { cause: a, mtbf: \"1 d\" } ] }\n", "faults.processes");
+    const auto refused = [&](const std::string& text, const std::string& key) {
+        refused_as(text, key, "not supported together with services yet", "or the services");
+    };
+    const auto needs_scaling = [&](const std::string& text, const std::string& key) {
+        refused_as(text, key, "not supported together with services that hold their GPUs for good", "add `autoscale`");
+    };
+    needs_scaling(nodes + "faults: { outages: [ { nodes: 0, start: \"1 s\", duration: \"1 s\" } ] }\n",
+                  "faults.outages");
+    needs_scaling(nodes + "faults: { processes: [ { cause: a, mtbf: \"1 d\" } ] }\n", "faults.processes");
     refused(nodes + "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\n",
             "faults.maintenance");
     refused(with(nodes, "policy: fifo",
                  "policy: fifo, reservations: [ { name: a, start: \"1 s\", duration: \"1 s\", nodes: 0 } ]"),
             "scheduler.reservations");
-    refused(with(nodes, "count: 2 }",
-                 "count: 2 }, slowdowns: [ { nodes: 0, start: \"1 s\", duration: \"1 s\", speed: 0.5 } ]"),
-            "fleet.slowdowns");
-    refused(with(nodes, "count: 2 }", "count: 2 }, deliveries: [ { nodes: 0, at: \"1 s\" } ]"), "fleet.deliveries");
-    refused(with(chat, "pool_gpus: 8", "nodes: { model: dgx-h100, count: 2 }") + "power: {}\n", "power");
+    needs_scaling(with(nodes, "count: 2 }",
+                       "count: 2 }, slowdowns: [ { nodes: 0, start: \"1 s\", duration: \"1 s\", speed: 0.5 } ]"),
+                  "fleet.slowdowns");
+    needs_scaling(with(nodes, "count: 2 }", "count: 2 }, deliveries: [ { nodes: 0, at: \"1 s\" } ]"),
+                  "fleet.deliveries");
+    needs_scaling(with(chat, "pool_gpus: 8", "nodes: { model: dgx-h100, count: 2 }") + "power: {}\n", "power");
     refused(with(chat, "pool_gpus: 8", "pools: [ { gpu: a, count: 8 }, { gpu: b, count: 8 } ]"), "fleet");
 }

@@ -31,6 +31,7 @@ struct serving_case {
     serving::step_grid grid;
     std::vector<request> requests;
     instant until = never;
+    std::vector<test::slowdown_change> slowdowns{};
 
     [[nodiscard]] std::string text() const {
         std::ostringstream out;
@@ -58,6 +59,7 @@ struct serving_case {
             out << grid.decodes[i / grid.prefill_tokens.size()] << " + "
                 << grid.prefill_tokens[i % grid.prefill_tokens.size()] << ": " << grid.time[i].mantissa << "e-"
                 << grid.time[i].scale << '\n';
+        for (const test::slowdown_change& s : slowdowns) out << "at " << ticks(s.at) << " x " << s.millionths << '\n';
         for (const request& r : requests)
             out << ticks(r.arrival) << ' ' << r.prompt_tokens << ' ' << r.output_tokens << ' ' << int{r.priority} << ' '
                 << r.session << ' ' << r.prefix_tokens << ' ' << r.tenant << '\n';
@@ -218,6 +220,23 @@ serving_case random_tiered_case(std::uint64_t number) {
     return c;
 }
 
+/// While it serves, from one step to many apart; back to full speed, too.
+void add_slowdowns(drawer& d, serving_case& c) {
+    std::int64_t at = ticks(c.requests.front().arrival);
+    const std::int64_t gap = (1 + time_of_step(c)) * d.spread(1, 400);
+    for (std::int64_t n = d.between(1, 12); n != 0; --n) {
+        if (!d.one_in(6)) at += d.between(0, gap);
+        // Some are those of a request.
+        const request& r = c.requests[static_cast<std::size_t>(d.between(0, std::ssize(c.requests) - 1))];
+        if (d.one_in(6)) at = std::max(at, ticks(r.arrival));
+        const std::int64_t few = 250'000 * d.between(4, 12);
+        c.slowdowns.push_back({.at = instant{duration{at}},
+                               .millionths = d.one_in(4)   ? serving::full_speed
+                                             : d.one_in(2) ? few
+                                                           : d.spread(serving::full_speed, 20'000'000)});
+    }
+}
+
 struct engine_result {
     std::vector<serving::request_record> records;
     serving::replica_counts counts;
@@ -230,16 +249,22 @@ engine_result serve(const serving_case& c, serving::token_gaps* gaps = nullptr) 
     serving::replica replica(c.options, time);
     if (gaps != nullptr) replica.measure_gaps(*gaps);
     std::size_t next = 0;
+    auto change = c.slowdowns.begin();
     std::optional<std::int64_t> blocks;
     for (;;) {
         const instant arrival = next == c.requests.size() ? never : c.requests[next].arrival;
-        const instant now = std::min(arrival, replica.next());
+        const instant paced = change == c.slowdowns.end() ? never : change->at;
+        const instant now = std::min({arrival, replica.next(), paced});
         if (now == never || now > c.until) break;
+        const bool is_touched =
+            replica.next() == now || arrival == now;  // a change of its pace alone is no reason to look
         if (replica.next() == now) replica.advance(now);
+        for (; change != c.slowdowns.end() && change->at == now; ++change)
+            replica.pace_by(replica.slowed(change->millionths), now);
         for (; next != c.requests.size() && c.requests[next].arrival == now; ++next)
             replica.submit(c.requests[next], now);
         if (now == c.until && !blocks) blocks = replica.blocks_in_use(now);
-        replica.start(now);
+        if (is_touched) replica.start(now);
     }
     if (c.until != never && !blocks) blocks = replica.blocks_in_use(c.until);
     // Where several steps end at one instant, "before a step that begins then" says nothing.
@@ -279,7 +304,7 @@ struct seen {
 };
 
 test::naive_serving_result naively(const serving_case& c) {
-    return test::serve_naively(c.requests, c.options, c.pieces, c.until, c.grid);
+    return test::serve_naively(c.requests, c.options, c.pieces, c.until, c.grid, {}, c.slowdowns);
 }
 
 /// The case without the requests that do not matter to the difference.
@@ -386,6 +411,31 @@ TEST_CASE("serving: requests wait for the adapters of their tenants") {
     CHECK(s.cancelled > s.requests / 100);
     CHECK(s.preemptions > s.requests / 50);
     CHECK(s.adapters > s.requests / 10);
+    CHECK(s.loads > s.requests / 100);
+}
+
+TEST_CASE("serving: steps last by the slowdown of the instant at which they begin") {
+    seen s;
+    std::int64_t slower = 0;
+    const std::size_t cases = test::random_cases(40000);
+    for (std::size_t i = 0; i != cases; ++i) {
+        serving_case c = i % 3 == 0 ? random_tiered_case(i) : random_case(i, 5 + i % 60);
+        drawer d(24, i);
+        const serving_case at_full_speed = c;
+        add_slowdowns(d, c);
+        compare(c, s);
+        serving::token_gaps gaps;
+        const engine_result engine = serve(c, &gaps);
+        INFO(c.text());
+        REQUIRE(test::difference_of(gaps, naively(c).gaps) == "");
+        if (engine.counts.busy > serve(at_full_speed).counts.busy) ++slower;
+    }
+    CHECK(slower > static_cast<std::int64_t>(cases / 2));
+    CHECK(s.finished > s.requests / 2);
+    CHECK(s.cancelled > s.requests / 100);
+    CHECK(s.unfinished > s.requests / 100);
+    CHECK(s.preemptions > s.requests / 50);
+    CHECK(s.cached > s.requests / 8);
     CHECK(s.loads > s.requests / 100);
 }
 

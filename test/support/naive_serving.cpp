@@ -33,6 +33,17 @@ std::int64_t half_even(int128 u) {
     return static_cast<std::int64_t>(up ? floor + 1 : floor);
 }
 
+/// Of so many millionths of it.
+std::int64_t half_even(int128 u, std::int64_t millionths) {
+    constexpr int128 million = 1'000'000;
+    const int128 whole = u / one_ns * millionths;
+    const int128 rest = whole % million * one_ns + u % one_ns * millionths;  // below one_ns x millions of nanoseconds
+    const int128 floor = whole / million + rest / (million * one_ns);
+    const int128 left = 2 * (rest % (million * one_ns));
+    const bool up = left > million * one_ns || (left == million * one_ns && floor % 2 != 0);
+    return static_cast<std::int64_t>(up ? floor + 1 : floor);
+}
+
 /// Half to even.
 std::int64_t quotient(int128 whole, int128 by) {
     const int128 twice = 2 * whole + by;
@@ -81,7 +92,8 @@ public:
 
     naive_serving_result result;
 
-    void serve(const std::vector<workload::request>& requests, instant until, const std::vector<instant>& submitted) {
+    void serve(const std::vector<workload::request>& requests, instant until, const std::vector<instant>& submitted,
+               const std::vector<slowdown_change>& slowdowns) {
         const auto came = [&](std::size_t i) { return submitted.empty() ? requests[i].arrival : submitted[i]; };
         std::vector<one> all(requests.size());
         std::size_t next = 0;
@@ -89,6 +101,7 @@ public:
         std::optional<std::int64_t> last_end;
         std::int64_t t0 = 0;
         int128 sum = 0;
+        std::int64_t slowdown = serving::full_speed;
         bool is_told = false;
         const auto tell = [&] {
             if (std::exchange(is_told, true)) return;
@@ -129,7 +142,14 @@ public:
                 sum = 0;
                 continue;
             }
-            const std::int64_t end = t0 + half_even(sum + d);
+            std::int64_t wanted = serving::full_speed;
+            for (const slowdown_change& c : slowdowns)
+                if (ticks(c.at) <= now) wanted = c.millionths;
+            if (std::exchange(slowdown, wanted) != wanted) {
+                t0 = now;
+                sum = 0;
+            }
+            const std::int64_t end = t0 + half_even(sum + d, slowdown);
             if (end > ticks(until)) {
                 if (now != ticks(until)) result.blocks_at_until = num_blocks_ - free_;
                 break;
@@ -903,9 +923,10 @@ private:
 naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                    const serving::replica_options& options,
                                    const std::vector<serving::linear_step>& pieces, instant until,
-                                   const serving::step_grid& grid, const std::vector<instant>& submitted) {
+                                   const serving::step_grid& grid, const std::vector<instant>& submitted,
+                                   const std::vector<slowdown_change>& slowdowns) {
     naive_replica replica(options, pieces, grid);
-    replica.serve(requests, until, submitted);
+    replica.serve(requests, until, submitted, slowdowns);
     return std::move(replica.result);
 }
 

@@ -40,13 +40,21 @@ struct naive_serving_result {
     std::vector<std::int64_t> gaps{};  ///< between tokens of one answer, in order of the later one [ns]
 };
 
+/// From an instant on steps that begin last so many millionths of their time.
+struct slowdown_change {
+    instant at{};
+    std::int64_t millionths = serving::full_speed;
+};
+
 /// Serves requests, in order of arrival, on one replica; what is left at `until` is unfinished. `submitted`: when they
-/// come to it, rising, no earlier than they arrived; empty: then.
+/// come to it, rising, no earlier than they arrived; empty: then. `slowdowns`: by instant, of several at one the last
+/// counts.
 [[nodiscard]] naive_serving_result serve_naively(const std::vector<workload::request>& requests,
                                                  const serving::replica_options& options,
                                                  const std::vector<serving::linear_step>& pieces, instant until = never,
                                                  const serving::step_grid& grid = {},
-                                                 const std::vector<instant>& submitted = {});
+                                                 const std::vector<instant>& submitted = {},
+                                                 const std::vector<slowdown_change>& slowdowns = {});
 
 /// Where what was measured leaves what its header says of these gaps; empty: nowhere.
 [[nodiscard]] std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps);

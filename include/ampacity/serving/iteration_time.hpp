@@ -9,7 +9,7 @@
 ///
 /// Exact: coefficients are decimals of a nanosecond, brought to one common denominator; times are integers in *units*
 /// of 10^-s ns, s being the most decimals that a coefficient has. Nothing is rounded but sums of a whole busy period,
-/// by `round_to_ns`. Immutable: any number of threads.
+/// by `round_to_ns`. A slowdown multiplies all of d. Immutable: any number of threads.
 
 #include <ampacity/core/error.hpp>
 #include <ampacity/core/wide.hpp>
@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -46,6 +47,12 @@ struct batch {
 /// An exact time as an integer number of units, see above.
 using time_units = int128;
 
+/// The slowdown of steps that last as long as they should, in millionths.
+inline constexpr std::int64_t full_speed = 1'000'000;
+/// How many millionths of their time steps last at this pace: the least whole number that is no faster, of at most
+/// 10^12. \pre 0 < pace <= 1
+[[nodiscard]] std::int64_t slowdown_at(double pace) noexcept;
+
 /// The duration of steps.
 class iteration_time {
 public:
@@ -61,6 +68,13 @@ public:
     /// already, nothing changes.
     /// \throws scenario_error where times cannot be exact any more; the key is `speculation`.
     void speculate(const speculation_options& o);
+
+    /// The same steps, each of which lasts so many millionths of its time. \pre millionths >= full_speed; this one has
+    /// the slowdown `full_speed`
+    /// \throws scenario_error where times cannot be exact any more; the key is `step`.
+    [[nodiscard]] iteration_time slowed(std::int64_t millionths) const;
+    /// In millionths.
+    [[nodiscard]] std::int64_t slowdown() const noexcept { return slowdown_; }
 
     /// Of one step.
     [[nodiscard]] time_units operator()(const batch& b) const noexcept;
@@ -84,9 +98,9 @@ public:
     /// times.
     template <class F>
     void for_each_number(F f) const {
-        for (const std::int64_t n : {units_per_ns_, units_per_entry_, drafts_, growth_}) f(int128{n});
+        for (const int128 n : {int128{units_per_ns_}, units_per_entry_, int128{drafts_}, int128{growth_}}) f(n);
         f(draft_);
-        table_.for_each_number(f);
+        table_->for_each_number(f);
         for (const piece& p : pieces_)
             for (const time_units c : {p.base, p.per_token, p.per_kv_token, p.per_prefill_attention}) f(c);
     }
@@ -100,13 +114,14 @@ private:
 
     void find_whether_ends_differ() noexcept;
     [[nodiscard]] time_units of_table(std::int64_t decodes, std::int64_t prefill_tokens) const noexcept {
-        return table_.empty() ? 0 : table_(decodes, prefill_tokens) * units_per_entry_;
+        return table_->empty() ? 0 : (*table_)(decodes, prefill_tokens) * units_per_entry_;
     }
 
     std::vector<piece> pieces_;
-    step_table table_;
-    std::int64_t units_per_entry_ = 1;  ///< units of the table's 10^-9 ns
+    std::shared_ptr<const step_table> table_;  ///< of all slowdowns
+    time_units units_per_entry_ = 1;           ///< units of the table's 10^-9 ns
     std::int64_t units_per_ns_ = 1;
+    std::int64_t slowdown_ = full_speed;
     bool ends_differ_ = false;
     std::int64_t drafts_ = 0;  ///< verified for each decode of a series
     std::int64_t growth_ = 1;  ///< of the tokens in the cache of each, per step, as `kv_tokens` counts them

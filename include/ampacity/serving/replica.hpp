@@ -13,6 +13,9 @@
 /// Step k of a busy period ends at t0 + (the exact sum of k step times, rounded half to even). A series of decode steps
 /// is one *run*: its end, the blocks that it takes and the step that an arrival meets are found in closed form.
 ///
+/// A step lasts by the slowdown of the instant at which it begins. One that begins with another slowdown than the step
+/// before begins a busy period of that clock: t0 is then the instant at which it begins, which is whole nanoseconds.
+///
 /// A state machine for one thread: `next()` is the instant of its one pending event. At any instant call, in this
 /// order, `advance` (completions), `submit` (arrivals), `start` (begin of a step); an event at the current instant
 /// opens a further round. Cost: O(log running) per request and per preemption, O(1) per step that prefills, independent
@@ -34,6 +37,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -131,6 +135,14 @@ public:
     /// Requests that were handed over since `clear_moved`, in order of their admission.
     [[nodiscard]] std::span<const moved_request> moved() const noexcept { return moved_; }
     void clear_moved() noexcept { moved_.clear(); }
+    /// The same steps at another slowdown, see `iteration_time::slowed`, which replicas of the same options may share.
+    /// \throws scenario_error where times cannot be exact any more
+    [[nodiscard]] std::shared_ptr<const iteration_time> slowed(std::int64_t millionths) const;
+    /// Steps that begin from now on last as long as this says; one in progress as it has begun. \pre it is of `slowed`;
+    /// now <= next()
+    void pace_by(std::shared_ptr<const iteration_time> time, instant now) noexcept;
+    /// Of steps that begin now, in millionths.
+    [[nodiscard]] std::int64_t slowdown() const noexcept { return wanted_->slowdown(); }
     /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
     void start(instant now);
     /// The end of what is in progress, or of the first load where nothing else is; never: nothing is.
@@ -140,8 +152,9 @@ public:
     /// The run is over: writes records of the requests that are left, and counts the steps that have ended. \pre
     /// advance(at) was called; nothing is called after it.
     void close(instant at);
-    /// The server is gone, with its caches: it stands there like a new one, but for its counts. Requests that are left
-    /// fail, or are handed out in order of arrival, as if nothing had been done for them. \pre advance(at) was called
+    /// The server is gone, with its caches: it stands there like a new one, at full speed, but for its counts. Requests
+    /// that are left fail, or are handed out in order of arrival, as if nothing had been done for them. \pre
+    /// advance(at) was called
     /// \return tokens that were in their caches
     std::int64_t abandon(instant at, std::vector<workload::request>* handed_out);
 
@@ -244,6 +257,7 @@ private:
     void leave(slot s, request_state state);
     void join_queue(slot s, instant now);
     void begin_busy_period(instant now) noexcept;
+    void take_pace() noexcept;
     void hand_over(slot s);
     void count_idle(instant now) noexcept;
     void record(const live& r, request_state state, instant end);
@@ -293,6 +307,7 @@ private:
     void begin_step(bool with_decodes);
     void set_end() noexcept;
     void cut(instant at) noexcept;
+    void check_range(const iteration_time& time) const;
     [[nodiscard]] decode_run series() const noexcept;
     [[nodiscard]] std::int64_t steps_begun(instant at) const noexcept;
     void count_steps(std::int64_t steps) noexcept;
@@ -316,10 +331,12 @@ private:
     void cancel(slot s);
 
     replica_options options_;
-    std::int64_t width_ = 1;   // tokens that a decode schedules
-    std::int64_t parts_ = 1;   // of a token, in which decodes grow
-    std::int64_t growth_ = 1;  // of each in a step, in parts
-    iteration_time time_;
+    std::int64_t width_ = 1;                        // tokens that a decode schedules
+    std::int64_t parts_ = 1;                        // of a token, in which decodes grow
+    std::int64_t growth_ = 1;                       // of each in a step, in parts
+    std::shared_ptr<const iteration_time> full_;    // at full speed
+    std::shared_ptr<const iteration_time> time_;    // of the step in progress, or the last one
+    std::shared_ptr<const iteration_time> wanted_;  // of the next one
     kv_blocks kv_;
     // Its blocks that nobody holds count as free in `kv_`. Mutable: what a series of steps makes it forget is forgotten
     // at its end, or when somebody asks.

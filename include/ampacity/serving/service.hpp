@@ -85,6 +85,11 @@ public:
     /// The run is over, see `replica::close`.
     void close(instant at);
 
+    /// Steps of this replica that begin from now on last so many millionths of their time, and steps in progress as
+    /// they have begun. \pre no pools of prompts and answers; now <= next()
+    /// \throws scenario_error where times cannot be exact any more
+    void set_slowdown(std::size_t i, std::int64_t millionths, instant now);
+
     /// Records of requests that have left since `clear_records`.
     [[nodiscard]] std::span<const request_record> records() const noexcept { return records_; }
     void clear_records() noexcept { records_.clear(); }
@@ -133,6 +138,7 @@ public:
     [[nodiscard]] replica_counts counts() const noexcept;
 
 private:
+    [[nodiscard]] std::shared_ptr<const iteration_time> time_at(std::int64_t millionths);
     void touch(std::size_t i);
     void settle(std::size_t i, instant now);
     void collect(std::size_t i);
@@ -146,6 +152,8 @@ private:
     void collect_decoded();
 
     std::vector<replica> replicas_;
+    // That replicas have asked for, and some may have no more; by slowdown.
+    std::vector<std::shared_ptr<const iteration_time>> slowed_;
     std::unique_ptr<router> router_;
     std::size_t leaves_;                // a power of two
     std::vector<instant> ends_;         // a tree of minima over `next()` of the replicas; the root is entry 1

@@ -54,9 +54,16 @@ struct scaling_result {
     std::uint64_t failures = 0, preemptions = 0;  ///< of replicas that held GPUs
     std::uint64_t requeued = 0;                   ///< times that a request lost its replica and waited for another
     std::int64_t lost_tokens = 0;                 ///< in the caches of replicas, of requests that lost them
+    bool is_paced = false;                        ///< something could slow its replicas down
+    gpu_time slowed = 0;                          ///< of `serving`, that of replicas at less than full speed
+    gpu_time paced = 0;                           ///< the integral of the paces of those that serve [millionths x ns]
 
     /// Replicas x time that they held GPUs [ns].
     [[nodiscard]] gpu_time held() const noexcept { return serving + cold + draining; }
+    /// Mean pace of replicas that serve, weighted by time, of full speed [1]. \pre serving > 0
+    [[nodiscard]] double mean_pace() const noexcept {
+        return static_cast<double>(paced) / (1e6 * static_cast<double>(serving));
+    }
 };
 
 /// Of a service without requests.

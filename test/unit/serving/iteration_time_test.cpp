@@ -58,6 +58,49 @@ TEST_CASE("iteration_time: what could not be summed exactly is refused") {
     CHECK_THROWS_AS(fine.check_range(100'000'000'000, 0, 0), scenario_error);
 }
 
+TEST_CASE("iteration_time: the slowdown of a pace is the least whole number of millionths that is no faster") {
+    CHECK(serving::slowdown_at(1) == serving::full_speed);
+    CHECK(serving::slowdown_at(0.8) == 1'250'000);
+    CHECK(serving::slowdown_at(1.0 / 3) == 3'000'000);
+    CHECK(serving::slowdown_at(0.7) == 1'428'572);
+    CHECK(serving::slowdown_at(0x1.fffffffffffffp-1) == 1'000'001);
+    CHECK(serving::slowdown_at(0x1p-60) == 1'000'000'000'000);
+}
+
+TEST_CASE("iteration_time: a step that is slowed down lasts exactly so many millionths of its time") {
+    const serving::step_grid grid{
+        .decodes = {0, 4}, .prefill_tokens = {0, 9}, .time = {{1, 0}, {3, 0}, {7, 1}, {9, 9}}};
+    iteration_time t(std::vector<linear_step>{{.base = {5, 0}, .per_token = {25, 1}}, {.per_kv_token = {125, 3}}},
+                     serving::step_table{grid});
+    t.speculate({.drafts = 2, .gain = 1500, .draft = {75, 1}});
+    for (const std::int64_t millionths : {1'000'000, 1'000'001, 1'250'000, 3'000'000, 12'345'678}) {
+        const iteration_time slow = t.slowed(millionths);
+        CHECK(slow.slowdown() == millionths);
+        CHECK(t.slowdown() == serving::full_speed);
+        for (const std::int64_t tokens : {1, 2, 5}) {
+            const serving::batch b{.tokens = 3 * tokens + 1,
+                                   .kv_tokens = 100'000 * tokens,
+                                   .prefill_attention = 17,
+                                   .decodes = 1,
+                                   .drafts = tokens != 2};
+            // The same in nanoseconds, as fractions of one denominator.
+            CHECK(slow(b) * t.units_per_ns() * 1'000'000 == t(b) * slow.units_per_ns() * millionths);
+            const decode_run run(t, 1, 1000 * tokens), slowed(slow, 1, 1000 * tokens);
+            CHECK(slowed.total(2) * t.units_per_ns() * 1'000'000 == run.total(2) * slow.units_per_ns() * millionths);
+        }
+    }
+    CHECK(t.slowed(2'000'000).units_per_ns() == t.units_per_ns());
+}
+
+TEST_CASE("iteration_time: a slowdown that could not be summed exactly is refused") {
+    const iteration_time fine(linear_step{.base = {1, 15}});
+    CHECK_NOTHROW(fine.slowed(1'250'000));
+    CHECK_THROWS_AS(fine.slowed(1'250'001), scenario_error);
+    const iteration_time longest(linear_step{.base = {1'000'000'000'000'000'000, 0}});
+    CHECK_NOTHROW(longest.slowed(1'000'000'000));
+    CHECK_THROWS_AS(longest.slowed(100'000'000'001), scenario_error);
+}
+
 TEST_CASE("iteration_time: rounding is half to even") {
     const iteration_time t(linear_step{.base = {1, 1}});
     const std::vector<std::int64_t> expected{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,

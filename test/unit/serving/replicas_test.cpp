@@ -196,6 +196,60 @@ TEST_CASE("requests of an abandoned replica fail where nobody takes them over", 
     CHECK(failed > 500);
 }
 
+TEST_CASE("each replica of a service goes at its own pace", "[serving]") {
+    std::size_t answers = 0;
+    for (std::uint64_t number = 0; number != 200; ++number) {
+        INFO(number);
+        const drawn d = draw(number);
+        random_stream random(93, purpose::test, number);
+        constexpr std::size_t replicas = 3;
+        serving::service service({.replicas = replicas, .engine = d.engine, .random = {.seed = 1}, .scaled = true},
+                                 serving::iteration_time{step});
+        for (std::size_t i = 0; i != replicas; ++i) service.open(i);
+        // More of them than a service keeps, and some that several replicas have.
+        std::vector<std::vector<test::slowdown_change>> slowdowns(replicas);
+        std::vector<std::pair<test::slowdown_change, std::size_t>> changes;
+        std::int64_t at = 0;
+        for (int n = 0; n != 40; ++n) {
+            at += static_cast<std::int64_t>(random.below(60'000));
+            const auto millionths = static_cast<std::int64_t>(1'000'000 + 10'000 * random.below(40));
+            const std::size_t i = random.below(replicas);
+            changes.push_back({{.at = instant{duration{at}}, .millionths = millionths}, i});
+            slowdowns[i].push_back(changes.back().first);
+        }
+        auto change = changes.begin();
+        for (std::size_t next = 0;;) {
+            const instant arrival = next == d.requests.size() ? never : d.requests[next].arrival;
+            const instant paced = change == changes.end() ? never : change->first.at;
+            const instant now = std::min({arrival, paced, service.next()});
+            if (now == never) break;
+            service.advance(now);
+            for (; change != changes.end() && change->first.at == now; ++change)
+                service.set_slowdown(change->second, change->first.millionths, now);
+            for (; next != d.requests.size() && d.requests[next].arrival == now; ++next)
+                service.submit(d.requests[next], now);
+            service.start(now);
+        }
+        for (std::size_t i = 0; i != replicas; ++i) {
+            std::vector<request> sent;
+            for (std::size_t k = i; k < d.requests.size(); k += replicas) sent.push_back(d.requests[k]);
+            const auto expected = test::serve_naively(sent, d.engine, {step}, never, {}, {}, slowdowns[i]);
+            std::vector<request_record> got;
+            for (const request_record& r : service.records())
+                if (r.replica == i) got.push_back(r);
+            CHECK(by_row(got) == by_row(expected.records));
+            CHECK(service.replicas()[i].counts().steps == expected.steps);
+            answers += got.size();
+            service.shut(i);
+            if (i == 0) service.abandon(i, instant{duration{at}}, true);
+        }
+        CHECK(service.replicas()[0].slowdown() == serving::full_speed);
+        CHECK(service.replicas()[1].slowdown() ==
+              (slowdowns[1].empty() ? serving::full_speed : slowdowns[1].back().millionths));
+    }
+    CHECK(answers > 5000);
+}
+
 TEST_CASE("bounds of admission are of the open replicas and what waits at the router counts", "[serving]") {
     serving::service s({.replicas = 3,
                         .engine = {.max_seqs = 4},

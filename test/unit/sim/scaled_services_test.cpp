@@ -355,6 +355,7 @@ struct random_case {
     std::uint64_t number;
     std::string policy;
 
+    [[nodiscard]] bool slows_down() const noexcept { return number / 7 % 3 == 0; }
     [[nodiscard]] sim::parts parts(sim::observer& who, bool sampled = true) const {
         random_stream d(53, purpose::test, number);
         const auto upto = [&](std::uint64_t n) { return static_cast<std::int64_t>(d.below(n)); };
@@ -404,6 +405,16 @@ struct random_case {
             out.outages.push_back({.start = at(start * 1s), .end = at((start + length) * 1s), .nodes = {n}});
             start += length;
         }
+        for (std::int64_t i = slows_down() ? 1 + upto(8) : 0; i != 0; --i) {
+            sim::slowdown one{.start = at(upto(900) * 1s),
+                              .end = {},
+                              .nodes = {},
+                              .speed = 0.1 * (1.0 + 0.1 * static_cast<double>(upto(90)))};
+            one.end = one.start + (1 + upto(400)) * 1s;
+            for (std::uint32_t n = 0; n != nodes; ++n)
+                if (upto(2) == 0) one.nodes.push_back(node_id{n});
+            if (!one.nodes.empty()) out.slowdowns.push_back(std::move(one));
+        }
         if (sampled) out.sample_every = 1s;
         if (upto(3) == 0) out.until = upto(900) * 1s;
         if (upto(3) == 0)
@@ -424,7 +435,8 @@ std::vector<std::string> plain_policies() {
 }  // namespace
 
 TEST_CASE("books and requests balance under every policy whatever stops replicas", "[services]") {
-    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0, shed = 0;
+    std::uint64_t requeued = 0, failed = 0, failures = 0, preemptions = 0, cold_starts = 0, cancelled = 0, shed = 0,
+                  slowed = 0;
     const std::vector<std::string> policies = plain_policies();
     REQUIRE(policies.size() > 12);
     for (std::uint64_t number = 0; number != 1500; ++number) {
@@ -468,8 +480,11 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
         for (const request_record& x : seen.requests) {
             if (x.state != request_state::finished) continue;
             REQUIRE(x.first_start >= x.arrival);
-            REQUIRE(x.end == x.first_token + (x.output_tokens - 1) * 1s);
+            const duration decoding = (x.output_tokens - 1) * 1s;
+            REQUIRE((c.slows_down() ? x.end >= x.first_token + decoding : x.end == x.first_token + decoding));
         }
+        REQUIRE(r.scaling->slowed <= r.scaling->serving);
+        if (r.scaling->slowed != 0) ++slowed;
         requeued += r.scaling->requeued;
         failed += r.failed;
         failures += r.scaling->failures;
@@ -485,6 +500,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
     CHECK(cold_starts > 3000);
     CHECK(cancelled > 1000);
     CHECK(shed > 1000);
+    CHECK(slowed > 150);
 }
 
 TEST_CASE("a run with replicas is the same in pieces and balances wherever it is cut", "[services]") {
@@ -500,8 +516,8 @@ TEST_CASE("a run with replicas is the same in pieces and balances wherever it is
         const sim::scaling_result x = scaling_of(a.results()), y = scaling_of(b.results());
         REQUIRE(whole.requests == pieces.requests);
         REQUIRE(whole.events == pieces.events);
-        REQUIRE(std::tuple{x.serving, x.cold, x.draining, x.requeued, x.lost_tokens} ==
-                std::tuple{y.serving, y.cold, y.draining, y.requeued, y.lost_tokens});
+        REQUIRE(std::tuple{x.serving, x.cold, x.draining, x.requeued, x.lost_tokens, x.slowed, x.paced} ==
+                std::tuple{y.serving, y.cold, y.draining, y.requeued, y.lost_tokens, y.slowed, y.paced});
         e.run_rounds(number * 3);
         const sim::service_result& r = e.results().services[0];
         check_conserved(r, cut);
