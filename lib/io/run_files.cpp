@@ -217,6 +217,7 @@ json to_json(const sim::training_result& t) {
     if (t.checkpoints) out["checkpoints"] = *t.checkpoints;
     if (t.resizes) out["resizes"] = *t.resizes;
     if (t.shrunk) out["shrunk"] = *t.shrunk;
+    if (t.moves) out["moves"] = *t.moves;
     if (t.cost) {
         const sim::training_cost& c = *t.cost;
         const auto put = [&out](const char* name, const std::optional<double>& value, double unit) {
@@ -562,6 +563,9 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
         of["idle_gpu_hours"] = to_gpu_hours(r.jobs.idle);
         of["down_gpu_hours"] = to_gpu_hours(r.jobs.down);
     }
+    if (s.migrations)
+        out["migrations"] = {
+            {"moves", s.migrations->moves}, {"stayed", s.migrations->stayed}, {"moved_gb", s.migrations->bytes * 1e-9}};
     if (sc.faults.parts_fail()) {
         json& failures = out["failures"];
         std::uint64_t total = 0, stopped = 0;

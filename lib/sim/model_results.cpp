@@ -42,7 +42,10 @@ const summary& simulation::model::results() {
         if (counts_of(*p) != nullptr) count_held(*p);
     }
     summary_.reservations = changes_.results(end);
-    if (sites_) summary_.sites = sites_->results();
+    if (sites_) {
+        summary_.sites = sites_->results();
+        summary_.migrations = sites_->moves();
+    }
     for (std::size_t i = 0; i != stopped_by_.size(); ++i) {
         const faults::cause_tally what = failures_->tally(i, end);
         summary_.failures.push_back({.name = failures_->processes()[i].cause,
