@@ -151,7 +151,8 @@ void simulation::model::sites::depart(std::size_t job) {
     ++moves_->moves;
     moves_->bytes += bytes;
     if (all_.jobs_[job].training != 0) all_.trainings_->moved(all_.jobs_[job].training);
-    send(p, job, to, transfer_time(bytes));
+    // Also without time it is on its way until the next round, so that others that leave now see it.
+    send(take_out(p, job, to), transfer_time(bytes));
     all_.touch(p);
     all_.tell_headroom(&p);
 }

@@ -100,7 +100,8 @@ void simulation::model::sites::leave(partition& p) {
         const std::size_t i = index(job);
         const auto to = choose(needed_by(i, p.jobs[i].demand), all_.jobs_[i].source());
         if (!to || offers_[*to].room < policy::site_room::in_service) continue;
-        send(p, i, *to, terms_.transfer);
+        const moving_job m = take_out(p, i, *to);
+        terms_.transfer == duration::zero() ? enter_queue(m) : send(m, terms_.transfer);
         any = true;
     }
     if (any) renew(p);
@@ -113,17 +114,21 @@ fleet::demand simulation::model::sites::needed_by(std::size_t job, fleet::demand
     return of;
 }
 
-void simulation::model::sites::send(partition& from, std::size_t job, std::size_t to, duration after) {
+simulation::model::sites::moving_job simulation::model::sites::take_out(partition& from, std::size_t job,
+                                                                        std::size_t to) {
     const moving_job m{.job = job, .seen = from.jobs[job]};
     from.jobs[job].state = policy::job_state::absent;
     --from.live;
     ++result(from.number).left;
     all_.jobs_.move(job_id{static_cast<std::uint32_t>(job)}, static_cast<std::uint16_t>(1 + to));
     ++coming_[to];
-    if (after == duration::zero()) return enter_queue(m);
+    return m;
+}
+
+void simulation::model::sites::send(const moving_job& m, duration after) {
     moving_.push_back(m);
     all_.kernel_.schedule(add_saturating(all_.kernel_.now(), after), arrivals,
-                          {.kind = job_comes_to_site, .entity = static_cast<std::uint32_t>(job)});
+                          {.kind = job_comes_to_site, .entity = static_cast<std::uint32_t>(m.job)});
 }
 
 void simulation::model::sites::arrive(std::size_t job) {

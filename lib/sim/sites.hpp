@@ -98,7 +98,9 @@ private:
     /// Of a job with this demand, or of an elastic one, what it needs to start anew.
     [[nodiscard]] fleet::demand needed_by(std::size_t job, fleet::demand of) const;
     void leave(partition& p);
-    void send(partition& from, std::size_t job, std::size_t to, duration after);
+    /// It leaves the queue, for that of another site.
+    moving_job take_out(partition& from, std::size_t job, std::size_t to);
+    void send(const moving_job& m, duration after);
     void enter_queue(const moving_job& m);
     /// Its scheduler begins anew.
     void renew(partition& p);
