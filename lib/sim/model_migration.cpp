@@ -46,7 +46,6 @@ bool simulation::model::sites::may_move(const partition& p, std::size_t job) con
 }
 
 std::optional<std::size_t> simulation::model::sites::better_site(std::size_t job) {
-    using policy::site_room;
     const partition& p = all_.part_of(job);
     const std::size_t from = p.number - 1U;
     const double here = cost(from, job, p.jobs[job].demand.gpus);

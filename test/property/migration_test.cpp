@@ -5,6 +5,7 @@
 #include "support/failing_run.hpp"
 #include "support/random_workload.hpp"
 
+#include <ampacity/execution/training.hpp>
 #include <ampacity/policy/registry.hpp>
 #include <ampacity/sim/simulation.hpp>
 
@@ -529,4 +530,75 @@ TEST_CASE("whatever moves between sites no job and no GPU-time is lost, and runs
         }
     }
     CHECK(moved > 500);
+}
+
+TEST_CASE("campaigns that move lose nothing, share what they write to, and take all of their bytes along") {
+    using std::chrono::seconds;
+    std::uint64_t moved = 0, lost = 0;
+    const std::size_t cases = random_cases(200);
+    for (std::uint64_t seed = 0; seed != cases; ++seed) {
+        INFO("seed " << seed);
+        naive::test_random random(seed ^ 0x63616D70U);
+        world w = random_world(2 * seed);  // by price
+        w.jobs.clear();
+        const bool fails = random.chance(50);
+        if (!fails) w.outages.clear();
+        sim::parts p = parts_of(w);
+        p.store_b_s = 50;
+        p.sites.migrate->bandwidth_b_s = 20;
+        std::vector<workload::job_request> jobs;
+        std::vector<double> bytes;
+        const std::int64_t count = random.between(2, 6);
+        for (std::int64_t row = 0; row != count; ++row) {
+            const bool elastic = random.chance(30);
+            execution::training_terms t{.name = std::to_string(row),
+                                        .steps = static_cast<std::uint64_t>(random.between(200, 2000)),
+                                        .step = seconds{1},
+                                        .checkpoint = {.interval = seconds{random.between(10, 90)},
+                                                       .blocking = seconds{random.between(0, 5)},
+                                                       .bytes = static_cast<double>(random.between(0, 3) * 300),
+                                                       .asynchronous = random.chance(60)},
+                                        .restart = seconds{random.between(0, 20)}};
+            if (elastic)
+                t.elastic = {.gpus_min = 1,
+                             .gpus_max = 4,
+                             .reconfigure = seconds{random.between(0, 9)},
+                             .on_loss = execution::node_loss::reloads};
+            workload::job_request j = gpu_job(2, execution::work_of(t), seconds{random.between(0, 300)});
+            j.row = static_cast<std::uint64_t>(row);
+            j.training = static_cast<std::uint16_t>(1 + row);
+            if (elastic) {
+                j.kind = workload::job_kind::elastic;
+                j.gpus_min = 1;
+                j.gpus_max = 4;
+            }
+            bytes.push_back(t.checkpoint.bytes);
+            p.trainings.push_back(std::move(t));
+            jobs.push_back(j);
+        }
+        std::stable_sort(jobs.begin(), jobs.end(), [](const auto& a, const auto& b) { return a.submit < b.submit; });
+        for (std::size_t i = 0; i != jobs.size(); ++i) jobs[i].row = i;
+        p.sources.push_back(std::make_unique<workload::vector_source>(std::move(jobs)));
+        const std::string policy = seed % 2 == 0 ? "fifo" : "elastic";
+        p.policy = policy::make_policy(policy, {});
+        p.sites.make_policy = [policy] { return policy::make_policy(policy, {}); };
+        sim::simulation s{std::move(p)};
+        s.run();
+        const sim::summary& sums = s.results();  // or an exception: the books do not balance
+        CHECK(sums.finished == sums.submitted);
+        std::uint64_t moves = 0;
+        double carried = 0;
+        for (std::size_t i = 0; i != sums.trainings.size(); ++i) {
+            moves += *sums.trainings[i].moves;
+            carried += static_cast<double>(*sums.trainings[i].moves) * bytes[i];
+        }
+        CHECK(moves == sums.migrations->moves);
+        CHECK(moves == sums.preemptions);
+        CHECK(carried == sums.migrations->bytes);
+        if (!fails) CHECK(sums.books[account::lost] == 0);
+        lost += sums.books[account::lost] != 0 ? 1U : 0U;
+        moved += moves;
+    }
+    CHECK(moved > cases);
+    CHECK(lost != 0);
 }
