@@ -33,6 +33,7 @@
 #include <ampacity/scenario/services.hpp>
 #include <ampacity/scenario/signal_aware_options.hpp>
 #include <ampacity/scenario/signal_options.hpp>
+#include <ampacity/scenario/site_migration.hpp>
 #include <ampacity/scenario/site_preference.hpp>
 #include <ampacity/scenario/site_scheduler.hpp>
 #include <ampacity/scenario/speculative.hpp>

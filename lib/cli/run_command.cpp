@@ -169,6 +169,7 @@ void print_trainings(const std::vector<sim::training_result>& list) {
         if (t.preemptions != 0) fmt::print(", {} preemptions", t.preemptions);
         if (t.checkpoints) fmt::print(", {} checkpoints", *t.checkpoints);
         if (t.resizes) fmt::print(", {} resizes, {} of them by failures", *t.resizes, *t.shrunk);
+        if (t.moves && *t.moves != 0) fmt::print(", {} moves to other sites", *t.moves);
         fmt::print("\n");
         if (t.cost) print_cost(*t.cost);
         if (!t.post) continue;

@@ -136,6 +136,9 @@ json summary_of(const scenario::scenario& sc, const sim::summary& s, bool interr
     if (has_build_out(sc)) out["build_out"] = build_out_summary(sc, start_of_time + s.simulated);
     for (const sim::reservation_result& r : s.reservations) add_reservation(out["reservations"][r.name], r);
     for (const sim::site_result& r : s.sites) add_site(out["sites"][r.name], sc, s, r);
+    if (s.migrations)
+        out["migrations"] = {
+            {"moves", s.migrations->moves}, {"stayed", s.migrations->stayed}, {"moved_gb", s.migrations->bytes * 1e-9}};
     if (sc.faults.parts_fail()) add_failures(out["failures"], s);
     std::vector<const scenario::inference_service*> services;
     for (const scenario::workload_entry& w : sc.workload) {

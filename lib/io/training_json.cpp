@@ -23,6 +23,7 @@ json to_json(const sim::training_result& t) {
     if (t.checkpoints) out["checkpoints"] = *t.checkpoints;
     if (t.resizes) out["resizes"] = *t.resizes;
     if (t.shrunk) out["shrunk"] = *t.shrunk;
+    if (t.moves) out["moves"] = *t.moves;
     if (t.cost) {
         const sim::training_cost& c = *t.cost;
         const auto put = [&out](const char* name, const std::optional<double>& value, double unit) {

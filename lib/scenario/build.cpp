@@ -225,6 +225,11 @@ void add_sites(const scenario& s, sim::site_scheduling& to) {
     const site_scheduler& terms = *s.scheduler.sites;
     to.place = terms.place;
     to.transfer = terms.transfer;
+    if (terms.migrate) {
+        const site_migration& m = *terms.migrate;
+        to.migrate = {.interval = m.interval, .gain = m.gain, .min_stay = m.min_stay};
+        if (m.bandwidth) to.migrate->bandwidth_b_s = m.bandwidth->value;
+    }
     constexpr std::int64_t day_ns = 86'400'000'000'000;
     to.utc_s = static_cast<double>(s.start.time_since_epoch().count() % day_ns) * 1e-9;
     std::uint32_t next = 0;
@@ -237,6 +242,7 @@ void add_sites(const scenario& s, sim::site_scheduling& to) {
     }
     for (const workload_entry& w : s.workload) {
         to.pinned.push_back(w.site ? static_cast<std::uint16_t>(1 + number_of(*w.site, s.fleet)) : std::uint16_t{0});
+        to.homes.push_back(w.home ? static_cast<std::uint16_t>(1 + number_of(*w.home, s.fleet)) : std::uint16_t{0});
         const auto& from = w.origin ? w.origin : terms.origin;
         to.origins.push_back(from ? number_of(*from, s.fleet) : std::uint16_t{0});
     }

@@ -68,12 +68,14 @@ void check_sites(const scenario& s, const reporter& report) {
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         const workload_entry& w = s.workload[i];
         const std::string path = "workload." + std::to_string(i);
-        for (const auto& [given, key] : {std::pair{&w.site, ".site"}, {&w.origin, ".origin"}}) {
+        for (const auto& [given, key] : {std::pair{&w.site, ".site"}, {&w.home, ".home"}, {&w.origin, ".origin"}}) {
             if (*given && !terms)
                 report.fail(path + key, "sites have no schedulers of their own", **given,
                             "write scheduler.sites, or remove it");
             check_known_site(*given, path + key, s.fleet, report);
         }
+        if (w.site && w.home)
+            report.fail(path + ".home", "these jobs have their site already", *w.home, "remove one of them");
         if (!w.origin) continue;
         if (w.site)
             report.fail(path + ".origin", "these jobs have their site already", *w.origin, "remove one of them");

@@ -36,7 +36,9 @@ enum kind : std::uint8_t {
     service_leaves,
     job_vacates,
     service_acts,
-    job_comes_to_site
+    job_comes_to_site,
+    job_leaves_site,
+    sites_are_looked_at
 };
 
 /// What is scheduled of something that says itself when it is due.

@@ -103,7 +103,7 @@ private:
     std::unique_ptr<sites> sites_;  // none: one queue for all
     kernel_type kernel_;
     std::uint64_t peak_queue_ = 0;
-    bool ended_ = false, closed_ = false;
+    bool ended_ = false, closed_ = false, samples_follow_ = false;  // the last: one is pending
     decision_meter meter_;
     /// Empty: preemption is free.
     [[nodiscard]] std::vector<preemption_costs> costs_of(const parts& p) const;
@@ -199,10 +199,7 @@ private:
     /// Whoever shares the network or the store with jobs that have come, left or begun to write goes on otherwise.
     void settle_training();
     /// Whatever has happened may have moved what is due next.
-    void settle() {
-        if (trainings_) settle_training();
-        follow_feeds();
-    }
+    void settle();
 
     // --- services --------------------------------------------------------------------------------------
     void withdraw_services(fleet::fleet_state& all);
@@ -335,9 +332,13 @@ private:
     bool shrink(partition& p, job_id job, std::span<const node_id> lost);
     /// Something other than the policy stops a job; it waits again.
     void stop(partition& p, job_id job, run_end how);
+    /// Its run ends before its work does, and it has no GPUs. The caller tells the policy.
+    void end_early(partition& p, job_id job, run_end how);
     /// A plan asks a job to leave at its next checkpoint; when that is, also of a run that has changed.
     void begin_vacating(const partition& p, std::size_t i);
     void schedule_vacating(const partition& p, std::size_t i);
+    /// When a preemption of its run loses nothing. \pre it runs, without a rule of its own for checkpoints
+    [[nodiscard]] instant saved_at(const partition& p, std::size_t i) const;
     /// That is complete; or one of a training job, which leaves if it was asked to and does not end now.
     void end_vacating(job_id job);
     void leave_if_asked(std::size_t i);
@@ -360,11 +361,7 @@ private:
     void start(partition& p, job_id job, instant now);
     void preempt(partition& p, const policy::action& a, instant now);
     void resize(partition& p, const policy::action& a, instant now);
-    void schedule_end(const partition& p, std::size_t i) {
-        jobs_.end_event(i) =
-            kernel_.schedule(jobs_.run_of(i).end(), completions,
-                             {.kind = job_ends, .entity = static_cast<std::uint32_t>(i), .attempt = p.jobs[i].attempt});
-    }
+    void schedule_end(const partition& p, std::size_t i);
     void reject(partition& p, job_id job);
     void commit(partition& p);
     /// Behind all else of the plan: what it starts has begun.

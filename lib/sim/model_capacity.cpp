@@ -277,10 +277,19 @@ std::uint64_t simulation::model::stop_jobs(partition& p, std::span<const node_id
 
 void simulation::model::stop(partition& p, job_id job, run_end how) {
     const std::size_t i = index(job);
+    p.scheduler->on_fail(picture(p), job);
+    end_early(p, job, how);
+    p.scheduler->on_requeue(picture(p), job);
+    if (is_replica(i)) stop_replica(i, how);
+    tell_headroom(&p);
+}
+
+void simulation::model::end_early(partition& p, job_id job, run_end how) {
+    const std::size_t i = index(job);
     policy::job_view& j = p.jobs[i];
     const instant now = kernel_.now();
-    p.scheduler->on_fail(picture(p), job);
     if (j.vacates) forget_vacating(p, i);
+    if (sites_) sites_->forget(i);
     leave_training(p, i, stretch_now(p, i), now);
     // Of a replica all time was useful, however it ends.
     const run_end books_as = is_replica(i) ? run_end::preempted : how;
@@ -307,9 +316,6 @@ void simulation::model::stop(partition& p, job_id job, run_end how) {
         j.demand.gpus = jobs_.elastic()[i].gpus;
         j.speed = jobs_.elastic()[i].speed;
     }
-    p.scheduler->on_requeue(picture(p), job);
-    if (is_replica(i)) stop_replica(i, how);
-    tell_headroom(&p);
 }
 
 void simulation::model::begin_vacating(const partition& p, std::size_t i) {
@@ -317,15 +323,21 @@ void simulation::model::begin_vacating(const partition& p, std::size_t i) {
     schedule_vacating(p, i);
 }
 
-void simulation::model::schedule_vacating(const partition& p, std::size_t i) {
+instant simulation::model::saved_at(const partition& p, std::size_t i) const {
     const policy::job_view& j = p.jobs[i];
-    if (!j.vacates) return;
+    if (costs_ == nullptr) return kernel_.now();
+    const policy::changed_table& changed = jobs_.changed();
+    const run_costs& costs = i < changed.size() && changed[i].any ? changed[i].costs : j.costs(costs_);
+    return add_saturating(j.run_start, costs.saved_from(kernel_.now() - j.run_start));
+}
+
+void simulation::model::schedule_vacating(const partition& p, std::size_t i) {
+    if (sites_ && sites_->is_to_move(i)) sites_->schedule_departure(p, i);
+    if (!p.jobs[i].vacates) return;
     kernel_.cancel(std::exchange(vacated_[i], kernel::no_event));
     // The checkpoints of training jobs with a rule of their own are complete when the store says so.
     if (trainings_ && trainings_->is_driven(jobs_[i].training)) return;
-    const policy::changed_table& changed = jobs_.changed();
-    const run_costs& costs = i < changed.size() && changed[i].any ? changed[i].costs : j.costs(costs_);
-    const instant at = add_saturating(j.run_start, costs.saved_from(kernel_.now() - j.run_start));
+    const instant at = saved_at(p, i);
     if (at < jobs_.run_of(i).end())
         vacated_[i] = kernel_.schedule(at, completions, {.kind = job_vacates, .entity = static_cast<std::uint32_t>(i)});
 }
@@ -344,7 +356,11 @@ void simulation::model::forget_vacating(partition& p, std::size_t i) noexcept {
 void simulation::model::leave_if_asked(std::size_t i) {
     const instant now = kernel_.now();
     const policy::job_view& j = part_of(i).jobs[i];
-    if (!j.vacates || jobs_.run_of(i).end() <= now) return;
+    if (jobs_.run_of(i).end() <= now) return;
+    if (!j.vacates) {
+        if (sites_ && sites_->is_to_move(i)) sites_->depart(i);
+        return;
+    }
     const job_id job{static_cast<std::uint32_t>(i)};
     // A pause that is due now begins before it leaves: without length it is over, but what it saves not yet written.
     kernel::event_handle& boundary = trainings_->boundary_event(i);

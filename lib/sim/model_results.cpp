@@ -67,6 +67,7 @@ const summary& simulation::model::results() {
     if (sites_) {
         sites_->finish(end, summary_.books, energy_.get());
         summary_.sites = sites_->results();
+        summary_.migrations = sites_->moves();
     }
     for (training_result& t : summary_.trainings) {
         if (t.cost) share_costs(*t.cost, *summary_.energy, summary_.books.capacity);

@@ -2,6 +2,8 @@
 
 #include "sites.hpp"
 
+#include <algorithm>
+
 namespace ampacity::sim {
 
 void simulation::model::settle_sites() {
@@ -27,11 +29,18 @@ simulation::model::sites::sites(model& all, site_scheduling terms, const capacit
         all.partitions_.push_back(std::move(p));
     }
     all.jobs_.parts().keep(all.partitions_.size());
+    if (!terms_.migrate) return;
+    AMPACITY_ASSERT(terms_.migrate->interval > duration::zero() && terms_.migrate->bandwidth_b_s > 0);
+    if (all.trainings_) all.trainings_->count_moves();
+    moves_.emplace();
 }
 
 partition& simulation::model::sites::partition_of(const workload::job_request& r, std::size_t source) {
     if (const std::uint16_t bound = pinned(r, source); bound != 0) return part(bound - 1U);
-    return part(choose(all_.needed_by(part(0), r, source), source).value_or(0));
+    const fleet::demand needed = all_.needed_by(part(0), r, source);
+    const std::uint16_t home = source < terms_.homes.size() ? terms_.homes[source] : std::uint16_t{0};
+    if (home != 0 && room_later(home - 1U, needed) >= policy::site_room::in_service) return part(home - 1U);
+    return part(choose(needed, source).value_or(0));
 }
 
 std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed, std::size_t source) {
@@ -90,33 +99,44 @@ void simulation::model::sites::leave(partition& p) {
     bool any = false;
     for (const job_id job : jobs_) {
         const std::size_t i = index(job);
-        fleet::demand needed = p.jobs[i].demand;
-        if (all_.jobs_.is_elastic(i) && p.scheduler->chooses_gpus()) needed.gpus = all_.jobs_.elastic()[i].gpus_min;
-        const auto to = choose(needed, all_.jobs_[i].source());
+        const auto to = choose(needed_by(i, p.jobs[i].demand), all_.jobs_[i].source());
         if (!to || offers_[*to].room < policy::site_room::in_service) continue;
-        send(p, i, *to);
+        const moving_job m = take_out(p, i, *to);
+        terms_.transfer == duration::zero() ? enter_queue(m) : send(m, terms_.transfer);
         any = true;
     }
     if (any) renew(p);
 }
 
-void simulation::model::sites::send(partition& from, std::size_t job, std::size_t to) {
+fleet::demand simulation::model::sites::needed_by(std::size_t job, fleet::demand of) const {
+    if (!all_.jobs_.is_elastic(job)) return of;
+    const policy::elastic_job& range = all_.jobs_.elastic()[job];
+    of.gpus = all_.partitions_[1]->scheduler->chooses_gpus() ? range.gpus_min : range.gpus;
+    return of;
+}
+
+simulation::model::sites::moving_job simulation::model::sites::take_out(partition& from, std::size_t job,
+                                                                        std::size_t to) {
     const moving_job m{.job = job, .seen = from.jobs[job]};
     from.jobs[job].state = policy::job_state::absent;
     --from.live;
     ++result(from.number).left;
     all_.jobs_.move(job_id{static_cast<std::uint32_t>(job)}, static_cast<std::uint16_t>(1 + to));
     ++coming_[to];
-    if (terms_.transfer == duration::zero()) return enter_queue(m);
+    return m;
+}
+
+void simulation::model::sites::send(const moving_job& m, duration after) {
     moving_.push_back(m);
-    all_.kernel_.schedule(add_saturating(all_.kernel_.now(), terms_.transfer), arrivals,
-                          {.kind = job_comes_to_site, .entity = static_cast<std::uint32_t>(job)});
+    all_.kernel_.schedule(add_saturating(all_.kernel_.now(), after), arrivals,
+                          {.kind = job_comes_to_site, .entity = static_cast<std::uint32_t>(m.job)});
 }
 
 void simulation::model::sites::arrive(std::size_t job) {
-    AMPACITY_ASSERT(!moving_.empty() && moving_.front().job == job);
-    const moving_job m = moving_.front();
-    moving_.pop_front();
+    const auto at = std::find_if(moving_.begin(), moving_.end(), [job](const moving_job& m) { return m.job == job; });
+    AMPACITY_ASSERT(at != moving_.end());
+    const moving_job m = *at;
+    moving_.erase(at);
     enter_queue(m);
     settle();
 }
@@ -131,6 +151,7 @@ void simulation::model::sites::enter_queue(const moving_job& m) {
     seen = m.seen;
     seen.attempt = attempt;
     seen.order = all_.arrived_ + all_.num_moves_++;
+    moved_at_[m.job] = all_.kernel_.now();
     ++p.live;
     p.scheduler->on_submit(all_.picture(p), job_id{static_cast<std::uint32_t>(m.job)});
     all_.touch(p);

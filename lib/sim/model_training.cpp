@@ -1,6 +1,7 @@
 // Training jobs: what is due within their runs, and the store and the network that they share.
 
 #include "model.hpp"
+#include "sites.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -92,9 +93,10 @@ void simulation::model::end_writes() {
     store_writes_ = {};
     saved_.clear();
     for (const std::uint32_t i : trainings_->store().complete(kernel_.now())) {
+        bool all = false;
         go_on(part_of(i), job_id{i},
-              [&](run_costs& c) { trainings_->written(i, jobs_[i].training, kernel_.now(), c); });
-        if (part_of(i).jobs[i].vacates) saved_.push_back(i);
+              [&](run_costs& c) { all = trainings_->written(i, jobs_[i].training, kernel_.now(), c); });
+        if (part_of(i).jobs[i].vacates || (all && sites_ && sites_->is_to_move(i))) saved_.push_back(i);
     }
     std::sort(saved_.begin(), saved_.end(),
               [this](std::uint32_t a, std::uint32_t b) { return part_of(a).jobs[a].order < part_of(b).jobs[b].order; });

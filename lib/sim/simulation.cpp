@@ -68,6 +68,7 @@ simulation::model::model(parts p)
     if (!feed_.empty()) kernel_.schedule(feed_.front().submit, arrivals, {.kind = jobs_arrive});
     if (changes_.any()) schedule_changes();
     if (slowdowns_.any()) schedule_slowdowns();
+    samples_follow_ = sample_every_.has_value();
     if (sample_every_) kernel_.schedule(start_of_time, samples, {.kind = take_sample});
     if (services_) begin_services();
     follow_feeds();
@@ -101,9 +102,17 @@ void simulation::model::dispatch(const kernel::event& e, kernel_type&) {
         case job_vacates: end_vacating(job_id{e.entity}); break;
         case service_acts: act_on_service(e.entity); break;
         case job_comes_to_site: sites_->arrive(e.entity); break;
+        case job_leaves_site: sites_->depart(e.entity); break;
+        case sites_are_looked_at: sites_->look(); break;
         default: AMPACITY_ASSERT(false);
     }
     settle();
+}
+
+void simulation::model::settle() {
+    if (trainings_) settle_training();
+    if (sites_) sites_->follow_looks();
+    follow_feeds();
 }
 
 void simulation::model::pass(kernel_type&) {
@@ -444,6 +453,7 @@ void simulation::model::finish(partition& p, job_id job, outcome how) {
     const policy::job_view& j = p.jobs[i];
     const run_end ends = how == outcome::killed ? run_end::killed : run_end::finished;
     if (j.vacates) forget_vacating(p, i);
+    if (sites_) sites_->forget(i);
     leave_training(p, i, stretch_now(p, i), kernel_.now());
     const duration done = jobs_[i].training != 0 ? done_by(p, i, kernel_.now()) : duration::zero();
     jobs_.end_run(i, kernel_.now(), j.demand.gpus, ends);
@@ -525,9 +535,16 @@ void simulation::model::start(partition& p, job_id job, instant now) {
     p.scheduler->on_start(picture(p), job);
 }
 
+void simulation::model::schedule_end(const partition& p, std::size_t i) {
+    jobs_.end_event(i) =
+        kernel_.schedule(jobs_.run_of(i).end(), completions,
+                         {.kind = job_ends, .entity = static_cast<std::uint32_t>(i), .attempt = p.jobs[i].attempt});
+}
+
 void simulation::model::preempt(partition& p, const policy::action& a, instant now) {
     const std::size_t i = index(a.job);
     if (a.vacates) kernel_.cancel(vacated_[i]);
+    if (sites_) sites_->forget(i);
     leave_training(p, i, stretch_before(a), now - a.lost);
     jobs_.end_run(i, now - a.lost, a.gpus, run_end::preempted);
     forget_spoilt(p, i);
@@ -616,7 +633,8 @@ void simulation::model::sample_now() {
     tell_.show(s);
     // Samples alone do not keep a run alive, and none lies beyond the end of time.
     const instant next = add_saturating(now, *sample_every_);
-    if (next != never && (kernel_.pending() != 0 || (until_ != never && next <= until_))) {
+    samples_follow_ = next != never && (kernel_.pending() != 0 || (until_ != never && next <= until_));
+    if (samples_follow_) {
         kernel_.schedule(next, samples, {.kind = take_sample});
     }
 }

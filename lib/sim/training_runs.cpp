@@ -212,7 +212,7 @@ bool training_runs::write(std::size_t job, std::uint16_t row, instant now, run_c
     }
     const double most = rule.most_b_s == 0 ? std::numeric_limits<double>::infinity() : rule.most_b_s;
     store_.begin(now, static_cast<std::uint32_t>(job), rule.bytes, most);
-    if (rule.asynchronous) {
+    if (rule.asynchronous && !r.leaves) {
         costs.at_risk += std::exchange(costs.since_pause, {});
         costs.pause_left = {};
         r.in_flight = true;
@@ -227,15 +227,18 @@ bool training_runs::write(std::size_t job, std::uint16_t row, instant now, run_c
     return false;
 }
 
-void training_runs::written(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
+bool training_runs::written(std::size_t job, std::uint16_t row, instant now, run_costs& costs) {
     run& r = runs_[job];
-    if (r.now == phase::writing) return keep_all(r, row, costs);
+    if (r.now == phase::writing) {
+        keep_all(r, row, costs);
+        return true;
+    }
     AMPACITY_ASSERT(r.in_flight);
     ++*results_[row - 1U].checkpoints;
     r.in_flight = false;
     costs.at_risk -= r.flight_time;
     costs.unkept -= r.flight_work;
-    if (r.now == phase::waiting && !costs.hangs) block(job, row, now, costs);
+    return r.now == phase::waiting && !costs.hangs && block(job, row, now, costs);
 }
 
 void training_runs::keep_all(run& r, std::uint16_t row, run_costs& costs) {

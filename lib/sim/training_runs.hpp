@@ -66,11 +66,13 @@ public:
     [[nodiscard]] kernel::event_handle& boundary_event(std::size_t job) noexcept { return runs_[job].boundary; }
     /// Is a checkpoint complete by that?
     bool pass_boundary(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
-    /// What it wrote is complete.
-    void written(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
+    /// What it wrote is complete. Is all of its progress kept?
+    bool written(std::size_t job, std::uint16_t row, instant now, run_costs& costs);
     /// Does it pause longer or shorter than it was going to, because others use the store?
     [[nodiscard]] bool pause_moved(std::size_t job) const;
     void move_pause(std::size_t job, instant now, run_costs& costs);
+    /// It is to leave its site with its next checkpoint, and does not work on while that is written; or not any more.
+    void set_leaves(std::size_t job, bool leaves) noexcept { runs_[job].leaves = leaves; }
 
     [[nodiscard]] execution::shared_store& store() noexcept { return store_; }
     /// Jobs whose steps take another time than before, because others use the network.
@@ -89,6 +91,11 @@ public:
     void end_energy(std::size_t job, std::uint16_t row, instant now, double used_j, std::uint32_t gpus);
     /// An elastic job has got another number of GPUs, from its policy or because nodes failed.
     void resized(std::uint16_t row, bool by_failure);
+    /// Moves between sites are told from now on.
+    void count_moves() noexcept {
+        for (training_result& r : results_) r.moves = 0;
+    }
+    void moved(std::uint16_t row) noexcept { ++*results_[row - 1U].moves; }
     [[nodiscard]] std::vector<training_result> results() const;
 
 private:
@@ -100,6 +107,7 @@ private:
     };
     struct run {
         phase now = phase::working;
+        bool leaves = false;          ///< see `set_leaves`
         bool in_flight = false;       ///< an asynchronous write, of:
         duration flight_time{};       ///< time worked
         duration flight_work{};       ///< at speed 1

@@ -52,7 +52,7 @@ public:
     virtual void on_submit(const view&, job_id) {}
     /// A start of this policy's plan has been committed.
     virtual void on_start(const view&, job_id) {}
-    /// A job has finished or was killed; its row is reused after this call.
+    /// A job has finished, was killed, or goes to another site; its row is reused after this call.
     virtual void on_finish(const view&, job_id) {}
     /// A preemption of this policy's plan has been committed; the job is queued again.
     virtual void on_preempt(const view&, job_id) {}

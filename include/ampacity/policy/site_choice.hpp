@@ -3,10 +3,12 @@
 /// On which of several sites, each with a scheduler of its own, should a job run?
 ///
 /// Where it could start at once comes first, then where nodes in service would hold it, then where it could ever run;
-/// of equal ones the least `hardware::site_cost`, and of these the lowest number. Pure; any number of threads.
+/// of equal ones the least `hardware::site_cost`, and of these the lowest number. And is it worth to leave the site
+/// that it has? Pure; any number of threads.
 
 #include <ampacity/hardware/site_preference.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -42,6 +44,13 @@ struct site_offer {
         least = cost;
     }
     return best;
+}
+
+/// Is a site of cost `there` preferred to one of cost `here` by at least `gain`: of `balanced` so much more of it free,
+/// else cheaper, greener, nearer or closer to noon by this share of what `here` has? An equal one never is.
+[[nodiscard]] inline bool is_better_site(hardware::site_preference by, double here, double there, double gain) {
+    const double least = by == hardware::site_preference::balanced ? gain : gain * std::abs(here);
+    return there < here && here - there >= least;
 }
 
 }  // namespace ampacity::policy

@@ -5,6 +5,7 @@
 /// Part of `scheduler.hpp`. Plain values.
 
 #include <ampacity/scenario/fields.hpp>
+#include <ampacity/scenario/site_migration.hpp>
 #include <ampacity/scenario/site_preference.hpp>
 
 #include <optional>
@@ -17,6 +18,7 @@ struct site_scheduler {
     hardware::site_preference place = hardware::site_preference::balanced;
     std::optional<std::string> origin{};
     duration transfer{};
+    std::optional<site_migration> migrate{};
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -32,10 +34,14 @@ struct site_scheduler {
                .example = "iad"});
         visit(&site_scheduler::transfer,
               {.key = "transfer",
-               .doc = "after which a job that goes to another site, because its own has no node left, enters the queue "
-                      "there",
+               .doc = "after which a job that goes to another site, because its own has no node left or by `migrate`, "
+                      "enters the queue there",
                .min = duration::zero(),
                .max = longest_input});
+        visit(&site_scheduler::migrate,
+              {.key = "migrate",
+               .doc = "jobs that run go to a site that is better by far, at a checkpoint; without it none does",
+               .example = "{ interval: \"6 h\", gain: 0.2, min_stay: \"1 d\", bandwidth: \"100 GB/s\" }"});
     }
     friend bool operator==(const site_scheduler&, const site_scheduler&) = default;
 };

@@ -95,6 +95,7 @@ struct workload_entry {
     std::optional<speed_table> speeds{};
     std::optional<std::string> reservation{};
     std::optional<std::string> site{};
+    std::optional<std::string> home{};
     std::optional<std::string> origin{};
     std::optional<power::phase> phase{};
     std::optional<job_swing> swing{};
@@ -134,6 +135,12 @@ struct workload_entry {
         visit(&workload_entry::site,
               {.key = "site",
                .doc = "the site that these jobs run at; needs scheduler.sites, which else gives each job one",
+               .example = "iad",
+               .beside = true});
+        visit(&workload_entry::home,
+              {.key = "home",
+               .doc = "the site that these jobs go to first, such as that of their data, if its nodes in service would "
+                      "hold them; they may leave it, as others",
                .example = "iad",
                .beside = true});
         visit(&workload_entry::origin,

@@ -123,6 +123,7 @@ struct training_result {
     std::optional<double> mfu{};                   ///< over `training_s` [1]
     std::optional<std::uint64_t> resizes{};        ///< of elastic jobs; of these
     std::optional<std::uint64_t> shrunk{};         ///< because nodes had failed
+    std::optional<std::uint64_t> moves{};          ///< to other sites, of `preemptions`; none: `site_migration` is off
     std::optional<training_cost> cost{};           ///< only with `energy`
     /// What the steps of one job consist of, at full speed, without their list; only of reinforcement learning.
     std::optional<execution::post_training_result> post{};
@@ -153,9 +154,16 @@ struct site_result {
     std::uint64_t gpus = 0;
     /// Submitted: that came to it first. A job that could run on no site is of none.
     reserved_jobs jobs{};
-    std::uint64_t came = 0, left = 0;  ///< jobs that waited, from other sites and to them
+    std::uint64_t came = 0, left = 0;  ///< jobs from other sites, and to them, whether they waited or ran
     site_count count{};
     std::optional<power::site_books> energy{};  ///< none: nobody asked
+};
+
+/// Moves of jobs that ran; see `site_migration`.
+struct migration_result {
+    std::uint64_t moves = 0;
+    std::uint64_t stayed = 0;  ///< times that a job did not go, as the other site could not start it any more
+    double bytes = 0;          ///< of checkpoints that were moved, or are being [B]
 };
 
 /// Power and energy of a run, see sim/energy.hpp; absent where nothing says what it would follow from.
@@ -215,6 +223,7 @@ struct summary {
     std::optional<double> utilisation;                     ///< useful GPU-time of the finished jobs / (GPUs x makespan)
     std::vector<reservation_result> reservations;          ///< by start
     std::vector<site_result> sites{};                      ///< only of those with schedulers of their own
+    std::optional<migration_result> migrations{};          ///< none: jobs that run keep their site
     std::vector<cause_result> failures{};                  ///< at random; empty where nothing fails so
     std::vector<training_result> trainings{};              ///< as `parts::trainings`
     std::vector<service_result> services{};                ///< as `parts::services`

@@ -1513,7 +1513,12 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (!s.workload.empty()) s.workload.front().reservation.reset();
         s.scheduler.sites = scenario::site_scheduler{.transfer = some_duration()};
         const std::string name = s.fleet.sites.back().name;
-        if (!s.workload.empty() && upto(2) != 0) s.workload.front().site = name;
+        if (!s.workload.empty() && upto(2) != 0)
+            (upto(2) != 0 ? s.workload.front().site : s.workload.front().home) = name;
+        if (upto(2) != 0) {
+            s.scheduler.sites->migrate = {.interval = some_duration(), .gain = fraction(), .min_stay = some_duration()};
+            if (upto(2) != 0) s.scheduler.sites->migrate->bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7};
+        }
         if (upto(2) != 0) {
             for (scenario::site& site : s.fleet.sites) site.region = some_text();
             s.scheduler.sites->place = hardware::site_preference::nearest;

@@ -74,3 +74,21 @@ TEST_CASE("the choice of a site is that of sorting all of them") {
         }
     }
 }
+
+TEST_CASE("a site is better by a share of what the other one has, or by so much more of it free") {
+    using policy::is_better_site;
+    for (const site_preference by : all_preferences) {
+        CHECK_FALSE(is_better_site(by, 2, 2, 0));
+        CHECK_FALSE(is_better_site(by, 1, 2, 0));
+        CHECK(is_better_site(by, 2, 1.75, 0));
+    }
+    CHECK(is_better_site(site_preference::cheapest, 2, 1.75, 0.125));
+    CHECK_FALSE(is_better_site(site_preference::cheapest, 2, 1.75, 0.13));
+    CHECK(is_better_site(site_preference::balanced, -0.25, -0.5, 0.25));
+    CHECK_FALSE(is_better_site(site_preference::balanced, -0.25, -0.5, 0.26));
+    // Who is paid for taking energy goes where more is paid.
+    CHECK(is_better_site(site_preference::cheapest, -2, -2.5, 0.25));
+    CHECK_FALSE(is_better_site(site_preference::cheapest, -2, -2.4, 0.25));
+    CHECK(is_better_site(site_preference::cheapest, 0, -1, 1));
+    CHECK(is_better_site(site_preference::cheapest, 1, -1, 1));
+}

@@ -4,6 +4,7 @@
 #include <ampacity/scenario/validate.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -68,6 +69,38 @@ TEST_CASE("sites that schedule their own jobs share out the nodes in their order
     s.scheduler.sites.reset();
     s.workload[1].site.reset();
     CHECK(scenario::build(s, {}).sites.sites.empty());
+}
+
+TEST_CASE("what says when jobs move, and where their home is, comes to the simulation", "[scenario]") {
+    scenario::scenario s = two_sites();
+    CHECK_FALSE(scenario::build(s, {}).sites.migrate);
+    s.workload[1].home = "fra";
+    s.scheduler.sites->migrate.emplace();
+    sim::site_scheduling made = scenario::build(s, {}).sites;
+    CHECK(made.homes == std::vector<std::uint16_t>{0, 2});
+    CHECK(made.pinned == std::vector<std::uint16_t>{0, 0});
+    REQUIRE(made.migrate);
+    CHECK(made.migrate->interval == std::chrono::hours{24});
+    CHECK(made.migrate->gain == 0.1);
+    CHECK(made.migrate->min_stay == std::chrono::hours{168});
+    CHECK(std::isinf(made.migrate->bandwidth_b_s));
+    *s.scheduler.sites->migrate = {
+        .interval = std::chrono::hours{1}, .gain = 0.5, .min_stay = std::chrono::hours{2}, .bandwidth = {{1e9}}};
+    made = scenario::build(s, {}).sites;
+    CHECK(made.migrate->interval == std::chrono::hours{1});
+    CHECK(made.migrate->gain == 0.5);
+    CHECK(made.migrate->min_stay == std::chrono::hours{2});
+    CHECK(made.migrate->bandwidth_b_s == 1e9);
+
+    s.workload[1].site = "iad";
+    CHECK(refusal(s) == "workload.1.home: these jobs have their site already (fra); remove one of them");
+    s.workload[1].site.reset();
+    s.workload[1].home = "frA";
+    CHECK(refusal(s) == "workload.1.home: no site of the fleet has this name (frA); did you mean `fra`?");
+    s.workload[1].home = "fra";
+    s.scheduler.sites.reset();
+    CHECK(refusal(s) ==
+          "workload.1.home: sites have no schedulers of their own (fra); write scheduler.sites, or remove it");
 }
 
 TEST_CASE("origins are those of entries, else that of all", "[scenario]") {
