@@ -236,9 +236,9 @@ void check_pools(const inference_service& service, const std::string& path, cons
             report.fail(at + ".parallel", "is for a model", {}, "remove it, or write `model`");
         const inference_service one = service_of_pool(service, *pool);
         const std::string engine = (pool->engine ? at : path) + ".engine";
-        if (one.engine.speculation)
-            report.fail(engine + ".speculation", "is not for replicas that compute prompts or answers alone yet", {},
-                        "remove it, or `disaggregated`");
+        if (pool == &d.prefill && pool->engine && pool->engine->speculation)
+            report.fail(engine + ".speculation", "is not for replicas that compute prompts alone", {},
+                        "write it in disaggregated.decode.engine");
         if (one.engine.adapters)
             report.fail(engine + ".adapters", "are not for replicas that compute prompts or answers alone yet", {},
                         "remove them, or `disaggregated`");

@@ -93,10 +93,10 @@ void replica::link_by(list& l, slot s, TimeOf time_of) noexcept {
     live_[before].*L.after = live_[after].*L.before = s;
 }
 
-/// Who was at another replica before is older than others here.
+/// Who was at another replica before is older than others here; of several that arrived at once the first in the file.
 template <replica::links L>
 void replica::link_by_arrival(list& l, slot s) noexcept {
-    link_by<L>(l, s, [](const live& r) { return r.request.arrival; });
+    link_by<L>(l, s, [](const live& r) { return std::pair{r.request.arrival, r.request.row}; });
 }
 
 template <replica::links L>

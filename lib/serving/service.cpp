@@ -13,8 +13,10 @@ replica_options engine_of(const service_options& o) {
     if (!o.decode) return out;
     const replica_options& other = o.decode->engine;
     out.hands_over = true;
+    out.speculation.reset();        // nobody decodes there
     if (other.kv_block_tokens > 0)  // else it is refused
-        out.most_tokens_elsewhere = other.kv_capacity_tokens / other.kv_block_tokens * other.kv_block_tokens;
+        out.most_tokens_elsewhere = other.kv_capacity_tokens / other.kv_block_tokens * other.kv_block_tokens -
+                                    (other.speculation ? other.speculation->drafts : 0);
     return out;
 }
 

@@ -3,15 +3,18 @@
 #include "cli/program.hpp"
 #include "support/gzip.hpp"
 #include "support/naive_serving.hpp"
+#include "support/random_admission.hpp"
 
 #include <ampacity/core/statistics.hpp>
 #include <ampacity/core/stream.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +69,9 @@ struct service_case {
     std::vector<linear_step> pieces{};
     std::vector<request> requests{};
     std::string steps{};  // as they stand in the scenario
+    std::optional<serving::admission_options> admission{};
+    std::int64_t kv_weight = 1000;
+    std::uint64_t seed = 0, entry = 0;  // of the run, and its place in the workload
 };
 
 /// A coefficient, and a text of it in some unit.
@@ -103,6 +109,16 @@ service_case random_service(drawer& d, const std::string& name) {
     }
     if (d.one_in(4)) o.timeout = duration{d.between(1, 50'000'000)};
     if (d.one_in(4)) o.max_wait = duration{d.between(1, 20'000'000)};
+    if (o.prefix_cache && !d.one_in(3)) {
+        const std::int64_t bytes = d.between(1, 5'000);
+        for (std::int64_t n = d.between(1, 3); n != 0; --n)
+            o.tiers.push_back({.capacity_tokens = o.kv_block_tokens * d.between(1, 60),
+                               .link = {.latency = duration{d.one_in(2) ? 0 : d.between(0, 1'000'000)},
+                                        .bytes_per_token = bytes,
+                                        .bandwidth_b_s = d.between(1, 50) * 1'000'000}});
+        if (d.one_in(3)) o.recompute_per_token = duration{d.between(0, 100'000)};
+    }
+    if (d.one_in(3)) o.adapters = {.slots = d.between(1, 4), .load = duration{d.between(1, 5'000'000)}};
     const std::int64_t base = d.between(0, 200'000);
     const std::int64_t pieces = d.one_in(2) ? 1 : d.between(2, 3);
     c.steps = pieces == 1 ? "" : "[";
@@ -131,10 +147,20 @@ service_case random_service(drawer& d, const std::string& name) {
                               .prompt_tokens = static_cast<std::uint32_t>(prompt),
                               .output_tokens = static_cast<std::uint32_t>(d.one_in(8) ? 1 : d.between(1, 100)),
                               .prefix_tokens = static_cast<std::uint32_t>(d.between(0, prompt)),
+                              .tenant = static_cast<std::uint32_t>(d.between(0, 5)),
                               .session = static_cast<std::uint32_t>(d.between(0, 4)),
                               .priority = static_cast<std::uint8_t>(d.between(0, 7))});
     }
     return c;
+}
+
+/// Does each of its steps take a nanosecond or more?
+bool takes_time(const service_case& c) {
+    return std::any_of(c.pieces.begin(), c.pieces.end(), [](const linear_step& p) {
+        std::int64_t power = 1;
+        for (int i = 0; i != p.base.scale; ++i) power *= 10;
+        return p.base.mantissa >= power;
+    });
 }
 
 /// Some rows step back in time; `requests` get the rows that they stand in.
@@ -145,14 +171,22 @@ std::string trace_of(drawer& d, service_case& c) {
         const bool same = c.requests[order[i]].arrival == c.requests[order[i - 1]].arrival;
         if (!same && d.one_in(5)) std::swap(order[i - 1], order[i]);
     }
-    std::string text = "prompt_tokens,arrival_s,output_tokens,session,prefix_tokens,priority\n";
+    std::string text = "prompt_tokens,arrival_s,output_tokens,session,prefix_tokens,tenant,priority\n";
+    // Names are numbered as they appear, the session before the tenant.
+    std::map<std::string, std::uint32_t> numbers{{"", 0}};
+    const auto number = [&](const std::string& name) {
+        return numbers.emplace(name, static_cast<std::uint32_t>(numbers.size())).first->second;
+    };
     for (std::size_t row = 0; row != order.size(); ++row) {
         request& r = c.requests[order[row]];
+        const std::string session = r.session == 0 ? "" : "s" + std::to_string(r.session);
+        const std::string tenant = r.tenant == 0 ? "" : "t" + std::to_string(r.tenant);
         r.row = row;
+        r.session = number(session);
+        r.tenant = number(tenant);
         text += std::to_string(r.prompt_tokens) + ',' + seconds_of(ticks(r.arrival)) + ',' +
-                std::to_string(r.output_tokens) + ',' +
-                (r.session == 0 ? std::string{} : "s" + std::to_string(r.session)) + ',' +
-                std::to_string(r.prefix_tokens) + ',' + std::to_string(r.priority) + '\n';
+                std::to_string(r.output_tokens) + ',' + session + ',' + std::to_string(r.prefix_tokens) + ',' + tenant +
+                ',' + std::to_string(r.priority) + '\n';
     }
     std::stable_sort(c.requests.begin(), c.requests.end(), [](const request& a, const request& b) {
         return a.arrival != b.arrival ? a.arrival < b.arrival : a.row < b.row;
@@ -168,27 +202,70 @@ std::string speculation_of(const serving::replica_options& o) {
     return text + " ] }";
 }
 
-std::string entry_of(const service_case& c, const std::string& path) {
+std::string ns_text(duration d) { return '"' + std::to_string(ticks(d)) + " ns\""; }
+
+/// Of its memory below the GPUs' own.
+std::string memories_of(const serving::replica_options& o) {
+    std::string text;
+    for (const serving::cache_tier& t : o.tiers)
+        text += (text.empty() ? ", tiers: [" : ", ") + std::string{"{ name: t"} + std::to_string(&t - o.tiers.data()) +
+                ", capacity: \"" + std::to_string(t.capacity_tokens * t.link.bytes_per_token) + " B\", bandwidth: \"" +
+                std::to_string(t.link.bandwidth_b_s) + " B/s\", latency: " + ns_text(t.link.latency) + " }";
+    if (!o.tiers.empty())
+        text += "], kv_bytes_per_token: \"" + std::to_string(o.tiers[0].link.bytes_per_token) + " B\"";
+    if (o.recompute_per_token) text += ", recompute_per_token: " + ns_text(*o.recompute_per_token);
+    // A byte takes a nanosecond.
+    const std::int64_t latency = o.adapters ? ticks(o.adapters->load) / 3 : 0;
+    if (o.adapters)
+        text += ", adapters: { slots: " + std::to_string(o.adapters->slots) + ", size: \"" +
+                std::to_string(ticks(o.adapters->load) - latency) +
+                " B\", bandwidth: \"1 GB/s\", latency: " + ns_text(duration{latency}) + " }";
+    return text;
+}
+
+std::string bounds_of(const serving::admission_bounds& b) {
+    std::string text;
+    for (const auto& [key, value] : {std::pair{"max_waiting", b.max_waiting},
+                                     {"max_waiting_tokens", b.max_waiting_tokens},
+                                     {"max_requests", b.max_requests}})
+        if (value) text += ", " + std::string{key} + ": " + std::to_string(*value);
+    return text;
+}
+
+std::string admission_of(const service_case& c) {
+    if (!c.admission) return {};
+    std::string text;
+    for (const serving::request_class& k : c.admission->classes)
+        text += (text.empty() ? ", classes: [" : ", ") + std::string{"{ name: c"} + std::to_string(k.priority) +
+                ", priority: " + std::to_string(k.priority) + bounds_of(k.bounds) + " }";
+    text = bounds_of(c.admission->all) + text + (text.empty() ? "" : "]");
+    return text.empty() ? "" : "      admission: {" + text.substr(1) + " }\n";
+}
+
+std::string entry_of(const service_case& c, const std::string& path, const std::string& more = {}) {
     const serving::replica_options& o = c.engine;
     const auto span = [](const char* key, const std::optional<duration>& value) {
-        return value ? ", " + std::string{key} + ": \"" + std::to_string(ticks(*value)) + " ns\"" : std::string{};
+        return value ? ", " + std::string{key} + ": " + ns_text(*value) : std::string{};
     };
     return "  - service:\n      name: " + c.name + "\n      replicas: " + std::to_string(c.replicas) +
-           "\n      gpus_per_replica: " + std::to_string(c.gpus) + "\n      router: " + c.router +
-           "\n      engine: { max_seqs: " + std::to_string(o.max_seqs) +
+           "\n      gpus_per_replica: " + std::to_string(c.gpus) + "\n      router: " + c.router + '\n' +
+           (c.router == "kv-aware" ? "      kv_weight: " + decimal(c.kv_weight, 3) + '\n' : "") +
+           "      engine: { max_seqs: " + std::to_string(o.max_seqs) +
            ", max_batched_tokens: " + std::to_string(o.max_batched_tokens) +
            ", kv_capacity_tokens: " + std::to_string(o.kv_capacity_tokens) +
            ", kv_block_tokens: " + std::to_string(o.kv_block_tokens) +
            ", order: " + std::string{serving::step_order_names.at(static_cast<std::size_t>(o.order))} +
            ", priorities: " + (o.priorities ? "true" : "false") +
            ", prefix_cache: " + (o.prefix_cache ? "true" : "false") + span("timeout", o.timeout) +
-           span("max_wait", o.max_wait) + speculation_of(o) + ", step: " + c.steps +
-           " }\n      requests: { path: " + path + " }\n";
+           span("max_wait", o.max_wait) + memories_of(o) + speculation_of(o) + ", step: " + c.steps + " }\n" +
+           admission_of(c) + more + "      requests: { path: " + path + " }\n";
 }
 
-/// Each line of the table is what its replica does when the rules are done literally with the requests it was sent.
-void check_requests(const service_case& c, const std::string& table, const document& summary, instant until) {
-    std::map<std::uint64_t, std::vector<std::string>> lines;
+using table_lines = std::map<std::uint64_t, std::vector<std::string>>;
+
+/// By row, which rise.
+table_lines lines_by_row(const std::string& table) {
+    table_lines lines;
     const auto all = lines_of(table);
     REQUIRE(all.front() == "request,arrival_s,ttft_s,finish_s,prompt_tokens,output_tokens,preemptions,replica,state");
     std::uint64_t before = 0;
@@ -200,10 +277,36 @@ void check_requests(const service_case& c, const std::string& table, const docum
         before = row;
         lines[row] = f;
     }
+    return lines;
+}
+
+/// What all of a service's replicas have done, step by step, and its requests by row of its file.
+struct naive_run {
+    std::vector<serving::request_record> records{};
+    std::int64_t steps = 0, preemptions = 0, loads = 0, adapter_loads = 0;
+    std::vector<std::int64_t> gaps{};
+
+    void add(const naive_serving_result& r) {
+        steps += r.steps;
+        preemptions += r.preemptions;
+        for (const std::int64_t n : r.loads) loads += n;
+        adapter_loads += r.adapter_loads;
+        gaps.insert(gaps.end(), r.gaps.begin(), r.gaps.end());
+    }
+};
+
+/// Requests that arrive at once are told apart by their rows, which are in order.
+std::vector<request> in_order(const std::vector<request>& requests) {
+    std::vector<request> out = requests;
+    for (std::size_t k = 0; k != out.size(); ++k) out[k].row = k;
+    return out;
+}
+
+/// With the replicas that they were sent to. \pre nothing is shed
+naive_run serve_as_sent(const service_case& c, table_lines& lines, instant until) {
     std::vector<std::vector<request>> of(static_cast<std::size_t>(c.replicas));
     std::uint64_t arrived = 0;
     for (const request& r : c.requests) {
-        REQUIRE(lines.count(r.row) == (r.arrival <= until ? 1U : 0U));
         if (r.arrival > until) continue;
         const std::uint64_t replica = std::stoull(lines[r.row][7]);
         REQUIRE(replica < of.size());
@@ -211,41 +314,76 @@ void check_requests(const service_case& c, const std::string& table, const docum
         ++arrived;
         of[replica].push_back(r);
     }
-    REQUIRE(lines.size() == arrived);
-    std::int64_t steps = 0, preemptions = 0;
-    std::map<std::string, std::uint64_t> states;
-    std::uint64_t output = 0;
+    naive_run out;
     for (std::size_t i = 0; i != of.size(); ++i) {
         if (of[i].empty()) continue;
-        // There requests that arrive at once are told apart by their rows, which are in order.
-        std::vector<request> in_order = of[i];
-        for (std::size_t k = 0; k != in_order.size(); ++k) in_order[k].row = k;
-        const naive_serving_result naive = serve_naively(in_order, c.engine, c.pieces, until);
-        steps += naive.steps;
-        preemptions += naive.preemptions;
-        for (const serving::request_record& r : naive.records) {
-            const auto& f = lines.at(of[i][r.row].row);
-            const bool finished = r.state == serving::request_state::finished;
-            const std::string state{serving::request_state_names.at(static_cast<std::size_t>(r.state))};
-            INFO("request " << f[0]);
-            ++states[state];
-            if (finished) output += r.output_tokens;
-            REQUIRE(ns_of(f[1]) == ticks(r.arrival));
-            REQUIRE(ns_of(f[2]) == (r.first_token == never ? -1 : ticks(r.first_token - r.arrival)));
-            REQUIRE(ns_of(f[3]) == (finished ? ticks(r.end) : -1));
-            REQUIRE(f[4] == std::to_string(r.prompt_tokens));
-            REQUIRE(f[5] == std::to_string(r.output_tokens));
-            REQUIRE(f[6] == std::to_string(r.preemptions));
-            REQUIRE(f[8] == state);
+        const naive_serving_result naive = serve_naively(in_order(of[i]), c.engine, c.pieces, until);
+        out.add(naive);
+        for (serving::request_record r : naive.records) {
+            r.row = of[i][r.row].row;
+            r.replica = static_cast<std::uint32_t>(i);
+            out.records.push_back(r);
         }
     }
+    return out;
+}
+
+/// With every choice and every refusal. \pre takes_time(c)
+naive_pools_result serve_whole(const service_case& c, instant until, const naive_scaling* scaling = nullptr) {
+    serving::service_options o{.replicas = static_cast<std::uint32_t>(c.replicas),
+                               .engine = c.engine,
+                               .router = c.router,
+                               .random = {.seed = c.seed, .entity = c.entry, .kv_weight = c.kv_weight},
+                               .scaled = scaling != nullptr,
+                               .admission = c.admission};
+    if (scaling != nullptr) o.replicas = scaling->autoscale.max;
+    return serve_pools_naively(c.requests, o, c.pieces, {}, until, scaling);
+}
+
+/// Each line of the table is what becomes of its request when the rules are done literally.
+void check_requests(const service_case& c, const table_lines& lines, const document& summary, const naive_run& naive) {
+    REQUIRE(lines.size() == naive.records.size());
+    std::map<std::string, std::uint64_t> states;
+    std::uint64_t output = 0;
+    for (const serving::request_record& r : naive.records) {
+        const auto& f = lines.at(r.row);
+        const bool finished = r.state == serving::request_state::finished;
+        const std::string state{serving::request_state_names.at(static_cast<std::size_t>(r.state))};
+        INFO("request " << f[0]);
+        ++states[state];
+        if (finished) output += r.output_tokens;
+        REQUIRE(ns_of(f[1]) == ticks(r.arrival));
+        REQUIRE(ns_of(f[2]) == (r.first_token == never ? -1 : ticks(r.first_token - r.arrival)));
+        REQUIRE(ns_of(f[3]) == (finished ? ticks(r.end) : -1));
+        REQUIRE(f[4] == std::to_string(r.prompt_tokens));
+        REQUIRE(f[5] == std::to_string(r.output_tokens));
+        REQUIRE(f[6] == std::to_string(r.preemptions));
+        REQUIRE(f[7] == (r.replica == serving::no_replica ? "" : std::to_string(r.replica)));
+        REQUIRE(f[8] == state);
+    }
     const std::string at = "services." + c.name + '.';
-    CHECK(summary.number(at + "requests") == static_cast<double>(arrived));
-    CHECK(summary.number(at + "steps") == static_cast<double>(steps));
-    CHECK(summary.number(at + "preemptions") == static_cast<double>(preemptions));
+    CHECK(summary.number(at + "requests") == static_cast<double>(naive.records.size()));
+    CHECK(summary.number(at + "steps") == static_cast<double>(naive.steps));
     CHECK(summary.number(at + "output_tokens") == static_cast<double>(output));
     for (const char* state : {"finished", "rejected", "unfinished"})
         CHECK(summary.number(at + state) == static_cast<double>(states[state]));
+    if (c.admission && !admission_of(c).empty())
+        CHECK(summary.number(at + "shed") == static_cast<double>(states["shed"]));
+    std::int64_t loads = 0;
+    for (std::size_t t = 0; t != c.engine.tiers.size(); ++t)
+        loads += static_cast<std::int64_t>(summary.number(at + "tiers.t" + std::to_string(t) + ".loads"));
+    CHECK(loads == naive.loads);
+    if (c.engine.adapters) CHECK(summary.number(at + "adapters.loads") == static_cast<double>(naive.adapter_loads));
+    std::vector<std::int64_t> gaps = naive.gaps;
+    std::sort(gaps.begin(), gaps.end());
+    CHECK(summary.has(at + "itl_s") == !gaps.empty());
+    for (const auto& [name, share] : {std::pair{"p50", 500U}, {"p99", 990U}, {"max", 1000U}}) {
+        if (gaps.empty()) break;
+        const auto exact = static_cast<double>(gaps[exact_rank(per_mille{share}, gaps.size()) - 1]);
+        const double within = share == 1000U ? 1.001 : 1.001 + (exact + 1) / 2048;
+        INFO(name << ", rather " << exact << " ns");
+        CHECK(std::abs(summary.number(at + "itl_s." + name) * 1e9 - exact) <= within);
+    }
 }
 
 const std::string chat = R"(ampacity: 1
@@ -284,7 +422,9 @@ void refused_at(const std::string& scenario, const std::string& place_and_fault)
 
 TEST_CASE("each request of random services comes out to the nanosecond as step by step") {
     std::map<std::string, std::uint64_t> seen;
-    for (std::uint64_t number = 0; number != 60; ++number) {
+    std::int64_t loads = 0, adapter_loads = 0, whole = 0;
+    const std::size_t cases = 60;
+    for (std::uint64_t number = 0; number != cases; ++number) {
         drawer d(number);
         std::vector<service_case> services;
         std::string text = "ampacity: 1\nname: r\nseed: " + std::to_string(number) + "\n";
@@ -294,12 +434,18 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
             text += "until: \"" + std::to_string(ticks(until)) + " ns\"\n";
         }
         text += d.one_in(2) ? "fleet: { pool_gpus: 40 }\n" : "fleet: { nodes: { gpus: 4, count: 12 } }\n";
-        text += "scheduler: { policy: easy, placer: first-fit }\noutput: { requests: true }\nworkload:\n";
+        text += "scheduler: { policy: easy, placer: first-fit }\noutput: { requests: true, itl: true }\nworkload:\n";
         const workspace here;
-        if (d.one_in(2)) text += "  - trace: { path: jobs.csv }\n";
+        const bool has_jobs = d.one_in(2);
+        if (has_jobs) text += "  - trace: { path: jobs.csv }\n";
         const std::int64_t count = d.between(1, 3);
         for (std::int64_t i = 0; i != count; ++i) {
             service_case& c = services.emplace_back(random_service(d, "s" + std::to_string(i)));
+            c.seed = number;
+            c.entry = static_cast<std::uint64_t>(i) + (has_jobs ? 1 : 0);
+            c.kv_weight = 500 * d.between(0, 4);
+            if (takes_time(c) && d.one_in(2))
+                c.admission = random_admission(3 * number + static_cast<std::uint64_t>(i));
             const std::string trace = trace_of(d, c);
             const bool packed = d.one_in(2);
             const std::string path = c.name + (packed ? ".csv.gz" : ".csv");
@@ -313,14 +459,149 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
         check_books(summary);
         for (const service_case& c : services) {
             const std::string table = here.read(count == 1 ? "out/requests.csv" : "out/requests-" + c.name + ".csv");
-            check_requests(c, table, summary, until);
-            for (const auto& line : lines_of(table)) ++seen[fields_of(line).back()];
+            table_lines lines = lines_by_row(table);
+            naive_run naive;
+            if (takes_time(c)) {
+                const naive_pools_result all = serve_whole(c, until);
+                naive.add(all.prefill);
+                naive.records = all.records;
+                ++whole;
+            } else {
+                naive = serve_as_sent(c, lines, until);
+            }
+            check_requests(c, lines, summary, naive);
+            for (const auto& [row, fields] : lines) ++seen[fields.back()];
+            loads += naive.loads;
+            adapter_loads += naive.adapter_loads;
         }
     }
-    for (const char* state : {"finished", "rejected", "cancelled", "unfinished"}) {
+    for (const char* state : {"finished", "rejected", "cancelled", "unfinished", "shed"}) {
         INFO(state);
         CHECK(seen[state] > 30);
     }
+    CHECK(loads > 30);
+    CHECK(adapter_loads > 100);
+    CHECK(whole > 40);
+}
+
+namespace {
+
+/// Replicas of a whole node each, some of which fail.
+naive_scaling random_scaling(drawer& d, const service_case& c) {
+    const std::int64_t last = ticks(c.requests.back().arrival - start_of_time) + 10'000'000;
+    naive_scaling out{.cold_start = duration{d.between(1, 20'000'000)},
+                      .requeues = !d.one_in(3),
+                      .ttft = duration{d.between(100'000, 20'000'000)},
+                      .nodes = static_cast<std::uint32_t>(d.between(1, 5))};
+    serving::autoscaler_options& a = out.autoscale;
+    a = {.policy = static_cast<serving::scaling_policy>(d.between(0, 4)),
+         .max = static_cast<std::uint32_t>(d.between(1, out.nodes)),
+         .interval = duration{d.between(500'000, 30'000'000)},
+         .up_delay = duration{d.one_in(2) ? 0 : d.between(0, 40'000'000)},
+         .down_delay = duration{d.one_in(2) ? 0 : d.between(0, 40'000'000)},
+         .target = 0.01 * static_cast<double>(d.between(10, 100)),
+         .seats = c.engine.max_seqs};
+    a.first = static_cast<std::uint32_t>(d.between(1, a.max));
+    if (a.policy == serving::scaling_policy::schedule) {
+        for (std::int64_t t = 0; t < last; t += d.between(1, last / 6 + 1))
+            a.schedule.push_back({duration{t}, static_cast<std::uint32_t>(d.between(1, a.max))});
+    }
+    if (d.one_in(2)) out.drain_limit = duration{d.between(0, 20'000'000)};
+    std::int64_t start = 0;
+    for (std::int64_t n = d.between(0, 5); n != 0; --n) {
+        start += d.between(1, last / 4);
+        const std::int64_t end = start + d.between(1, last / 4);
+        out.outages.push_back({instant{duration{start}}, instant{duration{end}},
+                               static_cast<std::uint32_t>(d.between(0, out.nodes - 1))});
+        start = end;
+    }
+    return out;
+}
+
+std::string autoscale_of(const naive_scaling& s) {
+    const serving::autoscaler_options& a = s.autoscale;
+    using policy = serving::scaling_policy;
+    std::string text = "      autoscale: { policy: " +
+                       std::string{serving::scaling_policy_names.at(static_cast<std::size_t>(a.policy))} +
+                       ", max: " + std::to_string(a.max) + ", start: " + ns_text(s.cold_start) +
+                       ", on_failure: " + (s.requeues ? "requeue" : "fail");
+    if (s.drain_limit) text += ", drain: " + ns_text(*s.drain_limit);
+    if (a.policy != policy::fixed && a.policy != policy::schedule)
+        text += ", interval: " + ns_text(a.interval) + ", up_delay: " + ns_text(a.up_delay) +
+                ", down_delay: " + ns_text(a.down_delay) + ", target: " + std::to_string(a.target);
+    std::string steps;
+    for (const serving::scheduled_replicas& k : a.schedule)
+        steps += (steps.empty() ? "" : ", ") + std::string{"{ at: "} + ns_text(k.at) +
+                 ", replicas: " + std::to_string(k.replicas) + " }";
+    if (!steps.empty()) text += ", schedule: [ " + steps + " ]";
+    return text + " }\n      slo: { ttft: " + ns_text(s.ttft) + " }\n";
+}
+
+std::string outages_of(const naive_scaling& s) {
+    std::string text;
+    for (const naive_scaling::outage& o : s.outages)
+        text += (text.empty() ? "" : ", ") + std::string{"{ nodes: "} + std::to_string(o.node) +
+                ", start: " + ns_text(o.start - start_of_time) + ", duration: " + ns_text(o.end - o.start) + " }";
+    return text.empty() ? "" : "faults: { outages: [ " + text + " ] }\n";
+}
+
+}  // namespace
+
+TEST_CASE("each request of random replicas that come and go and fail comes out as step by step") {
+    std::map<std::string, std::uint64_t> seen;
+    std::uint64_t failures = 0, requeued = 0, cold_starts = 0;
+    std::int64_t loads = 0, adapter_loads = 0, all = 0;
+    for (std::uint64_t number = 0; number != 60; ++number) {
+        drawer d(9000 + number);
+        service_case c = random_service(d, "chat");
+        if (!takes_time(c)) continue;
+        ++all;
+        c.seed = number;
+        c.kv_weight = 500 * d.between(0, 4);
+        if (d.one_in(3)) c.admission = random_admission(number);
+        const workspace here;
+        here.write("r.csv", trace_of(d, c));
+        const naive_scaling scaling = random_scaling(d, c);
+        c.replicas = scaling.autoscale.policy == serving::scaling_policy::schedule ? 1 : scaling.autoscale.first;
+        const std::string text = "ampacity: 1\nname: r\nseed: " + std::to_string(number) +
+                                 "\nfleet: { nodes: { gpus: " + std::to_string(c.gpus) +
+                                 ", count: " + std::to_string(scaling.nodes) + " } }\n" + outages_of(scaling) +
+                                 "scheduler: { policy: fifo, placer: first-fit }\n"
+                                 "output: { requests: true, itl: true }\nworkload:\n" +
+                                 entry_of(c, "r.csv", autoscale_of(scaling));
+        here.write("s.yaml", text);
+        INFO(text);
+        here.run_well();
+        const document summary = here.summary();
+        check_books(summary);
+        const naive_pools_result naive = serve_whole(c, never, &scaling);
+        naive_run run;
+        run.add(naive.prefill);
+        run.records = naive.records;
+        check_requests(c, lines_by_row(here.read("out/requests.csv")), summary, run);
+        const std::string at = "services.chat.";
+        CHECK(summary.number(at + "replicas.failures") == static_cast<double>(naive.failures));
+        CHECK(summary.number(at + "replicas.cold_starts") == static_cast<double>(naive.cold_starts));
+        CHECK(summary.number(at + "requeued") == static_cast<double>(naive.requeued));
+        CHECK(summary.number(at + "lost_tokens") == static_cast<double>(naive.lost_tokens));
+        for (const serving::request_record& r : naive.records)
+            ++seen[std::string{serving::request_state_names.at(static_cast<std::size_t>(r.state))}];
+        failures += naive.failures;
+        requeued += naive.requeued;
+        cold_starts += naive.cold_starts;
+        loads += run.loads;
+        adapter_loads += run.adapter_loads;
+    }
+    CHECK(all > 40);
+    for (const char* state : {"finished", "rejected", "cancelled", "shed", "failed"}) {
+        INFO(state);
+        CHECK(seen[state] > 20);
+    }
+    CHECK(failures > 20);
+    CHECK(requeued > 100);
+    CHECK(cold_starts > 100);
+    CHECK(loads > 10);
+    CHECK(adapter_loads > 100);
 }
 
 namespace {
@@ -529,6 +810,11 @@ TEST_CASE("a small service with prompts and answers apart is what one reckons by
     CHECK(refused("disaggregated.decode={ replicas: 2 }") ==
           "only 1 of 2 replicas of 4 GPUs have a place on the fleet");
     CHECK(refused("disaggregated.decode={ router: best }") == "unknown router");
+    CHECK(refused("disaggregated.prefill={ engine: { kv_capacity_tokens: 99, step: { base: 1 ms }, speculation: { "
+                  "acceptance: 1 } } }") == "is not for replicas that compute prompts alone");
+    // A chunk without drafts gives the second token, 1.203 ms with two drafts the rest.
+    here.run_well({"--set", "workload.0.service.engine.speculation={ tokens: 2, acceptance: 1, draft: 100 us }"});
+    CHECK(lines_of(here.read("out/requests.csv"))[1] == "0,0.5,0.00101,0.503364,10,3,0,1,finished,0.00015");
 }
 
 TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {

@@ -62,23 +62,30 @@ serving::replica_options random_engine(drawer& d) {
     o.priorities = d.one_in(3);
     if (d.one_in(4)) o.timeout = duration{d.between(1, 60'000)};
     if (d.one_in(4)) o.max_wait = duration{d.between(1, 20'000)};
+    if (!d.one_in(3)) return o;
+    const std::int64_t drafts = d.between(1, 4);
+    o.max_batched_tokens = std::max(o.max_batched_tokens, o.max_seqs * (drafts + 1));
+    o.kv_block_tokens = std::max(o.kv_block_tokens, drafts + 1);
+    o.speculation = serving::speculation_options{
+        .drafts = drafts, .gain = d.between(1000, 1000 * (drafts + 1)), .draft = {d.between(0, 300), 1}};
     return o;
 }
 
 pools_case random_case(std::uint64_t number) {
     drawer d(number);
-    constexpr std::array<const char*, 3> routers{"round-robin", "least-requests", "least-kv"};
+    constexpr std::array<const char*, 5> routers{"round-robin", "least-requests", "least-kv", "random", "power-of-two"};
     pools_case c;
     c.prefill = d.pieces();
     c.decode = d.pieces();
     c.options = {.replicas = static_cast<std::uint32_t>(d.between(1, 4)),
                  .engine = random_engine(d),
-                 .router = routers[static_cast<std::size_t>(d.between(0, 2))],
+                 .router = routers[static_cast<std::size_t>(d.between(0, 4))],
                  .random = {.seed = number}};
     c.options.engine.prefix_cache = d.one_in(2);
     c.options.decode = serving::decode_options{.replicas = static_cast<std::uint32_t>(d.between(1, 4)),
                                                .engine = random_engine(d),
-                                               .router = routers[static_cast<std::size_t>(d.between(0, 2))],
+                                               .router = routers[static_cast<std::size_t>(d.between(0, 4))],
+                                               .random = {.seed = number, .entity = 7},
                                                .time = serving::iteration_time{c.decode}};
     // From caches that are there at once to those that fill the senders.
     c.options.decode->transfer = {.latency = duration{d.one_in(3) ? 0 : d.between(0, 2000)},
@@ -156,7 +163,7 @@ bool same(const serving::replica_counts& e, const test::naive_serving_result& n)
 
 TEST_CASE("serving pools: every request is served as the rules say done literally") {
     std::size_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, all = 0, moved = 0,
-                cached = 0, shed = 0;
+                cached = 0, shed = 0, speculative = 0;
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
@@ -187,6 +194,7 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);
+        if (c.options.decode->engine.speculation) speculative += engine.received;
     }
     CHECK(finished > all / 4);
     CHECK(rejected > all / 100);
@@ -196,4 +204,5 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
     CHECK(moved > all / 3);
     CHECK(cached > all / 20);
     CHECK(shed > all / 20);
+    CHECK(speculative > all / 20);
 }

@@ -1,11 +1,14 @@
 #include "support/naive_serving.hpp"
 
+#include <ampacity/core/stream.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <deque>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -194,7 +197,15 @@ public:
         return out;
     }
     [[nodiscard]] bool can_hold(std::int64_t tokens) const { return blocks_for(tokens) <= num_blocks_; }
+    [[nodiscard]] std::int64_t drafts() const { return o_.speculation ? o_.speculation->drafts : 0; }
+    /// Tokens of its prompt that the prefix cache has.
+    [[nodiscard]] std::int64_t cached(const workload::request& r) const {
+        one x;
+        x.r = r;
+        return static_cast<std::int64_t>(matching(x).size()) * o_.kv_block_tokens;
+    }
     [[nodiscard]] std::int64_t blocks_of(std::int64_t tokens) const { return blocks_for(tokens); }
+    [[nodiscard]] std::int64_t tokens_of_blocks(std::int64_t blocks) const { return blocks * o_.kv_block_tokens; }
 
     void wait(one& x) {
         auto at = waiting_.end();
@@ -208,24 +219,48 @@ public:
     }
     void end_step_now() {
         const std::int64_t now = std::exchange(step_end_, ticks(never));
+        is_touched = true;
+        if (!std::exchange(is_in_step_, false)) return;
         sum_ += step_;
         last_end_ = now;
         ++result.steps;
         end_step(now);
-        is_touched = true;
     }
     void begin(std::int64_t now) {
         is_touched = false;
-        if (step_end_ != ticks(never)) return;
+        if (is_in_step_) return;
+        step_end_ = ticks(never);
         cancel(now);
-        if (running_.empty() && waiting_.empty()) return;
+        if (is_empty()) return;
         if (last_end_ != now) {
             t0_ = now;
             sum_ = 0;
         }
         step_ = begin_step(now);
-        if (std::none_of(running_.begin(), running_.end(), [](const one* x) { return x->scheduled > 0; })) return;
-        step_end_ = t0_ + half_even(sum_ + step_);
+        is_in_step_ = std::any_of(running_.begin(), running_.end(), [](const one* x) { return x->scheduled > 0; });
+        if (is_in_step_) {
+            step_end_ = t0_ + half_even(sum_ + step_);
+            return;
+        }
+        for (const one* x : loading_)
+            if (x->loaded > now) step_end_ = std::min(step_end_, x->loaded);
+    }
+    /// Those who lose it, in order of arrival.
+    [[nodiscard]] std::vector<one*> all_live() const {
+        std::vector<one*> out;
+        for (const auto* const from : {&running_, &loading_, &waiting_})
+            out.insert(out.end(), from->begin(), from->end());
+        std::sort(out.begin(), out.end(), [](const one* x, const one* y) {
+            return x->r.arrival != y->r.arrival ? x->r.arrival < y->r.arrival : x->r.row < y->r.row;
+        });
+        return out;
+    }
+    /// Tokens that are in its cache for them, or will be when their loads end.
+    [[nodiscard]] std::int64_t tokens_held() const {
+        std::int64_t sum = 0;
+        for (const one* x : running_) sum += x->computed;
+        for (const one* x : loading_) sum += x->to_load;
+        return sum;
     }
 
 private:
@@ -714,61 +749,215 @@ private:
     std::deque<one*> waiting_;
     std::deque<one*> loading_;  // by when their loads end
     std::deque<one*> running_;
-    std::int64_t step_end_ = ticks(never), last_end_ = -1, t0_ = 0;
+    std::int64_t step_end_ = ticks(never), last_end_ = -1, t0_ = 0;  // the first: of a load where no step is
+    bool is_in_step_ = false;
     int128 step_ = 0, sum_ = 0;
 };
 
-/// Two pools, one instant after the other, every replica looked at for every choice.
-class naive_pools {
+/// Which nodes and jobs the replicas of a service have, and how many there are to be.
+class naive_lives {
 public:
-    naive_pools(const std::vector<workload::request>& requests, const serving::service_options& service,
-                const std::vector<serving::linear_step>& pieces, const std::vector<serving::linear_step>& decode_pieces)
-        : requests_(requests), service_(service), all_(requests.size()) {
-        for (std::uint32_t i = 0; i != service.replicas; ++i) {
-            senders_.emplace_back(service.engine, pieces, no_grid_);
-            senders_.back().hands_over = service.decode.has_value();
+    enum class state : std::uint8_t { idle, queued, cold, serving, draining, done };
+    struct row {
+        state is = state::idle;
+        std::int64_t job = 0;
+        std::int64_t due = ticks(never);
+        std::optional<std::uint32_t> node{};
+    };
+
+    std::vector<row> rows;
+    std::int64_t wanted = 0;
+
+    explicit naive_lives(const naive_scaling& o) : rows(o.autoscale.max), o_(o), down_(o.nodes, 0) {
+        wanted = o.autoscale.policy == serving::scaling_policy::schedule ? scheduled(0) : o.autoscale.first;
+        asked_.emplace_back(0, wanted);
+    }
+
+    [[nodiscard]] std::int64_t count(state s) const {
+        return std::count_if(rows.begin(), rows.end(), [s](const row& r) { return r.is == s; });
+    }
+    [[nodiscard]] std::int64_t num_up() const { return count(state::cold) + count(state::serving); }
+
+    [[nodiscard]] std::int64_t next(std::int64_t now) const {
+        std::int64_t out = decision_after(now);
+        for (const row& r : rows) out = std::min(out, r.is == state::done ? now : r.due);
+        for (const naive_scaling::outage& x : o_.outages) {
+            if (ticks(x.start) > now) out = std::min(out, ticks(x.start));
+            if (ticks(x.end) > now) out = std::min(out, ticks(x.end));
         }
+        return out;
+    }
+    [[nodiscard]] bool decides_at(std::int64_t now) const { return now > 0 && decision_after(now - 1) == now; }
+
+    struct seen {
+        std::int64_t running, waiting, left, met, since;
+        int128 request_ns;
+    };
+    void decide(std::int64_t now, const seen& s) {
+        const serving::autoscaler_options& a = o_.autoscale;
+        if (a.policy == serving::scaling_policy::schedule) {
+            wanted = scheduled(now);
+            return;
+        }
+        const double count = std::clamp<double>(asks_for(s), a.min, a.max);
+        asked_.emplace_back(now, static_cast<std::int64_t>(count));
+        std::int64_t low = a.max, high = a.min;
+        for (const auto& [at, replicas] : asked_) {
+            if (at == now || now - at < ticks(a.up_delay)) low = std::min(low, replicas);
+            if (at == now || now - at < ticks(a.down_delay)) high = std::max(high, replicas);
+        }
+        if (low > wanted)
+            wanted = low;
+        else if (high < wanted)
+            wanted = high;
+    }
+
+    /// The node that fails now, if one does.
+    std::optional<std::uint32_t> change_nodes(std::int64_t now) {
+        std::optional<std::uint32_t> out;
+        if (std::exchange(nodes_at_, now) == now) return out;
+        for (const naive_scaling::outage& x : o_.outages) {
+            if (ticks(x.end) == now) --down_[x.node];
+            if (ticks(x.start) == now && down_[x.node]++ == 0) out = x.node;
+        }
+        return out;
+    }
+    /// Jobs that are done end, and those that lack are submitted.
+    void settle() {
+        for (row& r : rows)
+            if (r.is == state::done) r = {};
+        while (wanted > num_up() + count(state::queued) && count(state::idle) != 0) {
+            row& r = *std::find_if(rows.begin(), rows.end(), [](const row& x) { return x.is == state::idle; });
+            r.is = state::queued;
+            r.job = ++jobs_;
+        }
+    }
+    /// First come, first served. \return how many begin to be cold
+    std::uint64_t start_jobs(std::int64_t now) {
+        std::uint64_t begun = 0;
+        for (;;) {
+            row* first = nullptr;
+            for (row& r : rows)
+                if (r.is == state::queued && (first == nullptr || r.job < first->job)) first = &r;
+            const std::optional<std::uint32_t> node = free_node();
+            if (first == nullptr || !node) return begun;
+            const bool is_wanted = num_up() < wanted;
+            first->node = node;
+            first->is = is_wanted ? state::cold : state::done;
+            first->due = is_wanted ? now + ticks(o_.cold_start) : ticks(never);
+            if (is_wanted) ++begun;
+        }
+    }
+
+private:
+    [[nodiscard]] std::int64_t decision_after(std::int64_t now) const {
+        const serving::autoscaler_options& a = o_.autoscale;
+        if (a.policy == serving::scaling_policy::fixed) return ticks(never);
+        if (a.policy != serving::scaling_policy::schedule) return (now / ticks(a.interval) + 1) * ticks(a.interval);
+        for (const serving::scheduled_replicas& s : a.schedule)
+            if (ticks(s.at) > now) return ticks(s.at);
+        return ticks(never);  // no case lasts a day
+    }
+    [[nodiscard]] std::int64_t scheduled(std::int64_t now) const {
+        std::int64_t out = o_.autoscale.schedule.back().replicas;
+        for (const serving::scheduled_replicas& s : o_.autoscale.schedule)
+            if (ticks(s.at) <= now) out = s.replicas;
+        return out;
+    }
+    [[nodiscard]] double asks_for(const seen& s) const {
+        const serving::autoscaler_options& a = o_.autoscale;
+        const auto seats = static_cast<double>(a.seats), now = static_cast<double>(wanted);
+        const double requests = static_cast<double>(s.request_ns) / static_cast<double>(s.since);
+        switch (a.policy) {
+            case serving::scaling_policy::target_utilisation: return std::ceil(requests / (a.target * seats));
+            case serving::scaling_policy::queue:
+                return std::ceil(static_cast<double>(s.running) / seats) +
+                       std::ceil(static_cast<double>(s.waiting) / a.target);
+            case serving::scaling_policy::slo:
+                if (static_cast<double>(s.met) < a.target * static_cast<double>(s.left))
+                    return now + std::max(1.0, std::ceil(now / 10));
+                return 2 * requests <= (now - 1) * seats ? now - 1 : now;
+            default: throw std::logic_error("nothing is asked");
+        }
+    }
+    [[nodiscard]] std::optional<std::uint32_t> free_node() const {
+        for (std::uint32_t n = 0; n != o_.nodes; ++n) {
+            const bool is_taken = std::any_of(rows.begin(), rows.end(), [n](const row& r) { return r.node == n; });
+            if (down_[n] == 0 && !is_taken) return n;
+        }
+        return std::nullopt;
+    }
+
+    const naive_scaling& o_;
+    std::vector<int> down_;
+    std::vector<std::pair<std::int64_t, std::int64_t>> asked_;
+    std::int64_t jobs_ = 0, nodes_at_ = -1;
+};
+
+/// One instant after the other, every replica looked at for every choice.
+class naive_service {
+public:
+    naive_service(const std::vector<workload::request>& requests, const serving::service_options& service,
+                  const std::vector<serving::linear_step>& pieces,
+                  const std::vector<serving::linear_step>& decode_pieces, const naive_scaling* scaling)
+        : requests_(requests), service_(service), pieces_(pieces), scaling_(scaling), all_(requests.size()) {
+        for (std::uint32_t i = 0; i != service.replicas; ++i) {
+            senders_.push_back(fresh());
+            if (scaling == nullptr) open_.push_back(i);
+        }
+        if (scaling != nullptr) lives_.emplace(*scaling);
         if (!service.decode) return;
         decode_ = service.decode->engine;
         decode_.prefix_cache = false;
-        for (std::uint32_t i = 0; i != service.decode->replicas; ++i)
-            receivers_.emplace_back(decode_, decode_pieces, no_grid_);
+        for (std::uint32_t i = 0; i != service.decode->replicas; ++i) {
+            receivers_.push_back(std::make_unique<naive_replica>(decode_, decode_pieces, no_grid_));
+            all_receivers_.push_back(i);
+        }
         link_free_.assign(senders_.size(), 0);
         expected_.assign(receivers_.size(), {});
     }
 
     naive_pools_result serve(instant until) {
-        for (;;) {
+        if (lives_) lives_->settle();
+        if (lives_) out_.cold_starts += lives_->start_jobs(0);
+        for (std::int64_t before = 0;;) {
             std::int64_t now = next_ == requests_.size() ? ticks(never) : ticks(requests_[next_].arrival);
             for (const auto* pool : {&senders_, &receivers_})
-                for (const naive_replica& r : *pool) now = std::min(now, r.step_end());
+                for (const auto& r : *pool) now = std::min(now, r->step_end());
             for (const moving& m : moving_) now = std::min(now, m.end);
+            if (lives_ && !is_over()) now = std::min(now, lives_->next(before));
             if (now == ticks(never) || now > ticks(until)) break;
+            before = now;
             end_steps(now);
             receive(now);
+            if (lives_) change_lives(now);
             arrive(now);
+            if (lives_) out_.cold_starts += lives_->start_jobs(now);
+            if (!open_.empty()) {
+                for (one* x : std::exchange(pending_, {})) send_to_replica(*x);
+            }
             for (auto* pool : {&senders_, &receivers_})
-                for (naive_replica& r : *pool)
-                    if (r.is_touched) r.begin(now);
+                for (const auto& r : *pool)
+                    if (r->is_touched) r->begin(now);
+            if (lives_) find_drained();
+            count_left();
         }
         for (std::size_t i = 0; i != next_; ++i) {
             all_[i].out.produced = static_cast<std::uint32_t>(all_[i].produced);
             out_.records.push_back(all_[i].out);
         }
         for (const auto& [pool, sum] : {std::pair{&senders_, &out_.prefill}, {&receivers_, &out_.decode}}) {
-            for (const naive_replica& r : *pool) {
-                sum->steps += r.result.steps;
-                sum->preemptions += r.result.preemptions;
-                sum->computed_tokens += r.result.computed_tokens;
-                sum->produced_tokens += r.result.produced_tokens;
-                sum->gaps.insert(sum->gaps.end(), r.result.gaps.begin(), r.result.gaps.end());
-                if (until == never && r.blocks_taken() != 0) throw std::logic_error("blocks leak");
+            for (const auto& r : *pool) {
+                add(*sum, r->result);
+                if (until == never && r->blocks_taken() != 0) throw std::logic_error("blocks leak");
             }
         }
         return std::move(out_);
     }
 
 private:
+    using replica_pool = std::vector<std::unique_ptr<naive_replica>>;
+    using state = naive_lives::state;
     struct moving {
         std::int64_t end;
         one* x;
@@ -778,26 +967,221 @@ private:
         std::int64_t requests = 0, blocks = 0;
     };
 
-    static std::size_t choose(const std::string& router, std::vector<naive_replica>& pool,
-                              const std::vector<expected>& more, std::size_t& turn) {
-        if (router == "round-robin") return turn++ % pool.size();
-        std::size_t best = 0;
-        const auto load = [&](std::size_t i) {
-            const expected e = more.empty() ? expected{} : more[i];
-            return router == "least-kv" ? pool[i].blocks_taken() + e.blocks : pool[i].num_requests() + e.requests;
-        };
-        for (std::size_t i = 1; i != pool.size(); ++i)
+    [[nodiscard]] std::unique_ptr<naive_replica> fresh() const {
+        auto out = std::make_unique<naive_replica>(service_.engine, pieces_, no_grid_);
+        out->hands_over = service_.decode.has_value();
+        return out;
+    }
+
+    static void add(naive_serving_result& sum, const naive_serving_result& r) {
+        sum.steps += r.steps;
+        sum.preemptions += r.preemptions;
+        sum.computed_tokens += r.computed_tokens;
+        sum.produced_tokens += r.produced_tokens;
+        sum.adapter_hits += r.adapter_hits;
+        sum.adapter_loads += r.adapter_loads;
+        sum.gaps.insert(sum.gaps.end(), r.gaps.begin(), r.gaps.end());
+        sum.loads.resize(r.loads.size(), 0);
+        sum.loaded_tokens.resize(r.loads.size(), 0);
+        for (std::size_t t = 0; t != r.loads.size(); ++t) {
+            sum.loads[t] += r.loads[t];
+            sum.loaded_tokens[t] += r.loaded_tokens[t];
+        }
+    }
+
+    // --- choices
+
+    /// The first of these with the least; pairs are compared as such.
+    template <class Of>
+    static std::size_t least(const std::vector<std::uint32_t>& of, Of load) {
+        std::size_t best = of.front();
+        for (const std::size_t i : of)
             if (load(i) < load(best)) best = i;
         return best;
     }
 
+    static std::size_t choose(const std::string& router, const serving::router_options& o, const workload::request& r,
+                              const replica_pool& all, const std::vector<std::uint32_t>& of,
+                              const std::vector<expected>& more, std::size_t& turn) {
+        const auto requests = [&](std::size_t i) {
+            return all[i]->num_requests() + (more.empty() ? 0 : more[i].requests);
+        };
+        const auto blocks = [&](std::size_t i) { return all[i]->blocks_taken() + (more.empty() ? 0 : more[i].blocks); };
+        random_stream draws(o.seed, purpose::placement, o.entity);
+        draws.seek(4 * r.row);
+        if (router == "round-robin") return of[turn++ % of.size()];
+        if (router == "random") return of[draws.below(of.size())];
+        if (router == "power-of-two") {
+            if (of.size() == 1) return of[0];
+            const std::size_t first = draws.below(of.size());
+            std::size_t second = draws.below(of.size() - 1);
+            if (second >= first) ++second;
+            return requests(of[second]) < requests(of[first]) ? of[second] : of[first];
+        }
+        if (router == "session" && r.session != 0) {
+            std::uint64_t hash = 0xcbf2'9ce4'8422'2325U;  // FNV-1a, the lowest byte first
+            for (unsigned byte = 0; byte != 4; ++byte)
+                hash = (hash ^ (r.session >> 8 * byte & 0xFFU)) * 0x100'0000'01b3U;
+            return of[hash % of.size()];
+        }
+        if (router == "least-kv") return least(of, blocks);
+        if (router == "prefix-aware")
+            return least(of, [&](std::size_t i) { return std::pair{-all[i]->cached(r), requests(i)}; });
+        if (router == "kv-aware")
+            return least(of, [&](std::size_t i) {
+                return 1000 * (r.prompt_tokens - all[i]->cached(r) + all[i]->waiting().tokens) +
+                       o.kv_weight * all[i]->tokens_of_blocks(blocks(i));
+            });
+        return least(of, requests);
+    }
+
+    // --- replicas that come and go
+
+    [[nodiscard]] bool is_over() const {
+        return next_ == requests_.size() && std::none_of(all_.begin(), all_.end(), [](const one& x) {
+                   return x.out.state == request_state::unfinished;
+               });
+    }
+    void change_lives(std::int64_t now) {
+        find_drained();
+        lives_->settle();
+        if (is_over()) return;
+        if (const auto node = lives_->change_nodes(now)) {
+            for (std::size_t i = 0; i != lives_->rows.size(); ++i)
+                if (lives_->rows[i].node == node) fail(i, now);
+        }
+        if (lives_->decides_at(now) && decided_ != now) decide(now);
+        for (std::size_t i = 0; i != lives_->rows.size(); ++i) {
+            if (lives_->rows[i].due != now) continue;
+            if (lives_->rows[i].is == state::cold) {
+                become(i, state::serving);
+            } else {
+                abandon(i, now, true);
+                become(i, state::done);
+            }
+        }
+        take_away(now);
+        take_back();
+        find_drained();
+        lives_->settle();
+    }
+    void become(std::size_t i, state s, std::int64_t due = ticks(never)) {
+        lives_->rows[i].is = s;
+        lives_->rows[i].due = due;
+        open_.clear();
+        for (std::uint32_t k = 0; k != lives_->rows.size(); ++k)
+            if (lives_->rows[k].is == state::serving) open_.push_back(k);
+    }
+    void fail(std::size_t i, std::int64_t now) {
+        lives_->rows[i].node.reset();
+        become(i, state::queued);
+        abandon(i, now, scaling_->requeues);
+        ++out_.failures;
+        take_back();
+    }
+    void abandon(std::size_t i, std::int64_t now, bool requeues) {
+        out_.lost_tokens += senders_[i]->tokens_held();
+        for (one* x : senders_[i]->all_live()) {
+            if (requeues) {
+                begin_anew(*x);
+                pending_.push_back(x);
+                ++out_.requeued;
+            } else {
+                x->out.state = request_state::failed;
+                x->out.end = instant{duration{now}};
+            }
+        }
+        add(out_.prefill, senders_[i]->result);
+        senders_[i] = fresh();
+    }
+    void begin_anew(one& x) {
+        const workload::request r = x.r;
+        x = {};
+        x.r = r;
+        x.out = {.row = r.row,
+                 .arrival = r.arrival,
+                 .prompt_tokens = r.prompt_tokens,
+                 .output_tokens = r.output_tokens,
+                 .replica = serving::no_replica,
+                 .tenant = r.tenant,
+                 .priority = r.priority};
+    }
+    void take_away(std::int64_t now) {
+        while (lives_->num_up() > lives_->wanted) {
+            std::optional<std::size_t> out;
+            // The cold one that started last, of several the last; else that with the fewest requests, of several too.
+            for (std::size_t i = 0; i != lives_->rows.size(); ++i)
+                if (lives_->rows[i].is == state::cold && (!out || lives_->rows[i].due >= lives_->rows[*out].due))
+                    out = i;
+            if (out) {
+                become(*out, state::done);
+                continue;
+            }
+            for (const std::uint32_t i : open_)
+                if (!out || senders_[i]->num_requests() <= senders_[*out]->num_requests()) out = i;
+            become(*out, state::draining, scaling_->drain_limit ? now + ticks(*scaling_->drain_limit) : ticks(never));
+        }
+    }
+    void take_back() {
+        while (lives_->num_up() < lives_->wanted && lives_->count(state::draining) != 0) {
+            std::optional<std::size_t> back;
+            for (std::size_t i = 0; i != lives_->rows.size(); ++i) {
+                if (lives_->rows[i].is != state::draining) continue;
+                if (!back || senders_[i]->num_requests() > senders_[*back]->num_requests()) back = i;
+            }
+            become(*back, state::serving);
+        }
+    }
+    void find_drained() {
+        for (std::size_t i = 0; i != lives_->rows.size(); ++i) {
+            if (lives_->rows[i].is != state::draining || senders_[i]->num_requests() != 0) continue;
+            abandon(i, 0, true);
+            become(i, state::done);
+        }
+    }
+    void decide(std::int64_t now) {
+        naive_lives::seen s{.running = 0,
+                            .waiting = static_cast<std::int64_t>(pending_.size()),
+                            .left = left_ - had_left_,
+                            .met = met_ - had_met_,
+                            .since = now - decided_,
+                            .request_ns = 0};
+        for (const auto& r : senders_) {
+            s.waiting += r->waiting().requests;
+            s.running += r->num_requests() - r->waiting().requests;
+        }
+        for (std::size_t i = 0; i != next_; ++i) {
+            const serving::request_record& x = all_[i].out;
+            if (x.state == request_state::shed) continue;
+            const std::int64_t end = x.end == never ? now : std::min(now, ticks(x.end));
+            s.request_ns += std::max<std::int64_t>(0, end - std::max(decided_, ticks(x.arrival)));
+        }
+        lives_->decide(now, s);
+        decided_ = now;
+        had_left_ = left_;
+        had_met_ = met_;
+    }
+    /// What is known of those who left when a round is over.
+    void count_left() {
+        if (!lives_) return;
+        left_ = met_ = 0;
+        for (std::size_t i = 0; i != next_; ++i) {
+            const serving::request_record& x = all_[i].out;
+            if (x.end == never) continue;
+            ++left_;
+            if (x.state == request_state::finished && x.first_token - x.arrival <= scaling_->ttft) ++met_;
+        }
+    }
+
+    // --- what happens at one instant
+
     void end_steps(std::int64_t now) {
-        for (auto* pool : {&senders_, &receivers_})
-            for (naive_replica& r : *pool)
-                if (r.step_end() == now) r.end_step_now();
+        for (auto* all : {&senders_, &receivers_})
+            for (const auto& r : *all)
+                if (r->step_end() == now) r->end_step_now();
         for (std::size_t from = 0; from != senders_.size(); ++from) {
-            for (one* x : senders_[from].handed_over) send(*x, from, now);
-            senders_[from].handed_over.clear();
+            for (one* x : senders_[from]->handed_over) send(*x, from, now);
+            senders_[from]->handed_over.clear();
         }
     }
 
@@ -810,9 +1194,10 @@ private:
         const std::int64_t last = quotient(bytes * e18, rate * t.layers);
         std::int64_t& free = link_free_[from];
         free = std::max(std::max(free, ticks(x.out.first_start)) + whole, std::max(free, now) + last);
-        const std::size_t to = choose(service_.decode->router, receivers_, expected_, decode_turn_);
+        const serving::decode_options& d = *service_.decode;
+        const std::size_t to = choose(d.router, d.random, x.r, receivers_, all_receivers_, expected_, decode_turn_);
         ++expected_[to].requests;
-        expected_[to].blocks += receivers_[to].blocks_of(x.r.prompt_tokens + 1);
+        expected_[to].blocks += receivers_[to]->blocks_of(x.r.prompt_tokens + 1);
         x.out.replica = static_cast<std::uint32_t>(senders_.size() + to);
         moving_.push_back({free + ticks(t.latency), &x, from, to});
     }
@@ -825,12 +1210,12 @@ private:
                 continue;
             }
             --expected_[m.to].requests;
-            expected_[m.to].blocks -= receivers_[m.to].blocks_of(m.x->r.prompt_tokens + 1);
-            senders_[m.from].let_go(*m.x);
+            expected_[m.to].blocks -= receivers_[m.to]->blocks_of(m.x->r.prompt_tokens + 1);
+            senders_[m.from]->let_go(*m.x);
             m.x->computed = 0;
             m.x->brought = true;
             m.x->out.transfer = duration{now} - (m.x->out.first_token - start_of_time);
-            receivers_[m.to].wait(*m.x);
+            receivers_[m.to]->wait(*m.x);
             ++out_.transfers;
             out_.tokens_moved += m.x->r.prompt_tokens;
         }
@@ -849,8 +1234,9 @@ private:
                 until = std::min<std::uint32_t>(until, c.priority);
         }
         serving::queue_size waiting;
-        for (const auto* pool : {&senders_, &receivers_})
-            for (const naive_replica& x : *pool) waiting += x.waiting();
+        for (const auto* all : {&senders_, &receivers_})
+            for (const auto& x : *all) waiting += x->waiting();
+        for (const one* x : pending_) waiting += {.requests = 1, .tokens = x->r.prompt_tokens};
         std::int64_t requests = 0, of_class = 0;
         for (std::size_t i = 0; i != next_; ++i) {
             const serving::request_record& x = all_[i].out;
@@ -859,7 +1245,7 @@ private:
             if (of != nullptr && x.priority >= of->priority && x.priority < until) ++of_class;
         }
         const auto beyond = [&](const serving::admission_bounds& b, std::int64_t live) {
-            const std::int64_t n = service_.replicas;
+            const auto n = static_cast<std::int64_t>(std::max<std::size_t>(1, open_.size()));
             return (b.max_waiting && waiting.requests >= *b.max_waiting * n) ||
                    (b.max_waiting_tokens && waiting.tokens >= *b.max_waiting_tokens * n) ||
                    (b.max_requests && live >= *b.max_requests * n);
@@ -868,49 +1254,49 @@ private:
     }
 
     void arrive(std::int64_t now) {
+        now_ = now;
         for (; next_ != requests_.size() && ticks(requests_[next_].arrival) == now; ++next_) {
             one& x = all_[next_];
             x.r = requests_[next_];
+            begin_anew(x);
             if (is_shed(x.r)) {
-                x.out = {.row = x.r.row,
-                         .arrival = x.r.arrival,
-                         .end = x.r.arrival,
-                         .prompt_tokens = x.r.prompt_tokens,
-                         .output_tokens = x.r.output_tokens,
-                         .replica = serving::no_replica,
-                         .tenant = x.r.tenant,
-                         .priority = x.r.priority,
-                         .state = request_state::shed};
-                continue;
-            }
-            const std::size_t to = choose(service_.router, senders_, {}, turn_);
-            x.out = {.row = x.r.row,
-                     .arrival = x.r.arrival,
-                     .prompt_tokens = x.r.prompt_tokens,
-                     .output_tokens = x.r.output_tokens,
-                     .replica = static_cast<std::uint32_t>(to),
-                     .tenant = x.r.tenant,
-                     .priority = x.r.priority};
-            const std::int64_t prompt = x.r.prompt_tokens, output = x.r.output_tokens;
-            const bool fits = service_.decode ? senders_[to].can_hold(prompt + 1) &&
-                                                    (output == 1 || receivers_[0].can_hold(prompt + output))
-                                              : senders_[to].can_hold(prompt + output);
-            if (!fits) {
-                x.out.state = request_state::rejected;
+                x.out.state = request_state::shed;
                 x.out.end = x.r.arrival;
-                senders_[to].is_touched = true;  // who waits for blocks looks at time-outs then
+            } else if (open_.empty() || !pending_.empty()) {
+                pending_.push_back(&x);
             } else {
-                senders_[to].wait(x);
+                send_to_replica(x);
             }
         }
     }
 
+    void send_to_replica(one& x) {
+        const std::size_t to = choose(service_.router, service_.random, x.r, senders_, open_, {}, turn_);
+        x.out.replica = static_cast<std::uint32_t>(to);
+        const std::int64_t prompt = x.r.prompt_tokens, output = x.r.output_tokens;
+        const naive_replica& sender = *senders_[to];
+        const bool fits = service_.decode
+                              ? sender.can_hold(prompt + 1) &&
+                                    (output == 1 || receivers_[0]->can_hold(prompt + output + receivers_[0]->drafts()))
+                              : sender.can_hold(prompt + output + sender.drafts());
+        if (fits) return senders_[to]->wait(x);
+        x.out.state = request_state::rejected;
+        x.out.end = std::max(x.r.arrival, instant{duration{now_}});
+        senders_[to]->is_touched = true;  // who waits for blocks looks at time-outs then
+    }
+
     const std::vector<workload::request>& requests_;
     const serving::service_options& service_;
+    const std::vector<serving::linear_step>& pieces_;
+    const naive_scaling* scaling_;
     serving::replica_options decode_;
     serving::step_grid no_grid_;
     std::vector<one> all_;
-    std::vector<naive_replica> senders_, receivers_;
+    replica_pool senders_, receivers_;
+    std::vector<std::uint32_t> open_, all_receivers_;
+    std::vector<one*> pending_;
+    std::optional<naive_lives> lives_;
+    std::int64_t now_ = 0, decided_ = 0, left_ = 0, met_ = 0, had_left_ = 0, had_met_ = 0;
     std::vector<std::int64_t> link_free_;
     std::vector<expected> expected_;
     std::vector<moving> moving_;
@@ -954,8 +1340,9 @@ std::string difference_of(const serving::token_gaps& measured, std::vector<std::
 naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
                                        const serving::service_options& service,
                                        const std::vector<serving::linear_step>& pieces,
-                                       const std::vector<serving::linear_step>& decode_pieces, instant until) {
-    return naive_pools{requests, service, pieces, decode_pieces}.serve(until);
+                                       const std::vector<serving::linear_step>& decode_pieces, instant until,
+                                       const naive_scaling* scaling) {
+    return naive_service{requests, service, pieces, decode_pieces, scaling}.serve(until);
 }
 
 }  // namespace ampacity::test

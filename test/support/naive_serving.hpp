@@ -4,6 +4,7 @@
 /// counted one by one, times as exact sums. Shares nothing with the engine but the structs of its inputs.
 
 #include <ampacity/core/wide.hpp>
+#include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
@@ -11,6 +12,7 @@
 #include <ampacity/serving/token_gaps.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -60,19 +62,37 @@ struct slowdown_change {
 [[nodiscard]] std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps);
 
 struct naive_pools_result {
-    std::vector<serving::request_record> records;  ///< by row
-    naive_serving_result prefill{}, decode{};      ///< sums over replicas, without records
-    std::int64_t transfers = 0;                    ///< that ended
-    std::int64_t tokens_moved = 0;                 ///< by these
+    std::vector<serving::request_record> records;               ///< by row
+    naive_serving_result prefill{}, decode{};                   ///< sums over replicas, without records
+    std::int64_t transfers = 0;                                 ///< that ended
+    std::int64_t tokens_moved = 0;                              ///< by these
+    std::uint64_t cold_starts = 0, failures = 0, requeued = 0;  ///< where replicas come and go
+    std::int64_t lost_tokens = 0;                               ///< there
+};
+
+/// Replicas that come and go on a fleet with nothing else, where each takes a whole node, the first that is free. What
+/// happens to nodes and what is decided never happens at one instant.
+struct naive_scaling {
+    serving::autoscaler_options autoscale{};
+    duration cold_start{};  ///< > 0
+    std::optional<duration> drain_limit{};
+    bool requeues = true;
+    duration ttft{};  ///< the target, for the policy `slo`
+    std::uint32_t nodes = 1;
+    struct outage {
+        instant start, end;
+        std::uint32_t node = 0;
+    };
+    std::vector<outage> outages{};
 };
 
 /// The same of a service of several replicas, whose prompts and answers are computed apart where `service.decode` is
-/// there; it may shed requests. Routers are round-robin, least-requests or least-kv, and steps take 1 ns or more.
-/// `pieces`, and `decode_pieces` in place of `service.decode->time`.
+/// there, and which come and go where `scaling` is; it may shed requests. Steps take 1 ns or more. `pieces`, and
+/// `decode_pieces` in place of `service.decode->time`. Gaps are one list of those of each replica.
 [[nodiscard]] naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
                                                      const serving::service_options& service,
                                                      const std::vector<serving::linear_step>& pieces,
                                                      const std::vector<serving::linear_step>& decode_pieces,
-                                                     instant until = never);
+                                                     instant until = never, const naive_scaling* scaling = nullptr);
 
 }  // namespace ampacity::test

@@ -51,7 +51,7 @@ struct decode_options {
 
 struct service_options {
     std::uint32_t replicas = 1;  ///< >= 1
-    replica_options engine{};    ///< of each
+    replica_options engine{};    ///< of each; with `decode` nobody looks at its `speculation`
     std::string router = "round-robin";
     router_options random;                         ///< names the router's draws
     bool scaled = false;                           ///< replicas come and go: at first none is open
