@@ -419,12 +419,12 @@ void check_surroundings(const scenario& s, const reporter& report) {
     refuse(is_mixed(s), "fleet");
     refuse(!s.fleet.slowdowns.empty(), "fleet.slowdowns");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
-    refuse(!s.faults.planned.empty(), "faults.maintenance");
-    refuse(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
     refuse(s.power.has_value(), "power");
     const bool all_scale = std::all_of(s.workload.begin(), s.workload.end(), [](const workload_entry& w) {
         return !w.service || w.service->autoscale.has_value();
     });
+    refuse(!all_scale && !s.faults.planned.empty(), "faults.maintenance");
+    refuse(!all_scale && s.faults.drain_rack_at != 0, "faults.drain_rack_at");
     refuse(!all_scale && !s.fleet.deliveries.empty(), "fleet.deliveries");
     refuse(!all_scale && has_build_out(s), "fleet");
     refuse(!all_scale && !s.faults.outages.empty(), "faults.outages");

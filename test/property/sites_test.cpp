@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,7 +70,7 @@ world random_world(const std::string& policy, std::uint64_t seed, naive::flavour
     naive::test_random random(seed ^ 0x7369746573U);
     const std::int64_t tick = (kind == naive::flavour::long_jobs ? 500 : 1) * second;
     world w{.where = naive::random_nodes_or_racks_that_leave(seed, kind), .policy = policy};
-    std::erase_if(w.where.leaves, [](const naive::leave& l) { return l.planned; });
+    if (seed % 3 != 0) naive::add_notices(seed, kind, w.where);
     w.sites = random_sites(random, w.where);
     w.jobs = naive::random_workload(seed, kind, w.where, 40);
     if (!w.where.racks.empty()) naive::add_wishes(seed, w.jobs);
@@ -157,8 +158,13 @@ answer run(const world& w, std::optional<std::size_t> alone) {
     for (const naive::leave& l : w.where.leaves) {
         auto here = among(ids_of(l.nodes), nodes);
         if (here.empty()) continue;
-        p.outages.push_back(
-            {.start = instant{duration{l.start_ns}}, .end = instant{duration{l.end_ns}}, .nodes = std::move(here)});
+        const instant start{duration{l.start_ns}}, end{duration{l.end_ns}};
+        if (l.planned)
+            p.reservations.push_back({.name = std::to_string(&l - w.where.leaves.data()),
+                                      .what = {.start = start, .end = end, .nodes = std::move(here)},
+                                      .known = instant{duration{l.known_ns}}});
+        else
+            p.outages.push_back({.start = start, .end = end, .nodes = std::move(here)});
     }
     for (const sim::delivery& d : w.deliveries) {
         auto here = among(d.nodes, nodes);
@@ -220,6 +226,7 @@ void compare(const world& w, std::uint64_t seed, naive::flavour kind) {
     const answer all = run(w, {});
     REQUIRE(all.sums.sites.size() == w.sites.size());
     ledger sum;
+    std::map<std::string, sim::reservation_result> planned;
     for (std::size_t s = 0; s != w.sites.size(); ++s) {
         INFO("site " << s);
         const answer alone = run(w, s);
@@ -240,10 +247,19 @@ void compare(const world& w, std::uint64_t seed, naive::flavour kind) {
         CHECK(r.jobs.down == b[account::down] + b[account::draining]);
         CHECK(r.jobs.held == b.capacity - r.jobs.idle - r.jobs.down);
         CHECK(r.came + r.left == 0);
+        for (const sim::reservation_result& n : alone.sums.reservations) {
+            planned[n.name].idle_before += n.idle_before;
+            planned[n.name].stopped += n.stopped;
+        }
         sum.capacity += b.capacity;
         for (std::size_t a = 0; a != num_accounts; ++a) sum[static_cast<account>(a)] += b[static_cast<account>(a)];
     }
     CHECK(all.sums.books == sum);
+    for (const sim::reservation_result& n : all.sums.reservations) {
+        INFO("planned " << n.name);
+        CHECK(n.idle_before == planned[n.name].idle_before);
+        CHECK(n.stopped == planned[n.name].stopped);
+    }
 }
 
 }  // namespace
