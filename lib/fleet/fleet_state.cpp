@@ -220,7 +220,7 @@ void fleet_state::begin_closing() {
 
 void fleet_state::end_closing(std::size_t number) {
     const auto row = static_cast<std::size_t>(std::find(numbers_.begin(), numbers_.end(), number) - numbers_.begin());
-    AMPACITY_ASSERT(row < begun_ && !over_[row]);
+    AMPACITY_ASSERT(number != of_retirement && row < begun_ && !over_[row]);
     end_row(row);
     for (const node_id n : closings_[row].nodes) {
         --troubles_[index(n)].closings;
@@ -236,11 +236,15 @@ void fleet_state::end_row(std::size_t row) {
 }
 
 void fleet_state::announce(closing c) {
-    AMPACITY_ASSERT(!troubles_.empty() && !free_.is_mixed() && c.end == never);
-    const auto to_come = closings_.begin() + static_cast<std::ptrdiff_t>(begun_);
-    const auto at = std::upper_bound(to_come, closings_.end(), c.start,
-                                     [](instant start, const closing& other) { return start < other.start; });
-    const auto row = static_cast<std::uint32_t>(at - closings_.begin());
+    AMPACITY_ASSERT(c.end == never);
+    announce(std::move(c), of_retirement);
+}
+
+void fleet_state::announce(closing c, std::size_t number) {
+    AMPACITY_ASSERT(!troubles_.empty() && !free_.is_mixed() && c.start < c.end && !c.nodes.empty());
+    auto row = static_cast<std::uint32_t>(begun_);
+    while (row != closings_.size() && std::pair(closings_[row].start, numbers_[row]) < std::pair(c.start, number))
+        ++row;
     for (troubles& t : troubles_) {
         if (t.next_closing != no_closing && t.next_closing >= row) ++t.next_closing;
     }
@@ -254,8 +258,8 @@ void fleet_state::announce(closing c) {
         for (const node_id n : c.nodes) later_[i].set_in_service(n, false);
     }
     over_.insert(over_.begin() + row, false);
-    numbers_.insert(numbers_.begin() + row, ~std::size_t{0});
-    closings_.insert(at, std::move(c));
+    numbers_.insert(numbers_.begin() + row, number);
+    closings_.insert(closings_.begin() + row, std::move(c));
     find_horizons();
 }
 

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -75,11 +76,13 @@ sim::reservation_kind kind_of(reservation_kind kind) {
 /// Nodes that serve jobs of a reservation are in no other at the same time. `keys` name them.
 void check_overlaps(const std::vector<sim::reservation>& list, const std::vector<std::string>& keys,
                     const locator& locate) {
+    const auto has_jobs = [](const sim::reservation& r) { return r.kind != sim::reservation_kind::maintenance; };
+    if (std::none_of(list.begin(), list.end(), has_jobs)) return;
     for (std::size_t i = 0; i < list.size(); ++i) {
         for (std::size_t k = 0; k < i; ++k) {
             const auto& a = list[i];
             const auto& b = list[k];
-            if (a.kind == sim::reservation_kind::maintenance && b.kind == sim::reservation_kind::maintenance) continue;
+            if (!has_jobs(a) && !has_jobs(b)) continue;
             if (a.what.end <= b.what.start || b.what.end <= a.what.start) continue;
             const auto shared = std::find_if(a.what.nodes.begin(), a.what.nodes.end(), [&b](node_id n) {
                 return std::binary_search(b.what.nodes.begin(), b.what.nodes.end(), n);
@@ -124,10 +127,23 @@ instant after_turns(instant start, duration each, std::size_t turns) {
     return n != 0 && each > duration::max() / n ? never : add_saturating(start, each * n);
 }
 
+/// How long before its turns policies learn of maintenance; none: from the start of the run.
+std::optional<duration> notice_of(const maintenance& m, const scenario& s) {
+    const bool serves = std::any_of(s.workload.begin(), s.workload.end(),
+                                    [](const workload_entry& w) { return w.service.has_value(); });
+    if (m.notice || !serves) return m.notice;
+    return std::chrono::hours{24};  // a replica has no end that could lie before what is known
+}
+
 /// Rounds of maintenance, a reservation for all that is worked on at a time. `keys` name them.
 void add_maintenance(const scenario& s, const maintenance& m, const std::string& key, sim::parts& parts,
                      std::vector<std::string>& keys, const locator& locate) {
-    constexpr std::size_t most = 1000;
+    constexpr std::size_t most_known = 1000;
+    const std::optional<duration> notice = notice_of(m, s);
+    const std::size_t most = notice ? 10 * most_known : most_known;
+    if (notice && *notice / m.length >= static_cast<std::int64_t>(most_known))
+        reporter{locate}.fail(key + ".notice", "too many turns would be known at a time", format(*notice),
+                              "write less than " + std::to_string(most_known) + " times `duration`");
     const auto units = worked_on(m, parts.fleet);
     const std::size_t turns = (units.size() + m.at_a_time - 1) / m.at_a_time;
     if (m.every && after_turns(start_of_time, m.length, turns) > start_of_time + *m.every)
@@ -142,10 +158,12 @@ void add_maintenance(const scenario& s, const maintenance& m, const std::string&
         if (start >= until) break;
         if (parts.reservations.size() == most)
             reporter{locate}.fail(key, "too many reservations, with all others", m.name,
-                                  "plan at most 1000: work on more at a time, or less often");
+                                  "plan at most " + std::to_string(most) + ": work on more at a time, or less often" +
+                                      (notice ? "" : ", or give `notice`"));
         sim::reservation& r = parts.reservations.emplace_back();
         r.name = m.name + ' ' + std::to_string(number + 1);
         r.what = {.start = start, .end = add_saturating(start, m.length), .nodes = {}};
+        if (notice && *notice < start - start_of_time) r.known = start - *notice;
         for (std::size_t u = turn * m.at_a_time; u != units.size() && u != (turn + 1) * m.at_a_time; ++u) {
             for (std::uint32_t n = units[u].first; n != units[u].last; ++n) r.what.nodes.push_back(node_id{n});
         }

@@ -416,8 +416,6 @@ void check_surroundings(const scenario& s, const reporter& report) {
     };
     refuse(is_mixed(s), "fleet");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
-    refuse(!s.faults.planned.empty(), "faults.maintenance");
-    refuse(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
     const auto all = [&s](auto has) {
         return std::all_of(s.workload.begin(), s.workload.end(),
                            [&](const workload_entry& w) { return !w.service || has(*w.service); });
@@ -428,6 +426,8 @@ void check_surroundings(const scenario& s, const reporter& report) {
             report.fail(key, "not supported together with services that hold their GPUs for good", {},
                         "add `autoscale` to each, such as { policy: fixed }, or remove it");
     };
+    refuse_unless_scaled(!s.faults.planned.empty(), "faults.maintenance");
+    refuse_unless_scaled(s.faults.drain_rack_at != 0, "faults.drain_rack_at");
     refuse_unless_scaled(!s.fleet.deliveries.empty(), "fleet.deliveries");
     refuse_unless_scaled(has_build_out(s), "fleet");
     refuse_unless_scaled(!s.faults.outages.empty(), "faults.outages");

@@ -34,7 +34,6 @@ void check_others(const scenario& s, const reporter& report) {
     };
     refuse(is_mixed(s), "fleet");
     refuse(!s.scheduler.reservations.empty(), "scheduler.reservations");
-    refuse(!s.faults.planned.empty(), "faults.maintenance");
     for (std::size_t i = 0; i != s.workload.size(); ++i) {
         if (s.workload[i].service && !s.workload[i].service->autoscale)
             report.fail("workload." + std::to_string(i) + ".service",

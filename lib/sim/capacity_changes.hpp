@@ -3,8 +3,8 @@
 /// Outages, reservations, deliveries and retirements of a run: when nodes leave and come, in one order, and what
 /// reservations cost.
 ///
-/// Changes of one instant: ends before beginnings, deliveries between, each kind in the order of its list;
-/// reservations by start. Not thread-safe.
+/// Changes of one instant: ends before beginnings; deliveries, what becomes known, and replicas that are to drain
+/// between; each kind in the order of its list, reservations by start. Not thread-safe.
 
 #include <ampacity/fleet/fleet_state.hpp>
 #include <ampacity/sim/result.hpp>
@@ -29,7 +29,9 @@ struct capacity_change {
         closing_ends,
         delivery_comes,
         retirement_is_known,
+        closing_is_known,
         outage_begins,
+        replicas_drain,  ///< of a closing to come
         closing_begins,
         retirement_comes,
     };
@@ -47,9 +49,10 @@ struct capacity_plan {
 
 class capacity_changes {
 public:
+    /// `drains`: how long before a closing replicas on its nodes are to drain, each once.
     capacity_changes(const fleet::fleet_state& fleet, std::vector<outage> outages,
                      std::vector<reservation> reservations, std::vector<delivery> deliveries,
-                     std::vector<retirement> retirements = {})
+                     std::vector<retirement> retirements = {}, const std::vector<duration>& drains = {})
         : outages_(std::move(outages)),
           reservations_(std::move(reservations)),
           deliveries_(std::move(deliveries)),
@@ -68,6 +71,7 @@ public:
             changes_.push_back({reservations_[i].what.end, capacity_change::kind::closing_ends, i});
             results_.push_back({.name = reservations_[i].name,
                                 .gpus = std::uint64_t{reservations_[i].what.nodes.size()} * gpus_per_node_});
+            foresee(i, drains);
         }
         for (std::uint32_t i = 0; i != deliveries_.size(); ++i) {
             if (deliveries_[i].at != never)
@@ -100,10 +104,12 @@ public:
         const auto to_come = changes_.begin() + static_cast<std::ptrdiff_t>(next_);
         changes_.insert(std::upper_bound(to_come, changes_.end(), c, is_before), c);
     }
-    [[nodiscard]] capacity_plan planned(std::uint32_t drain_racks_at) const {
-        capacity_plan out{.any = any(), .drain_racks_at = drain_racks_at};
-        for (const reservation& r : reservations_) out.closings.push_back(r.what);
-        return out;
+
+    /// When replicas that may drain for so long are to begin for this closing: not before it is known.
+    [[nodiscard]] instant drain_of(std::uint32_t number, duration limit) const noexcept {
+        const reservation& r = reservations_[number];
+        const duration ahead = r.what.start - start_of_time;
+        return std::max(r.known, limit < ahead ? r.what.start - limit : start_of_time);
     }
 
     /// When the next change comes, if there is one.
@@ -127,21 +133,30 @@ public:
 
     // --- what reservations cost --------------------------------------------------------------------------
 
-    /// Jobs have waited for so long.
-    void wait(duration time) noexcept { waited_ += time; }
+    /// Does anyone ask? Else nobody needs to tell of waits and releases.
+    [[nodiscard]] bool counts_idle() const noexcept { return !released_.empty(); }
+    /// These nodes have a queue of their own, by number; before the run. Others are of number 0.
+    void add_queue(std::uint16_t number, std::span<const node_id> nodes) {
+        if (!counts_idle()) return;
+        queue_.resize(released_.size() / gpus_per_node_, 0);
+        for (const node_id n : nodes) queue_[index(n)] = number;
+        waited_.resize(std::max<std::size_t>(waited_.size(), number + std::size_t{1}));
+    }
+    /// Jobs of this queue have waited for so long.
+    void wait(std::uint16_t queue, duration time) noexcept { waited_[queue] += time; }
     /// A job gives GPUs back.
     void release(std::span<const fleet::gpu_share> shares) noexcept {
         if (released_.empty()) return;
         for (const auto& s : shares) {
             for (std::uint64_t left = s.gpus; left != 0; left &= left - 1)
-                released_[row(s.node, static_cast<std::size_t>(std::countr_zero(left)))] = waited_;
+                released_[row(s.node, static_cast<std::size_t>(std::countr_zero(left)))] = waited(s.node);
         }
     }
     /// These nodes take jobs again.
     void come_back(std::span<const node_id> nodes) noexcept {
         if (released_.empty()) return;
         for (const node_id n : nodes) {
-            for (std::size_t g = 0; g != gpus_per_node_; ++g) released_[row(n, g)] = waited_;
+            for (std::size_t g = 0; g != gpus_per_node_; ++g) released_[row(n, g)] = waited(n);
         }
     }
     /// \pre no job holds GPUs of its nodes; it has stopped so many jobs
@@ -149,7 +164,7 @@ public:
         reservation_result& r = results_[number];
         r.stopped = stopped;
         for (const node_id n : reservations_[number].what.nodes) {
-            for (std::size_t g = 0; g != gpus_per_node_; ++g) r.idle_before += ticks(waited_ - released_[row(n, g)]);
+            for (std::size_t g = 0; g != gpus_per_node_; ++g) r.idle_before += ticks(waited(n) - released_[row(n, g)]);
         }
     }
     /// As of the end of the run.
@@ -168,6 +183,16 @@ private:
         return std::tuple(a.at, a.what, a.row) < std::tuple(b.at, b.what, b.row);
     }
     [[nodiscard]] std::size_t row(node_id n, std::size_t gpu) const noexcept { return index(n) * gpus_per_node_ + gpu; }
+    [[nodiscard]] duration waited(node_id n) const noexcept { return waited_[queue_.empty() ? 0 : queue_[index(n)]]; }
+    /// When a reservation becomes known, and when replicas are to drain for it.
+    void foresee(std::uint32_t number, const std::vector<duration>& drains) {
+        const instant known = reservations_[number].known, start = reservations_[number].what.start;
+        if (known > start_of_time) changes_.push_back({known, capacity_change::kind::closing_is_known, number});
+        for (const duration d : drains) {
+            if (const instant at = drain_of(number, d); at < start)
+                changes_.push_back({at, capacity_change::kind::replicas_drain, number});
+        }
+    }
 
     std::vector<outage> outages_;
     std::vector<reservation> reservations_;
@@ -176,8 +201,9 @@ private:
     std::vector<capacity_change> changes_;
     std::size_t next_ = 0;
     std::uint32_t gpus_per_node_ = 0;
-    duration waited_{};               // for which any job has waited
-    std::vector<duration> released_;  // (nodes, GPUs of a node) `waited_` at the last release
+    std::vector<duration> waited_{duration{}};  // (queues) for which any job has waited
+    std::vector<std::uint16_t> queue_;          // (nodes); empty: all are of one
+    std::vector<duration> released_;            // (nodes, GPUs of a node) what its queue had waited at the last release
     std::vector<reservation_result> results_;
 };
 

@@ -128,14 +128,13 @@ private:
     [[nodiscard]] reserved_jobs* counts_of(const partition& p) noexcept;
     void pass(partition& p);
     void wake(partition& p);
-    /// Does the scheduling pass of this round decide, of a scheduler that takes time? The first change asks it; its
-    /// decision comes that much later and sees all that has changed. Nobody is asked while no job is in the system.
+    /// Does the scheduling pass of this round decide, of a scheduler that takes time? The first change asks it, if
+    /// there is a job; its decision comes that much later and sees all that has changed.
     [[gnu::noinline]] bool may_decide(partition& p);
-    /// The clock has come to an instant at which something happens. Samples are not counted, so that a run
-    /// ends when it would end without them.
+    /// The clock has come to an instant at which something happens. Samples do not count: no run goes on for them.
     void reach(instant now);
     void advance(instant now);
-    /// What its policy sees, as of now. One view serves the whole run: only what changes is written.
+    /// What its policy sees, as of now, in the one view of the run.
     [[nodiscard]] const policy::view& picture(partition& p) noexcept;
     /// All jobs that are submitted at this instant, and those that were held until now.
     void arrive();
@@ -180,17 +179,16 @@ private:
     // --- training jobs ---------------------------------------------------------------------------------
     /// Its run has begun.
     void start_training(const partition& p, std::size_t i);
-    /// Its run is over, with what it did by `until`.
     void leave_training(const partition& p, std::size_t i, const stretch& which, instant until) {
         if (jobs_[i].training != 0) leave_training_run(p, i, which, until);
     }
+    /// Its run is over, with what it did by `until`.
     void leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until);
     /// See `energy_meter::used_j`. \pre there is one
     [[nodiscard]] double used_by(const partition& p, fleet::allocation held, instant now) const;
     /// Work done by then, kept or not. \pre it runs
     [[nodiscard]] duration done_by(const partition& p, std::size_t i, instant until) const;
-    /// It has left, or the run ends.
-    void close_training(std::size_t i, duration done);
+    void close_training(std::size_t i, duration done);  ///< it has left, or the run ends
     void schedule_boundary(const partition& p, std::size_t i);
     /// The pause for a checkpoint begins, or its nodes have a copy.
     void pass_boundary(job_id job);
@@ -216,6 +214,7 @@ private:
     [[nodiscard]] bool is_replica(std::size_t i) const noexcept {
         return services_ && services_->of_source(jobs_[i].source());
     }
+    [[nodiscard]] std::uint32_t service_of(std::size_t i) const noexcept;  ///< \pre it is
     void act_on_service(std::uint32_t i);
     /// Jobs of its replicas end and come.
     void settle_replicas(std::uint32_t i);
@@ -223,7 +222,7 @@ private:
     void stop_replica(std::size_t i, run_end how);
 
     // --- nodes that leave and come back ----------------------------------------------------------------
-    /// What happens to nodes after the last job has left is of no interest to a run that ends with it.
+    /// Then what happens to nodes is of no interest to a run that ends with its last job.
     [[nodiscard]] bool is_drained() const noexcept {
         return until_ == never && live() == 0 && feed_.empty() && held_.size() == 0 &&
                (!services_ || services_->num_over() == services_->size());
@@ -250,7 +249,7 @@ private:
     void bring_back(std::span<const node_id> nodes);
     /// All that fails at random, or is repaired, at this instant.
     [[gnu::noinline]] void change_parts();
-    /// Jobs that hold any of these GPUs of these nodes stop, and the nodes go on; how many.
+    /// Jobs that hold any of these GPUs stop, the nodes go on; how many.
     std::uint64_t interrupt(std::span<const node_id> nodes, std::uint64_t gpus);
     /// Jobs that hold GPUs of these nodes that have failed, which nobody knows.
     void befall(std::span<const node_id> nodes);
@@ -281,7 +280,7 @@ private:
         const std::size_t i = index(job);
         go_on(p, job, p.jobs[i].speed, changed_run_of(p, i).queued_speed, change);
     }
-    /// Another stretch of its run, at this speed, begins; `change(costs)` says what it costs otherwise.
+    /// Another stretch of its run, at this speed, begins.
     template <class F>
     void go_on(partition& p, job_id job, double speed, double queued_speed, F change) {
         stretch_to_come next = leave_stretch(p, job);
@@ -312,6 +311,10 @@ private:
     /// They leave for good, with their jobs; before, who plans with them learns of it.
     void retire(const retirement& r);
     void announce(const retirement& r);
+    void announce_closing(std::uint32_t number);  ///< who plans with the nodes of this reservation learns of it
+    void begin_closing(std::uint32_t number);
+    void end_closing(std::uint32_t number);
+    void drain_replicas(std::uint32_t number);
     void change_capacity();  ///< all changes of this instant
     /// Its nodes have left or come back; `settle_sites` follows, once all partitions have been told.
     void tell_capacity(partition& p);
@@ -320,9 +323,8 @@ private:
     template <class F>
     void for_parts(std::span<const node_id> nodes, F f);
     [[nodiscard]] partition* reserved_by(std::uint32_t number) noexcept;
-    /// A reservation begins; does it have jobs of its own?
+    /// A reservation begins, or ends: of jobs of its own those that run are killed; those that wait, rejected.
     void open(std::uint32_t number);
-    /// A reservation ends. Of jobs of its own those that run are killed; those that wait, rejected.
     void shut(std::uint32_t number);
     static void by_arrival(const partition& p, std::vector<job_id>& jobs);
     /// Stops the jobs that hold GPUs of these nodes, of each any of `gpus`, in the order of their arrival; how many.
@@ -330,8 +332,7 @@ private:
                             std::uint64_t gpus = ~std::uint64_t{0});
     /// An elastic training job goes on without these nodes, if its terms say so and enough replicas are left.
     bool shrink(partition& p, job_id job, std::span<const node_id> lost);
-    /// Something other than the policy stops a job; it waits again.
-    void stop(partition& p, job_id job, run_end how);
+    void stop(partition& p, job_id job, run_end how);  ///< not by its policy; it waits again
     /// Its run ends before its work does, and it has no GPUs. The caller tells the policy.
     void end_early(partition& p, job_id job, run_end how);
     /// A plan asks a job to leave at its next checkpoint; when that is, also of a run that has changed.
@@ -346,7 +347,7 @@ private:
     void forget_vacating(partition& p, std::size_t i) noexcept;
     /// A job gives GPUs back.
     void tell_release(partition& p, job_id job, fleet::allocation held) noexcept {
-        if (p.rows.empty()) changes_.release(p.allocations.shares(held));
+        if (changes_.counts_idle() && !p.is_reserved()) changes_.release(p.in_fleet(p.allocations.shares(held)));
         p.on_nodes.remove(job, p.allocations.shares(held));
     }
     void tell_hold(partition& p, job_id job) { p.on_nodes.add(job, p.allocations.shares(p.jobs[index(job)].held)); }

@@ -157,6 +157,65 @@ void simulation::model::retire(const retirement& r) {
     tell_headroom(nullptr);
 }
 
+void simulation::model::announce_closing(std::uint32_t number) {
+    const fleet::closing& c = changes_.reservations()[number].what;
+    if (!sites_) {
+        main().fleet.announce(c, number);
+        return main().look_at_closings();
+    }
+    for_parts(c.nodes, [&c, number](partition& p, std::span<const node_id> own) {
+        p.fleet.announce({.start = c.start, .end = c.end, .nodes = {own.begin(), own.end()}}, number);
+    });
+}
+
+void simulation::model::begin_closing(std::uint32_t number) {
+    const fleet::closing& c = changes_.reservations()[number].what;
+    if (services_) drain_replicas(number);
+    std::uint64_t stopped = 0;
+    if (sites_) {
+        for_parts(c.nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
+            stopped += stop_jobs(p, own, run_end::preempted);
+            p.fleet.begin_closing();
+        });
+        main().fleet.announce(c, number);  // sites plan, not the fleet
+    } else {
+        stopped = stop_jobs(main(), c.nodes, run_end::preempted);
+    }
+    changes_.begin_reservation(number, stopped);
+    main().fleet.begin_closing();
+    open(number);
+}
+
+void simulation::model::end_closing(std::uint32_t number) {
+    const fleet::closing& c = changes_.reservations()[number].what;
+    shut(number);
+    if (sites_) for_parts(c.nodes, [number](partition& p, std::span<const node_id>) { p.fleet.end_closing(number); });
+    main().fleet.end_closing(number);
+    changes_.come_back(c.nodes);
+}
+
+/// Before a reservation replicas on its nodes drain for so long as they may, where the policy starts others elsewhere;
+/// when it begins, those that drain end.
+void simulation::model::drain_replicas(std::uint32_t number) {
+    const instant now = kernel_.now();
+    const fleet::closing& c = changes_.reservations()[number].what;
+    for (const auto& p : partitions_) {
+        if (p->is_over || p->is_reserved() || (p->into_closings && now != c.start)) continue;
+        p->on_nodes.find(p->own(c.nodes), hit_);
+        by_arrival(*p, hit_);
+        for (const job_id job : hit_) {
+            if (!is_replica(index(job))) continue;
+            const std::uint32_t s = service_of(index(job));
+            const auto& limit = services_->of(s).scaling->drain_limit;
+            if (now == c.start)
+                services_->end_drain(s, job, now);
+            else if (limit && changes_.drain_of(number, *limit) == now)
+                services_->drain(s, job, now);
+        }
+    }
+    for (std::uint32_t s = 0; s != services_->size(); ++s) settle_replicas(s);
+}
+
 void simulation::model::deliver(delivery d) {
     AMPACITY_ASSERT(d.at > kernel_.now() && d.at != never && changes_.any());
     changes_.add(std::move(d));
@@ -170,20 +229,14 @@ void simulation::model::change_capacity() {
         const auto nodes = changes_.nodes(c);
         switch (c.what) {
             case capacity_change::kind::outage_begins: lose(nodes); break;
-            case capacity_change::kind::closing_begins:
-                changes_.begin_reservation(c.row, stop_jobs(main(), nodes, run_end::preempted));
-                main().fleet.begin_closing();
-                open(c.row);
-                break;
+            case capacity_change::kind::closing_is_known: announce_closing(c.row); break;
+            case capacity_change::kind::replicas_drain: drain_replicas(c.row); break;
+            case capacity_change::kind::closing_begins: begin_closing(c.row); break;
             case capacity_change::kind::outage_ends: bring_back(nodes); break;
             case capacity_change::kind::delivery_comes: commission(nodes); break;
             case capacity_change::kind::retirement_is_known: announce(changes_.retirements()[c.row]); break;
             case capacity_change::kind::retirement_comes: retire(changes_.retirements()[c.row]); break;
-            case capacity_change::kind::closing_ends:
-                shut(c.row);
-                main().fleet.end_closing(c.row);
-                changes_.come_back(nodes);
-                break;
+            case capacity_change::kind::closing_ends: end_closing(c.row); break;
         }
     }
     tell_capacity(main());
@@ -193,8 +246,7 @@ void simulation::model::change_capacity() {
 
 void simulation::model::tell_capacity(partition& p) {
     if (p.is_over) return;
-    p.view.capacity.horizons = p.fleet.horizons();
-    p.view.capacity.closings = p.fleet.closings();
+    p.look_at_closings();
     p.scheduler->on_capacity_changed(picture(p));
     touch(p);
 }

@@ -95,15 +95,19 @@ void simulation::model::settle_replicas(std::uint32_t i) {
     follow(service_acts_[i], replicas->next(), changes, service_acts, i);
 }
 
+std::uint32_t simulation::model::service_of(std::size_t i) const noexcept {
+    return services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
+}
+
 void simulation::model::start_replica(const partition& p, std::size_t i) {
     jobs_.end_event(i) = kernel::no_event;
-    const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
+    const std::uint32_t s = service_of(i);
     services_->replicas(s)->started(job_id{static_cast<std::uint32_t>(i)}, p.jobs[i].speed, kernel_.now());
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
 
 void simulation::model::stop_replica(std::size_t i, run_end how) {
-    const std::uint32_t s = services_->of_job(jobs_[i].source(), jobs_[i].key & holds::row_mask);
+    const std::uint32_t s = service_of(i);
     services_->stop(s, job_id{static_cast<std::uint32_t>(i)}, how == run_end::failed, kernel_.now());
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }

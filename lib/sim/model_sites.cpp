@@ -12,7 +12,9 @@ void simulation::model::settle_sites() {
 
 simulation::model::sites::sites(model& all, site_scheduling terms, const capacity_plan& planned)
     : all_(all), terms_(std::move(terms)), offers_(terms_.sites.size()), coming_(terms_.sites.size(), 0) {
-    AMPACITY_ASSERT(all.changes_.reservations().empty() && !all.fleet().free().is_mixed());
+    AMPACITY_ASSERT(std::all_of(all.changes_.reservations().begin(), all.changes_.reservations().end(),
+                                [](const reservation& r) { return r.kind == reservation_kind::maintenance; }));
+    AMPACITY_ASSERT(!all.fleet().free().is_mixed());
     AMPACITY_ASSERT(all.fleet().held_gpus() == 0);  // by services
     AMPACITY_ASSERT(terms_.make_policy && terms_.make_placer && size() < unknown_partition);
     all.main().is_over = true;
@@ -25,6 +27,7 @@ simulation::model::sites::sites(model& all, site_scheduling terms, const capacit
         if (all.headroom_) all.headroom_->add_partition(p->rows);
         if (all.headroom_ && all.feeds_act()) p->plan.allow_caps(*all.headroom_, false);
         results_.push_back({.name = s.name, .gpus = p->fleet.installed_gpus()});
+        all.changes_.add_queue(p->number, p->rows);
         all.open_.push_back(p.get());
         all.partitions_.push_back(std::move(p));
     }
@@ -40,14 +43,14 @@ partition& simulation::model::sites::partition_of(const workload::job_request& r
     const fleet::demand needed = all_.needed_by(part(0), r, source);
     const std::uint16_t home = source < terms_.homes.size() ? terms_.homes[source] : std::uint16_t{0};
     if (home != 0 && room_later(home - 1U, needed) >= policy::site_room::in_service) return part(home - 1U);
-    return part(choose(needed, source).value_or(0));
+    return part(choose(needed, planned_work(r), source).value_or(0));
 }
 
-std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed, std::size_t source) {
+std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed, duration length, std::size_t source) {
     using policy::site_room;
     bool any_now = false;
     for (std::size_t s = 0; s != size(); ++s) {
-        const bool now = starts_now(s, needed);
+        const bool now = starts_now(s, needed, add_saturating(all_.kernel_.now(), length));
         offers_[s] = {.room = now ? site_room::now : site_room::none, .outlook = outlook(s)};
         any_now = any_now || now;
     }
@@ -58,10 +61,11 @@ std::optional<std::size_t> simulation::model::sites::choose(fleet::demand needed
                                terms_.utc_s + to_seconds(all_.kernel_.now()));
 }
 
-bool simulation::model::sites::starts_now(std::size_t site, fleet::demand needed) {
+bool simulation::model::sites::starts_now(std::size_t site, fleet::demand needed, instant end) {
     const partition& p = part(site);
     if (needed.gpus == 0 || p.waiting() != 0 || coming_[site] != 0) return false;
-    return policy::fits(*p.placer, p.fleet.free(), needed);
+    const fleet::free_index& free = p.fleet.free();
+    return policy::fits(*p.placer, p.into_closings ? free : fleet::room(p.fleet.horizons(), free, end), needed);
 }
 
 policy::site_room simulation::model::sites::room_later(std::size_t site, fleet::demand needed) {
@@ -99,7 +103,8 @@ void simulation::model::sites::leave(partition& p) {
     bool any = false;
     for (const job_id job : jobs_) {
         const std::size_t i = index(job);
-        const auto to = choose(needed_by(i, p.jobs[i].demand), all_.jobs_[i].source());
+        const duration length = time_for(p.jobs[i].remaining_estimate(), p.jobs[i].speed);
+        const auto to = choose(needed_by(i, p.jobs[i].demand), length, all_.jobs_[i].source());
         if (!to || offers_[*to].room < policy::site_room::in_service) continue;
         const moving_job m = take_out(p, i, *to);
         terms_.transfer == duration::zero() ? enter_queue(m) : send(m, terms_.transfer);

@@ -61,6 +61,11 @@ struct partition {
     partition& operator=(const partition&) = delete;
 
     [[nodiscard]] std::uint64_t waiting() const noexcept { return live - running; }
+    /// What is planned to close has changed.
+    void look_at_closings() noexcept {
+        view.capacity.horizons = fleet.horizons();
+        view.capacity.closings = fleet.closings();
+    }
     [[nodiscard]] bool is_reserved() const noexcept { return reserved.has_value(); }
     /// The fleet's number of a node of it.
     [[nodiscard]] node_id row_in_fleet(node_id n) const noexcept { return rows.empty() ? n : rows[index(n)]; }

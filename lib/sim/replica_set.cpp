@@ -62,6 +62,7 @@ void replica_set::become(std::size_t i, state s, instant now, instant due) {
     }
     rows_[i].is = s;
     rows_[i].due = due;
+    rows_[i].leaves = false;
     result_.max_serving = std::max(result_.max_serving, count(state::serving));
 }
 
@@ -120,9 +121,10 @@ void replica_set::take_back(instant now) {
     while (num_up() < wanted_ && count(state::draining) != 0) {
         std::size_t back = rows_.size();
         for (std::size_t i = 0; i != rows_.size(); ++i) {
-            if (rows_[i].is != state::draining) continue;
+            if (rows_[i].is != state::draining || rows_[i].leaves) continue;
             if (back == rows_.size() || num_live(i) > num_live(back)) back = i;
         }
+        if (back == rows_.size()) return;
         become(back, state::serving, now);
     }
 }
@@ -208,6 +210,24 @@ void replica_set::stopped(job_id job, bool failed, instant now) {
     abandon(i, now, !failed || options_.requeues);
     ++(failed ? result_.failures : result_.preemptions);
     take_back(now);
+    set_next(now);
+}
+
+void replica_set::drain(job_id job, instant now) {
+    const std::size_t i = row_of(job);
+    if (rows_[i].is == state::cold) become(i, state::done, now);
+    if (rows_[i].is == state::serving) become(i, state::draining, now);
+    rows_[i].leaves = rows_[i].is == state::draining;
+    take_back(now);
+    find_drained(now);
+    set_next(now);
+}
+
+void replica_set::end_drain(job_id job, instant now) {
+    const std::size_t i = row_of(job);
+    if (rows_[i].is != state::draining) return;
+    abandon(i, now, true);
+    become(i, state::done, now);
     set_next(now);
 }
 

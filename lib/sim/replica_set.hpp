@@ -6,9 +6,9 @@
 /// Each has a row, below the largest number of them, and a job while it is wanted or holds GPUs. A replica whose job
 /// waits can not be taken back: if it is one too many when it gets GPUs it ends at once. Of those to be taken away the
 /// last one to have started goes first, then that with the fewest requests, of several the last row. Where one more is
-/// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row.
-/// While it holds GPUs a replica has their pace, from which the slowdown of its steps follows; its start is not slowed.
-/// O(replicas) per change of one, nothing per request. Not thread-safe.
+/// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row;
+/// but not one whose nodes are to leave. While it holds GPUs a replica has their pace, from which the slowdown of its
+/// steps follows; its start is not slowed. O(replicas) per change of one, nothing per request. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -60,6 +60,10 @@ public:
     [[nodiscard]] double mean_pace() const noexcept;
     /// It has lost them, and waits again; `failed`: by its nodes.
     void stopped(job_id job, bool failed, instant now);
+    /// Its nodes are to leave: if it serves it drains for good, if it starts it is done.
+    void drain(job_id job, instant now);
+    /// They leave now: if it drains it is done, and what is left of its requests waits for others.
+    void end_drain(job_id job, instant now);
 
     /// Replicas that wait for GPUs; that start or serve; that there may be.
     [[nodiscard]] std::uint32_t num_queued() const noexcept { return count(state::queued); }
@@ -77,6 +81,7 @@ private:
         instant due = never;            ///< cold: it serves; draining: the limit
         std::int64_t pace = 1'000'000;  ///< of its GPUs, in millionths of full speed
         bool is_slowed = false;         ///< its steps are
+        bool leaves = false;            ///< draining: it does not serve again
     };
 
     [[nodiscard]] std::size_t row_of(job_id job) const noexcept;

@@ -321,12 +321,26 @@ void services::set_pace(std::uint32_t i, job_id job, double pace, instant now) {
     touch(i);
 }
 
-void services::stop(std::uint32_t i, job_id job, bool failed, instant now) {
+void services::interfere(std::uint32_t i, instant now) {
     one& s = *all_[i];
     count_requests(s, now);
     if (s.engine.next() == now) s.engine.advance(now);
-    s.replicas->stopped(job, failed, now);
     touch(i);
+}
+
+void services::stop(std::uint32_t i, job_id job, bool failed, instant now) {
+    interfere(i, now);
+    all_[i]->replicas->stopped(job, failed, now);
+}
+
+void services::drain(std::uint32_t i, job_id job, instant now) {
+    interfere(i, now);
+    all_[i]->replicas->drain(job, now);
+}
+
+void services::end_drain(std::uint32_t i, job_id job, instant now) {
+    interfere(i, now);
+    all_[i]->replicas->end_drain(job, now);
 }
 
 workload::job_request services::next_job(std::uint32_t i, instant now) const {

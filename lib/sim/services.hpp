@@ -93,6 +93,9 @@ public:
     void act(std::uint32_t i, instant now);
     /// The job of a replica has lost its GPUs; `failed`: by their nodes.
     void stop(std::uint32_t i, job_id job, bool failed, instant now);
+    /// The nodes of a replica that has GPUs are to leave: it drains; or they leave now: it ends, if it drains.
+    void drain(std::uint32_t i, job_id job, instant now);
+    void end_drain(std::uint32_t i, job_id job, instant now);
     [[nodiscard]] workload::job_request next_job(std::uint32_t i, instant now) const;
     /// Of all services, with what happened since the last call; valid until the next. \pre `sampled`
     [[nodiscard]] std::span<const replica_sample> samples(instant now);
@@ -208,6 +211,8 @@ private:
 
     void refill(one& s);
     void touch(std::uint32_t i);
+    /// Something is about to happen to one of its replicas beside what is due.
+    void interfere(std::uint32_t i, instant now);
     void make_flow(one& s);
     void join_sites(one& s);
     /// Of all sites, the first time at a tick.

@@ -4,11 +4,25 @@
 #include <ampacity/core/decimal.hpp>
 
 namespace ampacity::sim {
+namespace {
+
+/// For how long replicas of services may drain, each once.
+std::vector<duration> limits_of_draining(const std::vector<service_parts>& list) {
+    std::vector<duration> out;
+    for (const service_parts& s : list) {
+        if (s.scaling && s.scaling->drain_limit) out.push_back(*s.scaling->drain_limit);
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
+}  // namespace
 
 simulation::model::model(parts p)
     : feed_(std::move(p.sources)),
       changes_(p.fleet, std::move(p.outages), std::move(p.reservations), std::move(p.deliveries),
-               std::move(p.retirements)),
+               std::move(p.retirements), limits_of_draining(p.services)),
       slowdowns_(p.fleet.free().num_nodes(), std::move(p.slowdowns)),
       energy_(p.energy ? std::make_unique<energy_meter>(std::move(*p.energy)) : nullptr),
       limits_(energy_.get()),
@@ -36,10 +50,9 @@ simulation::model::model(parts p)
       snapshots_(std::move(p.groups), std::move(p.snapshots)),
       kernel_(*this) {
     if (services_) withdraw_services(p.fleet);
-    capacity_plan planned = changes_.planned(p.drain_racks_at);
-    planned.any = planned.any || feeds_act() || p.failures.any();
-    const capacity_plan plan_of_sites{.any = planned.any, .drain_racks_at = p.drain_racks_at};
-    partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), std::move(planned), std::move(p.policy),
+    const capacity_plan planned{.any = changes_.any() || feeds_act() || p.failures.any(),
+                                .drain_racks_at = p.drain_racks_at};
+    partitions_.push_back(std::make_unique<partition>(std::move(p.fleet), planned, std::move(p.policy),
                                                       std::move(p.placer), costs_table_, jobs_, pacers_,
                                                       trainings_.get(), names_));
     if (energy_ != nullptr && energy_->shows_headroom()) {
@@ -50,7 +63,10 @@ simulation::model::model(parts p)
     for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
         if (changes_.reservations()[i].kind != reservation_kind::maintenance) add_partition(i, p.drain_racks_at);
     }
-    if (!p.sites.sites.empty()) sites_ = std::make_unique<sites>(*this, std::move(p.sites), plan_of_sites);
+    if (!p.sites.sites.empty()) sites_ = std::make_unique<sites>(*this, std::move(p.sites), planned);
+    for (std::uint32_t i = 0; i != changes_.reservations().size(); ++i) {
+        if (changes_.reservations()[i].known == start_of_time) announce_closing(i);
+    }
     for (const auto& part : partitions_) part->view.signals = &signals_;
     for (const delivery& d : changes_.deliveries()) hold_back(d.nodes);
     if (p.failures.any()) {
@@ -238,7 +254,11 @@ void simulation::model::reach(instant now) {
     }
     if (snapshots_.next() <= now) take_snapshots(now);
     advance(now);
-    if (main().waiting() != 0) changes_.wait(now - reached_);
+    if (changes_.counts_idle()) {
+        for (const auto& p : partitions_) {
+            if (p->waiting() != 0 && !p->is_reserved()) changes_.wait(p->number, now - reached_);
+        }
+    }
     reached_ = now;
 }
 

@@ -100,9 +100,9 @@ private:
     };
 
     [[nodiscard]] partition& part(std::size_t site) noexcept { return *all_.partitions_[1 + site]; }
-    /// None if it could run on none of them.
-    [[nodiscard]] std::optional<std::size_t> choose(fleet::demand needed, std::size_t source);
-    [[nodiscard]] bool starts_now(std::size_t site, fleet::demand needed);
+    /// For a job that would last so long; none if it could run on none of them.
+    [[nodiscard]] std::optional<std::size_t> choose(fleet::demand needed, duration length, std::size_t source);
+    [[nodiscard]] bool starts_now(std::size_t site, fleet::demand needed, instant end);
     /// If it cannot.
     [[nodiscard]] policy::site_room room_later(std::size_t site, fleet::demand needed);
     [[nodiscard]] hardware::site_outlook outlook(std::size_t site);

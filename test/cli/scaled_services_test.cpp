@@ -224,8 +224,6 @@ TEST_CASE("what does not go together with replicas that come and go is refused")
         "workload.0.service.autoscale.schedule.1.at", "not later than the step before");
     refused_at(fixed, "autoscale: { policy: schedule, schedule: [ { at: \"24 h\", replicas: 1 } ] }",
                "workload.0.service.autoscale.schedule.0.at", "beyond the period");
-    refused_at("scheduler:", "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\nscheduler:",
-               "faults.maintenance", "not supported together with services yet");
     refused_at("scheduler:",
                "faults: { processes: [ { cause: a, mtbf: \"1 d\", detection: { constant: \"1 s\" } } ] }\nscheduler:",
                "faults.processes.0.detection", "not supported together with services yet");

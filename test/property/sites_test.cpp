@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,7 +70,7 @@ world random_world(const std::string& policy, std::uint64_t seed, naive::flavour
     naive::test_random random(seed ^ 0x7369746573U);
     const std::int64_t tick = (kind == naive::flavour::long_jobs ? 500 : 1) * second;
     world w{.where = naive::random_nodes_or_racks_that_leave(seed, kind), .policy = policy};
-    std::erase_if(w.where.leaves, [](const naive::leave& l) { return l.planned; });
+    if (seed % 3 != 0) naive::add_notices(seed, kind, w.where);
     w.sites = random_sites(random, w.where);
     w.jobs = naive::random_workload(seed, kind, w.where, 40);
     if (!w.where.racks.empty()) naive::add_wishes(seed, w.jobs);
@@ -157,8 +158,13 @@ answer run(const world& w, std::optional<std::size_t> alone) {
     for (const naive::leave& l : w.where.leaves) {
         auto here = among(ids_of(l.nodes), nodes);
         if (here.empty()) continue;
-        p.outages.push_back(
-            {.start = instant{duration{l.start_ns}}, .end = instant{duration{l.end_ns}}, .nodes = std::move(here)});
+        const instant start{duration{l.start_ns}}, end{duration{l.end_ns}};
+        if (l.planned)
+            p.reservations.push_back({.name = std::to_string(&l - w.where.leaves.data()),
+                                      .what = {.start = start, .end = end, .nodes = std::move(here)},
+                                      .known = instant{duration{l.known_ns}}});
+        else
+            p.outages.push_back({.start = start, .end = end, .nodes = std::move(here)});
     }
     for (const sim::delivery& d : w.deliveries) {
         auto here = among(d.nodes, nodes);
@@ -221,6 +227,7 @@ void compare(const world& w, std::uint64_t seed, naive::flavour kind) {
     const answer all = run(w, {});
     REQUIRE(all.sums.sites.size() == w.sites.size());
     ledger sum;
+    std::map<std::string, sim::reservation_result> planned;
     for (std::size_t s = 0; s != w.sites.size(); ++s) {
         INFO("site " << s);
         const answer alone = run(w, s);
@@ -248,9 +255,18 @@ void compare(const world& w, std::uint64_t seed, naive::flavour kind) {
             CHECK(then.books == alone.sums.snapshots[at].books);
             CHECK(then.interruptions == alone.sums.snapshots[at].interruptions);
         }
+        for (const sim::reservation_result& n : alone.sums.reservations) {
+            planned[n.name].idle_before += n.idle_before;
+            planned[n.name].stopped += n.stopped;
+        }
         sum += b;
     }
     CHECK(all.sums.books == sum);
+    for (const sim::reservation_result& n : all.sums.reservations) {
+        INFO("planned " << n.name);
+        CHECK(n.idle_before == planned[n.name].idle_before);
+        CHECK(n.stopped == planned[n.name].stopped);
+    }
 }
 
 }  // namespace

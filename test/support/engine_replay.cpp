@@ -133,7 +133,9 @@ std::vector<naive::outcome> replay_by_engine(const std::vector<naive::job>& jobs
         const instant start{duration{l.start_ns}};
         const instant end{duration{l.end_ns}};
         if (l.planned)
-            p.reservations.push_back({.name = "planned", .what = {.start = start, .end = end, .nodes = nodes}});
+            p.reservations.push_back({.name = "planned",
+                                      .what = {.start = start, .end = end, .nodes = nodes},
+                                      .known = instant{duration{l.known_ns}}});
         else
             p.outages.push_back({.start = start, .end = end, .nodes = nodes});
     }

@@ -36,7 +36,8 @@ inline bool is_out(const fleet& where, std::uint32_t node, std::int64_t now, std
     if (where.leaves.empty()) return false;
     if (has_failed(where, node, now) || drains(where, node, now)) return true;
     return std::any_of(where.leaves.begin(), where.leaves.end(), [&](const leave& l) {
-        return l.planned && names(l, node) && from < l.end_ns && (l.start_ns < to || l.start_ns <= from);
+        return l.planned && l.known_ns <= now && names(l, node) && from < l.end_ns &&
+               (l.start_ns < to || l.start_ns <= from);
     });
 }
 
@@ -60,6 +61,7 @@ std::uint64_t gpus_of_part(const fleet& f, F is_out) {
 inline std::vector<std::int64_t> changes(const fleet& where) {
     std::vector<std::int64_t> out;
     for (const leave& l : where.leaves) {
+        if (l.planned) out.push_back(l.known_ns);
         out.push_back(l.start_ns);
         out.push_back(l.end_ns);
     }

@@ -197,7 +197,7 @@ private:
         for (const entry& e : jobs_)
             if (e.at == phase::running) consider(planned_end(e));
         for (const leave& l : fleet_.leaves)
-            if (l.planned && l.end_ns > now_) consider(l.end_ns);
+            if (l.planned && l.known_ns <= now_ && l.end_ns > now_) consider(l.end_ns);
         return shadow;
     }
 

@@ -61,7 +61,8 @@ struct leave {
     std::int64_t start_ns = 0;
     std::int64_t end_ns = 0;  ///< later
     std::vector<std::uint32_t> nodes{};
-    bool planned = false;  ///< known beforehand; else they fail
+    bool planned = false;       ///< known beforehand; else they fail
+    std::int64_t known_ns = 0;  ///< since then, if planned; not after the start
 };
 
 /// Nodes on which jobs run slower for a while.

@@ -240,7 +240,7 @@ private:
             if (!counts_as_gone(*e)) consider(gone_at(*e));
         }
         for (const leave& l : fleet_.leaves)
-            if (l.planned && l.end_ns > now_) consider(l.end_ns);
+            if (l.planned && l.known_ns <= now_ && l.end_ns > now_) consider(l.end_ns);
         for (std::size_t i = 1; i < queue.size(); ++i) {
             entry& e = *queue[i];
             const auto where = place(room(e), e);

@@ -55,7 +55,7 @@ protected:
         bool any = change_speeds();
         for (const bool planned : {false, true}) {
             for (const leave& l : fleet_.leaves) {
-                if (l.end_ns == now_) any = true;
+                if (l.end_ns == now_ || (l.planned && l.known_ns == now_)) any = true;
                 if (l.planned != planned || l.start_ns != now_) continue;
                 any = true;
                 for (entry& e : jobs_) {

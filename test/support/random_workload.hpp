@@ -206,6 +206,15 @@ inline void add_leaves(std::uint64_t seed, flavour kind, fleet& where) {
         where.drain_at_millionths = static_cast<std::uint32_t>(random.between(1, 20)) * 50'000;
 }
 
+/// What is planned is known some time before, or not.
+inline void add_notices(std::uint64_t seed, flavour kind, fleet& where) {
+    test_random random(seed ^ 0x6e6f74696365U);
+    const std::int64_t tick = kind == flavour::long_jobs ? 500'000'000'000 : 1'000'000'000;
+    for (leave& l : where.leaves) {
+        if (l.planned) l.known_ns = std::max<std::int64_t>(0, l.start_ns - random.between(0, 20) * tick);
+    }
+}
+
 /// The same of failures alone, also of a mixed fleet of nodes. Nothing drains.
 inline void add_outages(std::uint64_t seed, flavour kind, fleet& where) {
     fleet all{.nodes = where.nodes};
@@ -247,7 +256,7 @@ inline std::string text_of_leaves(const fleet& where) {
     }
     for (const leave& l : where.leaves) {
         out += (l.planned ? " planned [" : " failed [") + std::to_string(l.start_ns) + ", " + std::to_string(l.end_ns) +
-               "):";
+               ")" + (l.known_ns != 0 ? " known at " + std::to_string(l.known_ns) : "") + ":";
         for (const std::uint32_t n : l.nodes) out += " " + std::to_string(n);
     }
     return out + (where.drain_at_millionths == 0 ? "" : " drain at " + std::to_string(where.drain_at_millionths));

@@ -85,8 +85,8 @@ public:
     // --- nodes that leave and come back -----------------------------------------------------------------
 
     /// Before the run: what is planned to close, by start, and the share of a rack's nodes that must have failed for
-    /// the rest to drain, in millionths (0: never). \pre nodes; on a mixed fleet neither of both; no empty closing; it
-    /// is not moved or copied any more
+    /// the rest to drain, in millionths (0: never). They are numbered from 0. \pre nodes; on a mixed fleet neither of
+    /// both; no empty closing; it is not moved or copied any more
     void plan_closings(std::vector<closing> planned, std::uint32_t drain_racks_at = 0);
     /// The books begin now: what was before is not counted. \pre advanced to now
     void open_books() noexcept {
@@ -102,7 +102,7 @@ public:
 
     /// A closing begins: its nodes are closed. In order of their starts. \pre no job holds GPUs of them
     void begin_closing();
-    /// The one of this number, by start of those that were planned before the run, ends.
+    /// The one of this number ends. \pre it has begun
     void end_closing(std::size_t number);
     /// Nodes fail, or are repaired; a node that has failed twice is repaired twice. \pre no job holds GPUs of them
     void fail(std::span<const node_id> nodes);
@@ -111,8 +111,10 @@ public:
     void uncommission(std::span<const node_id> nodes);
     /// They come into service. \pre they are not yet
     void commission(std::span<const node_id> nodes);
-    /// One more closing, without end: nodes that will be retired at its start. \pre `plan_closings` was called; nodes
-    /// of one type; it starts after now, and no other such one then
+    /// One more closing; of several that start at one instant the lower number begins first. \pre `plan_closings` was
+    /// called; nodes of one type; it does not start before now; no other one has this number
+    void announce(closing c, std::size_t number);
+    /// The same without end: nodes that will be retired at its start. \pre no other such one starts then
     void announce(closing c);
     /// Nodes leave for good: the ones of the next closing where that was announced. \pre no job holds GPUs of them
     void retire(std::span<const node_id> nodes, bool announced);
@@ -124,6 +126,7 @@ private:
     static constexpr std::size_t lent = 5;  // behind the states: for the books, what is lent is in none of them
     static constexpr std::size_t num_states = lent + 1;
     static constexpr std::uint32_t no_closing = ~std::uint32_t{0};
+    static constexpr std::size_t of_retirement = ~std::size_t{0};
 
     /// Why a node may be out of service.
     struct troubles {
@@ -159,7 +162,7 @@ private:
     std::optional<free_index> in_service_;  // with no job on it; none: as empty_
     std::vector<closing> closings_;         // by start
     std::vector<bool> over_;                // (closings)
-    std::vector<std::size_t> numbers_;      // (closings) of those planned before the run
+    std::vector<std::size_t> numbers_;      // (closings) of retirements the last there is
     std::size_t num_over_ = 0;              // at the beginning of closings_
     std::size_t begun_ = 0;                 // at the beginning of closings_, over or not
     std::vector<free_index> later_;         // what is free without the nodes of the next 1, 2, ... closings

@@ -111,6 +111,7 @@ struct maintenance {
     std::optional<duration> start{};
     std::optional<duration> every{};
     duration length{};
+    std::optional<duration> notice{};
     std::optional<std::string> nodes{};
     std::optional<std::string> racks{};
     std::uint64_t at_a_time = 1;
@@ -139,6 +140,13 @@ struct maintenance {
                                      .example = "\"4 h\"",
                                      .min = duration{1},
                                      .max = longest_input});
+        visit(&maintenance::notice,
+              {.key = "notice",
+               .doc = "policies learn of each turn so long before it; none: from the start of the run, or beside "
+                      "services a day before",
+               .example = "\"7 d\"",
+               .min = duration::zero(),
+               .max = longest_input});
         visit(&maintenance::nodes,
               {.key = "nodes",
                .doc = "which nodes, by number from 0; or `racks`; neither: all racks, or all nodes of "

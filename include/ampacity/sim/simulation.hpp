@@ -91,12 +91,15 @@ enum class reservation_kind : std::uint8_t {
 };
 
 /// Nodes that are planned to close, and what it is called. To jobs of their own they are a fleet that is closed until
-/// the start. At the end those that run are killed, and those that wait rejected.
-/// \pre nodes rising, start < end; nodes of one with jobs are in no other at the same time
+/// the start. At the end those that run are killed, and those that wait rejected. Policies learn of it at `known`;
+/// replicas with a limit of draining begin to drain that long before the start, but not before `known`.
+/// \pre nodes rising, known <= start < end, of one with jobs known from the start of time; nodes of one with jobs are in
+/// no other at the same time
 struct reservation {
     std::string name;
     fleet::closing what;
     reservation_kind kind = reservation_kind::maintenance;
+    instant known = start_of_time;
     std::unique_ptr<policy::policy> policy{};  ///< of its jobs, as `placer`; null without jobs
     std::unique_ptr<policy::placer> placer{};
 };
@@ -145,7 +148,7 @@ struct parts {
     std::optional<fabric_options> fabric{};  ///< none: the network is as fast as jobs send; \pre racks
     std::vector<fleet_group> groups{};       ///< of the fleet, for what came when; empty: nobody asks
     std::vector<instant> snapshots{};        ///< rising: when the books are looked at; empty: never
-    /// \pre nodes of one type; no reservations; all services scale
+    /// \pre nodes of one type; no reservations with jobs; all services scale
     site_scheduling sites{};
 };
 

@@ -3,12 +3,14 @@
 #include "support/catch.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/stream.hpp>
 #include <ampacity/fleet/fleet_state.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <numeric>
 #include <random>
 #include <utility>
 #include <vector>
@@ -390,6 +392,62 @@ TEST_CASE("nodes that will leave for good are announced among what closes, and g
     expected[account::uncommissioned] = 35 * 4;
     expected.capacity = 50 * 8 - 35 * 4;
     CHECK(books_of(f) == expected);
+}
+
+TEST_CASE("closings that become known one after the other are as if they had been known before", "[fleet_state]") {
+    for (std::uint64_t seed = 0; seed != 200; ++seed) {
+        random_stream d(seed, purpose::test, 0);
+        const auto upto = [&d](std::uint64_t n) { return static_cast<std::int64_t>(d.below(n)); };
+        std::vector<fleet::closing> planned(static_cast<std::size_t>(1 + upto(5)));
+        for (fleet::closing& c : planned) {
+            c.start = at(1 + upto(6));
+            c.end = c.start + duration{1 + upto(6)};
+            for (std::uint32_t n = 0; n != 5; ++n) {
+                if (n == 0 || upto(2) == 0) c.nodes.push_back(node(n));
+            }
+        }
+        std::stable_sort(planned.begin(), planned.end(),
+                         [](const fleet::closing& a, const fleet::closing& b) { return a.start < b.start; });
+        fleet_state before = fleet_state::flat_nodes(5, 2), known = fleet_state::flat_nodes(5, 2);
+        before.plan_closings(planned);
+        known.plan_closings({});
+        std::vector<std::size_t> order(planned.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        for (std::size_t i = order.size(); i > 1; --i)
+            std::swap(order[i - 1], order[static_cast<std::size_t>(upto(i))]);
+        const auto same = [&] {
+            REQUIRE(before.horizons().size() == known.horizons().size());
+            for (std::size_t i = 0; i != before.horizons().size(); ++i) {
+                REQUIRE(before.horizons()[i].until == known.horizons()[i].until);
+                for (std::uint32_t n = 0; n != 5; ++n)
+                    REQUIRE(before.horizons()[i].free->free_mask(node(n)) ==
+                            known.horizons()[i].free->free_mask(node(n)));
+            }
+            for (std::uint32_t n = 0; n != 5; ++n) REQUIRE(before.state(node(n)) == known.state(node(n)));
+            REQUIRE(before.closings().size() == known.closings().size());
+        };
+        const auto early = static_cast<std::size_t>(upto(order.size() + 1));
+        for (std::size_t i = 0; i != early; ++i) known.announce(planned[order[i]], order[i]);
+        if (early == order.size()) same();
+        std::size_t begun = 0;
+        for (std::int64_t t = 1; t != 13; ++t) {
+            for (fleet_state* f : {&before, &known}) f->advance(at(t));
+            for (std::size_t k = 0; k != planned.size(); ++k) {
+                if (planned[k].end != at(t)) continue;
+                before.end_closing(k);
+                known.end_closing(k);
+            }
+            if (t == 1) {
+                for (std::size_t i = early; i != order.size(); ++i) known.announce(planned[order[i]], order[i]);
+            }
+            for (; begun != planned.size() && planned[begun].start == at(t); ++begun) {
+                before.begin_closing();
+                known.begin_closing();
+            }
+            same();
+        }
+        REQUIRE(books_of(before) == books_of(known));
+    }
 }
 
 TEST_CASE("GPUs that are withdrawn are neither free nor idle until they are given back", "[fleet_state]") {

@@ -374,13 +374,46 @@ TEST_CASE("maintenance goes round racks or nodes, so many at a time", "[faults]"
     CHECK(
         refusal("{ name: a, every: \"1 h\", duration: \"1 min\" }") ==
         "faults.maintenance.0: too many reservations, with all others (a); plan at most 1000: work on more at a time, "
+        "or less often, or give `notice`");
+    CHECK(refusal("{ name: a, start: \"0 h\", duration: \"1 h\", notice: \"1000 h\" }") ==
+          "faults.maintenance.0.notice: too many turns would be known at a time (1000 h); write less than 1000 times "
+          "`duration`");
+    CHECK(
+        refusal("{ name: a, every: \"5 min\", duration: \"1 s\", notice: \"1 s\" }") ==
+        "faults.maintenance.0: too many reservations, with all others (a); plan at most 10000: work on more at a time, "
         "or less often");
     CHECK(refusal("{ name: a, start: \"0 h\", duration: \"1 h\", at_once: 2 }") ==
-          "faults.maintenance.0.at_once: unknown key (at_once); known: name, start, every, duration, nodes, racks, "
-          "at_a_time");
+          "faults.maintenance.0.at_once: unknown key (at_once); known: name, start, every, duration, notice, "
+          "nodes, racks, at_a_time");
     CHECK(here.refusal(scenario_of("{ maintenance: [ { name: a, start: \"0 h\", duration: \"1 h\" } ] }",
                                    "{ pool_gpus: 64 }")) ==
           "faults.maintenance.0: a pool has no nodes to name; describe the fleet by nodes or racks");
+}
+
+TEST_CASE("policies learn of maintenance when its notice says, beside services a day before", "[faults]") {
+    const folder here;
+    const auto known_h = [&here](const std::string& notice, const std::string& workload) {
+        std::vector<double> out;
+        const auto run =
+            here.prepare("ampacity: 1\nname: s\nuntil: \"4 d\"\nfleet: { nodes: { gpus: 8, count: 3 } }\n" + workload +
+                         "scheduler: { policy: easy }\nfaults: { maintenance: [ { name: a, start: "
+                         "\"20 h\", duration: \"5 h\"" +
+                         notice + " } ] }\n");
+        for (const sim::reservation& r : run.parts.reservations)
+            out.push_back(to_seconds(r.known - start_of_time) / 3600);
+        return out;
+    };
+    const std::string jobs =
+        "workload:\n  - synthetic: { jobs: 2, gpus: [ { gpus: 8 } ], rate: \"1 /h\", duration: { "
+        "median: \"1 h\", sigma: 1 } }\n";
+    const std::string service =
+        "workload:\n  - service: { name: c, gpus_per_replica: 8, autoscale: { policy: fixed }, engine: { "
+        "kv_capacity_tokens: 4000, step: { base: \"1 ms\" } }, synthetic: { requests: 2, rate: \"1 /h\", prompt: { "
+        "median: \"20 token\", sigma: 1 }, output: { median: \"20 token\", sigma: 1 } } }\n";
+    CHECK(known_h("", jobs) == std::vector<double>{0, 0, 0});
+    CHECK(known_h(", notice: \"22 h\"", jobs) == std::vector<double>{0, 3, 8});
+    CHECK(known_h(", notice: \"0 h\"", service) == std::vector<double>{20, 25, 30});
+    CHECK(known_h("", service) == std::vector<double>{0, 1, 6});
 }
 
 TEST_CASE("jobs end before maintenance, and never run in it", "[faults]") {

@@ -1386,6 +1386,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             m.name = "work " + std::to_string(i);
             m.length = some_duration();
             m.at_a_time = 1 + upto(100);
+            if (upto(2) != 0) m.notice = some_duration();
             if (!s.until || upto(2) != 0) m.start = some_duration();
             if (!m.start || (s.until && upto(2) != 0)) m.every = some_duration();
             if (upto(2) != 0) (s.fleet.nodes || upto(2) != 0 ? m.nodes : m.racks) = "0";
@@ -1509,7 +1510,6 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         s.output.feeds_columns = {scenario::feeds_column::charge, scenario::feeds_column::feed};
     if (!is_mixed && !s.fleet.sites.empty() && upto(2) != 0) {
         s.scheduler.reservations.clear();
-        s.faults.planned.clear();
         if (!s.workload.empty()) s.workload.front().reservation.reset();
         s.scheduler.sites = scenario::site_scheduler{.transfer = some_duration()};
         const std::string name = s.fleet.sites.back().name;

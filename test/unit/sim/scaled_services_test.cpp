@@ -351,6 +351,159 @@ TEST_CASE("a job that needs the GPUs of a replica without end waits for them and
 
 namespace {
 
+/// Maintenance of these nodes over [from, to).
+sim::reservation work_on(std::vector<node_id> nodes, duration from, duration to, duration notice) {
+    return {.name = "work",
+            .what = {.start = at(from), .end = at(to), .nodes = std::move(nodes)},
+            .known = at(std::max(duration{}, from - notice))};
+}
+
+}  // namespace
+
+TEST_CASE("a replica drains before maintenance of its nodes while another one starts elsewhere", "[services]") {
+    for (const bool is_long : {true, false}) {
+        listener seen;
+        sim::scaling_options o{.autoscale = by_time(3, {{0s, 2}}), .cold_start = 10s, .drain_limit = 20s};
+        sim::parts parts = parts_of(
+            fleet::fleet_state::flat_nodes(3, 4), "easy", {},
+            {a_request(75s, is_long ? 60 : 10), a_request(75s, 60), a_request(85s, 10), a_request(300s)}, o, 4, seen);
+        parts.reservations.push_back(work_on({node_id{0}}, 100s, 200s, 40s));
+        sim::simulation s(std::move(parts));
+        s.run();
+        // Row 0 drains from 80 s: the request of 85 s goes to row 1. What it has left at 100 s goes to row 2.
+        CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                              {at(0s), 's', 1, 1, 4},
+                                              {at(80s), 's', 1, 2, 4},
+                                              {is_long ? at(100s) : at(85s), 'f', 1, 0, 4},
+                                              {at(301s), 'f', 1, 1, 4},
+                                              {at(301s), 'f', 1, 2, 4}});
+        REQUIRE(seen.requests.size() == 4);
+        for (const request_record& r : seen.requests) {
+            if (r.row == 0) CHECK(r.end == (is_long ? at(160s) : at(85s)));
+            if (r.row == 0) CHECK(r.replica == (is_long ? 2 : 0));
+            if (r.row == 2) CHECK(r.replica == 1);
+        }
+        const sim::scaling_result& r = scaling_of(s.results());
+        CHECK(r.cold_starts == 3);
+        CHECK(r.requeued == (is_long ? 1 : 0));
+        CHECK(r.lost_tokens == (is_long ? 25 : 0));
+        CHECK(r.preemptions + r.failures == 0);
+        CHECK(r.draining == gpu_time{ticks(duration{is_long ? 20s : 5s})});
+        CHECK(s.results().reservations[0].stopped == 0);
+        CHECK(s.results().books[account::down] == gpu_time{4} * ticks(duration{100s}));
+        check_conserved(s.results().services[0], seen);
+    }
+}
+
+TEST_CASE("a replica without a limit of draining serves until the maintenance begins", "[services]") {
+    listener seen;
+    sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(3, 4), "easy", {},
+                                {a_request(75s, 60), a_request(75s, 60), a_request(85s, 10), a_request(300s)},
+                                {.autoscale = by_time(2, {{0s, 2}}), .cold_start = 10s}, 4, seen);
+    parts.reservations.push_back(work_on({node_id{0}}, 100s, 200s, 40s));
+    sim::simulation s(std::move(parts));
+    s.run();
+    const std::vector<told> events = seen.of(1);
+    REQUIRE(events.size() == 6);
+    CHECK(events[2] == told{at(100s), 'p', 1, 0, 4});
+    CHECK(events[3] == told{at(100s), 's', 1, 0, 4});  // on the third node
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.preemptions == 1);
+    CHECK(r.cold_starts == 3);
+    CHECK(r.requeued == 1);
+    CHECK(s.results().reservations[0].stopped == 1);
+}
+
+TEST_CASE("replicas start where no maintenance is known to come if the policy looks ahead", "[services]") {
+    struct one {
+        std::string policy;
+        duration notice;
+        std::vector<told> lives;
+    };
+    const told first{at(0s), 's', 1, 0, 4}, stop{at(100s), 'p', 1, 0, 4}, again{at(200s), 's', 1, 0, 4},
+        last{at(301s), 'f', 1, 0, 4};
+    const told drained{at(80s), 'f', 1, 0, 4}, next{at(200s), 's', 1, 1, 4}, end{at(301s), 'f', 1, 1, 4};
+    for (const one& c : {one{"easy", 100s, {again, last}}, one{"easy", 99s, {first, drained, next, end}},
+                         one{"easy", 0s, {first, stop, again, last}}, one{"srtf", 99s, {first, stop, again, last}},
+                         one{"srtf", 100s, {first, stop, again, last}}}) {
+        INFO(c.policy << ' ' << to_seconds(c.notice));
+        listener seen;
+        sim::parts parts =
+            parts_of(fleet::fleet_state::flat_nodes(1, 4), c.policy, {}, {a_request(300s)},
+                     {.autoscale = by_time(1, {{0s, 1}}), .cold_start = 10s, .drain_limit = 20s}, 4, seen);
+        parts.reservations.push_back(work_on({node_id{0}}, 100s, 200s, c.notice));
+        sim::simulation s(std::move(parts));
+        s.run();
+        CHECK(seen.of(1) == c.lives);
+    }
+}
+
+TEST_CASE("maintenance goes round the whole fleet and all replicas serve that are wanted", "[services]") {
+    listener seen;
+    std::vector<request> requests;
+    for (std::int64_t i = 0; i != 400; ++i) requests.push_back(a_request((10 + i) * 1s, 5));
+    sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(4, 4), "easy", {}, std::move(requests),
+                                {.autoscale = by_time(4, {{0s, 2}}), .cold_start = 0s, .drain_limit = 10s}, 4, seen);
+    for (std::uint32_t n = 0; n != 4; ++n)
+        parts.reservations.push_back(work_on({node_id{n}}, (100 + 50 * n) * 1s, (150 + 50 * n) * 1s, 60s));
+    parts.sample_every = 1s;
+    sim::simulation s(std::move(parts));
+    s.run();
+    std::size_t draining = 0;
+    for (const auto& [when, r] : seen.samples) {
+        if (when == at(0s) || when > at(400s)) continue;
+        CHECK(r.cold + r.serving == 2);
+        draining += r.draining;
+    }
+    CHECK(draining > 10);
+    const sim::scaling_result& r = scaling_of(s.results());
+    CHECK(r.preemptions == 0);
+    CHECK(r.cold_starts == 2 + 4);  // on nodes 0, 1; then on 2, 3, 0 and 1 as those of 0 to 3 are left
+    CHECK(s.results().services[0].finished == 400);
+    CHECK(s.results().books[account::down] == gpu_time{4} * ticks(duration{200s}));
+}
+
+TEST_CASE("replicas leave a site that is worked on for another one", "[services]") {
+    for (const bool drains : {true, false}) {
+        listener seen;
+        sim::scaling_options o{.autoscale = by_time(2, {{0s, 1}}), .cold_start = 10s};
+        if (drains) o.drain_limit = 20s;
+        sim::parts parts = parts_of(fleet::fleet_state::flat_nodes(4, 4), "easy", {}, {a_request(300s)}, o, 4, seen);
+        parts.reservations.push_back(work_on({node_id{0}, node_id{1}}, 100s, 200s, 50s));
+        for (const std::uint32_t first : {0U, 2U}) {
+            parts.sites.sites.push_back({.name = "s",
+                                         .nodes = {node_id{first}, node_id{first + 1}},
+                                         .price = power::signal{1.0 + first},
+                                         .carbon = power::signal{1}});
+        }
+        parts.sites.place = hardware::site_preference::cheapest;
+        parts.sites.transfer = 5s;
+        parts.sites.make_policy = [] { return policy::make_policy("easy", {}); };
+        parts.sites.make_placer = [] { return policy::make_first_fit(); };
+        sim::simulation s(std::move(parts));
+        s.run();
+        // It drains at 80 s, and the next one goes where it starts; or it is stopped, and its site is dark.
+        if (drains)
+            CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                                  {at(80s), 'f', 1, 0, 4},
+                                                  {at(80s), 's', 1, 1, 4},
+                                                  {at(301s), 'f', 1, 1, 4}});
+        else
+            CHECK(seen.of(1) == std::vector<told>{{at(0s), 's', 1, 0, 4},
+                                                  {at(100s), 'p', 1, 0, 4},
+                                                  {at(105s), 's', 1, 0, 4},
+                                                  {at(301s), 'f', 1, 0, 4}});
+        const auto& sites = s.results().sites;
+        CHECK(sites[0].left == (drains ? 0 : 1));
+        CHECK(sites[0].jobs.down == gpu_time{8} * ticks(duration{100s}));
+        CHECK(sites[0].jobs.held == gpu_time{4} * ticks(duration{drains ? 80s : 100s}));
+        CHECK(sites[1].jobs.held == gpu_time{4} * ticks(duration{drains ? 221s : 196s}));
+        CHECK(sites[1].jobs.down == 0);
+    }
+}
+
+namespace {
+
 struct random_case {
     std::uint64_t number;
     std::string policy;
@@ -419,6 +572,15 @@ struct random_case {
         if (upto(3) == 0) out.until = upto(900) * 1s;
         if (upto(3) == 0)
             out.services[0].options.admission = serving::admission_options{.all = {.max_waiting = 1 + upto(4)}};
+        for (std::int64_t i = upto(6); i != 0; --i) {
+            const duration from = upto(500) * 1s;
+            std::vector<node_id> worked_on;
+            for (std::uint32_t n = 0; n != nodes; ++n) {
+                if (upto(3) == 0) worked_on.push_back(node_id{n});
+            }
+            if (!worked_on.empty())
+                out.reservations.push_back(work_on(worked_on, from, from + (1 + upto(90)) * 1s, upto(120) * 1s));
+        }
         return out;
     }
 };
@@ -445,7 +607,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
         listener seen;
         sim::parts parts = c.parts(seen);
         const serving::autoscaler_options a = parts.services[0].scaling->autoscale;
-        const bool drains = !parts.until;
+        const bool drains = !parts.until, is_worked_on = !parts.reservations.empty();
         sim::simulation s(std::move(parts));
         s.run();
         const sim::summary& all = s.results();  // the ledger is checked there
@@ -473,7 +635,7 @@ TEST_CASE("books and requests balance under every policy whatever stops replicas
             REQUIRE(left <= static_cast<std::uint64_t>(gone.second - ends.begin()));
             REQUIRE(replicas.requests->kv_occupancy <= 1);
             REQUIRE(replicas.cold + replicas.serving <= replicas.wanted);
-            REQUIRE((replicas.draining == 0 || replicas.cold + replicas.serving == replicas.wanted));
+            if (!is_worked_on) REQUIRE((replicas.draining == 0 || replicas.cold + replicas.serving == replicas.wanted));
             REQUIRE(replicas.cold + replicas.serving + replicas.draining <= a.max);
             REQUIRE((replicas.wanted == 0 || (a.min <= replicas.wanted && replicas.wanted <= a.max)));
         }
