@@ -956,7 +956,10 @@ void replica::close(instant at) {
 
 std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed_out) {
     const bool is_new = live_.empty() && num_expected_ == 0 && !can_wait();
-    if (is_new) return 0;
+    if (is_new) {
+        wanted_ = full_;
+        return 0;
+    }
     stop_series(at);
     if (loads() && run_.steps == 0) count_idle(at);
     std::int64_t lost = 0;

@@ -177,7 +177,7 @@ void replica_set::ended(job_id job, instant now) {
 
 void replica_set::started(job_id job, double pace, instant now) {
     const std::size_t i = row_of(job);
-    set_pace(job, pace, now);
+    pace_row(i, pace, now);
     if (num_up() < wanted_) {
         ++result_.cold_starts;
         become(i, state::cold, now, add_saturating(now, options_.cold_start));
@@ -187,9 +187,10 @@ void replica_set::started(job_id job, double pace, instant now) {
     set_next(now);
 }
 
-void replica_set::set_pace(job_id job, double pace, instant now) {
+void replica_set::set_pace(job_id job, double pace, instant now) { pace_row(row_of(job), pace, now); }
+
+void replica_set::pace_row(std::size_t i, double pace, instant now) {
     account(now);
-    const std::size_t i = row_of(job);
     const std::int64_t slowdown = serving::slowdown_at(pace);
     const bool serves = rows_[i].is == state::serving;
     if (serves) count_pace(rows_[i], -1);

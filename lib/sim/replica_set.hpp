@@ -91,6 +91,7 @@ private:
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
     void count_pace(const row& r, std::int64_t times) noexcept;
+    void pace_row(std::size_t i, double pace, instant now);
     void take_away(instant now);
     void take_back(instant now);
     void abandon(std::size_t i, instant now, bool requeue);

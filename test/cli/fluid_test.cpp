@@ -77,6 +77,33 @@ TEST_CASE("a fluid service comes to what its requests do") {
     CHECK_FALSE(here.has("requests/flows.csv"));
 }
 
+TEST_CASE("a fluid service on slow nodes comes to what its requests do there") {
+    const std::string slow = with(flows, "count: 8 } }",
+                                  "count: 8 }, slowdowns: [ { nodes: 0-7, start: \"2 min\", duration: \"5 min\", "
+                                  "speed: 0.6 } ] }");
+    const workspace here{
+        with(slow, "      replicas: 4\n", "      replicas: 4\n      autoscale: { policy: fixed, start: \"0 s\" }\n")};
+    here.run_well();
+    here.run_well({"--set", "workload.0.service.fidelity=request", "--set", "workload.0.service.fluid=null"},
+                  "requests");
+    const auto a = here.summary(), b = here.summary("requests");
+    check_books(a);
+    check_books(b);
+    CHECK(a.number(at + "slowed_share") == 0.5);
+    CHECK(a.number(at + "mean_pace") == Approx(0.8));
+    for (const char* key : {"slowed_share", "mean_pace", "held_gpu_hours"})
+        CHECK(a.number(at + key) == Approx(b.number(at + key)));
+    const auto near = [&](const std::string& key, double share) {
+        INFO(key);
+        CHECK(a.number(at + key) == Approx(b.number(at + key)).epsilon(share));
+    };
+    near("finished", 0.03);
+    near("busy_share", 0.05);
+    near("ttft_s.p50", 0.1);
+    near("tpot_s.mean", 0.05);
+    near("e2e_s.mean", 0.05);
+}
+
 TEST_CASE("a burst beyond the capacity waits, in rates as in requests") {
     const workspace here{
         with(flows, "        prompt:",

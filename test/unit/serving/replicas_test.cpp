@@ -250,6 +250,27 @@ TEST_CASE("each replica of a service goes at its own pace", "[serving]") {
     CHECK(answers > 5000);
 }
 
+TEST_CASE("whoever follows a replica that is gone goes at full speed whether that had requests or not", "[serving]") {
+    for (const bool had_some : {true, false}) {
+        serving::service service({.replicas = 1, .random = {.seed = 1}, .scaled = true}, serving::iteration_time{step});
+        service.open(0);
+        service.set_slowdown(0, 2'000'000, start_of_time);
+        if (had_some) service.submit({.prompt_tokens = 1, .output_tokens = 9}, start_of_time);
+        service.start(start_of_time);
+        service.shut(0);
+        const instant gone = start_of_time + duration{10};
+        service.abandon(0, gone, false);
+        CHECK(service.replicas()[0].slowdown() == serving::full_speed);
+        service.clear_records();
+        service.open(0);
+        service.submit({.arrival = gone, .prompt_tokens = 1, .output_tokens = 1}, gone);
+        service.start(gone);
+        service.advance(service.next());
+        REQUIRE(service.records().size() == 1);
+        CHECK(service.records()[0].end == gone + duration{1011});  // 1000 + 10.5 + 0.01 ns
+    }
+}
+
 TEST_CASE("bounds of admission are of the open replicas and what waits at the router counts", "[serving]") {
     serving::service s({.replicas = 3,
                         .engine = {.max_seqs = 4},
