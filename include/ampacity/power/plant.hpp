@@ -215,6 +215,7 @@ public:
 
 private:
     using counts = std::array<std::uint8_t, num_phases>;
+    using node_counts = std::array<counts, num_classes>;
     using gpu_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
     struct unit_state {
         std::uint64_t held = 0;  // GPUs
@@ -289,15 +290,13 @@ private:
     [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
         return priority >= high_from_ ? priority_class::high : priority_class::low;
     }
-    /// Nodes that held the same, and get or lose the same under the same limits, draw the same then.
+    /// Nodes that hold the same under the same limits draw the same.
     struct alike {
-        std::uint32_t model = ~std::uint32_t{0};
+        std::uint32_t model = 0;
         class_limits limits{};
-        std::array<counts, num_classes> held{};  ///< before
-        std::uint64_t mask = 0;                  ///< of GPUs that it gets or loses
-        std::uint32_t gpus = 0;                  ///< of that mask
+        node_counts held{};
         microwatts power = 0;
-        bool is_known = false;
+        bool any = false;  ///< has been seen
     };
     void change_load(instant now, const load& l, bool starts);
     void change_unit(std::uint32_t unit, const load& l, std::span<const fleet::gpu_share> where, bool starts,
@@ -342,9 +341,9 @@ private:
     bool in_pass_ = false;
     instant now_ = start_of_time;  // of the call
 
-    std::vector<gpu_model> gpus_;                        // by model
-    std::vector<std::array<counts, num_classes>> held_;  // (nodes) GPUs by class and phase
-    std::vector<microwatts> input_;                      // (nodes)
+    std::vector<gpu_model> gpus_;    // by model
+    std::vector<node_counts> held_;  // (nodes) GPUs by class and phase
+    std::vector<microwatts> input_;  // (nodes)
     std::vector<unit_state> units_;
     std::vector<row_state> rows_;
     std::vector<microwatts> it_;  // (sites)
