@@ -310,11 +310,25 @@ void plant::change_load(instant now, const load& l, bool starts) {
             return index(s.node) - at.first_node >= at.nodes;
         });
         change_unit(unit, l, {from, to}, starts, last);
-        refresh_unit(unit);
+        if (!gathers_)
+            refresh_unit(unit);
+        else if (!std::exchange(units_[unit].behind, true))
+            behind_.push_back(unit);
         from = to;
     }
+    if (gathers_) return;
     tree_.devices().settle(now);
     mark_dirty(now);
+}
+
+void plant::settle() {
+    if (behind_.empty()) return;
+    for (const std::uint32_t unit : behind_) {
+        units_[unit].behind = false;
+        refresh_unit(unit);
+    }
+    behind_.clear();
+    tree_.devices().settle(now_);
 }
 
 /// What GPUs of one unit do: `where` is those of a load there.

@@ -123,6 +123,10 @@ public:
     static constexpr std::uint32_t no_floor = ~std::uint32_t{0};
     void start(instant now, const load& l) { change_load(now, l, true); }
     void stop(instant now, const load& l) { change_load(now, l, false); }
+    /// From now on units that loads change draw otherwise from `settle` on, which comes before time goes on and before
+    /// any reading but `used` of this instant. \pre nothing acts on what they draw
+    void gather() noexcept { gathers_ = true; }
+    void settle();
     /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. What a floor adds gives way
     /// first: it makes nothing slower. 0 < it <= 1
     [[nodiscard]] double pace(const load& l) const;
@@ -225,6 +229,7 @@ private:
         instant since{};
         class_limits limits{no_limit, no_limit};
         bool live = true, booting = false, absent = false;
+        bool behind = false;       // of its nodes, until `settle`
         std::uint32_t losses = 0;  // so far: tells boots apart
     };
     struct row_state {
@@ -338,7 +343,7 @@ private:
     duration boot_;
     std::optional<duration> reclose_;
     std::int32_t high_from_ = 1;
-    bool in_pass_ = false;
+    bool in_pass_ = false, gathers_ = false;
     instant now_ = start_of_time;  // of the call
 
     std::vector<gpu_model> gpus_;    // by model
@@ -372,6 +377,7 @@ private:
     outcome outcome_;
     std::vector<gpu_load> gpu_loads_;
     std::vector<std::uint32_t> touched_;
+    std::vector<std::uint32_t> behind_;  // units that are
 };
 
 }  // namespace ampacity::power
