@@ -195,10 +195,13 @@ std::vector<std::uint32_t> by_key(const std::vector<std::uint32_t>& racks, Key k
 class division {
 public:
     division(const free_index& free, const gang& g, preference prefer, std::uint32_t first, std::uint32_t last)
-        : free_(free), gang_(g), prefer_(prefer), racks_(last - first), room_(last - first), units_(last - first, 0) {
+        : free_(free), gang_(g), prefer_(prefer), room_(last - first), units_(last - first, 0) {
         std::uint64_t total = 0;
-        std::iota(racks_.begin(), racks_.end(), first);
-        for (const std::uint32_t rack : racks_) total += room_[rack - first] = g.units_in(free, rack);
+        racks_.reserve(room_.size());
+        for (std::uint32_t rack = first; rack != last; ++rack) {
+            total += room_[rack - first] = g.units_in(free, rack);
+            if (room_[rack - first] != 0 || g.has_rest()) racks_.push_back(rack);
+        }
         if (prefer == preference::fewest_free && g.has_rest())
             racks_ = by_key(racks_, [&free](std::uint32_t rack) { return free.free_gpus_of(rack); });
         std::uint32_t host = node_set::npos;
@@ -256,16 +259,16 @@ private:
         const std::uint32_t some = (left - 1) / cut;
         left -= some * cut;
         std::vector<std::uint32_t> equal;
-        for (std::uint32_t i = 0; i != units_.size(); ++i) {
-            const std::uint32_t n = room(first + i);
-            if (n > cut) units_[i] = n;
-            if (n == cut && some != 0) equal.push_back(first + i);
+        for (const std::uint32_t rack : racks_) {
+            const std::uint32_t n = room(rack);
+            if (n > cut) units_[rack - first] = n;
+            if (n == cut && some != 0) equal.push_back(rack);
         }
         if (some != 0) equal = by_key(equal, [this](std::uint32_t rack) { return free_.free_gpus_of(rack); });
         for (std::uint32_t i = 0; i != some; ++i) units_[equal[i] - first] = cut;
 
         std::uint32_t last = node_set::npos;
-        for (std::uint32_t rack = first; rack != first + units_.size(); ++rack) {
+        for (const std::uint32_t rack : racks_) {
             if (room(rack) < left) continue;
             if (last == node_set::npos || free_.free_gpus_of(rack) < free_.free_gpus_of(last)) last = rack;
         }
@@ -309,7 +312,7 @@ private:
     const free_index& free_;
     const gang& gang_;
     preference prefer_;
-    std::vector<std::uint32_t> racks_;  // in the order of preference, where there is a rest
+    std::vector<std::uint32_t> racks_;  // in the order of preference; without a rest: those with room, by row
     std::vector<std::uint32_t> room_;   // (racks) for units beside nothing else, by row
     std::vector<std::uint32_t> units_;  // (racks), by row
     std::vector<rack_part> parts_;

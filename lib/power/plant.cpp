@@ -310,11 +310,25 @@ void plant::change_load(instant now, const load& l, bool starts) {
             return index(s.node) - at.first_node >= at.nodes;
         });
         change_unit(unit, l, {from, to}, starts, last);
-        refresh_unit(unit);
+        if (!gathers_)
+            refresh_unit(unit);
+        else if (!std::exchange(units_[unit].behind, true))
+            behind_.push_back(unit);
         from = to;
     }
+    if (gathers_) return;
     tree_.devices().settle(now);
     mark_dirty(now);
+}
+
+void plant::settle() {
+    if (behind_.empty()) return;
+    for (const std::uint32_t unit : behind_) {
+        units_[unit].behind = false;
+        refresh_unit(unit);
+    }
+    behind_.clear();
+    tree_.devices().settle(now_);
 }
 
 /// What GPUs of one unit do: `where` is those of a load there.
@@ -325,33 +339,34 @@ void plant::change_unit(std::uint32_t unit, const load& l, std::span<const fleet
     unit_state& u = units_[unit];
     const bool one_by_one = heat_ || floors_ || u.absent;
     const std::uint32_t model = tree_.units()[unit].model;
-    if (model != last.model || u.limits != last.limits) last = {.model = model, .limits = u.limits};
     std::uint32_t sum = 0;
-    microwatts more = 0;
-    for (const fleet::gpu_share& s : where) {
-        const std::size_t node = index(s.node);
-        auto& held = held_[node];
-        if (s.gpus != last.mask || !is_same(held, last.held)) last.is_known = false;
-        if (!last.is_known) {
-            last.mask = s.gpus;
-            last.gpus = fleet::count_gpus(s.gpus);
-            last.held = held;
-        }
-        const std::uint32_t gpus = last.gpus;
-        sum += gpus;
-        AMPACITY_ASSERT(starts || held[c][what] >= gpus);
-        held[c][what] = static_cast<std::uint8_t>(starts ? held[c][what] + gpus : held[c][what] - gpus);
-        if (l.floor != no_floor) change_floor(unit, node, c, l, starts ? gpus : 0U - gpus);
+    for (auto s = where.begin(); s != where.end();) {
+        const std::uint64_t mask = s->gpus;
+        const std::uint32_t gpus = fleet::count_gpus(mask);
+        const node_counts before = held_[index(s->node)];
+        node_counts after = before;
+        AMPACITY_ASSERT(starts || before[c][what] >= gpus);
+        after[c][what] = static_cast<std::uint8_t>(starts ? before[c][what] + gpus : before[c][what] - gpus);
+        auto to = s;
+        do {
+            held_[index(to->node)] = after;
+            ++to;
+        } while (to != where.end() && to->gpus == mask && is_same(held_[index(to->node)], before));
+        sum += gpus * static_cast<std::uint32_t>(to - s);
         if (one_by_one) {
-            refresh_node(node, unit);
+            for (; s != to; ++s) {
+                if (l.floor != no_floor) change_floor(unit, index(s->node), c, l, starts ? gpus : 0U - gpus);
+                refresh_node(index(s->node), unit);
+            }
             continue;
         }
-        if (!last.is_known) last.power = node_power(node, unit, false);
-        last.is_known = true;
-        more += last.power - input_[node];
-        input_[node] = last.power;
+        AMPACITY_ASSERT(l.floor == no_floor);
+        if (!last.any || model != last.model || u.limits != last.limits || !is_same(after, last.held))
+            last = {model, u.limits, after, node_power(index(s->node), unit, false), true};
+        microwatts more = 0;
+        for (; s != to; ++s) more += last.power - std::exchange(input_[index(s->node)], last.power);
+        u.nodes += more;
     }
-    u.nodes += more;
     u.held += starts ? std::uint64_t{sum} : std::uint64_t{0} - sum;
     rows_[tree_.row_of(unit)].held[c][what] += starts ? sum : 0U - sum;
 }

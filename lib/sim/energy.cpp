@@ -108,6 +108,7 @@ energy_meter::energy_meter(energy_model m)
       gpu_usd_s_(m.gpu_usd_s) {
     if (std::any_of(swings_.begin(), swings_.end(), [](const auto& p) { return p.has_value(); }))
         swing_.emplace(plant_.tree());
+    if (!acts_ && !shows_headroom_) plant_.gather();
     m.sites.resize(plant_.tree().sites().size());
     for (std::size_t i = 0; i != m.sites.size(); ++i) {
         accounts_.emplace_back(site_of(m, plant_.tree(), i));
@@ -119,6 +120,7 @@ energy_meter::energy_meter(energy_model m)
 /// Powers have been constant since the last call.
 void energy_meter::advance(instant now) {
     if (now == since_) return;
+    settle();
     dark_ += power::energy{ticks(now - since_)} * plant_.dark_units();
     peak_ = std::max(peak_, it_);
     for (std::size_t i = 0; swing_ && i != accounts_.size(); ++i) {
@@ -145,10 +147,18 @@ void energy_meter::change(const job_event& e, bool starts) {
         starts ? swing_->start(p, l.what, e.where) : swing_->stop(p, l.what, e.where);
     }
     ++load_changes_;
+    is_behind_ = true;
+    if (acts_ || shows_headroom_) catch_up();
+}
+
+void energy_meter::catch_up() const {
+    is_behind_ = false;
+    plant_.settle();
     sum_up();
 }
 
 double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where) const {
+    if (now != since_) settle();  // within one instant nothing is used
     const power::power_tree& tree = plant_.tree();
     double j = 0;
     for (auto s = where.begin(); s != where.end();) {
@@ -223,12 +233,13 @@ void energy_meter::set_absent(instant now, std::span<const node_id> nodes, bool 
     sum_up();
 }
 
-void energy_meter::sum_up() {
+void energy_meter::sum_up() const {
     it_ = 0;
     for (std::size_t i = 0; i != accounts_.size(); ++i) it_ += plant_.it(i);
 }
 
 std::span<const power::site_sample> energy_meter::look(instant now) {
+    settle();
     samples_.resize(accounts_.size());
     for (std::size_t i = 0; i != accounts_.size(); ++i) {
         if (i == shown_.size())
@@ -243,6 +254,7 @@ std::span<const power::site_sample> energy_meter::look(instant now) {
 }
 
 std::vector<power::site_books> energy_meter::books_at(instant then) const {
+    settle();
     std::vector<power::site_books> out;
     for (std::size_t i = 0; i != accounts_.size(); ++i) {
         power::site_account account = accounts_[i];

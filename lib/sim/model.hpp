@@ -184,8 +184,6 @@ private:
     }
     /// Its run is over, with what it did by `until`.
     void leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until);
-    /// See `energy_meter::used_j`. \pre there is one
-    [[nodiscard]] double used_by(const partition& p, fleet::allocation held, instant now) const;
     /// Work done by then, kept or not. \pre it runs
     [[nodiscard]] duration done_by(const partition& p, std::size_t i, instant until) const;
     void close_training(std::size_t i, duration done);  ///< it has left, or the run ends

@@ -32,23 +32,19 @@ std::uint32_t left_of(std::span<const fleet::gpu_share> held, std::span<const no
 
 void simulation::model::start_training(const partition& p, std::size_t i) {
     const std::uint16_t row = jobs_[i].training;
-    const auto held = p.allocations.shares(p.jobs[i].held);
+    const auto held = p.in_fleet(p.allocations.shares(p.jobs[i].held));
     const double scaled = jobs_.scaled(i, p.jobs[i].demand.gpus);
-    trainings_->begin(i, row, p.in_fleet(held), scaled);
-    if (energy_) trainings_->begin_energy(i, kernel_.now(), used_by(p, p.jobs[i].held, kernel_.now()));
+    trainings_->begin(i, row, held, scaled);
+    if (energy_) trainings_->begin_energy(i, kernel_.now(), energy_->used_j(kernel_.now(), held));
     if (trainings_->is_driven(row)) jobs_.changed()[i] = changed_run_of(p, i);
     schedule_boundary(p, i);
-}
-
-double simulation::model::used_by(const partition& p, fleet::allocation held, instant now) const {
-    const auto where = p.allocations.shares(held);
-    return energy_->used_j(now, p.in_fleet(where));
 }
 
 void simulation::model::leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until) {
     if (energy_) {
         const instant now = std::max(kernel_.now(), until);
-        trainings_->end_energy(i, jobs_[i].training, now, used_by(p, which.held, now), which.gpus);
+        const double used_j = energy_->used_j(now, p.in_fleet(p.allocations.shares(which.held)));
+        trainings_->end_energy(i, jobs_[i].training, now, used_j, which.gpus);
     }
     const execution::run& run = jobs_.run_of(i);
     const duration work = std::min(run.remaining, work_in(run.spent(until).worked, run.speed));

@@ -68,7 +68,14 @@ void replica_set::become(std::size_t i, state s, instant now, instant due) {
 
 void replica_set::set_next(instant now) noexcept {
     next_ = is_over_ ? never : decision_;
-    for (const row& r : rows_) next_ = std::min(next_, r.is == state::done ? now : r.due);
+    if (count(state::done) != 0) next_ = std::min(next_, now);
+    // Only those that start, or drain, have something due.
+    std::uint32_t left = count(state::cold) + count(state::draining);
+    for (auto r = rows_.begin(); left != 0; ++r) {
+        if (r->is != state::cold && r->is != state::draining) continue;
+        next_ = std::min(next_, r->due);
+        --left;
+    }
 }
 
 void replica_set::decide(serving::scaling_observation seen) {
@@ -82,7 +89,8 @@ void replica_set::decide(serving::scaling_observation seen) {
 }
 
 void replica_set::act(instant now) {
-    for (std::size_t i = 0; i != rows_.size(); ++i) {
+    const bool any_due = count(state::cold) + count(state::draining) != 0;
+    for (std::size_t i = 0; any_due && i != rows_.size(); ++i) {
         if (rows_[i].due != now) continue;
         if (rows_[i].is == state::cold) {
             become(i, state::serving, now);

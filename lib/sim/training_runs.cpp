@@ -100,8 +100,10 @@ const execution::placed_step& training_runs::placed(const terms& t, std::span<co
     parts_.clear();
     for (auto s = where.begin(); s != where.end();) {
         const std::uint32_t rack = rack_of(s->node);
+        const std::uint64_t mask = s->gpus;
+        const std::uint32_t of_mask = fleet::count_gpus(mask);
         std::uint32_t gpus = 0;
-        for (; s != where.end() && rack_of(s->node) == rack; ++s) gpus += fleet::count_gpus(s->gpus);
+        for (; s != where.end() && s->gpus == mask && rack_of(s->node) == rack; ++s) gpus += of_mask;
         if (gpus_of_[rack] == 0) parts_.push_back(rack);
         gpus_of_[rack] += gpus;
     }

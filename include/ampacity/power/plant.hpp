@@ -123,6 +123,10 @@ public:
     static constexpr std::uint32_t no_floor = ~std::uint32_t{0};
     void start(instant now, const load& l) { change_load(now, l, true); }
     void stop(instant now, const load& l) { change_load(now, l, false); }
+    /// From now on units that loads change draw otherwise from `settle` on, which comes before time goes on and before
+    /// any reading but `used` of this instant. \pre nothing acts on what they draw
+    void gather() noexcept { gathers_ = true; }
+    void settle();
     /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. What a floor adds gives way
     /// first: it makes nothing slower. 0 < it <= 1
     [[nodiscard]] double pace(const load& l) const;
@@ -215,6 +219,7 @@ public:
 
 private:
     using counts = std::array<std::uint8_t, num_phases>;
+    using node_counts = std::array<counts, num_classes>;
     using gpu_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
     struct unit_state {
         std::uint64_t held = 0;  // GPUs
@@ -224,6 +229,7 @@ private:
         instant since{};
         class_limits limits{no_limit, no_limit};
         bool live = true, booting = false, absent = false;
+        bool behind = false;       // of its nodes, until `settle`
         std::uint32_t losses = 0;  // so far: tells boots apart
     };
     struct row_state {
@@ -289,15 +295,13 @@ private:
     [[nodiscard]] priority_class class_of(std::int32_t priority) const noexcept {
         return priority >= high_from_ ? priority_class::high : priority_class::low;
     }
-    /// Nodes that held the same, and get or lose the same under the same limits, draw the same then.
+    /// Nodes that hold the same under the same limits draw the same.
     struct alike {
-        std::uint32_t model = ~std::uint32_t{0};
+        std::uint32_t model = 0;
         class_limits limits{};
-        std::array<counts, num_classes> held{};  ///< before
-        std::uint64_t mask = 0;                  ///< of GPUs that it gets or loses
-        std::uint32_t gpus = 0;                  ///< of that mask
+        node_counts held{};
         microwatts power = 0;
-        bool is_known = false;
+        bool any = false;  ///< has been seen
     };
     void change_load(instant now, const load& l, bool starts);
     void change_unit(std::uint32_t unit, const load& l, std::span<const fleet::gpu_share> where, bool starts,
@@ -339,12 +343,12 @@ private:
     duration boot_;
     std::optional<duration> reclose_;
     std::int32_t high_from_ = 1;
-    bool in_pass_ = false;
+    bool in_pass_ = false, gathers_ = false;
     instant now_ = start_of_time;  // of the call
 
-    std::vector<gpu_model> gpus_;                        // by model
-    std::vector<std::array<counts, num_classes>> held_;  // (nodes) GPUs by class and phase
-    std::vector<microwatts> input_;                      // (nodes)
+    std::vector<gpu_model> gpus_;    // by model
+    std::vector<node_counts> held_;  // (nodes) GPUs by class and phase
+    std::vector<microwatts> input_;  // (nodes)
     std::vector<unit_state> units_;
     std::vector<row_state> rows_;
     std::vector<microwatts> it_;  // (sites)
@@ -373,6 +377,7 @@ private:
     outcome outcome_;
     std::vector<gpu_load> gpu_loads_;
     std::vector<std::uint32_t> touched_;
+    std::vector<std::uint32_t> behind_;  // units that are
 };
 
 }  // namespace ampacity::power

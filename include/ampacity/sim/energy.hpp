@@ -59,7 +59,10 @@ public:
     }
 
     /// IT power now [W].
-    [[nodiscard]] double it_w() const noexcept { return static_cast<double>(it_) * 1e-6; }
+    [[nodiscard]] double it_w() const {
+        settle();
+        return static_cast<double>(it_) * 1e-6;
+    }
     /// As of the end of the run.
     [[nodiscard]] energy_result results(instant end);
     /// Every site as of `now`, its books included, which looking does not change: they would be added up in other
@@ -70,7 +73,11 @@ public:
     /// The books of every site as of then. \pre nothing has changed between the last change and then
     [[nodiscard]] std::vector<power::site_books> books_at(instant then) const;
 
-    [[nodiscard]] const power::plant& plant() const noexcept { return plant_; }
+    /// As of the last call or change: ask again behind others.
+    [[nodiscard]] const power::plant& plant() const {
+        settle();
+        return plant_;
+    }
     /// Does anything of it act on jobs: limits, trips, feeds that are lost, temperatures?
     [[nodiscard]] bool acts() const noexcept { return acts_; }
     [[nodiscard]] static bool acts_on_jobs(const power::plant_plan& p);
@@ -104,7 +111,13 @@ public:
 
 private:
     void advance(instant now);
-    void sum_up();
+    void sum_up() const;
+    /// Where nothing acts on what units draw, changes of one instant are worked out together, once somebody looks or
+    /// time goes on.
+    void settle() const {
+        if (is_behind_) catch_up();
+    }
+    void catch_up() const;
     [[nodiscard]] power::standing standing_at(std::size_t site) const;
     void change(const job_event& e, bool starts);
     [[nodiscard]] std::uint32_t floor_of(std::uint16_t source) const noexcept {
@@ -115,13 +128,15 @@ private:
     std::vector<power::phase> phases_;
     std::vector<std::optional<power::swing_pattern>> swings_;
     bool acts_, shows_headroom_;
+    mutable bool is_behind_ = false;
     std::uint64_t load_changes_ = 0, feed_changes_ = 0;
-    power::plant plant_;
+    mutable power::plant plant_;
     std::optional<double> gpu_usd_s_;            // of each GPU, in place of the models' rents
     std::optional<power::swing_meter> swing_;    // none: nobody asked
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
-    power::microwatts it_ = 0, peak_ = 0;
+    mutable power::microwatts it_ = 0;
+    power::microwatts peak_ = 0;
     int128 dark_ = 0;           // units without power x time [ns]
     int128 running_ = 0;        // generators x time [ns]
     power::energy lifted_ = 0;  // by floors

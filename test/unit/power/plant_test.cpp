@@ -233,6 +233,74 @@ TEST_CASE("what jobs leave behind is what was there before them, at every level"
     }
 }
 
+TEST_CASE("changes of one instant that are gathered come to what each of them comes to", "[power][plant]") {
+    constexpr std::uint32_t num_racks = 12;
+    struct job {
+        phase what = phase::gemm_bf16;
+        std::int32_t priority = 0;
+        std::vector<fleet::gpu_share> where;
+    };
+    std::size_t differing = 0, busy = 0;
+    for (const char* const topology : {"4n3", "2n", "block-redundant"}) {
+        naive::test_random random(std::string{topology}.size());
+        plant one(racks(num_racks, topology, 4)), many(racks(num_racks, topology, 4));
+        many.gather();
+        std::vector<job> jobs;
+        std::vector<std::uint64_t> taken(18U * num_racks, 0);
+        const auto compare = [&](instant now) {
+            differing += one.it(0) != many.it(0) || one.drawn(0) != many.drawn(0);
+            const delivery &a = one.tree().devices(), &b = many.tree().devices();
+            for (std::uint32_t d = 0; d != a.size(); ++d) {
+                const device_id id{d};
+                differing += a.output(id) != b.output(id) || a.input(id) != b.input(id) ||
+                             a.energy_in(id, now) != b.energy_in(id, now) ||
+                             a.energy_lost(id, now) != b.energy_lost(id, now);
+            }
+            for (std::uint32_t n = 0; n != taken.size(); ++n)
+                differing += one.node_input(node_id{n}) != many.node_input(node_id{n});
+        };
+        instant now = start_of_time;
+        for (int step = 0; step != 150; ++step) {
+            now += seconds{random.between(1, 5000)};
+            for (std::int64_t change = random.between(1, 6); change != 0; --change) {
+                if (!jobs.empty() && random.chance(50)) {
+                    const auto i =
+                        static_cast<std::size_t>(random.between(0, static_cast<std::int64_t>(jobs.size()) - 1));
+                    const plant::load l{.what = jobs[i].what, .priority = jobs[i].priority, .where = jobs[i].where};
+                    one.stop(now, l);
+                    many.stop(now, l);
+                    for (const auto& s : jobs[i].where) taken[index(s.node)] &= ~s.gpus;
+                    jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(i));
+                } else {
+                    job j{.what = random.chance(50) ? phase::gemm_fp8 : phase::decode_gemm,
+                          .priority = random.chance(50) ? 0 : 5,
+                          .where = {}};
+                    const auto first = static_cast<std::uint32_t>(random.between(0, 18 * num_racks - 1));
+                    for (std::uint32_t n = first; n < 18 * num_racks && n != first + 40; ++n) {
+                        const std::uint64_t mask = random.chance(80) ? 0xFU : random.next() & 0xFU;
+                        if (const std::uint64_t gpus = mask & ~taken[n]; gpus != 0)
+                            j.where.push_back({.node = node_id{n}, .gpus = gpus});
+                    }
+                    for (const auto& s : j.where) taken[index(s.node)] |= s.gpus;
+                    const plant::load l{.what = j.what, .priority = j.priority, .where = j.where};
+                    one.start(now, l);
+                    many.start(now, l);
+                    busy += j.where.size();
+                    jobs.push_back(std::move(j));
+                }
+                for (std::uint32_t u = 0; u != num_racks; ++u) differing += one.used(u, now) != many.used(u, now);
+            }
+            many.settle();
+            compare(now);
+            const instant later = now + seconds{1};
+            compare(later);
+            for (std::uint32_t u = 0; u != num_racks; ++u) differing += one.used(u, later) != many.used(u, later);
+        }
+    }
+    CHECK(differing == 0);
+    CHECK(busy > 3000);
+}
+
 TEST_CASE("a uniform limit holds a feed at its target from the tick and the latency on", "[power][plant][caps]") {
     plant_plan p = racks(8, "single", 8);
     p.controls.push_back({.at = power_tree::level::row,
