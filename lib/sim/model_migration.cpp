@@ -7,9 +7,9 @@
 
 namespace ampacity::sim {
 
-void simulation::model::sites::follow_looks() {
+void simulation::model::sites::plan_look() {
     const instant now = all_.kernel_.now();
-    if (!terms_.migrate || (looks_.at == now && all_.live_ != 0)) return;
+    if (looks_.at == now && all_.live_ != 0) return;
     // Looks alone do not keep a run alive, nor do samples.
     const bool pends = looks_.event != kernel::no_event;
     const std::size_t idle = (pends ? 1U : 0U) + (all_.samples_follow_ ? 1U : 0U);

@@ -156,7 +156,7 @@ void simulation::model::sites::enter_queue(const moving_job& m) {
     seen = m.seen;
     seen.attempt = attempt;
     seen.order = all_.arrived_ + all_.num_moves_++;
-    moved_at_[m.job] = all_.kernel_.now();
+    if (terms_.migrate) moved_at_[m.job] = all_.kernel_.now();
     ++p.live;
     p.scheduler->on_submit(all_.picture(p), job_id{static_cast<std::uint32_t>(m.job)});
     all_.touch(p);

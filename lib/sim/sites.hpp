@@ -37,6 +37,7 @@ public:
     void enter(const workload::job_request& r, std::size_t source, std::size_t job) {
         pinned_.grow_to(job + 1, 0);
         pinned_[job] = pinned(r, source) != 0 ? 1 : 0;
+        if (!terms_.migrate) return;
         moved_at_.grow_to(job + 1, unset);
         moved_at_[job] = unset;
         orders_.grow_to(job + 1, {});
@@ -50,7 +51,9 @@ public:
     /// All sites are looked at, and some jobs are to go to another one.
     void look();
     /// When that is due next.
-    void follow_looks();
+    void follow_looks() {
+        if (terms_.migrate) plan_look();
+    }
     [[nodiscard]] bool is_to_move(std::size_t job) const noexcept {
         return job < orders_.size() && orders_[job].to != stays;
     }
@@ -122,6 +125,7 @@ private:
     [[nodiscard]] bool is_driven(std::size_t job) const {
         return all_.trainings_ && all_.trainings_->is_driven(all_.jobs_[job].training);
     }
+    void plan_look();
     void stay(std::size_t job);
     [[nodiscard]] bool may_move(const partition& p, std::size_t job) const;
     /// Where it is to go; none: it stays.

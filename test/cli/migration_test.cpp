@@ -18,7 +18,11 @@ until: "5 d"
 fleet:
   sites:
     - { name: texas, region: us-east-1-dfw-2a, racks: [ { model: gb200-nvl72, count: 2 } ] }
-    - { name: ohio, region: us-east-2, racks: [ { model: gb200-nvl72, count: 2 } ] }
+    - name: ohio
+      region: us-east-2
+      racks: [ { model: gb200-nvl72, count: 2 } ]
+      signals: { price: { path: ohio.csv, column: price, unit: USD/MWh, from: 2026-07-01, beyond: hold } }
+  storage: { bandwidth: "2 TB/s" }
 energy: { daily: [ price ] }
 workload:
   - home: texas
@@ -42,6 +46,7 @@ scheduler:
 
 TEST_CASE("a campaign follows the cheaper site through the hours of the day") {
     const workspace here{campaign};
+    here.write("ohio.csv", "time,price\n2026-07-01T00:00:00Z,70.3\n2026-07-02T00:00:00Z,70.3\n");
     here.run_well({}, "follows");
     const auto s = here.summary("follows");
     check_books(s);

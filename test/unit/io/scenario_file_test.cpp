@@ -951,6 +951,19 @@ void add_services(scenario::scenario& s, std::mt19937_64& random) {
     }
 }
 
+/// Of sites that schedule: from draws of its own.
+void add_moves(scenario::scenario& s) {
+    std::mt19937_64 random{static_cast<std::uint64_t>(s.scheduler.sites->transfer.count())};
+    const auto upto = [&](std::uint64_t n) { return random() % n; };
+    const auto some_duration = [&] { return duration{static_cast<std::int64_t>(1 + upto(1'000'000'000'000))}; };
+    if (!s.workload.empty() && s.workload.front().site && upto(2) != 0)
+        s.workload.front().home = std::exchange(s.workload.front().site, std::nullopt);
+    if (upto(2) == 0) return;
+    scenario::site_migration& m = s.scheduler.sites->migrate.emplace();
+    m = {.interval = some_duration(), .gain = static_cast<double>(upto(100)) / 100, .min_stay = some_duration()};
+    if (upto(2) != 0) m.bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7};
+}
+
 /// Scenarios with every kind of value, all valid.
 scenario::scenario random_scenario(std::mt19937_64& random) {
     const auto upto = [&](std::uint64_t n) { return random() % n; };
@@ -1513,12 +1526,8 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
         if (!s.workload.empty()) s.workload.front().reservation.reset();
         s.scheduler.sites = scenario::site_scheduler{.transfer = some_duration()};
         const std::string name = s.fleet.sites.back().name;
-        if (!s.workload.empty() && upto(2) != 0)
-            (upto(2) != 0 ? s.workload.front().site : s.workload.front().home) = name;
-        if (upto(2) != 0) {
-            s.scheduler.sites->migrate = {.interval = some_duration(), .gain = fraction(), .min_stay = some_duration()};
-            if (upto(2) != 0) s.scheduler.sites->migrate->bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7};
-        }
+        if (!s.workload.empty() && upto(2) != 0) s.workload.front().site = name;
+        add_moves(s);
         if (upto(2) != 0) {
             for (scenario::site& site : s.fleet.sites) site.region = some_text();
             s.scheduler.sites->place = hardware::site_preference::nearest;
