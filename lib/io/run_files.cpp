@@ -382,12 +382,22 @@ bool has_targets(const scenario::inference_service& of) {
                                         [](const scenario::admission_class& c) { return c.slo.has_value(); }));
 }
 
+/// Of requests of a priority or a class.
+template <class Result>
+void add_tokens(json& to, const Result& of) {
+    to["prompt_tokens"] = of.prompt_tokens;
+    to["output_tokens"] = of.output_tokens;
+    if (of.queueing_s) to["queueing_s"] = to_json(*of.queueing_s);
+}
+
 void add_classes(json& out, const sim::service_result& s, const scenario::inference_service& of) {
     const double held_s = to_seconds(s.held);
     for (const sim::class_result& c : s.classes) {
         json& one = out["classes"][c.name];
         one = {{"requests", c.requests}, {"finished", c.finished}, {"shed", c.shed}};
-        for (const auto& [name, d] : {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"e2e_s", &c.e2e_s}}) {
+        add_tokens(one, c);
+        for (const auto& [name, d] :
+             {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"itl_s", &c.itl_s}, {"e2e_s", &c.e2e_s}}) {
             if (*d) one[name] = to_json(**d);
         }
         if (c.attainment) one["slo_attainment"] = *c.attainment;
@@ -453,7 +463,9 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     for (const sim::priority_result& p : s.priorities) {
         json& one = out["priorities"][std::to_string(p.priority)];
         one = {{"requests", p.requests}, {"finished", p.finished}};
-        for (const auto& [name, d] : {std::pair{"ttft_s", &p.ttft_s}, {"tpot_s", &p.tpot_s}, {"e2e_s", &p.e2e_s}}) {
+        add_tokens(one, p);
+        for (const auto& [name, d] :
+             {std::pair{"ttft_s", &p.ttft_s}, {"tpot_s", &p.tpot_s}, {"itl_s", &p.itl_s}, {"e2e_s", &p.e2e_s}}) {
             if (*d) one[name] = to_json(**d);
         }
         if (p.attainment) one["slo_attainment"] = *p.attainment;
@@ -475,6 +487,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
                                                         : s.replica_s() * static_cast<double>(s.gpus_per_replica));
         if (s.output_tokens != 0)
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
+        if (*joules > 0) out["output_tokens_per_joule"] = static_cast<double>(s.output_tokens) / *joules;
     }
     if (s.routing) add_routing(out, s);
     if (s.disaggregated)
@@ -796,7 +809,8 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
             continue;
         streams_->services.emplace(folder_ / "services.csv").text() +=
             "time_s,service,arrived,finished,shed,waiting,running,kv_occupancy,prefill_tokens_per_s,"
-            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment\n";
+            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment,goodput_per_s,prefix_hit_share,power_w,"
+            "output_tokens_per_joule\n";
     }
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || streams_->flows ||
@@ -1010,7 +1024,8 @@ void run_files::write_services(const sim::sample& s) {
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{},{:.6g},{:.6g},{:.6g}"), r.arrived,
                        r.finished, r.shed, r.waiting, r.running, r.kv_occupancy, r.prefill_tokens_per_s,
                        r.output_tokens_per_s);
-        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment}) {
+        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment, std::optional{r.goodput_per_s},
+                              r.prefix_hit_share, r.power_w, r.output_tokens_per_joule}) {
             out += ',';
             if (t) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.6g}"), *t);
         }

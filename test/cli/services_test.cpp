@@ -658,7 +658,7 @@ TEST_CASE("services.csv is what one counts of the steps one by one") {
         for (std::size_t i = 1; i != rows.size(); ++i) {
             INFO("case " << number << ": " << rows[i]);
             const auto f = fields_of(rows[i]);
-            REQUIRE(f.size() == 13);
+            REQUIRE(f.size() == 17);
             const instant at{duration{ns_of(f[0])}};
             const counted now = count_until(c, at, since, ttft);
             const auto near = [&](std::size_t column, double value) {
@@ -684,6 +684,8 @@ TEST_CASE("services.csv is what one counts of the steps one by one") {
                                      1e-9);
             }
             CHECK(f[12].empty() == (now.left == before.left));
+            if (i != 1) near(13, static_cast<double>(now.met - before.met) * 1e9 / static_cast<double>(interval));
+            CHECK((f[15].empty() && f[16].empty()));
             if (now.left != before.left)
                 near(12, static_cast<double>(now.met - before.met) / static_cast<double>(now.left - before.left));
             seen_waiting += now.naive.num_waiting_at_until;
@@ -761,6 +763,11 @@ TEST_CASE("requests of a small service are shed by class as one reckons by hand"
     CHECK(s.number(at + "classes.batch.shed") == 3);
     CHECK(s.number(at + "classes.batch.slo_attainment") == 0.25);
     CHECK(s.number(at + "classes.batch.ttft_s.mean") == 0.001036);
+    CHECK(s.number(at + "classes.batch.queueing_s.max") == 0.00003);
+    CHECK(s.number(at + "classes.batch.prompt_tokens") == 5);
+    CHECK(s.number(at + "classes.batch.output_tokens") == 1);
+    CHECK(s.number(at + "classes.interactive.prompt_tokens") == 30);
+    CHECK(s.number(at + "classes.interactive.output_tokens") == 4);
     CHECK(s.number(at + "classes.batch.goodput_per_s") == Approx(1 / 0.503037));
     CHECK(s.number(at + "slo_attainment") == Approx(1.0 / 6));
     CHECK(s.number(at + "goodput_per_s") == Approx(1 / 0.503037));

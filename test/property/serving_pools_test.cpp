@@ -118,7 +118,7 @@ struct engine_result {
     std::int64_t tokens_moved = 0;
 };
 
-engine_result serve(const pools_case& c, serving::token_gaps& gaps) {
+engine_result serve(const pools_case& c, std::vector<serving::token_gaps>& gaps) {
     serving::service service(c.options, serving::iteration_time{c.prefill});
     service.measure_gaps(gaps);
     workload::vector_request_source source(c.requests);
@@ -167,7 +167,7 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
-        serving::token_gaps gaps;
+        std::vector<serving::token_gaps> gaps(workload::num_request_priorities);
         const engine_result engine = serve(c, gaps);
         const test::naive_pools_result naive =
             test::serve_pools_naively(c.requests, c.options, c.prefill, c.decode, c.until);
@@ -190,7 +190,7 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         REQUIRE(same(engine.decode, naive.decode));
         REQUIRE(engine.prefill.preemptions == 0);
         REQUIRE(naive.prefill.gaps.empty());
-        REQUIRE(test::difference_of(gaps, naive.decode.gaps) == "");
+        REQUIRE(test::difference_of(gaps, naive.decode) == "");
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);
