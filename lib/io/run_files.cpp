@@ -446,7 +446,10 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     for (std::size_t t = 0; t != s.tiers.size(); ++t) {
         json& one = out["tiers"][engine.tiers[t].name];
         one = {{"loads", s.tiers[t].loads}, {"loaded_tokens", s.tiers[t].tokens}};
-        if (s.replica_s() > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / s.replica_s();
+        const double of_caches_s = s.disaggregated
+                                       ? to_seconds(s.held) * static_cast<double>(s.disaggregated->prefill.replicas)
+                                       : s.replica_s();
+        if (of_caches_s > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / of_caches_s;
     }
     if (s.adapters) {
         json& one = out["adapters"];

@@ -47,8 +47,6 @@ replica_options checked(const replica_options& o) {
     if (o.speculation) check(*o.speculation, o);
     if (!o.tiers.empty() && !o.prefix_cache)
         throw scenario_error({{}, "tiers", "nothing goes down to them without a prefix cache", {}, "add one"});
-    if (!o.tiers.empty() && o.hands_over)
-        throw scenario_error({{}, "tiers", "not for replicas that hand requests over", {}, "remove them"});
     if (o.adapters && o.hands_over)
         throw scenario_error({{}, "adapters", "not for replicas that hand requests over", {}, "remove them"});
     if (o.recompute_per_token && *o.recompute_per_token < duration::zero())
@@ -199,6 +197,7 @@ void replica::accept(const moved_request& m, instant now) {
     r.first_start = m.first_start;
     r.first_token = m.first_token;
     r.cached_tokens = m.cached_tokens;
+    r.preemptions = m.preemptions;
     r.num_produced = 1;
     r.has_come = true;
     r.transfer = now - m.first_token;
@@ -241,6 +240,7 @@ void replica::hand_over(slot s) {
                       .first_start = r.first_start,
                       .first_token = r.first_token,
                       .cached_tokens = r.cached_tokens,
+                      .preemptions = r.preemptions,
                       .slot = s});
 }
 
@@ -374,7 +374,9 @@ void replica::plan() {
     if (admits) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed(), preempted);
     if (decodes == 0 && chunks_.empty()) {
         AMPACITY_ASSERT(options_.hands_over || num_loading_ != 0);
-        if (num_loading_ != 0) end_ = live_[loading_.first].loaded;
+        // Whose load has ended already waits for what only a cache that leaves brings.
+        for (slot s = loading_.first; s != nobody && end_ == never; s = live_[s].after)
+            if (live_[s].loaded > boundary_) end_ = live_[s].loaded;
         return;
     }
     if (chunks_.empty() && !preempted) return begin_series();
@@ -397,7 +399,7 @@ replica::outcome replica::take_partial(std::int64_t& budget, std::int64_t reserv
     const live& r = live_[s];
     const std::int64_t n = std::min(known(r) - r.computed, budget);
     while (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
-        if (options_.hands_over) return outcome::waits;
+        if (options_.hands_over && num_loading_ == 0) return outcome::waits;
         preempt_last();
         so_far = outcome::preempted;
         if (partial_ == nobody) return so_far;

@@ -819,9 +819,24 @@ TEST_CASE("a small service with prompts and answers apart is what one reckons by
     CHECK(refused("disaggregated.decode={ router: best }") == "unknown router");
     CHECK(refused("disaggregated.prefill={ engine: { kv_capacity_tokens: 99, step: { base: 1 ms }, speculation: { "
                   "acceptance: 1 } } }") == "is not for replicas that compute prompts alone");
+    CHECK(refused("disaggregated.decode={ engine: { kv_capacity_tokens: 99, step: { base: 1 ms }, prefix_cache: true, "
+                  "kv_bytes_per_token: 1 B, tiers: [ { name: a, capacity: 1 GB, bandwidth: 1 GB/s } ] } }") ==
+          "are not for replicas that compute answers alone");
     // A chunk without drafts gives the second token, 1.203 ms with two drafts the rest.
     here.run_well({"--set", "workload.0.service.engine.speculation={ tokens: 2, acceptance: 1, draft: 100 us }"});
     CHECK(lines_of(here.read("out/requests.csv"))[1] == "0,0.5,0.00101,0.503364,10,3,0,1,finished,0.00015");
+    // Of 3 blocks the second prompt takes all, and the first one's comes back: 16 bytes in 16 ns.
+    here.write("requests.csv",
+               "arrival_s,prompt_tokens,output_tokens,session,prefix_tokens\n0,20,1,a,20\n1,47,1,b,40\n2,20,1,a,20\n");
+    here.run_well(
+        {"--set",
+         "workload.0.service.engine={ kv_capacity_tokens: 48, prefix_cache: true, kv_bytes_per_token: 1 B, "
+         "tiers: [ { name: a, capacity: 1 GB, bandwidth: 1 GB/s } ], step: { base: 1 ms, per_token: 1 us } }"},
+        "tiers");
+    CHECK(lines_of(here.read("tiers/requests.csv"))[3] == "2,2,0.001004016,2.001004016,20,1,0,0,finished,");
+    CHECK(here.summary("tiers").number(at + "tiers.a.loads") == 1);
+    CHECK(here.summary("tiers").number(at + "tiers.a.loaded_tokens") == 16);
+    CHECK(here.summary("tiers").number(at + "tiers.a.busy_share") == Approx(16e-9 / 2.001004016));
 }
 
 TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {

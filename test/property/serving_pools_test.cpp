@@ -81,7 +81,15 @@ pools_case random_case(std::uint64_t number) {
                  .engine = random_engine(d),
                  .router = routers[static_cast<std::size_t>(d.between(0, 4))],
                  .random = {.seed = number}};
-    c.options.engine.prefix_cache = d.one_in(2);
+    c.options.engine.prefix_cache = !d.one_in(3);
+    if (c.options.engine.prefix_cache && d.one_in(2)) {
+        for (std::int64_t n = d.between(1, 2); n != 0; --n)
+            c.options.engine.tiers.push_back({.capacity_tokens = c.options.engine.kv_block_tokens * d.between(1, 60),
+                                              .link = {.latency = duration{d.one_in(3) ? 0 : d.between(0, 2000)},
+                                                       .bytes_per_token = d.between(1, 100),
+                                                       .bandwidth_b_s = d.between(1, 100) * 1'000'000'000}});
+        if (d.one_in(3)) c.options.engine.recompute_per_token = duration{d.between(0, 100)};
+    }
     c.options.decode = serving::decode_options{.replicas = static_cast<std::uint32_t>(d.between(1, 4)),
                                                .engine = random_engine(d),
                                                .router = routers[static_cast<std::size_t>(d.between(0, 4))],
@@ -163,7 +171,7 @@ bool same(const serving::replica_counts& e, const test::naive_serving_result& n)
 
 TEST_CASE("serving pools: every request is served as the rules say done literally") {
     std::size_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, all = 0, moved = 0,
-                cached = 0, shed = 0, speculative = 0;
+                cached = 0, shed = 0, speculative = 0, loads = 0;
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
@@ -188,7 +196,12 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         }
         REQUIRE(same(engine.prefill, naive.prefill));
         REQUIRE(same(engine.decode, naive.decode));
-        REQUIRE(engine.prefill.preemptions == 0);
+        if (c.options.engine.tiers.empty()) REQUIRE(engine.prefill.preemptions == 0);
+        for (std::size_t t = 0; t != c.options.engine.tiers.size(); ++t) {
+            REQUIRE(engine.prefill.tiers[t].loads == naive.prefill.loads[t]);
+            REQUIRE(engine.prefill.tiers[t].tokens == naive.prefill.loaded_tokens[t]);
+            loads += static_cast<std::size_t>(naive.prefill.loads[t]);
+        }
         REQUIRE(naive.prefill.gaps.empty());
         REQUIRE(test::difference_of(gaps, naive.decode) == "");
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
@@ -205,4 +218,5 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
     CHECK(cached > all / 20);
     CHECK(shed > all / 20);
     CHECK(speculative > all / 20);
+    CHECK(loads > all / 100);
 }

@@ -403,7 +403,7 @@ private:
             if (n > budget) throw std::logic_error("decodes beyond the budget");
             bool itself = false;
             while (!itself && !(x.drafts ? take_drafted(x) : take(x, n))) {
-                if (hands_over) return true;
+                if (hands_over && loading_.empty()) return true;
                 one& victim = preempt_last();
                 preempted = true;
                 itself = &victim == &x;
@@ -892,6 +892,7 @@ public:
         if (!service.decode) return;
         decode_ = service.decode->engine;
         decode_.prefix_cache = false;
+        decode_.tiers.clear();
         for (std::uint32_t i = 0; i != service.decode->replicas; ++i) {
             receivers_.push_back(std::make_unique<naive_replica>(decode_, decode_pieces, no_grid_));
             all_receivers_.push_back(i);

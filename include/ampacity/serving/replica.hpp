@@ -85,6 +85,7 @@ struct moved_request {
     instant first_start = never;
     instant first_token = never;
     std::uint32_t cached_tokens = 0;
+    std::uint32_t preemptions = 0;
     std::uint32_t slot = 0;  ///< where its blocks are until `release`
 };
 
