@@ -729,6 +729,17 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
 }
 
+TEST_CASE("a load of an adapter of 61 bytes at 1 GB per s takes 61 ns") {
+    const workspace here{with(chat, "kv_capacity_tokens: 4000",
+                              "kv_capacity_tokens: 4000\n        adapters: { slots: 1, size: \"61 B\", bandwidth: "
+                              "\"1 GB/s\" }")};
+    here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens,tenant\n0.5,10,1,a\n1,10,1,a\n");
+    here.run_well();
+    const auto rows = lines_of(here.read("out/requests.csv"));
+    CHECK(rows[1] == "0,0.5,0.001010061,0.501010061,10,1,0,0,finished");
+    CHECK(rows[2] == "1,1,0.00101,1.00101,10,1,0,0,finished");
+}
+
 TEST_CASE("requests of a small service are shed by class as one reckons by hand") {
     const workspace here{
         with(chat, "      requests:",
