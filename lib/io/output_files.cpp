@@ -137,6 +137,11 @@ constexpr std::array services{
     output_column{"ttft_p50_s", "s", "time to the first token, of those that were given, median; empty without any"},
     output_column{"ttft_p99_s", "s", "the same, 99th percentile"},
     output_column{"slo_attainment", "", "of the requests that left, those within all targets; empty without any"},
+    output_column{"goodput_per_s", "1/s", "requests that finished within all targets"},
+    output_column{"prefix_hit_share", "",
+                  "tokens that prefix caches had / these and all that were prefilled; empty without `prefix_cache`"},
+    output_column{"power_w", "W", "mean power of all its GPUs, by what steps do; empty where no `model` says it"},
+    output_column{"output_tokens_per_joule", "1/J", "output_tokens_per_s / power_w"},
 };
 
 constexpr std::array flows{

@@ -117,7 +117,8 @@ run_files::run_files(fs::path folder, const scenario::scenario& described, std::
             continue;
         streams_->services.emplace(folder_ / "services.csv").text() +=
             "time_s,service,arrived,finished,shed,waiting,running,kv_occupancy,prefill_tokens_per_s,"
-            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment\n";
+            "output_tokens_per_s,ttft_p50_s,ttft_p99_s,slo_attainment,goodput_per_s,prefix_hit_share,power_w,"
+            "output_tokens_per_joule\n";
     }
     for (const scenario::workload_entry& w : described_.workload) {
         if (!described_.output.telemetry || !w.service || streams_->flows ||

@@ -108,7 +108,8 @@ void run_files::write_services(const sim::sample& s) {
         fmt::format_to(std::back_inserter(out), FMT_COMPILE(",{},{},{},{},{},{:.6g},{:.6g},{:.6g}"), r.arrived,
                        r.finished, r.shed, r.waiting, r.running, r.kv_occupancy, r.prefill_tokens_per_s,
                        r.output_tokens_per_s);
-        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment}) {
+        for (const auto& t : {r.ttft_p50_s, r.ttft_p99_s, r.attainment, std::optional{r.goodput_per_s},
+                              r.prefix_hit_share, r.power_w, r.output_tokens_per_joule}) {
             out += ',';
             if (t) fmt::format_to(std::back_inserter(out), FMT_COMPILE("{:.6g}"), *t);
         }

@@ -160,12 +160,22 @@ bool has_targets(const scenario::inference_service& of) {
                                         [](const scenario::admission_class& c) { return c.slo.has_value(); }));
 }
 
+/// Of requests of a priority or a class.
+template <class Result>
+void add_tokens(json& to, const Result& of) {
+    to["prompt_tokens"] = of.prompt_tokens;
+    to["output_tokens"] = of.output_tokens;
+    if (of.queueing_s) to["queueing_s"] = to_json(*of.queueing_s);
+}
+
 void add_classes(json& out, const sim::service_result& s, const scenario::inference_service& of) {
     const double held_s = to_seconds(s.held);
     for (const sim::class_result& c : s.classes) {
         json& one = out["classes"][c.name];
         one = {{"requests", c.requests}, {"finished", c.finished}, {"shed", c.shed}};
-        for (const auto& [name, d] : {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"e2e_s", &c.e2e_s}}) {
+        add_tokens(one, c);
+        for (const auto& [name, d] :
+             {std::pair{"ttft_s", &c.ttft_s}, {"tpot_s", &c.tpot_s}, {"itl_s", &c.itl_s}, {"e2e_s", &c.e2e_s}}) {
             if (*d) one[name] = to_json(**d);
         }
         if (c.attainment) one["slo_attainment"] = *c.attainment;
@@ -216,7 +226,10 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     for (std::size_t t = 0; t != s.tiers.size(); ++t) {
         json& one = out["tiers"][engine.tiers[t].name];
         one = {{"loads", s.tiers[t].loads}, {"loaded_tokens", s.tiers[t].tokens}};
-        if (s.replica_s() > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / s.replica_s();
+        const double of_caches_s = s.disaggregated
+                                       ? to_seconds(s.held) * static_cast<double>(s.disaggregated->prefill.replicas)
+                                       : s.replica_s();
+        if (of_caches_s > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / of_caches_s;
     }
     if (s.adapters) {
         json& one = out["adapters"];
@@ -233,7 +246,9 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     for (const sim::priority_result& p : s.priorities) {
         json& one = out["priorities"][std::to_string(p.priority)];
         one = {{"requests", p.requests}, {"finished", p.finished}};
-        for (const auto& [name, d] : {std::pair{"ttft_s", &p.ttft_s}, {"tpot_s", &p.tpot_s}, {"e2e_s", &p.e2e_s}}) {
+        add_tokens(one, p);
+        for (const auto& [name, d] :
+             {std::pair{"ttft_s", &p.ttft_s}, {"tpot_s", &p.tpot_s}, {"itl_s", &p.itl_s}, {"e2e_s", &p.e2e_s}}) {
             if (*d) one[name] = to_json(**d);
         }
         if (p.attainment) one["slo_attainment"] = *p.attainment;
@@ -255,6 +270,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
                                                         : s.replica_s() * static_cast<double>(s.gpus_per_replica));
         if (s.output_tokens != 0)
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
+        if (*joules > 0) out["output_tokens_per_joule"] = static_cast<double>(s.output_tokens) / *joules;
     }
     if (s.routing) add_routing(out, s);
     if (s.disaggregated)

@@ -242,9 +242,9 @@ void check_pools(const inference_service& service, const std::string& path, cons
         if (one.engine.adapters)
             report.fail(engine + ".adapters", "are not for replicas that compute prompts or answers alone yet", {},
                         "remove them, or `disaggregated`");
-        if (!one.engine.tiers.empty())
-            report.fail(engine + ".tiers", "are not for replicas that compute prompts or answers alone yet", {},
-                        "remove them, or `disaggregated`");
+        if (pool == &d.decode && pool->engine && !pool->engine->tiers.empty())
+            report.fail(engine + ".tiers", "are not for replicas that compute answers alone", {},
+                        "write them in disaggregated.prefill.engine");
         check_engine(one, path, engine, report);
     }
     if (service.model) return;

@@ -89,7 +89,7 @@ std::optional<serving::speculation_options> speculation_of(const std::optional<s
 
 std::optional<serving::adapter_options> adapters_of(const std::optional<lora_adapters>& a) {
     if (!a) return std::nullopt;
-    const double ns = std::ceil(a->size.value / a->bandwidth.value * 1e9) + static_cast<double>(ticks(a->latency));
+    const double ns = std::ceil(a->size.value * 1e9 / a->bandwidth.value) + static_cast<double>(ticks(a->latency));
     return serving::adapter_options{.slots = static_cast<std::int64_t>(a->slots),
                                     .load = ns < static_cast<double>(ticks(longest_input))
                                                 ? duration{static_cast<std::int64_t>(ns)}

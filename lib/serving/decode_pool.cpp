@@ -13,6 +13,7 @@ bool ends_later(const transfer& a, const transfer& b) noexcept {
 service_options pool_of(const decode_options& o) {
     service_options out{.replicas = o.replicas, .engine = o.engine, .router = o.router, .random = o.random};
     out.engine.prefix_cache = false;  // prompts are computed elsewhere
+    out.engine.tiers.clear();
     return out;
 }
 
@@ -74,6 +75,7 @@ void decode_pool::close(instant at) {
                             .prompt_tokens = r.prompt_tokens,
                             .output_tokens = r.output_tokens,
                             .produced = 1,
+                            .preemptions = t.request.preemptions,
                             .cached_tokens = t.request.cached_tokens,
                             .replica = senders_ + t.to,
                             .tenant = r.tenant,

@@ -47,8 +47,6 @@ replica_options checked(const replica_options& o) {
     if (o.speculation) check(*o.speculation, o);
     if (!o.tiers.empty() && !o.prefix_cache)
         throw scenario_error({{}, "tiers", "nothing goes down to them without a prefix cache", {}, "add one"});
-    if (!o.tiers.empty() && o.hands_over)
-        throw scenario_error({{}, "tiers", "not for replicas that hand requests over", {}, "remove them"});
     if (o.adapters && o.hands_over)
         throw scenario_error({{}, "adapters", "not for replicas that hand requests over", {}, "remove them"});
     if (o.recompute_per_token && *o.recompute_per_token < duration::zero())
@@ -136,8 +134,9 @@ void replica::check_range(const iteration_time& time) const {
 
 std::size_t replica::bytes_per_request() noexcept { return sizeof(live) + sizeof(finish_queue::entry) + sizeof(slot); }
 
-void replica::measure_gaps(token_gaps& to) {
-    gaps_ = &to;
+void replica::measure_gaps(std::span<token_gaps> to) {
+    AMPACITY_ASSERT(to.size() == 1 || to.size() == workload::num_request_priorities);
+    gaps_ = to;
     joining_.reserve(2 * static_cast<std::size_t>(std::min<std::int64_t>(options_.max_seqs, 256)));
 }
 
@@ -147,7 +146,7 @@ replica::slot replica::take_slot(const workload::request& r) {
         s = static_cast<slot>(live_.size());
         live_.emplace_back();
         finishing_.reserve(0, live_.capacity());
-        if (gaps_ != nullptr) answers_.resize(live_.capacity());
+        if (!gaps_.empty()) answers_.resize(live_.capacity());
     } else {
         free_slots_ = live_[s].after;
     }
@@ -202,10 +201,11 @@ void replica::accept(const moved_request& m, instant now) {
     r.first_start = m.first_start;
     r.first_token = m.first_token;
     r.cached_tokens = m.cached_tokens;
+    r.preemptions = m.preemptions;
     r.num_produced = 1;
     r.has_come = true;
     r.transfer = now - m.first_token;
-    if (gaps_ != nullptr) gained_last(s, m.first_token);
+    if (!gaps_.empty()) gained_last(s, m.first_token);
     expect(m.request, false);
     join_queue(s, now);
 }
@@ -244,6 +244,7 @@ void replica::hand_over(slot s) {
                       .first_start = r.first_start,
                       .first_token = r.first_token,
                       .cached_tokens = r.cached_tokens,
+                      .preemptions = r.preemptions,
                       .slot = s});
 }
 
@@ -401,7 +402,9 @@ void replica::plan() {
     if (admits) preempted = take_chunks(options_.max_batched_tokens - decodes * width_, needed(), preempted);
     if (decodes == 0 && chunks_.empty()) {
         AMPACITY_ASSERT(options_.hands_over || num_loading_ != 0);
-        if (num_loading_ != 0) end_ = live_[loading_.first].loaded;
+        // Whose load has ended already waits for what only a cache that leaves brings.
+        for (slot s = loading_.first; s != nobody && end_ == never; s = live_[s].after)
+            if (live_[s].loaded > boundary_) end_ = live_[s].loaded;
         return;
     }
     if (chunks_.empty() && !preempted) return begin_series();
@@ -424,7 +427,7 @@ replica::outcome replica::take_partial(std::int64_t& budget, std::int64_t reserv
     const live& r = live_[s];
     const std::int64_t n = std::min(known(r) - r.computed, budget);
     while (kv_.holding(r.computed + n) - kv_.holding(r.computed) > kv_.free() - reserved) {
-        if (options_.hands_over) return outcome::waits;
+        if (options_.hands_over && num_loading_ == 0) return outcome::waits;
         preempt_last();
         so_far = outcome::preempted;
         if (partial_ == nobody) return so_far;
@@ -656,20 +659,22 @@ void replica::count_time(duration took) noexcept {
 
 /// Those of the tokens that come in the first steps of what is in progress. \pre its steps are not counted yet
 void replica::count_gaps(std::int64_t steps, instant last_end) {
-    if (gaps_ == nullptr || run_.decodes == 0 || steps == 0) return;
+    if (gaps_.empty() || run_.decodes == 0 || steps == 0) return;
     const instant first_end =
         steps == 1 ? last_end : busy_since_ + duration{time_->round_to_ns(busy_time_ + series().total(1))};
-    std::int64_t others = run_.decodes;
+    auto others = decoding_;
     for (const slot s : joining_) {
         if (!std::exchange(answers_[s].is_joining, false)) continue;
-        gaps_->add(first_end - answers_[s].last_token);
-        --others;
+        const std::size_t group = gap_group(live_[s]);
+        gaps_[group].add(first_end - answers_[s].last_token);
+        --others[group];
     }
     joining_.clear();
-    gaps_->add(first_end - last_decode_end_, static_cast<std::uint64_t>(others));
-    if (steps != 1)
-        gaps_->add(series(), steps, time_->units_per_ns(), last_end - first_end,
-                   static_cast<std::uint64_t>(run_.decodes));
+    for (std::size_t group = 0; group != gaps_.size(); ++group) {
+        gaps_[group].add(first_end - last_decode_end_, others[group]);
+        if (steps != 1 && decoding_[group] != 0)
+            gaps_[group].add(series(), steps, time_->units_per_ns(), last_end - first_end, decoding_[group]);
+    }
     last_decode_end_ = last_end;
 }
 
@@ -714,10 +719,10 @@ void replica::gain_token(slot s) {
     if (++r.num_produced == 1) {
         r.first_token = boundary_;
         if (first_tokens_ != nullptr) first_tokens_->push_back(ticks(boundary_ - r.request.arrival));
-    } else if (gaps_ != nullptr) {
-        gaps_->add(boundary_ - answers_[s].last_token);
+    } else if (!gaps_.empty()) {
+        gaps_[gap_group(r)].add(boundary_ - answers_[s].last_token);
     }
-    if (gaps_ != nullptr) gained_last(s, boundary_);
+    if (!gaps_.empty()) gained_last(s, boundary_);
     if (r.num_produced != r.request.output_tokens) return options_.hands_over ? hand_over(s) : begin_decoding(s);
     stop_running(s);
     leave(s, request_state::finished);
@@ -734,9 +739,10 @@ void replica::begin_decoding(slot s) {
     decode_tokens_ += computed;
     r.computed = computed - grown();
     r.where = phase::decoding;
-    if (gaps_ != nullptr) {
+    if (!gaps_.empty()) {
         answers_[s].is_joining = true;
         joining_.push_back(s);
+        ++decoding_[gap_group(r)];
     }
     finishing_.push({decode_steps_ + (left + growth_ - 1) / growth_, r.admission, s});
 }
@@ -745,7 +751,10 @@ void replica::stop_decoding(slot s) {
     live& r = live_[s];
     const std::int64_t computed = r.computed + grown();
     count_speculated(r);
-    if (gaps_ != nullptr && !std::exchange(answers_[s].is_joining, false)) answers_[s].last_token = last_decode_end_;
+    if (!gaps_.empty()) {
+        if (!std::exchange(answers_[s].is_joining, false)) answers_[s].last_token = last_decode_end_;
+        --decoding_[gap_group(r)];
+    }
     r.num_produced = produced(r);
     kv_.leave(grown(), computed);
     decode_tokens_ -= computed;
@@ -908,6 +917,12 @@ std::int64_t replica::produced_tokens(instant now) const noexcept {
     return sum;
 }
 
+replica::step_time replica::time_in_steps(instant now) const noexcept {
+    const duration begun = run_.steps == 0 ? duration::zero() : now - boundary_;
+    return {.all = counts_.busy + begun,
+            .with_prompts = counts_.prefilling + (run_.prefills ? begun : duration::zero())};
+}
+
 /// Counts the steps that have ended by then.
 void replica::stop_series(instant at) {
     if (!run_.is_series || at == never) return;
@@ -923,10 +938,10 @@ void replica::count_speculated(const live& r) {
     if (!options_.speculation) return;
     const std::int64_t given = std::int64_t{produced(r)} - r.num_produced;
     counts_.produced_tokens += given;
-    if (gaps_ == nullptr || r.where != phase::decoding) return;
+    if (gaps_.empty() || r.where != phase::decoding) return;
     // All tokens of a step come at once.
     const std::int64_t steps = (r.computed + grown() - (known(r) - 1) * parts_) / growth_;
-    gaps_->add(duration::zero(), static_cast<std::uint64_t>(given - steps));
+    gaps_[gap_group(r)].add(duration::zero(), static_cast<std::uint64_t>(given - steps));
 }
 
 /// In order of arrival.

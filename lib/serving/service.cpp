@@ -43,7 +43,7 @@ service::service(service&&) noexcept = default;
 service& service::operator=(service&&) noexcept = default;
 service::~service() = default;
 
-void service::measure_gaps(token_gaps& to) {
+void service::measure_gaps(std::span<token_gaps> to) {
     for (replica& r : replicas_) r.measure_gaps(to);
     if (decode_) decode_->measure_gaps(to);
 }
@@ -319,6 +319,7 @@ service::progress service::progress_at(instant now) const noexcept {
         for (const replica& r : replicas) {
             out.prefill_tokens += r.counts().prefill_tokens;
             out.produced_tokens += r.produced_tokens(now);
+            out.cached_tokens += r.counts().cached_tokens;
             out.blocks += r.blocks_in_use(now);
         }
     }

@@ -22,8 +22,18 @@ std::optional<distribution_summary> summary_of(const Statistics& s) {
                                 .max = *s.percentile_s(p100)};
 }
 
+/// Of the priorities that `wanted` names; without gaps by priority of all.
+template <class Wanted>
+std::optional<distribution_summary> gaps_of(const std::vector<serving::token_gaps>& all, Wanted wanted) {
+    serving::token_gaps sum;
+    for (std::size_t p = 0; p != all.size(); ++p) {
+        if (wanted(p)) sum.merge(all[p]);
+    }
+    return summary_of(sum);
+}
+
 template <class Metrics>
-std::vector<priority_result> priorities_of(const Metrics& all) {
+std::vector<priority_result> priorities_of(const Metrics& all, const std::vector<serving::token_gaps>& gaps) {
     std::vector<priority_result> out;
     for (std::size_t p = 0; p != all.size(); ++p) {
         if (!all[p]) continue;
@@ -33,8 +43,12 @@ std::vector<priority_result> priorities_of(const Metrics& all) {
                        .finished = m.finished,
                        .ttft_s = summary_of(m.ttft),
                        .tpot_s = summary_of(m.tpot),
+                       .itl_s = gaps_of(gaps, [p](std::size_t q) { return q == p; }),
                        .e2e_s = summary_of(m.e2e),
-                       .attainment = m.attainment()});
+                       .attainment = m.attainment(),
+                       .queueing_s = summary_of(m.queueing),
+                       .prompt_tokens = m.prompt_tokens,
+                       .output_tokens = m.output_tokens});
     }
     return out;
 }
@@ -56,7 +70,9 @@ std::optional<adapter_result> adapters_of(const serving::replica_counts& counts,
 }
 
 std::vector<class_result> classes_of(const std::vector<class_parts>& classes,
-                                     const std::vector<serving::service_metrics>& all) {
+                                     const std::vector<serving::service_metrics>& all,
+                                     std::span<const std::size_t> class_of,
+                                     const std::vector<serving::token_gaps>& gaps) {
     std::vector<class_result> out;
     for (std::size_t c = 0; c != all.size(); ++c) {
         const serving::service_metrics& m = all[c];
@@ -67,8 +83,12 @@ std::vector<class_result> classes_of(const std::vector<class_parts>& classes,
                        .met = m.met,
                        .ttft_s = summary_of(m.ttft),
                        .tpot_s = summary_of(m.tpot),
+                       .itl_s = gaps_of(gaps, [&](std::size_t p) { return class_of[p] == c; }),
                        .e2e_s = summary_of(m.e2e),
-                       .attainment = m.attainment()});
+                       .attainment = m.attainment(),
+                       .queueing_s = summary_of(m.queueing),
+                       .prompt_tokens = m.prompt_tokens,
+                       .output_tokens = m.output_tokens});
     }
     return out;
 }
@@ -363,6 +383,30 @@ workload::job_request services::next_job(std::uint32_t i, instant now) const {
             .site = static_cast<std::uint16_t>(site ? site->of->sites[site->number].number + 1 : 0)};
 }
 
+std::optional<double> services::energy_j(const one& s, instant now) {
+    const service_parts& p = s.parts;
+    const duration held = std::min(s.left, now) - start_of_time;
+    double sum = 0;
+    const auto add = [&](std::span<const serving::replica> all, const std::optional<modelled_service>& is,
+                         std::uint32_t gpus) {
+        if (!is || is->waiting_w <= 0) return false;
+        duration in_steps{}, with_prompts{};
+        for (const serving::replica& r : all) {
+            const auto [time, prompts] = r.time_in_steps(now);
+            in_steps += time;
+            with_prompts += prompts;
+        }
+        const double all_s = s.replicas ? static_cast<double>(s.replicas->result(now).held()) * 1e-9
+                                        : to_seconds(held) * static_cast<double>(all.size());
+        sum += sim::energy_j(*is, gpus, all_s, to_seconds(in_steps), to_seconds(with_prompts));
+        return true;
+    };
+    if (!add(s.engine.replicas(), p.modelled, p.gpus_per_replica)) return std::nullopt;
+    const serving::decode_pool* const pool = s.engine.decode();
+    if (pool != nullptr && !add(pool->replicas(), p.decode_modelled, p.decode_gpus_per_replica)) return std::nullopt;
+    return sum;
+}
+
 services::totals services::totals_of(const one& s, instant now) {
     const serving::service_metrics& m = s.metrics;
     return {.at = now,
@@ -371,7 +415,8 @@ services::totals services::totals_of(const one& s, instant now) {
             .shed = m.shed,
             .decided = m.decided(),
             .met = m.met,
-            .done = s.engine.progress_at(now)};
+            .done = s.engine.progress_at(now),
+            .energy_j = energy_j(s, now)};
 }
 
 request_sample services::sample_of(one& s, instant now, std::uint64_t replicas) {
@@ -394,7 +439,16 @@ request_sample services::sample_of(one& s, instant now, std::uint64_t replicas) 
         const auto rate = [&](std::int64_t n) { return static_cast<double>(n) / seconds; };
         out.prefill_tokens_per_s = rate(t.done.prefill_tokens - s.sampled.done.prefill_tokens);
         out.output_tokens_per_s = rate(t.done.produced_tokens - s.sampled.done.produced_tokens);
+        out.goodput_per_s = rate(static_cast<std::int64_t>(t.met - s.sampled.met));
+        if (t.energy_j) {
+            out.power_w = std::max(0.0, *t.energy_j - s.sampled.energy_j.value_or(0)) / seconds;
+            if (*out.power_w > 0) out.output_tokens_per_joule = out.output_tokens_per_s / *out.power_w;
+        }
     }
+    const std::int64_t cached = t.done.cached_tokens - s.sampled.done.cached_tokens;
+    const std::int64_t needed = cached + t.done.prefill_tokens - s.sampled.done.prefill_tokens;
+    if (s.parts.options.engine.prefix_cache && needed > 0)
+        out.prefix_hit_share = static_cast<double>(cached) / static_cast<double>(needed);
     std::vector<std::int64_t>& ttft = s.first_tokens;
     if (!ttft.empty()) {
         std::sort(ttft.begin(), ttft.end());
@@ -576,11 +630,11 @@ service_result services::result(std::uint32_t i, instant end, instant through) c
         .tpot_s = summary_of(m.tpot),
         .e2e_s = summary_of(m.e2e),
         .queueing_s = summary_of(m.queueing),
-        .itl_s = summary_of(s.gaps),
+        .itl_s = gaps_of(s.gaps, [](std::size_t) { return true; }),
         .attainment = m.attainment(),
         .met = m.met,
-        .priorities = priorities_of(s.by_priority),
-        .classes = classes_of(s.parts.classes, s.by_class),
+        .priorities = priorities_of(s.by_priority, s.gaps),
+        .classes = classes_of(s.parts.classes, s.by_class, s.class_of, s.gaps),
         .prompt_tokens = m.prompt_tokens,
         .output_tokens = m.output_tokens,
         .preemptions = m.preemptions,

@@ -141,6 +141,7 @@ private:
         instant at = start_of_time;
         std::uint64_t arrived = 0, finished = 0, shed = 0, decided = 0, met = 0;
         serving::service::progress done{};
+        std::optional<double> energy_j{};  ///< of its GPUs [J]
     };
     struct one {
         explicit one(service_parts p)
@@ -152,6 +153,8 @@ private:
                 by_class.emplace_back(c.targets);
             }
             class_of = serving::classes_of_priorities(priorities);
+            const bool each = parts.options.engine.priorities || !parts.classes.empty();
+            gaps.resize(!parts.measures_gaps ? 0 : each ? workload::num_request_priorities : 1);
             if (parts.measures_gaps) engine.measure_gaps(gaps);
         }
 
@@ -179,7 +182,7 @@ private:
         std::optional<fluid::window_recorder> windows{};
         instant next_tick = start_of_time;
         serving::service_metrics metrics;
-        serving::token_gaps gaps{};
+        std::vector<serving::token_gaps> gaps{};  ///< of each priority, or of all
         /// By priority, where requests wait by it and some have it.
         std::array<std::unique_ptr<serving::service_metrics>, workload::num_request_priorities> by_priority{};
         std::vector<serving::service_metrics> by_class{};
@@ -207,6 +210,8 @@ private:
     /// Of those of its replicas that serve, of full speed.
     [[nodiscard]] static double mean_pace(const one& s) noexcept { return s.replicas ? s.replicas->mean_pace() : 1.0; }
     static totals totals_of(const one& s, instant now);
+    /// Of its GPUs since the start, by what steps do, the ones in progress included; none: no model says.
+    static std::optional<double> energy_j(const one& s, instant now);
     static request_sample sample_of(one& s, instant now, std::uint64_t replicas);
 
     void refill(one& s);

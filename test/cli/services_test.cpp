@@ -658,7 +658,7 @@ TEST_CASE("services.csv is what one counts of the steps one by one") {
         for (std::size_t i = 1; i != rows.size(); ++i) {
             INFO("case " << number << ": " << rows[i]);
             const auto f = fields_of(rows[i]);
-            REQUIRE(f.size() == 13);
+            REQUIRE(f.size() == 17);
             const instant at{duration{ns_of(f[0])}};
             const counted now = count_until(c, at, since, ttft);
             const auto near = [&](std::size_t column, double value) {
@@ -684,6 +684,8 @@ TEST_CASE("services.csv is what one counts of the steps one by one") {
                                      1e-9);
             }
             CHECK(f[12].empty() == (now.left == before.left));
+            if (i != 1) near(13, static_cast<double>(now.met - before.met) * 1e9 / static_cast<double>(interval));
+            CHECK((f[15].empty() && f[16].empty()));
             if (now.left != before.left)
                 near(12, static_cast<double>(now.met - before.met) / static_cast<double>(now.left - before.left));
             seen_waiting += now.naive.num_waiting_at_until;
@@ -727,6 +729,17 @@ TEST_CASE("a small service is what one reckons by hand") {
     CHECK(lines_of(here.read("out/requests.csv")).size() == 2);
 }
 
+TEST_CASE("a load of an adapter of 61 bytes at 1 GB per s takes 61 ns") {
+    const workspace here{with(chat, "kv_capacity_tokens: 4000",
+                              "kv_capacity_tokens: 4000\n        adapters: { slots: 1, size: \"61 B\", bandwidth: "
+                              "\"1 GB/s\" }")};
+    here.write("requests.csv", "arrival_s,prompt_tokens,output_tokens,tenant\n0.5,10,1,a\n1,10,1,a\n");
+    here.run_well();
+    const auto rows = lines_of(here.read("out/requests.csv"));
+    CHECK(rows[1] == "0,0.5,0.001010061,0.501010061,10,1,0,0,finished");
+    CHECK(rows[2] == "1,1,0.00101,1.00101,10,1,0,0,finished");
+}
+
 TEST_CASE("requests of a small service are shed by class as one reckons by hand") {
     const workspace here{
         with(chat, "      requests:",
@@ -761,6 +774,11 @@ TEST_CASE("requests of a small service are shed by class as one reckons by hand"
     CHECK(s.number(at + "classes.batch.shed") == 3);
     CHECK(s.number(at + "classes.batch.slo_attainment") == 0.25);
     CHECK(s.number(at + "classes.batch.ttft_s.mean") == 0.001036);
+    CHECK(s.number(at + "classes.batch.queueing_s.max") == 0.00003);
+    CHECK(s.number(at + "classes.batch.prompt_tokens") == 5);
+    CHECK(s.number(at + "classes.batch.output_tokens") == 1);
+    CHECK(s.number(at + "classes.interactive.prompt_tokens") == 30);
+    CHECK(s.number(at + "classes.interactive.output_tokens") == 4);
     CHECK(s.number(at + "classes.batch.goodput_per_s") == Approx(1 / 0.503037));
     CHECK(s.number(at + "slo_attainment") == Approx(1.0 / 6));
     CHECK(s.number(at + "goodput_per_s") == Approx(1 / 0.503037));
@@ -812,9 +830,24 @@ TEST_CASE("a small service with prompts and answers apart is what one reckons by
     CHECK(refused("disaggregated.decode={ router: best }") == "unknown router");
     CHECK(refused("disaggregated.prefill={ engine: { kv_capacity_tokens: 99, step: { base: 1 ms }, speculation: { "
                   "acceptance: 1 } } }") == "is not for replicas that compute prompts alone");
+    CHECK(refused("disaggregated.decode={ engine: { kv_capacity_tokens: 99, step: { base: 1 ms }, prefix_cache: true, "
+                  "kv_bytes_per_token: 1 B, tiers: [ { name: a, capacity: 1 GB, bandwidth: 1 GB/s } ] } }") ==
+          "are not for replicas that compute answers alone");
     // A chunk without drafts gives the second token, 1.203 ms with two drafts the rest.
     here.run_well({"--set", "workload.0.service.engine.speculation={ tokens: 2, acceptance: 1, draft: 100 us }"});
     CHECK(lines_of(here.read("out/requests.csv"))[1] == "0,0.5,0.00101,0.503364,10,3,0,1,finished,0.00015");
+    // Of 3 blocks the second prompt takes all, and the first one's comes back: 16 bytes in 16 ns.
+    here.write("requests.csv",
+               "arrival_s,prompt_tokens,output_tokens,session,prefix_tokens\n0,20,1,a,20\n1,47,1,b,40\n2,20,1,a,20\n");
+    here.run_well(
+        {"--set",
+         "workload.0.service.engine={ kv_capacity_tokens: 48, prefix_cache: true, kv_bytes_per_token: 1 B, "
+         "tiers: [ { name: a, capacity: 1 GB, bandwidth: 1 GB/s } ], step: { base: 1 ms, per_token: 1 us } }"},
+        "tiers");
+    CHECK(lines_of(here.read("tiers/requests.csv"))[3] == "2,2,0.001004016,2.001004016,20,1,0,0,finished,");
+    CHECK(here.summary("tiers").number(at + "tiers.a.loads") == 1);
+    CHECK(here.summary("tiers").number(at + "tiers.a.loaded_tokens") == 16);
+    CHECK(here.summary("tiers").number(at + "tiers.a.busy_share") == Approx(16e-9 / 2.001004016));
 }
 
 TEST_CASE("jobs never get the GPUs of a service, and all of them when its last request has left") {

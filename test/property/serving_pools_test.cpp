@@ -81,7 +81,15 @@ pools_case random_case(std::uint64_t number) {
                  .engine = random_engine(d),
                  .router = routers[static_cast<std::size_t>(d.between(0, 4))],
                  .random = {.seed = number}};
-    c.options.engine.prefix_cache = d.one_in(2);
+    c.options.engine.prefix_cache = !d.one_in(3);
+    if (c.options.engine.prefix_cache && d.one_in(2)) {
+        for (std::int64_t n = d.between(1, 2); n != 0; --n)
+            c.options.engine.tiers.push_back({.capacity_tokens = c.options.engine.kv_block_tokens * d.between(1, 60),
+                                              .link = {.latency = duration{d.one_in(3) ? 0 : d.between(0, 2000)},
+                                                       .bytes_per_token = d.between(1, 100),
+                                                       .bandwidth_b_s = d.between(1, 100) * 1'000'000'000}});
+        if (d.one_in(3)) c.options.engine.recompute_per_token = duration{d.between(0, 100)};
+    }
     c.options.decode = serving::decode_options{.replicas = static_cast<std::uint32_t>(d.between(1, 4)),
                                                .engine = random_engine(d),
                                                .router = routers[static_cast<std::size_t>(d.between(0, 4))],
@@ -118,7 +126,7 @@ struct engine_result {
     std::int64_t tokens_moved = 0;
 };
 
-engine_result serve(const pools_case& c, serving::token_gaps& gaps) {
+engine_result serve(const pools_case& c, std::vector<serving::token_gaps>& gaps) {
     serving::service service(c.options, serving::iteration_time{c.prefill});
     service.measure_gaps(gaps);
     workload::vector_request_source source(c.requests);
@@ -163,11 +171,11 @@ bool same(const serving::replica_counts& e, const test::naive_serving_result& n)
 
 TEST_CASE("serving pools: every request is served as the rules say done literally") {
     std::size_t finished = 0, rejected = 0, cancelled = 0, unfinished = 0, preemptions = 0, all = 0, moved = 0,
-                cached = 0, shed = 0, speculative = 0;
+                cached = 0, shed = 0, speculative = 0, loads = 0;
     const std::size_t cases = test::random_cases(4000);
     for (std::size_t number = 0; number != cases; ++number) {
         const pools_case c = random_case(number);
-        serving::token_gaps gaps;
+        std::vector<serving::token_gaps> gaps(workload::num_request_priorities);
         const engine_result engine = serve(c, gaps);
         const test::naive_pools_result naive =
             test::serve_pools_naively(c.requests, c.options, c.prefill, c.decode, c.until);
@@ -188,9 +196,14 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
         }
         REQUIRE(same(engine.prefill, naive.prefill));
         REQUIRE(same(engine.decode, naive.decode));
-        REQUIRE(engine.prefill.preemptions == 0);
+        if (c.options.engine.tiers.empty()) REQUIRE(engine.prefill.preemptions == 0);
+        for (std::size_t t = 0; t != c.options.engine.tiers.size(); ++t) {
+            REQUIRE(engine.prefill.tiers[t].loads == naive.prefill.loads[t]);
+            REQUIRE(engine.prefill.tiers[t].tokens == naive.prefill.loaded_tokens[t]);
+            loads += static_cast<std::size_t>(naive.prefill.loads[t]);
+        }
         REQUIRE(naive.prefill.gaps.empty());
-        REQUIRE(test::difference_of(gaps, naive.decode.gaps) == "");
+        REQUIRE(test::difference_of(gaps, naive.decode) == "");
         REQUIRE(engine.received == static_cast<std::uint64_t>(naive.transfers));
         REQUIRE(engine.tokens_moved == naive.tokens_moved);
         preemptions += static_cast<std::size_t>(engine.decode.preemptions);
@@ -205,4 +218,5 @@ TEST_CASE("serving pools: every request is served as the rules say done literall
     CHECK(cached > all / 20);
     CHECK(shed > all / 20);
     CHECK(speculative > all / 20);
+    CHECK(loads > all / 100);
 }

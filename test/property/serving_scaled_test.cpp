@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -181,6 +182,10 @@ run_result run(const scaled_case& c, std::unique_ptr<workload::request_source> s
     s.gpus_per_replica = gpus;
     s.targets = {.ttft = c.scaling.ttft};
     s.measures_gaps = true;
+    if (c.options.admission) {
+        for (const serving::request_class& k : c.options.admission->classes)
+            s.classes.push_back({.name = std::to_string(k.priority), .priority = k.priority, .targets = s.targets});
+    }
     s.scaling = sim::scaling_options{.autoscale = c.scaling.autoscale,
                                      .cold_start = c.scaling.cold_start,
                                      .drain_limit = c.scaling.drain_limit,
@@ -208,8 +213,24 @@ std::string text_of(const request_record& r) {
 
 struct seen {
     std::size_t all = 0, finished = 0, cancelled = 0, shed = 0, failed = 0, unfinished = 0, requeued = 0, failures = 0,
-                cold_starts = 0, cached = 0, loads = 0, adapters = 0, preemptions = 0, empty = 0;
+                cold_starts = 0, cached = 0, loads = 0, adapters = 0, preemptions = 0, empty = 0, class_gaps = 0;
 };
+
+void check_gaps(const std::optional<sim::distribution_summary>& measured, std::vector<std::int64_t> gaps) {
+    REQUIRE(measured.has_value() == !gaps.empty());
+    if (gaps.empty()) return;
+    std::sort(gaps.begin(), gaps.end());
+    const auto near = [&](double is, std::uint32_t rank) {
+        const auto exact = static_cast<double>(gaps[exact_rank(per_mille{rank}, gaps.size()) - 1]);
+        return std::abs(is * 1e9 - exact) <= 1.001 + (exact + 1) / 2048;
+    };
+    REQUIRE(near(measured->p50, 500));
+    REQUIRE(near(measured->p99, 990));
+    REQUIRE(std::abs(measured->max * 1e9 - static_cast<double>(gaps.back())) <= 1.001);
+    double sum = 0;
+    for (const std::int64_t g : gaps) sum += static_cast<double>(g);
+    REQUIRE(measured->mean * 1e9 == Approx(sum / static_cast<double>(gaps.size())).epsilon(1e-9));
+}
 
 /// `requests`: those that came.
 void compare(const scaled_case& c, const std::vector<request>& requests, const run_result& engine, seen& s) {
@@ -253,17 +274,19 @@ void compare(const scaled_case& c, const std::vector<request>& requests, const r
         REQUIRE(r.adapters->hits == static_cast<std::uint64_t>(naive.prefill.adapter_hits));
         s.adapters += r.adapters->loads;
     }
-    std::vector<std::int64_t> gaps = naive.prefill.gaps;
-    REQUIRE(r.itl_s.has_value() == !gaps.empty());
-    if (!gaps.empty()) {
-        std::sort(gaps.begin(), gaps.end());
-        const auto near = [&](double is, std::uint32_t rank) {
-            const auto exact = static_cast<double>(gaps[exact_rank(per_mille{rank}, gaps.size()) - 1]);
-            return std::abs(is * 1e9 - exact) <= 1.001 + (exact + 1) / 2048;
-        };
-        REQUIRE(near(r.itl_s->p50, 500));
-        REQUIRE(near(r.itl_s->p99, 990));
-        REQUIRE(std::abs(r.itl_s->max * 1e9 - static_cast<double>(gaps.back())) <= 1.001);
+    check_gaps(r.itl_s, naive.prefill.gaps);
+    if (c.options.engine.priorities) {
+        for (const sim::priority_result& p : r.priorities)
+            check_gaps(p.itl_s, naive.prefill.gaps_by_priority[p.priority]);
+    }
+    for (std::size_t k = 0; k != r.classes.size(); ++k) {
+        std::vector<std::int64_t> gaps;
+        const std::size_t end =
+            k + 1 == r.classes.size() ? workload::num_request_priorities : c.options.admission->classes[k + 1].priority;
+        for (std::size_t p = c.options.admission->classes[k].priority; p != end; ++p)
+            gaps.insert(gaps.end(), naive.prefill.gaps_by_priority[p].begin(), naive.prefill.gaps_by_priority[p].end());
+        check_gaps(r.classes[k].itl_s, gaps);
+        if (!gaps.empty()) ++s.class_gaps;
     }
     s.requeued += scaling.requeued;
     s.failures += scaling.failures;
@@ -295,6 +318,7 @@ TEST_CASE("replicas that come and go serve every request as the rules say done l
     CHECK(s.adapters > s.all / 20);
     CHECK(s.preemptions > s.all / 100);
     CHECK(s.empty > cases);
+    CHECK(s.class_gaps > cases / 4);
 }
 
 namespace {

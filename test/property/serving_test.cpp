@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -244,10 +245,10 @@ struct engine_result {
 };
 
 /// Drives a replica as a kernel would: completions, arrivals, starts, round by round.
-engine_result serve(const serving_case& c, serving::token_gaps* gaps = nullptr) {
+engine_result serve(const serving_case& c, std::span<serving::token_gaps> gaps = {}) {
     const serving::iteration_time time{c.pieces, serving::step_table{c.grid}};
     serving::replica replica(c.options, time);
-    if (gaps != nullptr) replica.measure_gaps(*gaps);
+    if (!gaps.empty()) replica.measure_gaps(gaps);
     std::size_t next = 0;
     auto change = c.slowdowns.begin();
     std::optional<std::int64_t> blocks;
@@ -444,14 +445,15 @@ TEST_CASE("serving: gaps between tokens are those of the steps one by one") {
     const std::size_t cases = test::random_cases(8000);
     for (std::size_t i = 0; i != cases; ++i) {
         const serving_case c = random_case(i, 5 + i % 60);
-        serving::token_gaps gaps;
-        const engine_result engine = serve(c, &gaps);
+        std::vector<serving::token_gaps> gaps(i % 4 == 0 ? 1 : workload::num_request_priorities);
+        const engine_result engine = serve(c, gaps);
         const test::naive_serving_result naive = naively(c);
         INFO(c.text());
         REQUIRE(same(engine, naive));
-        REQUIRE(test::difference_of(gaps, naive.gaps) == "");
+        REQUIRE((gaps.size() == 1 ? test::difference_of(gaps[0], naive.gaps) : test::difference_of(gaps, naive)) == "");
         all += naive.gaps.size();
-        if (gaps.count() != 0 && *gaps.percentile_s(p100) > 3 * *gaps.percentile_s(p50)) ++interrupted;
+        for (const serving::token_gaps& g : gaps)
+            if (g.count() != 0 && *g.percentile_s(p100) > 3 * *g.percentile_s(p50)) ++interrupted;
     }
     CHECK(all > 100 * cases);
     CHECK(interrupted > cases / 10);
@@ -481,7 +483,7 @@ TEST_CASE("serving: long answers are jumped over exactly") {
         }
         compare(c, s);
         serving::token_gaps gaps;
-        serve(c, &gaps);
+        serve(c, std::span{&gaps, 1});
         REQUIRE(test::difference_of(gaps, naively(c).gaps) == "");
     }
     CHECK(s.steps > 50 * s.requests);

@@ -423,7 +423,7 @@ private:
             if (n > budget) throw std::logic_error("decodes beyond the budget");
             bool itself = false;
             while (!itself && !(x.drafts ? take_drafted(x) : take(x, n))) {
-                if (hands_over) return true;
+                if (hands_over && loading_.empty()) return true;
                 one& victim = preempt_last();
                 preempted = true;
                 itself = &victim == &x;
@@ -704,7 +704,10 @@ private:
             if (gets > 0) {
                 if (was_chunk) make_known(*x);
                 for (std::int64_t k = 0; k != gets; ++k) {
-                    if (x->produced + k != 0) result.gaps.push_back(end - x->last_token);
+                    if (x->produced + k != 0) {
+                        result.gaps.push_back(end - x->last_token);
+                        result.gaps_by_priority[x->r.priority].push_back(end - x->last_token);
+                    }
                     x->last_token = end;
                 }
                 x->produced += gets;
@@ -909,6 +912,7 @@ public:
         if (!service.decode) return;
         decode_ = service.decode->engine;
         decode_.prefix_cache = false;
+        decode_.tiers.clear();
         for (std::uint32_t i = 0; i != service.decode->replicas; ++i) {
             receivers_.push_back(std::make_unique<naive_replica>(decode_, decode_pieces, no_grid_));
             all_receivers_.push_back(i);
@@ -981,6 +985,9 @@ private:
         sum.adapter_hits += r.adapter_hits;
         sum.adapter_loads += r.adapter_loads;
         sum.gaps.insert(sum.gaps.end(), r.gaps.begin(), r.gaps.end());
+        for (std::size_t p = 0; p != r.gaps_by_priority.size(); ++p)
+            sum.gaps_by_priority[p].insert(sum.gaps_by_priority[p].end(), r.gaps_by_priority[p].begin(),
+                                           r.gaps_by_priority[p].end());
         sum.loads.resize(r.loads.size(), 0);
         sum.loaded_tokens.resize(r.loads.size(), 0);
         for (std::size_t t = 0; t != r.loads.size(); ++t) {
@@ -1335,6 +1342,16 @@ std::string difference_of(const serving::token_gaps& measured, std::vector<std::
             return std::to_string(p) + " per mille: " + std::to_string(is) + ", rather " + std::to_string(exact);
     }
     return {};
+}
+
+std::string difference_of(const std::vector<serving::token_gaps>& measured, const naive_serving_result& naive) {
+    serving::token_gaps all;
+    for (std::size_t p = 0; p != measured.size(); ++p) {
+        all.merge(measured[p]);
+        const std::string fault = difference_of(measured[p], naive.gaps_by_priority[p]);
+        if (!fault.empty()) return "priority " + std::to_string(p) + ": " + fault;
+    }
+    return difference_of(all, naive.gaps);
 }
 
 naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,

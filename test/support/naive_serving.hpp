@@ -11,6 +11,7 @@
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/token_gaps.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -40,6 +41,7 @@ struct naive_serving_result {
     /// Blocks that the prefix cache knows then, by session and number; likewise.
     std::set<std::pair<std::uint32_t, std::int64_t>> known_at_until{};
     std::vector<std::int64_t> gaps{};  ///< between tokens of one answer, in order of the later one [ns]
+    std::array<std::vector<std::int64_t>, workload::num_request_priorities> gaps_by_priority{};  ///< the same
 };
 
 /// From an instant on steps that begin last so many millionths of their time.
@@ -60,6 +62,9 @@ struct slowdown_change {
 
 /// Where what was measured leaves what its header says of these gaps; empty: nowhere.
 [[nodiscard]] std::string difference_of(const serving::token_gaps& measured, std::vector<std::int64_t> gaps);
+/// The same of each priority and of all together.
+[[nodiscard]] std::string difference_of(const std::vector<serving::token_gaps>& measured,
+                                        const naive_serving_result& naive);
 
 struct naive_pools_result {
     std::vector<serving::request_record> records;               ///< by row

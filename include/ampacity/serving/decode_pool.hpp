@@ -33,7 +33,7 @@ public:
     decode_pool(const decode_options& options, std::uint32_t senders);
 
     /// As of `service`.
-    void measure_gaps(token_gaps& to) { pool_.measure_gaps(to); }
+    void measure_gaps(std::span<token_gaps> to) { pool_.measure_gaps(to); }
 
     /// The next end of a step or of a transfer.
     [[nodiscard]] instant next() const noexcept {

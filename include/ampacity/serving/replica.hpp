@@ -89,6 +89,7 @@ struct moved_request {
     instant first_start = never;
     instant first_token = never;
     std::uint32_t cached_tokens = 0;
+    std::uint32_t preemptions = 0;
     std::uint32_t slot = 0;  ///< where its blocks are until `release`
 };
 
@@ -115,8 +116,10 @@ public:
     /// \throws scenario_error for options outside their ranges; the key is their name.
     replica(const replica_options& options, iteration_time time);
 
-    /// Gaps between tokens of its requests are added there from now on. \pre it outlives this, no request has come
-    void measure_gaps(token_gaps& to);
+    /// Gaps between tokens of its requests are added there from now on, by priority if there is one for each. \pre
+    /// these outlive this, are 1 or `num_request_priorities`, and no request has come
+    void measure_gaps(std::span<token_gaps> to);
+    void measure_gaps(token_gaps& to) { measure_gaps(std::span{&to, 1}); }
 
     /// Times to first tokens are added there as these are given [ns]. \pre as for `measure_gaps`
     void note_first_tokens(std::vector<std::int64_t>& to) noexcept { first_tokens_ = &to; }
@@ -178,6 +181,12 @@ public:
     /// Tokens of answers that have been given by the end of `now`, whatever becomes of the requests. O(1), with
     /// speculation O(running). \pre advance(now) was called
     [[nodiscard]] std::int64_t produced_tokens(instant now) const noexcept;
+    /// Time in steps by `now`, and of it in those with chunks of prompts; the one in progress included. O(1).
+    /// \pre advance(now) was called
+    struct step_time {
+        duration all{}, with_prompts{};
+    };
+    [[nodiscard]] step_time time_in_steps(instant now) const noexcept;
     /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
     /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
     [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
@@ -322,6 +331,9 @@ private:
     void finish_chunk(const chunk& c);
     void gain_token(slot s);
     void gained_last(slot s, instant at);
+    [[nodiscard]] std::size_t gap_group(const live& r) const noexcept {
+        return gaps_.size() == 1 ? 0 : std::size_t{r.request.priority};
+    }
     void begin_decoding(slot s);
     void stop_decoding(slot s);
     void stop(slot s);
@@ -381,9 +393,10 @@ private:
         instant last_token;       // before it decoded
         bool is_joining = false;  // it decodes, and no step has given it a token since
     };
-    token_gaps* gaps_ = nullptr;
-    std::vector<answer> answers_;              // by slot
-    std::vector<slot> joining_;                // some may be there no more
+    std::span<token_gaps> gaps_{};                                            // by group: of all, or of each priority
+    std::vector<answer> answers_;                                             // by slot
+    std::array<std::uint64_t, workload::num_request_priorities> decoding_{};  // by group
+    std::vector<slot> joining_;                                               // some may be there no more
     instant last_decode_end_ = start_of_time;  // whoever decodes and does not join has its last token then
 
     replica_counts counts_;

@@ -67,8 +67,9 @@ public:
     service& operator=(service&&) noexcept;
     ~service();
 
-    /// Gaps between tokens of all requests are added there. \pre it outlives this, no request has come
-    void measure_gaps(token_gaps& to);
+    /// Gaps between tokens of all requests are added there, as `replica::measure_gaps` says.
+    void measure_gaps(std::span<token_gaps> to);
+    void measure_gaps(token_gaps& to) { measure_gaps(std::span{&to, 1}); }
     /// The same of times to first tokens, as these are given [ns].
     void note_first_tokens(std::vector<std::int64_t>& to) noexcept;
 
@@ -131,6 +132,7 @@ public:
     struct progress {
         std::int64_t prefill_tokens = 0;   ///< computed in chunks of prompts, recomputed ones included
         std::int64_t produced_tokens = 0;  ///< of answers
+        std::int64_t cached_tokens = 0;    ///< found in prefix caches at admissions
         std::int64_t blocks = 0;           ///< taken now, those of steps in progress included
     };
     [[nodiscard]] progress progress_at(instant now) const noexcept;

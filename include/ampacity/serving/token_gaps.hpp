@@ -31,6 +31,12 @@ public:
     void add(const decode_run& series, std::int64_t steps, std::int64_t units_per_ns, duration took,
              std::uint64_t requests);
 
+    /// Those of others too: it is then as if all had been added here.
+    void merge(const token_gaps& others) {
+        sum_ns_ += others.sum_ns_;
+        sketch_.merge(others.sketch_);
+    }
+
     [[nodiscard]] std::uint64_t count() const noexcept { return sketch_.count(); }
     /// Of all [ns].
     [[nodiscard]] int128 sum_ns() const noexcept { return sum_ns_; }

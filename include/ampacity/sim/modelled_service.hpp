@@ -22,4 +22,12 @@ struct modelled_service {
     double most_error = 0;  ///< [1]
 };
 
+/// Of the GPUs of replicas that were there for `all_s` together, `in_steps_s` of it in steps and `with_prompts_s` of
+/// these in steps with prompts [J].
+[[nodiscard]] inline double energy_j(const modelled_service& m, std::uint64_t gpus_each, double all_s,
+                                     double in_steps_s, double with_prompts_s) noexcept {
+    return static_cast<double>(gpus_each) * (with_prompts_s * m.prefill_w + (in_steps_s - with_prompts_s) * m.decode_w +
+                                             (all_s - in_steps_s) * m.waiting_w);
+}
+
 }  // namespace ampacity::sim

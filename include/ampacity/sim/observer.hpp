@@ -39,6 +39,10 @@ struct request_sample {
     double output_tokens_per_s = 0;                    ///< given [1/s]
     std::optional<double> ttft_p50_s{}, ttft_p99_s{};  ///< of the first tokens given since then; none: there are none
     std::optional<double> attainment{};                ///< of those that left since then; none: nobody did [1]
+    double goodput_per_s = 0;                          ///< requests that finished within all targets [1/s]
+    std::optional<double> prefix_hit_share{};          ///< cached / (these and prefilled) tokens; none: there are none
+    std::optional<double> power_w{};                   ///< of its GPUs, mean since then; none: no model says [W]
+    std::optional<double> output_tokens_per_joule{};   ///< none: no power [1/J]
 };
 
 /// Replicas of a service at one instant; of one that does not scale those that have not left are serving.

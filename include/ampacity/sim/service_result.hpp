@@ -25,11 +25,14 @@ struct distribution_summary {
 /// The requests of one priority. Times are over finished requests.
 struct priority_result {
     std::uint8_t priority = 0;
-    std::uint64_t requests = 0, finished = 0;      ///< that arrived
-    std::optional<distribution_summary> ttft_s{};  ///< [s]
-    std::optional<distribution_summary> tpot_s{};  ///< [s]
-    std::optional<distribution_summary> e2e_s{};   ///< [s]
-    std::optional<double> attainment{};            ///< [1]
+    std::uint64_t requests = 0, finished = 0;            ///< that arrived
+    std::optional<distribution_summary> ttft_s{};        ///< [s]
+    std::optional<distribution_summary> tpot_s{};        ///< [s]
+    std::optional<distribution_summary> itl_s{};         ///< of all, as of the service [s]
+    std::optional<distribution_summary> e2e_s{};         ///< [s]
+    std::optional<double> attainment{};                  ///< [1]
+    std::optional<distribution_summary> queueing_s{};    ///< [s]
+    std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
 };
 
 /// The requests of one class. Times are over finished requests.
@@ -39,8 +42,11 @@ struct class_result {
     std::uint64_t met = 0;                               ///< finished and within all its targets
     std::optional<distribution_summary> ttft_s{};        ///< [s]
     std::optional<distribution_summary> tpot_s{};        ///< [s]
+    std::optional<distribution_summary> itl_s{};         ///< of all, as of the service [s]
     std::optional<distribution_summary> e2e_s{};         ///< [s]
     std::optional<double> attainment{};                  ///< [1]
+    std::optional<distribution_summary> queueing_s{};    ///< [s]
+    std::uint64_t prompt_tokens = 0, output_tokens = 0;  ///< of finished requests
 };
 
 /// What became of replicas that came and went. Times are sums over replicas.
@@ -187,14 +193,6 @@ struct service_result {
                             to_seconds(p->busy), to_seconds(p->prefilling));
         }
         return sum;
-    }
-
-private:
-    static double energy_j(const modelled_service& m, std::uint64_t gpus_each, double all_s, double in_steps_s,
-                           double with_prompts_s) noexcept {
-        return static_cast<double>(gpus_each) *
-               (with_prompts_s * m.prefill_w + (in_steps_s - with_prompts_s) * m.decode_w +
-                (all_s - in_steps_s) * m.waiting_w);
     }
 };
 

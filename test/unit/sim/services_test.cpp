@@ -181,3 +181,74 @@ TEST_CASE("what a source of requests throws comes through", "[services]") {
     sim::simulation s(std::move(parts));
     CHECK_THROWS_AS(s.run(), std::runtime_error);
 }
+
+TEST_CASE("what a service does between samples is what one reckons by hand", "[services]") {
+    struct sampled final : sim::observer {
+        std::vector<sim::request_sample> rows;
+        void on_sample(const sim::sample& s) override { rows.push_back(s.replicas[0].requests.value()); }
+    };
+    using namespace std::chrono_literals;
+    constexpr serving::linear_step one_second{.base = {1'000'000'000, 0}};
+    for (const bool apart : {false, true}) {
+        INFO(apart);
+        sampled seen;
+        sim::parts parts{.fleet = fleet::fleet_state::pool(8),
+                         .policy = policy::make_policy("fifo", {}),
+                         .placer = policy::make_first_fit(),
+                         .observers = {&seen}};
+        parts.sources.push_back(std::make_unique<workload::vector_source>(std::vector<workload::job_request>{}));
+        // Three tokens at 3, 4 and 5 s, and one at 8 s.
+        std::vector<request> requests{
+            {.row = 0, .arrival = start_of_time + 2s, .prompt_tokens = 20, .output_tokens = 3, .session = 1},
+            {.row = 1,
+             .arrival = start_of_time + 7s,
+             .prompt_tokens = 20,
+             .output_tokens = 1,
+             .prefix_tokens = 16,
+             .session = 1}};
+        sim::service_parts& s = parts.services.emplace_back(
+            sim::service_parts{.name = "chat",
+                               .options = {.engine = {.prefix_cache = true}, .random = {.seed = 1}},
+                               .time = serving::iteration_time{one_second},
+                               .requests = std::make_unique<workload::vector_request_source>(requests),
+                               .targets = {.ttft = 1s}});
+        s.gpus_per_replica = 2;
+        s.places.resize(1);
+        s.modelled = sim::modelled_service{.prefill_w = 700, .decode_w = 500, .waiting_w = 100};
+        if (apart) {
+            s.options.decode =
+                serving::decode_options{.time = serving::iteration_time{one_second},
+                                        .transfer = {.bytes_per_token = 1, .bandwidth_b_s = 1'000'000'000'000}};
+            s.decode_gpus_per_replica = 4;
+            s.decode_modelled = sim::modelled_service{.prefill_w = 700, .decode_w = 400, .waiting_w = 100};
+            s.places.resize(2);
+        }
+        parts.sample_every = 2500ms;
+        sim::simulation simulation(std::move(parts));
+        simulation.run();
+        const sim::service_result& all = simulation.results().services[0];
+        REQUIRE(seen.rows.size() >= 4);
+        const double decode_gpus = apart ? 4 : 0;
+        // By 2.5 s half of the step with the prompt; by 5 s the rest of it and two decodes, as the cache moves in no
+        // time; by 7.5 s half of the second prompt.
+        const std::vector<double> joules{
+            2 * (2 * 100 + 0.5 * 700) + decode_gpus * 2.5 * 100,
+            apart ? 2 * (0.5 * 700 + 2 * 100) + decode_gpus * (0.5 * 100 + 2 * 400) : 2 * (0.5 * 700 + 2 * 500),
+            2 * (2 * 100 + 0.5 * 700) + decode_gpus * 2.5 * 100};
+        const std::vector<double> tokens{0, 3, 0}, met{0, 1, 0};
+        CHECK_FALSE(seen.rows[0].power_w);
+        for (std::size_t k = 0; k != joules.size(); ++k) {
+            INFO(k);
+            const sim::request_sample& row = seen.rows[k + 1];
+            CHECK(row.power_w.value() == Approx(joules[k] / 2.5).epsilon(1e-8));
+            CHECK(row.output_tokens_per_s == Approx(tokens[k] / 2.5));
+            CHECK(row.output_tokens_per_joule.value() == Approx(tokens[k] / joules[k]).epsilon(1e-8));
+            CHECK(row.goodput_per_s == Approx(met[k] / 2.5));
+        }
+        CHECK_FALSE(seen.rows[1].prefix_hit_share);  // the chunk has not ended
+        CHECK(seen.rows[2].prefix_hit_share.value() == 0);
+        CHECK(seen.rows[3].prefix_hit_share.value() == 1);  // found, and nothing else computed yet
+        CHECK(all.gpu_energy_j().value() ==
+              Approx(joules[0] + joules[1] + joules[2] + 2 * 0.5 * 700 + decode_gpus * 0.5 * 100).epsilon(1e-8));
+    }
+}
