@@ -127,6 +127,23 @@ json to_json(const sim::routed_requests& r, const sim::routing_result& of) {
             {"far_share", r.far_share}};
 }
 
+/// What the units of its GPUs used, and what came of it.
+void add_cost(json& out, const sim::service_result& s) {
+    if (!s.cost || !(s.cost->it_j > 0)) return;
+    const sim::service_cost& c = *s.cost;
+    json& used = out["used"];
+    const auto put = [&used](const char* name, const std::optional<double>& value, double unit) {
+        if (value) used[name] = *value / unit;
+    };
+    put("it_mwh", c.it_j, 3.6e9);
+    put("facility_mwh", c.facility_j, 3.6e9);
+    put("carbon_location_t", c.carbon_location_kg, 1000);
+    put("carbon_market_t", c.carbon_market_kg, 1000);
+    put("energy_usd", c.energy_usd, 1);
+    if (c.energy_usd && s.output_tokens != 0)
+        used["energy_usd_per_million_output_tokens"] = *c.energy_usd * 1e6 / static_cast<double>(s.output_tokens);
+}
+
 /// Of a service that is everywhere what its places and sites have.
 void add_routing(json& out, const sim::service_result& s) {
     const sim::routing_result& r = *s.routing;
@@ -150,6 +167,7 @@ void add_routing(json& out, const sim::service_result& s) {
         json own;
         add_scaling(own, site);
         to["replicas"] = own["replicas"];
+        add_cost(to, site);
     }
 }
 
@@ -272,6 +290,7 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
             out["kwh_per_million_output_tokens"] = *joules / 3.6 / static_cast<double>(s.output_tokens);
         if (*joules > 0) out["output_tokens_per_joule"] = static_cast<double>(s.output_tokens) / *joules;
     }
+    add_cost(out, s);
     if (s.routing) add_routing(out, s);
     if (s.disaggregated)
         add_pools(out, *s.disaggregated, s.held);

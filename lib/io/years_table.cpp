@@ -135,10 +135,16 @@ void add_carbon_shares(json& out, const sim::summary& s) {
                                    {"embodied", s.energy->carbon_embodied_kg}}) {
         if (!kg) continue;
         if (useful > 0) out["carbon_kg_per_useful_gpu_hour"][name] = *kg / useful;
-        for_services(out, s, [&, what = name, sum = *kg](json& to, double gpu_hours, double tokens) {
-            if (tokens > 0 && all > 0)
-                to["carbon_kg_per_million_output_tokens"][what] = sum * gpu_hours / all * 1e6 / tokens;
-        });
+    }
+    for (const sim::service_result& one : s.services) {
+        if (one.output_tokens == 0) continue;
+        const auto put = [&, per_million = 1e6 / static_cast<double>(one.output_tokens)](const char* name, double kg) {
+            out["services"][one.name]["carbon_kg_per_million_output_tokens"][name] = kg * per_million;
+        };
+        if (one.cost && one.cost->carbon_location_kg) put("location", *one.cost->carbon_location_kg);
+        if (one.cost && one.cost->carbon_market_kg) put("market", *one.cost->carbon_market_kg);
+        if (s.energy->carbon_embodied_kg && all > 0)
+            put("embodied", *s.energy->carbon_embodied_kg * to_gpu_hours(one.held_gpu_time()) / all);
     }
 }
 

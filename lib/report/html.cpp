@@ -106,6 +106,7 @@ void add_bands(page& to, const run_files& run) {
         text += '.';
         to.band(band_kind::warning, "Censored.", text + about_cut_off(cut_off_jobs(run)));
     }
+    for (const std::string& n : run.remarks) to.band(band_kind::note, "Note.", n);
     for (const std::string& n : run.notes) to.band(band_kind::note, "Not shown.", n);
     if (!s.skipped.empty()) to.band(band_kind::note, "Skipped records.", about_skipped(s));
 }
@@ -322,14 +323,7 @@ void add_sizes(page& to, const job_columns& jobs) {
 }
 
 std::string_view colour_of(std::string_view account) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known{{{"useful", "c1"},
-                                                                                         {"lost", "c2"},
-                                                                                         {"checkpoint", "c3"},
-                                                                                         {"restart", "c4"},
-                                                                                         {"stalled", "c5"},
-                                                                                         {"idle", "c6"},
-                                                                                         {"draining", "c7"},
-                                                                                         {"down", "c8"}}};
+    const auto known = account_colours();
     const auto at = std::find_if(known.begin(), known.end(), [&](const auto& k) { return k.first == account; });
     return at == known.end() ? "c9" : at->second;
 }
@@ -419,6 +413,18 @@ void add_sources(page& to, const run_files& run) {
 
 }  // namespace
 
+std::span<const std::pair<std::string_view, std::string_view>> account_colours() noexcept {
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 8> known{{{"useful", "c1"},
+                                                                                         {"lost", "c2"},
+                                                                                         {"checkpoint", "c3"},
+                                                                                         {"restart", "c4"},
+                                                                                         {"stalled", "c5"},
+                                                                                         {"idle", "c6"},
+                                                                                         {"draining", "c7"},
+                                                                                         {"down", "c8"}}};
+    return known;
+}
+
 std::string html(const run_files& run) {
     const run_summary& s = run.summary;
     page out{s.scenario + ", " + s.policy, {page_script, timeline_script}};
@@ -440,6 +446,8 @@ std::string html(const run_files& run) {
     }
     add_accounts(out, s);
     add_flows(out, s);
+    add_years(out, run);
+    add_sites(out, run);
     add_slowest(out, run);
     add_further(out, s);
     add_sources(out, run);

@@ -197,6 +197,50 @@ std::vector<feed_columns> read_feeds(const std::filesystem::path& file) {
     return out;
 }
 
+std::vector<year_row> read_years(const std::filesystem::path& file) {
+    static constexpr std::array<std::string_view, 24> numbers{"hours",
+                                                              "gpu_hours_in_service",
+                                                              "gpu_hours_useful",
+                                                              "gpu_hours_lost",
+                                                              "gpu_hours_checkpoint",
+                                                              "gpu_hours_restart",
+                                                              "gpu_hours_stalled",
+                                                              "gpu_hours_idle",
+                                                              "gpu_hours_draining",
+                                                              "gpu_hours_down",
+                                                              "interruptions",
+                                                              "it_kwh",
+                                                              "facility_kwh",
+                                                              "pue",
+                                                              "carbon_location_kg",
+                                                              "carbon_embodied_kg",
+                                                              "energy_usd",
+                                                              "demand_usd",
+                                                              "rent_usd",
+                                                              "contract_usd",
+                                                              "capital_usd",
+                                                              "requests",
+                                                              "finished",
+                                                              "output_tokens"};
+    result_table rows{file, {"year", "site", "hours"}};
+    std::vector<std::pair<std::string_view, std::size_t>> known;
+    for (const std::string_view name : numbers) {
+        if (const auto at = rows.optional(name)) known.emplace_back(name, *at);
+    }
+    std::vector<year_row> out;
+    while (rows.next()) {
+        year_row& r = out.emplace_back();
+        const std::int64_t year = rows.count(0);
+        if (year > 9999) rows.fail(0, "not a year", "give the file as `ampacity run` wrote it");
+        r.year = static_cast<int>(year);
+        // The row of all stands first, whatever sites are called.
+        const bool begins = out.size() == 1 || out[out.size() - 2].year != r.year;
+        if (rows[1] != "all" || !begins) r.site = rows[1];
+        for (const auto& [name, at] : known) r.values.emplace_back(name, rows.value_or_nan(at, 1e24));
+    }
+    return out;
+}
+
 void read_description(const std::filesystem::path& file, run_files& to) {
     try {
         const auto loaded = io::read_scenario_text(file.string(), *to.resolved, {}, file.parent_path());

@@ -24,6 +24,9 @@ namespace ampacity::report {
 /// The feeds of feeds.csv, in the order in which they first appear.
 [[nodiscard]] std::vector<feed_columns> read_feeds(const std::filesystem::path& file);
 
+/// The rows of years.csv, in file order.
+[[nodiscard]] std::vector<year_row> read_years(const std::filesystem::path& file);
+
 /// Shape of the fleet and events of power from resolved.yaml; a note where it cannot be understood, as it may name
 /// models that are not here. \pre to.resolved
 void read_description(const std::filesystem::path& file, run_files& to);

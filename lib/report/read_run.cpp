@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -253,6 +254,7 @@ run_summary read_summary(const std::filesystem::path& path) {
                     .further = {},
                     .services = {},
                     .trainings = {},
+                    .sites = {},
                     .numbers = {}};
     if (const auto* skipped = file.find("jobs.skipped"); skipped != nullptr && skipped->is_object()) {
         for (const auto& [reason, count] : skipped->items())
@@ -272,6 +274,7 @@ run_summary read_summary(const std::filesystem::path& path) {
     }
     out.services = read_members(file, "services");
     out.trainings = read_members(file, "training");
+    out.sites = read_members(file, "sites");
     return out;
 }
 
@@ -288,6 +291,10 @@ void read_facts(const std::filesystem::path& path, run_files& to) {
         } else if (key == "inputs" && value.is_object()) {
             for (const auto& [input, hash] : value.items()) {
                 to.inputs.push_back({input, hash.is_string() ? hash.get<std::string>() : hash.dump()});
+            }
+        } else if (key == "notes" && value.is_array()) {
+            for (const auto& note : value) {
+                if (note.is_string()) to.remarks.push_back(note.get<std::string>());
             }
         } else {
             add_leaves(key, value, facts);
@@ -325,6 +332,7 @@ run_files read_run(const std::filesystem::path& directory) {
     if (out.jobs && has("placement.csv")) out.placement = read_placement(directory / "placement.csv", *out.jobs);
     if (has("services.csv")) out.service_rows = read_service_samples(directory / "services.csv");
     if (has("feeds.csv")) out.feeds = read_feeds(directory / "feeds.csv");
+    if (has("years.csv")) out.years = read_years(directory / "years.csv");
     for (const figures& service : out.summary.services) {
         const std::string own = out.summary.services.size() == 1 ? "requests.csv" : "requests-" + service.name + ".csv";
         if (has(own.c_str())) out.requests.push_back(read_requests(directory / own, service.name));
@@ -336,6 +344,11 @@ run_files read_run(const std::filesystem::path& directory) {
 std::optional<double> figures::find(std::string_view key) const {
     const auto at = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == key; });
     return at == values.end() ? std::nullopt : std::optional{at->second};
+}
+
+double year_row::find(std::string_view column) const noexcept {
+    const auto at = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v.first == column; });
+    return at == values.end() ? std::numeric_limits<double>::quiet_NaN() : at->second;
 }
 
 }  // namespace ampacity::report

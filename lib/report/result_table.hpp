@@ -88,13 +88,15 @@ public:
     }
 
     /// Of either sign; NaN of an empty field.
-    [[nodiscard]] double value_or_nan(std::size_t column) const {
+    [[nodiscard]] double value_or_nan(std::size_t column, double most = 1e15) const {
         const std::string_view text = (*this)[column];
         if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
         double value = 0;
         const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (fault != std::errc{} || end != text.data() + text.size() || !(std::abs(value) <= 1e15))
-            fail(column, "not a number", "give a decimal number between -1e15 and 1e15, or nothing");
+        if (fault != std::errc{} || end != text.data() + text.size() || !(std::abs(value) <= most))
+            fail(column, "not a number",
+                 most == 1e15 ? "give a decimal number between -1e15 and 1e15, or nothing"
+                              : "give a decimal number, or nothing");
         return value;
     }
 

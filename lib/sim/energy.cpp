@@ -1,3 +1,5 @@
+#include "service_energy.hpp"
+
 #include <ampacity/core/error.hpp>
 #include <ampacity/sim/energy.hpp>
 
@@ -155,6 +157,28 @@ void energy_meter::catch_up() const {
     is_behind_ = false;
     plant_.settle();
     sum_up();
+    if (services_ && services_->counts(e.source)) starts ? services_->start(e, *this) : services_->stop(e, *this);
+}
+
+energy_meter::~energy_meter() = default;
+
+void energy_meter::count_services(const std::vector<bool>& sources) {
+    services_ = std::make_unique<service_energy>(sources, accounts_.size());
+}
+
+std::vector<service_cost> energy_meter::used_by_service(std::size_t source, instant now) {
+    advance(now);
+    return services_->totals(source, now, *this);
+}
+
+service_cost energy_meter::used_at(std::size_t site) const {
+    const power::site_books b = accounts_[site].books();
+    service_cost out{.it_j = b.it_j,
+                     .carbon_location_kg = b.carbon_location_kg,
+                     .carbon_market_kg = b.carbon_market_kg,
+                     .energy_usd = b.energy_usd};
+    if (b.overhead_j) out.facility_j = b.facility_j();
+    return out;
 }
 
 double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where) const {

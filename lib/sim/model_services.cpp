@@ -2,6 +2,12 @@
 
 #include "model.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
 namespace ampacity::sim {
 
 void simulation::model::withdraw_services(fleet::fleet_state& all) {
@@ -15,6 +21,15 @@ void simulation::model::begin_services() {
     step_ends_.resize(services_->size());
     request_arrivals_.resize(services_->size());
     service_acts_.resize(services_->size());
+    if (energy_) {
+        std::vector<bool> sources(feed_.num_sources());
+        for (std::uint32_t i = 0; i != services_->size(); ++i) {
+            const std::size_t entry = services_->of(i).entry;
+            sources.resize(std::max(sources.size(), entry + 1));
+            sources[entry] = true;
+        }
+        energy_->count_services(sources);
+    }
     for (std::uint32_t i = 0; i != services_->size(); ++i) {
         const bool scales = services_->replicas(i) != nullptr;
         if (energy_ && !scales) energy_->on_start(services_->told(i, start_of_time));
@@ -112,6 +127,26 @@ void simulation::model::stop_replica(std::size_t i, run_end how) {
     follow(service_acts_[s], services_->replicas(s)->next(), changes, service_acts, s);
 }
 
+namespace {
+
+void add(std::optional<service_cost>& to, const service_cost& more) {
+    static constexpr std::array parts{&service_cost::facility_j, &service_cost::carbon_location_kg,
+                                      &service_cost::carbon_market_kg, &service_cost::energy_usd};
+    if (!to) to.emplace();
+    to->it_j += more.it_j;
+    for (const auto part : parts) {
+        if (more.*part) (*to).*part = ((*to).*part).value_or(0) + *(more.*part);
+    }
+}
+
+/// Of the service and, where it is everywhere, of each of its sites.
+void add_costs(service_result& to, const service_parts& of, const std::vector<service_cost>& used) {
+    for (const service_cost& at : used) add(to.cost, at);
+    for (std::size_t k = 0; k != to.sites.size(); ++k) add(to.sites[k].cost, used.at(of.site->of->sites[k].number));
+}
+
+}  // namespace
+
 void simulation::model::close_services(instant end) {
     for (std::uint32_t i = 0; i != services_->size(); ++i) {
         services_->close(i, end);
@@ -119,11 +154,13 @@ void simulation::model::close_services(instant end) {
         // Of a file that was read to its end all that is in it.
         const instant through = until_ != never || !ended_ ? end : never;
         if (const auto& site = services_->of(i).site) {
-            if (site->number + 1 == site->of->sites.size())
-                summary_.services.push_back(services_->result_everywhere(i - site->number, end));
-            continue;
+            if (site->number + 1 != site->of->sites.size()) continue;
+            summary_.services.push_back(services_->result_everywhere(i - site->number, end));
+        } else {
+            summary_.services.push_back(services_->result(i, end, through));
         }
-        summary_.services.push_back(services_->result(i, end, through));
+        const service_parts& of = services_->of(i);
+        if (energy_) add_costs(summary_.services.back(), of, energy_->used_by_service(of.entry, end));
         if (services_->replicas(i) == nullptr)
             summary_.books[account::useful] += summary_.services.back().held_gpu_time();
     }

@@ -56,7 +56,7 @@ TEST_CASE("the files of a service at several sites agree") {
     here.run_well();
     const auto a = here.summary();
     check_books(a);
-    double requests = 0, tokens = 0, of_origins = 0, held = 0;
+    double requests = 0, tokens = 0, of_origins = 0, held = 0, carbon_t = 0;
     for (const char* const site : {"west", "east", "north"}) {
         const std::string own = at + "sites." + site + '.';
         requests += a.number(own + "requests");
@@ -65,10 +65,21 @@ TEST_CASE("the files of a service at several sites agree") {
         const std::string books = std::string{"sites."} + site + '.';
         CHECK(a.number(books + "services.requests") == Approx(a.number(own + "requests")).margin(1));
         CHECK(a.number(books + "services.output_tokens") == Approx(a.number(own + "output_tokens")).epsilon(1e-3));
+        // Replicas have the constant intensity of their site, and less than its energy.
+        const double used = a.number(own + "used.facility_mwh"), all = a.number(books + "energy_kwh.facility") / 1e3;
+        CHECK(used < all);
+        CHECK(a.number(own + "used.carbon_location_t") / used ==
+              Approx(a.number(books + "carbon_kg.location") / 1e3 / all).epsilon(1e-9));
+        CHECK(a.number(own + "used.it_mwh") / used ==
+              Approx(a.number(books + "energy_kwh.it") / a.number(books + "energy_kwh.facility")).epsilon(1e-9));
+        carbon_t += a.number(own + "used.carbon_location_t");
         CHECK(a.number(books + "gpu_hours.useful") == Approx(a.number(own + "held_gpu_hours")).epsilon(1e-12));
     }
     for (const char* const origin : {"portland", "berlin"})
         of_origins += a.number(at + "origins." + origin + ".requests");
+    CHECK(carbon_t == Approx(a.number(at + "used.carbon_location_t")).epsilon(1e-12));
+    CHECK(a.number(at + "carbon_kg_per_million_output_tokens.location") ==
+          Approx(carbon_t * 1e9 / a.number(at + "output_tokens")).epsilon(1e-12));
     CHECK(requests == Approx(a.number(at + "requests")).margin(2));
     CHECK(of_origins == Approx(a.number(at + "requests")).margin(2));
     CHECK(a.number(at + "requests") == Approx(120 * 7200).margin(1));

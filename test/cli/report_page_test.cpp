@@ -85,6 +85,7 @@ const std::string hostile = "</script><script>window.injected=1</script>";
 const std::string serving = R"(ampacity: 1
 name: "<img src=x onerror=window.injected=1>"
 seed: 1
+start: 2027-12-31T23:58:00Z
 until: drained
 fleet: { nodes: { gpus: 8, count: 4 } }
 workload:
@@ -106,7 +107,7 @@ workload:
         output: { median: "129 token", sigma: 1, max: "1000 token" }
   - trace: { path: jobs.csv }
 scheduler: { policy: easy }
-output: { requests: true, placement: true, telemetry: "1 min" }
+output: { requests: true, placement: true, telemetry: "1 min", years: true }
 )";
 
 }  // namespace
@@ -122,6 +123,7 @@ TEST_CASE("a report of a run works in a browser", "[report][browser]") {
     const workspace here{serving, jobs};
     here.run_well();
     REQUIRE(here.call({"report", "out"}).status == 0);
+    CHECK(contains(here.read("out/report.html"), "2028, useful: "));
     check_page(program, here, "out/report.html");
 }
 

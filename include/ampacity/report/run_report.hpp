@@ -60,6 +60,7 @@ struct run_summary {
     std::vector<named_text> further;                        ///< all other numbers, by dotted name
     std::vector<figures> services;                          ///< in file order
     std::vector<figures> trainings;                         ///< in file order
+    std::vector<figures> sites;                             ///< with schedulers of their own, in file order
     figures numbers;                                        ///< all numbers but those of services and trainings
 };
 
@@ -121,6 +122,16 @@ struct service_samples {
     std::vector<double> attainment;  ///< [1]
 };
 
+/// A row of years.csv.
+struct year_row {
+    int year = 0;
+    std::string site;                                         ///< empty: all
+    std::vector<std::pair<std::string_view, double>> values;  ///< by column; NaN where the cell is empty
+
+    /// NaN, too, where the file has no such column.
+    [[nodiscard]] double find(std::string_view column) const noexcept;
+};
+
 /// The samples of one feed, times not decreasing.
 struct feed_columns {
     std::string name;
@@ -177,9 +188,11 @@ struct run_files {
     std::vector<request_columns> requests;
     std::vector<service_samples> service_rows;
     std::vector<feed_columns> feeds;
-    fleet_shape fleet;                ///< empty where resolved.yaml is missing or cannot be understood
-    std::vector<marked_time> events;  ///< of power, as planned in resolved.yaml
-    std::vector<std::string> notes;   ///< sentences on files that could not be used
+    std::vector<year_row> years;
+    fleet_shape fleet;                 ///< empty where resolved.yaml is missing or cannot be understood
+    std::vector<marked_time> events;   ///< of power, as planned in resolved.yaml
+    std::vector<std::string> notes;    ///< sentences on files that could not be used
+    std::vector<std::string> remarks;  ///< what the run itself says that readers should know
 };
 
 /// Reads the output folder of a run.

@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -47,9 +48,12 @@ struct energy_model {
     bool shows_headroom = false;                    ///< to policies
 };
 
+class service_energy;
+
 class energy_meter final : public observer {
 public:
     explicit energy_meter(energy_model model);
+    ~energy_meter() override;
 
     void on_start(const job_start& e) override { change(e, true); }
     void on_stop(const job_event& e, run_end) override { change(e, false); }
@@ -99,6 +103,15 @@ public:
     /// What has gone into these GPUs up to now: of their units, in proportion to all GPUs there. Differences over time
     /// are what whoever held them meanwhile has used [J].
     [[nodiscard]] double used_j(instant now, std::span<const fleet::gpu_share> where) const;
+    /// From now on it counts what jobs of these sources use. \pre nothing has started
+    void count_services(const std::vector<bool>& sources);
+    /// What those of such a source have used, by site. \pre not before the last call or change
+    [[nodiscard]] std::vector<service_cost> used_by_service(std::size_t source, instant now);
+    /// What all of a site has used, as of the last change.
+    [[nodiscard]] service_cost used_at(std::size_t site) const;
+    [[nodiscard]] std::size_t site_at(node_id n) const {
+        return plant_.tree().site_of(plant_.tree().unit_of(index(n)));
+    }
     /// See `power::plant`.
     void in_pass(bool yes) noexcept { plant_.in_pass(yes); }
     /// See `power::plant`; what does not stand there costs nothing.
@@ -124,7 +137,8 @@ private:
         return source < floors_.size() ? floors_[source] : power::plant::no_floor;
     }
 
-    std::vector<std::uint32_t> floors_;  // by source, of the plant; empty: none has one
+    std::unique_ptr<service_energy> services_;  // none: nobody asked
+    std::vector<std::uint32_t> floors_;         // by source, of the plant; empty: none has one
     std::vector<power::phase> phases_;
     std::vector<std::optional<power::swing_pattern>> swings_;
     bool acts_, shows_headroom_;

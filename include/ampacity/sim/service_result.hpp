@@ -133,6 +133,15 @@ struct disaggregated_result {
     std::optional<distribution_summary> transfer_s{};  ///< first token to the cache at the other replica [s]
 };
 
+/// What replicas used of the units that they held GPUs of, and their share of what the site emitted and paid
+/// meanwhile; none where the run does not know it, or nothing was used.
+struct service_cost {
+    double it_j = 0;  ///< [J]
+    std::optional<double> facility_j{};
+    std::optional<double> carbon_location_kg{}, carbon_market_kg{};
+    std::optional<double> energy_usd{};  ///< without demand charges
+};
+
 /// What became of a service and its requests. Times are over finished requests.
 struct service_result {
     std::string name;
@@ -169,6 +178,7 @@ struct service_result {
     std::optional<fluid_result> fluid{};                  ///< then steps, preemptions and queueing are not known
     std::optional<routing_result> routing{};              ///< none: it is at one place
     std::vector<service_result> sites{};                  ///< of it, as services of their own
+    std::optional<service_cost> cost{};                   ///< none: power is not modelled
 
     [[nodiscard]] gpu_time held_gpu_time() const noexcept {
         if (scaling) return scaling->held() * static_cast<gpu_time>(scaling->gpus_per_replica);

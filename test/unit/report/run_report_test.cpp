@@ -558,6 +558,65 @@ TEST_CASE("energy flows from its sources to where it went", "[report]") {
     CHECK(unbalanced(page).empty());
 }
 
+TEST_CASE("a report has a section of calendar years and one of sites", "[report]") {
+    const std::string header =
+        "year,site,hours,gpu_hours_in_service,gpu_hours_useful,gpu_hours_idle,interruptions,it_kwh,facility_kwh,"
+        "carbon_location_kg,energy_usd,contract_usd,output_tokens\n";
+    const std::string rows =
+        "2027,all,1000,4000,1000,3000,7,500000,600000,250000,1234567,5000000,2.5e15\n"
+        "2027,iad,1000,3000,900,2100,5,300000,360000,150000,1000000,,\n"
+        "2027,\"<b>\",1000,1000,100,900,2,200000,240000,100000,234567,,\n"
+        "2028,all,2000,8000,7000,1000,0,800000,1000000,,-5,,\n"
+        "2028,iad,2000,6000,6000,0,0,600000,700000,,-4,,\n"
+        "2028,\"<b>\",2000,2000,1000,1000,0,200000,300000,,-1,,\n";
+    const auto with_years = [&](const std::string& text) {
+        return run_folder{}.write("years.csv", header + text).page();
+    };
+    const std::string page = with_years(rows);
+    CHECK(unbalanced(page).empty());
+    CHECK(holds(page, "<h2>By calendar year</h2>"));
+    // Bars with what they are, in the unit that suits the largest.
+    CHECK(holds(page, "2027, useful: 1 10³ GPU-h"));
+    CHECK(holds(page, "2028, idle: 1 10³ GPU-h"));
+    CHECK(holds(page, "2028, losses and building: 200 MWh"));
+    CHECK(holds(page, "2027, energy, by location: 250 t"));
+    CHECK(holds(page, "2027, output tokens: 2.5 10¹⁵"));
+    CHECK_FALSE(holds(page, "2028, energy, by location"));  // not known
+    CHECK_FALSE(holds(page, ", lost: "));
+    CHECK_FALSE(holds(page, "Cost [USD]</text>"));
+    // Rows of years, of sites by year, and sites over all years: 2100 of 9000 GPU-hours, and what is unknown of a year.
+    CHECK(holds(page, "<td>2027</td><td class=\"n\">1,000</td><td class=\"n\">4,000</td><td class=\"n\">25.00"));
+    CHECK(holds(page, "Years of each site"));
+    CHECK(holds(page, "<h2>By site</h2>"));
+    CHECK(holds(page, "<bdi>iad</bdi></td><td class=\"n\">9,000</td><td class=\"n\">76.67"));
+    CHECK(holds(page, "<bdi>&lt;b&gt;</bdi></td><td class=\"n\">3,000</td>"));
+    CHECK_FALSE(holds(page, "<b>\""));
+    CHECK(page == with_years(rows));
+
+    // One year of a fleet without energy; no rows at all; sites without years.
+    const std::string plain = with_years("2027,all,1000,4000,1000,3000,0,,,,,,\n");
+    CHECK(unbalanced(plain).empty());
+    CHECK(holds(plain, "By calendar year"));
+    CHECK_FALSE(holds(plain, "By site"));
+    CHECK_FALSE(holds(with_years(""), "By calendar year"));
+    const run_text text{.more = R"(  "sites": {"iad": {"gpus": 8, "gpu_hours": {"capacity": 10, "useful": 4}, )"
+                                R"("energy_kwh": {"it": 100, "facility": 120}}},)"
+                                "\n"};
+    const std::string sites = run_folder{text}.page();
+    CHECK(holds(sites, "<bdi>iad</bdi></td><td class=\"n\">10</td><td class=\"n\">40.00"));
+    CHECK(holds(sites, "1.2000"));
+
+    const auto fault = [&](const std::string& more) { return run_folder{}.write("years.csv", header + more).fault(); };
+    CHECK(fault("2027,all,x,1,1,0,0,,,,,,\n").starts_with("years.csv:2:10: error: hours: not a number (x)"));
+    CHECK(fault("soon,all,1,1,1,0,0,,,,,,\n").starts_with("years.csv:2:1: error: year: not a count (soon)"));
+}
+
+TEST_CASE("a report repeats what the run has to say", "[report]") {
+    const std::string page = run_folder{}.write("run.json", R"({"notes": ["energy.daily: <none>"]})").page();
+    CHECK(holds(page, "Note."));
+    CHECK(holds(page, "energy.daily: &lt;none&gt;"));
+}
+
 TEST_CASE("names from a scenario do not become part of the page", "[report]") {
     const std::string evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
     run_folder folder{with_service(evil)};

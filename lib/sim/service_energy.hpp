@@ -1,0 +1,55 @@
+#pragma once
+/// \file
+/// What services draw, emit and cost, by source and site.
+///
+/// A replica uses the energy of its units in proportion to the GPUs that it holds, as `energy_meter::used_j` has it:
+/// exactly, from when it gets them until it gives them back. Of what its site emits and pays meanwhile it has the share
+/// that it has of the IT energy of the site: so replicas that come and go with the hours have the intensity and the
+/// price of their hours, and one that is always there the mean. O(GPU shares) at starts and stops. Not thread-safe.
+
+#include <ampacity/sim/energy.hpp>
+#include <ampacity/sim/observer.hpp>
+#include <ampacity/sim/service_result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace ampacity::sim {
+
+class service_energy {
+public:
+    /// By source: are its jobs replicas?
+    service_energy(const std::vector<bool>& sources, std::size_t sites);
+
+    [[nodiscard]] bool counts(std::size_t source) const noexcept { return !totals_[source].empty(); }
+    /// \pre the meter has been told, and it counts this source
+    void start(const job_event& e, const energy_meter& meter);
+    void stop(const job_event& e, const energy_meter& meter);
+    /// By site, up to now, with what has not stopped yet. \pre it counts this source
+    [[nodiscard]] std::vector<service_cost> totals(std::size_t source, instant now, const energy_meter& meter) const;
+
+private:
+    /// GPUs of a replica at one site, and what they and the site had used when it got them.
+    struct piece {
+        std::vector<fleet::gpu_share> where;
+        std::size_t site = 0;
+        double used_j = 0;
+        service_cost of_site{};
+    };
+    struct held_gpus {
+        std::size_t source = 0;
+        std::vector<piece> pieces;
+    };
+    static std::uint64_t key_of(const job_event& e) noexcept {
+        // Services that hold their GPUs for good have no jobs.
+        return e.job == none<job_id> ? (std::uint64_t{1} << 40U) + e.source : std::uint64_t{index(e.job)};
+    }
+    static void add(std::vector<service_cost>& to, const held_gpus& held, instant now, const energy_meter& meter);
+
+    std::vector<std::vector<service_cost>> totals_;  // (sources) (sites); empty: not counted
+    std::map<std::uint64_t, held_gpus> held_;
+};
+
+}  // namespace ampacity::sim
