@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -132,7 +131,7 @@ std::optional<duration> notice_of(const maintenance& m, const scenario& s) {
     const bool serves = std::any_of(s.workload.begin(), s.workload.end(),
                                     [](const workload_entry& w) { return w.service.has_value(); });
     if (m.notice || !serves) return m.notice;
-    return std::chrono::hours{24};  // a replica has no end that could lie before what is known
+    return m.length;  // a replica has no end that could lie before all that is known
 }
 
 /// Rounds of maintenance, a reservation for all that is worked on at a time. `keys` name them.

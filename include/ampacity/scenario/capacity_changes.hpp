@@ -143,7 +143,7 @@ struct maintenance {
         visit(&maintenance::notice,
               {.key = "notice",
                .doc = "policies learn of each turn so long before it; none: from the start of the run, or beside "
-                      "services a day before",
+                      "services `duration` before",
                .example = "\"7 d\"",
                .min = duration::zero(),
                .max = longest_input});

@@ -93,8 +93,8 @@ enum class reservation_kind : std::uint8_t {
 /// Nodes that are planned to close, and what it is called. To jobs of their own they are a fleet that is closed until
 /// the start. At the end those that run are killed, and those that wait rejected. Policies learn of it at `known`;
 /// replicas with a limit of draining begin to drain that long before the start, but not before `known`.
-/// \pre nodes rising, known <= start < end, of one with jobs known from the start of time; nodes of one with jobs are in
-/// no other at the same time
+/// \pre nodes rising, known <= start < end, of one with jobs known from the start of time; nodes of one with jobs are
+/// in no other at the same time
 struct reservation {
     std::string name;
     fleet::closing what;

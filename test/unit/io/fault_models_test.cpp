@@ -390,7 +390,7 @@ TEST_CASE("maintenance goes round racks or nodes, so many at a time", "[faults]"
           "faults.maintenance.0: a pool has no nodes to name; describe the fleet by nodes or racks");
 }
 
-TEST_CASE("policies learn of maintenance when its notice says, beside services a day before", "[faults]") {
+TEST_CASE("policies learn of maintenance when its notice says, beside services a turn before", "[faults]") {
     const folder here;
     const auto known_h = [&here](const std::string& notice, const std::string& workload) {
         std::vector<double> out;
@@ -413,7 +413,7 @@ TEST_CASE("policies learn of maintenance when its notice says, beside services a
     CHECK(known_h("", jobs) == std::vector<double>{0, 0, 0});
     CHECK(known_h(", notice: \"22 h\"", jobs) == std::vector<double>{0, 3, 8});
     CHECK(known_h(", notice: \"0 h\"", service) == std::vector<double>{20, 25, 30});
-    CHECK(known_h("", service) == std::vector<double>{0, 1, 6});
+    CHECK(known_h("", service) == std::vector<double>{15, 20, 25});
 }
 
 TEST_CASE("jobs end before maintenance, and never run in it", "[faults]") {
