@@ -334,7 +334,7 @@ llm::inference_deployment usual_plan(const llm::measured_server& r, bool experts
     if (experts) {
         d.decode.attention_dp = d.decode.ep = 8;
     } else if (r.goal.prompt > 4096) {
-        d.decode.tp = !blackwell ? 8 : r.suite == "mlperf offline" ? 2 : 4;
+        d.decode.tp = blackwell ? 4 : 8;
     }
     d.decode_workers = r.gpus / d.decode.gpus();
     return d;
