@@ -326,16 +326,20 @@ const benchmark* find_benchmark(const named_row& row, inference_collector& to) {
     return nullptr;
 }
 
+constexpr double least_requests = 64;  ///< for which a replica has memory
+
 /// Replicas as NVIDIA's submissions to MLPerf Inference v5.0 and v5.1 have them in closed/NVIDIA/configs, which others
 /// run too; two stages of two GPUs each count as four GPUs that share a product.
-llm::inference_deployment usual_plan(const llm::measured_server& r, bool experts) {
+llm::inference_deployment usual_plan(const llm::measured_server& r, const llm::model& m, const llm::system& s) {
     llm::inference_deployment d = r.like;
     const bool blackwell = d.decode.precision == llm::precision_kind::nvfp4;
-    if (experts) {
+    if (m.has_experts()) {
         d.decode.attention_dp = d.decode.ep = 8;
     } else if (r.goal.prompt > 4096) {
         d.decode.tp = blackwell ? 4 : 8;
     }
+    const double length = r.goal.prompt + r.goal.output;
+    while (d.decode.tp < 8 && llm::cache_tokens(m, d.decode, s, length) < least_requests * length) d.decode.tp *= 2;
     d.decode_workers = r.gpus / d.decode.gpus();
     return d;
 }
@@ -355,7 +359,7 @@ llm::measured_server server_of(const named_row& row, const benchmark& b, inferen
     // nvidia/DeepSeek-R1-FP4 leaves attention in bf16, as its model card tells.
     p.mixers = fp4 && b.model == "deepseek-r1" ? llm::precision_kind::bf16 : p.precision;
     p.cache_bytes = 1;
-    out.usual = usual_plan(out, to.set.models[out.model].has_experts());
+    out.usual = usual_plan(out, to.set.models[out.model], to.set.systems[out.system]);
     return out;
 }
 
