@@ -11,6 +11,7 @@
 #include <ampacity/llm/inference_planner.hpp>
 #include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/llm/inference_step.hpp>
+#include <ampacity/llm/length_law.hpp>
 #include <ampacity/llm/linear_pieces.hpp>
 #include <ampacity/llm/model.hpp>
 #include <ampacity/llm/plan.hpp>
@@ -125,6 +126,8 @@ void a_deployment_is_estimated() {
     const llm::planned_serving best = llm::best_replicas(a_model(), 8, d, goal, a_system(), inference());
     require(best.as.gpus() == 8 && best.most.tpot_s <= 0.05, "the replicas that serve most within the limits");
     require(llm::compare(llm::inference_set{}, inference()).empty(), "nothing measured, nothing compared");
+    const llm::length_law answers{.mean = 200, .sigma = 0.6, .most = 1024};
+    require(answers.median() < 200 && answers.met() > 200, "a step meets longer answers than come");
 }
 
 }  // namespace

@@ -12,10 +12,12 @@
 #include <ampacity/serving/kv_blocks.hpp>
 #include <ampacity/serving/kv_transfer.hpp>
 #include <ampacity/serving/load_tree.hpp>
+#include <ampacity/serving/percentile_planner.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/replica.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/router.hpp>
+#include <ampacity/serving/server_comparison.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/serving/service_metrics.hpp>
 #include <ampacity/serving/speculation.hpp>
@@ -248,6 +250,37 @@ void replicas_that_come_and_go() {
     require(service.num_pending() == 1, "at the router");
 }
 
+void replicas_within_limits() {
+    const llm::model m{.name = "8b",
+                       .hidden = 4096,
+                       .vocabulary = 128256,
+                       .layers = {{.name = "dense",
+                                   .count = 32,
+                                   .heads = 32,
+                                   .kv_heads = 8,
+                                   .head_dim = 128,
+                                   .width = 14336,
+                                   .matrices = 3}}};
+    const llm::system s{.name = "node",
+                        .accelerator = "g",
+                        .memory_b = 100e9,
+                        .memory_b_s = 4e12,
+                        .bf16_flop_s = 1e15,
+                        .domain_gpus = 8,
+                        .domain_b_s = 450e9};
+    const llm::inference_efficiency e{.gpus = {{.name = "g", .bf16 = 0.6, .memory = 0.8}},
+                                      .software = {{.name = "vllm", .step_s = 1e-3}}};
+    const serving::percentile_goal goal{.prompt = {.mean = 300, .sigma = 0.5, .most = 2000},
+                                        .output = {.mean = 50, .sigma = 0.5, .most = 500},
+                                        .most_ttft_s = 0.5,
+                                        .most_tpot_s = 0.02};
+    const serving::percentile_plan best = serving::best_within(m, 2, {.software = "vllm"}, goal, s, e);
+    require(best.most.requests_s > 1 && best.most.keeps(goal), "the replicas that serve most while 99 % are in time");
+    const auto half = serving::latencies_at(m, best.as, goal, best.most.requests_s / 2, s, e);
+    require(half.tpot_p99_s < best.most.tpot_p99_s, "under half the load");
+    require(serving::compare_servers({}, e).empty(), "no benchmark, nothing compared");
+}
+
 }  // namespace
 
 void serving_example() {
@@ -262,4 +295,5 @@ void serving_example() {
     requests_that_are_shed();
     prompts_and_answers_apart();
     replicas_that_come_and_go();
+    replicas_within_limits();
 }

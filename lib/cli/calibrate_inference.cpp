@@ -4,6 +4,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/inference_measurements.hpp>
+#include <ampacity/serving/server_comparison.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 using rows = std::vector<llm::compared_serving>;
+using servers = std::vector<serving::compared_server>;
 
 /// What was compared, three ways.
 struct comparisons {
@@ -86,45 +88,76 @@ void print_rows(const llm::inference_set& set, const comparisons& c) {
     table.print();
 }
 
-/// Benchmark runs, none of them fitted, by suite and system.
-void print_servers(const llm::inference_set& set, const llm::inference_efficiency& e, bool all) {
-    const auto compared = llm::compare_servers(set, e);
-    if (compared.empty()) return;
-    std::map<std::string, std::vector<const llm::compared_server*>> groups;
-    for (const llm::compared_server& c : compared) {
-        const llm::measured_server& m = set.servers[c.row];
-        for (const std::string& key :
-             {m.suite, m.suite + ' ' + set.models[m.model].name, m.suite + ' ' + set.systems[m.system].accelerator})
-            groups[key].push_back(&c);
+/// Benchmark runs beside the best replicas.
+struct server_comparisons {
+    servers with{};
+    servers without_model{};  ///< tuned engines fitted without the model
+    servers without_gpu{};    ///< without the kind of GPU
+};
+
+using server_error = double (*)(const serving::compared_server&);
+
+std::string median_of(const servers& of, const std::vector<bool>& in, server_error error) {
+    std::vector<double> errors;
+    for (const serving::compared_server& c : of) {
+        if (const double e = std::abs(error(c)); in[c.row] && e > 0) errors.push_back(e);
     }
-    const auto median = [](std::vector<double> of) {
-        for (double& v : of) v = std::abs(v);
-        std::sort(of.begin(), of.end());
-        return percent(of[of.size() / 2]);
-    };
-    text_table table{36, {6, 8, 8, 8}};
-    table.row({"benchmarks, best replicas", "rows", "tok/s", "TPOT", "TTFT"});
-    for (const auto& [key, rows_of] : groups) {
-        std::vector<double> rate;
-        std::vector<double> tpot;
-        std::vector<double> ttft;
-        for (const llm::compared_server* c : rows_of) {
-            rate.push_back(c->throughput_error);
-            if (set.servers[c->row].tpot_s > 0) tpot.push_back(c->tpot_error);
-            if (set.servers[c->row].ttft_s > 0) ttft.push_back(c->ttft_error);
+    if (errors.empty()) return "";
+    std::sort(errors.begin(), errors.end());
+    return percent(errors[errors.size() / 2]);
+}
+
+/// By suite, system and model.
+std::map<std::string, std::vector<bool>> server_groups(const llm::inference_set& set) {
+    std::map<std::string, std::vector<bool>> groups;
+    for (std::size_t i = 0; i < set.servers.size(); ++i) {
+        const llm::measured_server& m = set.servers[i];
+        for (const std::string& key :
+             {m.suite, m.suite + ' ' + set.models[m.model].name, m.suite + ' ' + set.systems[m.system].accelerator}) {
+            groups[key].resize(set.servers.size());
+            groups[key][i] = true;
         }
-        table.row({key, fmt::to_string(rows_of.size()), median(rate), tpot.empty() ? "" : median(tpot),
-                   ttft.empty() ? "" : median(ttft)});
+    }
+    return groups;
+}
+
+void print_servers(const llm::inference_set& set, const server_comparisons& c, bool all) {
+    if (c.with.empty()) return;
+    using one = serving::compared_server;
+    static constexpr server_error rate = [](const one& r) { return r.throughput_error; };
+    static constexpr server_error tpot = [](const one& r) { return r.measured.tpot_p50; };
+    static constexpr server_error tpot_p99 = [](const one& r) { return r.measured.tpot_p99; };
+    static constexpr server_error ttft = [](const one& r) { return r.measured.ttft_p50; };
+    static constexpr server_error own_tpot = [](const one& r) { return r.largest.tpot_p50; };
+    static constexpr server_error own_tpot_p99 = [](const one& r) { return r.largest.tpot_p99; };
+    static constexpr server_error own_ttft = [](const one& r) { return r.largest.ttft_p50; };
+    text_table table{36, {5, 7, 7, 7, 7, 8, 7, 7, 9, 7, 7, 7, 9, 7, 7, 7}};
+    table.row({"benchmarks, best replicas", "rows", "tok/s", "TPOT", "p99", "TTFT", "max TPOT", "p99", "TTFT",
+               "-m tok/s", "TPOT", "p99", "TTFT", "-g tok/s", "TPOT", "p99", "TTFT"});
+    for (const auto& [key, in] : server_groups(set)) {
+        std::vector<std::string> cells{
+            key, fmt::to_string(std::count_if(c.with.begin(), c.with.end(), [&](auto& r) { return in[r.row]; }))};
+        for (const server_error e : {rate, tpot, tpot_p99, ttft, own_tpot, own_tpot_p99, own_ttft})
+            cells.push_back(median_of(c.with, in, e));
+        for (const servers* of : {&c.without_model, &c.without_gpu}) {
+            for (const server_error e : {rate, tpot, tpot_p99, ttft}) cells.push_back(median_of(*of, in, e));
+        }
+        table.row(std::move(cells));
     }
     fmt::print("\n");
     table.print();
     if (!all) return;
-    for (const llm::compared_server& c : compared) {
-        const llm::measured_server& m = set.servers[c.row];
-        const llm::inference_plan& p = c.best.as.decode;
-        fmt::print("  {} {} {} x{}, tp{} dp{} ep{}: {:.2f}/s, modelled at most {:.2f}; TPOT {:.1f} ms, {:.1f}\n",
-                   m.suite, set.models[m.model].name, set.systems[m.system].accelerator, m.gpus, p.tp, p.attention_dp,
-                   p.ep, m.requests_s, c.best.most.requests_s, 1e3 * m.tpot_s, 1e3 * c.modelled.tpot_s);
+    for (const one& r : c.with) {
+        const llm::measured_server& m = set.servers[r.row];
+        const llm::inference_plan& p = r.best.as.decode;
+        fmt::print("  {} {} {} x{}, tp{} dp{} ep{} {:.0f} tokens: {:.2f}/s, modelled at most {:.2f}", m.suite,
+                   set.models[m.model].name, set.systems[m.system].accelerator, m.gpus, p.tp, p.attention_dp, p.ep,
+                   r.best.as.step_tokens, m.requests_s, r.best.most.requests_s);
+        if (m.tpot_s > 0)
+            fmt::print("; TPOT {:.1f} ms, {:.1f}, p99 {:.1f}, {:.1f}; TTFT {:.3f} s, {:.3f}", 1e3 * m.tpot_s,
+                       1e3 * r.modelled.tpot_p50_s, 1e3 * m.tpot_p99_s, 1e3 * r.modelled.tpot_p99_s, m.ttft_s,
+                       r.modelled.ttft_p50_s);
+        fmt::print("\n");
     }
 }
 
@@ -139,7 +172,7 @@ void print_left_out(const llm::inference_set& set, bool all) {
 }
 
 void print_text(const llm::inference_set& set, const llm::inference_efficiency& e, const comparisons& c,
-                const calibrate_options& o) {
+                const server_comparisons& s, const calibrate_options& o) {
     fmt::print("{} rows of {}, {} rows left out\n", set.rows.size(), o.data, set.left_out.size());
     if (!set.exchanges.empty())
         fmt::print("{} all-to-alls, mean error {} %\n", set.exchanges.size(), percent(llm::exchange_error(set, e)));
@@ -164,11 +197,31 @@ void print_text(const llm::inference_set& set, const llm::inference_efficiency& 
                  [](const measured& m, const compared&) { return pools_of(m) + ' ' + m.as.software; });
     print_groups(set, c, "family", [](const measured& m, const compared&) { return pools_of(m) + ' ' + m.family; });
     if (o.rows) print_rows(set, c);
-    print_servers(set, e, o.rows);
+    print_servers(set, s, o.rows);
     print_left_out(set, o.rows);
 }
 
-void print_json(const llm::inference_set& set, const comparisons& c) {
+json server_list(const llm::inference_set& set, const servers& of) {
+    json list = json::array();
+    for (const serving::compared_server& r : of) {
+        const llm::measured_server& m = set.servers[r.row];
+        const llm::inference_plan& p = r.best.as.decode;
+        list.push_back({{"where", m.where},
+                        {"suite", m.suite},
+                        {"model", set.models[m.model].name},
+                        {"accelerator", set.systems[m.system].accelerator},
+                        {"gpus", m.gpus},
+                        {"plan", {{"tp", p.tp}, {"attention_dp", p.attention_dp}, {"ep", p.ep}}},
+                        {"step_tokens", r.best.as.step_tokens},
+                        {"requests_s", {{"measured", m.requests_s}, {"modelled", r.best.most.requests_s}}},
+                        {"ttft_p50_s", {{"measured", m.ttft_s}, {"modelled", r.modelled.ttft_p50_s}}},
+                        {"tpot_p50_s", {{"measured", m.tpot_s}, {"modelled", r.modelled.tpot_p50_s}}},
+                        {"tpot_p99_s", {{"measured", m.tpot_p99_s}, {"modelled", r.modelled.tpot_p99_s}}}});
+    }
+    return list;
+}
+
+void print_json(const llm::inference_set& set, const comparisons& c, const server_comparisons& s) {
     json out{{"schema", 1}, {"rows", set.rows.size()}, {"left_out", set.left_out}};
     const auto of = [&](const rows& from) {
         json list = json::array();
@@ -193,6 +246,9 @@ void print_json(const llm::inference_set& set, const comparisons& c) {
     out["compared"] = of(c.with);
     out["without_deployment"] = of(c.without_deployment);
     out["without_family"] = of(c.without_family);
+    out["servers"] = server_list(set, s.with);
+    out["servers_without_model"] = server_list(set, s.without_model);
+    out["servers_without_gpu"] = server_list(set, s.without_gpu);
     fmt::print("{}\n", out.dump(2));
 }
 
@@ -201,14 +257,21 @@ void print_json(const llm::inference_set& set, const comparisons& c) {
 int calibrate_inference(const calibrate_options& o) {
     const llm::inference_set set = io::read_inference_measurements(o.data);
     const bool fit = o.coefficients.empty();
-    const llm::inference_efficiency e =
+    llm::inference_efficiency e =
         fit ? llm::fit_inference(set) : io::read_model<llm::inference_efficiency>(o.coefficients).value;
+    if (fit) {
+        llm::fit_tuned(set, e);
+        serving::fit_first_tokens(set, e);
+    }
     comparisons c{.with = llm::compare(set, e)};
+    server_comparisons s{.with = serving::compare_servers(set, e)};
     if (fit) {
         c.without_deployment = llm::leave_one_deployment_out(set);
         c.without_family = llm::leave_one_family_out(set);
+        s.without_model = serving::leave_one_model_out(set, e);
+        s.without_gpu = serving::leave_one_gpu_out(set, e);
     }
-    o.json ? print_json(set, c) : print_text(set, e, c, o);
+    o.json ? print_json(set, c, s) : print_text(set, e, c, s, o);
     if (o.output.empty()) return 0;
     std::ofstream out{o.output, std::ios::binary};
     out << io::calibration_file(std::filesystem::path{o.output}.stem().string(), e, set);

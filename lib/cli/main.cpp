@@ -7,6 +7,7 @@
 #include "list_command.hpp"
 #include "optimise_command.hpp"
 #include "plan_command.hpp"
+#include "replicas_command.hpp"
 #include "run_command.hpp"
 #include "steady_command.hpp"
 #include "surface_command.hpp"
@@ -112,6 +113,44 @@ void add_plan_options(CLI::App& command, cli::plan_options& options) {
         ->check(given_text());
     command.add_option("--top", options.top, "plans to print (default: 5)")->check(CLI::Range(1, 1000));
     command.add_flag("--mtp", options.mtp, "train multi-token prediction too");
+    command.add_flag("--json", options.json, "all of it as JSON");
+}
+
+void add_replicas_options(CLI::App& command, cli::replicas_options& options) {
+    const auto tokens = CLI::Range(1.0, 1e7);
+    const auto any = CLI::Range(0.0, 1e9);
+    command
+        .add_option("MODEL", options.model, "a language model, as `ampacity list llms` prints it, or its .yaml file")
+        ->required();
+    command.add_option("--gpus", options.gpus, "GPUs that there are; replicas of one kind fill them")
+        ->required()
+        ->check(CLI::Range(1U, 1U << 20U));
+    command.add_option("--system", options.system, "the rack or node that they are in, or its .yaml file")->required();
+    command.add_option("--precision", options.precision, "bf16, fp8, mxfp8 or nvfp4 (default: fp8)")
+        ->check(given_text());
+    command
+        .add_option("--software", options.software,
+                    "vllm, sglang, trtllm, or trtllm-tuned: engines tuned as for benchmarks (default: trtllm)")
+        ->check(given_text());
+    command.add_option("--prompt", options.prompt, "mean tokens of a prompt (default: 1024)")->check(tokens);
+    command.add_option("--output", options.output, "mean tokens of an answer (default: 256)")->check(tokens);
+    command.add_option("--prompt-sigma", options.prompt_sigma, "spread of the logarithm of prompts (default: 0.5)")
+        ->check(CLI::Range(0.0, 4.0));
+    command.add_option("--output-sigma", options.output_sigma, "spread of the logarithm of answers (default: 0.5)")
+        ->check(CLI::Range(0.0, 4.0));
+    command.add_option("--most-prompt", options.most_prompt, "tokens at which prompts are cut (default: nowhere)")
+        ->check(any);
+    command.add_option("--most-output", options.most_output, "tokens at which answers are cut (default: nowhere)")
+        ->check(any);
+    command.add_option("--ttft", options.ttft_ms, "limit of 99 % of times to the first token [ms] (default: none)")
+        ->check(any);
+    command.add_option("--tpot", options.tpot_ms, "limit of 99 % of times per token [ms] (default: none)")->check(any);
+    command.add_option("--rate", options.rate, "requests per second whose latencies are told too")
+        ->check(CLI::Range(1e-6, 1e9));
+    command
+        .add_option("--coefficients", options.coefficients,
+                    "model of the kind inference-efficiency, or its .yaml file (default: inference)")
+        ->check(given_text());
     command.add_flag("--json", options.json, "all of it as JSON");
 }
 
@@ -310,6 +349,11 @@ int run_program(int argc, char** argv) {
     CLI::App& plan = *app.add_subcommand("plan", "the fastest parallel plans of a training job");
     add_plan_options(plan, planned);
 
+    cli::replicas_options limited;
+    CLI::App& replicas =
+        *app.add_subcommand("replicas", "the replicas of a model that serve most requests within limits of latency");
+    add_replicas_options(replicas, limited);
+
     cli::surface_command_options measured;
     CLI::App& surface =
         *app.add_subcommand("surface", "measure what a replica of a service does at a load, for `fidelity: fluid`");
@@ -395,6 +439,7 @@ int run_program(int argc, char** argv) {
     if (steady) return cli::steady(settled);
     if (trace) return cli::trace(traced);
     if (plan) return cli::plan(planned);
+    if (replicas) return cli::replicas(limited);
     if (surface) return cli::surface(measured);
     if (calibrate && calibrate_what == "inference") return cli::calibrate_inference(calibrated);
     if (calibrate) return cli::calibrate_training(calibrated);

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -306,12 +307,15 @@ void read_expert_row(const named_row& row, inference_collector& to) {
 struct benchmark {
     std::string_view in_table;
     std::string_view model;
-    double prompt;  ///< mean of the data set, usual values: no reference checked [token]
-    double output;  ///< [token]
+    /// Mean and cut of the data set are usual values: no reference checked.
+    llm::length_law prompt;
+    /// The mean is that of the runs; the spread is what median, mean and percentiles of their latencies tell.
+    llm::length_law output;
 };
-constexpr std::array benchmarks{
-    benchmark{"llama2-70b-99", "llama-2-70b", 294, 281}, benchmark{"llama3.1-405b", "llama-3.1-405b", 9428, 656},
-    benchmark{"llama3.1-8b", "llama-3.1-8b", 870, 129}, benchmark{"deepseek-r1", "deepseek-r1", 800, 3710}};
+constexpr std::array benchmarks{benchmark{"llama2-70b-99", "llama-2-70b", {294, 0.8, 1024}, {281, 0.6, 1024}},
+                                benchmark{"llama3.1-405b", "llama-3.1-405b", {9428, 0.35, 20000}, {656, 0.3, 2000}},
+                                benchmark{"llama3.1-8b", "llama-3.1-8b", {870, 0.5, 2600}, {129, 0, 0}},
+                                benchmark{"deepseek-r1", "deepseek-r1", {800, 0.8, 3200}, {3710, 1.2, 20000}}};
 
 const benchmark* find_benchmark(const named_row& row, inference_collector& to) {
     const std::string name = row.text("model");
@@ -322,17 +326,40 @@ const benchmark* find_benchmark(const named_row& row, inference_collector& to) {
     return nullptr;
 }
 
+constexpr double least_requests = 64;  ///< for which a replica has memory
+
+/// Replicas as NVIDIA's submissions to MLPerf Inference v5.0 and v5.1 have them in closed/NVIDIA/configs, which others
+/// run too; two stages of two GPUs each count as four GPUs that share a product.
+llm::inference_deployment usual_plan(const llm::measured_server& r, const llm::model& m, const llm::system& s) {
+    llm::inference_deployment d = r.like;
+    const bool blackwell = d.decode.precision == llm::precision_kind::nvfp4;
+    if (m.has_experts()) {
+        d.decode.attention_dp = d.decode.ep = 8;
+    } else if (r.goal.prompt > 4096) {
+        d.decode.tp = blackwell ? 4 : 8;
+    }
+    const double length = r.goal.prompt + r.goal.output;
+    while (d.decode.tp < 8 && llm::cache_tokens(m, d.decode, s, length) < least_requests * length) d.decode.tp *= 2;
+    d.decode_workers = r.gpus / d.decode.gpus();
+    return d;
+}
+
 llm::measured_server server_of(const named_row& row, const benchmark& b, inference_collector& to) {
     llm::measured_server out{.suite = "mlperf " + lower(row.text("scenario")),
                              .where = row.place(),
                              .model = to.model(std::string{b.model}),
                              .system = to.system(lower(row.text("gpu"))),
                              .gpus = row.count("gpus"),
-                             .goal = {.prompt = b.prompt, .output = b.output}};
+                             .goal = {.prompt = b.prompt.mean, .output = b.output.mean},
+                             .prompt = b.prompt,
+                             .output = b.output};
     llm::inference_plan& p = out.like.decode;
-    p.precision = row.text("weight_dtype") == "fp4" ? llm::precision_kind::nvfp4 : llm::precision_kind::fp8;
-    p.mixers = p.precision;
+    const bool fp4 = row.text("weight_dtype") == "fp4";
+    p.precision = fp4 ? llm::precision_kind::nvfp4 : llm::precision_kind::fp8;
+    // nvidia/DeepSeek-R1-FP4 leaves attention in bf16, as its model card tells.
+    p.mixers = fp4 && b.model == "deepseek-r1" ? llm::precision_kind::bf16 : p.precision;
     p.cache_bytes = 1;
+    out.usual = usual_plan(out, to.set.models[out.model], to.set.systems[out.system]);
     return out;
 }
 
@@ -345,11 +372,12 @@ void read_server_row(const named_row& row, inference_collector& to) {
     }
     llm::measured_server m = server_of(row, *b, to);
     m.requests_s = row.number("completed_samples_per_s");
-    m.goal.output = row.number("completed_tokens_per_s") / m.requests_s;
+    m.goal.output = m.output.mean = row.number("completed_tokens_per_s") / m.requests_s;
     m.goal.most_ttft_s = row.number("ttft_limit_ms") * 1e-3;
     m.goal.most_tpot_s = row.number("tpot_limit_ms") * 1e-3;
     m.ttft_s = row.number("ttft_p50_ms") * 1e-3;
     m.tpot_s = row.number("tpot_p50_ms") * 1e-3;
+    m.tpot_p99_s = row.number("tpot_p99_ms") * 1e-3;
     to.set.servers.push_back(std::move(m));
 }
 
@@ -395,6 +423,30 @@ std::string error_note(const std::vector<llm::compared_serving>& rows) {
                        100 * llm::median_error(rows, &llm::compared_serving::tpot_error));
 }
 
+std::string tuned_text(const llm::inference_software& s) {
+    std::string out;
+    const auto add = [&](std::string_view key, const std::optional<double>& v) {
+        if (v) out += fmt::format(", {}: {:.4g}", key, *v);
+    };
+    add("products", s.products);
+    add("nvfp4", s.nvfp4);
+    add("traffic", s.traffic);
+    add("layer", s.layer);
+    add("reduce", s.reduce);
+    return out;
+}
+
+std::string tuned_note(const llm::inference_set& set, const llm::inference_efficiency& e) {
+    std::vector<double> errors;
+    for (const llm::measured_server& r : set.servers) {
+        if (r.fitted && r.usual.decode_workers > 0) errors.push_back(std::abs(llm::tuned_error(set, r, e)));
+    }
+    if (errors.empty()) return "no row";
+    std::sort(errors.begin(), errors.end());
+    return fmt::format("{} runs, median error of the time of a request {:.1f} %", errors.size(),
+                       100 * errors[errors.size() / 2]);
+}
+
 }  // namespace
 
 std::string calibration_file(const std::string& name, const llm::inference_efficiency& e,
@@ -414,6 +466,10 @@ std::string calibration_file(const std::string& name, const llm::inference_effic
     out +=
         "  fit: \"least squares over measured deployments: ai-dynamo/aiconfigurator@095f58a silicon_sample.csv "
         "(Apache-2.0)\"\n";
+    if (std::any_of(e.software.begin(), e.software.end(), [](const auto& s) { return s.tuned(); }))
+        out +=
+            "  tuned: \"least squares over closed results of MLPerf Inference v5.1 (Apache-2.0), under plans of "
+            "closed/NVIDIA/configs\"\n";
     out += "  exchange: \"least squares over all-to-alls of the same, TensorRT-LLM on GB200 and DeepEP\"\n";
     out += "  usual: \"usual value, no reference checked\"\n";
     const std::string all = "aggregated: " + note_of([](const llm::measured_serving& r) { return !r.as.split(); }) +
@@ -447,12 +503,15 @@ std::string calibration_file(const std::string& name, const llm::inference_effic
             g.name, g.bf16, g.fp8, g.nvfp4, g.memory,
             note_of([&](const llm::measured_serving& r) { return set.system_of(r).accelerator == g.name; }));
     out += "software:\n";
-    for (const llm::inference_software& s : e.software)
-        out += fmt::format(
-            "  - {{ name: {}, step: {}, request: {}, handover: {}, burst: {:.4g}, source: fit, confidence: derived, "
-            "note: \"{}\" }}\n",
-            s.name, seconds_text(s.step_s), seconds_text(s.request_s), seconds_text(s.handover_s), s.burst,
-            note_of([&](const llm::measured_serving& r) { return r.as.software == s.name; }));
+    for (const llm::inference_software& s : e.software) {
+        const std::string note = s.tuned()
+                                     ? tuned_note(set, e)
+                                     : note_of([&](const llm::measured_serving& r) { return r.as.software == s.name; });
+        out += fmt::format("  - {{ name: {}, step: {}, request: {}, handover: {}, burst: {:.4g}{}, source: {}, ",
+                           s.name, seconds_text(s.step_s), seconds_text(s.request_s), seconds_text(s.handover_s),
+                           s.burst, tuned_text(s), s.tuned() ? "tuned" : "fit");
+        out += fmt::format("confidence: derived, note: \"{}\" }}\n", note);
+    }
     return out;
 }
 

@@ -191,6 +191,11 @@ struct schema<llm::inference_software> {
         v.number(&T::handover_s,
                  {.key = "handover", .doc = "further, from one pool to another", .of = dimension::time});
         v.number(&T::burst, {.key = "burst", .doc = "of measured requests, those that came at once", .max = 1});
+        v.number(&T::products, {.key = "products", .doc = "of tuned engines, times the shares of peaks", .max = 10});
+        v.number(&T::nvfp4, {.key = "nvfp4", .doc = "the same in fp4", .max = 10});
+        v.number(&T::traffic, {.key = "traffic", .doc = "the same, times the traffic of norms", .max = 10});
+        v.number(&T::layer, {.key = "layer", .doc = "the same, times the time of every layer", .max = 10});
+        v.number(&T::reduce, {.key = "reduce", .doc = "the same, times the time of all-reduces", .max = 10});
     }
 };
 

@@ -144,7 +144,7 @@ private:
                               .ep = static_cast<std::uint32_t>(sizes.ep.value_or(spread)),
                               .precision = service_.precision.value_or(usual)};
         p.mixers = p.precision;
-        const bool narrow = service_.software == "trtllm" && p.precision != llm::precision_kind::bf16;
+        const bool narrow = service_.software.starts_with("trtllm") && p.precision != llm::precision_kind::bf16;
         p.cache_bytes = assumed_.kv_cache.value_or(narrow ? llm::precision_kind::fp8 : llm::precision_kind::bf16) ==
                                 llm::precision_kind::fp8
                             ? 1

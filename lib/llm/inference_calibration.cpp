@@ -298,28 +298,6 @@ std::vector<compared_serving> leave_one_family_out(const inference_set& set) {
     return leave_out(set, [](const measured_serving& r) { return r.family; });
 }
 
-std::vector<compared_server> compare_servers(const inference_set& set, const inference_efficiency& e) {
-    inference_efficiency bare = e;
-    bare.software.push_back({.name = "bare", .step_s = e.find_software("trtllm").step_s});
-    std::vector<compared_server> out;
-    for (std::uint32_t i = 0; i < set.servers.size(); ++i) {
-        const measured_server& r = set.servers[i];
-        const model& m = set.models[r.model];
-        const system& s = set.systems[r.system];
-        if (e.find(s.accelerator) == nullptr) continue;
-        inference_deployment like = r.like;
-        like.software = "bare";
-        compared_server c{.row = i, .best = best_replicas(m, r.gpus, like, r.goal, s, bare)};
-        if (c.best.most.requests_s <= 0) continue;
-        c.throughput_error = c.best.most.requests_s / r.requests_s - 1;
-        c.modelled = estimate_at(m, c.best.as, r.goal, r.requests_s, s, bare);
-        if (r.tpot_s > 0) c.tpot_error = c.modelled.tpot_s / r.tpot_s - 1;
-        if (r.ttft_s > 0) c.ttft_error = c.modelled.ttft_s / r.ttft_s - 1;
-        out.push_back(c);
-    }
-    return out;
-}
-
 double exchange_error(const inference_set& set, const inference_efficiency& e) {
     double sum = 0;
     for (const measured_exchange& m : set.exchanges)

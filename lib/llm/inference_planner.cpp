@@ -1,5 +1,6 @@
 #include <ampacity/llm/inference_planner.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace ampacity::llm {
@@ -44,9 +45,9 @@ load_estimate estimate_at(const model& m, const inference_deployment& d, const s
     return largest(m, d, goal, s, e, [&](const load_estimate& l) { return !l.queues && l.requests_s <= requests_s; });
 }
 
-planned_serving best_replicas(const model& m, std::uint32_t gpus, const inference_deployment& like,
-                              const serving_goal& goal, const system& s, const inference_efficiency& e) {
-    planned_serving best;
+std::vector<planned_serving> all_replicas(const model& m, std::uint32_t gpus, const inference_deployment& like,
+                                          const serving_goal& goal, const system& s, const inference_efficiency& e) {
+    std::vector<planned_serving> all;
     const bool experts = m.has_experts();
     for (std::uint32_t tp = 1; tp <= gpus && tp <= s.domain_gpus; tp *= 2) {
         for (std::uint32_t dp = 1; tp * dp <= gpus && (experts || dp == 1); dp *= 2) {
@@ -61,11 +62,19 @@ planned_serving best_replicas(const model& m, std::uint32_t gpus, const inferenc
                 d.decode_workers = gpus / (tp * dp);
                 if (!fault_of(m, d.decode, s).empty()) continue;
                 const load_estimate l = most_within(m, d, goal, s, e);
-                if (l.requests_s > best.most.requests_s) best = {d, l};
+                if (l.requests_s > 0) all.push_back({d, l});
             }
         }
     }
-    return best;
+    std::stable_sort(all.begin(), all.end(),
+                     [](const auto& a, const auto& b) { return a.most.requests_s > b.most.requests_s; });
+    return all;
+}
+
+planned_serving best_replicas(const model& m, std::uint32_t gpus, const inference_deployment& like,
+                              const serving_goal& goal, const system& s, const inference_efficiency& e) {
+    const std::vector<planned_serving> all = all_replicas(m, gpus, like, goal, s, e);
+    return all.empty() ? planned_serving{} : all.front();
 }
 
 }  // namespace ampacity::llm

@@ -48,8 +48,8 @@ double decode_flop(const layer& l, double context) {
 class iteration_model {
 public:
     iteration_model(const model& m, const inference_plan& p, const inference_batch& b, const system& s,
-                    const inference_efficiency& e)
-        : m_{m}, p_{p}, b_{b}, s_{s}, e_{e}, gpu_{*e.find(s.accelerator)} {
+                    const inference_efficiency& e, const inference_software& with)
+        : m_{m}, p_{p}, b_{b}, s_{s}, e_{e}, with_{with}, gpu_{*e.find(s.accelerator)} {
         // A request is in one group: fewer requests than groups leave some of them idle.
         const double groups = std::min<double>(p.attention_dp, std::max(1.0, b.prefills));
         decodes_ = b.decodes / std::min<double>(p.attention_dp, std::max(1.0, b.decodes));
@@ -59,10 +59,10 @@ public:
         memory_b_s_ = s.memory_b_s * gpu_.memory;
     }
 
-    inference_iteration run(const inference_software& with) {
+    inference_iteration run() {
         for (const layer& l : m_.layers) add(l);
         add_head();
-        out_.fixed_s += with.step_s;
+        out_.fixed_s += with_.step_s;
         if (p_.pp > 1) {
             const double bytes = 2 * tokens_ * m_.hidden / p_.tp;
             const bool crosses = p_.gpus() > s_.domain_gpus;
@@ -77,8 +77,13 @@ private:
     /// FLOP/s that large products reach.
     [[nodiscard]] double rate(precision_kind p) const {
         const double peak = s_.peak_flop_s(p);
-        if (peak > 0) return peak * gpu_.products(p);
-        return s_.fp8_flop_s > 0 ? s_.fp8_flop_s * gpu_.fp8 : s_.bf16_flop_s * gpu_.bf16;
+        const auto reached = [](double share, const std::optional<double>& tuned) {
+            return std::min(1.0, share * tuned.value_or(1));
+        };
+        if (peak > 0)
+            return peak * reached(gpu_.products(p), p == precision_kind::nvfp4 ? with_.nvfp4 : with_.products);
+        return s_.fp8_flop_s > 0 ? s_.fp8_flop_s * reached(gpu_.fp8, with_.products)
+                                 : s_.bf16_flop_s * reached(gpu_.bf16, with_.products);
     }
 
     void add(const layer& l) {
@@ -99,9 +104,9 @@ private:
                                  ? n(l.width) / t
                                  : (n(l.shared_width) + n(l.active_experts) * n(l.expert_width)) / t;
         const double numbers = 6.0 * m_.hidden + 3 * n(l.heads) * l.qk_dim() / t + 3 * width;
-        out_.traffic_s += count * e_.traffic * 2 * tokens_ * numbers / s_.memory_b_s;
+        out_.traffic_s += count * with_.traffic.value_or(1) * e_.traffic * 2 * tokens_ * numbers / s_.memory_b_s;
         const bool half = l.mixer == mixer_kind::none || l.feed_forward == feed_forward_kind::none;
-        out_.fixed_s += count * e_.layer_s * (half ? 0.5 : 1);
+        out_.fixed_s += count * with_.layer.value_or(1) * e_.layer_s * (half ? 0.5 : 1);
         if (l.feed_forward == feed_forward_kind::experts) add_experts(l, own);
         add_collectives(l);
     }
@@ -148,7 +153,7 @@ private:
         out_.expert_b += l.count * bytes;
         out_.experts_s +=
             l.count * std::max(flop / (rate(p_.precision) * e_.experts), bytes / (memory_b_s_ * e_.experts));
-        out_.fixed_s += l.count * e_.expert_layer_s;
+        out_.fixed_s += l.count * with_.layer.value_or(1) * e_.expert_layer_s;
     }
 
     void add_collectives(const layer& l) {
@@ -176,7 +181,7 @@ private:
         if (g.outside > 1)
             time += 2 * e_.rail_s * std::log2(g.outside) +
                     2 * (g.outside - 1) / g.outside * bytes / g.inside / (s_.rail_b_s * e_.rail_share);
-        return time;
+        return time * with_.reduce.value_or(1);
     }
 
     /// Tokens of this rank go once to each other rank that has an expert for them.
@@ -207,6 +212,7 @@ private:
     const inference_batch& b_;
     const system& s_;
     const inference_efficiency& e_;
+    const inference_software& with_;
     const inference_gpu& gpu_;
     double tokens_ = 0;  ///< of one group of `tp`
     double decodes_ = 0;
@@ -225,12 +231,14 @@ const inference_gpu* inference_efficiency::find(std::string_view accelerator) co
 
 inference_software inference_efficiency::find_software(std::string_view program) const {
     inference_software mean{.name = std::string{program}};
+    const auto plain = std::count_if(software.begin(), software.end(), [](const auto& s) { return !s.tuned(); });
     for (const inference_software& s : software) {
         if (s.name == program) return s;
-        mean.step_s += s.step_s / static_cast<double>(software.size());
-        mean.request_s += s.request_s / static_cast<double>(software.size());
-        mean.handover_s += s.handover_s / static_cast<double>(software.size());
-        mean.burst += s.burst / static_cast<double>(software.size());
+        if (s.tuned()) continue;
+        mean.step_s += s.step_s / static_cast<double>(plain);
+        mean.request_s += s.request_s / static_cast<double>(plain);
+        mean.handover_s += s.handover_s / static_cast<double>(plain);
+        mean.burst += s.burst / static_cast<double>(plain);
     }
     return mean;
 }
@@ -310,7 +318,7 @@ double speculation::tokens_per_step() const {
 inference_iteration iteration_of(const model& m, const inference_plan& p, const inference_batch& b, const system& s,
                                  const inference_efficiency& e, const inference_software& with) {
     AMPACITY_ASSERT(e.find(s.accelerator) != nullptr);
-    return iteration_model{m, p, b, s, e}.run(with);
+    return iteration_model{m, p, b, s, e, with}.run();
 }
 
 }  // namespace ampacity::llm

@@ -1,4 +1,4 @@
-// The commands plan and calibrate.
+// The commands plan, replicas and calibrate.
 
 #include "cli/program.hpp"
 
@@ -106,6 +106,35 @@ TEST_CASE("calibrate fits, tells its errors and writes coefficients that plan re
     CHECK(check_refused(here.call({"calibrate", "training", "--data", "."}), 3).line == 2);
     check_refused(here.call({"calibrate", "training", "--data", "nowhere"}), 3);
     CHECK(here.call({"calibrate"}).status == 2);
+}
+
+TEST_CASE("replicas finds those that serve most within limits and tells latencies") {
+    std::vector<std::string> words{"replicas", "llama-3.1-8b", "--gpus",   "2",  "--system",   "dgx-h100",
+                                   "--prompt", "500",          "--output", "50", "--software", "vllm",
+                                   "--ttft",   "500",          "--tpot",   "20"};
+    const auto told = ampacity::test::ampacity(words);
+    INFO(told.out << told.err);
+    CHECK(told.status == 0);
+    CHECK(contains(told.out, "llama-3.1-8b on 2 GPUs of dgx-h100 in fp8, by vllm: 2 replicas of tp 1"));
+    CHECK(contains(told.out, "within the limits"));
+    words.insert(words.end(), {"--rate", "5", "--json"});
+    const auto json = nlohmann::json::parse(ampacity::test::ampacity(words).out);
+    const double most = json["most"]["requests_s"].get<double>();
+    CHECK(most > 5);
+    CHECK(json["most"]["ttft_p99_s"].get<double>() <= 0.5);
+    CHECK(json["most"]["tpot_p99_s"].get<double>() <= 0.02);
+    CHECK(json["most"]["tpot_p99_s"].get<double>() > json["under_rate"]["tpot_p99_s"].get<double>());
+    words[words.size() - 2] = std::to_string(2 * most);
+    CHECK(nlohmann::json::parse(ampacity::test::ampacity(words).out)["under_rate"].is_null());
+    words.pop_back();
+    CHECK(contains(ampacity::test::ampacity(words).out, "are more than they serve within the limits"));
+    const auto refused = [](std::vector<std::string> more) {
+        more.insert(more.begin(), {"replicas", "llama-3.1-405b", "--gpus", "2", "--system", "dgx-h100"});
+        return ampacity::test::ampacity(more);
+    };
+    CHECK(contains(refused({}).err, "no replicas of llama-3.1-405b fit and keep the limits"));
+    CHECK(refused({"--most-output", "10"}).status == 2);
+    CHECK(refused({"--precision", "int4"}).status == 2);
 }
 
 TEST_CASE("calibrate fits iterations of inference and judges coefficients") {

@@ -8,10 +8,12 @@
 /// Deterministic; seconds for 500 rows.
 
 #include <ampacity/llm/inference_planner.hpp>
+#include <ampacity/llm/length_law.hpp>
 
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ampacity::llm {
@@ -58,18 +60,23 @@ struct measured_experts {
     double time_s = 0;  ///< [s]
 };
 
-/// A run of a benchmark whose plan is not known: never fitted.
+/// A run of a benchmark, whose plan is not told: judged is the best one.
 struct measured_server {
     std::string suite{};  ///< such as "mlperf server"
     std::string where{};  ///< file and line
     std::uint32_t model = 0;
     std::uint32_t system = 0;
     std::uint32_t gpus = 0;
-    inference_deployment like{};  ///< its formats
-    serving_goal goal{};
+    inference_deployment like{};   ///< its formats
+    inference_deployment usual{};  ///< the plan that submissions publish for such GPUs, for the fit; none: 0 workers
+    serving_goal goal{};           ///< limits of 99 % of requests
+    length_law prompt{};
+    length_law output{};
     double requests_s = 0;  ///< [1/s]
     double ttft_s = 0;      ///< median; 0: not measured [s]
     double tpot_s = 0;      ///< median; 0: not measured [s]
+    double tpot_p99_s = 0;  ///< 0: not measured [s]
+    bool fitted = true;
 };
 
 /// Measurements with what they are about.
@@ -88,6 +95,25 @@ struct inference_set {
 
 /// The fit to those rows of `set` that `fitted` says. \throws nothing but std::bad_alloc.
 [[nodiscard]] inference_efficiency fit_inference(const inference_set& set);
+
+/// Adds to `e` the program of tuned engines, "trtllm-tuned", fitted to those benchmark runs of `set` that `fitted`
+/// says, under the plans that submissions publish: six unknowns. The time per token of a run is compared at the batch
+/// that it tells by Little's law, and the rate of one without latencies at the batch for which there is memory. Nothing
+/// changes where there is no run.
+void fit_tuned(const inference_set& set, inference_efficiency& e);
+/// A run and what it counts.
+struct weighted_run {
+    const measured_server* run;
+    double weight;
+};
+/// Those that are fitted. Submitters run the same engines: many of them tell less with each.
+[[nodiscard]] std::vector<weighted_run> fitted_runs(const inference_set& set);
+/// Requests per second of replicas without limits of latency, each with as many as it has memory for. [1/s]
+[[nodiscard]] double full_rate(const model& m, const inference_deployment& d, const length_law& prompt,
+                               const length_law& output, const system& s, const inference_efficiency& e);
+/// Modelled / measured - 1 of the time that `fit_tuned` compares for a run; 0 without a plan. [1]
+[[nodiscard]] double tuned_error(const inference_set& set, const measured_server& r, const inference_efficiency& e);
+inline constexpr std::string_view tuned_program = "trtllm-tuned";
 
 /// The time per token at the batch that the measured times tell, as the fit sees it. [s]
 [[nodiscard]] double token_at_measured_batch(const inference_set& set, const measured_serving& r,
@@ -119,18 +145,6 @@ struct compared_serving {
 [[nodiscard]] std::vector<compared_serving> leave_one_deployment_out(const inference_set& set);
 /// Every fitted row with coefficients that were fitted without its family of models.
 [[nodiscard]] std::vector<compared_serving> leave_one_family_out(const inference_set& set);
-
-/// A run of a benchmark beside the best replicas that the model finds.
-struct compared_server {
-    std::uint32_t row = 0;
-    planned_serving best{};
-    load_estimate modelled{};     ///< under the measured rate, or the best's largest where that is less
-    double throughput_error = 0;  ///< largest rate within the limits / measured - 1 [1]
-    double tpot_error = 0;        ///< under the measured rate; 0: not measured [1]
-    double ttft_error = 0;        ///< [1]
-};
-/// Every benchmark run: by a program with the steps of TensorRT-LLM and nothing outside of them.
-[[nodiscard]] std::vector<compared_server> compare_servers(const inference_set& set, const inference_efficiency& e);
 
 /// Mean of |modelled / measured - 1| of the all-to-alls and of the products of experts; 0 of none. [1]
 [[nodiscard]] double exchange_error(const inference_set& set, const inference_efficiency& e);

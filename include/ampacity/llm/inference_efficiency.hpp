@@ -8,6 +8,7 @@
 
 #include <ampacity/llm/system.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,14 @@ struct inference_software {
     double request_s = 0;   ///< of every request outside of iterations: HTTP, words to tokens [s]
     double handover_s = 0;  ///< further, of a request that goes from one pool to another [s]
     double burst = 0;       ///< of the requests of a measured run, those that all came at its start [1]
+    // Of engines that are tuned for what they serve; none: 1.
+    std::optional<double> products{};  ///< times the shares of peaks in bf16 and fp8 [1]
+    std::optional<double> nvfp4{};     ///< the same in nvfp4 [1]
+    std::optional<double> traffic{};   ///< times the traffic of norms, casts and activation functions [1]
+    std::optional<double> layer{};     ///< times the time of every layer [1]
+    std::optional<double> reduce{};    ///< times the time of all-reduces: what products do not hide [1]
+
+    [[nodiscard]] bool tuned() const { return products || nvfp4 || traffic || layer || reduce; }
 
     friend bool operator==(const inference_software&, const inference_software&) = default;
 };
@@ -61,7 +70,7 @@ struct inference_efficiency {
 
     /// The row of an accelerator; nullptr: it was not measured.
     [[nodiscard]] const inference_gpu* find(std::string_view accelerator) const;
-    /// The row of a program; the mean of all where it was not measured.
+    /// The row of a program; the mean of all that are not tuned where it was not measured.
     [[nodiscard]] inference_software find_software(std::string_view program) const;
     friend bool operator==(const inference_efficiency&, const inference_efficiency&) = default;
 };

@@ -9,6 +9,7 @@
 #include <ampacity/llm/inference_load.hpp>
 
 #include <cstdint>
+#include <vector>
 
 namespace ampacity::llm {
 
@@ -34,6 +35,10 @@ struct planned_serving {
 /// The load under which a deployment serves `requests_s`; its largest where that is less.
 [[nodiscard]] load_estimate estimate_at(const model& m, const inference_deployment& d, const serving_goal& goal,
                                         double requests_s, const system& s, const inference_efficiency& e);
+/// Every kind of replicas of `gpus` that fits and keeps the limits, those that serve most first.
+[[nodiscard]] std::vector<planned_serving> all_replicas(const model& m, std::uint32_t gpus,
+                                                        const inference_deployment& like, const serving_goal& goal,
+                                                        const system& s, const inference_efficiency& e);
 /// The best of all replicas of `gpus`; formats, program and budget of a step are those of `like`.
 [[nodiscard]] planned_serving best_replicas(const model& m, std::uint32_t gpus, const inference_deployment& like,
                                             const serving_goal& goal, const system& s, const inference_efficiency& e);

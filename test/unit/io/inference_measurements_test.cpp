@@ -4,6 +4,7 @@
 #include <ampacity/core/error.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/inference_measurements.hpp>
+#include <ampacity/serving/server_comparison.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -109,9 +110,9 @@ TEST_CASE("benchmark runs and kernels are read") {
     test::write_file(
         here.path() / "x_mlperf_inference_server_latency.csv",
         "gpu,gpus,model,scenario,weight_dtype,completed_tokens_per_s,completed_samples_per_s,ttft_limit_ms,"
-        "tpot_limit_ms,ttft_p50_ms,tpot_p50_ms\n"
-        "B200,8,llama3.1-405b,Server,fp4,1200,2,6000,175,1391.5,103.4\n"
-        "B200,8,whisper,Server,fp4,1200,2,6000,175,1391.5,103.4\n");
+        "tpot_limit_ms,ttft_p50_ms,tpot_p50_ms,tpot_p99_ms\n"
+        "B200,8,llama3.1-405b,Server,fp4,1200,2,6000,175,1391.5,103.4,140.5\n"
+        "B200,8,whisper,Server,fp4,1200,2,6000,175,1391.5,103.4,140.5\n");
     test::write_file(here.path() / "x_mlperf_inference_v51.csv",
                      "gpu,gpus,model,scenario,weight_dtype,result,unit\n"
                      "H200,8,llama3.1-8b,Offline,fp8,645,Tokens/s\n"
@@ -136,11 +137,18 @@ TEST_CASE("benchmark runs and kernels are read") {
     CHECK(set.exchanges[0].link_b_s == 900e9);
     CHECK(set.left_out.size() == 3);
     const auto e = io::read_model<llm::inference_efficiency>("inference").value;
-    const auto compared = llm::compare_servers(set, e);
+    CHECK(set.servers[0].tpot_p99_s == Approx(0.1405));
+    CHECK(set.servers[0].output.mean == 600);
+    CHECK(set.servers[0].usual.decode.tp == 4);
+    CHECK(set.servers[0].usual.decode_workers == 2);
+    CHECK(set.servers[1].usual.decode_workers == 8);
+    const auto compared = serving::compare_servers(set, e);
     REQUIRE(compared.size() == 2);
-    CHECK(compared[0].best.most.tpot_s <= 0.175);
-    CHECK(std::abs(compared[0].throughput_error) < 0.5);
-    CHECK(compared[1].tpot_error == 0);
+    CHECK(compared[0].best.most.tpot_p99_s <= 0.175);
+    CHECK(std::abs(compared[0].throughput_error) < 0.3);
+    CHECK(std::abs(compared[0].measured.tpot_p50) < 0.3);
+    CHECK(std::abs(compared[0].measured.ttft_p50) < 0.3);
+    CHECK(compared[1].measured.tpot_p50 == 0);
 }
 
 TEST_CASE("coefficients of inference are written as a model") {
@@ -153,4 +161,6 @@ TEST_CASE("coefficients of inference are written as a model") {
     CHECK(again.find("gb200")->memory == Approx(e.find("gb200")->memory).epsilon(1e-3));
     CHECK(again.find_software("vllm").step_s == Approx(e.find_software("vllm").step_s).epsilon(1e-3));
     CHECK(again.find_software("unknown").step_s > 0);
+    CHECK_FALSE(again.find_software("unknown").tuned());
+    CHECK(*again.find_software("trtllm-tuned").nvfp4 == Approx(*e.find_software("trtllm-tuned").nvfp4).epsilon(1e-3));
 }

@@ -5,7 +5,9 @@
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/inference_measurements.hpp>
 #include <ampacity/llm/inference_calibration.hpp>
+#include <ampacity/serving/server_comparison.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -195,5 +197,29 @@ TEST_CASE("an iteration is as near to measurements as its targets", "[llm]") {
     // What is shipped is what the fit gives.
     const auto file =
         std::filesystem::path{AMPACITY_SOURCE_DIR} / "models" / "calibration" / "inference" / "inference.yaml";
-    CHECK(io::calibration_file("inference", llm::fit_inference(set), set) == test::read_file(file));
+    llm::inference_efficiency e = llm::fit_inference(set);
+    llm::fit_tuned(set, e);
+    serving::fit_first_tokens(set, e);
+    CHECK(io::calibration_file("inference", e, set) == test::read_file(file));
+}
+
+TEST_CASE("benchmark runs are as near to the best replicas as their targets", "[llm]") {
+    const auto folder = test::real_data("../validation");
+    if (!folder) return;
+    const auto set = io::read_inference_measurements(*folder);
+    const auto compared = serving::compare_servers(set, shipped());
+    const auto median = [&](const std::string& suite, double serving::latency_errors::* error) {
+        std::vector<double> all;
+        for (const auto& c : compared) {
+            if (set.servers[c.row].suite == suite) all.push_back(std::abs(c.measured.*error));
+        }
+        REQUIRE_FALSE(all.empty());
+        std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+        return all[all.size() / 2];
+    };
+    for (const char* const suite : {"mlperf server", "mlperf interactive"}) {
+        CHECK(median(suite, &serving::latency_errors::tpot_p50) < 0.30);
+        CHECK(median(suite, &serving::latency_errors::tpot_p99) < 0.30);
+        CHECK(median(suite, &serving::latency_errors::ttft_p50) < 0.30);
+    }
 }

@@ -169,6 +169,31 @@ TEST_CASE("the parts of an iteration are its time", "[llm]") {
     }
 }
 
+TEST_CASE("tuned engines differ in what their coefficients say", "[llm]") {
+    for (const served& d : deployments()) {
+        const llm::inference_batch b{.decodes = 64, .context = 2000, .prefills = 4, .prefill_tokens = 16000};
+        const auto t = run(d.model, d.plan, b);
+        const auto with = [&](auto change) {
+            llm::inference_software s = shipped().find_software("trtllm");
+            change(s);
+            CHECK(s.tuned());
+            return llm::iteration_of(d.model, d.plan, b, nvl72(), shipped(), s);
+        };
+        CHECK(with([](auto& s) { s.traffic = 0.5; }).traffic_s == Approx(t.traffic_s / 2));
+        CHECK(with([](auto& s) { s.traffic = 0.5; }).time_s() == Approx(t.time_s() - t.traffic_s / 2));
+        CHECK(with([](auto& s) { s.reduce = 0.5; }).reduce_s == Approx(t.reduce_s / 2));
+        const double step_s = shipped().find_software("trtllm").step_s;
+        CHECK(with([](auto& s) { s.layer = 2; }).fixed_s - step_s == Approx(2 * (t.fixed_s - step_s)));
+        const auto fast = with([](auto& s) { s.products = s.nvfp4 = 1.5; });
+        CHECK(fast.products_s < t.products_s);
+        CHECK(fast.products_s >= t.products_s / 1.5001);
+        // No kernel is beyond the peak.
+        const auto beyond = with([](auto& s) { s.products = s.nvfp4 = 1e3; });
+        CHECK(beyond.products_s >= t.product_flop / nvl72().peak_flop_s(llm::precision_kind::nvfp4) * 0.999 - t.head_s);
+        CHECK(with([](auto& s) { s.products = s.nvfp4 = 1; }).time_s() == t.time_s());
+    }
+}
+
 TEST_CASE("what plans cannot be is said", "[llm]") {
     const llm::model llama = read("llama-3.1-8b");
     const llm::model deepseek = read("deepseek-v3");
