@@ -21,11 +21,9 @@ replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, ser
 }
 
 std::size_t replica_set::row_of(job_id job) const noexcept {
-    for (std::size_t i = 0; i != rows_.size(); ++i) {
-        if (rows_[i].is != state::idle && rows_[i].job == job) return i;
-    }
-    AMPACITY_ASSERT(false);
-    return 0;
+    const auto found = row_of_job_.find(index(job));
+    AMPACITY_ASSERT(found != row_of_job_.end());
+    return found->second;
 }
 
 std::size_t replica_set::num_live(std::size_t i) const noexcept {
@@ -166,6 +164,7 @@ bool replica_set::lacks_job() const noexcept {
 void replica_set::submitted(job_id job, instant now) {
     const auto at = std::find_if(rows_.begin(), rows_.end(), [](const row& r) { return r.is == state::idle; });
     at->job = job;
+    row_of_job_[index(job)] = static_cast<std::uint32_t>(at - rows_.begin());
     become(static_cast<std::size_t>(at - rows_.begin()), state::queued, now);
     ++num_jobs_;
     set_next(now);
@@ -180,6 +179,7 @@ void replica_set::ended(job_id job, instant now) {
     const std::size_t i = row_of(job);
     become(i, state::idle, now);
     rows_[i].job = none<job_id>;
+    row_of_job_.erase(index(job));
     set_next(now);
 }
 

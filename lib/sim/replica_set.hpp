@@ -8,7 +8,8 @@
 /// last one to have started goes first, then that with the fewest requests, of several the last row. Where one more is
 /// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row;
 /// but not one whose nodes are to leave. While it holds GPUs a replica has their pace, from which the slowdown of its
-/// steps follows; its start is not slowed. O(replicas) per change of one, nothing per request. Not thread-safe.
+/// steps follows; its start is not slowed. O(replicas) per change of one, O(1) per change of its pace, nothing per
+/// request. Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
@@ -21,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 namespace ampacity::sim {
@@ -102,10 +104,11 @@ private:
     bool steps_;
     serving::autoscaler autoscaler_;
     std::vector<row> rows_;
-    std::array<std::uint32_t, 6> counts_{};  // by state
-    std::uint32_t num_slowed_ = 0;           // of those that serve
-    std::int64_t paces_ = 0;                 // their sum over those that serve
-    instant next_ = start_of_time;           // so that the first jobs are submitted
+    std::unordered_map<std::size_t, std::uint32_t> row_of_job_{};  // of those with a job
+    std::array<std::uint32_t, 6> counts_{};                        // by state
+    std::uint32_t num_slowed_ = 0;                                 // of those that serve
+    std::int64_t paces_ = 0;                                       // their sum over those that serve
+    instant next_ = start_of_time;                                 // so that the first jobs are submitted
     instant decision_;
     std::uint32_t wanted_;
     std::uint64_t num_jobs_ = 0;
