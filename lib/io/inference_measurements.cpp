@@ -328,8 +328,8 @@ const benchmark* find_benchmark(const named_row& row, inference_collector& to) {
 
 constexpr double least_requests = 64;  ///< for which a replica has memory
 
-/// Replicas as NVIDIA's submissions to MLPerf Inference v5.0 and v5.1 have them in closed/NVIDIA/configs, which others
-/// run too; two stages of two GPUs each count as four GPUs that share a product.
+/// Replicas as configurations of NVIDIA's submissions to MLPerf Inference have them, which others run too; excerpts,
+/// whose round was not checked. Two stages of two GPUs each count as four GPUs that share a product.
 llm::inference_deployment usual_plan(const llm::measured_server& r, const llm::model& m, const llm::system& s) {
     llm::inference_deployment d = r.like;
     const bool blackwell = d.decode.precision == llm::precision_kind::nvfp4;
@@ -356,7 +356,7 @@ llm::measured_server server_of(const named_row& row, const benchmark& b, inferen
     llm::inference_plan& p = out.like.decode;
     const bool fp4 = row.text("weight_dtype") == "fp4";
     p.precision = fp4 ? llm::precision_kind::nvfp4 : llm::precision_kind::fp8;
-    // nvidia/DeepSeek-R1-FP4 leaves attention in bf16, as its model card tells.
+    // nvidia/DeepSeek-R1-FP4 is taken to leave attention in bf16: the card of its v2 tells what that quantises further.
     p.mixers = fp4 && b.model == "deepseek-r1" ? llm::precision_kind::bf16 : p.precision;
     p.cache_bytes = 1;
     out.usual = usual_plan(out, to.set.models[out.model], to.set.systems[out.system]);
@@ -468,8 +468,8 @@ std::string calibration_file(const std::string& name, const llm::inference_effic
         "(Apache-2.0)\"\n";
     if (std::any_of(e.software.begin(), e.software.end(), [](const auto& s) { return s.tuned(); }))
         out +=
-            "  tuned: \"least squares over closed results of MLPerf Inference v5.1 (Apache-2.0), under plans of "
-            "closed/NVIDIA/configs\"\n";
+            "  tuned: \"least squares over closed results of MLPerf Inference v5.1 (Apache-2.0), under plans as "
+            "in NVIDIA's configurations, rounds not checked\"\n";
     out += "  exchange: \"least squares over all-to-alls of the same, TensorRT-LLM on GB200 and DeepEP\"\n";
     out += "  usual: \"usual value, no reference checked\"\n";
     const std::string all = "aggregated: " + note_of([](const llm::measured_serving& r) { return !r.as.split(); }) +
