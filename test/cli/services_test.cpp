@@ -782,6 +782,17 @@ TEST_CASE("requests of a small service are shed by class as one reckons by hand"
     CHECK(s.number(at + "classes.batch.goodput_per_s") == Approx(1 / 0.503037));
     CHECK(s.number(at + "slo_attainment") == Approx(1.0 / 6));
     CHECK(s.number(at + "goodput_per_s") == Approx(1 / 0.503037));
+    CHECK_FALSE(s.has(at + "classes.interactive.itl_s"));
+    here.run_well({"--set", "output.itl=true", "--set", "workload.0.service.engine.priorities=true"}, "gaps");
+    const auto gaps = here.summary("gaps");
+    for (const char* of : {"classes.interactive.", "priorities.5.", ""}) {
+        INFO(of);
+        CHECK(gaps.number(at + of + "itl_s.max") == Approx(0.001006));
+        CHECK(gaps.number(at + of + "itl_s.mean") == Approx(0.0010035));
+    }
+    CHECK_FALSE(gaps.has(at + "classes.batch.itl_s"));
+    CHECK_FALSE(gaps.has(at + "priorities.7.itl_s"));
+    CHECK(gaps.number(at + "priorities.5.queueing_s.max") == 0);
 }
 
 TEST_CASE("a small service with prompts and answers apart is what one reckons by hand") {
