@@ -139,6 +139,7 @@ void energy_meter::advance(instant now) {
 
 void energy_meter::change(const job_event& e, bool starts) {
     advance(e.at);
+    if (services_ && services_->counts(e.source)) starts ? services_->start(e, *this) : services_->stop(e, *this);
     const power::plant::load l{
         .what = phases_.at(e.source), .priority = e.priority, .where = e.where, .floor = floor_of(e.source)};
     starts ? plant_.start(e.at, l) : plant_.stop(e.at, l);
@@ -148,7 +149,6 @@ void energy_meter::change(const job_event& e, bool starts) {
     }
     ++load_changes_;
     sum_up();
-    if (services_ && services_->counts(e.source)) starts ? services_->start(e, *this) : services_->stop(e, *this);
 }
 
 energy_meter::~energy_meter() = default;
