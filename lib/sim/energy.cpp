@@ -141,6 +141,7 @@ void energy_meter::advance(instant now) {
 
 void energy_meter::change(const job_event& e, bool starts) {
     advance(e.at);
+    if (services_ && services_->counts(e.source)) starts ? services_->start(e, *this) : services_->stop(e, *this);
     const power::plant::load l{
         .what = phases_.at(e.source), .priority = e.priority, .where = e.where, .floor = floor_of(e.source)};
     starts ? plant_.start(e.at, l) : plant_.stop(e.at, l);
@@ -157,7 +158,6 @@ void energy_meter::catch_up() const {
     is_behind_ = false;
     plant_.settle();
     sum_up();
-    if (services_ && services_->counts(e.source)) starts ? services_->start(e, *this) : services_->stop(e, *this);
 }
 
 energy_meter::~energy_meter() = default;

@@ -24,7 +24,7 @@ public:
     service_energy(const std::vector<bool>& sources, std::size_t sites);
 
     [[nodiscard]] bool counts(std::size_t source) const noexcept { return !totals_[source].empty(); }
-    /// \pre the meter has been told, and it counts this source
+    /// \pre the meter has counted up to now, and this counts the source
     void start(const job_event& e, const energy_meter& meter);
     void stop(const job_event& e, const energy_meter& meter);
     /// By site, up to now, with what has not stopped yet. \pre it counts this source
