@@ -308,6 +308,33 @@ void print_services(const std::vector<sim::service_result>& list) {
     }
 }
 
+/// The first of many, and the sum of the others.
+void print_reservations(const std::vector<sim::reservation_result>& list) {
+    constexpr std::size_t most = 24;
+    const auto print = [](const std::string& name, gpu_time closed, gpu_time idle, std::uint64_t stopped) {
+        fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", name,
+                   grouped(to_gpu_hours(closed), 1), grouped(to_gpu_hours(idle), 1), stopped);
+    };
+    gpu_time closed = 0, idle = 0;
+    std::uint64_t stopped = 0, others = 0;
+    for (const sim::reservation_result& r : list) {
+        const gpu_time taken = gpu_time{ticks(r.closed)} * r.gpus;
+        if (!r.jobs && static_cast<std::size_t>(&r - list.data()) >= most) {
+            closed += taken;
+            idle += r.idle_before;
+            stopped += r.stopped;
+            ++others;
+            continue;
+        }
+        print(r.name, taken, r.idle_before, r.stopped);
+        if (!r.jobs) continue;
+        fmt::print("{:<18}{:>16} jobs of its own: {} finished, {} killed, {} rejected; {} GPU-hours held, {} idle\n",
+                   "", r.jobs->submitted, r.jobs->finished, r.jobs->killed, r.jobs->rejected,
+                   grouped(to_gpu_hours(r.jobs->held), 1), grouped(to_gpu_hours(r.jobs->idle), 1));
+    }
+    if (others != 0) print("and " + std::to_string(others) + " others", closed, idle, stopped);
+}
+
 void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uint64_t gpus, std::uint64_t peak_queue,
                    std::span<const workload::skipped_records> skipped) {
     fmt::print("{}  seed {}  policy {}{}  {} GPUs  {} simulated days\n", sc.name, sc.seed, sc.scheduler.policy,
@@ -362,15 +389,7 @@ void print_summary(const scenario::scenario& sc, const sim::summary& s, std::uin
                hours(account::idle), out_of_service);
     print_failures(s);
     if (s.energy) print_energy(*s.energy);
-    for (const sim::reservation_result& r : s.reservations) {
-        fmt::print("{:<18}{:>16} GPU-hours closed, {} idle before it while jobs waited; {} jobs stopped\n", r.name,
-                   grouped(to_gpu_hours(gpu_time{ticks(r.closed)} * r.gpus), 1),
-                   grouped(to_gpu_hours(r.idle_before), 1), r.stopped);
-        if (!r.jobs) continue;
-        fmt::print("{:<18}{:>16} jobs of its own: {} finished, {} killed, {} rejected; {} GPU-hours held, {} idle\n",
-                   "", r.jobs->submitted, r.jobs->finished, r.jobs->killed, r.jobs->rejected,
-                   grouped(to_gpu_hours(r.jobs->held), 1), grouped(to_gpu_hours(r.jobs->idle), 1));
-    }
+    print_reservations(s.reservations);
     print_trainings(s.trainings);
     print_services(s.services);
     if (sc.contract) print_contract(sc, s);

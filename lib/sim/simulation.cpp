@@ -254,9 +254,10 @@ void simulation::model::reach(instant now) {
     }
     if (snapshots_.next() <= now) take_snapshots(now);
     advance(now);
-    if (changes_.counts_idle()) {
-        for (const auto& p : partitions_) {
-            if (p->waiting() != 0 && !p->is_reserved()) changes_.wait(p->number, now - reached_);
+    if (main().waiting() != 0) changes_.wait(0, now - reached_);
+    if (sites_ && changes_.counts_idle()) {
+        for (const partition* const site : open_) {
+            if (site->waiting() != 0) changes_.wait(site->number, now - reached_);
         }
     }
     reached_ = now;

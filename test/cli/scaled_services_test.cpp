@@ -196,6 +196,52 @@ TEST_CASE("nodes of replicas that come and go may fail") {
     CHECK(lines_of(here.read("out/requests.csv"))[2] == "1,2,1.30102,3.30102,20,1,0,0,finished");
 }
 
+TEST_CASE("replicas are gone from nodes that are worked on") {
+    const auto last_request = [](const std::string& keys, const std::string& drain) {
+        const workspace here{with(scaled, "start: \"1.5 s\"", "start: \"1.5 s\"" + drain) +
+                             "faults: { maintenance: [ { name: fw, nodes: 0, start: \"1.8 s\", duration: \"1 s\"" +
+                             keys + " } ] }\n"};
+        here.write("requests.csv", two_requests);
+        here.run_well();
+        const auto s = here.summary();
+        check_books(s);
+        CHECK(s.number("services.chat.replicas.preemptions") == (drain.empty() ? 1 : 0));
+        CHECK(s.number("services.chat.replicas.cold_starts") == 2);
+        CHECK(s.number("reservations.fw 1.jobs_stopped") == (drain.empty() ? 1 : 0));
+        return lines_of(here.read("out/requests.csv"))[2];
+    };
+    // It starts anew at once on the other node; or 100 ms before, when it is known, as it has nothing to do.
+    CHECK(last_request("", "") == "1,2,1.30102,3.30102,20,1,0,0,finished");
+    CHECK(last_request(", notice: \"100 ms\"", ", drain: \"200 ms\"") == "1,2,1.20102,3.20102,20,1,0,0,finished");
+}
+
+TEST_CASE("work goes round the racks of two sites beneath a service") {
+    const workspace here;
+    std::filesystem::copy_file(source_directory() / "scenarios/serving/maintenance.yaml", here.path("s.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    const std::vector<std::string> more{
+        "--until", "30 h", "--set", "workload.0.service.synthetic.rate=0.5 /s", "--set", "faults.processes=[]"};
+    here.run_well(more);
+    const auto s = here.summary();
+    check_books(s);
+    CHECK(s.number("reservations.firmware 1.closed_gpu_hours") == 72 * 4);
+    CHECK(s.number("reservations.firmware 2.closed_gpu_hours") == 72 * 2);
+    CHECK(s.number("gpu_hours.down") == Approx(72 * 6));
+    CHECK(s.number("sites.ohio.down_gpu_hours") == Approx(72 * 6));
+    CHECK(s.number("sites.oregon.down_gpu_hours") == 0);
+    CHECK(s.number("services.chat.replicas.preemptions") == 0);
+    CHECK(s.number("services.chat.requeued") == 0);
+    CHECK(s.number("services.chat.replicas.cold_starts") > 24);
+    std::uint64_t drained = 0;
+    for (const auto& line : lines_of(here.read("out/replicas.csv"))) drained += fields_of(line)[5] == "0" ? 0U : 1U;
+    CHECK(drained > 2);
+    here.run_well(more, "again");
+    for (const char* file : {"summary.json", "jobs.csv", "replicas.csv", "telemetry.csv"})
+        CHECK(here.read(std::string{"out/"} + file) == here.read(std::string{"again/"} + file));
+    CHECK(here.call({"run", "out/resolved.yaml", "-o", "resolved"}).status == 0);
+    check_same(here.results("resolved"), here.results("out"));
+}
+
 TEST_CASE("what does not go together with replicas that come and go is refused") {
     refused_at(fixed, "priority: 3", "workload.0.service.priority", "is for replicas that come and go");
     refused_at(fixed, "placement: { within: rack }", "workload.0.service.placement",

@@ -394,17 +394,17 @@ TEST_CASE("policies learn of maintenance when its notice says, beside services a
     const folder here;
     const auto known_h = [&here](const std::string& notice, const std::string& workload) {
         std::vector<double> out;
-        const auto run =
-            here.prepare("ampacity: 1\nname: s\nuntil: \"4 d\"\nfleet: { nodes: { gpus: 8, count: 3 } }\n" + workload +
-                         "scheduler: { policy: easy }\nfaults: { maintenance: [ { name: a, start: "
-                         "\"20 h\", duration: \"5 h\"" +
-                         notice + " } ] }\n");
+        const auto run = here.prepare(
+            "ampacity: 1\nname: s\nseed: 7\nuntil: \"4 d\"\nfleet: { nodes: { gpus: 8, count: 3 } }\n" + workload +
+            "scheduler: { policy: easy }\nfaults: { maintenance: [ { name: a, start: "
+            "\"20 h\", duration: \"5 h\"" +
+            notice + " } ] }\n");
         for (const sim::reservation& r : run.parts.reservations)
             out.push_back(to_seconds(r.known - start_of_time) / 3600);
         return out;
     };
     const std::string jobs =
-        "workload:\n  - synthetic: { jobs: 2, gpus: [ { gpus: 8 } ], rate: \"1 /h\", duration: { "
+        "workload:\n  - synthetic: { jobs: 2, gpus: [ { gpus: 8, weight: 1 } ], rate: \"1 /h\", duration: { "
         "median: \"1 h\", sigma: 1 } }\n";
     const std::string service =
         "workload:\n  - service: { name: c, gpus_per_replica: 8, autoscale: { policy: fixed }, engine: { "

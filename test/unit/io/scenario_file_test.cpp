@@ -1399,7 +1399,7 @@ scenario::scenario random_scenario(std::mt19937_64& random) {
             m.name = "work " + std::to_string(i);
             m.length = some_duration();
             m.at_a_time = 1 + upto(100);
-            if (upto(2) != 0) m.notice = some_duration();
+            if (m.at_a_time % 2 == 0) m.notice = std::chrono::seconds{m.at_a_time};
             if (!s.until || upto(2) != 0) m.start = some_duration();
             if (!m.start || (s.until && upto(2) != 0)) m.every = some_duration();
             if (upto(2) != 0) (s.fleet.nodes || upto(2) != 0 ? m.nodes : m.racks) = "0";
