@@ -1,7 +1,7 @@
 #!/bin/sh
 # seven-years.sh [FOLDER]: everything that docs/studies/seven-years.md shows, in FOLDER (default: out/seven-years): the base
-# case, what matters most in it, as text and as a picture, and the table of headlines. `ampacity` and `python3` are found on
-# PATH. Half an hour on two cores.
+# case, what matters most in it, as text and as a picture, and the tables. `ampacity` and `python3` are found on PATH. Half an
+# hour on two cores.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-out/seven-years}
@@ -14,4 +14,4 @@ for metric in contract.usd_per_useful_gpu_hour gpu_hours.useful carbon_kg.locati
 done | tee "$out/what-matters.txt"
 ampacity report "$out/what-matters.db" --by case --baseline base --metric contract.usd_per_useful_gpu_hour \
     --metric gpu_hours.useful --metric carbon_kg.location -o "$out/what-matters.svg"
-python3 "$here/headlines.py" "$out/base" | tee "$out/headlines.md"
+python3 "$here/tables.py" "$out/base" "$out/what-matters.db" | tee "$out/tables.md"
