@@ -342,6 +342,13 @@ void check_fluid(const inference_service& service, const std::string& path, cons
     const auto refuse = [&](bool given, const char* key) {
         if (given) report.fail(path + key, "is not for fluid services", {}, "remove it, or write `fidelity: request`");
     };
+    // A replica that is not full before the last request has come shows too short steps, and too many of them.
+    const std::uint64_t filling = 4 * service.engine.max_seqs,
+                        measured = service.fluid ? service.fluid->requests : fluid_shape{}.requests;
+    if (!(service.fluid && service.fluid->surface) && measured < filling)
+        report.fail(path + ".fluid.requests", "too few to fill the seats of a replica for a while",
+                    std::to_string(measured),
+                    "make them at least " + std::to_string(filling) + ", four for each of `engine.max_seqs`");
     refuse(service.requests.has_value(), ".requests");
     refuse(service.router == "session" || service.router == "prefix-aware" || service.router == "kv-aware", ".router");
     refuse(service.admission.has_value(), ".admission");

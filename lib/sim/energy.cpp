@@ -4,6 +4,7 @@
 #include <ampacity/sim/energy.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -179,6 +180,28 @@ service_cost energy_meter::used_at(std::size_t site) const {
                      .energy_usd = b.energy_usd};
     if (b.overhead_j) out.facility_j = b.facility_j();
     return out;
+}
+
+void energy_meter::uses_of(instant now, std::span<const fleet::gpu_share> where, std::vector<site_use>& out) {
+    advance(now);
+    out.clear();
+    for (std::size_t i = 0; i != where.size();) {
+        const std::size_t site = site_at(where[i].node), first = i;
+        while (i != where.size() && site_at(where[i].node) == site) ++i;
+        out.push_back({.site = site, .used_j = used_j(now, where.subspan(first, i - first)), .of_site = used_at(site)});
+    }
+}
+
+void energy_meter::add_use(service_cost& to, const site_use& from, const site_use& until) {
+    static constexpr std::array parts{&service_cost::facility_j, &service_cost::carbon_location_kg,
+                                      &service_cost::carbon_market_kg, &service_cost::energy_usd};
+    const double used = until.used_j - from.used_j, all = until.of_site.it_j - from.of_site.it_j;
+    to.it_j += used;
+    for (const auto part : parts) {
+        const std::optional<double>& then = until.of_site.*part;
+        if (then && all > 0)
+            to.*part = (to.*part).value_or(0) + used / all * (*then - (from.of_site.*part).value_or(0));
+    }
 }
 
 double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where) const {

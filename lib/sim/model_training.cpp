@@ -35,7 +35,7 @@ void simulation::model::start_training(const partition& p, std::size_t i) {
     const auto held = p.in_fleet(p.allocations.shares(p.jobs[i].held));
     const double scaled = jobs_.scaled(i, p.jobs[i].demand.gpus);
     trainings_->begin(i, row, held, scaled);
-    if (energy_) trainings_->begin_energy(i, kernel_.now(), energy_->used_j(kernel_.now(), held));
+    if (energy_) trainings_->begin_energy(i, kernel_.now(), held, *energy_);
     if (trainings_->is_driven(row)) jobs_.changed()[i] = changed_run_of(p, i);
     schedule_boundary(p, i);
 }
@@ -43,8 +43,8 @@ void simulation::model::start_training(const partition& p, std::size_t i) {
 void simulation::model::leave_training_run(const partition& p, std::size_t i, const stretch& which, instant until) {
     if (energy_) {
         const instant now = std::max(kernel_.now(), until);
-        const double used_j = energy_->used_j(now, p.in_fleet(p.allocations.shares(which.held)));
-        trainings_->end_energy(i, jobs_[i].training, now, used_j, which.gpus);
+        const auto held = p.in_fleet(p.allocations.shares(which.held));
+        trainings_->end_energy(i, jobs_[i].training, now, held, which.gpus, *energy_);
     }
     const execution::run& run = jobs_.run_of(i);
     const duration work = std::min(run.remaining, work_in(run.spent(until).worked, run.speed));

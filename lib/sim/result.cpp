@@ -107,9 +107,6 @@ void share_costs(training_cost& of, const energy_result& run, gpu_time capacity)
     };
     if (run.it_j > 0) {
         const double part = of.it_j / run.it_j;
-        if (run.overhead_j) of.facility_j = run.facility_j() * part;
-        share(of.carbon_location_kg, run.carbon_location_kg, part);
-        share(of.energy_usd, run.energy_usd, part);
         share(of.energy_usd, run.demand_usd, part);
     }
     if (capacity == 0) return;

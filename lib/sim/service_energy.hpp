@@ -25,31 +25,27 @@ public:
 
     [[nodiscard]] bool counts(std::size_t source) const noexcept { return !totals_[source].empty(); }
     /// \pre the meter has counted up to now, and this counts the source
-    void start(const job_event& e, const energy_meter& meter);
-    void stop(const job_event& e, const energy_meter& meter);
+    void start(const job_event& e, energy_meter& meter);
+    void stop(const job_event& e, energy_meter& meter);
     /// By site, up to now, with what has not stopped yet. \pre it counts this source
-    [[nodiscard]] std::vector<service_cost> totals(std::size_t source, instant now, const energy_meter& meter) const;
+    [[nodiscard]] std::vector<service_cost> totals(std::size_t source, instant now, energy_meter& meter);
 
 private:
-    /// GPUs of a replica at one site, and what they and the site had used when it got them.
-    struct piece {
-        std::vector<fleet::gpu_share> where;
-        std::size_t site = 0;
-        double used_j = 0;
-        service_cost of_site{};
-    };
+    /// GPUs of a replica, and what they and their sites had used when it got them.
     struct held_gpus {
         std::size_t source = 0;
-        std::vector<piece> pieces;
+        std::vector<fleet::gpu_share> where;
+        std::vector<energy_meter::site_use> from;
     };
     static std::uint64_t key_of(const job_event& e) noexcept {
         // Services that hold their GPUs for good have no jobs.
         return e.job == none<job_id> ? (std::uint64_t{1} << 40U) + e.source : std::uint64_t{index(e.job)};
     }
-    static void add(std::vector<service_cost>& to, const held_gpus& held, instant now, const energy_meter& meter);
+    void add(std::vector<service_cost>& to, const held_gpus& held, instant now, energy_meter& meter);
 
     std::vector<std::vector<service_cost>> totals_;  // (sources) (sites); empty: not counted
     std::map<std::uint64_t, held_gpus> held_;
+    std::vector<energy_meter::site_use> until_;  // of the last call
 };
 
 }  // namespace ampacity::sim

@@ -292,9 +292,18 @@ void training_runs::close(std::uint16_t row, duration done, const job_record& re
     r.evaluating_s += useful_s - in_steps;
 }
 
-void training_runs::end_energy(std::size_t job, std::uint16_t row, instant now, double used_j, std::uint32_t gpus) {
+void training_runs::begin_energy(std::size_t job, instant now, std::span<const fleet::gpu_share> where,
+                                 energy_meter& meter) {
+    runs_[job].since = now;
+    if (began_.size() <= job) began_.resize(job + 1);
+    meter.uses_of(now, where, began_[job]);
+}
+
+void training_runs::end_energy(std::size_t job, std::uint16_t row, instant now, std::span<const fleet::gpu_share> where,
+                               std::uint32_t gpus, energy_meter& meter) {
     training_cost& to = results_[row - 1U].cost ? *results_[row - 1U].cost : results_[row - 1U].cost.emplace();
-    to.it_j += used_j - runs_[job].used_j;
+    meter.uses_of(now, where, ended_);
+    for (std::size_t i = 0; i != ended_.size(); ++i) energy_meter::add_use(to, began_[job][i], ended_[i]);
     to.gpu_s += to_seconds(now - runs_[job].since) * gpus;
 }
 

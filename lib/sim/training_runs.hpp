@@ -16,6 +16,7 @@
 #include <ampacity/fleet/allocation.hpp>
 #include <ampacity/fleet/free_index.hpp>
 #include <ampacity/kernel/event.hpp>
+#include <ampacity/sim/energy.hpp>
 #include <ampacity/sim/result.hpp>
 #include <ampacity/sim/simulation.hpp>
 
@@ -83,12 +84,10 @@ public:
     /// A job has left, or the run has ended: what it has done.
     void close(std::uint16_t row, duration done, const job_record& record, const live_jobs::waste& waste,
                duration elapsed, gpu_time useful);
-    /// What has gone into the GPUs of a run when it begins, and when it leaves them [J].
-    void begin_energy(std::size_t job, instant now, double used_j) noexcept {
-        runs_[job].since = now;
-        runs_[job].used_j = used_j;
-    }
-    void end_energy(std::size_t job, std::uint16_t row, instant now, double used_j, std::uint32_t gpus);
+    /// A run gets these GPUs, and leaves so many of them.
+    void begin_energy(std::size_t job, instant now, std::span<const fleet::gpu_share> where, energy_meter& meter);
+    void end_energy(std::size_t job, std::uint16_t row, instant now, std::span<const fleet::gpu_share> where,
+                    std::uint32_t gpus, energy_meter& meter);
     /// An elastic job has got another number of GPUs, from its policy or because nodes failed.
     void resized(std::uint16_t row, bool by_failure);
     /// Moves between sites are told from now on.
@@ -115,8 +114,7 @@ private:
         instant paused_until{};       ///< while waiting or writing, as was reckoned last
         std::uint16_t in_fabric = 0;  ///< row, while it uses the network, with:
         double scaled = 1;
-        instant since{};  ///< its beginning, and what its GPUs had used then [J]
-        double used_j = 0;
+        instant since{};  ///< its beginning
         kernel::event_handle boundary = kernel::no_event;
     };
 
@@ -135,10 +133,12 @@ private:
     double store_b_s_;
     execution::shared_store store_;
     std::optional<fabric_options> fabric_options_;
-    std::vector<double> uplinks_;                       // (parts) in GPUs that send at their full rate
-    std::unique_ptr<execution::shared_fabric> fabric_;  // none: nobody shares
-    std::uint32_t whole_ = 0;                           // GPUs of a domain
-    std::vector<run> runs_;                             // by job_id
+    std::vector<double> uplinks_;                             // (parts) in GPUs that send at their full rate
+    std::unique_ptr<execution::shared_fabric> fabric_;        // none: nobody shares
+    std::uint32_t whole_ = 0;                                 // GPUs of a domain
+    std::vector<run> runs_;                                   // by job_id
+    std::vector<std::vector<energy_meter::site_use>> began_;  // by job_id: of its GPUs, when its run began
+    std::vector<energy_meter::site_use> ended_;               // of the last run that ended
     std::vector<training_result> results_;
     std::vector<std::map<double, double>> steps_;  // (rows) done, by their length [s]
     std::vector<double> kept_;                     // (rows) steps of `training_s`, parts of one included

@@ -191,7 +191,8 @@ struct fluid_shape {
                       "the run begins",
                .example = "chat.surface.json"});
         visit(&fluid_shape::requests, {.key = "requests",
-                                       .doc = "of each replica at each point of a surface that is built",
+                                       .doc = "of each replica at each point of a surface that is built; at least 4 x "
+                                              "`engine.max_seqs`",
                                        .min = std::uint64_t{1000},
                                        .max = std::uint64_t{1} << 30U});
         visit(&fluid_shape::windows,

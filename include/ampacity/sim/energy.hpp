@@ -109,6 +109,17 @@ public:
     [[nodiscard]] std::vector<service_cost> used_by_service(std::size_t source, instant now);
     /// What all of a site has used, as of the last change.
     [[nodiscard]] service_cost used_at(std::size_t site) const;
+    /// What had gone into GPUs of one site by an instant, and into all of that site.
+    struct site_use {
+        std::size_t site = 0;
+        double used_j = 0;
+        service_cost of_site{};
+    };
+    /// Of these GPUs up to now, by site in the order of their nodes.
+    void uses_of(instant now, std::span<const fleet::gpu_share> where, std::vector<site_use>& out);
+    /// Adds what went into GPUs between two of their uses, and their part of what their site emitted and paid
+    /// meanwhile.
+    static void add_use(service_cost& to, const site_use& from, const site_use& until);
     [[nodiscard]] std::size_t site_at(node_id n) const {
         return plant_.tree().site_of(plant_.tree().unit_of(index(n)));
     }

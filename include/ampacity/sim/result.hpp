@@ -93,14 +93,12 @@ struct cause_result {
     std::optional<double> slow_s{};  ///< the same for which it slowed them [s]; none: it does not
 };
 
-/// What training jobs used. Of all but `it_j` and `gpu_s` a share of that of the run: in proportion to IT energy, of
-/// what stands there to GPU-time; none where the run does not know it.
-struct training_cost {
-    double it_j = 0;   ///< of the units that they held, in proportion to the GPUs [J]
-    double gpu_s = 0;  ///< that they held GPUs [GPU-s]
-    std::optional<double> facility_j{};
-    std::optional<double> carbon_location_kg{};
-    std::optional<double> energy_usd{};          ///< with demand charges
+/// What training jobs used; none where the run does not know it. Energy of the units that they held, in proportion to
+/// the GPUs, and of what their sites emitted and paid meanwhile the part of that in the IT energy of the site. Demand
+/// charges of the run, which `energy_usd` has too, are shared in proportion to IT energy, what stands there to
+/// GPU-time.
+struct training_cost : service_cost {
+    double gpu_s = 0;                            ///< that they held GPUs [GPU-s]
     std::optional<double> capacity_usd{};        ///< of what stands there
     std::optional<double> carbon_embodied_kg{};  ///< the same
 };
@@ -239,7 +237,8 @@ struct summary {
 [[nodiscard]] double bounded_slowdown(const source_records& of, std::size_t row) noexcept;
 
 /// Summary over the records of each source. `gpus`: in service at the start; `came`: since then.
-/// What of the run's energy and money the jobs used. `capacity`: GPU-time of all GPUs that stood there.
+/// What of the run's demand charges, rent and making falls to the jobs. `capacity`: GPU-time of all GPUs that stood
+/// there.
 void share_costs(training_cost& of, const energy_result& run, gpu_time capacity);
 [[nodiscard]] summary summarise(std::span<const source_records> sources, std::uint64_t gpus,
                                 std::span<const capacity_step> came = {});

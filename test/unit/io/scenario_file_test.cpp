@@ -715,7 +715,7 @@ void make_fluid(scenario::inference_service& c) {
     c.fidelity = scenario::service_fidelity::fluid;
     if (upto(2) != 0) {
         c.fluid = {.tick = duration{static_cast<std::int64_t>(1 + (random() >> (3 + upto(50))))},
-                   .requests = 1000 + upto(100'000)};
+                   .requests = 4000 + upto(100'000)};
         if (upto(2) != 0) c.fluid->surface = "a surface.json";
         if (upto(2) != 0)
             c.fluid->windows = {.every = duration{static_cast<std::int64_t>(3'000'000 + upto(1'000'000'000'000))},
