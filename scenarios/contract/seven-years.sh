@@ -8,10 +8,11 @@ out=${1:-out/seven-years}
 mkdir -p "$out"
 ampacity run "$here/aws-openai-38b.yaml" -o "$out/base" | tee "$out/base.txt"
 ampacity sweep "$here/what-matters.yaml" -o "$out/what-matters.db" --resume
+ampacity sweep "$here/spread.yaml" -o "$out/spread.db" --resume
 for metric in contract.usd_per_useful_gpu_hour gpu_hours.useful carbon_kg.location energy_kwh.facility \
     services.assistant.output_tokens services.assistant.slo_attainment; do
     ampacity compare "$out/what-matters.db" --by case --baseline base --tornado --metric "$metric"
 done | tee "$out/what-matters.txt"
 ampacity report "$out/what-matters.db" --by case --baseline base --metric contract.usd_per_useful_gpu_hour \
     --metric gpu_hours.useful --metric carbon_kg.location -o "$out/what-matters.svg"
-python3 "$here/tables.py" "$out/base" "$out/what-matters.db" | tee "$out/tables.md"
+python3 "$here/tables.py" "$out/base" "$out/what-matters.db" "$out/spread.db" | tee "$out/tables.md"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tables.py FOLDER [SWEEP.db]: the tables and figures of docs/studies/seven-years.md, of the run in FOLDER and of a sweep."""
+"""tables.py FOLDER [WHAT-MATTERS.db SPREAD.db]: the tables and figures of docs/studies/seven-years.md."""
 import csv
 import json
 import sqlite3
@@ -133,36 +133,47 @@ def figures(s):
     print()
 
 
-def sweep(file):
-    """What each case has, against `base` on the same seeds, and how much seeds alone move it."""
+def values_of(file):
+    """By case, metric and replication."""
     db = sqlite3.connect(file)
     values = {}
     for case, seed, name, value in db.execute(
             "select p.value, t.replication, m.name, m.value from trial t join param p on p.trial = t.id and p.path = 'case' "
             "join metric m on m.trial = t.id where t.status = 'done' order by t.id"):
         values.setdefault(case.strip('"'), {}).setdefault(name, {})[seed] = value
+    return values
+
+
+def mean(of):
+    return sum(of.values()) / len(of)
+
+
+def what_matters(file):
+    """Each case against the base on the same seeds."""
+    values = values_of(file)
     base = values["base"]
 
-    def mean(of):
-        return sum(of.values()) / len(of)
+    def change(v, name):
+        return f"{100 * (sum(v[name][k] / base[name][k] for k in v[name]) / len(v[name]) - 1):+.1f} %".replace("-", "−")
 
-    def change(case, name):
-        of = values[case][name]
-        return f"{100 * (sum(of[k] / base[name][k] for k in of) / len(of) - 1):+.1f} %".replace("-", "−")
-
-    rows = []
+    rows = [("base", f"{mean(base['contract.usd_per_useful_gpu_hour']):.2f}", f"{mean(base['gpu_hours.useful']) / 1e9:.2f}e9",
+             f"{mean(base['energy_kwh.facility']) / 1e9:.1f} TWh", f"{mean(base['carbon_kg.location']) / 1e9:.2f} Mt",
+             f"{100 * mean(base['services.assistant.slo_attainment']):.1f} %")]
     for case, v in values.items():
-        if case == "base":
-            rows.append((case, f"{mean(v['contract.usd_per_useful_gpu_hour']):.2f}", f"{mean(v['gpu_hours.useful']) / 1e9:.2f}e9",
-                         f"{mean(v['energy_kwh.facility']) / 1e9:.1f} TWh", f"{mean(v['carbon_kg.location']) / 1e9:.2f} Mt",
+        if case != "base":
+            rows.append((case, change(v, "contract.usd_per_useful_gpu_hour"), change(v, "gpu_hours.useful"),
+                         change(v, "energy_kwh.facility"), change(v, "carbon_kg.location"),
                          f"{100 * mean(v['services.assistant.slo_attainment']):.1f} %"))
-            continue
-        rows.append((case, change(case, "contract.usd_per_useful_gpu_hour"), change(case, "gpu_hours.useful"),
-                     change(case, "energy_kwh.facility"), change(case, "carbon_kg.location"),
-                     f"{100 * mean(v['services.assistant.slo_attainment']):.1f} %"))
     table(["otherwise", "USD per useful GPU-hour", "useful GPU-hours", "energy", "CO2e by location", "within the targets"], rows)
-    spread = [(name, f"{100 * (max(of.values()) - min(of.values())) / mean(of):.2f} %") for name, of in base.items() if mean(of)]
-    table(["base", "largest less smallest of the seeds"], spread)
+
+
+def spread(file):
+    """What seeds alone move."""
+    rows = []
+    for name, of in values_of(file)["base"].items():
+        least, most, middle = min(of.values()), max(of.values()), mean(of)
+        rows.append((f"`{name}`", f"{middle:,.4g}", f"{least:,.4g}", f"{most:,.4g}", f"{100 * (most - least) / middle:.2f} %"))
+    table(["of six seeds", "mean", "least", "most", "most - least"], rows)
 
 
 with open(f"{sys.argv[1]}/summary.json") as file:
@@ -176,5 +187,6 @@ services(summary)
 training(summary)
 windows(summary)
 figures(summary)
-if len(sys.argv) > 2:
-    sweep(sys.argv[2])
+if len(sys.argv) > 3:
+    what_matters(sys.argv[2])
+    spread(sys.argv[3])
