@@ -5,6 +5,7 @@
 #include <ampacity/llm/calibration.hpp>
 #include <ampacity/llm/collectives.hpp>
 #include <ampacity/llm/efficiency.hpp>
+#include <ampacity/llm/expert_load.hpp>
 #include <ampacity/llm/inference_calibration.hpp>
 #include <ampacity/llm/inference_efficiency.hpp>
 #include <ampacity/llm/inference_load.hpp>
@@ -20,6 +21,7 @@
 #include <ampacity/llm/training_step.hpp>
 
 #include <cmath>
+#include <vector>
 
 using namespace ampacity;
 
@@ -117,6 +119,12 @@ void an_iteration_is_timed() {
     require(std::abs(replica.step_s(32, 32 * 1000, 0, 0) / t.time_s() - 1) < 0.01, "a grid for services");
 }
 
+void experts_are_placed() {
+    const std::vector<double> loads{8, 4, 2, 2};
+    require(llm::expert_imbalance(loads, 2, 0) == 1.25, "8 and 2 on one of two sets");
+    require(llm::expert_imbalance(loads, 2, 2) == 1, "both have copies of the two busiest");
+}
+
 void a_deployment_is_estimated() {
     llm::inference_deployment d{.software = "vllm", .decode_workers = 4};
     const llm::load_estimate light = llm::estimate(a_model(), d, {1000, 200, 16}, a_system(), inference());
@@ -138,5 +146,6 @@ void llm_example() {
     the_planner_ranks_plans();
     coefficients_are_fitted();
     an_iteration_is_timed();
+    experts_are_placed();
     a_deployment_is_estimated();
 }

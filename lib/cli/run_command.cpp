@@ -183,10 +183,12 @@ void print_trainings(const std::vector<sim::training_result>& list) {
 }
 
 std::string model_text(const sim::modelled_service& m) {
+    const std::string experts =
+        m.expert_imbalance > 0 ? fmt::format(", expert imbalance {:.3f}", m.expert_imbalance) : std::string{};
     return fmt::format(
-        "a replica of {} GPUs: {} GB of weights per GPU, {} tokens of KV cache; a decode {:.4g} ms alone, {:.4g} ms "
+        "a replica of {} GPUs: {} GB of weights per GPU{}, {} tokens of KV cache; a decode {:.4g} ms alone, {:.4g} ms "
         "among {}; {} prefilled tokens/s; steps within {:.1f} % of the model on average, {:.0f} % at most",
-        m.gpus, grouped(m.weights_b / 1e9, 1), grouped(static_cast<double>(m.kv_capacity_tokens), 0),
+        m.gpus, grouped(m.weights_b / 1e9, 1), experts, grouped(static_cast<double>(m.kv_capacity_tokens), 0),
         1e3 * m.decode_alone_s, 1e3 * m.decode_full_s, m.full_decodes, grouped(m.prefill_tokens_s, 0),
         100 * m.mean_error, 100 * m.most_error);
 }

@@ -4,6 +4,7 @@
 
 #include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
+#include <ampacity/llm/expert_load.hpp>
 #include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/power/node_power.hpp>
 
@@ -39,11 +40,12 @@ public:
     scenario::served_model read() {
         const auto m = model_for<llm::model>(loaded_, files_, shared_, *service_.model, path_ + ".model");
         const llm::system s = system();
-        const auto e = model_for<llm::inference_efficiency>(loaded_, files_, shared_, "inference", path_ + ".model");
+        auto e = model_for<llm::inference_efficiency>(loaded_, files_, shared_, "inference", path_ + ".model");
         if (e.find(s.accelerator) == nullptr)
             refuse(path_ + ".model", "no inference was measured on these GPUs", s.accelerator,
                    "give engine.step in place of the model, or another system");
         const llm::inference_plan plan = plan_of(m, s);
+        if (assumed_.expert_skew) e.imbalance = llm::expert_imbalance(m, plan, *assumed_.expert_skew);
         const scenario::engine_options& engine = service_.engine;
         const llm::replica_range range{
             .decodes = static_cast<std::int64_t>(std::min(engine.max_seqs, engine.max_batched_tokens)),
@@ -54,6 +56,7 @@ public:
         const llm::modelled_replica r = llm::replica_of(m, plan, s, e, e.find_software(service_.software), range);
         scenario::served_model out = served(r, plan);
         out.cache = cache_of(m, s, e, plan);
+        if (assumed_.expert_skew) out.facts.expert_imbalance = e.imbalance;
         add_power(out.facts, m, s, plan.precision);
         return out;
     }
@@ -152,10 +155,31 @@ private:
         const std::string key = path_ + (service_.parallel ? ".parallel" : ".model");
         if (const std::string fault = llm::fault_of(m, p, s); !fault.empty())
             refuse(key, "no plan for " + m.name + " on " + s.name, fault, "write other sizes");
+        check_experts(m, p);
+        p.redundant_experts = static_cast<std::uint32_t>(assumed_.redundant_experts);
         if (const std::string fault = llm::memory_fault_of(m, p, s, assumed_.memory_share); !fault.empty())
             refuse(key, m.name + " does not fit on " + s.name, fault,
                    "divide it over more GPUs, or write a smaller precision");
         return p;
+    }
+
+    /// \pre the plan has no fault but for these
+    void check_experts(const llm::model& m, const llm::inference_plan& p) const {
+        const std::string key = path_ + ".assumptions.";
+        const std::uint64_t given = assumed_.redundant_experts;
+        if (given == 0 && !assumed_.expert_skew) return;
+        const std::string which = key + (given > 0 ? "redundant_experts" : "expert_skew");
+        const std::string value = given > 0 ? std::to_string(given) : fmt::to_string(*assumed_.expert_skew);
+        if (!m.has_experts()) refuse(which, m.name + " has no experts", value, "remove it");
+        if (p.ep == 1)
+            refuse(which, "experts are not divided, parallel.ep is 1", value, "remove it, or write parallel.ep");
+        const auto next = llm::redundant_from(m, p.ep, static_cast<std::uint32_t>(given));
+        if (next == given) return;
+        if (!next)
+            refuse(key + "redundant_experts", fmt::format("there is no room for so many with parallel.ep {}", p.ep),
+                   std::to_string(given), "write fewer, or another parallel.ep");
+        refuse(key + "redundant_experts", fmt::format("parallel.ep {} does not divide experts and copies", p.ep),
+               std::to_string(given), fmt::format("write {}", *next));
     }
 
     scenario::served_model served(const llm::modelled_replica& r, const llm::inference_plan& plan) const {

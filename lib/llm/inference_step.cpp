@@ -1,4 +1,5 @@
 #include <ampacity/core/error.hpp>
+#include <ampacity/llm/expert_load.hpp>
 #include <ampacity/llm/inference_step.hpp>
 
 #include <algorithm>
@@ -9,6 +10,11 @@ namespace ampacity::llm {
 namespace {
 
 double n(const std::optional<std::uint32_t>& v) { return v.value_or(0); }
+
+/// Routed experts with their copies / experts.
+double with_copies(const layer& l, const inference_plan& p) {
+    return l.feed_forward == feed_forward_kind::experts ? (n(l.experts) + p.redundant_experts) / n(l.experts) : 1;
+}
 
 /// Of one all-reduce or all-to-all: how many ranks of a group share a domain, and over how many domains it lies.
 struct span_of_group {
@@ -148,7 +154,8 @@ private:
         const double all = b_.tokens();
         const double gpus = p_.stage_gpus();
         const double flop = 2 * all * own.active / gpus * (p_.ep > 1 ? e_.imbalance : 1);
-        const double bytes = own.experts / gpus * experts_visited(l, all) * weight_bytes(p_.precision);
+        const double held = own.experts * with_copies(l, p_) / gpus;
+        const double bytes = held * experts_visited(l, all, p_.redundant_experts) * weight_bytes(p_.precision);
         out_.expert_flop += l.count * flop;
         out_.expert_b += l.count * bytes;
         out_.experts_s +=
@@ -256,14 +263,19 @@ std::string fault_of(const model& m, const inference_plan& p, const system& s) {
         if (l.feed_forward == feed_forward_kind::experts && p.ep > n(l.experts))
             return "ep " + text(p.ep) + " with " + text(l.experts.value_or(0)) + " experts";
     }
+    if (p.redundant_experts > 0) {
+        if (p.ep == 1) return text(p.redundant_experts) + " redundant experts with ep 1, which holds each";
+        if (redundant_from(m, p.ep, p.redundant_experts) != p.redundant_experts)
+            return "ep " + text(p.ep) + " does not divide experts and " + text(p.redundant_experts) + " copies";
+    }
     if (p.gpus() > s.domain_gpus && s.rail_b_s <= 0)
         return text(p.gpus()) + " GPUs leave a domain of " + text(s.domain_gpus) + " that has no rails";
     return {};
 }
 
-double experts_visited(const layer& l, double tokens) {
+double experts_visited(const layer& l, double tokens, double redundant) {
     if (l.feed_forward != feed_forward_kind::experts) return 0;
-    return 1 - std::pow(1 - n(l.active_experts) / n(l.experts), tokens);
+    return 1 - std::pow(1 - n(l.active_experts) / (n(l.experts) + redundant), tokens);
 }
 
 double weight_bytes(precision_kind p) {
@@ -282,7 +294,7 @@ double weight_bytes(const model& m, const inference_plan& p) {
         const layer_parameters own = m.parameters_of(l);
         layers +=
             l.count * (own.mixer * weight_bytes(p.mixers) / p.tp + own.feed_forward * weight_bytes(p.precision) / p.tp +
-                       own.experts * weight_bytes(p.precision) / p.stage_gpus() + 2 * own.gains);
+                       own.experts * with_copies(l, p) * weight_bytes(p.precision) / p.stage_gpus() + 2 * own.gains);
     }
     const double ends = 2 * (m.embedding_parameters() + m.head_parameters()) / p.tp;
     return p.pp == 1 ? layers + ends : layers / p.pp + std::max(ends / 2, 2 * m.embedding_parameters() / p.tp);

@@ -7,6 +7,7 @@
 #include <ampacity/core/stream.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/io/prepare.hpp>
+#include <ampacity/llm/expert_load.hpp>
 #include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/sim/simulation.hpp>
@@ -189,6 +190,58 @@ TEST_CASE("served models: what does not fit is refused with the gigabytes that l
     CHECK(refusal("gpus_per_replica: 1, precision: fp8, engine: { kv_capacity_tokens: 9, step: { base: \"1 ms\" } }")
               .starts_with("workload.0.service.precision: is for a model"));
     CHECK(refusal("model: llama-3.1-8b, system: dgx-h10").find("dgx-h100") != std::string::npos);
+}
+
+TEST_CASE("served models: assumptions on the load of experts") {
+    const auto text = [](const std::string& model, const std::string& sizes, const std::string& assumptions) {
+        return "ampacity: 1\nname: t\nseed: 1\nfleet: { racks: { model: gb300-nvl72, count: 1 } }\nworkload:\n"
+               "  - service: { name: a, model: " +
+               model + ", precision: fp8, parallel: { " + sizes + " }, assumptions: { " + assumptions +
+               " }, engine: { max_batched_tokens: 32768 }, synthetic: { requests: 1, rate: \"1 /s\", prompt: { median: "
+               "\"10 token\" }, output: { median: "
+               "\"10 token\" } } }\nscheduler: { policy: fifo }\n";
+    };
+    const auto facts = [&](const std::string& assumptions) {
+        auto run = io::prepare(io::read_scenario_text(
+            "s.yaml", text("deepseek-r1", "tp: 1, attention_dp: 32", "memory_share: 0.9" + assumptions)));
+        return *run.parts.services.at(0).modelled;
+    };
+    const auto refusal = [&](const std::string& model, const std::string& sizes, const std::string& assumptions) {
+        try {
+            static_cast<void>(io::prepare(io::read_scenario_text("s.yaml", text(model, sizes, assumptions))));
+        } catch (const scenario_error& e) {
+            return e.details().key + ": " + e.details().what + " (" + e.details().value + "); " + e.details().remedy;
+        }
+        return std::string{"accepted"};
+    };
+    const auto usual = facts(""), even = facts(", expert_skew: 0"), uneven = facts(", expert_skew: 0.7"),
+               copied = facts(", expert_skew: 0.7, redundant_experts: 32"), held = facts(", redundant_experts: 32");
+    CHECK(usual.expert_imbalance == 0);
+    CHECK(even.expert_imbalance == 1);
+    CHECK(uneven.expert_imbalance == Approx(llm::expert_imbalance(llm::zipf_loads(256, 0.7), 32, 0)).epsilon(1e-6));
+    CHECK(copied.expert_imbalance == Approx(llm::expert_imbalance(llm::zipf_loads(256, 0.7), 32, 32)).epsilon(1e-6));
+    CHECK(held.expert_imbalance == 0);
+    // Prompts are as fast as the busiest experts; copies are in memory, where there was cache.
+    CHECK(even.prefill_tokens_s > usual.prefill_tokens_s);
+    CHECK(uneven.prefill_tokens_s < usual.prefill_tokens_s);
+    CHECK(copied.prefill_tokens_s > uneven.prefill_tokens_s);
+    CHECK(uneven.weights_b == usual.weights_b);
+    CHECK(copied.weights_b - usual.weights_b == Approx(58 * 3.0 * 7168 * 2048));
+    CHECK(copied.kv_capacity_tokens < usual.kv_capacity_tokens);
+    CHECK(held.decode_full_s > usual.decode_full_s);
+    const std::string at = "workload.0.service.assumptions.";
+    const std::string wide = "tp: 1, attention_dp: 32";
+    CHECK(refusal("deepseek-r1", wide, "redundant_experts: 5") ==
+          at + "redundant_experts: parallel.ep 32 does not divide experts and copies (5); write 32");
+    CHECK(refusal("deepseek-r1", "tp: 1, attention_dp: 72", "expert_skew: 1") ==
+          at + "redundant_experts: parallel.ep 72 does not divide experts and copies (0); write 32");
+    CHECK(refusal("deepseek-r1", wide, "redundant_experts: 65536") ==
+          at + "redundant_experts: there is no room for so many with parallel.ep 32 (65536); write fewer, or another "
+               "parallel.ep");
+    CHECK(refusal("deepseek-r1", "tp: 8", "redundant_experts: 8") ==
+          at + "redundant_experts: experts are not divided, parallel.ep is 1 (8); remove it, or write parallel.ep");
+    CHECK(refusal("llama-3.1-8b", "tp: 1", "expert_skew: 0.5") ==
+          at + "expert_skew: llama-3.1-8b has no experts (0.5); remove it");
 }
 
 TEST_CASE("tables of steps: a full grid is linear between its corners and anything else is refused") {

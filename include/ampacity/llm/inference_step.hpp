@@ -18,10 +18,11 @@ namespace ampacity::llm {
 /// How a replica is divided. Experts are divided over the `tp` x `attention_dp` GPUs of a stage, `ep` ways into sets
 /// and the rest ways inside each.
 struct inference_plan {
-    std::uint32_t tp = 1;            ///< tensor parallel, of mixers and dense parts
-    std::uint32_t attention_dp = 1;  ///< groups of `tp` GPUs, each with its own requests and dense weights
-    std::uint32_t pp = 1;            ///< pipeline stages, each of which works on other requests at a time
-    std::uint32_t ep = 1;            ///< expert parallel, a divisor of tp x attention_dp
+    std::uint32_t tp = 1;                 ///< tensor parallel, of mixers and dense parts
+    std::uint32_t attention_dp = 1;       ///< groups of `tp` GPUs, each with its own requests and dense weights
+    std::uint32_t pp = 1;                 ///< pipeline stages, each of which works on other requests at a time
+    std::uint32_t ep = 1;                 ///< expert parallel, a divisor of tp x attention_dp
+    std::uint32_t redundant_experts = 0;  ///< copies of routed experts of each layer, beside one of each
     precision_kind precision = precision_kind::bf16;  ///< of the products of dense parts and experts
     precision_kind mixers = precision_kind::bf16;     ///< of those of mixers
     double cache_bytes = 2;                           ///< of a number of keys or values [B]
@@ -79,8 +80,9 @@ struct inference_iteration {
                                                const system& s, const inference_efficiency& e,
                                                const inference_software& with);
 
-/// Shares of the routed experts of a layer that `tokens` visit: 1 - (1 - k/E)^tokens. [1]
-[[nodiscard]] double experts_visited(const layer& l, double tokens);
+/// Shares of the routed experts of a layer that `tokens` visit, which copies share evenly: 1 - (1 - k/(E + r))^tokens.
+/// [1]
+[[nodiscard]] double experts_visited(const layer& l, double tokens, double redundant = 0);
 /// Bytes of a weight in this format with its scales. [B]
 [[nodiscard]] double weight_bytes(precision_kind p);
 /// Weights on the GPU that has most. [B]

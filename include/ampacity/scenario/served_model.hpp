@@ -58,6 +58,8 @@ struct serving_assumptions {
     quantity<dimension::tokens> prompt{1024};
     double memory_share = 0.9;
     std::optional<llm::precision_kind> kv_cache{};
+    std::optional<double> expert_skew{};
+    std::uint64_t redundant_experts = 0;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -82,6 +84,17 @@ struct serving_assumptions {
                .doc = "format of keys and values: bf16 or fp8; without it fp8 with trtllm and weights of 8 bits or "
                       "less, else bf16",
                .example = "fp8"});
+        visit(
+            &serving_assumptions::expert_skew,
+            {.key = "expert_skew",
+             .doc = "load of the experts of a layer by rank, rank^-skew, 0: even; without it the calibrated imbalance",
+             .example = "0.5",
+             .min = 0.0,
+             .max = 4.0});
+        visit(&serving_assumptions::redundant_experts,
+              {.key = "redundant_experts",
+               .doc = "copies of experts in each layer, beside one of each; `ep` divides experts and copies",
+               .max = std::uint64_t{65536}});
     }
     friend bool operator==(const serving_assumptions&, const serving_assumptions&) = default;
 };

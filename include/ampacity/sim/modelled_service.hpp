@@ -9,6 +9,7 @@ namespace ampacity::sim {
 /// What the model that a service serves makes of one replica.
 struct modelled_service {
     std::uint32_t gpus = 1;               ///< of a replica
+    double expert_imbalance = 0;          ///< by assumption [1]; 0: the calibrated one, or no experts over GPUs
     std::int64_t kv_capacity_tokens = 0;  ///< that the replica holds
     double weights_b = 0;                 ///< on the GPU with most [B]
     std::int64_t full_decodes = 0;        ///< requests of usual context that fit: by seats, tokens of a step and cache

@@ -643,6 +643,10 @@ void serve_some_model(scenario::inference_service& c, std::mt19937_64& random) {
                          .prompt = {1 + static_cast<double>(upto(9999)) / 7},
                          .memory_share = static_cast<double>(1 + upto(9)) / 10};
         if (upto(2) != 0) c.assumptions->kv_cache = static_cast<llm::precision_kind>(upto(2));
+        // No draws, so that others stay as they are.
+        const auto number = static_cast<std::uint64_t>(7 * c.assumptions->prompt.value);
+        if (number % 2 != 0) c.assumptions->expert_skew = static_cast<double>(number % 9) / 7;
+        c.assumptions->redundant_experts = number % 3;
     }
 }
 /// Draws of its own, so that others stay as they are.
