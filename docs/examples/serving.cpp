@@ -15,6 +15,7 @@
 #include <ampacity/serving/percentile_planner.hpp>
 #include <ampacity/serving/prefix_cache.hpp>
 #include <ampacity/serving/replica.hpp>
+#include <ampacity/serving/replica_options.hpp>
 #include <ampacity/serving/request_record.hpp>
 #include <ampacity/serving/router.hpp>
 #include <ampacity/serving/server_comparison.hpp>

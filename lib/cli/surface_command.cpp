@@ -196,6 +196,10 @@ int surface(const surface_command_options& o) {
     const std::string& name = loaded.value.workload[entry].service->name;
     fluid::surface_options from = part->fluid->from;
     from.requests = o.requests;
+    const auto filling = 4 * static_cast<std::uint64_t>(from.engine.max_seqs);
+    if (o.input.empty() && o.requests < filling)
+        refuse("--requests", "too few to fill the seats of a replica for a while", fmt::to_string(o.requests),
+               fmt::format("write at least {}, four for each of `engine.max_seqs`", filling));
     from.prompt_scales = from.output_scales = scales(o.span, o.steps);
     const fluid::surface::loop each = on_threads(threads_for(o.threads, {}));
     const auto begin = std::chrono::steady_clock::now();

@@ -55,17 +55,29 @@ private:
         }
         const auto i = static_cast<std::size_t>(star - keys.begin());
         const auto list = find(keys, i);
-        if (!list || tree_.at(*list).kind != yaml_kind::list) return false;
+        if (!list) return false;
         bool any = false;
+        if (tree_.at(*list).kind == yaml_kind::map) {
+            // One entry may be written without a list.
+            keys.erase(keys.begin() + static_cast<std::ptrdiff_t>(i));
+            any = goes_through(keys, i) && apply_to(keys, i);
+            keys.insert(keys.begin() + static_cast<std::ptrdiff_t>(i), "*");
+            return any;
+        }
         // From the end, as an entry may be taken away.
         for (std::size_t entry = tree_.at(*list).items.size(); entry-- != 0;) {
             keys[i] = std::to_string(entry);
-            const auto next = std::find(keys.begin() + static_cast<std::ptrdiff_t>(i), keys.end(), "*");
-            const auto through = static_cast<std::size_t>((next == keys.end() ? keys.end() - 1 : next) - keys.begin());
-            if (find(keys, through)) any = apply_to(keys, i + 1) || any;
+            if (goes_through(keys, i)) any = apply_to(keys, i + 1) || any;
         }
         keys[i] = "*";
         return any;
+    }
+
+    /// Is all there that the keys go through, to the next `*` behind `from` or the last one?
+    [[nodiscard]] bool goes_through(const std::vector<std::string>& keys, std::size_t from) const {
+        const auto next = std::find(keys.begin() + static_cast<std::ptrdiff_t>(from), keys.end(), "*");
+        return find(keys, static_cast<std::size_t>((next == keys.end() ? keys.end() - 1 : next) - keys.begin()))
+            .has_value();
     }
 
     /// What the first `count` keys name.

@@ -140,11 +140,12 @@ void add_maintenance(const scenario& s, const maintenance& m, const std::string&
     constexpr std::size_t most_known = 1000;
     const std::optional<duration> notice = notice_of(m, s);
     const std::size_t most = notice ? 10 * most_known : most_known;
-    if (notice && *notice / m.length >= static_cast<std::int64_t>(most_known))
-        reporter{locate}.fail(key + ".notice", "too many turns would be known at a time", format(*notice),
-                              "write less than " + std::to_string(most_known) + " times `duration`");
     const auto units = worked_on(m, parts.fleet);
     const std::size_t turns = (units.size() + m.at_a_time - 1) / m.at_a_time;
+    const auto rounds_known = notice && m.every ? static_cast<std::size_t>(*notice / *m.every) + 1 : std::size_t{1};
+    if (notice && *notice / m.length >= static_cast<std::int64_t>(most_known) && turns * rounds_known >= most_known)
+        reporter{locate}.fail(key + ".notice", "too many turns would be known at a time", format(*notice),
+                              "write less than " + std::to_string(most_known) + " times `duration`");
     if (m.every && after_turns(start_of_time, m.length, turns) > start_of_time + *m.every)
         reporter{locate}.fail(key + ".every", "a round is not over by then", format(*m.every),
                               "write more, or work on more at a time: a round is " + std::to_string(turns) + " times " +
@@ -155,7 +156,7 @@ void add_maintenance(const scenario& s, const maintenance& m, const std::string&
         const std::size_t turn = number % turns;
         const instant start = after_turns(round, m.length, turn);
         if (start >= until) break;
-        if (parts.reservations.size() == most)
+        if (parts.reservations.size() >= most)
             reporter{locate}.fail(key, "too many reservations, with all others", m.name,
                                   "plan at most " + std::to_string(most) + ": work on more at a time, or less often" +
                                       (notice ? "" : ", or give `notice`"));

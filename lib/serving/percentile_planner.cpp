@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace ampacity::serving {
@@ -15,7 +16,8 @@ constexpr double most_replicas = 4;            ///< that are simulated together
 constexpr double most_tokens = 8192;           ///< of a step
 constexpr double most_seqs = 4096;             ///< of one
 constexpr double least_requests = 2000;        ///< whose latencies count
-constexpr double least_share = 0.3;            ///< of the rate that equal requests would allow: the least that is tried
+constexpr double first_share = 0.3;            ///< of the rate that equal requests would allow: what is tried first
+constexpr double least_share = 1e-3;           ///< and the least
 constexpr double most_share = 1.05;            ///< and the most
 constexpr int halvings = 6;
 constexpr double run_in = 6;  ///< times that an answer takes, before requests count
@@ -85,7 +87,8 @@ public:
         std::vector<double> first, each;
         serve(source, serving, longest, [&](const request_record& r) {
             const auto row = static_cast<double>(r.row);
-            if (row < before || row >= before + counted || r.first_token == never) return;
+            if (row < before || row >= before + counted) return;
+            if (r.first_token == never) return first.push_back(std::numeric_limits<double>::infinity());
             first.push_back(static_cast<double>(ticks(*ttft(r))) * 1e-9 + outside_s_);
             if (const auto per_token = tpot_ns(r)) each.push_back(*per_token * 1e-9);
         });
@@ -139,10 +142,16 @@ percentile_plan best_within(const llm::model& m, std::uint32_t gpus, const llm::
         for (d.step_tokens = least_tokens; d.step_tokens <= std::min(most_tokens, 4 * least_tokens);
              d.step_tokens *= 2) {
             double high = most_share * p.most.requests_s;
-            double low = std::max(least_share * p.most.requests_s, 1.01 * best.most.requests_s);
+            double low = std::max(first_share * p.most.requests_s, 1.01 * best.most.requests_s);
+            const double least = std::max(least_share * p.most.requests_s, 1.01 * best.most.requests_s);
             if (low >= high) break;
             const trial simulated{m, d, goal, p.most, s, e};
             latency_percentiles found = simulated.run(low);
+            while (!found.keeps(goal) && low > least) {
+                high = low;
+                low = std::max(least, low / 4);
+                found = simulated.run(low);
+            }
             if (!found.keeps(goal)) continue;
             best = {d, found};
             for (int i = 0; i < halvings && high > 1.01 * low; ++i) {

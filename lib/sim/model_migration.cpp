@@ -58,7 +58,7 @@ std::optional<std::size_t> simulation::model::sites::better_site(std::size_t job
     const fleet::demand needed = needed_by(job, p.jobs[job].demand);
     for (const auto& [there, s] : better) {
         if (!rooms_[s]) rooms_[s] = room_at(s, true);
-        if (take_place(s, *rooms_[s], needed)) return s;
+        if (stays_long_enough(s, job, needed) && take_place(s, *rooms_[s], needed)) return s;
     }
     return std::nullopt;
 }
@@ -104,6 +104,15 @@ simulation::model::sites::room simulation::model::sites::room_at(std::size_t sit
     return out;
 }
 
+bool simulation::model::sites::stays_long_enough(std::size_t site, std::size_t job, fleet::demand needed) const {
+    const partition& to = *all_.partitions_[1 + site];
+    if (to.into_closings || to.fleet.horizons().empty()) return true;
+    const policy::job_view& seen = all_.part_of(job).jobs[job];
+    const duration length = transfer_time(moved_bytes(job)) + time_for(seen.remaining_estimate(), seen.speed);
+    const instant end = add_saturating(all_.kernel_.now(), length);
+    return policy::fits(*to.placer, fleet::room(to.fleet.horizons(), to.fleet.free(), end), needed);
+}
+
 bool simulation::model::sites::take_place(std::size_t site, room& of, fleet::demand needed) {
     if (!of.is_open || needed.gpus > of.free.free_gpus()) return false;
     place_.clear();
@@ -140,7 +149,8 @@ void simulation::model::sites::depart(std::size_t job) {
     stay(job);
     partition& p = all_.part_of(job);
     room there = room_at(to, false);
-    if (!take_place(to, there, needed_by(job, p.jobs[job].demand))) {
+    const fleet::demand needed = needed_by(job, p.jobs[job].demand);
+    if (!stays_long_enough(to, job, needed) || !take_place(to, there, needed)) {
         ++moves_->stayed;
         return;
     }
@@ -162,7 +172,7 @@ double simulation::model::sites::moved_bytes(std::size_t job) const {
 }
 
 duration simulation::model::sites::transfer_time(double bytes) const {
-    const double ns = std::ceil(bytes / terms_.migrate->bandwidth_b_s * 1e9);
+    const double ns = std::ceil(bytes * 1e9 / terms_.migrate->bandwidth_b_s);
     const auto longest = static_cast<double>(ticks(duration::max() / 4));
     return terms_.transfer + duration{static_cast<std::int64_t>(std::min(ns, longest))};
 }

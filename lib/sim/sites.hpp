@@ -135,6 +135,8 @@ private:
     [[nodiscard]] std::int64_t planned_gpus(std::size_t site) const;
     /// `chosen`: those that have not left yet, too.
     [[nodiscard]] room room_at(std::size_t site, bool chosen);
+    /// Were it alone: could it start there on nodes that are not known to leave before its planned end?
+    [[nodiscard]] bool stays_long_enough(std::size_t site, std::size_t job, fleet::demand needed) const;
     /// Takes a place for the job; is there one?
     bool take_place(std::size_t site, room& of, fleet::demand needed);
     void order_move(std::size_t job, std::size_t to);

@@ -91,7 +91,7 @@ def windows(s):
             e = [one["served_per_s"], one["busy_share"], one["ttft_s"]["p50"], one["ttft_s"]["p99"], one["tpot_s"]["p50"],
                  one["tpot_s"]["p99"]]
             rows.append((f"{name}, {site}", f"{one['compared']} of {one['compared'] + one['not_compared']}",
-                         *(f"{100 * x['error']:+.1f} %".replace("-", "−") for x in e)))
+                         *(f"{100 * x['error']:+.1f} %".replace("-", "−") if "error" in x else "" for x in e)))
     table(["windows", "compared", "served", "busy", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99"], rows)
 
 

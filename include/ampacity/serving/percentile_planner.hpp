@@ -10,6 +10,7 @@
 #include <ampacity/llm/inference_planner.hpp>
 #include <ampacity/llm/length_law.hpp>
 
+#include <cmath>
 #include <cstdint>
 
 namespace ampacity::serving {
@@ -28,7 +29,8 @@ struct percentile_goal {
     friend bool operator==(const percentile_goal&, const percentile_goal&) = default;
 };
 
-/// Of requests that came after the start and before the end of a simulated run.
+/// Of requests that came after the start and before the end of a simulated run; one that no replica can ever hold never
+/// gets its first token.
 struct latency_percentiles {
     double requests_s = 0;  ///< that came [1/s]
     double ttft_p50_s = 0;
@@ -37,7 +39,7 @@ struct latency_percentiles {
     double tpot_p99_s = 0;
 
     [[nodiscard]] bool keeps(const percentile_goal& goal) const {
-        return (goal.most_ttft_s <= 0 || ttft_p99_s <= goal.most_ttft_s) &&
+        return std::isfinite(ttft_p99_s) && (goal.most_ttft_s <= 0 || ttft_p99_s <= goal.most_ttft_s) &&
                (goal.most_tpot_s <= 0 || tpot_p99_s <= goal.most_tpot_s);
     }
 };
