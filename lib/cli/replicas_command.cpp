@@ -4,6 +4,7 @@
 #include "text_table.hpp"
 
 #include <ampacity/core/error.hpp>
+#include <ampacity/core/suggest.hpp>
 #include <ampacity/io/catalogue.hpp>
 #include <ampacity/serving/percentile_planner.hpp>
 
@@ -12,6 +13,8 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace ampacity::cli {
 namespace {
@@ -78,6 +81,10 @@ int replicas(const replicas_options& o) {
     const auto e = io::read_model<llm::inference_efficiency>(o.coefficients, {}, {.file = "--coefficients"}).value;
     if (e.find(s.accelerator) == nullptr)
         refuse("--system", "no inference was measured on its GPU", s.accelerator, "name a system of other GPUs");
+    std::vector<std::string_view> known;
+    for (const llm::inference_software& one : e.software) known.push_back(one.name);
+    if (std::find(known.begin(), known.end(), o.software) == known.end())
+        refuse("--software", "no such program was measured", o.software, suggestion(o.software, known));
     llm::inference_deployment like{.software = o.software};
     like.decode.precision = like.decode.mixers = precision_called(o.precision, s);
     const bool narrow = o.software.starts_with("trtllm") && like.decode.precision != llm::precision_kind::bf16;

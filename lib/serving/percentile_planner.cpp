@@ -1,3 +1,4 @@
+#include <ampacity/core/statistics.hpp>
 #include <ampacity/llm/inference_replica.hpp>
 #include <ampacity/serving/percentile_planner.hpp>
 #include <ampacity/serving/service.hpp>
@@ -38,9 +39,9 @@ iteration_time time_of(const llm::modelled_replica& r) {
         step_table{grid}};
 }
 
-double percentile(std::vector<double>& of, double share) {
+double percentile(std::vector<double>& of, per_mille p) {
     if (of.empty()) return 0;
-    const auto at = of.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(of.size() - 1));
+    const auto at = of.begin() + static_cast<std::ptrdiff_t>(exact_rank(p, of.size()) - 1);
     std::nth_element(of.begin(), at, of.end());
     return *at;
 }
@@ -93,10 +94,10 @@ public:
             if (const auto per_token = tpot_ns(r)) each.push_back(*per_token * 1e-9);
         });
         return {.requests_s = requests_s,
-                .ttft_p50_s = percentile(first, 0.5),
-                .ttft_p99_s = percentile(first, 0.99),
-                .tpot_p50_s = percentile(each, 0.5),
-                .tpot_p99_s = percentile(each, 0.99)};
+                .ttft_p50_s = percentile(first, p50),
+                .ttft_p99_s = percentile(first, p99),
+                .tpot_p50_s = percentile(each, p50),
+                .tpot_p99_s = percentile(each, p99)};
     }
 
 private:

@@ -147,9 +147,11 @@ void simulation::model::retire(const retirement& r) {
         stop_jobs(p, own, run_end::preempted);
         // Only sites were told of it before.
         p.is_reserved() ? p.fleet.uncommission(own) : p.fleet.retire(own, r.known != r.at);
+        p.look_at_closings();
     });
     stop_jobs(main(), r.nodes, run_end::preempted);
     main().fleet.retire(r.nodes, r.known != r.at);
+    main().look_at_closings();
     came_.push_back({.at = kernel_.now(), .gpus = -static_cast<std::int64_t>(gpus_of(r.nodes))});
     snapshots_.note(kernel_.now(), r.nodes, fleet(), false);
     if (!energy_) return;
@@ -165,6 +167,7 @@ void simulation::model::announce_closing(std::uint32_t number) {
     }
     for_parts(c.nodes, [&c, number](partition& p, std::span<const node_id> own) {
         p.fleet.announce({.start = c.start, .end = c.end, .nodes = {own.begin(), own.end()}}, number);
+        p.look_at_closings();
     });
 }
 
@@ -176,6 +179,7 @@ void simulation::model::begin_closing(std::uint32_t number) {
         for_parts(c.nodes, [this, &stopped](partition& p, std::span<const node_id> own) {
             stopped += stop_jobs(p, own, run_end::preempted);
             p.fleet.begin_closing();
+            p.look_at_closings();
         });
         main().fleet.announce(c, number);  // sites plan, not the fleet
     } else {
@@ -183,14 +187,21 @@ void simulation::model::begin_closing(std::uint32_t number) {
     }
     changes_.begin_reservation(number, stopped);
     main().fleet.begin_closing();
+    main().look_at_closings();
     open(number);
 }
 
 void simulation::model::end_closing(std::uint32_t number) {
     const fleet::closing& c = changes_.reservations()[number].what;
     shut(number);
-    if (sites_) for_parts(c.nodes, [number](partition& p, std::span<const node_id>) { p.fleet.end_closing(number); });
+    if (sites_) {
+        for_parts(c.nodes, [number](partition& p, std::span<const node_id>) {
+            p.fleet.end_closing(number);
+            p.look_at_closings();
+        });
+    }
     main().fleet.end_closing(number);
+    main().look_at_closings();
     changes_.come_back(c.nodes);
 }
 
