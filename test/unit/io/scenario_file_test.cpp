@@ -530,9 +530,9 @@ TEST_CASE("overrides", "[scenario_file]") {
         CHECK(refusal(good, {"workload.*.service.name=x"}) ==
               "--set workload.*.service.name=x: error: workload.*.service.name: no entry of a list has what is behind "
               "`*`; name an entry that has it by its index");
-        CHECK(refusal(good, {"fleet.*.x=1"}) ==
-              "--set fleet.*.x=1: error: fleet.*.x: no entry of a list has what is behind `*`; name an entry that has "
-              "it by its index");
+        CHECK(refusal(good, {"seed.*.x=1"}) ==
+              "--set seed.*.x=1: error: seed.*.x: no entry of a list has what is behind `*`; name an entry that has it "
+              "by its index");
         CHECK(refusal(good, {"seed="}) ==
               "--set seed=: error: seed: has no value; write a value, or null to take the key away");
         CHECK(refusal(good, {"name={a: 1, a: 2}"}) == "--set name={a: 1, a: 2}: error: a: duplicate key (a); keep one");
@@ -572,6 +572,12 @@ scheduler: { policy: fifo }
         CHECK(counted[0].racks[1].count == 5);
         CHECK(counted[1].racks[0].count == 2);
         CHECK(counted[2].racks[0].count == 2);
+        // An entry that stands without a list counts as one.
+        const auto lone = set({"fleet.sites.1.racks={ nodes_per_rack: 18, gpus_per_node: 4, count: 8 }",
+                               "fleet.sites.*.racks.*.count=3"});
+        CHECK(lone[0].racks[1].count == 3);
+        REQUIRE(lone[1].racks.size() == 1);
+        CHECK(lone[1].racks[0].count == 3);
         // A last key may be new; null takes it away, or the entries.
         const auto placed = set({"fleet.sites.*.region=us-east-2"});
         CHECK(placed[1].region == "us-east-2");
