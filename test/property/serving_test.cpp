@@ -426,7 +426,7 @@ TEST_CASE("serving: steps last by the slowdown of the instant at which they begi
         add_slowdowns(d, c);
         compare(c, s);
         serving::token_gaps gaps;
-        const engine_result engine = serve(c, &gaps);
+        const engine_result engine = serve(c, std::span{&gaps, 1});
         INFO(c.text());
         REQUIRE(test::difference_of(gaps, naively(c).gaps) == "");
         if (engine.counts.busy > serve(at_full_speed).counts.busy) ++slower;
