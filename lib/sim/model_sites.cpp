@@ -179,7 +179,6 @@ void simulation::model::sites::close() {
         policy::job_table& jobs = all_.part_of(m.job).jobs;
         jobs.grow_to(m.job + 1, {});
         jobs[m.job] = m.seen;
-        ++result(all_.jobs_[m.job].part).came;
     }
     moving_.clear();
 }

@@ -1075,7 +1075,7 @@ TEST_CASE("what could take a service's nodes away is refused beside it") {
     needs_scaling(nodes + "faults: { outages: [ { nodes: 0, start: \"1 s\", duration: \"1 s\" } ] }\n",
                   "faults.outages");
     needs_scaling(nodes + "faults: { processes: [ { cause: a, mtbf: \"1 d\" } ] }\n", "faults.processes");
-    refused(nodes + "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\n",
+    needs_scaling(nodes + "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\n",
             "faults.maintenance");
     refused(with(nodes, "policy: fifo",
                  "policy: fifo, reservations: [ { name: a, start: \"1 s\", duration: \"1 s\", nodes: 0 } ]"),

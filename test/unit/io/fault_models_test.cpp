@@ -375,9 +375,11 @@ TEST_CASE("maintenance goes round racks or nodes, so many at a time", "[faults]"
         refusal("{ name: a, every: \"1 h\", duration: \"1 min\" }") ==
         "faults.maintenance.0: too many reservations, with all others (a); plan at most 1000: work on more at a time, "
         "or less often, or give `notice`");
-    CHECK(refusal("{ name: a, start: \"0 h\", duration: \"1 h\", notice: \"1000 h\" }") ==
-          "faults.maintenance.0.notice: too many turns would be known at a time (1000 h); write less than 1000 times "
+    CHECK(refusal("{ name: a, every: \"6 h\", duration: \"1 h\", notice: \"1200 h\" }") ==
+          "faults.maintenance.0.notice: too many turns would be known at a time (1200 h); write less than 1000 times "
           "`duration`");
+    // However long before, there are no more than these.
+    CHECK(refusal("{ name: a, start: \"0 h\", duration: \"1 h\", notice: \"1000 h\" }") == "accepted");
     CHECK(
         refusal("{ name: a, every: \"5 min\", duration: \"1 s\", notice: \"1 s\" }") ==
         "faults.maintenance.0: too many reservations, with all others (a); plan at most 10000: work on more at a time, "
