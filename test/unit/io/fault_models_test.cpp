@@ -376,7 +376,7 @@ TEST_CASE("maintenance goes round racks or nodes, so many at a time", "[faults]"
         "faults.maintenance.0: too many reservations, with all others (a); plan at most 1000: work on more at a time, "
         "or less often, or give `notice`");
     CHECK(refusal("{ name: a, every: \"6 h\", duration: \"1 h\", notice: \"1200 h\" }") ==
-          "faults.maintenance.0.notice: too many turns would be known at a time (1200 h); write less than 1000 times "
+          "faults.maintenance.0.notice: too many turns would be known at a time (50 d); write less than 1000 times "
           "`duration`");
     // However long before, there are no more than these.
     CHECK(refusal("{ name: a, start: \"0 h\", duration: \"1 h\", notice: \"1000 h\" }") == "accepted");
