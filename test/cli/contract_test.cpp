@@ -57,8 +57,9 @@ TEST_CASE("contract: seven years of 206640 GPUs give the hours that were paid fo
 TEST_CASE("contract: its first weeks with all that works there, twice the same") {
     const workspace here;
     copy_contract(here);
-    const std::vector<std::string> until{"--set", "until=50 d", "--set", "workload.0.service.fluid.requests=1000", "--set",
-                                         "workload.0.service.engine.max_seqs=200"};
+    const std::vector<std::string> until{"--set", "until=50 d",
+                                         "--set", "workload.0.service.fluid.requests=1000",
+                                         "--set", "workload.0.service.engine.max_seqs=200"};
     here.run_well(until);
     const std::string first = here.read("out/summary.json"), years = here.read("out/years.csv");
     here.run_well(until);
