@@ -3,6 +3,8 @@
 #include <ampacity/core/stream.hpp>
 #include <ampacity/serving/iteration_time.hpp>
 
+#include <boost/multiprecision/cpp_int.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -73,6 +75,11 @@ TEST_CASE("iteration_time: a step that is slowed down lasts exactly so many mill
     iteration_time t(std::vector<linear_step>{{.base = {5, 0}, .per_token = {25, 1}}, {.per_kv_token = {125, 3}}},
                      serving::step_table{grid});
     t.speculate({.drafts = 2, .gain = 1500, .draft = {75, 1}});
+    // Nanoseconds, as fractions that no denominator makes overflow.
+    using wide = boost::multiprecision::cpp_rational;
+    const auto lasts = [](time_units units, const iteration_time& of) {
+        return wide{boost::multiprecision::cpp_int{units}, boost::multiprecision::cpp_int{of.units_per_ns()}};
+    };
     for (const std::int64_t millionths : {1'000'000, 1'000'001, 1'250'000, 3'000'000, 12'345'678}) {
         const iteration_time slow = t.slowed(millionths);
         CHECK(slow.slowdown() == millionths);
@@ -83,10 +90,9 @@ TEST_CASE("iteration_time: a step that is slowed down lasts exactly so many mill
                                    .prefill_attention = 17,
                                    .decodes = 1,
                                    .drafts = tokens != 2};
-            // The same in nanoseconds, as fractions of one denominator.
-            CHECK(slow(b) * t.units_per_ns() * 1'000'000 == t(b) * slow.units_per_ns() * millionths);
+            CHECK(lasts(slow(b), slow) == lasts(t(b), t) * wide{millionths} / wide{1'000'000});
             const decode_run run(t, 1, 1000 * tokens), slowed(slow, 1, 1000 * tokens);
-            CHECK(slowed.total(2) * t.units_per_ns() * 1'000'000 == run.total(2) * slow.units_per_ns() * millionths);
+            CHECK(lasts(slowed.total(2), slow) == lasts(run.total(2), t) * wide{millionths} / wide{1'000'000});
         }
     }
     CHECK(t.slowed(2'000'000).units_per_ns() == t.units_per_ns());
