@@ -329,6 +329,7 @@ void plant::settle() {
     }
     behind_.clear();
     tree_.devices().settle(now_);
+    mark_dirty(now_);
 }
 
 /// What GPUs of one unit do: `where` is those of a load there.
@@ -397,7 +398,7 @@ void plant::set_absent(instant now, std::span<const node_id> nodes, bool absent)
 }
 
 double plant::pace(const load& l) const {
-    if (feeds_.empty() && !heat_ && !caps_) return 1;
+    if (!limits_any()) return 1;
     const auto c = static_cast<std::size_t>(class_of(l.priority));
     const auto what = static_cast<std::size_t>(l.what);
     double slowest = 1;
@@ -986,6 +987,8 @@ plant::draw_change plant::change_of(std::uint32_t model, const gpu_counts& held,
 void plant::limit_unit(std::uint32_t unit, class_limits limits) {
     unit_state& u = units_[unit];
     if (u.limits == limits) return;
+    if (u.limits == unlimited) ++limited_;
+    if (limits == unlimited) --limited_;
     u.limits = limits;
     ++limit_changes_;
     const powered_unit& at = tree_.units()[unit];

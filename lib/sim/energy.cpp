@@ -107,11 +107,12 @@ energy_meter::energy_meter(energy_model m)
       swings_(std::move(m.swings)),
       acts_(acts_on_jobs(m.plant)),
       shows_headroom_(m.shows_headroom),
+      gathers_(!m.shows_headroom && m.plant.coolant.empty()),
       plant_(std::move(m.plant)),
       gpu_usd_s_(m.gpu_usd_s) {
     if (std::any_of(swings_.begin(), swings_.end(), [](const auto& p) { return p.has_value(); }))
         swing_.emplace(plant_.tree());
-    if (!acts_ && !shows_headroom_) plant_.gather();
+    if (gathers_) plant_.gather();
     m.sites.resize(plant_.tree().sites().size());
     for (std::size_t i = 0; i != m.sites.size(); ++i) {
         accounts_.emplace_back(site_of(m, plant_.tree(), i));
@@ -152,7 +153,7 @@ void energy_meter::change(const job_event& e, bool starts) {
     }
     ++load_changes_;
     is_behind_ = true;
-    if (acts_ || shows_headroom_) catch_up();
+    if (!gathers_) catch_up();
 }
 
 void energy_meter::catch_up() const {
@@ -172,14 +173,18 @@ std::vector<service_cost> energy_meter::used_by_service(std::size_t source, inst
     return services_->totals(source, now, *this);
 }
 
-service_cost energy_meter::used_at(std::size_t site) const {
+const service_cost& energy_meter::used_at(std::size_t site) {
+    used_.resize(accounts_.size());
+    known_use& known = used_[site];
+    if (known.at == since_) return known.used;
     const power::site_books b = accounts_[site].books();
-    service_cost out{.it_j = b.it_j,
-                     .carbon_location_kg = b.carbon_location_kg,
-                     .carbon_market_kg = b.carbon_market_kg,
-                     .energy_usd = b.energy_usd};
-    if (b.overhead_j) out.facility_j = b.facility_j();
-    return out;
+    known = {.at = since_,
+             .used = {.it_j = b.it_j,
+                      .carbon_location_kg = b.carbon_location_kg,
+                      .carbon_market_kg = b.carbon_market_kg,
+                      .energy_usd = b.energy_usd}};
+    if (b.overhead_j) known.used.facility_j = b.facility_j();
+    return known.used;
 }
 
 void energy_meter::uses_of(instant now, std::span<const fleet::gpu_share> where, std::vector<site_use>& out) {
@@ -187,7 +192,10 @@ void energy_meter::uses_of(instant now, std::span<const fleet::gpu_share> where,
     out.clear();
     for (std::size_t i = 0; i != where.size();) {
         const std::size_t site = site_at(where[i].node), first = i;
-        while (i != where.size() && site_at(where[i].node) == site) ++i;
+        while (i != where.size() && site_at(where[i].node) == site) {
+            const power::powered_unit& unit = plant_.tree().units()[plant_.tree().unit_of(index(where[i].node))];
+            while (i != where.size() && index(where[i].node) - unit.first_node < unit.nodes) ++i;
+        }
         out.push_back({.site = site, .used_j = used_j(now, where.subspan(first, i - first)), .of_site = used_at(site)});
     }
 }
@@ -222,6 +230,7 @@ double energy_meter::used_j(instant now, std::span<const fleet::gpu_share> where
 
 const power::plant::outcome& energy_meter::change_feeds(instant now) {
     advance(now);
+    settle();
     const auto& what = plant_.change(now);
     ++load_changes_;
     ++feed_changes_;
@@ -231,6 +240,7 @@ const power::plant::outcome& energy_meter::change_feeds(instant now) {
 
 const power::plant::outcome& energy_meter::control(instant now) {
     advance(now);
+    settle();
     const auto& what = plant_.control(now);
     ++load_changes_;
     sum_up();
@@ -239,6 +249,7 @@ const power::plant::outcome& energy_meter::control(instant now) {
 
 const power::plant::outcome& energy_meter::cap(instant now, power::device_id feed, power::class_limits limits) {
     advance(now);
+    settle();
     const auto& what = plant_.cap(now, feed, limits);
     ++load_changes_;
     sum_up();
@@ -248,6 +259,7 @@ const power::plant::outcome& energy_meter::cap(instant now, power::device_id fee
 const power::plant::outcome& energy_meter::cap_units(instant now, std::uint32_t first, std::uint32_t last,
                                                      power::class_limits limits) {
     advance(now);
+    settle();
     const auto& what = plant_.cap_units(now, first, last, limits);
     ++load_changes_;
     sum_up();
@@ -268,6 +280,7 @@ power::standing energy_meter::standing_at(std::size_t site) const {
 
 void energy_meter::set_absent(instant now, std::span<const node_id> nodes, bool absent) {
     advance(now);
+    settle();
     plant_.set_absent(now, nodes, absent);
     const power::power_tree& tree = plant_.tree();
     std::size_t done = accounts_.size();  // nodes of a site mostly stand together

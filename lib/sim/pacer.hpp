@@ -16,6 +16,8 @@ public:
     pacer(const pacer&) = delete;
     pacer& operator=(const pacer&) = delete;
     virtual ~pacer() = default;
+    /// Whether all nodes go at full speed now, for all it knows.
+    [[nodiscard]] virtual bool slows_none() const noexcept { return false; }
     /// How fast a job of this workload entry and priority runs on these GPUs of a node of the fleet now, of its full
     /// speed. In (0, 1].
     [[nodiscard]] virtual double pace(std::uint16_t source, std::int32_t priority,

@@ -115,7 +115,8 @@ struct partition {
             return trainings_->speed(index(job), training, of_.in_fleet(where), scaled);
         }
         [[nodiscard]] double pace(job_id job, std::span<const fleet::gpu_share> where) const override {
-            if (pacers_.empty()) return 1.0;
+            if (std::all_of(pacers_.begin(), pacers_.end(), [](const pacer* by) { return by->slows_none(); }))
+                return 1.0;
             const std::uint16_t source = all_[index(job)].source();
             const std::int32_t priority = of_.jobs[index(job)].priority;
             double least = 1.0;

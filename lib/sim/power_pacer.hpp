@@ -16,6 +16,7 @@ public:
     /// `meter` outlives it. \pre it is there when `pace` is called
     explicit power_pacer(const energy_meter* meter) : meter_(meter) {}
 
+    [[nodiscard]] bool slows_none() const noexcept override { return !meter_->limits_any(); }
     [[nodiscard]] double pace(std::uint16_t source, std::int32_t priority, const fleet::gpu_share& on) const override {
         return meter_->pace(source, priority, std::span{&on, 1});
     }

@@ -17,6 +17,8 @@ replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, ser
       wanted_(autoscaler_.wanted()) {
     AMPACITY_ASSERT(engine.replicas().size() == rows_.size());
     counts_[static_cast<std::size_t>(state::idle)] = static_cast<std::uint32_t>(rows_.size());
+    members_.assign(counts_.size(), fleet::node_set{most()});
+    for (std::uint32_t i = 0; i != most(); ++i) in(state::idle).insert(i);
     result_.gpus_per_replica = gpus;
 }
 
@@ -31,13 +33,19 @@ std::size_t replica_set::num_live(std::size_t i) const noexcept {
 }
 
 void replica_set::account(instant now) {
-    const std::int64_t since = ticks(now - accounted_);
-    result_.serving += gpu_time{since} * count(state::serving);
-    result_.cold += gpu_time{since} * count(state::cold);
-    result_.draining += gpu_time{since} * count(state::draining);
-    result_.slowed += gpu_time{since} * num_slowed_;
-    result_.paced += gpu_time{since} * paces_;
+    result_ = result_until(now);
     accounted_ = now;
+}
+
+scaling_result replica_set::result_until(instant now) const {
+    const gpu_time since = ticks(now - accounted_);
+    scaling_result out = result_;
+    out.serving += since * count(state::serving);
+    out.cold += since * count(state::cold);
+    out.draining += since * count(state::draining);
+    out.slowed += since * num_slowed_;
+    out.paced += since * paces_;
+    return out;
 }
 
 /// It serves once more, or once less.
@@ -58,6 +66,8 @@ void replica_set::become(std::size_t i, state s, instant now, instant due) {
         engine_.open(i);
         count_pace(rows_[i], 1);
     }
+    in(rows_[i].is).erase(static_cast<std::uint32_t>(i));
+    in(s).insert(static_cast<std::uint32_t>(i));
     rows_[i].is = s;
     rows_[i].due = due;
     rows_[i].leaves = false;
@@ -68,12 +78,8 @@ void replica_set::set_next(instant now) noexcept {
     next_ = is_over_ ? never : decision_;
     if (count(state::done) != 0) next_ = std::min(next_, now);
     // Only those that start, or drain, have something due.
-    std::uint32_t left = count(state::cold) + count(state::draining);
-    for (auto r = rows_.begin(); left != 0; ++r) {
-        if (r->is != state::cold && r->is != state::draining) continue;
-        next_ = std::min(next_, r->due);
-        --left;
-    }
+    for (const state s : {state::cold, state::draining})
+        for_each(s, [this](std::size_t i) { next_ = std::min(next_, rows_[i].due); });
 }
 
 void replica_set::decide(serving::scaling_observation seen) {
@@ -87,9 +93,14 @@ void replica_set::decide(serving::scaling_observation seen) {
 }
 
 void replica_set::act(instant now) {
-    const bool any_due = count(state::cold) + count(state::draining) != 0;
-    for (std::size_t i = 0; any_due && i != rows_.size(); ++i) {
-        if (rows_[i].due != now) continue;
+    due_.clear();
+    for (const state s : {state::cold, state::draining}) {
+        for_each(s, [this, now](std::size_t i) {
+            if (rows_[i].due == now) due_.push_back(i);
+        });
+    }
+    std::sort(due_.begin(), due_.end());
+    for (const std::size_t i : due_) {
         if (rows_[i].is == state::cold) {
             become(i, state::serving, now);
         } else {
@@ -106,14 +117,16 @@ void replica_set::act(instant now) {
 void replica_set::take_away(instant now) {
     while (num_up() > wanted_) {
         std::size_t out = rows_.size();
-        const auto goes_before = [&](std::size_t a, std::size_t b) {
-            if (b == rows_.size() || rows_[a].is != rows_[b].is) return b == rows_.size() || rows_[a].is == state::cold;
-            if (rows_[a].is == state::cold) return rows_[a].due >= rows_[b].due;
-            return num_live(a) <= num_live(b);
-        };
-        for (std::size_t i = 0; i != rows_.size(); ++i) {
-            const bool is_up = rows_[i].is == state::cold || rows_[i].is == state::serving;
-            if (is_up && goes_before(i, out)) out = i;
+        if (count(state::cold) != 0) {
+            for_each(state::cold, [&](std::size_t i) {
+                if (out == rows_.size() || rows_[i].due >= rows_[out].due) out = i;
+            });
+        } else if (engine_.is_used()) {
+            for_each(state::serving, [&](std::size_t i) {
+                if (out == rows_.size() || num_live(i) <= num_live(out)) out = i;
+            });
+        } else {
+            out = in(state::serving).last();
         }
         if (rows_[out].is == state::cold)
             become(out, state::done, now);
@@ -126,10 +139,9 @@ void replica_set::take_away(instant now) {
 void replica_set::take_back(instant now) {
     while (num_up() < wanted_ && count(state::draining) != 0) {
         std::size_t back = rows_.size();
-        for (std::size_t i = 0; i != rows_.size(); ++i) {
-            if (rows_[i].is != state::draining || rows_[i].leaves) continue;
-            if (back == rows_.size() || num_live(i) > num_live(back)) back = i;
-        }
+        for_each(state::draining, [&](std::size_t i) {
+            if (!rows_[i].leaves && (back == rows_.size() || num_live(i) > num_live(back))) back = i;
+        });
         if (back == rows_.size()) return;
         become(back, state::serving, now);
     }
@@ -137,11 +149,11 @@ void replica_set::take_back(instant now) {
 
 void replica_set::find_drained(instant now) {
     if (count(state::draining) == 0) return;
-    for (std::size_t i = 0; i != rows_.size(); ++i) {
-        if (rows_[i].is != state::draining || num_live(i) != 0) continue;
+    for_each(state::draining, [&](std::size_t i) {
+        if (num_live(i) != 0) return;
         abandon(i, now, true);
         become(i, state::done, now);
-    }
+    });
     set_next(now);
 }
 
@@ -162,17 +174,17 @@ bool replica_set::lacks_job() const noexcept {
 }
 
 void replica_set::submitted(job_id job, instant now) {
-    const auto at = std::find_if(rows_.begin(), rows_.end(), [](const row& r) { return r.is == state::idle; });
-    at->job = job;
-    row_of_job_[index(job)] = static_cast<std::uint32_t>(at - rows_.begin());
-    become(static_cast<std::size_t>(at - rows_.begin()), state::queued, now);
+    const std::uint32_t i = in(state::idle).first();
+    rows_[i].job = job;
+    row_of_job_[index(job)] = i;
+    become(i, state::queued, now);
     ++num_jobs_;
     set_next(now);
 }
 
 std::optional<job_id> replica_set::next_done() const noexcept {
     if (count(state::done) == 0) return std::nullopt;
-    return std::find_if(rows_.begin(), rows_.end(), [](const row& r) { return r.is == state::done; })->job;
+    return rows_[in(state::done).first()].job;
 }
 
 void replica_set::ended(job_id job, instant now) {
@@ -254,10 +266,9 @@ replica_sample replica_set::sample() const noexcept {
 }
 
 scaling_result replica_set::result(instant end) const {
-    replica_set now = *this;
-    now.account(end);
-    now.result_.lasted = std::min(end, over_) - start_of_time;
-    return now.result_;
+    scaling_result out = result_until(end);
+    out.lasted = std::min(end, over_) - start_of_time;
+    return out;
 }
 
 }  // namespace ampacity::sim

@@ -8,11 +8,12 @@
 /// last one to have started goes first, then that with the fewest requests, of several the last row. Where one more is
 /// wanted than start and serve, of those that drain that with the most requests serves again, of several the first row;
 /// but not one whose nodes are to leave. While it holds GPUs a replica has their pace, from which the slowdown of its
-/// steps follows; its start is not slowed. O(replicas) per change of one, O(1) per change of its pace, nothing per
-/// request. Not thread-safe.
+/// steps follows; its start is not slowed. A change of one costs O(those that start or drain), where
+/// one is taken away also O(those that serve), one of its pace O(1). Not thread-safe.
 
 #include <ampacity/core/ids.hpp>
 #include <ampacity/core/time.hpp>
+#include <ampacity/fleet/node_set.hpp>
 #include <ampacity/serving/autoscaler.hpp>
 #include <ampacity/serving/service.hpp>
 #include <ampacity/sim/observer.hpp>
@@ -88,10 +89,19 @@ private:
 
     [[nodiscard]] std::size_t row_of(job_id job) const noexcept;
     [[nodiscard]] std::uint32_t count(state s) const noexcept { return counts_[static_cast<std::size_t>(s)]; }
+    /// Rows in a state.
+    [[nodiscard]] fleet::node_set& in(state s) noexcept { return members_[static_cast<std::size_t>(s)]; }
+    [[nodiscard]] const fleet::node_set& in(state s) const noexcept { return members_[static_cast<std::size_t>(s)]; }
+    /// By number; `f` may move the row to another state.
+    template <class F>
+    void for_each(state s, F f) const {
+        for (std::uint32_t i = in(s).first(); i != fleet::node_set::npos; i = in(s).next(i)) f(std::size_t{i});
+    }
     /// Requests of a row.
     [[nodiscard]] std::size_t num_live(std::size_t i) const noexcept;
     void become(std::size_t i, state s, instant now, instant due = never);
     void account(instant now);
+    [[nodiscard]] scaling_result result_until(instant now) const;
     void count_pace(const row& r, std::int64_t times) noexcept;
     void pace_row(std::size_t i, double pace, instant now);
     void take_away(instant now);
@@ -106,6 +116,8 @@ private:
     std::vector<row> rows_;
     std::unordered_map<std::size_t, std::uint32_t> row_of_job_{};  // of those with a job
     std::array<std::uint32_t, 6> counts_{};                        // by state
+    std::vector<fleet::node_set> members_;                         // the same rows
+    std::vector<std::size_t> due_{};                               // now, while they are seen to
     std::uint32_t num_slowed_ = 0;                                 // of those that serve
     std::int64_t paces_ = 0;                                       // their sum over those that serve
     instant next_ = start_of_time;                                 // so that the first jobs are submitted

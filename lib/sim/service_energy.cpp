@@ -8,23 +8,33 @@ service_energy::service_energy(const std::vector<bool>& sources, std::size_t sit
     }
 }
 
+service_energy::held_gpus& service_energy::held_by(const job_event& e) {
+    std::vector<held_gpus>& all = e.job == none<job_id> ? of_source_ : of_job_;
+    const std::size_t i = e.job == none<job_id> ? e.source : index(e.job);
+    if (i >= all.size()) all.resize(i + 1);
+    return all[i];
+}
+
 void service_energy::start(const job_event& e, energy_meter& meter) {
-    held_gpus& held = held_[key_of(e)];
-    held = {.source = e.source, .where = {e.where.begin(), e.where.end()}, .from = {}};
+    held_gpus& held = held_by(e);
+    held.source = e.source;
+    held.where.assign(e.where.begin(), e.where.end());
     meter.uses_of(e.at, held.where, held.from);
 }
 
 void service_energy::stop(const job_event& e, energy_meter& meter) {
-    const auto held = held_.find(key_of(e));
-    if (held == held_.end()) return;
-    add(totals_[e.source], held->second, e.at, meter);
-    held_.erase(held);
+    held_gpus& held = held_by(e);
+    if (held.source == nobody) return;
+    add(totals_[e.source], held, e.at, meter);
+    held.source = nobody;
 }
 
 std::vector<service_cost> service_energy::totals(std::size_t source, instant now, energy_meter& meter) {
     std::vector<service_cost> out = totals_[source];
-    for (const auto& [key, held] : held_) {
-        if (held.source == source) add(out, held, now, meter);
+    for (const std::vector<held_gpus>* const all : {&of_job_, &of_source_}) {
+        for (const held_gpus& held : *all) {
+            if (held.source == source) add(out, held, now, meter);
+        }
     }
     return out;
 }

@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <vector>
 
 namespace ampacity::sim {
@@ -31,21 +30,20 @@ public:
     [[nodiscard]] std::vector<service_cost> totals(std::size_t source, instant now, energy_meter& meter);
 
 private:
+    static constexpr std::size_t nobody = ~std::size_t{0};
     /// GPUs of a replica, and what they and their sites had used when it got them.
     struct held_gpus {
-        std::size_t source = 0;
-        std::vector<fleet::gpu_share> where;
-        std::vector<energy_meter::site_use> from;
+        std::size_t source = nobody;  ///< `nobody`: it holds none
+        std::vector<fleet::gpu_share> where{};
+        std::vector<energy_meter::site_use> from{};
     };
-    static std::uint64_t key_of(const job_event& e) noexcept {
-        // Services that hold their GPUs for good have no jobs.
-        return e.job == none<job_id> ? (std::uint64_t{1} << 40U) + e.source : std::uint64_t{index(e.job)};
-    }
+    /// Services that hold their GPUs for good have no jobs.
+    [[nodiscard]] held_gpus& held_by(const job_event& e);
     void add(std::vector<service_cost>& to, const held_gpus& held, instant now, energy_meter& meter);
 
     std::vector<std::vector<service_cost>> totals_;  // (sources) (sites); empty: not counted
-    std::map<std::uint64_t, held_gpus> held_;
-    std::vector<energy_meter::site_use> until_;  // of the last call
+    std::vector<held_gpus> of_job_, of_source_;      // by job_id, by source
+    std::vector<energy_meter::site_use> until_;      // of the last call
 };
 
 }  // namespace ampacity::sim

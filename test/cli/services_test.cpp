@@ -1,6 +1,7 @@
 // Services from file to file: every request of random services against the rules of a step done literally, the GPUs
 // that replicas hold, and what is refused.
 #include "cli/program.hpp"
+#include "support/drawer.hpp"
 #include "support/gzip.hpp"
 #include "support/naive_serving.hpp"
 #include "support/random_admission.hpp"
@@ -27,18 +28,6 @@ using serving::exact_time;
 using serving::linear_step;
 using serving::step_order;
 using workload::request;
-
-class drawer {
-public:
-    explicit drawer(std::uint64_t entity) : stream_(31, purpose::test, entity) {}
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
-    }
-    bool one_in(std::int64_t n) { return between(1, n) == 1; }
-
-private:
-    random_stream stream_;
-};
 
 /// `mantissa` x 10^-`scale`.
 std::string decimal(std::int64_t mantissa, int scale) {
@@ -75,7 +64,7 @@ struct service_case {
 };
 
 /// A coefficient, and a text of it in some unit.
-exact_time some_time(drawer& d, std::int64_t most, std::string& text) {
+exact_time some_time(test::drawer& d, std::int64_t most, std::string& text) {
     const auto scale = static_cast<int>(d.one_in(2) ? 0 : d.between(0, 6));
     std::int64_t power = 1;
     for (int i = 0; i != scale; ++i) power *= 10;
@@ -86,7 +75,7 @@ exact_time some_time(drawer& d, std::int64_t most, std::string& text) {
     return t;
 }
 
-service_case random_service(drawer& d, const std::string& name) {
+service_case random_service(test::drawer& d, const std::string& name) {
     service_case c{.name = name, .replicas = d.between(1, 4), .gpus = d.between(1, 3)};
     c.router = std::array{"round-robin",  "random",  "least-requests", "least-kv",
                           "power-of-two", "session", "prefix-aware",   "kv-aware"}
@@ -164,7 +153,7 @@ bool takes_time(const service_case& c) {
 }
 
 /// Some rows step back in time; `requests` get the rows that they stand in.
-std::string trace_of(drawer& d, service_case& c) {
+std::string trace_of(test::drawer& d, service_case& c) {
     std::vector<std::size_t> order(c.requests.size());
     for (std::size_t i = 0; i != order.size(); ++i) order[i] = i;
     for (std::size_t i = 1; i < order.size(); ++i) {
@@ -425,7 +414,7 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
     std::int64_t loads = 0, adapter_loads = 0, whole = 0;
     const std::size_t cases = 60;
     for (std::uint64_t number = 0; number != cases; ++number) {
-        drawer d(number);
+        test::drawer d(31, number);
         std::vector<service_case> services;
         std::string text = "ampacity: 1\nname: r\nseed: " + std::to_string(number) + "\n";
         instant until = never;
@@ -487,7 +476,7 @@ TEST_CASE("each request of random services comes out to the nanosecond as step b
 namespace {
 
 /// Replicas of a whole node each, some of which fail.
-naive_scaling random_scaling(drawer& d, const service_case& c) {
+naive_scaling random_scaling(test::drawer& d, const service_case& c) {
     const std::int64_t last = ticks(c.requests.back().arrival - start_of_time) + 10'000'000;
     naive_scaling out{.cold_start = duration{d.between(1, 20'000'000)},
                       .requeues = !d.one_in(3),
@@ -552,7 +541,7 @@ TEST_CASE("each request of random replicas that come and go and fail comes out a
     std::uint64_t failures = 0, requeued = 0, cold_starts = 0;
     std::int64_t loads = 0, adapter_loads = 0, all = 0;
     for (std::uint64_t number = 0; number != 60; ++number) {
-        drawer d(9000 + number);
+        test::drawer d(31, 9000 + number);
         service_case c = random_service(d, "chat");
         if (!takes_time(c)) continue;
         ++all;
@@ -633,7 +622,7 @@ counted count_until(const service_case& c, instant at, instant since, duration t
 TEST_CASE("services.csv is what one counts of the steps one by one") {
     std::uint64_t seen_waiting = 0, seen_running = 0, seen_latencies = 0;
     for (std::uint64_t number = 0; number != 12; ++number) {
-        drawer d(5000 + number);
+        test::drawer d(31, 5000 + number);
         service_case c = random_service(d, "s");
         c.replicas = 1;
         c.engine.timeout.reset();

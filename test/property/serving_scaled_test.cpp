@@ -2,6 +2,7 @@
 // parts, admission, autoscalers, nodes that fail, and requests that follow answers.
 #include "support/cases.hpp"
 #include "support/catch.hpp"
+#include "support/drawer.hpp"
 #include "support/naive_serving.hpp"
 #include "support/random_admission.hpp"
 
@@ -29,18 +30,6 @@ using serving::request_state;
 using serving::scaling_policy;
 using workload::request;
 
-class drawer {
-public:
-    explicit drawer(std::uint64_t entity) : stream_(34, purpose::test, entity) {}
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
-    }
-    bool one_in(std::int64_t n) { return between(1, n) == 1; }
-
-private:
-    random_stream stream_;
-};
-
 struct scaled_case {
     serving::service_options options;
     test::naive_scaling scaling;
@@ -49,7 +38,7 @@ struct scaled_case {
     instant until = never;
 };
 
-serving::replica_options random_engine(drawer& d) {
+serving::replica_options random_engine(test::drawer& d) {
     serving::replica_options o{.max_seqs = d.between(1, 9),
                                .max_batched_tokens = d.between(8, 90),
                                .kv_capacity_tokens = d.between(90, 400),
@@ -80,7 +69,7 @@ serving::replica_options random_engine(drawer& d) {
     return o;
 }
 
-test::naive_scaling random_scaling(drawer& d, std::int64_t last) {
+test::naive_scaling random_scaling(test::drawer& d, std::int64_t last) {
     test::naive_scaling out{.cold_start = duration{d.between(1, 9000)},
                             .requeues = !d.one_in(3),
                             .ttft = duration{d.between(100, 20'000)},
@@ -111,7 +100,7 @@ test::naive_scaling random_scaling(drawer& d, std::int64_t last) {
 }
 
 scaled_case random_case(std::uint64_t number) {
-    drawer d(number);
+    test::drawer d(34, number);
     scaled_case c;
     for (std::int64_t n = d.one_in(3) ? 2 : 1; n != 0; --n)
         c.pieces.push_back({.base = {d.between(2, 300), 0},
@@ -352,7 +341,7 @@ TEST_CASE("agents and conversations that follow answers go where the rules say w
     std::size_t later = 0, compared = 0;
     const std::size_t cases = test::random_cases(1500);
     for (std::size_t number = 0; number != cases; ++number) {
-        drawer d(1'000'000 + number);
+        test::drawer d(34, 1'000'000 + number);
         scaled_case c = random_case(2'000'000 + number);
         c.until = never;
         c.options.router = std::array{"session", "prefix-aware", "kv-aware"}.at(number % 3);

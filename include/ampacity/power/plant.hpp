@@ -124,12 +124,14 @@ public:
     void start(instant now, const load& l) { change_load(now, l, true); }
     void stop(instant now, const load& l) { change_load(now, l, false); }
     /// From now on units that loads change draw otherwise from `settle` on, which comes before time goes on and before
-    /// any reading but `used` of this instant. \pre nothing acts on what they draw
+    /// any reading but `used` of this instant. \pre no coolant; who changes anything else settles first
     void gather() noexcept { gathers_ = true; }
     void settle();
     /// How fast it runs under the limits that hold: that of its slowest GPU, 1 without any. What a floor adds gives way
     /// first: it makes nothing slower. 0 < it <= 1
     [[nodiscard]] double pace(const load& l) const;
+    /// May any pace be below 1?
+    [[nodiscard]] bool limits_any() const noexcept { return limited_ != 0 || heat_ != nullptr; }
     /// What is changed from now on comes from a scheduling pass, behind the controllers of this instant; or not.
     void in_pass(bool yes) noexcept { in_pass_ = yes; }
 
@@ -218,6 +220,7 @@ public:
     [[nodiscard]] std::uint64_t limit_changes() const noexcept { return limit_changes_; }
 
 private:
+    static constexpr class_limits unlimited{no_limit, no_limit};
     using counts = std::array<std::uint8_t, num_phases>;
     using node_counts = std::array<counts, num_classes>;
     using gpu_counts = std::array<std::array<std::uint32_t, num_phases>, num_classes>;
@@ -372,7 +375,7 @@ private:
     std::uint32_t running_ = 0;
     std::vector<trip_record> trips_;
     std::uint64_t limit_changes_ = 0;
-    std::uint32_t dark_ = 0;
+    std::uint32_t dark_ = 0, limited_ = 0;  // units
 
     outcome outcome_;
     std::vector<gpu_load> gpu_loads_;

@@ -95,6 +95,8 @@ public:
     /// How often loads or limits of feeds may have changed; how often feeds have come or gone.
     [[nodiscard]] std::uint64_t load_changes() const noexcept { return load_changes_; }
     [[nodiscard]] std::uint64_t feed_changes() const noexcept { return feed_changes_; }
+    /// See `power::plant`.
+    [[nodiscard]] bool limits_any() const noexcept { return plant_.limits_any(); }
     /// The pace of a job of this source and priority on these GPUs, see `power::plant::pace`.
     [[nodiscard]] double pace(std::uint16_t source, std::int32_t priority,
                               std::span<const fleet::gpu_share> where) const {
@@ -107,8 +109,6 @@ public:
     void count_services(const std::vector<bool>& sources);
     /// What those of such a source have used, by site. \pre not before the last call or change
     [[nodiscard]] std::vector<service_cost> used_by_service(std::size_t source, instant now);
-    /// What all of a site has used, as of the last change.
-    [[nodiscard]] service_cost used_at(std::size_t site) const;
     /// What had gone into GPUs of one site by an instant, and into all of that site.
     struct site_use {
         std::size_t site = 0;
@@ -124,7 +124,10 @@ public:
         return plant_.tree().site_of(plant_.tree().unit_of(index(n)));
     }
     /// See `power::plant`.
-    void in_pass(bool yes) noexcept { plant_.in_pass(yes); }
+    void in_pass(bool yes) {
+        settle();
+        plant_.in_pass(yes);
+    }
     /// See `power::plant`; what does not stand there costs nothing.
     void set_absent(instant now, std::span<const node_id> nodes, bool absent);
     const power::plant::outcome& change_feeds(instant now);
@@ -135,9 +138,11 @@ public:
 
 private:
     void advance(instant now);
+    /// What all of a site has used, as of the last `advance`.
+    [[nodiscard]] const service_cost& used_at(std::size_t site);
     void sum_up() const;
-    /// Where nothing acts on what units draw, changes of one instant are worked out together, once somebody looks or
-    /// time goes on.
+    /// Changes of one instant are worked out together, once somebody looks or time goes on; one by one where
+    /// temperatures are followed, or policies see head-room.
     void settle() const {
         if (is_behind_) catch_up();
     }
@@ -152,7 +157,7 @@ private:
     std::vector<std::uint32_t> floors_;         // by source, of the plant; empty: none has one
     std::vector<power::phase> phases_;
     std::vector<std::optional<power::swing_pattern>> swings_;
-    bool acts_, shows_headroom_;
+    bool acts_, shows_headroom_, gathers_;
     mutable bool is_behind_ = false;
     std::uint64_t load_changes_ = 0, feed_changes_ = 0;
     mutable power::plant plant_;
@@ -160,6 +165,11 @@ private:
     std::optional<power::swing_meter> swing_;    // none: nobody asked
     power::swing_envelope most_swing_{};         // of any site so far
     std::vector<power::site_account> accounts_;  // (sites)
+    struct known_use {
+        instant at = never;
+        service_cost used{};
+    };
+    std::vector<known_use> used_;  // (sites) that were asked for; within one instant nothing is used
     mutable power::microwatts it_ = 0;
     power::microwatts peak_ = 0;
     int128 dark_ = 0;           // units without power x time [ns]
