@@ -123,6 +123,15 @@ void tiers_below_a_cache() {
     require(tiers.load({.of = {2}, .all = 2}, start_of_time, counts) == start_of_time + 70us, "two blocks");
     require(tiers.load({.of = {1}, .all = 1}, start_of_time, counts) == start_of_time + 80us, "behind them");
     require(counts[0].loads == 2 && counts[0].tokens == 48 && counts[0].busy == 30us, "both");
+    // Two replicas with a tier between them: what one puts down the other finds.
+    const std::vector<serving::cache_tier> last{{.capacity_tokens = 1600, .shared = true}};
+    const auto shared = serving::shared_of(last, 16);
+    const serving::cache_tiers one(last, 16, shared), other(last, 16, shared);
+    serving::prefix_cache cache = one.cache();
+    cache.insert(8, 0, 1);
+    cache.let_go(8, 0);
+    cache.evict(1);
+    require(other.cache().tier_of(8, 0) == 0, "in the first tier, which is the last");
 }
 
 void adapters_of_tenants() {

@@ -212,7 +212,8 @@ constexpr std::array table{
     metric{"services.NAME.tiers.NAME.loaded_tokens", "",
            "tokens of these blocks; with requests that were preempted or cancelled while they came"},
     metric{"services.NAME.tiers.NAME.busy_share", "",
-           "what the link needs for these loads / time for which the service held its GPUs, mean of replicas"},
+           "what the link needs for these loads / time for which the service held its GPUs, mean of replicas; of a "
+           "shared tier, whose link is one, of all together"},
     metric{"services.NAME.adapters.loads", "",
            "loads of adapters that have begun; this and those below only with `engine.adapters`"},
     metric{"services.NAME.adapters.hit_share", "",

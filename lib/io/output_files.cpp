@@ -29,8 +29,12 @@ constexpr std::array requests{
     output_column{"finish_s", "s", "when it got its last token; empty if it did not"},
     output_column{"prompt_tokens", "", "length of its prompt"},
     output_column{"output_tokens", "", "length of the answer that it asks for"},
-    output_column{"preemptions", "", "times that it lost its blocks of the KV cache"},
-    output_column{"replica", "", "the one that it was sent to last, from 0; empty if it was sent to none"},
+    output_column{"preemptions", "",
+                  "times that it lost its blocks of the KV cache; since it was sent anew, if it lost its replica"},
+    output_column{
+        "replica", "",
+        "the one that it was sent to last, from 0; empty if it waits at the router. Of those that are not in use the "
+        "lowest number is used next"},
     output_column{"state", "", "finished, rejected, cancelled, failed, shed or unfinished"},
     output_column{
         "transfer_s", "s",

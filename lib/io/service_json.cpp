@@ -244,10 +244,11 @@ json to_json(const sim::service_result& s, const scenario::inference_service& of
     for (std::size_t t = 0; t != s.tiers.size(); ++t) {
         json& one = out["tiers"][engine.tiers[t].name];
         one = {{"loads", s.tiers[t].loads}, {"loaded_tokens", s.tiers[t].tokens}};
-        const double of_caches_s = s.disaggregated
-                                       ? to_seconds(s.held) * static_cast<double>(s.disaggregated->prefill.replicas)
-                                       : s.replica_s();
-        if (of_caches_s > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / of_caches_s;
+        const double of_links_s = engine.tiers[t].shared ? held_s
+                                  : s.disaggregated
+                                      ? to_seconds(s.held) * static_cast<double>(s.disaggregated->prefill.replicas)
+                                      : s.replica_s();
+        if (of_links_s > 0) one["busy_share"] = to_seconds(s.tiers[t].busy) / of_links_s;
     }
     if (s.adapters) {
         json& one = out["adapters"];

@@ -5,7 +5,8 @@
 
 namespace ampacity::serving {
 
-prefix_cache::prefix_cache(std::span<const std::int64_t> tier_blocks) noexcept {
+prefix_cache::prefix_cache(std::span<const std::int64_t> tier_blocks, prefix_cache* shared) noexcept
+    : num_tiers_(tier_blocks.size()), shared_(shared) {
     std::copy(tier_blocks.begin(), tier_blocks.end(), room_.begin());
 }
 
@@ -42,8 +43,18 @@ void prefix_cache::hold(std::uint32_t session, std::uint32_t block) noexcept {
 
 std::size_t prefix_cache::tier_of(std::uint32_t session, std::uint32_t block) const noexcept {
     const place p = find(key_of(session, block));
-    if (p == nowhere || is_here(p)) return max_tiers;
-    return static_cast<std::size_t>(entries_[p].inserter - tier_mark);
+    if (p != nowhere && !is_here(p)) return static_cast<std::size_t>(entries_[p].inserter - tier_mark);
+    return shared_ != nullptr && shared_->tier_of(session, block) == 0 ? num_tiers_ : max_tiers;
+}
+
+void prefix_cache::put_down(std::uint32_t session, std::uint32_t block) {
+    const std::uint64_t key = key_of(session, block);
+    place p = find(key);
+    if (p == nowhere)
+        p = add(key, tier_mark);
+    else
+        unlink(tiers_[0], p);
+    move_down(p);
 }
 
 bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder) {
@@ -56,6 +67,13 @@ bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint6
         extend_front(session, block);
         return true;
     }
+    add(key, holder);
+    extend_front(session, block);
+    return true;
+}
+
+/// A name that is not there.
+prefix_cache::place prefix_cache::add(std::uint64_t key, std::uint64_t inserter) {
     if (2 * (size_ + 1) > table_.size()) grow();
     place p = free_;
     if (p == nowhere) {
@@ -64,13 +82,12 @@ bool prefix_cache::insert(std::uint32_t session, std::uint32_t block, std::uint6
     } else {
         free_ = entries_[p].after;
     }
-    entries_[p] = {key, holder, 1, nowhere, nowhere, 0};
+    entries_[p] = {key, inserter, 1, nowhere, nowhere, 0};
     std::size_t at = home(key);
     while (table_[at] != nowhere) at = (at + 1) & (table_.size() - 1);
     table_[at] = p;
     ++size_;
-    extend_front(session, block);
-    return true;
+    return p;
 }
 
 /// Block `block` is new: it may close the gap behind those before it.
@@ -94,7 +111,7 @@ bool prefix_cache::let_go(std::uint32_t session, std::uint32_t block) noexcept {
     return true;
 }
 
-void prefix_cache::evict(std::int64_t count) noexcept {
+void prefix_cache::evict(std::int64_t count) {
     for (; count != 0; --count) {
         const place p = unheld_.first;
         unlink(unheld_, p);
@@ -106,8 +123,8 @@ void prefix_cache::evict(std::int64_t count) noexcept {
 }
 
 /// To the first tier, and what that has no room for to the next one.
-void prefix_cache::move_down(place p) noexcept {
-    for (std::size_t tier = 0; tier != max_tiers && room_[tier] != 0; ++tier) {
+void prefix_cache::move_down(place p) {
+    for (std::size_t tier = 0; tier != num_tiers_; ++tier) {
         entries_[p].inserter = tier_mark + tier;
         link_back(tiers_[tier], p);
         if (tiers_[tier].size <= room_[tier]) return;
@@ -117,8 +134,10 @@ void prefix_cache::move_down(place p) noexcept {
     forget(p);
 }
 
-void prefix_cache::forget(place p) noexcept {
-    erase(entries_[p].key);
+void prefix_cache::forget(place p) {
+    const std::uint64_t key = entries_[p].key;
+    if (shared_ != nullptr) shared_->put_down(static_cast<std::uint32_t>(key >> 32U), static_cast<std::uint32_t>(key));
+    erase(key);
     entries_[p].after = free_;
     free_ = p;
     --size_;

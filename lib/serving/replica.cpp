@@ -107,14 +107,14 @@ void replica::unlink(list& l, slot s) noexcept {
 
 // ---- Arrivals and departures
 
-replica::replica(const replica_options& options, iteration_time time)
+replica::replica(const replica_options& options, iteration_time time, const std::shared_ptr<shared_tier>& shared)
     : options_(checked(options)),
       width_(options.speculation ? options.speculation->drafts + 1 : 1),
       parts_(options.speculation ? parts_per_token : 1),
       growth_(options.speculation ? options.speculation->gain : 1),
       kv_(options.kv_capacity_tokens / options.kv_block_tokens, options.kv_block_tokens, parts_),
       adapters_(options.adapters),
-      tiers_(options.tiers, options.kv_block_tokens),
+      tiers_(options.tiers, options.kv_block_tokens, shared),
       cache_(tiers_.cache()) {
     if (options.speculation) time.speculate(*options.speculation);
     check_range(time);
@@ -173,7 +173,7 @@ replica::slot replica::take_slot(const workload::request& r) {
     return s;
 }
 
-void replica::submit(const workload::request& r, instant now) {
+void replica::submit(const workload::request& r, instant now, instant seen) {
     AMPACITY_ASSERT(r.prompt_tokens >= 1 && r.prompt_tokens <= workload::max_tokens_per_request);
     AMPACITY_ASSERT(r.output_tokens >= 1 && r.output_tokens <= workload::max_tokens_per_request);
     AMPACITY_ASSERT(r.priority < workload::num_request_priorities && end_ >= now);
@@ -190,10 +190,10 @@ void replica::submit(const workload::request& r, instant now) {
         return record(rejected, request_state::rejected, now);
     }
     if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
-    join_queue(take_slot(r), now);
+    join_queue(take_slot(r), seen);
 }
 
-void replica::accept(const moved_request& m, instant now) {
+void replica::accept(const moved_request& m, instant now, instant seen) {
     AMPACITY_ASSERT(end_ >= now && !options_.prefix_cache && !options_.hands_over && !loads());
     if (num_live() == 0 && boundary_ != now) begin_busy_period(now);
     const slot s = take_slot(m.request);
@@ -207,7 +207,7 @@ void replica::accept(const moved_request& m, instant now) {
     r.transfer = now - m.first_token;
     if (!gaps_.empty()) gained_last(s, m.first_token);
     expect(m.request, false);
-    join_queue(s, now);
+    join_queue(s, seen);
 }
 
 void replica::expect(const workload::request& r, bool will_come) noexcept {
@@ -216,16 +216,16 @@ void replica::expect(const workload::request& r, bool will_come) noexcept {
     blocks_expected_ += will_come ? blocks : -blocks;
 }
 
-void replica::join_queue(slot s, instant now) {
+void replica::join_queue(slot s, instant seen) {
     const workload::request& r = live_[s].request;
     const bool is_unseen = live_[s].first_start == never;
     enqueue(s, false);
     if (options_.timeout) link_by_arrival<age_links>(all_, s);
     if (options_.max_wait && is_unseen) link_by_arrival<unseen_links>(unseen_, s);
     if (!run_.is_series) return;
-    if (head() == s && may_admit()) cut(now);
-    if (options_.max_wait && is_unseen) cut(std::max(now, add_saturating(r.arrival, *options_.max_wait)));
-    if (options_.timeout && r.arrival != now) cut(std::max(now, add_saturating(r.arrival, *options_.timeout)));
+    if (head() == s && may_admit()) cut(seen);
+    if (options_.max_wait && is_unseen) cut(std::max(seen, add_saturating(r.arrival, *options_.max_wait)));
+    if (options_.timeout && r.arrival != seen) cut(std::max(seen, add_saturating(r.arrival, *options_.timeout)));
 }
 
 void replica::begin_busy_period(instant now) noexcept {
@@ -351,11 +351,10 @@ std::shared_ptr<const iteration_time> replica::slowed(std::int64_t millionths) c
     return out;
 }
 
-void replica::pace_by(std::shared_ptr<const iteration_time> time, instant now) noexcept {
-    AMPACITY_ASSERT(now <= end_);
+void replica::pace_by(std::shared_ptr<const iteration_time> time, instant seen) noexcept {
     if (time->slowdown() == wanted_->slowdown()) return;
     wanted_ = std::move(time);
-    if (run_.is_series) cut(now);
+    if (run_.is_series) cut(seen);
 }
 
 /// Units of time may differ: sums begin anew.
@@ -520,6 +519,7 @@ bool replica::begin_load(slot s, std::uint32_t matching, const tier_blocks& bloc
     const std::int64_t taken = blocks.all + std::int64_t{cache_.unheld(r.request.session, matching)};
     if (taken > kv_.free() - reserved) return false;
     dequeue(s);
+    tiers_.look_up(cache_, r.request.session, matching, blocks.all);
     for (std::uint32_t block = 0; block != matching; ++block) cache_.hold(r.request.session, block);
     kv_.take(taken);
     evict(reserved);
@@ -581,16 +581,24 @@ void replica::begin_step(bool with_decodes) {
     }
     run_.total = (*time_)(batch_);
     run_.blocks = blocks_held() + (run_.decodes == 0 ? 0 : needed());
+    if (tiers_.shared() && run_.decodes != 0) evict(needed());
     set_end();
 }
 
 void replica::begin_series() {
     run_.steps = steps_with(kv_.free(), finishing_.front().step - decode_steps_);
-    if (num_waiting_ != 0 && may_admit() && is_anywhere(live_[head()])) {
-        // Its chunk begins behind what it finds, and what it loads depends on where that is: it may fit once a block
-        // has been forgotten or has gone down, as the first step does that takes more than the nameless blocks.
+    const bool has_head = num_waiting_ != 0 && may_admit();
+    if (tiers_.shared() || (has_head && is_anywhere(live_[head()]))) {
+        // The head's chunk begins behind what it finds, and what it loads depends on where that is: it may fit once a
+        // block has been forgotten or has gone down, as the first step does that takes more than the nameless blocks.
+        // Others are to find in a shared tier what has gone down by now.
         const std::int64_t nameless = kv_.free() - cache_.evictable();
         run_.steps = std::max<std::int64_t>(1, steps_with(nameless, run_.steps));
+    }
+    if (tiers_.shared()) {
+        evict(needed());
+        // What others do changes what the head finds.
+        if (has_head && may_be_shared(live_[head()])) run_.steps = 1;
     }
     run_.decodes = static_cast<std::int64_t>(finishing_.size());
     run_.is_series = true;
@@ -810,6 +818,11 @@ bool replica::is_anywhere(const live& r) const noexcept {
     return cache_.tier_of(r.request.session, 0) != prefix_cache::max_tiers;
 }
 
+/// Whether a shared tier may come to have blocks for it.
+bool replica::may_be_shared(const live& r) const noexcept {
+    return r.request.session != 0 && prefix_blocks(r.request, known(r)) != 0;
+}
+
 /// What it had better load, behind the blocks that match: up to where it saves the most time, the longest of several.
 tier_blocks replica::worth_loading(const live& r, std::uint32_t matching) const noexcept {
     tier_blocks best;
@@ -837,9 +850,9 @@ std::int64_t replica::most_cached_tokens(const workload::request& r) const noexc
     return matching_blocks(r, r.prompt_tokens) * kv_.block_tokens();
 }
 
-std::int64_t replica::cached_tokens(const workload::request& r, instant now) const noexcept {
+std::int64_t replica::cached_tokens(const workload::request& r, instant seen) const noexcept {
     if (matching_blocks(r, r.prompt_tokens) == 0) return 0;
-    evict(blocks_in_use(now) - blocks_held());
+    evict(blocks_in_use(seen) - blocks_held());
     return most_cached_tokens(r);
 }
 
@@ -893,8 +906,8 @@ void replica::cancel(slot s) {
     leave(s, request_state::cancelled);
 }
 
-std::int64_t replica::blocks_in_use(instant now) const noexcept {
-    const std::int64_t taken = run_.decodes == 0 ? 0 : needed(steps_begun(now));
+std::int64_t replica::blocks_in_use(instant seen) const noexcept {
+    const std::int64_t taken = run_.decodes == 0 ? 0 : needed(steps_begun(seen));
     return kv_.num_blocks() - kv_.free() + taken;
 }
 
@@ -987,7 +1000,7 @@ std::int64_t replica::abandon(instant at, std::vector<workload::request>* handed
         else
             record(r, request_state::failed, at);
     }
-    replica fresh(options_, *full_);
+    replica fresh(options_, *full_, tiers_.shared());
     fresh.counts_ = counts_;
     fresh.gaps_ = gaps_;
     fresh.first_tokens_ = first_tokens_;

@@ -28,11 +28,13 @@ service::service(const service_options& options, const iteration_time& time)
       ends_(2 * leaves_, never),
       is_touched_(options.replicas, false),
       scaled_(options.scaled),
+      shares_(!options.engine.tiers.empty() && options.engine.tiers.back().shared),
       queues_(options.replicas) {
     if (options.replicas == 0) throw scenario_error({{}, "replicas", "too small", "0", "give 1 or more"});
     replicas_.reserve(options.replicas);
     touched_.reserve(options.replicas);
-    for (std::uint32_t i = 0; i != options.replicas; ++i) replicas_.emplace_back(engine_of(options), time);
+    const auto shared = shared_of(options.engine.tiers, options.engine.kv_block_tokens);
+    for (std::uint32_t i = 0; i != options.replicas; ++i) replicas_.emplace_back(engine_of(options), time, shared);
     if (options.admission) admission_.emplace(*options.admission);
     if (!options.decode) return;
     AMPACITY_ASSERT(!scaled_);
@@ -73,14 +75,13 @@ queue_size service::waiting() const noexcept {
 }
 
 std::size_t service::send(const workload::request& r, instant now) {
-    const replica_view view = scaled_ ? replica_view{replicas_, open_, now} : replica_view{replicas_, now};
+    const replica_view view = view_of(now);
     std::size_t i = router_->route(r, view);
     AMPACITY_ASSERT(i < view.size());
     if (scaled_) i = open_[i];
     is_used_ = true;
-    replicas_[i].submit(r, now);
-    settle(i, now);
-    touch(i);
+    replicas_[i].submit(r, now, seen(now));
+    stop_here(i, now);
     return i;
 }
 
@@ -122,8 +123,8 @@ service::loss service::abandon(std::size_t i, instant now, bool requeue) {
 void service::set_slowdown(std::size_t i, std::int64_t millionths, instant now) {
     AMPACITY_ASSERT(!decode_);
     if (replicas_[i].slowdown() == millionths) return;
-    replicas_[i].pace_by(millionths == full_speed ? replicas_[i].slowed(full_speed) : time_at(millionths), now);
-    set_end(i);
+    replicas_[i].pace_by(millionths == full_speed ? replicas_[i].slowed(full_speed) : time_at(millionths), seen(now));
+    stop_here(i, now);
 }
 
 std::shared_ptr<const iteration_time> service::time_at(std::int64_t millionths) {
@@ -141,12 +142,15 @@ std::shared_ptr<const iteration_time> service::time_at(std::int64_t millionths) 
 
 void service::start(instant now) {
     if (!pending_.empty() && !open_.empty()) send_pending(now);
+    // What they share depends on whose step begins first.
+    if (shares_) std::sort(touched_.begin(), touched_.end());
     for (const std::size_t i : touched_) {
         is_touched_[i] = false;
         replicas_[i].start(now);
         settle(i, now);
     }
     touched_.clear();
+    begun_ = now;
     if (!decode_) return;
     decode_->start(now);
     collect_decoded();
@@ -187,7 +191,7 @@ void service::collect_decoded() {
 }
 
 std::size_t service::expect(const workload::request& r, instant now) {
-    const std::size_t i = router_->route(r, replica_view{replicas_, now});
+    const std::size_t i = router_->route(r, view_of(now));
     AMPACITY_ASSERT(i < replicas_.size());
     is_used_ = true;
     replicas_[i].expect(r, true);
@@ -197,9 +201,8 @@ std::size_t service::expect(const workload::request& r, instant now) {
 
 void service::accept(std::size_t i, const moved_request& r, instant now) {
     is_used_ = true;
-    replicas_[i].accept(r, now);
-    settle(i, now);
-    touch(i);
+    replicas_[i].accept(r, now, seen(now));
+    stop_here(i, now);
 }
 
 void service::close(instant at) {
@@ -241,10 +244,21 @@ void service::count_waiting(std::size_t i) noexcept {
     queues_[i] = now;
 }
 
+replica_view service::view_of(instant now) const noexcept {
+    return scaled_ ? replica_view{replicas_, open_, now, seen(now)} : replica_view{replicas_, now, seen(now)};
+}
+
 void service::touch(std::size_t i) {
     if (is_touched_[i]) return;
     is_touched_[i] = true;
     touched_.push_back(i);
+}
+
+/// A series of steps may have to stop at one that ends now: the next one is to begin in this round.
+void service::stop_here(std::size_t i, instant now) {
+    if (replicas_[i].next() == now) replicas_[i].advance(now);
+    settle(i, now);
+    touch(i);
 }
 
 /// Takes over what came of a change of a replica.
@@ -252,10 +266,9 @@ void service::settle(std::size_t i, instant now) {
     collect(i);
     set_end(i);
     count_waiting(i);
-    if (!scaled_) return router_->changed(i, replica_view{replicas_, now});
+    if (!scaled_) return router_->changed(i, view_of(now));
     const auto at = std::lower_bound(open_.begin(), open_.end(), i);
-    if (at != open_.end() && *at == i)
-        router_->changed(static_cast<std::size_t>(at - open_.begin()), replica_view{replicas_, open_, now});
+    if (at != open_.end() && *at == i) router_->changed(static_cast<std::size_t>(at - open_.begin()), view_of(now));
 }
 
 void service::collect(std::size_t i) {

@@ -69,6 +69,7 @@ void simulation::model::start_serving_steps() {
             kernel_.schedule(kernel_.now(), changes, {.kind = service_leaves, .entity = i});
     }
     services_->forget_touched();
+    services_->steps_began(kernel_.now());
 }
 
 void simulation::model::tell_requests(std::uint32_t i) {

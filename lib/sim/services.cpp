@@ -276,7 +276,8 @@ void services::start(std::uint32_t i, instant now) {
     if (s.together) look_at_replicas(s);
 }
 
-void services::count_requests(one& s, instant now) {
+void services::count_requests(one& s, instant now) const {
+    s.engine.steps_began(begun_);
     if (s.flow) s.flow->advance(now, s.num_serving(), mean_pace(s));
     if (s.windows) s.windows->add(s.flow->last(), s.num_serving());
     if (s.together) {

@@ -62,6 +62,8 @@ public:
     [[nodiscard]] std::span<const std::uint32_t> touched() const noexcept { return touched_; }
     void forget_touched() noexcept;
     void start(std::uint32_t i, instant now);
+    /// All that were touched in this round have started.
+    void steps_began(instant now) noexcept { begun_ = now; }
 
     /// Requests that have left since `clear_records`; complete after `start` and `close`.
     [[nodiscard]] std::span<const serving::request_record> records(std::uint32_t i) const noexcept {
@@ -224,7 +226,7 @@ private:
     void route(one& s, instant now);
     void look_at_replicas(one& s);
     /// Something is about to change the number of its requests, or of replicas that serve.
-    static void count_requests(one& s, instant now);
+    void count_requests(one& s, instant now) const;
     [[nodiscard]] static serving::scaling_observation seen(one& s, instant now);
     [[nodiscard]] static serving::scaling_observation seen_of_flow(one& s, instant now);
     [[nodiscard]] static service_result flow_result(const service_parts& parts, const fluid::flow_totals& totals,
@@ -234,6 +236,7 @@ private:
 
     std::vector<std::unique_ptr<one>> all_;
     std::vector<std::uint32_t> touched_;
+    instant begun_ = never;                 // the end of the last round
     std::vector<std::uint32_t> of_source_;  // number + 1; 0: none
     std::vector<replica_sample> samples_;
     std::uint32_t num_over_ = 0, num_places_ = 0;

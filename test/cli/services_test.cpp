@@ -105,6 +105,7 @@ service_case random_service(test::drawer& d, const std::string& name) {
                                .link = {.latency = duration{d.one_in(2) ? 0 : d.between(0, 1'000'000)},
                                         .bytes_per_token = bytes,
                                         .bandwidth_b_s = d.between(1, 50) * 1'000'000}});
+        o.tiers.back().shared = d.one_in(2);
         if (d.one_in(3)) o.recompute_per_token = duration{d.between(0, 100'000)};
     }
     if (d.one_in(3)) o.adapters = {.slots = d.between(1, 4), .load = duration{d.between(1, 5'000'000)}};
@@ -199,7 +200,8 @@ std::string memories_of(const serving::replica_options& o) {
     for (const serving::cache_tier& t : o.tiers)
         text += (text.empty() ? ", tiers: [" : ", ") + std::string{"{ name: t"} + std::to_string(&t - o.tiers.data()) +
                 ", capacity: \"" + std::to_string(t.capacity_tokens * t.link.bytes_per_token) + " B\", bandwidth: \"" +
-                std::to_string(t.link.bandwidth_b_s) + " B/s\", latency: " + ns_text(t.link.latency) + " }";
+                std::to_string(t.link.bandwidth_b_s) + " B/s\", latency: " + ns_text(t.link.latency) +
+                (t.shared ? ", shared: true }" : " }");
     if (!o.tiers.empty())
         text += "], kv_bytes_per_token: \"" + std::to_string(o.tiers[0].link.bytes_per_token) + " B\"";
     if (o.recompute_per_token) text += ", recompute_per_token: " + ns_text(*o.recompute_per_token);
@@ -1065,7 +1067,7 @@ TEST_CASE("what could take a service's nodes away is refused beside it") {
                   "faults.outages");
     needs_scaling(nodes + "faults: { processes: [ { cause: a, mtbf: \"1 d\" } ] }\n", "faults.processes");
     needs_scaling(nodes + "faults: { maintenance: [ { name: a, start: \"1 h\", duration: \"1 h\" } ] }\n",
-            "faults.maintenance");
+                  "faults.maintenance");
     refused(with(nodes, "policy: fifo",
                  "policy: fifo, reservations: [ { name: a, start: \"1 s\", duration: \"1 s\", nodes: 0 } ]"),
             "scheduler.reservations");

@@ -88,6 +88,7 @@ pools_case random_case(std::uint64_t number) {
                                               .link = {.latency = duration{d.one_in(3) ? 0 : d.between(0, 2000)},
                                                        .bytes_per_token = d.between(1, 100),
                                                        .bandwidth_b_s = d.between(1, 100) * 1'000'000'000}});
+        c.options.engine.tiers.back().shared = d.one_in(2);
         if (d.one_in(3)) c.options.engine.recompute_per_token = duration{d.between(0, 100)};
     }
     c.options.decode = serving::decode_options{.replicas = static_cast<std::uint32_t>(d.between(1, 4)),

@@ -63,6 +63,7 @@ serving::replica_options random_engine(test::drawer& d) {
                                .link = {.latency = duration{d.one_in(3) ? 0 : d.between(0, 2000)},
                                         .bytes_per_token = d.between(1, 100),
                                         .bandwidth_b_s = d.between(1, 100) * 1'000'000'000}});
+        o.tiers.back().shared = d.one_in(2);
         if (d.one_in(3)) o.recompute_per_token = duration{d.between(0, 100)};
     }
     if (d.one_in(3)) o.adapters = {.slots = d.between(1, 4), .load = duration{d.between(0, 8000)}};
@@ -132,6 +133,30 @@ scaled_case random_case(std::uint64_t number) {
     c.scaling.autoscale.seats = c.options.engine.max_seqs;
     if (d.one_in(4)) c.until = instant{duration{d.between(1, now + 1)}};
     if (d.one_in(3)) c.options.admission = test::random_admission(number);
+    return c;
+}
+
+/// The same with all times on one grid, so that much happens at one instant, in several rounds of it.
+scaled_case on_grid(scaled_case c, std::uint64_t number) {
+    test::drawer d(36, number);
+    const std::int64_t grid = d.between(1, 3) * 50;
+    const auto snap = [grid](std::int64_t ns) { return ns / grid * grid; };
+    c.pieces = {{.base = {grid * d.between(1, 2), 0}}};
+    for (request& r : c.requests)
+        r.arrival = instant{duration{snap(ticks(r.arrival)) + grid}};  // replicas may be there
+    if (c.options.engine.speculation) c.options.engine.speculation->draft = {grid, 0};
+    test::naive_scaling& s = c.scaling;
+    s.cold_start = duration{grid * d.between(0, 9)};
+    if (s.drain_limit) s.drain_limit = duration{d.one_in(2) ? 0 : grid * d.between(0, 40)};
+    s.autoscale.interval = duration{grid * d.between(4, 100)};
+    for (serving::scheduled_replicas& step : s.autoscale.schedule) step.at = duration{snap(ticks(step.at))};
+    const auto same = [](const auto& a, const auto& b) { return a.at == b.at; };
+    std::vector<serving::scheduled_replicas>& steps = s.autoscale.schedule;
+    steps.erase(std::unique(steps.begin(), steps.end(), same), steps.end());
+    for (test::naive_scaling::outage& o : s.outages) {
+        o.start = instant{duration{snap(ticks(o.start - start_of_time)) + grid}};
+        o.end = instant{duration{snap(ticks(o.end - start_of_time)) + 2 * grid}};
+    }
     return c;
 }
 
@@ -221,10 +246,11 @@ void check_gaps(const std::optional<sim::distribution_summary>& measured, std::v
     REQUIRE(measured->mean * 1e9 == Approx(sum / static_cast<double>(gaps.size())).epsilon(1e-9));
 }
 
-/// `requests`: those that came.
-void compare(const scaled_case& c, const std::vector<request>& requests, const run_result& engine, seen& s) {
+/// `requests`: those that came; `after`: see `serve_pools_naively`.
+void compare(const scaled_case& c, const std::vector<request>& requests, const run_result& engine, seen& s,
+             const std::vector<std::uint64_t>& after = {}) {
     const test::naive_pools_result naive =
-        test::serve_pools_naively(requests, c.options, c.pieces, {}, c.until, &c.scaling);
+        test::serve_pools_naively(requests, c.options, c.pieces, {}, c.until, &c.scaling, after);
     REQUIRE(engine.records.size() == naive.records.size());
     std::vector<request_record> expected = naive.records;
     std::sort(expected.begin(), expected.end(), [](const auto& a, const auto& b) { return a.row < b.row; });
@@ -310,39 +336,64 @@ TEST_CASE("replicas that come and go serve every request as the rules say done l
     CHECK(s.class_gaps > cases / 4);
 }
 
+TEST_CASE("what happens at one instant happens in the rounds of a loop done literally") {
+    seen s;
+    const std::size_t cases = test::random_cases(3000);
+    for (std::size_t number = 0; number != cases; ++number) {
+        const scaled_case c = on_grid(random_case(3'000'000 + number), number);
+        INFO("case " << number << ", " << c.options.router << ", "
+                     << serving::scaling_policy_names[static_cast<std::size_t>(c.scaling.autoscale.policy)]);
+        compare(c, c.requests, run(c, std::make_unique<workload::vector_request_source>(c.requests)), s);
+    }
+    CHECK(s.finished > s.all / 3);
+    CHECK(s.requeued > s.all / 50);
+    CHECK(s.failures > cases / 4);
+}
+
 namespace {
 
-/// Requests that follow answers, and those of them that came. `at_once`: one does without a pause, behind steps that
-/// begin at that instant.
+/// Requests that follow answers, and those of them that came; of those that do so without a pause, behind steps that
+/// begin at that instant, whose answer it was.
 class told_requests final : public workload::request_source, public workload::request_loop {
 public:
     told_requests(const workload::synthetic_request_options& of, const workload::session_options& sessions,
-                  std::optional<workload::loop_users> users, std::vector<request>& given, bool& at_once)
-        : of_(of, sessions, users), given_(given), at_once_(at_once) {}
+                  std::optional<workload::loop_users> users, std::vector<request>& given,
+                  std::vector<std::uint64_t>& after)
+        : of_(of, sessions, users), given_(given), after_(after) {}
     std::size_t next(std::span<request> out) override { return of_.next(out); }
     workload::request_loop* loop() noexcept override { return this; }
     instant next_arrival() const override { return of_.next_arrival(); }
-    request take() override { return given_.emplace_back(of_.take()); }
+    request take() override {
+        given_.push_back(of_.take());
+        after_.push_back(given_.back().arrival == at_ ? row_ : test::after_none);
+        return given_.back();
+    }
     void left(std::uint64_t row, bool answered, instant now) override {
         of_.left(row, answered, now);
-        if (of_.next_arrival() == now) at_once_ = true;
+        at_ = now;
+        row_ = row;
     }
 
 private:
     workload::closed_requests of_;
     std::vector<request>& given_;
-    bool& at_once_;
+    std::vector<std::uint64_t>& after_;
+    instant at_ = never;  // somebody left last
+    std::uint64_t row_ = 0;
 };
 
 }  // namespace
 
 TEST_CASE("agents and conversations that follow answers go where the rules say while replicas come and go") {
     seen s;
-    std::size_t later = 0, compared = 0;
+    std::size_t later = 0, at_once = 0;
     const std::size_t cases = test::random_cases(1500);
     for (std::size_t number = 0; number != cases; ++number) {
         test::drawer d(34, 1'000'000 + number);
         scaled_case c = random_case(2'000'000 + number);
+        const bool pauses = !d.one_in(3);
+        if (!pauses) c = on_grid(std::move(c), number);
+        c.scaling.cold_start = std::max(c.scaling.cold_start, duration{1});  // users are there before replicas
         c.until = never;
         c.options.router = std::array{"session", "prefix-aware", "kv-aware"}.at(number % 3);
         c.options.engine.prefix_cache = true;
@@ -357,21 +408,22 @@ TEST_CASE("agents and conversations that follow answers go where the rules say w
             .prompt = workload::token_lengths({{.law = exponential_distribution{12}}}),
             .output = workload::token_lengths({{.law = exponential_distribution{15}}})};
         const workload::session_options sessions{
-            .turns = 1 + static_cast<double>(d.between(1, 5)), .think_s = us(1, 20), .context = 90};
+            .turns = 1 + static_cast<double>(d.between(1, 5)), .think_s = pauses ? us(1, 20) : 1e-12, .context = 90};
         std::optional<workload::loop_users> users;
         if (d.one_in(2))
-            users = workload::loop_users{.count = static_cast<std::uint32_t>(d.between(1, 12)), .between_s = us(1, 9)};
+            users = workload::loop_users{.count = static_cast<std::uint32_t>(d.between(1, 12)),
+                                         .between_s = pauses ? us(1, 9) : 1e-12};
         std::vector<request> given;
-        bool at_once = false;
-        const run_result engine = run(c, std::make_unique<told_requests>(of, sessions, users, given, at_once));
-        if (at_once) continue;
-        ++compared;
+        std::vector<std::uint64_t> after;
+        const run_result engine = run(c, std::make_unique<told_requests>(of, sessions, users, given, after));
         INFO("case " << number << ", " << c.options.router);
-        compare(c, given, engine, s);
-        for (const request& r : given)
-            if (r.prefix_tokens != 0) ++later;
+        compare(c, given, engine, s, after);
+        for (std::size_t i = 0; i != given.size(); ++i) {
+            if (given[i].prefix_tokens != 0) ++later;
+            if (after[i] != test::after_none) ++at_once;
+        }
     }
-    CHECK(compared > cases * 9 / 10);
+    CHECK(at_once > s.all / 20);
     CHECK(later > s.all / 4);
     CHECK(s.finished > s.all / 2);
     CHECK(s.requeued > s.all / 50);

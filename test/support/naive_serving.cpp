@@ -77,16 +77,25 @@ struct one {
 
 class naive_replica {
 public:
+    using name = std::pair<std::uint32_t, std::int64_t>;  // session, block
+
+    /// A last tier that replicas share.
+    struct store {
+        std::deque<name> names;  // by when they came, or were looked up for a load
+        std::int64_t link_free = 0;
+    };
+
     naive_replica(const serving::replica_options& o, const std::vector<serving::linear_step>& pieces,
-                  const serving::step_grid& grid)
+                  const serving::step_grid& grid, std::shared_ptr<store> shared = {})
         : o_(o),
           grid_(grid),
           free_(o.kv_capacity_tokens / o.kv_block_tokens),
           num_blocks_(free_),
           blocks_(static_cast<std::size_t>(num_blocks_)),
-          tiers_(o.tiers.size()),
-          link_free_(o.tiers.size()) {
-        result.loads = result.loaded_tokens = result.load_time = std::vector<std::int64_t>(tiers_.size());
+          store_(std::move(shared)),
+          tiers_(o.tiers.size() - (store_ ? 1 : 0)),
+          link_free_(tiers_.size()) {
+        result.loads = result.loaded_tokens = result.load_time = std::vector<std::int64_t>(o.tiers.size());
         for (std::size_t b = 0; b != blocks_.size(); ++b) unheld_.insert({0, b});
         for (const serving::linear_step& p : pieces)
             pieces_.push_back(
@@ -336,8 +345,6 @@ private:
         unheld_.erase({blocks_[b].let_go, b});
     }
 
-    using name = std::pair<std::uint32_t, std::int64_t>;
-
     // What a tier has no room for is what came to it longest ago.
     void move_down(name x) {
         for (std::size_t t = 0; t != tiers_.size(); ++t) {
@@ -346,10 +353,21 @@ private:
             x = tiers_[t].front();
             tiers_[t].pop_front();
         }
+        if (store_) put_in_store(x);
+    }
+    // Again, if it is there.
+    void put_in_store(const name& x) {
+        std::deque<name>& names = store_->names;
+        names.erase(std::remove(names.begin(), names.end(), x), names.end());
+        names.push_back(x);
+        if (static_cast<std::int64_t>(names.size()) > o_.tiers.back().capacity_tokens / o_.kv_block_tokens)
+            names.pop_front();
     }
     [[nodiscard]] std::optional<std::size_t> tier_of(const name& x) const {
         for (std::size_t t = 0; t != tiers_.size(); ++t)
             if (std::find(tiers_[t].begin(), tiers_[t].end(), x) != tiers_[t].end()) return t;
+        if (store_ && std::find(store_->names.begin(), store_->names.end(), x) != store_->names.end())
+            return tiers_.size();
         return std::nullopt;
     }
 
@@ -477,7 +495,7 @@ private:
         int128 most = 0;
         for (std::size_t n = 1; n <= found.size(); ++n) {
             std::int64_t alone = 0;
-            for (std::size_t t = 0; t != tiers_.size(); ++t) {
+            for (std::size_t t = 0; t != o_.tiers.size(); ++t) {
                 const auto blocks = std::count(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(n), t);
                 if (blocks != 0) alone = std::max(alone, whole(t, blocks) + ticks(o_.tiers[t].link.latency));
             }
@@ -540,16 +558,19 @@ private:
 
     // It has its seat and its blocks from here on.
     void load(one& x, const std::vector<std::size_t>& cached, const std::vector<std::size_t>& below, std::int64_t now) {
+        for (std::size_t n = 0; n != below.size(); ++n)
+            if (below[n] == tiers_.size()) put_in_store({x.r.session, static_cast<std::int64_t>(cached.size() + n)});
         for (const std::size_t b : cached) hold(b);
         x.blocks = cached;
         for (std::size_t n = below.size(); n != 0; --n) x.blocks.push_back(take_block());
         x.to_load = static_cast<std::int64_t>(x.blocks.size()) * o_.kv_block_tokens;
         x.loaded = std::max(now + 1, take_adapter(x, now));
-        for (std::size_t t = 0; t != tiers_.size(); ++t) {
+        for (std::size_t t = 0; t != o_.tiers.size(); ++t) {
             const auto blocks = std::count(below.begin(), below.end(), t);
             if (blocks == 0) continue;
-            link_free_[t] = std::max(link_free_[t], now) + whole(t, blocks);
-            x.loaded = std::max(x.loaded, link_free_[t] + ticks(o_.tiers[t].link.latency));
+            std::int64_t& link_free = t == tiers_.size() ? store_->link_free : link_free_[t];
+            link_free = std::max(link_free, now) + whole(t, blocks);
+            x.loaded = std::max(x.loaded, link_free + ticks(o_.tiers[t].link.latency));
             ++result.loads[t];
             result.loaded_tokens[t] += blocks * o_.kv_block_tokens;
             result.load_time[t] += whole(t, blocks);
@@ -745,7 +766,8 @@ private:
     std::map<std::pair<std::uint32_t, std::int64_t>, std::size_t> known_blocks_;
     std::set<std::pair<std::int64_t, std::size_t>> unheld_;  // by when they were let go, 0 if nothing is known of them
     std::int64_t clock_ = 0;
-    std::vector<std::deque<name>> tiers_;  // names by when they came
+    std::shared_ptr<store> store_;         // the last tier, if it is shared
+    std::vector<std::deque<name>> tiers_;  // its own; names by when they came
     std::vector<std::int64_t> link_free_;
     std::map<std::int64_t, adapter> adapters_;
     std::int64_t adapter_clock_ = 0, adapter_link_free_ = 0;
@@ -902,8 +924,16 @@ class naive_service {
 public:
     naive_service(const std::vector<workload::request>& requests, const serving::service_options& service,
                   const std::vector<serving::linear_step>& pieces,
-                  const std::vector<serving::linear_step>& decode_pieces, const naive_scaling* scaling)
-        : requests_(requests), service_(service), pieces_(pieces), scaling_(scaling), all_(requests.size()) {
+                  const std::vector<serving::linear_step>& decode_pieces, const naive_scaling* scaling,
+                  const std::vector<std::uint64_t>& after)
+        : requests_(requests),
+          service_(service),
+          pieces_(pieces),
+          scaling_(scaling),
+          all_(requests.size()),
+          after_(after) {
+        if (!service.engine.tiers.empty() && service.engine.tiers.back().shared)
+            store_ = std::make_shared<naive_replica::store>();
         for (std::uint32_t i = 0; i != service.replicas; ++i) {
             senders_.push_back(fresh());
             if (scaling == nullptr) open_.push_back(i);
@@ -931,6 +961,8 @@ public:
             for (const moving& m : moving_) now = std::min(now, m.end);
             if (lives_ && !is_over()) now = std::min(now, lives_->next(before));
             if (now == ticks(never) || now > ticks(until)) break;
+            rounds_ = now == before ? rounds_ + 1 : 0;
+            if (rounds_ > 10'000) throw std::logic_error("an instant without end");
             before = now;
             end_steps(now);
             receive(now);
@@ -945,6 +977,8 @@ public:
                     if (r->is_touched) r->begin(now);
             if (lives_) find_drained();
             count_left();
+            for (std::size_t i = 0; i != next_; ++i)
+                if (all_[i].out.end != never) rows_left_.insert(requests_[i].row);
         }
         for (std::size_t i = 0; i != next_; ++i) {
             all_[i].out.produced = static_cast<std::uint32_t>(all_[i].produced);
@@ -972,7 +1006,7 @@ private:
     };
 
     [[nodiscard]] std::unique_ptr<naive_replica> fresh() const {
-        auto out = std::make_unique<naive_replica>(service_.engine, pieces_, no_grid_);
+        auto out = std::make_unique<naive_replica>(service_.engine, pieces_, no_grid_, store_);
         out->hands_over = service_.decode.has_value();
         return out;
     }
@@ -1263,6 +1297,7 @@ private:
     void arrive(std::int64_t now) {
         now_ = now;
         for (; next_ != requests_.size() && ticks(requests_[next_].arrival) == now; ++next_) {
+            if (!after_.empty() && after_[next_] != after_none && !rows_left_.contains(after_[next_])) break;
             one& x = all_[next_];
             x.r = requests_[next_];
             begin_anew(x);
@@ -1298,6 +1333,7 @@ private:
     const naive_scaling* scaling_;
     serving::replica_options decode_;
     serving::step_grid no_grid_;
+    std::shared_ptr<naive_replica::store> store_;  // none: the last tier is not shared
     std::vector<one> all_;
     replica_pool senders_, receivers_;
     std::vector<std::uint32_t> open_, all_receivers_;
@@ -1308,6 +1344,9 @@ private:
     std::vector<expected> expected_;
     std::vector<moving> moving_;
     std::size_t next_ = 0, turn_ = 0, decode_turn_ = 0;
+    const std::vector<std::uint64_t>& after_;
+    int rounds_ = 0;                     // at this instant
+    std::set<std::uint64_t> rows_left_;  // by the end of the last round
     naive_pools_result out_;
 };
 
@@ -1358,8 +1397,8 @@ naive_pools_result serve_pools_naively(const std::vector<workload::request>& req
                                        const serving::service_options& service,
                                        const std::vector<serving::linear_step>& pieces,
                                        const std::vector<serving::linear_step>& decode_pieces, instant until,
-                                       const naive_scaling* scaling) {
-    return naive_service{requests, service, pieces, decode_pieces, scaling}.serve(until);
+                                       const naive_scaling* scaling, const std::vector<std::uint64_t>& after) {
+    return naive_service{requests, service, pieces, decode_pieces, scaling, after}.serve(until);
 }
 
 }  // namespace ampacity::test

@@ -91,13 +91,18 @@ struct naive_scaling {
     std::vector<outage> outages{};
 };
 
+inline constexpr std::uint64_t after_none = ~std::uint64_t{0};
+
 /// The same of a service of several replicas, whose prompts and answers are computed apart where `service.decode` is
 /// there, and which come and go where `scaling` is; it may shed requests. Steps take 1 ns or more. `pieces`, and
-/// `decode_pieces` in place of `service.decode->time`. Gaps are one list of those of each replica.
+/// `decode_pieces` in place of `service.decode->time`. Gaps are one list of those of each replica. `after`, if it is
+/// given: a request comes in a round behind that in which the one of this row has left; `after_none`: with all that is
+/// there.
 [[nodiscard]] naive_pools_result serve_pools_naively(const std::vector<workload::request>& requests,
                                                      const serving::service_options& service,
                                                      const std::vector<serving::linear_step>& pieces,
                                                      const std::vector<serving::linear_step>& decode_pieces,
-                                                     instant until = never, const naive_scaling* scaling = nullptr);
+                                                     instant until = never, const naive_scaling* scaling = nullptr,
+                                                     const std::vector<std::uint64_t>& after = {});
 
 }  // namespace ampacity::test

@@ -16,6 +16,7 @@ struct kv_tier {
     quantity<dimension::data_size> capacity{};
     quantity<dimension::data_rate> bandwidth{};
     duration latency{};
+    bool shared = false;
 
     template <class Visitor>
     static constexpr void fields(Visitor& visit) {
@@ -24,7 +25,8 @@ struct kv_tier {
                                .required = true,
                                .example = "lpddr"});
         visit(&kv_tier::capacity, {.key = "capacity",
-                                   .doc = "of the tier of one replica, for its blocks alone",
+                                   .doc = "of the tier of one replica, for its blocks alone; of all of them where "
+                                          "it is `shared`",
                                    .required = true,
                                    .example = "\"480 GB\"",
                                    .above = quantity<dimension::data_size>{0}});
@@ -40,6 +42,10 @@ struct kv_tier {
                                   .example = "\"100 us\"",
                                   .min = duration::zero(),
                                   .max = longest_input});
+        visit(&kv_tier::shared, {.key = "shared",
+                                 .doc = "one tier, with one link, for all replicas of the service, which find there "
+                                        "what any of them has put down; for the last tier",
+                                 .example = "true"});
     }
     friend bool operator==(const kv_tier&, const kv_tier&) = default;
 };

@@ -9,7 +9,9 @@
 ///
 /// Below it there may be *tiers*. What is evicted goes to the first one; of each, what came longest ago goes on to the
 /// next one while there is more than it has room for, and from the last one nowhere. A name has one place: what is made
-/// known here is in no tier any more.
+/// known here is in no tier any more. Behind the last tier there may be one more that several caches *share*, itself
+/// the first tier of a cache that nothing else is done with: names stay there while caches know them, and what came, or
+/// was looked up for a load, longest ago goes first.
 
 #include <array>
 #include <cstddef>
@@ -24,8 +26,9 @@ public:
     static constexpr std::size_t max_tiers = 4;
 
     prefix_cache() = default;
-    /// With tiers of so many blocks, the first one first. \pre up to `max_tiers`, of 1 or more each
-    explicit prefix_cache(std::span<const std::int64_t> tier_blocks) noexcept;
+    /// With tiers of so many blocks, the first one first, and perhaps a shared one behind them. \pre up to `max_tiers`,
+    /// of 1 or more each; `shared` outlives this
+    explicit prefix_cache(std::span<const std::int64_t> tier_blocks, prefix_cache* shared = nullptr) noexcept;
 
     /// Blocks that nobody holds.
     [[nodiscard]] std::int64_t evictable() const noexcept { return unheld_.size; }
@@ -40,8 +43,10 @@ public:
 
     /// One more request holds it. \pre it is here.
     void hold(std::uint32_t session, std::uint32_t block) noexcept;
-    /// The tier in which it is; `max_tiers`: in none.
+    /// The tier in which it is, the shared one being that behind the others; `max_tiers`: in none. O(1).
     [[nodiscard]] std::size_t tier_of(std::uint32_t session, std::uint32_t block) const noexcept;
+    /// It comes to the first tier, or is there already and counts as come now. \pre it is not here, nor in another tier
+    void put_down(std::uint32_t session, std::uint32_t block);
     /// Makes it known, held by `holder`, below 2^63; false, and nothing else, where it is here already.
     bool insert(std::uint32_t session, std::uint32_t block, std::uint64_t holder);
     /// Whether that holder's `insert` made it known, and still holds it.
@@ -53,7 +58,7 @@ public:
     /// One request less holds it; true where none does any more. \pre it is held.
     bool let_go(std::uint32_t session, std::uint32_t block) noexcept;
     /// Forgets that many, or moves them to the tiers. \pre count <= evictable().
-    void evict(std::int64_t count) noexcept;
+    void evict(std::int64_t count);
 
 private:
     using place = std::uint32_t;
@@ -78,13 +83,14 @@ private:
     }
     [[nodiscard]] std::size_t home(std::uint64_t key) const noexcept;
     [[nodiscard]] place find(std::uint64_t key) const noexcept;
+    place add(std::uint64_t key, std::uint64_t inserter);
     void erase(std::uint64_t key) noexcept;
     void extend_front(std::uint32_t session, std::uint32_t block) noexcept;
     void grow();
     void link_back(list& l, place p) noexcept;
     void unlink(list& l, place p) noexcept;
-    void move_down(place p) noexcept;
-    void forget(place p) noexcept;
+    void move_down(place p);
+    void forget(place p);
     [[nodiscard]] bool is_here(place p) const noexcept { return p != nowhere && entries_[p].inserter < tier_mark; }
 
     std::vector<entry> entries_;
@@ -93,7 +99,9 @@ private:
     place free_ = nowhere;
     list unheld_;
     std::array<list, max_tiers> tiers_{};
-    std::array<std::int64_t, max_tiers> room_{};  // of each tier; 0: there is none
+    std::array<std::int64_t, max_tiers> room_{};  // of each tier
+    std::size_t num_tiers_ = 0;
+    prefix_cache* shared_ = nullptr;
     std::size_t size_ = 0;
 };
 

@@ -75,8 +75,9 @@ struct replica_counts {
 
 class replica {
 public:
-    /// \throws scenario_error for options outside their ranges; the key is their name.
-    replica(const replica_options& options, iteration_time time);
+    /// Several may share the last of their tiers, see `shared_of`. \throws scenario_error for options outside their
+    /// ranges; the key is their name.
+    replica(const replica_options& options, iteration_time time, const std::shared_ptr<shared_tier>& shared = {});
 
     /// Gaps between tokens of its requests are added there from now on, by priority if there is one for each. \pre
     /// these outlive this, are 1 or `num_request_priorities`, and no request has come
@@ -89,10 +90,15 @@ public:
     /// A request arrives; it may have arrived at the service before. It is rejected at once if the cache can never hold
     /// it. \pre `advance(now)` was called;
     /// prompt and output tokens are 1 .. `max_tokens_per_request`, the priority is below `num_request_priorities`.
-    void submit(const workload::request& r, instant now);
+    ///
+    /// Here and below, `seen` is `now`, or a nanosecond more where steps have begun at that instant already: what comes
+    /// in a later round of it meets the step that comes next.
+    void submit(const workload::request& r, instant now, instant seen);
+    void submit(const workload::request& r, instant now) { submit(r, now, now); }
     /// A request comes whose prompt was computed elsewhere, and its first token with it: it waits for blocks of its
     /// own, and nothing is computed again unless it is preempted. \pre as for `submit`; no prefix cache, no adapters
-    void accept(const moved_request& r, instant now);
+    void accept(const moved_request& r, instant now, instant seen);
+    void accept(const moved_request& r, instant now) { accept(r, now, now); }
     /// The cache of a request that was handed over is gone from here. \pre `advance(now)` was called
     void release(std::uint32_t slot, instant now);
     /// Such a request will come, or has.
@@ -103,9 +109,9 @@ public:
     /// The same steps at another slowdown, see `iteration_time::slowed`, which replicas of the same options may share.
     /// \throws scenario_error where times cannot be exact any more
     [[nodiscard]] std::shared_ptr<const iteration_time> slowed(std::int64_t millionths) const;
-    /// Steps that begin from now on last as long as this says; one in progress as it has begun. \pre it is of `slowed`;
-    /// now <= next()
-    void pace_by(std::shared_ptr<const iteration_time> time, instant now) noexcept;
+    /// Steps that begin from `seen` on last as long as this says; one in progress as it has begun. \pre it is of
+    /// `slowed`; advance(now) was called
+    void pace_by(std::shared_ptr<const iteration_time> time, instant seen) noexcept;
     /// Of steps that begin now, in millionths.
     [[nodiscard]] std::int64_t slowdown() const noexcept { return wanted_->slowdown(); }
     /// Begins a step, or a series of them, unless one is in progress or there is nothing to do.
@@ -134,8 +140,8 @@ public:
     [[nodiscard]] std::size_t num_waiting() const noexcept { return num_waiting_; }
     /// That have a seat, those included whose prefix is being loaded.
     [[nodiscard]] std::size_t num_running() const noexcept { return num_loading_ + num_running_; }
-    /// Blocks that are taken, those of the step in progress at `now` included. \pre advance(now) was called.
-    [[nodiscard]] std::int64_t blocks_in_use(instant now) const noexcept;
+    /// Blocks that are taken, those of the step in progress included. \pre advance(now) was called.
+    [[nodiscard]] std::int64_t blocks_in_use(instant seen) const noexcept;
     /// The same without those of the step in progress. O(1).
     [[nodiscard]] std::int64_t blocks_held() const noexcept { return kv_.num_blocks() - kv_.free(); }
     [[nodiscard]] std::int64_t num_blocks() const noexcept { return kv_.num_blocks(); }
@@ -149,9 +155,9 @@ public:
         duration all{}, with_prompts{};
     };
     [[nodiscard]] step_time time_in_steps(instant now) const noexcept;
-    /// Tokens at the front of this request's prompt that its prefix cache would have at `now`, those forgotten in the
-    /// step in progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
-    [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant now) const noexcept;
+    /// Tokens at the front of this request's prompt that its prefix cache would have, those forgotten in the step in
+    /// progress excluded. O(1), but for what it forgets. \pre as for `blocks_in_use`.
+    [[nodiscard]] std::int64_t cached_tokens(const workload::request& r, instant seen) const noexcept;
     /// The same, or more: what the step in progress makes it forget may be included. O(1).
     [[nodiscard]] std::int64_t most_cached_tokens(const workload::request& r) const noexcept;
     /// Tokens that the requests know that wait: all that they may have to compute.
@@ -226,7 +232,7 @@ private:
 
     [[nodiscard]] slot take_slot(const workload::request& r);
     void leave(slot s, request_state state);
-    void join_queue(slot s, instant now);
+    void join_queue(slot s, instant seen);
     void begin_busy_period(instant now) noexcept;
     void take_pace() noexcept;
     void hand_over(slot s);
@@ -263,6 +269,7 @@ private:
     void release_blocks(live& r);
     [[nodiscard]] std::uint32_t prefix_blocks(const workload::request& r, std::int64_t known) const noexcept;
     [[nodiscard]] bool is_anywhere(const live& r) const noexcept;
+    [[nodiscard]] bool may_be_shared(const live& r) const noexcept;
     [[nodiscard]] tier_blocks worth_loading(const live& r, std::uint32_t matching) const noexcept;
     enum class outcome : std::uint8_t { fits, waits, preempted };
     bool take_chunks(std::int64_t budget, std::int64_t reserved, bool preempted);

@@ -21,11 +21,14 @@ namespace ampacity::serving {
 /// What a router may know of the replicas.
 class replica_view {
 public:
-    replica_view(std::span<const replica> replicas, instant now) noexcept
-        : replicas_(replicas), size_(replicas.size()), now_(now) {}
+    replica_view(std::span<const replica> replicas, instant now) noexcept : replica_view(replicas, now, now) {}
+    /// `seen`: see `replica::submit`.
+    replica_view(std::span<const replica> replicas, instant now, instant seen) noexcept
+        : replicas_(replicas), size_(replicas.size()), now_(now), seen_(seen) {}
     /// Of these alone, numbered from 0 in their order.
-    replica_view(std::span<const replica> replicas, std::span<const std::uint32_t> which, instant now) noexcept
-        : replicas_(replicas), which_(which.data()), size_(which.size()), now_(now) {}
+    replica_view(std::span<const replica> replicas, std::span<const std::uint32_t> which, instant now,
+                 instant seen) noexcept
+        : replicas_(replicas), which_(which.data()), size_(which.size()), now_(now), seen_(seen) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] instant now() const noexcept { return now_; }
@@ -33,7 +36,7 @@ public:
     [[nodiscard]] std::size_t requests(std::size_t i) const noexcept { return at(i).num_live() + at(i).num_expected(); }
     /// KV blocks that are taken there, those of the step in progress included, and of caches on their way.
     [[nodiscard]] std::int64_t kv_blocks(std::size_t i) const noexcept {
-        return at(i).blocks_in_use(now_) + at(i).blocks_expected();
+        return at(i).blocks_in_use(seen_) + at(i).blocks_expected();
     }
     /// The same without those of the step in progress: at most as many, now and until the replica is told to have
     /// changed. O(1).
@@ -44,7 +47,7 @@ public:
     [[nodiscard]] std::int64_t block_tokens(std::size_t i) const noexcept { return at(i).block_tokens(); }
     /// Tokens of the request's prompt that the prefix cache there has now.
     [[nodiscard]] std::int64_t cached_tokens(std::size_t i, const workload::request& r) const noexcept {
-        return at(i).cached_tokens(r, now_);
+        return at(i).cached_tokens(r, seen_);
     }
     /// At least as many. O(1).
     [[nodiscard]] std::int64_t most_cached_tokens(std::size_t i, const workload::request& r) const noexcept {
@@ -61,7 +64,7 @@ private:
     std::span<const replica> replicas_;
     const std::uint32_t* which_ = nullptr;  // none: all
     std::size_t size_;
-    instant now_;
+    instant now_, seen_;
 };
 
 class router {

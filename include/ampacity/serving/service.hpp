@@ -78,7 +78,10 @@ public:
     /// \pre as for `replica::submit`.
     std::size_t submit(const workload::request& r, instant now);
     /// Sends on what waits at the router, if it can, and begins steps on replicas at which something arrived or ended.
+    /// What comes at that instant later on is for the steps after these.
     void start(instant now);
+    /// The same, where nothing began here, but would have.
+    void steps_began(instant now) noexcept { begun_ = now; }
     /// The earliest end of what is in progress; never: nothing is.
     [[nodiscard]] instant next() const noexcept { return std::min(ends_[1], decode_next_); }
     /// Does what ends at `to`, by number of replica. \pre to <= next().
@@ -141,7 +144,10 @@ public:
 
 private:
     [[nodiscard]] std::shared_ptr<const iteration_time> time_at(std::int64_t millionths);
+    [[nodiscard]] instant seen(instant now) const noexcept { return begun_ == now ? now + duration{1} : now; }
+    [[nodiscard]] replica_view view_of(instant now) const noexcept;
     void touch(std::size_t i);
+    void stop_here(std::size_t i, instant now);
     void settle(std::size_t i, instant now);
     void collect(std::size_t i);
     void set_end(std::size_t i) noexcept;
@@ -170,6 +176,8 @@ private:
     std::unique_ptr<decode_pool> decode_;
     instant decode_next_ = never;
     bool scaled_;
+    bool shares_;            // replicas a tier
+    instant begun_ = never;  // the last instant at which steps began, here or elsewhere
     bool is_used_ = false;
     std::vector<std::uint32_t> open_;         // rising; only if replicas come and go
     std::vector<workload::request> pending_;  // the same

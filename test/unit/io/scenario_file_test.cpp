@@ -810,6 +810,7 @@ void add_tiers(scenario::engine_options& engine) {
                                 .capacity = {1 + static_cast<double>(upto(1'000'000)) / 7},
                                 .bandwidth = {1 + static_cast<double>(upto(1'000'000)) / 7},
                                 .latency = duration{static_cast<std::int64_t>(upto(1000))}});
+    engine.tiers.back().shared = upto(2) != 0;
     if (upto(2) != 0)
         engine.adapters = {.slots = 1 + upto(100),
                            .size = {1 + static_cast<double>(upto(1'000'000)) / 7},

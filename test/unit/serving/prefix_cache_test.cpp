@@ -4,6 +4,8 @@
 #include <ampacity/serving/prefix_cache.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -97,6 +99,64 @@ TEST_CASE("prefix_cache: what is evicted goes down from tier to tier") {
     compare({40});
     compare({5, 1, 30});
     compare({17, 9, 4, 2});
+}
+
+TEST_CASE("prefix_cache: what several have no room for is where all of them find it") {
+    using key = std::pair<std::uint32_t, std::uint32_t>;
+    random_stream d(37, purpose::test, 1);
+    constexpr std::array<std::int64_t, 1> own{3}, room{7};
+    prefix_cache shared{room};
+    std::vector<prefix_cache> caches{prefix_cache{{}, &shared}, prefix_cache{own, &shared}, prefix_cache{{}, &shared}};
+    std::list<key> store;
+    const auto put = [&](const key& k) {
+        store.remove(k);
+        store.push_back(k);
+        if (static_cast<std::int64_t>(store.size()) > room[0]) store.pop_front();
+    };
+    std::array<std::list<key>, 3> known;  // all of them unheld
+    std::list<key> below;                 // the second one's own tier
+    std::uint64_t here_and_there = 0;
+    for (std::uint64_t i = 0; i != 40'000; ++i) {
+        const std::size_t c = d.below(caches.size());
+        const key k{static_cast<std::uint32_t>(1 + d.below(4)), static_cast<std::uint32_t>(d.below(8))};
+        const bool is_known = std::find(known[c].begin(), known[c].end(), k) != known[c].end();
+        switch (d.below(3)) {
+            case 0:
+                REQUIRE(caches[c].insert(k.first, k.second, i) == !is_known);
+                if (is_known) break;
+                caches[c].let_go(k.first, k.second);
+                known[c].push_back(k);
+                if (c == 1) below.remove(k);
+                break;
+            case 1:
+                if (known[c].empty()) break;
+                caches[c].evict(1);
+                if (c == 1) {
+                    below.push_back(known[c].front());
+                    if (static_cast<std::int64_t>(below.size()) > own[0]) {
+                        put(below.front());
+                        below.pop_front();
+                    }
+                } else {
+                    put(known[c].front());
+                }
+                known[c].pop_front();
+                break;
+            case 2:
+                if (std::find(store.begin(), store.end(), k) == store.end()) break;
+                shared.put_down(k.first, k.second);
+                put(k);
+                break;
+        }
+        const bool is_shared = std::find(store.begin(), store.end(), k) != store.end();
+        const bool is_below = std::find(below.begin(), below.end(), k) != below.end();
+        if (is_shared && is_known) ++here_and_there;
+        REQUIRE(shared.in_tier(0) == static_cast<std::int64_t>(store.size()));
+        REQUIRE(caches[0].tier_of(k.first, k.second) == (is_shared ? 0 : prefix_cache::max_tiers));
+        REQUIRE(caches[1].tier_of(k.first, k.second) == (is_below ? 0 : is_shared ? 1 : prefix_cache::max_tiers));
+        REQUIRE(caches[1].size() == known[1].size() + below.size());
+    }
+    CHECK(here_and_there > 1000);
 }
 
 TEST_CASE("prefix_cache: an empty one matches nothing") {

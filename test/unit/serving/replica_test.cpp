@@ -268,6 +268,9 @@ TEST_CASE("replica: options outside their ranges are refused by name") {
     CHECK(with_tier({.capacity_tokens = 16, .link = {.bandwidth_b_s = 0}}) == "tiers.0.bandwidth");
     CHECK(refused({.prefix_cache = true, .tiers = std::vector<serving::cache_tier>(5, {.capacity_tokens = 16})}) ==
           "tiers");
+    const serving::cache_tier shared{.capacity_tokens = 16, .shared = true};
+    CHECK(refused({.prefix_cache = true, .tiers = {{.capacity_tokens = 16}, shared}}) == "none");
+    CHECK(refused({.prefix_cache = true, .tiers = {shared, {.capacity_tokens = 16}}}) == "tiers.0.shared");
     CHECK(refused({.recompute_per_token = duration{-1}}) == "recompute_per_token");
     CHECK(refused({.adapters = serving::adapter_options{.slots = 0}}) == "adapters.slots");
     CHECK(refused({.adapters = serving::adapter_options{.load = duration{-1}}}) == "adapters.load");

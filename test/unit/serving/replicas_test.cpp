@@ -99,6 +99,56 @@ std::vector<request_record> all_of(const serving::service& s) { return {s.record
 
 }  // namespace
 
+TEST_CASE("replicas find in a shared tier what others have put down, and share its link", "[serving]") {
+    const auto asks = [](std::uint64_t row, std::int64_t arrival, std::uint32_t prompt, std::uint32_t prefix = 0) {
+        return request{.row = row,
+                       .arrival = instant{duration{arrival}},
+                       .prompt_tokens = prompt,
+                       .output_tokens = 1,
+                       .prefix_tokens = prefix,
+                       .session = row == 1 || row == 2 ? 0U : 3U};
+    };
+    // Rows 0, 2 and 4 go to the first replica, where row 2 takes all 20 blocks, 12 of which are the session's.
+    const std::vector<request> requests{asks(0, 0, 48, 47), asks(1, 100, 1), asks(2, 4000, 79), asks(3, 8000, 60, 49),
+                                        asks(4, 8000, 60, 49)};
+    // 10 ns per token, and 70 ns more.
+    const serving::cache_tier tier{
+        .capacity_tokens = 100,
+        .link = {.latency = duration{70}, .bytes_per_token = 3, .bandwidth_b_s = 300'000'000},
+        .shared = true};
+    const auto served = [&](bool is_shared) {
+        serving::replica_options engine{.max_batched_tokens = 100,
+                                        .kv_capacity_tokens = 80,
+                                        .kv_block_tokens = 4,
+                                        .prefix_cache = true,
+                                        .tiers = {tier}};
+        engine.tiers[0].shared = is_shared;
+        serving::service s({.replicas = 2, .engine = engine, .router = "round-robin"},
+                           serving::iteration_time{serving::linear_step{.base = {100, 0}, .per_token = {1, 0}}});
+        for (std::size_t next = 0;;) {
+            const instant now = std::min(next == requests.size() ? never : requests[next].arrival, s.next());
+            if (now == never) break;
+            s.advance(now);
+            for (; next != requests.size() && requests[next].arrival == now; ++next) s.submit(requests[next], now);
+            s.start(now);
+        }
+        std::map<std::uint64_t, request_record> out;
+        for (const request_record& r : s.records()) out.emplace(r.row, r);
+        return out;
+    };
+    auto r = served(true);
+    CHECK(r[4].replica == 0);
+    CHECK(r[4].cached_tokens == 48);
+    CHECK(r[4].first_start == instant{duration{8000 + 480 + 70}});
+    CHECK(r[3].replica == 1);
+    CHECK(r[3].cached_tokens == 48);
+    CHECK(r[3].first_start == instant{duration{8000 + 480 + 480 + 70}});
+    r = served(false);
+    CHECK(r[4].cached_tokens == 48);
+    CHECK(r[3].cached_tokens == 0);
+    CHECK(r[3].first_start == instant{duration{8000}});
+}
+
 TEST_CASE("requests of an abandoned replica begin anew where they are sent then", "[serving]") {
     std::map<request_state, std::uint64_t> before, after;
     std::uint64_t moved = 0;
