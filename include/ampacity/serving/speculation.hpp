@@ -28,10 +28,11 @@ struct speculation_options {
 inline constexpr std::int64_t parts_per_token = 1000;
 
 /// The mean number of tokens of a step, where each draft is accepted with probability `acceptance` if those before it
-/// are: (1 - a^(g+1)) / (1 - a), rounded to the nearest part [1/1000]. \pre 0 <= acceptance <= 1.
-[[nodiscard]] std::int64_t mean_gain(std::int64_t drafts, double acceptance) noexcept;
+/// are: (1 - a^(g+1)) / (1 - a), rounded half to even to parts [1/1000], exactly for an `acceptance` of up to nine
+/// decimals, which is taken as such. \pre 0 <= acceptance <= 1.
+[[nodiscard]] std::int64_t mean_gain(std::int64_t drafts, double acceptance);
 /// The same, where `shares[k]` is the share of steps that accept k drafts: the sum of (k + 1) x shares[k], over that of
-/// the shares. \pre their sum > 0.
-[[nodiscard]] std::int64_t mean_gain(std::span<const double> shares) noexcept;
+/// the shares. \pre one of them is a billionth or more.
+[[nodiscard]] std::int64_t mean_gain(std::span<const double> shares);
 
 }  // namespace ampacity::serving

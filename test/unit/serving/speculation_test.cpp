@@ -50,6 +50,13 @@ TEST_CASE("speculation: tokens of a step are those of the geometric series or of
             CHECK(std::abs(static_cast<double>(mean_gain(g, a)) - 1000 * closed) <= 0.5 + 1e-9);
         }
     }
+    // Ties: 1052.5, 1172.5, 1312.5, 1652.5.
+    CHECK(mean_gain(2, 0.05) == 1052);
+    CHECK(mean_gain(2, 0.15) == 1172);
+    CHECK(mean_gain(2, 0.25) == 1312);
+    CHECK(mean_gain(2, 0.45) == 1652);
+    CHECK(mean_gain(64, 0.999999999) == 65'000);
+    CHECK(mean_gain(std::array{0.9985, 0.0015}) == 1002);
     CHECK(mean_gain(std::array{0.25, 0.25, 0.5}) == 2250);
     CHECK(mean_gain(std::array{0.0, 0.0, 0.0, 1.0}) == 4000);
     // The number accepted of three drafts at 0.8 has these shares.
