@@ -35,7 +35,7 @@ public:
             begin(v, head);
         }
         if (awaits_) ask_ahead(v, p);
-        if (backfill_ && !queue_.empty() && v.capacity.free.free_gpus() != 0) backfill(v, p);
+        if (backfill_ && any_fits(v)) backfill(v, p);
     }
 
     /// The head has no place, not even with all that it may preempt, or waits for those that it has asked to leave.
@@ -244,6 +244,14 @@ private:
             if (fits(v.place, then.free(), v[head].demand)) return at;
         }
         return ~std::uint64_t{0};
+    }
+
+    /// Might a waiting job start now, but for the head?
+    [[nodiscard]] bool any_fits(const view& v) const {
+        if (queue_.empty() || v.capacity.free.free_gpus() == 0) return false;
+        return !v.capacity.horizons.empty() || std::any_of(lanes_.begin(), lanes_.end(), [&v](const lane& l) {
+            return !l.by_rank.empty() && fits(v.place, v.capacity.free, l.demand);
+        });
     }
 
     /// Starts jobs behind the blocked head that do not delay it. What is free only shrinks, so taking the first that
