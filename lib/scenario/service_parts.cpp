@@ -356,8 +356,9 @@ ampacity::fleet::free_index only_nodes(ampacity::fleet::free_index all, ampacity
     return all;
 }
 
-/// In place of the last service, which is everywhere, one for each of its sites.
-void spread_over_sites(const inference_service& service, const scenario& s, sim::parts& parts) {
+/// In place of the last service, which is everywhere, one for each of its sites, with as many replicas as have a place.
+void spread_over_sites(const inference_service& service, const scenario& s, std::span<const std::uint32_t> most,
+                       sim::parts& parts) {
     const sim::service_parts whole = std::move(parts.services.back());
     parts.services.pop_back();
     const std::shared_ptr<sim::spread_service> all = spread_of(service, s);
@@ -372,6 +373,9 @@ void spread_over_sites(const inference_service& service, const scenario& s, sim:
         one.entry = whole.entry;
         one.modelled = whole.modelled;
         one.scaling = whole.scaling;
+        one.options.replicas = one.scaling->autoscale.max = most[k];
+        for (serving::scheduled_replicas& step : one.scaling->autoscale.schedule)
+            step.replicas = std::min(step.replicas, most[k]);
         one.fluid = whole.fluid;
         if (one.fluid->windows) one.fluid->windows->seed = fnv_1a(one.name, s.seed);
         one.site = {all, k};
@@ -431,7 +435,7 @@ decltype(auto) blame(const std::string& service, const reporter& report, F f, co
     }
 }
 
-/// Those below the prefix caches of replicas, each of which has its own.
+/// Those below the prefix caches of replicas.
 std::vector<serving::cache_tier> tiers_of(const engine_options& engine, const std::optional<served_model>& served) {
     if (engine.tiers.empty()) return {};
     const double bytes = std::clamp(
@@ -442,7 +446,8 @@ std::vector<serving::cache_tier> tiers_of(const engine_options& engine, const st
         out.push_back({.capacity_tokens = static_cast<std::int64_t>(std::min(t.capacity.value / bytes, 0x1p48)),
                        .link = {.latency = t.latency,
                                 .bytes_per_token = std::llround(bytes),
-                                .bandwidth_b_s = std::llround(t.bandwidth.value)}});
+                                .bandwidth_b_s = std::llround(t.bandwidth.value)},
+                       .shared = t.shared});
     return out;
 }
 
@@ -583,24 +588,30 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
         // Those that come and go must have places, and leave them to all others.
         ampacity::fleet::free_index all = left;
         std::string place = "the fleet";
-        const auto place_all = [&](std::uint64_t most, std::uint32_t gpus, const std::string& fault_at) {
+        const auto place_all = [&](std::uint64_t most, std::uint32_t gpus, const std::string& fault_at,
+                                   std::uint64_t least) {
             const ampacity::fleet::demand wanted =
                 demand_of(gpus, to.scaling ? to.scaling->placement : workload::placement_constraint{});
-            for (std::uint64_t r = 0; r != most; ++r) {
+            for (std::uint32_t r = 0; r != most; ++r) {
                 shares.clear();
-                if (!policy::place(*parts.placer, all, wanted, shares))
-                    report.fail(fault_at,
-                                "only " + std::to_string(r) + " of " + std::to_string(most) + " replicas of " +
-                                    std::to_string(gpus) + " GPUs have a place on " + place,
-                                std::to_string(most == 1 ? gpus : most), "write fewer, or a larger fleet");
+                if (!policy::place(*parts.placer, all, wanted, shares)) {
+                    if (r < least)
+                        report.fail(fault_at,
+                                    "only " + std::to_string(r) + " of " + std::to_string(least) + " replicas of " +
+                                        std::to_string(gpus) + " GPUs have a place on " + place,
+                                    std::to_string(least == 1 ? gpus : least), "write fewer, or a larger fleet");
+                    return r;
+                }
                 all.take(wanted, shares);
                 if (!to.scaling) to.places.push_back(shares);
             }
+            return static_cast<std::uint32_t>(most);
         };
         const std::uint64_t most = to.options.replicas;
+        std::vector<std::uint32_t> most_of_site;
         if (decode) {
-            place_all(most, to.gpus_per_replica, key + ".disaggregated.prefill");
-            place_all(decode->options.replicas, decode->gpus, key + ".disaggregated.decode");
+            place_all(most, to.gpus_per_replica, key + ".disaggregated.prefill", most);
+            place_all(decode->options.replicas, decode->gpus, key + ".disaggregated.decode", decode->options.replicas);
         } else {
             const std::string fault_at = key + (most == 1 ? from.gpus_per_replica ? ".gpus_per_replica" : ".model"
                                                 : from.autoscale ? ".autoscale"
@@ -610,15 +621,16 @@ void add_services(const scenario& s, sim::parts& parts, const request_opener& op
             for (const std::size_t site : sites) {
                 all = only_nodes(left, nodes_of_site(s.fleet, site));
                 place = "site " + s.fleet.sites[site].name;
-                place_all(most, to.gpus_per_replica, fault_at);
+                const std::uint64_t least = std::max({std::uint64_t{1}, from.autoscale->min, from.replicas});
+                most_of_site.push_back(place_all(most, to.gpus_per_replica, fault_at, least));
             }
-            if (sites.empty()) place_all(most, to.gpus_per_replica, fault_at);
+            if (sites.empty()) place_all(most, to.gpus_per_replica, fault_at, most);
         }
         if (!to.scaling) left = std::move(all);
         if (from.fidelity == service_fidelity::fluid) {
             to.fluid = fluid_of(from, s, to);
             to.requests = std::make_unique<workload::vector_request_source>(std::vector<workload::request>{});
-            if (from.everywhere) spread_over_sites(from, s, parts);
+            if (from.everywhere) spread_over_sites(from, s, most_of_site, parts);
             continue;
         }
         to.requests = from.requests ? open(*from.requests, entry) : request_streams{*from.synthetic, s, entry}.all();

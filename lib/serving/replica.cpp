@@ -20,13 +20,22 @@ void check(const char* key, const std::optional<duration>& value) {
 void check(const speculation_options& s, const replica_options& o) {
     check_number("speculation.tokens", s.drafts, 1, speculation_options::max_drafts);
     check_number("speculation.gain", s.gain, parts_per_token, parts_per_token * (s.drafts + 1));
-    check_number("kv_block_tokens", o.kv_block_tokens, s.drafts + 1, speculation_options::max_block_tokens);
+    if (o.kv_block_tokens <= s.drafts || o.kv_block_tokens > speculation_options::max_block_tokens) {
+        throw scenario_error({{},
+                              "kv_block_tokens",
+                              "not for decodes with their drafts, which take one new block at most",
+                              std::to_string(o.kv_block_tokens),
+                              "give " + std::to_string(s.drafts + 1) + " to " +
+                                  std::to_string(speculation_options::max_block_tokens) +
+                                  (o.kv_block_tokens <= s.drafts ? ", or fewer `speculation.tokens`" : "")});
+    }
     if (o.max_batched_tokens < o.max_seqs * (s.drafts + 1)) {
         throw scenario_error({{},
                               "max_batched_tokens",
                               "fewer than `max_seqs` requests with their drafts decode",
                               std::to_string(o.max_batched_tokens),
-                              "give at least " + std::to_string(o.max_seqs * (s.drafts + 1))});
+                              "give at least " + std::to_string(o.max_seqs * (s.drafts + 1)) +
+                                  ", or smaller `max_seqs` or `speculation.tokens`"});
     }
 }
 
@@ -42,7 +51,7 @@ replica_options checked(const replica_options& o) {
                               "max_batched_tokens",
                               "below max_seqs, with prefill-first",
                               std::to_string(o.max_batched_tokens),
-                              "give at least " + std::to_string(o.max_seqs)});
+                              "give at least " + std::to_string(o.max_seqs) + ", or a smaller `max_seqs`"});
     }
     if (o.speculation) check(*o.speculation, o);
     if (!o.tiers.empty() && !o.prefix_cache)

@@ -182,6 +182,22 @@ TEST_CASE("sites and places that there are not are refused") {
     refused({"fleet.sites.1.region=null"}, "fleet.sites.1.region");
     refused({service + "everywhere=null"}, service + "autoscale.min");
     // Eight nodes of 8 GPUs at a site.
-    CHECK(contains(refused({service + "autoscale.max=9"}, service + "autoscale").what,
-                   "only 8 of 9 replicas of 8 GPUs have a place on site west"));
+    for (const char* const least : {"autoscale.min=9", "replicas=9"})
+        CHECK(contains(refused({service + "autoscale.max=10", service + least}, service + "autoscale").what,
+                       "only 8 of 9 replicas of 8 GPUs have a place on site west"));
+}
+
+TEST_CASE("a site has no more replicas than have a place there, whatever may be elsewhere") {
+    // Three times what 8 replicas serve at 0.5: all sites are full, the larger one with twice as many.
+    const workspace here{sites};
+    here.run_well({"--set", "workload.0.service.autoscale.max=20", "--set", "fleet.sites.1.racks.0.count=4", "--set",
+                   "workload.0.service.synthetic.rate=9000 /s", "--set", "until=20 min"});
+    const auto s = here.summary();
+    for (const auto& [site, most] : {std::pair{"west", 8.0}, {"east", 16.0}, {"north", 8.0}})
+        CHECK(s.number(at + "sites." + site + ".replicas.max") == most);
+    // As where the smaller ones are not allowed more.
+    here.run_well({"--set", "workload.0.service.autoscale.max=8", "--set", "fleet.sites.1.racks.0.count=4", "--set",
+                   "workload.0.service.synthetic.rate=9000 /s", "--set", "until=20 min"},
+                  "eight");
+    CHECK(here.summary("eight").number(at + "sites.east.replicas.max") == 8.0);
 }

@@ -1016,7 +1016,7 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
                     "kv_capacity_tokens: 4000\n        order: prefill-first\n"
                     "        max_batched_tokens: 8"),
                "s.yaml:12:29: error: workload.0.service.engine.max_batched_tokens: below max_seqs, with prefill-first "
-               "(8); give at least 64");
+               "(8); give at least 64, or a smaller `max_seqs`");
     const std::string speculates = "kv_capacity_tokens: 4000\n        speculation: { tokens: 2, ";
     refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "draft: \"1 ms\" }"),
                "s.yaml:11:22: error: workload.0.service.engine.speculation: does not say how many are accepted; give "
@@ -1029,7 +1029,7 @@ TEST_CASE("services that cannot be are refused with their place and a remedy") {
                "write shares of all steps");
     refused_at(with(chat, "kv_capacity_tokens: 4000", speculates + "acceptance: 0.7 }\n        max_batched_tokens: 99"),
                "s.yaml:12:29: error: workload.0.service.engine.max_batched_tokens: fewer than `max_seqs` requests with "
-               "their drafts decode (99); give at least 192");
+               "their drafts decode (99); give at least 192, or smaller `max_seqs` or `speculation.tokens`");
     refused_at(with(chat, "      requests: { path: requests.csv }\n", ""),
                "s.yaml:7:7: error: workload.0.service: does not say which requests it gets (chat); give one of: "
                "requests, synthetic");
