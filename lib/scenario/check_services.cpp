@@ -175,13 +175,10 @@ void check_tiers(const inference_service& service, const std::string& at, const 
                     "add it, such as `kv_bytes_per_token: \"0.16 MB\"`, or `model`");
     std::set<std::string_view> names;
     for (std::size_t i = 0; i != engine.tiers.size(); ++i) {
-        const std::string tier = at + ".tiers." + std::to_string(i), key = tier + ".name";
+        const std::string key = at + ".tiers." + std::to_string(i) + ".name";
         if (engine.tiers[i].name.empty()) report.fail(key, "is empty", {}, "write a name, such as lpddr");
         if (!names.insert(engine.tiers[i].name).second)
             report.fail(key, "another tier has this name", engine.tiers[i].name, "name each once");
-        if (engine.tiers[i].shared && i + 1 != engine.tiers.size())
-            report.fail(tier + ".shared", "what is below this tier is each replica's own", "true",
-                        "remove it, or move the tier to the end");
     }
 }
 

@@ -23,9 +23,8 @@ replica_set::replica_set(const scaling_options& options, std::uint32_t gpus, ser
 }
 
 std::size_t replica_set::row_of(job_id job) const noexcept {
-    const auto found = row_of_job_.find(index(job));
-    AMPACITY_ASSERT(found != row_of_job_.end());
-    return found->second;
+    AMPACITY_ASSERT(index(job) < row_of_job_.size() && rows_[row_of_job_[index(job)]].job == job);
+    return row_of_job_[index(job)];
 }
 
 std::size_t replica_set::num_live(std::size_t i) const noexcept {
@@ -176,6 +175,7 @@ bool replica_set::lacks_job() const noexcept {
 void replica_set::submitted(job_id job, instant now) {
     const std::uint32_t i = in(state::idle).first();
     rows_[i].job = job;
+    if (index(job) >= row_of_job_.size()) row_of_job_.resize(index(job) + 1);
     row_of_job_[index(job)] = i;
     become(i, state::queued, now);
     ++num_jobs_;
@@ -191,7 +191,6 @@ void replica_set::ended(job_id job, instant now) {
     const std::size_t i = row_of(job);
     become(i, state::idle, now);
     rows_[i].job = none<job_id>;
-    row_of_job_.erase(index(job));
     set_next(now);
 }
 

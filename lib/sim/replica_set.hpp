@@ -23,7 +23,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 namespace ampacity::sim {
@@ -114,13 +113,13 @@ private:
     bool steps_;
     serving::autoscaler autoscaler_;
     std::vector<row> rows_;
-    std::unordered_map<std::size_t, std::uint32_t> row_of_job_{};  // of those with a job
-    std::array<std::uint32_t, 6> counts_{};                        // by state
-    std::vector<fleet::node_set> members_;                         // the same rows
-    std::vector<std::size_t> due_{};                               // now, while they are seen to
-    std::uint32_t num_slowed_ = 0;                                 // of those that serve
-    std::int64_t paces_ = 0;                                       // their sum over those that serve
-    instant next_ = start_of_time;                                 // so that the first jobs are submitted
+    std::vector<std::uint32_t> row_of_job_{};  // by job_id; of those that a row has now
+    std::array<std::uint32_t, 6> counts_{};    // by state
+    std::vector<fleet::node_set> members_;     // the same rows
+    std::vector<std::size_t> due_{};           // now, while they are seen to
+    std::uint32_t num_slowed_ = 0;             // of those that serve
+    std::int64_t paces_ = 0;                   // their sum over those that serve
+    instant next_ = start_of_time;             // so that the first jobs are submitted
     instant decision_;
     std::uint32_t wanted_;
     std::uint64_t num_jobs_ = 0;

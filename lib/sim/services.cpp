@@ -277,7 +277,7 @@ void services::start(std::uint32_t i, instant now) {
 }
 
 void services::count_requests(one& s, instant now) const {
-    s.engine.steps_began(begun_);
+    s.engine.steps_began(begun_);  // whatever is done to it next comes behind them
     if (s.flow) s.flow->advance(now, s.num_serving(), mean_pace(s));
     if (s.windows) s.windows->add(s.flow->last(), s.num_serving());
     if (s.together) {

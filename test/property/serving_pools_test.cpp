@@ -1,6 +1,7 @@
 // Prompts and answers on different replicas, against the same done literally, on random requests and parameters.
 #include "support/cases.hpp"
 #include "support/catch.hpp"
+#include "support/drawer.hpp"
 #include "support/naive_serving.hpp"
 #include "support/random_admission.hpp"
 
@@ -31,13 +32,9 @@ struct pools_case {
     instant until = never;
 };
 
-class drawer {
+class drawer : public test::drawer {
 public:
-    explicit drawer(std::uint64_t entity) : stream_(31, purpose::test, entity) {}
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
-    }
-    bool one_in(std::int64_t n) { return between(1, n) == 1; }
+    explicit drawer(std::uint64_t number) : test::drawer(31, number) {}
     std::vector<linear_step> pieces() {
         std::vector<linear_step> out;
         for (std::int64_t n = one_in(3) ? 2 : 1; n != 0; --n)
@@ -47,9 +44,6 @@ public:
                            .per_prefill_attention = {between(0, 10), 2}});
         return out;
     }
-
-private:
-    random_stream stream_;
 };
 
 serving::replica_options random_engine(drawer& d) {

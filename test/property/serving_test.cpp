@@ -1,6 +1,7 @@
 // One replica against the rules of a step done literally, on random requests and random parameters.
 #include "support/cases.hpp"
 #include "support/catch.hpp"
+#include "support/drawer.hpp"
 #include "support/naive_serving.hpp"
 
 #include <ampacity/core/stream.hpp>
@@ -68,14 +69,9 @@ struct serving_case {
     }
 };
 
-class drawer {
+class drawer : public test::drawer {
 public:
-    explicit drawer(std::uint64_t seed, std::uint64_t entity) : stream_(seed, purpose::test, entity) {}
-
-    std::int64_t between(std::int64_t low, std::int64_t high) {
-        return low + static_cast<std::int64_t>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
-    }
-    bool one_in(std::int64_t n) { return between(1, n) == 1; }
+    using test::drawer::drawer;
     /// Of every magnitude up to `high`.
     std::int64_t spread(std::int64_t low, std::int64_t high) {
         std::int64_t x = between(low, high);
@@ -90,9 +86,6 @@ public:
         if (one_in(4)) return {spread(1, 2 * most + 1) * (power > 1 ? power / 2 : 1), scale};  // halves: ties
         return {spread(0, most * power), scale};
     }
-
-private:
-    random_stream stream_;
 };
 
 /// A table of any shape: neither convex nor concave, nor always longer for more.
